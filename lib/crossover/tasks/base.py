@@ -1,0 +1,96 @@
+"""What a task is: problems, a prompt, an answer format, a score; and what a procedural task adds.
+
+Every task, procedural or read from a benchmark, is used through :class:`Task`. A procedural task also knows how its
+problems are made (:class:`ProceduralTask`), which is what lets the oracle teacher answer, rephrase and invent with a
+set error rate.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, runtime_checkable
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One question with its reference answer.
+
+    Attributes
+    ----------
+    id : str
+        Stable identifier, unique within a task (``"seed-3-00017"``, ``"test-00004"``).
+    question : str
+        What a teacher or a student is shown.
+    answer : str
+        A reference completion: a chain of steps that ends in ``#### N`` for number tasks.
+    structure : Any, optional
+        The plan behind a procedural problem (names, quantities, operations). ``None`` for benchmark problems. Two
+        wordings of one problem share an equal structure.
+    """
+
+    id: str
+    question: str
+    answer: str
+    structure: Any = field(default=None, repr=False)
+
+
+@runtime_checkable
+class Task(Protocol):
+    """A task as the rest of the library sees it."""
+
+    name: str
+
+    def seeds(self, n: int, replicate: int) -> list[Problem]:
+        """Return ``n`` seed problems; for one replicate a smaller set is a prefix of a larger one."""
+
+    def test(self, n: int) -> list[Problem]:
+        """Return ``n`` test problems, the same for every cell, disjoint from all seeds and generated problems."""
+
+    def prompt(self, question: str) -> str:
+        """Return the text that precedes the completion; the completion starts with a space or a new line."""
+
+    def extract(self, completion: str) -> str | None:
+        """Return the normalised final answer of a completion, or ``None`` where there is none."""
+
+    def correct(self, completion: str, problem: Problem) -> bool:
+        """Whether a completion's final answer is right for the problem."""
+
+
+@runtime_checkable
+class ProceduralTask(Task, Protocol):
+    """A task that makes its own problems, so that truth is known at every step.
+
+    All randomness comes from the ``rng`` that is passed in: the same state gives the same text.
+    """
+
+    def sample(self, rng: random.Random) -> Problem:
+        """Draw a fresh problem from the whole task distribution, never one of the test set's."""
+
+    def edit(self, problem: Problem, rng: random.Random) -> Problem:
+        """Return a new problem near ``problem``: same scenario and plan, other quantities and names."""
+
+    def reword(self, problem: Problem, rng: random.Random) -> Problem:
+        """Return the same problem in other words: equal structure, equal final answer, usually another text."""
+
+    def drift(self, problem: Problem, rng: random.Random) -> Problem:
+        """Return a rewording that has lost the meaning: its text no longer matches ``problem``'s answer.
+
+        The returned ``structure`` and ``answer`` are those of the text as it now reads, so that a careful teacher
+        answers it correctly.
+        """
+
+    def invalid(self, problem: Problem, rng: random.Random) -> Problem:
+        """Return a question that cannot be answered (a needed quantity is missing); ``answer`` is a confident guess."""
+
+    def solve(self, problem: Problem, rng: random.Random) -> str:
+        """Write one correct chain of steps for the problem, in one of many wordings, ending ``#### N``."""
+
+    def err(self, problem: Problem, rng: random.Random) -> str:
+        """Write a plausible chain with a mistake in it: well formed, ends ``#### M`` with M wrong."""
+
+
+def by_seed(prefix: str, problems: Sequence[Problem]) -> list[Problem]:
+    """Renumber problems as ``prefix-00000`` upwards, keeping their order."""
+    return [replace(p, id=f"{prefix}-{i:05d}") for i, p in enumerate(problems)]
