@@ -4,6 +4,7 @@ Run by ``make lock`` in a fresh virtual environment that holds only this project
 
     python -m crossover.environment     # rewrites requirements.lock and environment.yml
 
+Run it with an old 3.11 (Debian's 3.11.2): some packages ask for a later patch release, and the lock should not.
 The packages with models and data (``requirements-assets.lock``) are pinned by hand, with their hashes.
 """
 
