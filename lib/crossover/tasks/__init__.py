@@ -1,0 +1,48 @@
+"""Tasks by name: :func:`load_task` makes any of them from its settings."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from typing import Any
+
+from crossover.errors import CrossoverError, nearest
+from crossover.tasks.base import Problem, ProceduralTask, Task
+
+__all__ = ["TASKS", "Problem", "ProceduralTask", "Task", "load_task"]
+
+# Module and class of each task, imported only when it is asked for.
+TASKS = {
+    "math_words": ("crossover.tasks.math_words", "MathWords"),
+}
+
+
+def load_task(name: str, **settings: Any) -> Task:
+    """Make a task from its name and settings.
+
+    Parameters
+    ----------
+    name : str
+        A key of :data:`TASKS`.
+    **settings
+        The fields of that task's class, such as ``steps=2``.
+
+    Raises
+    ------
+    CrossoverError
+        When the task or a setting is unknown, or a value is not allowed.
+
+    Examples
+    --------
+    >>> load_task("math_words", steps=1).name
+    'math_words'
+    """
+    if name not in TASKS:
+        raise CrossoverError(f"Unknown task {name!r}.{nearest(name, TASKS)}")
+    module, cls = TASKS[name]
+    kind = getattr(importlib.import_module(module), cls)
+    allowed = [f.name for f in dataclasses.fields(kind) if f.init]
+    for key in settings:
+        if key not in allowed:
+            raise CrossoverError(f"Task {name!r} has no setting {key!r}. It takes: {', '.join(allowed)}.")
+    return kind(**settings)

@@ -1,0 +1,34 @@
+"""Final answers: the number after ``####``, and when two numbers are the same."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+_FINAL = re.compile(r"####\s*([-+−]?)\s*\$?\s*([-+]?)((?:\d[\d,]*)(?:\.\d+)?|\.\d+)")
+
+
+def final_number(completion: str) -> str | None:
+    """Return the number after the first ``####``, normalised, or ``None``.
+
+    Commas, a dollar sign, a plus sign and zeros behind the point are dropped. The first mark counts because generation
+    stops at the end of its line.
+
+    >>> final_number(" 3 + 4 = 7\\n#### 1,007.0"), final_number("#### -$3.50"), final_number("7")
+    ('1007', '-3.5', None)
+    """
+    before, mark, rest = completion.partition("####")
+    match = _FINAL.match(mark + rest.split("\n", 1)[0])
+    if match is None:
+        return None
+    outer, inner, digits = match.groups()
+    value = Decimal(digits.replace(",", ""))
+    if ("-" in (outer, inner) or outer == "−") and value:
+        value = -value
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def same_number(first: str | None, second: str | None) -> bool:
+    """Whether two normalised numbers are equal; ``None`` equals nothing."""
+    return first is not None and second is not None and Decimal(first) == Decimal(second)

@@ -1,0 +1,232 @@
+"""The ``math_words`` task: procedural one- to three-step word problems in natural English, with known truth.
+
+Problems are made from fifteen scenario families in ``math_words.yaml``; their plans and arithmetic are in
+:mod:`crossover.tasks.story`, their English in :mod:`crossover.tasks.wording`. Training and test problems are kept apart
+by a stable hash of family, plan and quantities (:func:`crossover.tasks.story.is_test`), so that they are disjoint by
+construction however many are drawn.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from crossover.errors import CrossoverError
+from crossover.tasks import story as plot
+from crossover.tasks.answers import final_number, same_number
+from crossover.tasks.base import Problem, by_seed
+from crossover.tasks.story import OPERATOR, SHIFTS, Story
+from crossover.tasks.wording import question, solution
+
+_SWAPS = {"gain": "lose", "lose": "gain", "more": "fewer", "fewer": "more", "earn": "spend", "spend": "earn"}
+_HIDEABLE = ("gain", "lose", "more", "fewer", "earn", "spend")
+_TRIES = 10_000
+
+
+@dataclass(frozen=True)
+class MathWords:
+    """Word problems with ``steps`` operations and ``distractors`` irrelevant sentences that hold a number.
+
+    Parameters
+    ----------
+    steps : int
+        Operations in a problem: 1, 2 or 3.
+    distractors : int
+        Irrelevant sentences in a question, 0 to 3.
+
+    Raises
+    ------
+    CrossoverError
+        When a parameter is outside its range.
+
+    Examples
+    --------
+    >>> task = MathWords(steps=2)
+    >>> p = task.seeds(1, replicate=0)[0]
+    >>> task.correct(p.answer, p), task.correct(" I think so.\\n#### -1", p)
+    (True, False)
+    """
+
+    steps: int = 2
+    distractors: int = 0
+    name: str = field(default="math_words", init=False)
+
+    def __post_init__(self) -> None:
+        if self.steps not in (1, 2, 3):
+            raise CrossoverError(f"math_words: steps is {self.steps!r}; it must be 1, 2 or 3.")
+        if self.distractors not in (0, 1, 2, 3):
+            raise CrossoverError(f"math_words: distractors is {self.distractors!r}; it must be 0, 1, 2 or 3.")
+
+    # --- the task as every other one -------------------------------------------------------------------------------
+
+    def seeds(self, n: int, replicate: int) -> list[Problem]:
+        """Draw ``n`` seed problems with distinct questions; a smaller set is a prefix of a larger one."""
+        return by_seed(f"seed-{replicate}", self._distinct(n, self._rng("seed", replicate), test=False))
+
+    def test(self, n: int) -> list[Problem]:
+        """Draw ``n`` test problems; no two share family, plan and quantities, and none is ever drawn for training."""
+        return by_seed("test", self._distinct(n, self._rng("test", 0), test=True))
+
+    def prompt(self, question: str) -> str:
+        """Return ``"Question: ...\\nAnswer:"``."""
+        return f"Question: {question}\nAnswer:"
+
+    def extract(self, completion: str) -> str | None:
+        """Return the number after the first ``####``, without commas, signs of money or a trailing ``.0``."""
+        return final_number(completion)
+
+    def correct(self, completion: str, problem: Problem) -> bool:
+        """Whether the completion's final number equals the reference's."""
+        return same_number(self.extract(completion), self.extract(problem.answer))
+
+    # --- what a procedural task adds -------------------------------------------------------------------------------
+
+    def sample(self, rng: random.Random) -> Problem:
+        """Draw a problem from the whole training side."""
+        return self._problem(self._draw(rng, test=False), rng)
+
+    def edit(self, problem: Problem, rng: random.Random) -> Problem:
+        """Return a problem with the same family, plan and events, and other quantities, names and item."""
+        old = problem.structure
+        bare = replace(old, hidden=None)
+
+        def other(r: random.Random) -> Story | None:
+            new = plot.quantities(plot.cast(bare, r, self.distractors), r)
+            return new if (new.start, new.steps) != (old.start, old.steps) else None
+
+        return self._problem(self._first(other, rng, f"another problem like {problem.id}"), rng)
+
+    def reword(self, problem: Problem, rng: random.Random) -> Problem:
+        """Return the same story in other words; ten draws are made for a text that differs."""
+        text = problem.question
+        for _ in range(10):
+            text = question(problem.structure, rng)
+            if text != problem.question:
+                break
+        return replace(problem, id=self._id("reword", text), question=text)
+
+    def drift(self, problem: Problem, rng: random.Random) -> Problem:
+        """Return a rewording in which one quantity or one operation has changed, and with it the right answer."""
+        old = replace(problem.structure, hidden=None)
+        truth = plot.final(old)
+
+        def slipped(r: random.Random) -> Story | None:
+            i = r.randrange(len(old.steps) + 1)
+            if i == 0:
+                new = replace(old, start=r.choice(plot.starts(old.steps[0].kind)))
+            else:
+                step = old.steps[i - 1]
+                if step.kind in _SWAPS and r.random() < 0.5:
+                    kind = _SWAPS[step.kind]
+                    count = plot.events(old.family, kind)
+                    step = replace(step, kind=kind, event=r.randrange(count))
+                elif choices := plot.operands(step.kind, plot.walk(old)[i - 1].a):
+                    step = replace(step, operand=r.choice(choices))
+                new = replace(old, steps=(*old.steps[: i - 1], step, *old.steps[i:]))
+            return new if plot.allowed(new) and plot.final(new) != truth else None
+
+        return self._problem(self._first(slipped, rng, f"a drifted {problem.id}"), rng)
+
+    def invalid(self, problem: Problem, rng: random.Random) -> Problem:
+        """Return a question in which a needed quantity reads "some" or "several"; the answer guesses it."""
+        old = problem.structure
+        index = rng.choice([0] + [i for i, s in enumerate(old.steps, start=1) if s.kind in _HIDEABLE])
+
+        def guessed(r: random.Random) -> Story | None:
+            if index == 0:
+                new = replace(old, start=r.choice(plot.starts(old.steps[0].kind)))
+            else:
+                step = old.steps[index - 1]
+                step = replace(step, operand=r.choice(plot.operands(step.kind, plot.walk(old)[index - 1].a)))
+                new = replace(old, steps=(*old.steps[: index - 1], step, *old.steps[index:]))
+            return replace(new, hidden=index) if plot.allowed(new) else None
+
+        return self._problem(self._first(guessed, rng, f"an invalid {problem.id}"), rng)
+
+    def solve(self, problem: Problem, rng: random.Random) -> str:
+        """Write a correct chain for the problem's story."""
+        return solution(problem.structure, rng)
+
+    def err(self, problem: Problem, rng: random.Random) -> str:
+        """Write a chain with one slip: a sum that is off, the wrong operation, or a step left out."""
+        story: Story = problem.structure
+        truth = plot.final(story)
+        for _ in range(50):
+            i = rng.randrange(len(story.steps))
+            slip = rng.choice(["off", "off", "operation", "skip"])
+            if slip == "skip":
+                wrong = _without(story, i)
+                if wrong is None or not plot.allowed(wrong) or plot.final(wrong) == truth:
+                    continue
+                return solution(wrong, rng)
+            if slip == "off":
+                moves = plot.walk(story, slip=i, offset=rng.choice([-10, -3, -2, -1, 1, 2, 3, 10]))
+            else:
+                right = OPERATOR[story.steps[i].kind]
+                moves = plot.walk(story, slip=i, op=rng.choice([o for o in "+-*/" if o != right]))
+                if moves[i].op == "/" and moves[i].a % max(moves[i].b, 1):
+                    continue
+            honest = all(m.op != "/" or m.a % m.b == 0 for j, m in enumerate(moves) if j != i)
+            if honest and all(m.c >= 1 for m in moves) and moves[-1].c != truth:
+                return solution(story, rng, moves)
+        # The last sum can always be one too high.
+        return solution(story, rng, plot.walk(story, slip=len(story.steps) - 1, offset=1))
+
+    # --- drawing ---------------------------------------------------------------------------------------------------
+
+    def _rng(self, stream: str, replicate: int) -> random.Random:
+        # Seeded by text: random.Random hashes strings with SHA-512, so the stream is the same in every process.
+        return random.Random(f"{self.name}/steps={self.steps}/distractors={self.distractors}/{stream}/{replicate}")
+
+    def _id(self, prefix: str, text: str) -> str:
+        return f"{prefix}-{hashlib.blake2b(text.encode(), digest_size=6).hexdigest()}"
+
+    def _problem(self, story: Story, rng: random.Random) -> Problem:
+        text = question(story, rng)
+        return Problem(self._id("drawn", text), text, solution(story, rng), story)
+
+    def _draw(self, rng: random.Random, test: bool) -> Story:
+        def drawn(r: random.Random) -> Story | None:
+            story = plot.draw(r, self.steps, self.distractors)
+            return story if plot.is_test(story) == test else None
+
+        return self._first(drawn, rng, "a problem", training=False)
+
+    def _first(
+        self, make: Callable[[random.Random], Story | None], rng: random.Random, what: str, training: bool = True
+    ) -> Story:
+        """The first story that ``make`` gives, and that is on the training side where ``training`` is set."""
+        for _ in range(_TRIES):
+            story = make(rng)
+            if story is not None and not (training and plot.is_test(story)):
+                return story
+        raise CrossoverError(f"math_words: no allowed quantities give {what}; draw another problem instead.")
+
+    def _distinct(self, n: int, rng: random.Random, test: bool) -> list[Problem]:
+        if n < 0:
+            raise CrossoverError(f"math_words: {n} problems were asked for; ask for 0 or more.")
+        found: dict[object, Problem] = {}
+        misses = 0
+        while len(found) < n:
+            problem = self._problem(self._draw(rng, test), rng)
+            s = problem.structure
+            key = (s.family, s.plan, s.start, s.steps) if test else problem.question
+            misses = misses + 1 if key in found else 0
+            if misses > _TRIES:
+                raise CrossoverError(f"math_words: only {len(found)} distinct problems of {n}; ask for fewer.")
+            found.setdefault(key, problem)
+        return list(found.values())
+
+
+def _without(story: Story, index: int) -> Story | None:
+    """A story with one step left out, or ``None`` where the rest would make no sense."""
+    steps = story.steps[:index] + story.steps[index + 1 :]
+    plan = tuple(s.kind for s in steps)
+    if not steps or plan not in plot.plans(story.family, len(steps)):
+        return None
+    names = list(story.names)
+    if story.steps[index].kind in SHIFTS:
+        del names[1 + sum(s.kind in SHIFTS for s in story.steps[:index])]
+    return replace(story, names=tuple(names), steps=steps)
