@@ -114,7 +114,9 @@ class MathWords:
 
         def slipped(r: random.Random) -> Story | None:
             i = r.randrange(len(old.steps) + 1)
-            if i == 0:
+            if r.random() < 0.01:  # a few stories allow no single change, so now and then all quantities change
+                new = plot.quantities(old, r)
+            elif i == 0:
                 new = replace(old, start=r.choice(plot.starts(old.steps[0].kind)))
             else:
                 step = old.steps[i - 1]

@@ -139,8 +139,11 @@ class Teller:
         fields = self.nouns(move) | self.operand(index, move.step.operand)
         if move.step.kind == "groups":
             fields |= self.operand(0, self.story.start)
-        # Only marked verbs and filled nouns are left; braces are gone.
-        return self.pick(self.phrases(move)).format(**fields)
+        text = self.pick(self.phrases(move)).format(**fields)
+        taken = index > 1 and self.story.steps[index - 2].kind in ("lose", "halve")
+        if taken and self.rng.random() < 0.5:
+            text = re.sub(rf"the ({fields['items']}|money)\b", r"the rest of the \1", text)
+        return text
 
     def opening(self) -> str:
         """The verb phrase that gives the start quantity."""
@@ -159,6 +162,11 @@ class Teller:
         if kind == "together":
             return lex["asks_together"]
         return self.family.get("asks") or lex["asks_left" if kind in ("lose", "halve") else "asks"]
+
+
+def _joinable(first: str, second: str) -> bool:
+    """Whether two verb phrases make one readable sentence."""
+    return second.startswith("[") and not any(mark in first + second for mark in (" and ", ",", "that "))
 
 
 def question(story: Story, rng: random.Random) -> str:
@@ -201,9 +209,9 @@ def question(story: Story, rng: random.Random) -> str:
         frames = [f for f in lex["next"] if f != frame] if sentences else lex["first"]
         if not sentences and _SPAN.search(vp):
             frames = lex["first"][:1]  # "On Monday, she works six days" would be odd
-        if clauses and isinstance(clauses[0], tuple) and clauses[0][1].startswith("[") and rng.random() < 0.3:
+        if clauses and not isinstance(clauses[0], str) and _joinable(vp, clauses[0][1]) and rng.random() < 0.3:
             vp += t.pick(lex["joins"]) + clauses.pop(0)[1]
-            frames = ["{S} {vp}."] if " and " in vp or "then" in vp else frames
+            frames = lex["first"][:1]
         lead, frame = t.pick(lex["leads"] + t.family["leads"]), t.pick(frames)
         sentences.append(t.fill(frame, S=t.who(holder), vp=vp, Lead=lead))
     for index, x, name, thing in story.asides:
@@ -213,7 +221,7 @@ def question(story: Story, rng: random.Random) -> str:
     last = moves[-1]
     ask = t.pick(t.asks(last))
     holder = last.holder
-    if "{holder}'s" not in ask and last.step.kind != "together":
+    if "{holder}'s" not in ask and "for {holder}" not in ask and last.step.kind != "together":
         holder = t.who(holder, chance=0.4)
     people = {"holder": holder, "from": last.previous}
     return " ".join([*sentences, t.fill(ask, **(t.nouns(last) | people))])
@@ -255,9 +263,9 @@ def solution(story: Story, rng: random.Random, moves: Sequence[Move] | None = No
             text = t.fill(t.pick(lex["shift"]), **fields)
             t.subject = move.holder
             t.named.update((move.holder, move.previous))
-        elif kind not in SHIFTS and rng.random() < 0.7:
+        elif kind not in SHIFTS and rng.random() < 0.5:
             vp = t.phrase(number + 1, move)
-            if number == 0 and kind != "groups" and vp.startswith("[") and rng.random() < 0.3:
+            if number == 0 and kind != "groups" and _joinable("", vp) and rng.random() < 0.15:
                 vp = t.opening() + t.pick([" and ", " and then "]) + vp
             subject = t.who(move.holder)
             told = t.pick(lex["told"])
