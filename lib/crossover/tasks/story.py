@@ -198,9 +198,9 @@ def operands(kind: str, value: int) -> Sequence[int]:
         case "fewer":
             return range(2, min(12, value - 2) + 1)
         case "times":
-            return range(2, 6) if value <= 40 else ()
+            return range(2, min(5, 100 // value) + 1)
         case "price":
-            return range(2, 10) if value <= 50 else ()
+            return range(2, min(9, 150 // value) + 1)
         case "halve":
             return (2,) if value % 2 == 0 and value >= 4 else ()
         case "share" | "pack":
@@ -247,9 +247,8 @@ def cast(story: Story, rng: random.Random, asides: int) -> Story:
     everyone = lex["names"]["she"] + lex["names"]["he"]
     people = 1 + sum(s.kind in SHIFTS for s in story.steps)
     names = rng.sample(everyone, people + 1)
-    facts = tuple(
-        (i, rng.randint(2, 40), names[-1], rng.choice(lex["things"])) for i in rng.sample(range(len(lex["asides"])), asides)
-    )
+    chosen = rng.sample(range(len(lex["asides"])), asides)
+    facts = tuple((i, rng.randint(2, 40), names[-1], rng.choice(lex["things"])) for i in chosen)
     item = rng.choice(lex["families"][story.family]["items"])
     return replace(story, names=tuple(names[:people]), item=item, asides=facts)
 

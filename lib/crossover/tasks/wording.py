@@ -6,7 +6,6 @@ import random
 import re
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
 from crossover.tasks.story import SHIFTS, Move, Story, lexicon, walk
 
@@ -84,8 +83,8 @@ class Teller:
     def who(self, name: str, chance: float = 0.7) -> str:
         """A person's name, or the pronoun where they were the last subject and nobody else named shares it."""
         # An irrelevant sentence may come in between, so stories that have some name people every time.
-        alone = not self.story.asides and all(_pronoun(other) != _pronoun(name) for other in self.named if other != name)
-        if self.subject == name and alone and self.rng.random() < chance:
+        rivals = any(_pronoun(other) == _pronoun(name) for other in self.named if other != name)
+        if self.subject == name and not rivals and not self.story.asides and self.rng.random() < chance:
             return _pronoun(name)
         self.subject = name
         self.named.add(name)
@@ -250,7 +249,7 @@ def solution(story: Story, rng: random.Random, moves: Sequence[Move] | None = No
         kind = move.step.kind
         a, b = (move.b, move.a) if move.op in "+*" and kind != "groups" and rng.random() < 0.2 else (move.a, move.b)
         nouns = t.nouns(move)
-        fields: dict[str, Any] = {"calc": f"{a} {move.op} {b} = {move.c}", "b": str(move.b), "has": t.own, "have": t.have}
+        fields = {"calc": f"{a} {move.op} {b} = {move.c}", "b": str(move.b), "has": t.own, "have": t.have}
         fields["units"] = {"items": nouns["items"], "boxes": nouns.get("boxes", ""), "dollars": "dollars"}[move.unit]
         fields |= {"holder": move.holder, "from": move.previous, "new": move.holder}
         if kind == "share":
