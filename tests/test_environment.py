@@ -1,0 +1,85 @@
+"""The environment: one set of pins in every form, nothing that ties the repository to one machine."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from crossover.environment import closure, direct_dependencies, parse_pins, render_conda, render_lock
+
+ROOT = Path(__file__).resolve().parents[1]
+PINS = parse_pins((ROOT / "requirements.lock").read_text())
+
+
+def tracked_files() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_the_lock_pins_every_line_once():
+    lines = [line for line in (ROOT / "requirements.lock").read_text().splitlines() if not line.startswith("#")]
+    assert len(lines) == len(PINS) > 100
+    assert all(re.fullmatch(r"[a-z0-9.-]+==[^+\s]+", line) for line in lines)
+
+
+def test_conda_users_get_the_same_versions():
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text())
+    pip = next(entry["pip"] for entry in conda["dependencies"] if isinstance(entry, dict))
+    assert parse_pins("\n".join(pip)) == PINS
+    assert "python=3.11" in conda["dependencies"]
+
+
+def test_both_files_are_as_make_lock_writes_them():
+    assert (ROOT / "requirements.lock").read_text() == render_lock(PINS)
+    assert (ROOT / "environment.yml").read_text() == render_conda(PINS)
+
+
+def test_the_lock_holds_every_direct_dependency_within_its_bounds():
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = project["dependencies"] + project["optional-dependencies"]["test"]
+    for requirement in map(Requirement, wanted):
+        version = PINS.get(canonicalize_name(requirement.name))
+        assert version is not None, f"{requirement.name} is not in requirements.lock; run make lock"
+        assert requirement.specifier.contains(version), f"{requirement} but the lock has {version}"
+
+
+def test_the_lock_is_complete():
+    """Everything the direct dependencies need on this machine is pinned, so that pip has nothing left to choose."""
+    needed = closure(direct_dependencies(ROOT / "pyproject.toml"))
+    assert set(needed) <= set(PINS), f"not pinned: {sorted(set(needed) - set(PINS))}; run make lock"
+
+
+def test_models_and_data_are_pinned_with_hashes():
+    lines = [line for line in (ROOT / "requirements-assets.lock").read_text().splitlines() if line and line[0] != "#"]
+    assert len(lines) == 4
+    assert all(re.fullmatch(r"[a-z0-9-]+==[\d.]+ --hash=sha256:[0-9a-f]{64}", line) for line in lines)
+
+
+def test_no_registry_host_is_written_anywhere():
+    hosts = re.compile(r"(pypi\.org|pythonhosted\.org|npmjs\.(org|com)|index-url\s*=|download\.pytorch\.org)")
+    for path in tracked_files():
+        if path.suffix in {".png", ".parquet", ".gz", ".safetensors"} or path == Path(__file__).resolve():
+            continue
+        found = hosts.search(path.read_text(encoding="utf-8", errors="replace"))
+        assert not found, f"{path.relative_to(ROOT)} names {found[0]}"
+
+
+def test_notebooks_hold_no_outputs():
+    for path in (p for p in tracked_files() if p.suffix == ".ipynb" and "results" not in p.relative_to(ROOT).parts):
+        for number, cell in enumerate(json.loads(path.read_text())["cells"]):
+            assert not cell.get("outputs") and not cell.get("execution_count"), f"{path.name} cell {number} has outputs"
+
+
+def test_make_help_names_every_target():
+    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for target in ["reproduce", "test", "book", "notebook", "audit", "bench", "lint", "clean", "lock"]:
+        assert f"make {target} " in shown
