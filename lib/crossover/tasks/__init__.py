@@ -14,6 +14,8 @@ __all__ = ["TASKS", "Problem", "ProceduralTask", "Task", "load_task"]
 # Module and class of each task, imported only when it is asked for.
 TASKS = {
     "math_words": ("crossover.tasks.math_words", "MathWords"),
+    "gsm_symbolic": ("crossover.tasks.gsm_symbolic", "GsmSymbolic"),
+    "gsm8k": ("crossover.tasks.gsm8k", "Gsm8k"),
 }
 
 

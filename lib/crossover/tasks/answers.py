@@ -17,7 +17,7 @@ def final_number(completion: str) -> str | None:
     >>> final_number(" 3 + 4 = 7\\n#### 1,007.0"), final_number("#### -$3.50"), final_number("7")
     ('1007', '-3.5', None)
     """
-    before, mark, rest = completion.partition("####")
+    _, mark, rest = completion.partition("####")
     match = _FINAL.match(mark + rest.split("\n", 1)[0])
     if match is None:
         return None

@@ -171,7 +171,7 @@ class MathWords:
                 if moves[i].op == "/" and moves[i].a % max(moves[i].b, 1):
                     continue
             honest = all(m.op != "/" or m.a % m.b == 0 for j, m in enumerate(moves) if j != i)
-            if honest and all(m.c >= 1 for m in moves) and moves[-1].c != truth:
+            if honest and all(m.c >= 2 for m in moves) and moves[-1].c != truth:
                 return solution(story, rng, moves)
         # The last sum can always be one too high.
         return solution(story, rng, plot.walk(story, slip=len(story.steps) - 1, offset=1))
@@ -214,7 +214,7 @@ class MathWords:
         while len(found) < n:
             problem = self._problem(self._draw(rng, test), rng)
             s = problem.structure
-            key = (s.family, s.plan, s.start, s.steps) if test else problem.question
+            key = (s.family, s.plan, s.start, tuple(step.operand for step in s.steps)) if test else problem.question
             misses = misses + 1 if key in found else 0
             if misses > _TRIES:
                 raise CrossoverError(f"math_words: only {len(found)} distinct problems of {n}; ask for fewer.")

