@@ -90,10 +90,9 @@ class MathWords:
     def edit(self, problem: Problem, rng: random.Random) -> Problem:
         """Return a problem with the same family, plan and events, and other quantities, names and item."""
         old = problem.structure
-        bare = replace(old, hidden=None)
 
         def other(r: random.Random) -> Story | None:
-            new = plot.quantities(plot.cast(bare, r, self.distractors), r)
+            new = plot.quantities(plot.cast(old, r, self.distractors), r)
             return new if (new.start, new.steps) != (old.start, old.steps) else None
 
         return self._problem(self._first(other, rng, f"another problem like {problem.id}"), rng)
@@ -109,7 +108,7 @@ class MathWords:
 
     def drift(self, problem: Problem, rng: random.Random) -> Problem:
         """Return a rewording in which one quantity or one operation has changed, and with it the right answer."""
-        old = replace(problem.structure, hidden=None)
+        old = problem.structure
         truth = plot.final(old)
 
         def slipped(r: random.Random) -> Story | None:
@@ -132,7 +131,10 @@ class MathWords:
         return self._problem(self._first(slipped, rng, f"a drifted {problem.id}"), rng)
 
     def invalid(self, problem: Problem, rng: random.Random) -> Problem:
-        """Return a question in which a needed quantity reads "some" or "several"; the answer guesses it."""
+        """Return a question in which a needed quantity reads "some" or "several"; the answer guesses it.
+
+        There is no truth to keep, so its ``structure`` is ``None``.
+        """
         old = problem.structure
         index = rng.choice([0] + [i for i, s in enumerate(old.steps, start=1) if s.kind in _HIDEABLE])
 
@@ -145,7 +147,9 @@ class MathWords:
                 new = replace(old, steps=(*old.steps[: index - 1], step, *old.steps[index:]))
             return replace(new, hidden=index) if plot.allowed(new) else None
 
-        return self._problem(self._first(guessed, rng, f"an invalid {problem.id}"), rng)
+        story = self._first(guessed, rng, f"an invalid {problem.id}")
+        text = question(story, rng)
+        return Problem(self._id("drawn", text), text, solution(replace(story, hidden=None), rng))
 
     def solve(self, problem: Problem, rng: random.Random) -> str:
         """Write a correct chain for the problem's story."""
