@@ -1,12 +1,13 @@
 """Figures and tables of the chapters: what a results table looks like on a page.
 
-Every figure is a plain :class:`matplotlib.figure.Figure`, so that a notebook shows it once and nothing global changes.
+Every figure is a :class:`Picture`, a matplotlib figure that shows itself, so that nothing global changes.
 :func:`save` writes the same bytes for the same figure, and puts the numbers that a figure shows beside it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from crossover.errors import CrossoverError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
     from pandas.io.formats.style import Styler
 
 #: How a strategy is written for readers.
@@ -36,6 +37,15 @@ _POINT = [
     "strategy", "seed_size", "budget", "ratio", "replicates", "n_correct", "n_test", "accuracy", "low", "high", "interval",
 ]  # fmt: skip
 _PANEL_WIDTH, _PANEL_HEIGHT = 4.6, 4.2  # inches
+
+
+class Picture(Figure):
+    """A figure that a notebook shows as the value of a cell, whatever matplotlib's backend, and shows once."""
+
+    def _repr_png_(self) -> bytes:
+        file = io.BytesIO()
+        self.savefig(file, format="png", metadata={"Software": None})
+        return file.getvalue()
 
 
 @dataclass(frozen=True)
@@ -151,7 +161,7 @@ def learning_curves(
     published: pd.DataFrame | None = None,
     fits: Mapping[tuple[str, int], Callable[[np.ndarray], np.ndarray]] | None = None,
     level: float = 0.9,
-) -> Figure:
+) -> Picture:
     """Draw accuracy against budget ratio, one panel a seed-set size.
 
     Parameters
@@ -168,10 +178,9 @@ def learning_curves(
 
     Returns
     -------
-    Figure
+    Picture
     """
     import seaborn as sns
-    from matplotlib.figure import Figure
 
     points = learning_points(runs, level)
     sizes = sorted(points["seed_size"].unique())
@@ -182,7 +191,7 @@ def learning_curves(
     looks = styles(drawn["strategy"])
     fits = fits or {}
     with sns.axes_style("ticks", {"axes.grid": True, "grid.color": "#E6E6E6", "axes.edgecolor": "#555555"}):
-        figure = Figure(figsize=(max(7.2, _PANEL_WIDTH * len(sizes)), _PANEL_HEIGHT), dpi=200, layout="constrained")
+        figure = Picture(figsize=(max(7.2, _PANEL_WIDTH * len(sizes)), _PANEL_HEIGHT), dpi=200, layout="constrained")
         panels = figure.subplots(1, len(sizes), sharey=True, squeeze=False)[0]
     for axes, size in zip(panels, sizes, strict=True):
         here, old = points[points["seed_size"] == size], None if before is None else before[before["seed_size"] == size]
@@ -223,15 +232,15 @@ def funnel_table(runs: pd.DataFrame) -> Styler:
     """Return :func:`funnel` as a table for a page; its ``data`` attribute is the frame that is shown."""
     table = funnel(runs)
     table["strategy"] = table["strategy"].map(display_name)
-    table = table.rename(columns={"seed_size": "seeds", "queries_per_kept": "queries per sample"})
+    table = table.drop(columns="budget").rename(columns={"seed_size": "seeds", "queries_per_kept": "queries each"})
     if table["seeds"].nunique() == 1:
         table = table.drop(columns="seeds")
-    counts = [c for c in table.columns if c not in ("strategy", "yield", "queries per sample")]
+    counts = [c for c in table.columns if c not in ("strategy", "yield", "queries each")]
     return (
         table.style.hide(axis="index")
         .format("{:,.0f}", subset=counts)
         .format("{:.0%}", subset=["yield"])
-        .format("{:.2f}", subset=["queries per sample"], na_rep="none kept")
+        .format("{:.2f}", subset=["queries each"], na_rep="none kept")
         .set_uuid(_digest(table))
     )
 

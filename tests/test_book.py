@@ -1,0 +1,308 @@
+"""The book: what goes into it, what stops it, and that a built one reads offline at any width."""
+
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from crossover import book as book_module
+from crossover.book import banner, build, build_book, duration, keep_blocks, stage
+from crossover.errors import CrossoverError
+
+ROOT = Path(__file__).resolve().parents[1]
+# One grey pixel, so that a page has an image without drawing one.
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
+RECORD = {
+    "notebook": "03_budget_ratio", "profile": "laptop", "commit": "0123456789abcdef", "dirty": True,
+    "date": "2025-11-21T10:00:00Z", "hardware": {"cpu": "A|B_C @ 2 GHz", "cores": 2, "memory_gb": 8, "device": "cpu"},
+    "versions": {"torch": "2.13.0"}, "seconds": 680.4, "queries": 6048, "cells": 1,
+    "parameters": {"budgets": [32, 64], "note": "a|b`c"}, "lock": "abc123",
+}  # fmt: skip
+LONG_TABLE = "<table><tr>" + "".join(f"<th>a_long_heading_{i}</th>" for i in range(20)) + "</tr></table>"
+
+
+def notebook(title: str = "# The budget ratio\n\nBest: {{ best }}. It holds that $a^2 + b^2 = c^2$, and") -> dict:
+    """An executed notebook with maths, a number, an image, a wide table and a long line of code."""
+    return {
+        "cells": [
+            {"cell_type": "markdown", "metadata": {}, "source": title},
+            {"cell_type": "markdown", "metadata": {}, "source": r"$$A(r) = " + " + ".join(["E - B e^{-r/\\tau}"] * 12) + "$$"},
+            {
+                "cell_type": "code", "metadata": {}, "execution_count": 1, "source": "show(" + "one_name, " * 40 + ")",
+                "outputs": [
+                    {"output_type": "display_data", "metadata": {}, "data": {"image/png": PIXEL, "text/plain": "pixel"}},
+                    {"output_type": "display_data", "metadata": {}, "data": {"text/html": LONG_TABLE, "text/plain": "t"}},
+                ],
+            },
+        ],
+        "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+        "nbformat": 4, "nbformat_minor": 4,
+    }  # fmt: skip
+
+
+def make_results(folder: Path) -> Path:
+    """Write the results folder of a profile that ran one chapter."""
+    for name in ("notebooks", "provenance", "figures"):
+        (folder / name).mkdir(parents=True)
+    (folder / "notebooks" / "03_budget_ratio.ipynb").write_text(json.dumps(notebook()))
+    (folder / "provenance" / "03_budget_ratio.json").write_text(json.dumps(RECORD))
+    (folder / "numbers.json").write_text(json.dumps({"best": "61% (55 to 66)"}))
+    svg = '<svg xmlns="http://www.w3.org/2000/svg" width="720" height="400"><rect width="720" height="400"/></svg>'
+    (folder / "figures" / "learning_curves.svg").write_text(svg)
+    return folder
+
+
+@pytest.fixture
+def results(tmp_path) -> Path:
+    return make_results(tmp_path / "results" / "laptop")
+
+
+@pytest.fixture
+def pages(tmp_path) -> Path:
+    """A copy of the book's pages that a test may spoil."""
+    folder = tmp_path / "book"
+    shutil.copytree(ROOT / "book", folder, ignore=shutil.ignore_patterns("_build"))
+    return folder
+
+
+# --- what goes in -----------------------------------------------------------------------------------------------------
+
+
+def test_a_chapter_that_was_not_run_is_left_out_with_a_note(pages, results):
+    staged = stage(pages, results, "laptop")
+    assert b"03_budget_ratio" in staged["_toc.yml"] and b"00_known_truth" not in staged["_toc.yml"]
+    assert b"`00_known_truth`" in staged["index.md"] and b"make notebook NB=00 PROFILE=laptop" in staged["index.md"]
+    assert b"What this run shows" in staged["index.md"]
+
+
+def test_without_any_results_the_pages_stand_alone(pages, tmp_path):
+    staged = stage(pages, tmp_path / "nothing", "laptop")
+    assert b"What this run shows" not in staged["index.md"] and b"your_own_run" in staged["_toc.yml"]
+
+
+def test_a_notebook_that_no_chapter_lists_is_named(pages, results):
+    shutil.copy(results / "notebooks" / "03_budget_ratio.ipynb", results / "notebooks" / "07_extra.ipynb")
+    with pytest.raises(CrossoverError, match="- file: 07_extra"):
+        stage(pages, results, "laptop")
+
+
+def test_the_banner_says_where_the_numbers_come_from():
+    text = banner("laptop", RECORD)
+    for fact in ("`0123456789` with local changes", "2025-11-21", "2 cores, 8 GB, on cpu", "11 min 20 s", "6,048 teacher",
+                 "1 cell", "2.13.0", "`[32, 64]`", r"A\|B\_C"):  # fmt: skip
+        assert fact in text
+    assert "no git checkout" in banner("laptop", RECORD | {"commit": None})
+
+
+def test_the_banner_stands_between_title_and_text(pages, results):
+    cell = json.loads(stage(pages, results, "laptop")["03_budget_ratio.ipynb"])["cells"][0]["source"]
+    assert cell.startswith("# The budget ratio\n\n:::::{div} provenance") and cell.rstrip().endswith("and")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda nb: nb["cells"].pop(0), "does not begin with"),
+        (lambda nb: nb["cells"][0].update(source="No title"), "does not begin with"),
+        (
+            lambda nb: nb["cells"][2].update(
+                outputs=[{"output_type": "error", "ename": "ValueError", "evalue": "boom", "traceback": []}]
+            ),
+            "cell 2 failed: ValueError: boom",
+        ),
+    ],
+)
+def test_a_notebook_that_cannot_be_a_chapter_is_refused(pages, results, spoil, message):
+    broken = notebook()
+    spoil(broken)
+    (results / "notebooks" / "03_budget_ratio.ipynb").write_text(json.dumps(broken))
+    with pytest.raises(CrossoverError, match=f"03_budget_ratio.ipynb.*{message}"):
+        stage(pages, results, "laptop")
+
+
+def test_a_chapter_without_a_record_is_refused(pages, results):
+    (results / "provenance" / "03_budget_ratio.json").unlink()
+    with pytest.raises(CrossoverError, match="no record of how it was run"):
+        stage(pages, results, "laptop")
+
+
+@pytest.mark.parametrize("numbers", [{"best": 0.61}, {"a name": "1"}])
+def test_numbers_are_text_under_plain_names(pages, results, numbers):
+    (results / "numbers.json").write_text(json.dumps(numbers))
+    with pytest.raises(CrossoverError, match=r"numbers.json.*quoted as text"):
+        stage(pages, results, "laptop")
+
+
+def test_a_block_marker_that_cannot_be_read_is_refused():
+    with pytest.raises(CrossoverError, match="index.md.*needs"):
+        keep_blocks("+++ needs 03\n", set(), "index.md")
+
+
+def test_durations_round_before_they_split():
+    assert [duration(s) for s in (0, 59.7, 3599.6)] == ["0 s", "1 min 0 s", "1 h 0 min"]
+
+
+# --- what stops it ----------------------------------------------------------------------------------------------------
+
+
+def test_a_missing_number_is_named_with_its_page(pages, results, tmp_path):
+    (results / "numbers.json").write_text(json.dumps({"beste": "61%"}))
+    with pytest.raises(CrossoverError, match=r"03_budget_ratio.*\{\{ best \}\}.*Did you mean 'beste'"):
+        build_book(pages, results, tmp_path / "out", "laptop")
+
+
+def test_a_warning_stops_the_build_and_still_does_the_second_time(pages, results, tmp_path):
+    (pages / "methods.md").write_text("# Methods\n\n[nowhere](missing_page.md)\n")
+    for _ in range(2):
+        with pytest.raises(CrossoverError, match=r"methods.md.*missing_page"):
+            build_book(pages, results, tmp_path / "out", "laptop")
+    assert not (tmp_path / "out" / "html").exists()
+
+
+def test_a_failed_build_leaves_the_old_book(pages, results, tmp_path):
+    index = build_book(pages, results, tmp_path / "out", "laptop")
+    before = index.read_bytes()
+    (pages / "index.md").write_text("# New\n\n[nowhere](missing_page.md)\n")
+    with pytest.raises(CrossoverError):
+        build_book(pages, results, tmp_path / "out", "laptop")
+    assert index.read_bytes() == before
+
+
+def test_nothing_is_built_twice(pages, results, tmp_path, monkeypatch):
+    index = build_book(pages, results, tmp_path / "out", "laptop")
+    rendered = []
+    monkeypatch.setattr(book_module, "_render", lambda source, out, known: rendered.append(1) or (out / "html").mkdir(parents=True))
+    assert build_book(pages, results, tmp_path / "out", "laptop") == index and not rendered
+    (results / "numbers.json").write_text(json.dumps({"best": "62%"}))
+    build_book(pages, results, tmp_path / "out", "laptop")
+    build_book(pages, results, tmp_path / "out", "laptop", clean=True)
+    assert len(rendered) == 2
+
+
+def test_build_finds_the_results_and_the_pages(pages, results, monkeypatch):
+    monkeypatch.setattr(book_module, "repository", lambda: pages.parent)
+    monkeypatch.setattr(book_module, "results_folder", lambda name: results if name == "laptop" else None)
+    assert build("laptop") == pages / "_build" / "laptop" / "html" / "index.html"
+
+
+# --- what a reader gets -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def html(tmp_path_factory) -> Path:
+    """The real book with one executed chapter."""
+    folder = tmp_path_factory.mktemp("html")
+    return build_book(ROOT / "book", make_results(folder / "laptop"), folder / "out", "laptop").parent
+
+
+class Links(HTMLParser):
+    """Collects what a page loads and where it leads."""
+
+    def __init__(self, page: Path):
+        super().__init__()
+        self.loads: list[str] = []
+        self.leads: list[str] = []
+        self.feed(page.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        if tag in {"script", "img", "iframe", "source", "audio", "video", "object", "embed"}:
+            self.loads += [found[a] for a in ("src", "data") if found.get(a)]
+        elif tag == "link" and found.get("rel") not in ("search", "next", "prev", "index", "canonical"):
+            self.loads.append(found["href"])
+        elif tag == "a" and found.get("href"):
+            self.leads.append(found["href"])
+
+
+def test_nothing_is_loaded_from_elsewhere_and_nothing_is_missing(html):
+    pages = sorted(html.glob("*.html"))
+    assert {"index.html", "03_budget_ratio.html", "your_own_run.html", "search.html"} <= {p.name for p in pages}
+    for page in pages:
+        links = Links(page)
+        for address in links.loads + [a for a in links.leads if not urlsplit(a).scheme]:
+            parts = urlsplit(address)
+            if parts.scheme == "data" or not parts.path:
+                continue
+            assert not parts.scheme and not parts.netloc, f"{page.name} loads {address}"
+            assert (page.parent / unquote(parts.path)).exists(), f"{page.name}: {address} is missing"
+    for sheet in html.rglob("*.css"):
+        assert not re.search(r"(url\(|@import)\s*['\"]?\s*(https?:)?//", sheet.read_text(errors="replace")), sheet
+
+
+def test_numbers_and_citations_are_in_the_text(html):
+    text = (html / "03_budget_ratio.html").read_text()
+    assert "Best: 61% (55 to 66)." in text and "11 min 20 s" in text and "{{" not in text
+    assert "2409.19759" in (html / "references.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    selenium = pytest.importorskip("selenium.webdriver")
+    chromium, driver = (shutil.which("chromium") or shutil.which("google-chrome")), shutil.which("chromedriver")
+    if not chromium or not driver:
+        pytest.skip("no chromium with chromedriver on this machine (Debian: apt-get install chromium chromium-driver)")
+    options = selenium.ChromeOptions()
+    options.binary_location = chromium
+    flags = "headless=new no-sandbox disable-gpu disable-background-networking disable-component-update disable-sync"
+    for flag in [*flags.split(), "no-first-run", "window-size=1280,900", f"user-data-dir={tmp_path_factory.mktemp('chrome')}"]:
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    session = selenium.Chrome(options=options, service=selenium.ChromeService(driver))
+    yield session
+    session.quit()
+
+
+def visit(browser, page: Path, width: int) -> None:
+    """Open a page from disk at a screen width, and wait until MathJax is done with it."""
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+    )
+    browser.get_log("browser")
+    browser.get(page.as_uri())
+    browser.set_script_timeout(20)
+    browser.execute_async_script(
+        "const done = arguments[0]; window.MathJax?.startup ? MathJax.startup.promise.then(() => done()) : done();"
+    )
+
+
+@pytest.mark.parametrize("page", ["index", "03_budget_ratio", "your_own_run", "methods", "references"])
+def test_a_page_reads_offline_without_complaint_and_fits_a_phone(browser, html, page):
+    for width in (1280, 360):
+        visit(browser, html / f"{page}.html", width)
+        complaints = [entry for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+        assert not complaints
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+        broken = "return [...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.src)"
+        assert browser.execute_script(broken) == []
+
+
+@pytest.mark.parametrize("page", ["index", "03_budget_ratio", "methods"])
+def test_maths_is_drawn(browser, html, page):
+    visit(browser, html / f"{page}.html", 1280)
+    boxes = browser.execute_script(
+        "return [...document.querySelectorAll('mjx-container svg')].map(e => [e.getBoundingClientRect().width, "
+        "e.getBoundingClientRect().height])"
+    )
+    formulas = browser.execute_script("return document.querySelectorAll('.math').length")
+    assert len(boxes) == formulas > 0 and all(w > 3 and h > 3 for w, h in boxes)
+    assert not browser.execute_script("return document.querySelectorAll('mjx-merror').length")
+
+
+def test_wide_tables_and_formulas_scroll_in_their_own_box(browser, html):
+    visit(browser, html / "03_budget_ratio.html", 360)
+    scrolls = "const e = document.querySelector(arguments[0]); return e.scrollWidth > e.clientWidth && e.clientWidth <= 360"
+    for selector in ("div.cell_output .output.text_html", "mjx-container[display=true]", "div.cell_input pre"):
+        assert browser.execute_script(scrolls, selector), selector
+
+
+def test_search_works_from_disk(browser, html):
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    visit(browser, html / "search.html", 1280)
+    browser.get((html / "search.html").as_uri() + "?q=crossover")
+    hits = WebDriverWait(browser, 15).until(lambda b: b.execute_script("return document.querySelectorAll('#search-results li a').length"))
+    assert hits >= 2
