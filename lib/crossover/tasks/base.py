@@ -82,7 +82,10 @@ class ProceduralTask(Task, Protocol):
         """
 
     def invalid(self, problem: Problem, rng: random.Random) -> Problem:
-        """Return a question that cannot be answered (a needed quantity is missing); ``answer`` is a confident guess."""
+        """Return a question that cannot be answered (a needed quantity is missing).
+
+        Its ``structure`` is ``None`` and its ``answer`` a confident guess.
+        """
 
     def solve(self, problem: Problem, rng: random.Random) -> str:
         """Write one correct chain of steps for the problem, in one of many wordings, ending ``#### N``."""

@@ -1,0 +1,199 @@
+"""The results table of a run: append-only, one row a cell, readable as text, safe to kill at any moment.
+
+``runs.csv`` holds one row a finished cell; ``items/<key>.parquet`` holds the outcome of each of its test items, written
+before the row, so that a row is always backed by its items. While a run goes on rows are appended; when it ends the file
+is sorted, so that the same cells give the same file whatever the order they finished in.
+"""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import io
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crossover.errors import CrossoverError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from crossover.evaluate import Outcome
+
+COLUMNS = {
+    "key": str, "experiment": str, "task": str, "strategy": str, "seed_size": int, "budget": int, "replicate": int,
+    "teacher": str, "student": str, "n_train": int, "n_test": int, "n_correct": int, "metric": str, "queries": int,
+    "asked": int, "returned": int, "parsed": int, "verified": int, "unique": int, "kept": int, "tokens_in": int,
+    "tokens_out": int, "train_tokens": int, "train_loss": float, "device": str, "provenance": str,
+    "seconds_train": float, "seconds_eval": float, "finished": str, "settings": str,
+}  # fmt: skip
+TIME_COLUMNS = ("seconds_train", "seconds_eval", "finished")
+_ORDER = ("experiment", "task", "seed_size", "strategy", "budget", "replicate", "key")
+
+
+def repository() -> Path:
+    """Return the checkout this library runs from: the folder with ``notebooks`` and ``lib``."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / "notebooks").is_dir():
+        raise CrossoverError(f"{root} has no notebooks folder; install the library from a checkout with pip install -e .")
+    return root
+
+
+def results_folder(name: str) -> Path:
+    """Return the folder of a profile's results (or of one run's own), under ``results/`` or ``$CROSSOVER_RESULTS``."""
+    root = os.environ.get("CROSSOVER_RESULTS")
+    return (Path(root) if root else repository() / "results") / name
+
+
+class Store:
+    """The results of one profile, in one folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is missing.
+
+    Raises
+    ------
+    CrossoverError
+        The folder cannot be written, or its ``runs.csv`` is not a results table.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.path = folder / "runs.csv"
+        with _written(folder):
+            (folder / "items").mkdir(parents=True, exist_ok=True)
+
+    def rows(self) -> dict[str, dict[str, str]]:
+        """Return the finished rows by cell key, as text.
+
+        A damaged row (cut short by a full disk, say) is dropped with a message; the file as it was is kept beside.
+        """
+        if not self.path.exists():
+            return {}
+        text = self.path.read_text(encoding="utf-8", errors="replace")
+        lines = list(csv.reader(io.StringIO(text)))
+        if not lines or lines[0] != list(COLUMNS):
+            raise CrossoverError(
+                f"{self.path} does not begin with the columns of a results table. Move it away (its rows are not lost) "
+                "and run again."
+            )
+        complete = lines if text.endswith("\n") else lines[:-1]
+        damaged = [n for n, line in enumerate(complete[1:], 2) if not _sound(line)] + [len(lines)] * (complete is not lines)
+        rows = {line[0]: dict(zip(COLUMNS, line, strict=True)) for line in complete[1:] if _sound(line)}
+        if damaged:
+            self._set_aside(text, damaged, rows)
+        return rows
+
+    def _set_aside(self, text: str, damaged: Sequence[int], rows: Mapping[str, Mapping[str, str]]) -> None:
+        kept = self.path.with_suffix(".csv.damaged")
+        with _written(self.folder):
+            kept.write_text(text, encoding="utf-8")
+        self._replace(rows.values())
+        print(
+            f"{self.path}: line {', '.join(map(str, damaged))} damaged; {len(rows)} sound rows kept, the rest will be "
+            f"computed again. The file as it was: {kept.name}",
+            file=sys.stderr,
+        )
+
+    def append(self, row: Mapping[str, object], outcomes: Sequence[Outcome]) -> None:
+        """Store a finished cell: its items first, then its row, flushed to disk."""
+        import pandas as pd
+
+        items = pd.DataFrame(
+            {
+                "item": [o.item for o in outcomes],
+                "extracted": [o.extracted for o in outcomes],
+                "correct": [o.correct for o in outcomes],
+            }
+        )
+        with _written(self.folder):
+            path = self.folder / "items" / f"{row['key']}.parquet"
+            items.to_parquet(path.with_suffix(".part"), index=False)
+            path.with_suffix(".part").replace(path)
+            new = not self.path.exists()
+            with open(self.path, "a", encoding="utf-8", newline="") as file:
+                writer = csv.DictWriter(file, list(COLUMNS), lineterminator="\n")
+                if new:
+                    writer.writeheader()
+                writer.writerow(row)
+                file.flush()
+                os.fsync(file.fileno())
+
+    def sort(self) -> None:
+        """Put the rows in their final order: by experiment, task, seed-set size, strategy, budget, replicate."""
+        rows = self.rows()
+        if rows:
+            self._replace(sorted(rows.values(), key=lambda row: [COLUMNS[c](row[c]) for c in _ORDER]))
+
+    def _replace(self, rows) -> None:
+        fresh = self.path.with_suffix(".part")
+        with _written(self.folder):
+            with open(fresh, "w", encoding="utf-8", newline="") as file:
+                writer = csv.DictWriter(file, list(COLUMNS), lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(rows)
+            fresh.replace(self.path)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder for one run at a time; a second run is refused rather than mixed in."""
+        with _written(self.folder):
+            file = open(self.folder / ".lock", "w")  # noqa: SIM115 - held open for as long as the lock
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise CrossoverError(f"Another run is writing {self.folder}. Wait for it, or stop it.") from None
+            yield
+
+
+def read_runs(folder: Path, experiment: str | None = None) -> pd.DataFrame:
+    """Return a results table with typed columns, or an empty one where there is none yet.
+
+    Parameters
+    ----------
+    folder : Path
+        A profile's results folder.
+    experiment : str, optional
+        Only this experiment's rows.
+    """
+    import pandas as pd
+
+    path = folder / "runs.csv"
+    if not path.exists():
+        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
+    try:
+        runs = pd.read_csv(path, dtype=COLUMNS, keep_default_na=False)
+    except ValueError as problem:
+        raise CrossoverError(f"{path} cannot be read: {problem}") from problem
+    return runs if experiment is None else runs[runs["experiment"] == experiment].reset_index(drop=True)
+
+
+def _sound(line: Sequence[str]) -> bool:
+    """Whether a line has every column, each of its type."""
+    if len(line) != len(COLUMNS):
+        return False
+    try:
+        for value, kind in zip(line, COLUMNS.values(), strict=True):
+            kind(value)
+    except ValueError:
+        return False
+    return True
+
+
+@contextmanager
+def _written(folder: Path) -> Iterator[None]:
+    """Turn a failure to write into an error that says what is kept and what to do."""
+    try:
+        yield
+    except OSError as problem:
+        raise CrossoverError(
+            f"Cannot write results to {folder}: {problem.strerror or problem}. Everything finished so far is kept; free "
+            "some space or give a writable folder (CROSSOVER_RESULTS), then run again."
+        ) from problem

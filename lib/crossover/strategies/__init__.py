@@ -1,0 +1,20 @@
+"""The strategies by name: ways of turning seeds and a query budget into training data (arXiv 2409.19759, section 3)."""
+
+from crossover.errors import CrossoverError, nearest
+from crossover.strategies.answer_augmentation import answer_augmentation
+from crossover.strategies.base import Sample, Strategy, Yield
+from crossover.strategies.new_question import new_question
+from crossover.strategies.question_rephrase import question_rephrase
+
+STRATEGIES: dict[str, Strategy] = {
+    strategy.__name__: strategy for strategy in (answer_augmentation, question_rephrase, new_question)
+}
+
+__all__ = ["STRATEGIES", "Sample", "Strategy", "Yield", "load_strategy"]
+
+
+def load_strategy(name: str) -> Strategy:
+    """Return a strategy by name, or raise a :class:`CrossoverError` that names the nearest one."""
+    if name not in STRATEGIES:
+        raise CrossoverError(f"Unknown strategy {name!r}.{nearest(name, STRATEGIES)}")
+    return STRATEGIES[name]

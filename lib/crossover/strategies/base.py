@@ -1,0 +1,114 @@
+"""What a strategy returns, and the two ways of spending a query budget that the strategies are made of.
+
+Attempt ``j`` always works on seed ``j mod S`` with draw index ``j // S``, whatever the budget: a larger budget makes
+the same attempts as a smaller one and then goes on, so that data sets are nested and stored replies are reused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from crossover.ledger import Funnel, Ledger
+from crossover.tasks.base import Problem, Task
+from crossover.teachers.base import Kind, Reply, Request, Teacher
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One synthetic training example: a question as the student sees it and the completion it learns."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True)
+class Yield:
+    """What a strategy got for its budget: the samples to train on and the funnel they came through."""
+
+    samples: list[Sample]
+    funnel: Funnel
+
+
+Strategy = Callable[[Task, Sequence[Problem], Teacher, Teacher, Ledger, bool], Yield]
+
+
+def paid(teacher: Teacher, requests: Sequence[Request], ledger: Ledger) -> list[Reply]:
+    """Charge the requests, make them, and count their tokens."""
+    for kind in {request.kind for request in requests}:
+        ledger.charge(kind, sum(request.kind == kind for request in requests))
+    replies = teacher.reply(requests)
+    ledger.count_tokens(sum(r.tokens_in for r in replies), sum(r.tokens_out for r in replies))
+    return replies
+
+
+def answer_seeds(seeds: Sequence[Problem], teacher: Teacher, ledger: Ledger) -> list[tuple[Problem, str | None]]:
+    """Spend the whole budget on answers to the seeds: one query an attempt."""
+    attempts = [Request("answer", seeds[j % len(seeds)], j // len(seeds)) for j in range(ledger.remaining)]
+    replies = paid(teacher, attempts, ledger)
+    return [(request.problem, reply.text) for request, reply in zip(attempts, replies, strict=True)]
+
+
+def augment_then_answer(
+    kind: Kind, seeds: Sequence[Problem], teacher: Teacher, augmenter: Teacher, ledger: Ledger
+) -> list[tuple[Problem, str | None]]:
+    """Spend the budget on questions derived from the seeds and one answer to each: two queries an attempt.
+
+    An attempt whose question fails costs one query; what it saved goes to further attempts. A single query that
+    remains at the end can buy no sample and is left unspent.
+    """
+    results: list[tuple[Problem, str | None]] = []
+    while ledger.remaining >= 2:
+        first = len(results)
+        asked = [
+            Request(kind, seeds[j % len(seeds)], j // len(seeds)) for j in range(first, first + ledger.remaining // 2)
+        ]
+        questions = [
+            _derived(request, reply) for request, reply in zip(asked, paid(augmenter, asked, ledger), strict=True)
+        ]
+        answers = iter(paid(teacher, [Request("answer", q, 0) for q in questions if q.question], ledger))
+        results += [(q, next(answers).text if q.question else None) for q in questions]
+    return results
+
+
+def _derived(request: Request, reply: Reply) -> Problem:
+    """Return the problem that a reply's question makes; its id names the seed and the draw it came from."""
+    text = (reply.text or "").strip()
+    known = reply.problem or Problem("", text, answer="")
+    return replace(known, id=f"{request.problem.id}/{request.kind}-{request.index}", question=text)
+
+
+def sift(task: Task, attempts: Sequence[tuple[Problem, str | None]], expected: Sequence[str], verify: bool) -> Yield:
+    """Pass attempts through the funnel and keep what is left.
+
+    Parameters
+    ----------
+    task : Task
+        Reads final answers.
+    attempts : sequence of (Problem, completion or None)
+        The question asked and the completion that came back.
+    expected : sequence of str
+        For each attempt a reference completion to verify against; empty where the truth is not known, and then the
+        attempt counts as not verified.
+    verify : bool
+        Keep only verified samples.
+    """
+    funnel, samples, seen = Funnel(asked=len(attempts)), [], set()
+    for (problem, completion), reference in zip(attempts, expected, strict=True):
+        if not completion or not completion.strip():
+            continue
+        funnel.returned += 1
+        if task.extract(completion) is None:
+            continue
+        funnel.parsed += 1
+        right = bool(reference) and task.correct(completion, replace(problem, answer=reference))
+        funnel.verified += right
+        if verify and not right:
+            continue
+        text = (" ".join(problem.question.split()), " ".join(completion.split()))
+        if text in seen:
+            continue
+        seen.add(text)
+        samples.append(Sample(problem.question, completion))
+    funnel.unique = funnel.kept = len(samples)
+    return Yield(samples, funnel)

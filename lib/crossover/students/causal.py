@@ -1,0 +1,230 @@
+"""A causal language model fine-tuned on completions: one recipe for every cell of a grid.
+
+Loss on the completion alone, logits computed only where there is loss, bfloat16 arithmetic with float32 master weights
+(a bfloat16 weight cannot hold an update smaller than 1/256 of itself, which at these learning rates is most of them).
+Where only the upper layers are trained, the lower ones are a fixed function of the text: their output is computed once
+for each example and every later epoch starts from it.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from crossover.assets import model_folder
+from crossover.errors import CrossoverError
+
+IGNORED = -100  # cross_entropy's label for positions without loss
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a student is trained.
+
+    Attributes
+    ----------
+    model : str
+        What :func:`crossover.assets.model_folder` takes.
+    trained_layers : int
+        How many of the upper layers are trained; 0 trains every weight, embeddings included.
+    epochs : int
+        Passes over the training set, unless that makes fewer than ``min_steps``.
+    min_steps : int
+        Optimiser steps at the least: small training sets are repeated until they are learnt.
+    batch_size : int
+        Examples a step.
+    learning_rate : float
+        Peak rate of AdamW; linear warm-up over a tenth of the steps, then cosine decay to a tenth of the peak.
+    """
+
+    model: str
+    trained_layers: int = 15
+    epochs: int = 3
+    min_steps: int = 30
+    batch_size: int = 16
+    learning_rate: float = 3e-4
+
+    def steps(self, n: int) -> int:
+        """Return the optimiser steps for ``n`` training examples."""
+        return max(self.epochs * math.ceil(n / self.batch_size), self.min_steps)
+
+    def rate(self, step: int, steps: int) -> float:
+        """Return the learning rate at a step: linear warm-up, cosine decay to a tenth of the peak."""
+        warm_up = max(1, steps // 10)
+        if step < warm_up:
+            return self.learning_rate * (step + 1) / warm_up
+        progress = (step - warm_up) / max(1, steps - warm_up)
+        return self.learning_rate * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+@dataclass
+class Student:
+    """A model and its tokenizer, ready to train or to answer."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+
+    @classmethod
+    def load(cls, model: str, device: str = "cpu") -> Student:
+        """Load pretrained weights in bfloat16 (see :func:`crossover.assets.model_folder` for what ``model`` may be)."""
+        folder = model_folder(model)
+        loaded = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16, use_safetensors=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        if tokenizer.pad_token_id is None:
+            tokenizer.pad_token = tokenizer.eos_token
+        return cls(loaded.to(device).eval(), tokenizer)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training reported: examples' tokens processed over all steps, steps, and the mean loss of the last tenth."""
+
+    tokens: int
+    steps: int
+    loss: float
+
+
+def encode(
+    tokenizer: PreTrainedTokenizerBase, pairs: Sequence[tuple[str, str]]
+) -> list[tuple[list[int], list[int]]]:
+    """Return token ids and labels of (prompt, completion) pairs.
+
+    The completion is closed with the end-of-text token, so that a student learns to stop. Labels are ``-100`` over the
+    prompt.
+    """
+    prompts = tokenizer([prompt for prompt, _ in pairs], add_special_tokens=False)["input_ids"]
+    answers = tokenizer([completion for _, completion in pairs], add_special_tokens=False)["input_ids"]
+    end = [tokenizer.eos_token_id]
+    return [(p + a + end, [IGNORED] * len(p) + a + end) for p, a in zip(prompts, answers, strict=True)]
+
+
+def train(student: Student, pairs: Sequence[tuple[str, str]], recipe: Recipe, seed: int) -> Trained:
+    """Fine-tune a student in place on (prompt, completion) pairs.
+
+    Parameters
+    ----------
+    student : Student
+        Changed in place.
+    pairs : sequence of (str, str)
+        Training examples; the order does not matter, batches are drawn by ``seed``.
+    recipe : Recipe
+        The same for every cell that is to be compared.
+    seed : int
+        Seeds the order of the examples.
+
+    Raises
+    ------
+    CrossoverError
+        No pairs, or a model without the layers that the recipe asks for.
+    """
+    if not pairs:
+        raise CrossoverError("There is nothing to train on: the strategy kept no samples (its funnel says where they went).")
+    model = student.model.train()
+    lower, upper = _split(model, recipe.trained_layers)
+    for parameter in model.parameters():
+        parameter.requires_grad_(lower is None)
+    trained = list((model if lower is None else upper.layers).parameters())
+    for parameter in trained:
+        parameter.requires_grad_(True)
+    # Without the clone, a model in float32 would share memory with its master copy.
+    master = [parameter.detach().clone().float() for parameter in trained]
+    optimiser = torch.optim.AdamW(master, lr=recipe.learning_rate, weight_decay=0.0, betas=(0.9, 0.95), fused=True)
+
+    examples = encode(student.tokenizer, pairs)
+    fixed: list[torch.Tensor | None] = [None] * len(examples)
+    order = torch.Generator().manual_seed(seed)
+    steps = recipe.steps(len(examples))
+    queue: list[int] = []
+    losses, tokens = [], 0
+    for step in range(steps):
+        while len(queue) < min(recipe.batch_size, len(examples)):
+            queue += torch.randperm(len(examples), generator=order).tolist()
+        batch, queue = queue[: recipe.batch_size], queue[recipe.batch_size :]
+        ids, labels = _padded([examples[i] for i in batch], student.tokenizer.pad_token_id, model.device)
+        if lower is None:
+            hidden = upper(input_ids=ids, use_cache=False).last_hidden_state
+        else:
+            hidden = upper(inputs_embeds=_lower_states(lower, ids, batch, examples, fixed), use_cache=False).last_hidden_state
+        # The state at position t predicts the token at t + 1.
+        where = labels[:, 1:] != IGNORED
+        logits = model.lm_head(hidden[:, :-1][where]).float()
+        loss = nn.functional.cross_entropy(logits, labels[:, 1:][where])
+        loss.backward()
+        _update(trained, master, optimiser, recipe.rate(step, steps))
+        losses.append(loss.detach())
+        tokens += sum(len(examples[i][0]) for i in batch)
+    model.eval()
+    last = losses[-max(1, steps // 10) :]
+    return Trained(tokens, steps, float(torch.stack(last).mean()))
+
+
+def _update(trained: list[nn.Parameter], master: list[torch.Tensor], optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Take one AdamW step on the float32 copies with clipped gradients and round the result into the model."""
+    for parameter, copied in zip(trained, master, strict=True):
+        copied.grad = None if parameter.grad is None else parameter.grad.float()
+        parameter.grad = None
+    torch.nn.utils.clip_grad_norm_(master, 1.0)
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    optimiser.step()
+    with torch.no_grad():
+        for parameter, copied in zip(trained, master, strict=True):
+            parameter.copy_(copied)
+
+
+def _split(model: PreTrainedModel, trained_layers: int) -> tuple[nn.Module | None, nn.Module]:
+    """Return the frozen lower part (or ``None``) and the upper part; both share the model's own weights."""
+    body = model.base_model
+    if trained_layers == 0:
+        return None, body
+    layers = getattr(body, "layers", None)
+    if layers is None or not hasattr(body, "norm"):
+        raise CrossoverError(
+            f"{type(model).__name__} has no list of layers to freeze; train it whole with trained_layers=0."
+        )
+    if trained_layers >= len(layers):
+        raise CrossoverError(
+            f"trained_layers is {trained_layers}, the model has {len(layers)} layers: give 1 to {len(layers) - 1}, "
+            "or 0 to train every weight."
+        )
+    cut = len(layers) - trained_layers
+    lower, upper = copy.copy(body), copy.copy(body)
+    for part in (lower, upper):  # a shallow copy shares weights; its table of submodules must be its own
+        part._modules = dict(body._modules)
+    lower.layers, upper.layers = layers[:cut], layers[cut:]
+    lower.norm = nn.Identity()
+    for part in (lower, upper):
+        part.config = copy.copy(body.config)
+        part.config.num_hidden_layers = len(part.layers)
+    return lower, upper
+
+
+def _padded(examples: Sequence[tuple[list[int], list[int]]], pad: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pad token ids and labels on the right to ``(batch, longest)``; causal attention never looks at the padding."""
+    width = max(len(ids) for ids, _ in examples)
+    ids = torch.tensor([ids + [pad] * (width - len(ids)) for ids, _ in examples], device=device)
+    labels = torch.tensor([labels + [IGNORED] * (width - len(labels)) for _, labels in examples], device=device)
+    return ids, labels
+
+
+def _lower_states(
+    lower: nn.Module,
+    ids: torch.Tensor,
+    batch: Sequence[int],
+    examples: Sequence[tuple[list[int], list[int]]],
+    fixed: list[torch.Tensor | None],
+) -> torch.Tensor:
+    """Return the frozen layers' output ``(batch, longest, width)``, computing it for examples seen for the first time."""
+    new = [row for row, i in enumerate(batch) if fixed[i] is None]
+    if new:
+        with torch.no_grad():
+            states = lower(input_ids=ids[new], use_cache=False).last_hidden_state
+        for row, state in zip(new, states, strict=True):
+            fixed[batch[row]] = state[: len(examples[batch[row]][0])].clone()
+    return nn.utils.rnn.pad_sequence([fixed[i] for i in batch], batch_first=True)

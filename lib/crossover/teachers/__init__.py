@@ -1,0 +1,6 @@
+"""Teachers: they answer questions, rephrase them and invent new ones."""
+
+from crossover.teachers.base import Kind, Reply, Request, Teacher
+from crossover.teachers.oracle import Oracle
+
+__all__ = ["Kind", "Oracle", "Reply", "Request", "Teacher"]

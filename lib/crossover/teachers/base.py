@@ -1,0 +1,58 @@
+"""What a teacher is: three kinds of request, one kind of reply.
+
+Teacher (answers questions) and augmenter (rephrases or invents them) share the protocol; one object may serve as both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from crossover.tasks.base import Problem
+
+Kind = Literal["answer", "rephrase", "new_question"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call: what is wanted, for which problem, and which of several draws this is.
+
+    The draw's ``index`` is part of the request, so that a larger budget repeats the calls of a smaller one exactly and
+    adds to them.
+    """
+
+    kind: Kind
+    problem: Problem
+    index: int
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back: a text (``None`` for a failed call) and what it cost.
+
+    ``problem`` is set by teachers that know the truth of a question they wrote; others leave the question's text only.
+    """
+
+    text: str | None
+    tokens_in: int = 0
+    tokens_out: int = 0
+    problem: Problem | None = field(default=None, repr=False)
+
+
+class Teacher(Protocol):
+    """Anything that answers requests.
+
+    Attributes
+    ----------
+    id : str
+        Model and sampling settings; part of the key under which replies are stored.
+    repeatable : bool
+        Whether calling again gives the same reply at no cost (the oracle); otherwise stored replies are reused.
+    """
+
+    id: str
+    repeatable: bool
+
+    def reply(self, requests: Sequence[Request]) -> list[Reply]:
+        """Return one reply a request, in order. A failed call is a reply whose text is ``None``."""
