@@ -1,8 +1,12 @@
 """The environment: one set of pins in every form, nothing that ties the repository to one machine."""
 
+import ast
+import importlib.metadata
 import json
 import re
 import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -42,14 +46,24 @@ def test_both_files_are_as_make_lock_writes_them():
 
 
 def test_the_lock_holds_every_direct_dependency_within_its_bounds():
-    import tomllib
-
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = project["dependencies"] + project["optional-dependencies"]["test"]
     for requirement in map(Requirement, wanted):
         version = PINS.get(canonicalize_name(requirement.name))
         assert version is not None, f"{requirement.name} is not in requirements.lock; run make lock"
         assert requirement.specifier.contains(version), f"{requirement} but the lock has {version}"
+
+
+def test_every_package_the_library_imports_is_a_direct_dependency():
+    owners = importlib.metadata.packages_distributions()
+    wanted = set(direct_dependencies(ROOT / "pyproject.toml"))
+    for path in sorted((ROOT / "lib").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module]
+            for top in {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names) - {"crossover"}:
+                assert {canonicalize_name(o) for o in owners[top]} & wanted, f"{path.name} imports {top}"
 
 
 def test_the_lock_is_complete():
