@@ -70,7 +70,7 @@ endef
 $(STAMP): $(LOCKS) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \
 	  echo "Python 3.11 is needed and '$(PYTHON)' is not it. Name yours: make PYTHON=/path/to/python3.11"; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 	  echo "No virtual environment could be made. On Debian and Ubuntu: apt-get install python3.11-venv"; exit 1; }
 	@rm -f $(VENV)/install.log
 	@echo "Installing $$(grep -c == requirements.lock) packages into $(VENV) (about three minutes, once)"
