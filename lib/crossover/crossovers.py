@@ -1,0 +1,417 @@
+"""Where one strategy overtakes another: crossover ratios with intervals, probabilities and a status.
+
+For curves ``A_1`` and ``A_2`` the crossover is where ``d(r) = A_2(r) - A_1(r)`` changes sign. The interval holds every ratio
+at which the draws leave the sign of ``d`` open (its probability between ``(1 - level) / 2`` and ``(1 + level) / 2``): with one
+crossing a draw these are the percentiles of the crossing, and where a draw has none the end is open, never a made-up number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import brentq
+
+from crossover import forms
+from crossover.curves import Fits, akaike, point_fit
+from crossover.errors import CrossoverError
+from crossover.intervals import log_t_interval, profile_interval
+from crossover.rounding import interval as show_interval
+from crossover.uncertainty import shares
+
+QUERIES_PER_SAMPLE = {"answer_augmentation": 1.0, "question_rephrase": 2.0, "new_question": 2.0}
+BEYOND = 16.0  # a crossing is looked for up to this factor outside the tested range, as a marked extrapolation
+POINTS_PER_RANGE = 160  # of the log grid on which signs are taken
+
+Pair = tuple[float | None, float | None]
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """One change of lead of the point fits: at ``ratio``, with its ``interval``, to ``leader``; ``inside`` the range."""
+
+    ratio: float
+    interval: Pair
+    leader: str
+    inside: bool
+
+
+@dataclass(frozen=True)
+class Crossover:
+    """What two strategies' curves say about each other at one seed-set size.
+
+    Attributes
+    ----------
+    task, first, second : str
+        ``first`` leads at lower ratios, ``second`` beyond the crossover; with status ``none`` ``first`` leads throughout.
+    seed_size : float
+    status : str
+        ``found``; ``multiple`` (see ``crossings``); ``none`` (``leader`` is best wherever looked); ``beyond_range`` (``side``
+        says where; a value is an extrapolation); ``undetermined`` (the interval spans the tested range, or a curve is missing).
+    ratio, interval
+        In units of ``unit`` per seed question; ``None`` for no value or an open end.
+    queries, queries_interval
+        The same times ``seed_size``.
+    p_exists, p_in_range : float or None
+        Share of draws with a crossing anywhere searched, and inside the tested range.
+    tested, searched : (float, float)
+        Ratios common to both curves, and how far beyond them was searched.
+    side : str or None
+        ``above`` or ``below`` the tested range.
+    leader : str or None
+        Who leads throughout the tested range.
+    crossings : tuple of Crossing
+    by_form : dict
+        Crossing ratios of the point fits inside the searched range under each form.
+    uncertainty : dict
+        Shares of the variance of the log crossover: ``test_set, replicates, training, functional_form``.
+    t_interval, profile_interval
+        Cross-checks: t interval over the replicates' own crossovers; profile likelihood, where no replicate effect is seen.
+    unit : str
+    level : float
+    message : str
+    """
+
+    task: str
+    first: str
+    second: str
+    seed_size: float
+    status: str
+    ratio: float | None
+    interval: Pair
+    queries: float | None
+    queries_interval: Pair
+    p_exists: float | None
+    p_in_range: float | None
+    tested: tuple[float, float]
+    searched: tuple[float, float]
+    side: str | None
+    leader: str | None
+    crossings: tuple[Crossing, ...]
+    by_form: dict[str, list[float]]
+    uncertainty: dict[str, float]
+    t_interval: Pair | None
+    profile_interval: Pair | None
+    unit: str
+    level: float
+    message: str
+
+    def __str__(self) -> str:
+        value = "" if self.ratio is None else f" at {self.ratio:.3g} ({show_interval(*self.interval, self.tested)})"
+        return (
+            f"{self.first} -> {self.second} (S = {self.seed_size:g}, {self.task}): {self.status}{value}; {self.message}"
+        )
+
+    def _repr_html_(self) -> str:
+        return pd.DataFrame([self.row()]).to_html(index=False, border=0)
+
+    def row(self) -> dict[str, str]:
+        """Cells of a printed table."""
+        open_everywhere = self.status == "none" or self.p_exists is None
+        extrapolated = "*" if self.ratio is not None and not self.tested[0] <= self.ratio <= self.tested[1] else ""
+        return {
+            "task": self.task,
+            "change of lead": f"{self.first} -> {self.second}" if self.status != "none" else f"{self.leader} leads",
+            "S": f"{self.seed_size:g}",
+            "status": self.status,
+            "ratio": "-" if self.ratio is None else f"{self.ratio:.3g}{extrapolated}",
+            "interval": "-" if open_everywhere else show_interval(*self.interval, self.tested),
+            self.unit: "-" if self.queries is None else f"{self.queries:,.0f}{extrapolated}",
+            "P(exists)": "-" if self.p_exists is None else f"{self.p_exists:.2f}",
+            "P(in range)": "-" if self.p_in_range is None else f"{self.p_in_range:.2f}",
+            "message": self.message,
+        }
+
+
+def find(
+    fits: Fits,
+    costs: Mapping[str, float] | None = None,
+    unit: str = "queries",
+    queries_per_sample: Mapping[str, float] | None = None,
+) -> list[Crossover]:
+    """Every pair of strategies of each task and seed-set size, each pair once.
+
+    Parameters
+    ----------
+    fits : Fits
+    costs : mapping, optional
+        Cost of one kept sample by strategy, any positive unit (tokens, money). Budgets are then compared at equal cost:
+        a strategy whose samples took ``q`` queries each spends ``budget / q * cost``. Default: queries, as run.
+    unit : str
+        Name of that unit.
+    queries_per_sample : mapping, optional
+        ``q`` by strategy; default 1 for answer augmentation, 2 for rephrase and new questions, 1 for other labels.
+
+    Returns
+    -------
+    list of Crossover
+    """
+    scale = _scales(fits, costs, {**QUERIES_PER_SAMPLE, **(queries_per_sample or {})})
+    out = []
+    for members in fits.groups().values():
+        for i, j in combinations(members, 2):
+            out.append(_pair(fits, i, j, scale, unit))
+    return out
+
+
+def table(crossovers: list[Crossover]) -> pd.DataFrame:
+    """One row a crossover, flat and plain, for a results file."""
+    rows = []
+    for c in crossovers:
+        rows.append(
+            {
+                "task": c.task, "first": c.first, "second": c.second, "seed_size": c.seed_size, "status": c.status,
+                "ratio": c.ratio, "low": c.interval[0], "high": c.interval[1], "queries": c.queries, "unit": c.unit,
+                "p_exists": c.p_exists, "p_in_range": c.p_in_range, "tested_low": c.tested[0], "tested_high": c.tested[1],
+                "side": c.side, "leader": c.leader, "level": c.level,
+                **{f"share_{k}": v for k, v in c.uncertainty.items()},
+                **{f"ratio_{k}": (v[0] if v else None) for k, v in c.by_form.items()},
+                "t_low": c.t_interval[0] if c.t_interval else None, "t_high": c.t_interval[1] if c.t_interval else None,
+                "message": c.message,
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def show(crossovers: list[Crossover]) -> pd.DataFrame:
+    """The printed table of several crossovers; ``*`` marks an extrapolated value."""
+    return pd.DataFrame([c.row() for c in crossovers])
+
+
+def _scales(fits: Fits, costs: Mapping[str, float] | None, per_sample: Mapping[str, float]) -> dict[str, float]:
+    strategies = sorted({c.strategy for c in fits.curves})
+    for name, value in (costs or {}).items():
+        if name not in strategies:
+            raise CrossoverError(f"cost of {name!r}: no such strategy; known: {', '.join(strategies)}")
+        if not (np.isfinite(value) and value > 0):
+            raise CrossoverError(f"cost of {name!r} is {value}: a cost is a positive number")
+    if not costs:
+        return dict.fromkeys(strategies, 1.0)
+    missing = [s for s in strategies if s not in costs]
+    if missing:
+        raise CrossoverError(f"no cost for {', '.join(missing)}: give every strategy one, in the same unit")
+    return {s: costs[s] / per_sample.get(s, 1.0) for s in strategies}
+
+
+@dataclass(frozen=True)
+class _Curves:
+    """Two fitted curves on a common cost axis: ``scale`` converts cost per seed to each strategy's own ratio."""
+
+    fits: Fits
+    i: int
+    j: int
+    scale: tuple[float, float]
+
+    def difference(self, ratios: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """``A_j - A_i`` of the point fits (n,) and of the draws (D, n)."""
+        a, b = self.fits.at(self.i, ratios / self.scale[0]), self.fits.at(self.j, ratios / self.scale[1])
+        return b[0] - a[0], b[1] - a[1]
+
+    def point(self, log_ratio: float, fit_i: forms.Solution, fit_j: forms.Solution, form: forms.Form) -> float:
+        x = np.exp(np.array([log_ratio]))
+        a, b = fit_i.predict(form, x / self.scale[0]), fit_j.predict(form, x / self.scale[1])
+        return float(np.clip(b[0, 0], 0, 1) - np.clip(a[0, 0], 0, 1))
+
+
+def _pair(fits: Fits, i: int, j: int, scales: dict[str, float], unit: str) -> Crossover:
+    ci, cj = fits.curves[i], fits.curves[j]
+    si, sj = scales[ci.strategy], scales[cj.strategy]
+    low = max(ci.ratio_range[0] * si, cj.ratio_range[0] * sj)
+    high = min(ci.ratio_range[1] * si, cj.ratio_range[1] * sj)
+    if fits.points[i] is None or fits.points[j] is None or low >= high:
+        why = (
+            "the two were not run at overlapping budgets" if low >= high else "a curve has too few budgets to be fitted"
+        )
+        return _nothing(fits, i, j, (low, high), unit, why)
+    both = _Curves(fits, i, j, (si, sj))
+    logs = np.linspace(np.log(low / BEYOND), np.log(high * BEYOND), 3 * POINTS_PER_RANGE + 1)
+    ratios = np.exp(logs)
+    point, draws = both.difference(ratios)
+    form = forms.form_named(fits.form)
+    roots = _roots(both, logs, point, fits.points[i], fits.points[j], form)
+    positive = (draws > 0).mean(0) + (draws == 0).mean(0) / 2
+    inside = (ratios >= low * (1 - 1e-12)) & (ratios <= high * (1 + 1e-12))
+    p_exists, p_in_range = _changes(draws), _changes(draws[:, inside])
+    names = (ci.strategy, cj.strategy)
+    tail = (1 - fits.level) / 2
+
+    crossings = []
+    for log_root, rising in roots:
+        r = float(np.exp(log_root))
+        ends = _open_region(logs, positive, log_root, tail)
+        crossings.append(Crossing(r, ends, names[1] if rising else names[0], bool(low <= r <= high)))
+    chosen = _choose(crossings, low, high)
+    ends = chosen.interval if chosen else _nearest_region(logs, positive, tail, inside)
+    status, side = _status(chosen, crossings, positive[inside], ends, (low, high), p_exists, 1 - fits.level, tail)
+    ratio = chosen.ratio if chosen and status in ("found", "multiple", "beyond_range", "undetermined") else None
+    if chosen:
+        order = names if chosen.leader == names[1] else names[::-1]
+    else:
+        leads_i = point[inside].mean() <= 0
+        order = names if leads_i else names[::-1]
+    if status == "none":
+        lead = positive[inside].mean() > 0.5
+        order = names[::-1] if lead else names
+        ends = (None, None)
+    elif side and not chosen:  # who leads inside hands over beyond: upwards he is first, downwards second
+        leader = names[1] if positive[inside].mean() > 0.5 else names[0]
+        other = names[0] if leader == names[1] else names[1]
+        order = (leader, other) if side == "above" else (other, leader)
+    leader = None
+    if status in ("none", "beyond_range"):
+        leader = names[1] if positive[inside].mean() > 0.5 else names[0]
+    size = ci.seed_size
+    by_form, weight = _by_form(both, logs)
+    pair = tuple(fits.noises[k] for k in (i, j))
+    return Crossover(
+        task=ci.task,
+        first=order[0],
+        second=order[1],
+        seed_size=size,
+        status=status,
+        ratio=ratio,
+        interval=ends,
+        queries=None if ratio is None else ratio * size,
+        queries_interval=tuple(None if e is None else e * size for e in ends),
+        p_exists=p_exists,
+        p_in_range=p_in_range,
+        tested=(float(low), float(high)),
+        searched=(float(ratios[0]), float(ratios[-1])),
+        side=side,
+        leader=leader,
+        crossings=tuple(crossings),
+        by_form=by_form,
+        uncertainty={}
+        if ratio is None
+        else shares(pair, form, (fits.points[i], fits.points[j]), (si, sj), ratio, by_form, weight),
+        t_interval=None
+        if ratio is None
+        else log_t_interval(pair, form, (si, sj), (ratios[0], ratios[-1]), ratio, fits.level),
+        profile_interval=None if ratio is None else profile_interval(pair, form, (si, sj), ratios, ratio, fits.level),
+        unit=unit,
+        level=fits.level,
+        message=_message(status, side, order, leader, (low, high), ratio, pair[0].replicates == 1, p_exists, crossings),
+    )
+
+
+def _nothing(fits: Fits, i: int, j: int, tested: tuple[float, float], unit: str, why: str) -> Crossover:
+    a, b = fits.curves[i], fits.curves[j]
+    return Crossover(
+        a.task, a.strategy, b.strategy, a.seed_size, "undetermined", None, (None, None), None, (None, None), None, None,
+        (float(tested[0]), float(tested[1])), (float(tested[0]), float(tested[1])), None, None, (), {}, {}, None, None,
+        unit, fits.level, why,
+    )  # fmt: skip
+
+
+def _roots(both: _Curves, logs, point, fit_i, fit_j, form) -> list[tuple[float, bool]]:
+    """Crossings of the point fits as (log ratio, rising), solved to full precision between grid points."""
+    # differences below rounding are no lead: two curves that have both levelled off at one value do not cross
+    sign = np.where(np.abs(point) < 1e-12, 0, np.sign(point))
+    known = np.nonzero(sign)[0]
+    out = []
+    for a, b in pairwise(known):
+        if sign[a] != sign[b]:
+            f = both.point
+            root = brentq(lambda t, f=f: f(t, fit_i, fit_j, form), logs[a], logs[b], xtol=1e-14, rtol=1e-14)
+            out.append((float(root), bool(sign[b] > 0)))
+    return out
+
+
+def _changes(draws: np.ndarray) -> float:
+    """Share of draws (rows) that change sign along the row."""
+    return float(((draws > 0).any(1) & (draws < 0).any(1)).mean())
+
+
+def _open_region(logs: np.ndarray, positive: np.ndarray, at: float, tail: float) -> Pair:
+    """Ends of the stretch around ``at`` where the sign of the difference is open; ``None`` where it runs off the grid."""
+    depth = np.minimum(positive, 1 - positive) - tail  # positive where the sign is open
+    k = int(np.clip(np.searchsorted(logs, at), 1, len(logs) - 1))
+    ends = []
+    for step, start in ((-1, k - 1), (1, k)):
+        n = start
+        while 0 <= n < len(logs) and depth[n] >= 0:
+            n += step
+        if not 0 <= n < len(logs):
+            ends.append(None)
+        else:
+            inner = n - step
+            if n == start:  # already closed at the nearest grid point: the end lies between it and the crossing
+                ends.append(float(np.exp(at if abs(logs[n] - at) < 1e-12 else (logs[n] + at) / 2)))
+            else:
+                fraction = depth[inner] / (depth[inner] - depth[n])
+                ends.append(float(np.exp(logs[inner] + fraction * (logs[n] - logs[inner]))))
+    return ends[0], ends[1]
+
+
+def _nearest_region(logs: np.ndarray, positive: np.ndarray, tail: float, inside: np.ndarray) -> Pair:
+    """The open stretch nearest to the tested range, for point fits that do not cross."""
+    candidates = np.nonzero(np.minimum(positive, 1 - positive) >= tail)[0]
+    if not candidates.size:
+        return None, None
+    first, last = np.nonzero(inside)[0][[0, -1]]
+    distance = np.maximum(np.maximum(first - candidates, candidates - last), 0)
+    return _open_region(logs, positive, logs[candidates[distance.argmin()]], tail)
+
+
+def _choose(crossings: list[Crossing], low: float, high: float) -> Crossing | None:
+    """The crossing to report: the first one inside the tested range, else the one nearest to it."""
+    within = [c for c in crossings if c.inside]
+    if within:
+        return within[0]
+    return min(crossings, key=lambda c: max(low / c.ratio, c.ratio / high), default=None)
+
+
+def _status(chosen, crossings, positive_inside, ends, tested, p_exists, doubt, tail) -> tuple[str, str | None]:
+    open_inside = (np.minimum(positive_inside, 1 - positive_inside) >= tail).all()
+    if open_inside:
+        return "undetermined", None
+    inside = [c for c in crossings if c.inside]
+    if inside:
+        return ("multiple" if len(inside) > 1 else "found"), None
+    if p_exists <= doubt:
+        return "none", None
+    if chosen:
+        return "beyond_range", "above" if chosen.ratio > tested[1] else "below"
+    # the point fits do not cross, but draws do: on the side where the lead is less sure
+    doubtful = np.minimum(positive_inside, 1 - positive_inside)
+    return "beyond_range", "above" if doubtful[-1] >= doubtful[0] else "below"
+
+
+def _message(status, side, order, leader, tested, ratio, single, p_exists, crossings) -> str:
+    where = f"{tested[0]:g} to {tested[1]:g}"
+    end = f"> {tested[1]:g}" if side == "above" else f"< {tested[0]:g}"
+    text = {
+        "found": f"{order[1]} overtakes {order[0]}",
+        "multiple": "the lead changes at " + ", ".join(f"{c.ratio:.3g}" for c in crossings if c.inside),
+        "none": f"{leader} leads at all ratios from {where}, and no crossing is likely beyond",
+        "undetermined": f"at no ratio from {where} do the data say which leads",
+        "beyond_range": f"{leader} leads from {where}; "
+        + (
+            f"a crossover would lie at {end}, by extrapolation"
+            if ratio is not None
+            else f"a crossover, if any (probability {p_exists or 0:.2f}), lies at {end}"
+        ),
+    }[status]
+    return text + ("; one replicate: the effect of the seed set cannot be seen" if single else "")
+
+
+def _by_form(both: _Curves, logs: np.ndarray) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """Crossing ratios of the point fits under every form, and each form's Akaike weight over the two curves."""
+    crossing, aicc = {}, {}
+    fits = both.fits
+    x = np.exp(logs)
+    noises = [fits.noises[k] for k in (both.i, both.j)]
+    for name, form in forms.FORMS.items():
+        pair = [fits.points[k] if name == fits.form else point_fit(fits.noises[k], name) for k in (both.i, both.j)]
+        values = [np.clip(p.predict(form, x / s)[0], 0, 1) for p, s in zip(pair, both.scale, strict=True)]
+        roots = _roots(both, logs, values[1] - values[0], pair[0], pair[1], form)
+        crossing[name] = [float(np.exp(r)) for r, _ in roots]
+        scores = [akaike(n, form, p) for n, p in zip(noises, pair, strict=True)]
+        aicc[name] = sum(scores) if None not in scores else np.inf
+    best = min(aicc.values())
+    weight = {k: float(np.exp(-(v - best) / 2)) if np.isfinite(best) else 1.0 for k, v in aicc.items()}
+    total = sum(weight.values())
+    return crossing, {k: w / total for k, w in weight.items()}

@@ -1,0 +1,56 @@
+"""A value and its error printed with matching digits (the rule of the Particle Data Group)."""
+
+from __future__ import annotations
+
+import math
+
+
+def digits(error: float) -> int:
+    """Decimal places that an error deserves: two significant digits up to 354, one above (of the first three).
+
+    >>> digits(0.0123), digits(0.0456), digits(12.0)
+    (3, 2, 0)
+    """
+    exponent = math.floor(math.log10(error))
+    leading = round(error / 10**exponent * 100)
+    if leading <= 354:
+        return 1 - exponent
+    return -exponent
+
+
+def with_error(value: float | None, error: float | None) -> str:
+    """Print ``value ± error`` with the digits that the error allows.
+
+    >>> with_error(0.72345, 0.0123)
+    '0.723 ± 0.012'
+    >>> with_error(14.21, 0.62)
+    '14.2 ± 0.6'
+    >>> with_error(1234.5, 210.0)
+    '1230 ± 210'
+    >>> with_error(0.5, None), with_error(None, None)
+    ('0.5', '-')
+    """
+    if value is None or not math.isfinite(value):
+        return "-"
+    if error is None or not math.isfinite(error) or error <= 0:
+        return f"{value:.4g}"
+    places = digits(error)
+    if places >= 0:
+        return f"{value:.{places}f} ± {error:.{places}f}"
+    step = 10**-places
+    return f"{round(value / step) * step:.0f} ± {round(error / step) * step:.0f}"
+
+
+def interval(low: float | None, high: float | None, tested: tuple[float, float] | None = None) -> str:
+    """Print an interval; an open end is printed as lying beyond the tested range, never as a number.
+
+    >>> interval(12.31, 18.77)
+    '12.3 to 18.8'
+    >>> interval(40.2, None, (1, 64))
+    '40.2 to > 64'
+    >>> interval(None, None, (1, 64))
+    '< 1 to > 64'
+    """
+    first = f"{low:.3g}" if low is not None else (f"< {tested[0]:g}" if tested else "open")
+    last = f"{high:.3g}" if high is not None else (f"> {tested[1]:g}" if tested else "open")
+    return f"{first} to {last}"

@@ -1,0 +1,129 @@
+"""Advice: the right strategy on either side of a known crossover, probabilities that add up, extrapolation said."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import typer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from crossover import advise, curves
+from crossover.cli import numbers
+from crossover.errors import CrossoverError
+from test_crossovers import EARLY, LATE, noisy
+
+app = typer.Typer()
+numbers.register(app)
+runner = CliRunner()
+
+
+def two_sizes(**kw):
+    parts = [noisy(EARLY, LATE, seed=s, size=s, **kw) for s in (50, 200)]
+    return pd.concat(parts, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def fits():
+    return curves.fit_table(two_sizes(n=4000), draws=500)
+
+
+@pytest.mark.parametrize(("queries", "best"), [(400, "answer_augmentation"), (10_000, "new_question")])
+def test_the_better_strategy_is_chosen(fits, queries, best):
+    (a,) = advise.advise(fits, 200, queries)
+    assert a.best.strategy == best and a.best.p_best > 0.95 and a.best.regret < 0.01
+    assert all(c.inside for c in a.choices)
+    assert best in a.message and "extrapolation" not in a.message
+    other = a.choices[1]
+    truth = abs(EARLY(queries / 200) - LATE(queries / 200))
+    assert other.regret == pytest.approx(truth, abs=0.03)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seeds=st.floats(1, 5000), queries=st.floats(1, 1e6))
+def test_probabilities_add_up(fits, seeds, queries):
+    (a,) = advise.advise(fits, seeds, queries)
+    assert sum(c.p_best for c in a.choices) == pytest.approx(1)
+    assert min(c.regret for c in a.choices) >= 0
+    assert all(0 <= c.interval[0] <= c.accuracy <= c.interval[1] <= 1 for c in a.choices)
+    inside = 50 <= seeds <= 200 and 1 <= queries / seeds <= 64
+    assert all(c.inside for c in a.choices) == inside
+    assert ("extrapolation" in a.message) == (not inside)
+
+
+def test_between_seed_sizes_lies_between(fits):
+    at = {s: advise.advise(fits, s, s * 10)[0].table().set_index("strategy")["accuracy"] for s in (50, 100, 200)}
+    for name in at[50].index:
+        low, high = sorted((at[50][name], at[200][name]))
+        assert low - 1e-9 <= at[100][name] <= high + 1e-9
+
+
+def test_a_tie_is_shared():
+    table = pd.DataFrame(
+        [(s, 10, 10 * r, j, 0, 50) for s in "ab" for r in (1, 2, 4, 8) for j in range(3)],
+        columns=["strategy", "seed_size", "budget", "replicate", "n_correct", "n_test"],
+    )
+    (a,) = advise.advise(curves.fit_table(table, draws=100), 10, 40)
+    assert [c.p_best for c in a.choices] == pytest.approx([0.5, 0.5], abs=0.15)
+
+
+def test_strategies_without_a_curve_are_named():
+    table = two_sizes(n=1000)
+    keep = (table["strategy"] == "answer_augmentation") | (table["budget"] <= 2 * table["seed_size"])
+    (a,) = advise.advise(curves.fit_table(table[keep].reset_index(drop=True), draws=100), 50, 500)
+    assert "no curve for new_question" in a.message and "no other strategy" in a.message
+
+
+def test_map_and_regret(fits):
+    grid = advise.advise_map(fits, [50, 100, 400], [200, 1000, 6000])
+    assert len(grid) == 18
+    assert (grid.groupby(["seeds", "queries"])["best"].sum() == 1).all()
+    assert not grid[grid["seeds"] == 400]["inside"].any()
+    regret = advise.regret_table(grid).set_index("strategy")
+    assert (regret["mean_regret"] <= regret["largest_regret"]).all()
+    assert (regret["cells"] == grid[grid["inside"]].groupby("strategy").size()).all()
+
+
+@pytest.mark.parametrize(("seeds", "queries"), [(0, 10), (10, 0), (-5, 10), (np.nan, 10)])
+def test_impossible_questions_are_refused(fits, seeds, queries):
+    with pytest.raises(CrossoverError):
+        advise.advise(fits, seeds, queries)
+
+
+def test_command(tmp_path):
+    path = tmp_path / "pilot.csv"
+    two_sizes(n=4000).to_csv(path, index=False)
+    args = ["advise", "--seeds", "100", "--queries", "5000", "--from", str(path), "--draws", "200"]
+    shown = runner.invoke(app, args)
+    assert shown.exit_code == 0 and "choose new_question" in " ".join(shown.stdout.split())
+    answer = json.loads(runner.invoke(app, [*args, "--json"]).stdout)
+    assert answer["advice"][0]["choose"] == "new_question" and not answer["advice"][0]["extrapolation"]
+    figure = tmp_path / "map.png"
+    assert runner.invoke(app, [*args, "--plot", str(figure)]).exit_code == 0 and figure.stat().st_size > 5000
+    assert runner.invoke(app, [*args, "--profile", "study"]).exit_code == 2
+    assert runner.invoke(app, [*args, "--task", "nothing"]).exit_code == 2
+
+
+def test_published_profile(tmp_path, monkeypatch):
+    """Only the budget-ratio cells count, and a profile without results says so."""
+    from crossover import store
+
+    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
+    empty = runner.invoke(app, ["advise", "--seeds", "100", "--queries", "800"])
+    assert empty.exit_code == 2 and "no budget-ratio results" in empty.stderr
+    folder = store.results_folder("study")
+    folder.mkdir(parents=True)
+    table = two_sizes(n=4000).assign(task="math_words", experiment="budget_ratio")
+    decoy = table.iloc[:1].assign(experiment="other", n_correct=0)
+    runs = pd.concat([table, decoy], ignore_index=True)
+    for name, kind in store.COLUMNS.items():
+        if name not in runs:
+            runs[name] = "" if kind is str else 0
+    runs[list(store.COLUMNS)].to_csv(folder / "runs.csv", index=False)
+    result = runner.invoke(app, ["advise", "--seeds", "100", "--queries", "800", "--draws", "100"])
+    assert result.exit_code == 0, result.stderr
+    assert "choose answer_augmentation" in " ".join(result.stdout.split())
