@@ -19,6 +19,7 @@ from crossover import forms
 from crossover.curves import Fits, akaike, point_fit
 from crossover.errors import CrossoverError
 from crossover.intervals import log_t_interval, profile_interval
+from crossover.noise import Noise
 from crossover.rounding import interval as show_interval
 from crossover.uncertainty import shares
 
@@ -131,6 +132,7 @@ def find(
     costs: Mapping[str, float] | None = None,
     unit: str = "queries",
     queries_per_sample: Mapping[str, float] | None = None,
+    checks: bool = True,
 ) -> list[Crossover]:
     """Every pair of strategies of each task and seed-set size, each pair once.
 
@@ -144,6 +146,9 @@ def find(
         Name of that unit.
     queries_per_sample : mapping, optional
         ``q`` by strategy; default 1 for answer augmentation, 2 for rephrase and new questions, 1 for other labels.
+    checks : bool
+        Also fit the rival forms and make the cross-checks (``by_form``, ``uncertainty``, ``t_interval``,
+        ``profile_interval``); simulations of thousands of studies leave them out.
 
     Returns
     -------
@@ -153,7 +158,7 @@ def find(
     out = []
     for members in fits.groups().values():
         for i, j in combinations(members, 2):
-            out.append(_pair(fits, i, j, scale, unit))
+            out.append(_pair(fits, i, j, scale, unit, checks))
     return out
 
 
@@ -216,7 +221,7 @@ class _Curves:
         return float(np.clip(b[0, 0], 0, 1) - np.clip(a[0, 0], 0, 1))
 
 
-def _pair(fits: Fits, i: int, j: int, scales: dict[str, float], unit: str) -> Crossover:
+def _pair(fits: Fits, i: int, j: int, scales: dict[str, float], unit: str, checks: bool) -> Crossover:
     ci, cj = fits.curves[i], fits.curves[j]
     si, sj = scales[ci.strategy], scales[cj.strategy]
     low = max(ci.ratio_range[0] * si, cj.ratio_range[0] * sj)
@@ -264,8 +269,8 @@ def _pair(fits: Fits, i: int, j: int, scales: dict[str, float], unit: str) -> Cr
     if status in ("none", "beyond_range"):
         leader = names[1] if positive[inside].mean() > 0.5 else names[0]
     size = ci.seed_size
-    by_form, weight = _by_form(both, logs)
-    pair = tuple(fits.noises[k] for k in (i, j))
+    pair = (fits.noises[i], fits.noises[j])
+    extras = _checks(both, pair, logs, ratio, fits.level) if checks else ({}, {}, None, None)
     return Crossover(
         task=ci.task,
         first=order[0],
@@ -283,17 +288,30 @@ def _pair(fits: Fits, i: int, j: int, scales: dict[str, float], unit: str) -> Cr
         side=side,
         leader=leader,
         crossings=tuple(crossings),
-        by_form=by_form,
-        uncertainty={}
-        if ratio is None
-        else shares(pair, form, (fits.points[i], fits.points[j]), (si, sj), ratio, by_form, weight),
-        t_interval=None
-        if ratio is None
-        else log_t_interval(pair, form, (si, sj), (ratios[0], ratios[-1]), ratio, fits.level),
-        profile_interval=None if ratio is None else profile_interval(pair, form, (si, sj), ratios, ratio, fits.level),
+        by_form=extras[0],
+        uncertainty=extras[1],
+        t_interval=extras[2],
+        profile_interval=extras[3],
         unit=unit,
         level=fits.level,
         message=_message(status, side, order, leader, (low, high), ratio, pair[0].replicates == 1, p_exists, crossings),
+    )
+
+
+def _checks(
+    both: _Curves, pair: tuple[Noise, Noise], logs: np.ndarray, ratio: float | None, level: float
+) -> tuple[dict, dict, Pair | None, Pair | None]:
+    """The rival forms' crossovers, the uncertainty budget, and the two other intervals."""
+    by_form, weight = _by_form(both, logs)
+    if ratio is None:
+        return by_form, {}, None, None
+    form, scale, x = forms.form_named(both.fits.form), both.scale, np.exp(logs)
+    points = (both.fits.points[both.i], both.fits.points[both.j])
+    return (
+        by_form,
+        shares(pair, form, points, scale, ratio, by_form, weight),
+        log_t_interval(pair, form, scale, (x[0], x[-1]), ratio, level),
+        profile_interval(pair, form, scale, x, ratio, level),
     )
 
 

@@ -32,7 +32,7 @@ class Recipe:
     model : str
         What :func:`crossover.assets.model_folder` takes.
     trained_layers : int
-        How many of the upper layers are trained; 0 trains every weight, embeddings included.
+        How many of the upper layers are trained, with the final norm; 0 trains every weight, embeddings included.
     epochs : int
         Passes over the training set, unless that makes fewer than ``min_steps``.
     min_steps : int
@@ -127,11 +127,11 @@ def train(student: Student, pairs: Sequence[tuple[str, str]], recipe: Recipe, se
         raise CrossoverError("There is nothing to train on: the strategy kept no samples (its funnel says where they went).")
     model = student.model.train()
     lower, upper = _split(model, recipe.trained_layers)
-    for parameter in model.parameters():
-        parameter.requires_grad_(lower is None)
-    trained = list((model if lower is None else upper.layers).parameters())
-    for parameter in trained:
-        parameter.requires_grad_(True)
+    # Frozen weights keep requires_grad: without it, torch.matmul of a batch by a 2-D weight copies the weight for each
+    # row of the batch, at twice the time and many times the memory. No gradient reaches them all the same: the lower
+    # layers run under no_grad, and the tied output embedding is detached.
+    trained = list(model.parameters()) if lower is None else [*upper.layers.parameters(), *upper.norm.parameters()]
+    head = model.lm_head.weight if lower is None else model.lm_head.weight.detach()
     # Without the clone, a model in float32 would share memory with its master copy.
     master = [parameter.detach().clone().float() for parameter in trained]
     optimiser = torch.optim.AdamW(master, lr=recipe.learning_rate, weight_decay=0.0, betas=(0.9, 0.95), fused=True)
@@ -153,7 +153,7 @@ def train(student: Student, pairs: Sequence[tuple[str, str]], recipe: Recipe, se
             hidden = upper(inputs_embeds=_lower_states(lower, ids, batch, examples, fixed), use_cache=False).last_hidden_state
         # The state at position t predicts the token at t + 1.
         where = labels[:, 1:] != IGNORED
-        logits = model.lm_head(hidden[:, :-1][where]).float()
+        logits = nn.functional.linear(hidden[:, :-1][where], head).float()
         loss = nn.functional.cross_entropy(logits, labels[:, 1:][where])
         loss.backward()
         _update(trained, master, optimiser, recipe.rate(step, steps))

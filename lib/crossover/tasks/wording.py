@@ -258,11 +258,11 @@ def solution(story: Story, rng: random.Random, moves: Sequence[Move] | None = No
         lead = t.pick(lex["lead_next" if number else "lead_first"])
         if kind == "together":
             text = t.fill(t.pick(lex["together"]), **fields)
-        elif kind in SHIFTS and rng.random() < 0.75:
+        elif kind in SHIFTS and rng.random() < 0.5:
             text = t.fill(t.pick(lex["shift"]), **fields)
             t.subject = move.holder
             t.named.update((move.holder, move.previous))
-        elif kind not in SHIFTS and rng.random() < 0.5:
+        elif kind not in SHIFTS and rng.random() < 0.2:
             vp = t.phrase(number + 1, move)
             if number == 0 and kind != "groups" and _joinable("", vp) and rng.random() < 0.15:
                 vp = t.opening() + t.pick([" and ", " and then "]) + vp
