@@ -44,11 +44,11 @@ class Recipe:
     """
 
     model: str
-    trained_layers: int = 15
-    epochs: int = 3
-    min_steps: int = 30
-    batch_size: int = 16
-    learning_rate: float = 3e-4
+    trained_layers: int
+    epochs: int
+    min_steps: int
+    batch_size: int
+    learning_rate: float
 
     def steps(self, n: int) -> int:
         """Return the optimiser steps for ``n`` training examples."""

@@ -1,0 +1,290 @@
+"""The unit of work: one cell is one trained student; a grid of cells fills a results table and can be resumed.
+
+The data of a cell is made in the calling process, in order, so that every strategy pays through its own ledger and
+stored replies are shared. Training and scoring go to worker processes, one thread each: the same cell gives the same
+numbers however many workers there are and whatever order the cells finish in.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import multiprocessing
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass, field
+
+from crossover import provenance
+from crossover.assets import fingerprint
+from crossover.errors import CrossoverError
+from crossover.evaluate import Outcome
+from crossover.generations import Recorded
+from crossover.ledger import Ledger
+from crossover.store import Store
+from crossover.strategies import Yield, load_strategy
+from crossover.tasks import load_task
+from crossover.tasks.base import Task
+from crossover.teachers import Oracle
+
+GB_A_WORKER = 3.5  # measured peak of a worker that trains 15 of SmolLM2-135M's layers, with room to spare
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Everything that decides the numbers of one row.
+
+    Attributes
+    ----------
+    experiment : str
+        Name of the experiment; with ``version`` it stands for what the row means.
+    version : int
+        Raised when a change to the library changes what the rows mean, which asks for every cell again.
+    task, task_settings : str, dict
+        What :func:`crossover.tasks.load_task` takes.
+    strategy : str
+        What :func:`crossover.strategies.load_strategy` takes.
+    seed_size, budget, replicate : int
+        Seed problems; teacher queries; which draw of the seeds and of the teacher's replies.
+    teacher, teacher_settings : str, dict
+        The teacher and its dials; it serves as augmenter too.
+    verify : bool
+        Whether samples whose answer is wrong are dropped.
+    recipe : dict
+        The fields of :class:`crossover.students.causal.Recipe`.
+    n_test, max_new_tokens : int
+        Test items, and the longest answer in tokens.
+    """
+
+    experiment: str
+    version: int
+    task: str
+    strategy: str
+    seed_size: int
+    budget: int
+    replicate: int
+    teacher: str
+    n_test: int
+    max_new_tokens: int
+    verify: bool = False
+    task_settings: dict = field(default_factory=dict)
+    teacher_settings: dict = field(default_factory=dict)
+    recipe: dict = field(default_factory=dict)
+
+    @property
+    def settings(self) -> str:
+        """All fields as one line of JSON, in a fixed order."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @property
+    def key(self) -> str:
+        """A digest of :attr:`settings`: the row's name."""
+        return hashlib.sha256(self.settings.encode()).hexdigest()[:16]
+
+    def __str__(self) -> str:
+        return f"{self.strategy}, {self.seed_size} seeds, {self.budget} queries, replicate {self.replicate}"
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a worker sends back."""
+
+    outcomes: list[Outcome]
+    train_tokens: int
+    train_loss: float
+    seconds_train: float
+    seconds_eval: float
+
+
+def make_teacher(cell: Cell, task: Task) -> Oracle:
+    """Return the teacher that a cell names."""
+    if cell.teacher != "oracle":
+        raise CrossoverError(f"Unknown teacher {cell.teacher!r}. Known: oracle.")
+    return Oracle(task, **cell.teacher_settings)
+
+
+def make_data(cell: Cell, store: Store) -> tuple[Yield, Ledger]:
+    """Spend a cell's query budget and return the samples and the ledger."""
+    task = load_task(cell.task, **cell.task_settings)
+    teacher = make_teacher(cell, task)
+    group = hashlib.sha256(json.dumps([cell.task, cell.task_settings, teacher.id]).encode()).hexdigest()[:8]
+    name = f"{cell.task}-{cell.strategy}-S{cell.seed_size}-r{cell.replicate}-{group}.jsonl.gz"
+    recorded = Recorded(teacher, store.folder / "generations" / name)
+    ledger = Ledger(cell.budget)
+    seeds = task.seeds(cell.seed_size, cell.replicate)
+    return load_strategy(cell.strategy)(task, seeds, recorded, recorded, ledger, cell.verify), ledger
+
+
+def train_and_score(cell: Cell, pairs: Sequence[tuple[str, str]], device: str) -> Scored:
+    """Train a student on (prompt, completion) pairs and score it on the cell's test items."""
+    from crossover.evaluate import evaluate
+    from crossover.students.causal import Recipe, Student, train
+
+    task, recipe = load_task(cell.task, **cell.task_settings), Recipe(**cell.recipe)
+    student = Student.load(recipe.model, device)
+    start = time.perf_counter()
+    trained = train(student, pairs, recipe, seed=int(cell.key[:8], 16))
+    between = time.perf_counter()
+    outcomes = evaluate(student, task, task.test(cell.n_test), cell.max_new_tokens)
+    end = time.perf_counter()
+    return Scored(outcomes, trained.tokens, trained.loss, between - start, end - between)
+
+
+def run_cells(cells: Sequence[Cell], store: Store, workers: int, device: str = "cpu") -> None:
+    """Fill the results table with the cells that it lacks.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+        Run in this order; cells whose key is in the table already are not run again.
+    store : Store
+    workers : int
+        Worker processes; 0 for one a core, as far as memory goes.
+    device : str
+        ``"cpu"`` or ``"cuda"``.
+
+    Raises
+    ------
+    CrossoverError
+        A cell failed; the message names it. Cells that had finished are stored.
+    """
+    from tqdm import tqdm
+
+    if len({cell.key for cell in cells}) < len(cells):
+        raise CrossoverError("The grid names a cell twice; a value is repeated in one of its lists.")
+    with store.lock():
+        done = store.rows()
+        missing = [cell for cell in cells if cell.key not in done]
+        if not missing:
+            print(f"All {len(cells)} cells are in {store.path.name} already.", file=sys.stderr)
+            store.sort()
+            return
+        origin = provenance.save(
+            provenance.record(device, {cell.recipe["model"]: fingerprint(cell.recipe["model"]) for cell in missing}),
+            store.folder,
+        )
+        workers = workers or _workers(device)
+        # The bar counts optimiser steps rather than cells: a cell with twice the data takes twice as long.
+        label = f"{len(missing)} cells"
+        bar = tqdm(total=sum(map(_work, missing)), unit="step", file=sys.stderr, desc=label, smoothing=0)
+        with bar, _pool(workers, device) as pool:
+            for cell, data, ledger, scored in _finished(missing, store, pool, workers, device, tick=bar.refresh):
+                row = _row(cell, data, ledger, scored, device, origin)
+                store.append(row, scored.outcomes)
+                bar.update(_work(cell))
+                bar.write(f"  {cell}: {row['n_correct']}/{cell.n_test} right", file=sys.stderr)
+        store.sort()
+
+
+def _finished(
+    cells: Sequence[Cell],
+    store: Store,
+    pool: ProcessPoolExecutor,
+    workers: int,
+    device: str,
+    tick: Callable[[], object],
+) -> Iterator[tuple[Cell, Yield, Ledger, Scored]]:
+    """Yield cells as they finish, with at most one waiting beyond those that run; call ``tick`` every second or so."""
+    running: dict[Future, tuple[Cell, Yield, Ledger]] = {}
+    queue, failure = iter(cells), None
+    while True:
+        while failure is None and len(running) <= workers and (cell := next(queue, None)) is not None:
+            data, ledger = make_data(cell, store)
+            task = load_task(cell.task, **cell.task_settings)
+            pairs = [(task.prompt(sample.question), sample.answer) for sample in data.samples]
+            running[pool.submit(train_and_score, cell, pairs, device)] = (cell, data, ledger)
+        if not running:
+            break
+        tick()
+        for future in wait(running, timeout=2, return_when=FIRST_COMPLETED).done:
+            made = running.pop(future)
+            try:
+                scored = future.result()
+            except BrokenProcessPool:
+                failure = failure or (made[0], "its worker was killed, most likely for want of memory; try workers=1")
+                continue
+            except Exception as problem:
+                failure = failure or (made[0], f"{type(problem).__name__}: {problem}")
+                continue
+            yield *made, scored
+    if failure:
+        raise CrossoverError(f"The cell ({failure[0]}) failed: {failure[1]}. Finished cells are kept.")
+
+
+def _row(cell: Cell, data: Yield, ledger: Ledger, scored: Scored, device: str, origin: str) -> dict[str, object]:
+    return {
+        "key": cell.key,
+        "experiment": cell.experiment,
+        "task": cell.task,
+        "strategy": cell.strategy,
+        "seed_size": cell.seed_size,
+        "budget": cell.budget,
+        "replicate": cell.replicate,
+        "teacher": cell.teacher,
+        "student": cell.recipe["model"],
+        "n_train": len(data.samples),
+        "n_test": cell.n_test,
+        "n_correct": sum(outcome.correct for outcome in scored.outcomes),
+        "metric": "exact match of the final answer",
+        "queries": ledger.spent,
+        **data.funnel.as_dict(),
+        "tokens_in": ledger.tokens_in,
+        "tokens_out": ledger.tokens_out,
+        "train_tokens": scored.train_tokens,
+        "train_loss": f"{scored.train_loss:.6f}",
+        "device": device,
+        "provenance": origin,
+        "seconds_train": f"{scored.seconds_train:.1f}",
+        "seconds_eval": f"{scored.seconds_eval:.1f}",
+        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "settings": cell.settings,
+    }
+
+
+def _work(cell: Cell) -> int:
+    """Optimiser steps that a cell takes at most, evaluation counted as a tenth of a step an item."""
+    from crossover.students.causal import Recipe
+
+    samples = cell.budget if cell.strategy == "answer_augmentation" else max(1, cell.budget // 2)
+    return Recipe(**cell.recipe).steps(samples) + cell.n_test // 10
+
+
+def _workers(device: str) -> int:
+    """One worker a core, as far as free memory goes; one on a GPU."""
+    if device != "cpu":
+        return 1
+    import psutil
+
+    free = psutil.virtual_memory().available / 2**30
+    return max(1, min(os.cpu_count() or 1, int(free / GB_A_WORKER)))
+
+
+def _pool(workers: int, device: str) -> ProcessPoolExecutor:
+    # Spawned, not forked: a forked child of a process that has used threads can hang.
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(os.getpid(), device))
+
+
+def _start_worker(parent: int, device: str) -> None:
+    """Prepare a worker: one thread, quiet libraries, and an end when the parent ends, however it ends."""
+    import torch
+    import transformers
+
+    if device == "cpu":
+        torch.set_num_threads(1)
+    elif not torch.cuda.is_available():
+        raise CrossoverError(f"device is {device!r}, but torch finds no such device; use device='cpu'.")
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

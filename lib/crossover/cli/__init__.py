@@ -1,0 +1,31 @@
+"""The command line: ``crossover --help``."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from crossover.cli import numbers, study
+from crossover.errors import CrossoverError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Which synthetic-data strategy should a query budget buy? Reproduce the study, or fit your own numbers.",
+)
+study.register(app)
+numbers.register(app)
+
+
+def main() -> None:
+    """Run the command line; a user's error is printed without a traceback and exits with status 2."""
+    try:
+        app()
+    except CrossoverError as problem:
+        print(f"crossover: {problem}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("\ncrossover: stopped. Finished cells are kept; the same command goes on from there.", file=sys.stderr)
+        sys.exit(130)

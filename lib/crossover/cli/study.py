@@ -1,0 +1,93 @@
+"""Commands that run the study: run, reproduce, book, audit, params."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Profile = Annotated[str, typer.Option("--profile", help="Size of the run: smoke (seconds), laptop (minutes) or study (hours).")]
+
+
+def run(
+    notebook: Annotated[str, typer.Argument(help="A notebook's name or number, as 03_budget_ratio or 03.")],
+    profile: Profile = "laptop",
+    parameter: Annotated[
+        list[str] | None, typer.Option("-p", "--parameter", help="name=value; give it again for more. Lists as '[16, 32]'.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Run even if nothing changed.")] = False,
+) -> None:
+    """Run one notebook, with your own parameters if you like.
+
+    A run with parameters of its own writes to its own folder under results/. It can be killed and run again: finished
+    cells are kept. Example: crossover run 03_budget_ratio -p seed_sizes='[16]' -p budgets='[16, 32, 64, 128]'
+    """
+    from crossover.params import find_notebook, parse_override, resolve
+
+    name, overrides = find_notebook(notebook), dict(parse_override(text) for text in parameter or [])
+    resolve(name, profile, overrides)  # refuse wrong parameters before anything heavy is imported
+    from crossover.execute import execute
+
+    done = execute(name, profile, overrides, force=force)
+    print(f"{name}: {'done' if done.reasons else 'nothing changed'}. Results: {_shown(done.folder)}")
+    print(f"Notebook: {_shown(done.output)}   As a page: crossover book --profile {done.folder.name}")
+
+
+def reproduce(profile: Profile = "laptop", force: Annotated[bool, typer.Option("--force", help="Run everything.")] = False) -> None:
+    """Run every notebook of a profile that something has changed for, and build the book.
+
+    With nothing changed it says so and ends within seconds.
+    """
+    from crossover.execute import execute
+    from crossover.params import load_profile
+
+    runs = [execute(name, profile, {}, force=force) for name in load_profile(profile)]
+    for done in runs:
+        print(f"{done.notebook}: {'recomputed' if done.reasons else 'nothing changed'}")
+    book(profile)
+
+
+def book(profile: Profile = "laptop") -> None:
+    """Build the book from the results that are there; nothing is computed."""
+    from crossover.book import build
+
+    print(f"The book: {build(profile)}")
+
+
+def audit(
+    profile: Profile = "study",
+    cells: Annotated[int, typer.Option("--cells", min=1, help="How many cells to recompute.")] = 3,
+    seed: Annotated[int, typer.Option("--seed", help="Which cells: the draw's seed.")] = 0,
+) -> None:
+    """Recompute randomly chosen cells of a results table and compare them with what is stored."""
+    from crossover.audit import audit
+
+    audit(profile, cells, seed)
+
+
+def params(notebook: Annotated[str, typer.Argument(help="A notebook's name or number.")]) -> None:
+    """List a notebook's parameters: default, what is allowed, and what each means."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from crossover.params import SCHEMAS, describe, find_notebook
+
+    name = find_notebook(notebook)
+    table = Table("parameter", "default", "allowed", "meaning", title=name)
+    for row in describe(SCHEMAS[name]):
+        table.add_row(*(cell.replace("[", "\\[") for cell in row))
+    Console().print(table)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    for command in (run, reproduce, book, audit, params):
+        app.command()(command)
+
+
+def _shown(path) -> str:
+    """A path relative to the working folder where that is shorter."""
+    import os
+
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative

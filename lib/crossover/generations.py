@@ -1,0 +1,90 @@
+"""Every teacher call, stored before it is used: nothing is paid for twice, and a reader can see what was asked.
+
+Replies live in ``generations/<name>.jsonl.gz``, keyed by teacher, request and draw index. The file grows by whole gzip
+members, one a batch, so that a run killed in the middle of writing loses at most the batch it was writing.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from crossover.teachers.base import Reply, Request, Teacher
+
+
+class Recorded:
+    """A teacher whose calls are stored, and not made again where a stored reply serves.
+
+    A repeatable teacher (the oracle) is called anyway, since its replies carry the truth about a question, which a text
+    cannot; its calls are stored for the reader.
+
+    Parameters
+    ----------
+    teacher : Teacher
+    path : Path
+        The ``.jsonl.gz`` file.
+    """
+
+    def __init__(self, teacher: Teacher, path: Path):
+        self.teacher, self.path = teacher, path
+        self.id, self.repeatable = teacher.id, teacher.repeatable
+        self._stored = _read(path)
+
+    def reply(self, requests: Sequence[Request]) -> list[Reply]:
+        """Return one reply a request, from the store where it is there, and store the new ones first."""
+        keys = [self._key(request) for request in requests]
+        wanted = [i for i, key in enumerate(keys) if self.repeatable or key not in self._stored]
+        fresh = dict(zip(wanted, self.teacher.reply([requests[i] for i in wanted]), strict=True)) if wanted else {}
+        new = {keys[i]: self._entry(keys[i], requests[i], r) for i, r in fresh.items() if keys[i] not in self._stored}
+        if new:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with open(self.path, "ab") as file:
+                text = "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in new.values())
+                file.write(gzip.compress(text.encode(), mtime=0))
+            self._stored |= new
+        return [fresh[i] if i in fresh else _reply(self._stored[key]) for i, key in enumerate(keys)]
+
+    def _key(self, request: Request) -> str:
+        text = json.dumps([self.id, request.kind, request.problem.id, request.problem.question, request.index])
+        return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+    def _entry(self, key: str, request: Request, reply: Reply) -> dict[str, object]:
+        return {
+            "key": key,
+            "teacher": self.id,
+            "kind": request.kind,
+            "problem": request.problem.id,
+            "question": request.problem.question,
+            "index": request.index,
+            "reply": reply.text,
+            "tokens_in": reply.tokens_in,
+            "tokens_out": reply.tokens_out,
+        }
+
+
+def _reply(entry: dict[str, object]) -> Reply:
+    return Reply(entry["reply"], entry["tokens_in"], entry["tokens_out"])
+
+
+def _read(path: Path) -> dict[str, dict[str, object]]:
+    """Return the stored entries; a member cut short by a kill is cut off the file."""
+    if not path.exists():
+        return {}
+    data, entries, sound = path.read_bytes(), {}, 0
+    while sound < len(data):
+        member = zlib.decompressobj(wbits=31)
+        try:
+            text = member.decompress(data[sound:])
+        except zlib.error:
+            break
+        if not member.eof:
+            break
+        entries |= {entry["key"]: entry for entry in map(json.loads, text.decode().splitlines())}
+        sound = len(data) - len(member.unused_data)
+    if sound < len(data):
+        path.write_bytes(data[:sound])
+    return entries

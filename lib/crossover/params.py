@@ -1,0 +1,226 @@
+"""Notebook parameters: their types, units and ranges; the profiles that set them; the grid of cells they stand for.
+
+A notebook's ``parameters`` cell holds plain Python literals. The class of the same notebook here says what each may be.
+A value is checked before anything starts, and an error names the parameter, the value, what is allowed and, for an
+unknown name, the nearest known one.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from crossover.errors import CrossoverError, nearest
+from crossover.store import repository
+
+if TYPE_CHECKING:
+    from crossover.cells import Cell
+
+PROFILES = ("smoke", "laptop", "study")
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Parameters(BaseModel):
+    """What every notebook has: where its results go."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    profile: Literal["smoke", "laptop", "study"] = Field("laptop", description="size of the run")
+    results: str = Field("laptop", pattern=r"^[\w.-]+$", description="folder under results/ that the run fills")
+
+    def cells(self) -> list[Cell]:
+        """Return the cells that the notebook runs; none for a notebook that trains no student."""
+        return []
+
+
+class BudgetRatio(Parameters):
+    """Parameters of ``03_budget_ratio`` (arXiv 2409.19759)."""
+
+    task: Literal["math_words", "gsm_symbolic", "gsm8k"] = Field("math_words", description="what is learnt")
+    steps: int = Field(2, ge=1, le=3, description="calculations a problem, math_words only")
+    distractors: int = Field(0, ge=0, le=3, description="sentences that do not matter, math_words only")
+    strategies: list[Literal["answer_augmentation", "question_rephrase", "new_question"]] = Field(
+        ["answer_augmentation", "question_rephrase", "new_question"], min_length=1, description="what queries are spent on"
+    )
+    seed_sizes: list[Count] = Field([16], min_length=1, description="seed problems")
+    budget_ratios: list[Annotated[float, Field(gt=0)]] = Field(
+        [1, 2, 4, 8, 16], min_length=1, description="teacher queries for each seed problem"
+    )
+    budgets: list[Count] = Field([], description="teacher queries; where given, used in place of budget_ratios")
+    max_budget: int = Field(512, ge=1, description="teacher queries; larger budgets are left out")
+    replicates: int = Field(1, ge=1, le=100, description="draws of the seeds, each with its own students")
+    n_test: int = Field(100, ge=1, description="test problems, the same for every student")
+    teacher: Literal["oracle"] = Field("oracle", description="who answers, rephrases and invents")
+    answer_error: Share = Field(0.0, description="share of the oracle's answers that are wrong")
+    rephrase_drift: Share = Field(0.0, description="share of rephrasings that lose the meaning")
+    invalid_rate: Share = Field(0.0, description="share of new questions that have no answer")
+    coverage: Share = Field(1.0, description="share of new questions from the whole task, not edited seeds")
+    verify: bool = Field(False, description="drop samples whose answer is wrong")
+    student: str = Field("SmolLM2-135M-Instruct", description="model name, folder, or hub:org/name@revision")
+    trained_layers: int = Field(15, ge=0, description="upper layers that are trained; 0 trains all weights")
+    epochs: int = Field(3, ge=1, le=100, description="passes over the training set")
+    min_steps: int = Field(16, ge=1, description="optimiser steps at the least")
+    batch_size: int = Field(8, ge=1, description="examples a step")
+    learning_rate: float = Field(5e-4, gt=0, le=0.1, description="peak rate of AdamW")
+    max_new_tokens: int = Field(72, ge=1, le=4096, description="longest answer, in tokens")
+    workers: int = Field(0, ge=0, description="parallel students; 0 for one a core as memory allows")
+    device: Literal["cpu", "cuda"] = Field("cpu", description="where students run")
+
+    @model_validator(mode="after")
+    def _spends_something(self) -> BudgetRatio:
+        if not self.budget_list(max(self.seed_sizes)):
+            raise ValueError(f"max_budget {self.max_budget} leaves no budget to run; raise it")
+        return self
+
+    def budget_list(self, seed_size: int) -> list[int]:
+        """Return the budgets, in queries, for one seed-set size."""
+        budgets = self.budgets or [max(1, round(ratio * seed_size)) for ratio in self.budget_ratios]
+        return [budget for budget in budgets if budget <= self.max_budget]
+
+    def cells(self) -> list[Cell]:
+        """Return the grid, replicate by replicate, longest cells first within one so that workers end together."""
+        from crossover.cells import Cell
+
+        fixed = {
+            "experiment": "budget_ratio",
+            "version": 1,
+            "task": self.task,
+            "task_settings": {"steps": self.steps, "distractors": self.distractors} if self.task == "math_words" else {},
+            "teacher": self.teacher,
+            "teacher_settings": {
+                "answer_error": self.answer_error,
+                "rephrase_drift": self.rephrase_drift,
+                "invalid_rate": self.invalid_rate,
+                "coverage": self.coverage,
+            },
+            "verify": self.verify,
+            "n_test": self.n_test,
+            "max_new_tokens": self.max_new_tokens,
+            "recipe": {
+                "model": self.student,
+                "trained_layers": self.trained_layers,
+                "epochs": self.epochs,
+                "min_steps": self.min_steps,
+                "batch_size": self.batch_size,
+                "learning_rate": self.learning_rate,
+            },
+        }
+        grid = [
+            Cell(**fixed, strategy=strategy, seed_size=seed_size, budget=budget, replicate=replicate)
+            for replicate, seed_size in itertools.product(range(self.replicates), self.seed_sizes)
+            for budget, strategy in itertools.product(self.budget_list(seed_size), self.strategies)
+        ]
+        return sorted(grid, key=lambda cell: (cell.replicate, -cell.budget))
+
+
+SCHEMAS: dict[str, type[Parameters]] = {"03_budget_ratio": BudgetRatio}
+
+
+def find_notebook(name: str) -> str:
+    """Return the full name of a notebook given by name, number or file name (``"03"``, ``"03_budget_ratio.ipynb"``)."""
+    wanted = Path(name).stem
+    found = [known for known in SCHEMAS if known == wanted or known.split("_")[0] == wanted]
+    if not found:
+        raise CrossoverError(f"Unknown notebook {name!r}.{nearest(wanted, SCHEMAS)}")
+    return found[0]
+
+
+def load_profile(profile: str) -> dict[str, dict[str, object]]:
+    """Return a profile's settings, by notebook, as written in ``notebooks/profiles/<profile>.yaml``."""
+    if profile not in PROFILES:
+        raise CrossoverError(f"Unknown profile {profile!r}.{nearest(profile, PROFILES)}")
+    path = repository() / "notebooks" / "profiles" / f"{profile}.yaml"
+    return yaml.safe_load(path.read_text()) or {}
+
+
+def resolve(notebook: str, profile: str, overrides: Mapping[str, object]) -> Parameters:
+    """Return the parameters of one run: defaults, then the profile's, then the user's.
+
+    Parameters
+    ----------
+    notebook : str
+        A full name, see :func:`find_notebook`.
+    profile : str
+    overrides : mapping
+        The user's own values. With any of them, results go to a folder of their own, named by their digest.
+
+    Raises
+    ------
+    CrossoverError
+        An unknown name, a wrong type, a value out of range, or a combination that cannot be run.
+    """
+    settings = load_profile(profile).get(notebook)
+    if settings is None:
+        raise CrossoverError(f"The profile {profile} does not run {notebook}; see notebooks/profiles/{profile}.yaml.")
+    values = {"profile": profile, "results": profile, **settings}
+    if overrides:
+        import hashlib
+
+        text = json.dumps([notebook, dict(overrides)], sort_keys=True)
+        values |= {"results": f"{profile}-{hashlib.sha256(text.encode()).hexdigest()[:8]}", **overrides}
+    return check(notebook, values)
+
+
+def check(notebook: str, values: Mapping[str, object]) -> Parameters:
+    """Return the checked parameters of a notebook, or raise a :class:`CrossoverError` that names what is wrong."""
+    schema = SCHEMAS[notebook]
+    try:
+        return schema.model_validate(dict(values))
+    except ValidationError as problem:
+        raise CrossoverError("\n".join(_message(schema, error) for error in problem.errors())) from None
+
+
+def parse_override(text: str) -> tuple[str, object]:
+    """Read ``name=value`` as typed on the command line; the value is a Python literal or, failing that, a string.
+
+    >>> parse_override("seed_sizes=[16, 32]"), parse_override("task=gsm8k")
+    (('seed_sizes', [16, 32]), ('task', 'gsm8k'))
+    """
+    import ast
+
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise CrossoverError(f"{text!r} is not of the form name=value, as in -p seed_sizes='[16]'.")
+    try:
+        return name.strip(), ast.literal_eval(value.strip())
+    except (ValueError, SyntaxError):
+        return name.strip(), value.strip()
+
+
+def describe(schema: type[Parameters]) -> list[tuple[str, str, str, str]]:
+    """Return name, default, what is allowed, and what it means, for each parameter of a notebook."""
+    fields = schema.model_json_schema()["properties"]
+    return [
+        (name, json.dumps(spec.get("default")), _allowed(spec), spec.get("description", "")) for name, spec in fields.items()
+    ]
+
+
+def _message(schema: type[Parameters], error: Mapping) -> str:
+    if error["type"] == "extra_forbidden":
+        name = str(error["loc"][0])
+        return f"Unknown parameter {name!r}.{nearest(name, schema.model_fields)}"
+    if not error["loc"]:
+        return error["msg"].removeprefix("Value error, ")
+    name = str(error["loc"][0])
+    spec = schema.model_json_schema()["properties"][name]
+    where = "".join(f"[{part}]" for part in error["loc"][1:])
+    return f"Parameter {name}{where} is {error['input']!r}: {error['msg'].lower()}. Allowed: {_allowed(spec)} ({spec['description']})."
+
+
+def _allowed(spec: Mapping) -> str:
+    """Say in words what a JSON-schema fragment allows."""
+    if "enum" in spec or "const" in spec:
+        return " or ".join(map(repr, spec.get("enum", [spec.get("const")])))
+    kind = {"integer": "whole number", "number": "number", "string": "text", "boolean": "True or False"}.get(spec["type"], "list")
+    if kind == "list":
+        return f"list of: {_allowed(spec['items'])}"
+    bounds = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
+    limits = [f"{word} {spec[name]:g}" for name, word in bounds.items() if name in spec]
+    return " ".join([kind, " and ".join(limits)]).strip()
