@@ -44,7 +44,7 @@ class BudgetRatio(Parameters):
     """Parameters of ``03_budget_ratio`` (arXiv 2409.19759)."""
 
     task: Literal["math_words", "gsm_symbolic", "gsm8k"] = Field("math_words", description="what is learnt")
-    steps: int = Field(2, ge=1, le=3, description="calculations a problem, math_words only")
+    steps: int = Field(1, ge=1, le=3, description="calculations a problem, math_words only")
     distractors: int = Field(0, ge=0, le=3, description="sentences that do not matter, math_words only")
     strategies: list[Literal["answer_augmentation", "question_rephrase", "new_question"]] = Field(
         ["answer_augmentation", "question_rephrase", "new_question"], min_length=1, description="what queries are spent on"
