@@ -164,10 +164,8 @@ def run_cells(cells: Sequence[Cell], store: Store, workers: int, device: str = "
             print(f"All {len(cells)} cells are in {store.path.name} already.", file=sys.stderr)
             store.sort()
             return
-        origin = provenance.save(
-            provenance.record(device, {cell.recipe["model"]: fingerprint(cell.recipe["model"]) for cell in missing}),
-            store.folder,
-        )
+        models = {model: fingerprint(model) for model in sorted({cell.recipe["model"] for cell in missing})}
+        origin = provenance.save(provenance.record(device, models), store.folder)
         workers = workers or _workers(device)
         # The bar counts optimiser steps rather than cells: a cell with twice the data takes twice as long.
         label = f"{len(missing)} cells"

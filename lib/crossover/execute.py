@@ -19,13 +19,12 @@ from typing import TYPE_CHECKING
 
 from crossover import provenance
 from crossover.errors import CrossoverError
-from crossover.params import Parameters, resolve
+from crossover.params import PUBLISHED, Parameters, resolve
 from crossover.store import read_runs, repository, results_folder
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-PUBLISHED = "study"
 #: Parts of the library that no notebook uses: a change to them leaves results as they are.
 NOT_USED_BY_NOTEBOOKS = ("cli/", "audit.py", "bench.py", "book.py", "environment.py", "execute.py")
 

@@ -195,16 +195,15 @@ class _Problem:
     def at(self, m: np.ndarray, theta: np.ndarray):
         """``E, B``, whitened residual (D, n) and whitened ``de`` (D, n, p) with one ``theta`` a row."""
         e, de = self.form.basis(self.x, theta)
-        e = self.white(e)
-        de = np.stack([self.white(de[..., i]) for i in range(de.shape[-1])], -1)
+        e, de = self.white(e), self.w[:, None] * de if self.w.ndim == 1 else self.w @ de
         if self.form.tied:
             s = self.one - e
             E, B, _ = self._tied((m * s).sum(-1), (s * s).sum(-1))
         else:
-            mean = e @ self.one / self.a
+            mean, u = e @ self.one / self.a, m @ self.one
             c = e - mean[:, None] * self.one
-            v = ((m - (m @ self.one / self.a)[:, None] * self.one) * c).sum(-1)
-            E, B, _ = _affine(self.a, mean, (c * c).sum(-1), m @ self.one, v, self.bounded)
+            v = ((m - (u / self.a)[:, None] * self.one) * c).sum(-1)
+            E, B, _ = _affine(self.a, mean, (c * c).sum(-1), u, v, self.bounded)
         return E, B, m - E[:, None] * self.one + B[:, None] * e, de
 
     def slope(self, m: np.ndarray, log_tau: np.ndarray) -> np.ndarray:

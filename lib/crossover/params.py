@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from crossover.cells import Cell
 
 PROFILES = ("smoke", "laptop", "study")
+PUBLISHED = "study"  # the profile whose results are committed and shown in the published book
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -68,7 +69,7 @@ class BudgetRatio(Parameters):
     epochs: int = Field(3, ge=1, le=100, description="passes over the training set")
     min_steps: int = Field(16, ge=1, description="optimiser steps at the least")
     batch_size: int = Field(8, ge=1, description="examples a step")
-    learning_rate: float = Field(5e-4, gt=0, le=0.1, description="peak rate of AdamW")
+    learning_rate: float = Field(2e-4, gt=0, le=0.1, description="peak rate of AdamW")
     max_new_tokens: int = Field(72, ge=1, le=4096, description="longest answer, in tokens")
     workers: int = Field(0, ge=0, description="parallel students; 0 for one a core as memory allows")
     device: Literal["cpu", "cuda"] = Field("cpu", description="where students run")
@@ -175,6 +176,11 @@ def check(notebook: str, values: Mapping[str, object]) -> Parameters:
         return schema.model_validate(dict(values))
     except ValidationError as problem:
         raise CrossoverError("\n".join(_message(schema, error) for error in problem.errors())) from None
+
+
+def collect(notebook: str, namespace: Mapping[str, object]) -> Parameters:
+    """Return a notebook's checked parameters from its own variables: ``collect("03_budget_ratio", globals())``."""
+    return check(notebook, {name: namespace[name] for name in SCHEMAS[notebook].model_fields if name in namespace})
 
 
 def parse_override(text: str) -> tuple[str, object]:

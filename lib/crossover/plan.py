@@ -8,7 +8,8 @@ off per cost, and the width promised is the t interval's with the replicates one
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import copy
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,8 @@ from crossover.curves import Fits
 from crossover.errors import CrossoverError
 from crossover.uncertainty import slope
 
-MAX_STEPS = 200
+MAX_BLOCKS = 60
+LEAST_GAIN = 0.02  # a block that takes off less of the variance is not worth its trainings
 
 
 @dataclass(frozen=True)
@@ -35,17 +37,6 @@ class Step:
     cost: float
     total: float
     width: float
-
-    def row(self, unit: str) -> dict[str, str]:
-        """Cells of a printed table."""
-        return {
-            "strategy": self.strategy,
-            "budget": f"{self.budget:,.0f}",
-            "replicate": self.replicate,
-            unit: f"{self.cost:,.0f}",
-            "total": f"{self.total:,.0f}",
-            "expected interval, high/low": f"{self.width:.2f}",
-        }
 
 
 @dataclass(frozen=True)
@@ -72,6 +63,19 @@ class Plan:
     def table(self) -> pd.DataFrame:
         """One row a cell: ``strategy, budget, replicate, cost, total, width``."""
         return pd.DataFrame([vars(s) for s in self.steps], columns=list(Step.__dataclass_fields__))
+
+    def rows(self) -> list[dict[str, str]]:
+        """Cells of a printed table: one row for the budgets of a strategy that are bought together in a replicate."""
+        out: list[dict[str, str]] = []
+        last = None
+        for s in self.steps:
+            if (s.strategy, s.replicate, s.width) == last:
+                out[-1]["budgets"] = f"{s.budget:,.0f}  " + out[-1]["budgets"]
+            else:
+                out.append({"strategy": s.strategy, "replicate": s.replicate, "budgets": f"{s.budget:,.0f}"})
+            last = (s.strategy, s.replicate, s.width)
+            out[-1] |= {f"{self.unit}, total": f"{s.total:,.0f}", "expected high/low": f"{s.width:.2f}"}
+        return out
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers for JSON."""
@@ -151,22 +155,25 @@ def _plan(fits: Fits, c: Crossover, spend: float, unit: str, table: pd.DataFrame
     costs = _costs(fits, c, unit, table)
     steps: list[Step] = []
     total = 0.0
-    while len(steps) < MAX_STEPS:
-        best, best_rate = None, 0.0
-        for option in state.options():
-            cost = costs(option, state.bought)
+    for _ in range(MAX_BLOCKS):
+        best, best_rate, best_after = None, 0.0, None
+        for block in state.blocks():
+            cost = _block_cost(block, state.bought, costs)
             if total + cost > spend * (1 + 1e-9):
                 continue
-            # free cells are worth having too: their training time is small beside the queries
-            rate = state.gain(option) / max(cost, 1e-3 * spend)
-            if rate > best_rate * (1 + 1e-9):
-                best, best_rate = option, rate
-        if best is None or state.gain(best) < 1e-4 * state.variance:
+            after = state.after(block)
+            # a block that costs nothing more (nested data) still takes training: no infinite rates
+            rate = (state.variance - after.variance) / max(cost, 1e-2 * spend)
+            if rate > best_rate * (1 + 1e-9) and after.variance <= state.variance * (1 - LEAST_GAIN):
+                best, best_rate, best_after = block, rate, after
+        if best is None or best_after is None:
             break
-        total += costs(best, state.bought)
-        cost = costs(best, state.bought)
-        state.buy(best)
-        steps.append(Step(state.names[best[0]], state.budget(best), best[2], cost, total, state.width()))
+        for cell in best:
+            cost = costs(cell, state.bought)
+            total += cost
+            state.bought.add(cell)
+            steps.append(Step(state.names[cell[0]], cell[2] * state.size, cell[1], cost, total, best_after.width()))
+        state = best_after
     if not steps:
         message = f"{spend:,.0f} {unit} buy no cell that helps; the interval's ends are now a factor {now:.2f} apart"
     else:
@@ -177,37 +184,71 @@ def _plan(fits: Fits, c: Crossover, spend: float, unit: str, table: pd.DataFrame
     return Plan(c, unit, spend, now, tuple(steps), message)
 
 
-Option = tuple[int, int, str]  # which strategy, which candidate ratio, which replicate
+Cell = tuple[int, str, float]  # which strategy (0 or 1), which replicate, which ratio
+
+
+def _block_cost(block: list[Cell], bought: set[Cell], costs: Callable[[Cell, set[Cell]], float]) -> float:
+    bought, total = set(bought), 0.0
+    for cell in block:
+        total += costs(cell, bought)
+        bought.add(cell)
+    return total
 
 
 class _State:
-    """Joint normal state of the log crossover, the accuracies that could be measured, and the replicates' effects."""
+    """Joint normal state: the log crossover, each accuracy's error of shape, each strategy's error of level, effects.
+
+    A cell in a replicate at hand shows its accuracy plus that replicate's effect, and the two are known only together: it
+    tells about the shape. A new replicate has an effect of its own, and so tells about the level as well.
+    """
 
     def __init__(self, fits: Fits, c: Crossover, draws: int):
         self.level = fits.level
-        self.index = [fits.index(c.task, name, c.seed_size) for name in (c.first, c.second)]
+        index = [fits.index(c.task, name, c.seed_size) for name in (c.first, c.second)]
         self.names = [c.first, c.second]
-        self.noises = [fits.noises[i] for i in self.index]
-        self.size = c.seed_size
-        form = forms.form_named(fits.form)
-        points = [fits.points[i] for i in self.index]
+        self.noises = [fits.noises[i] for i in index]
+        self.size, self.ratio = c.seed_size, c.ratio
         self.ratios = [_candidates(n.cells.ratios, c.ratio) for n in self.noises]
         self.bought = {(s, r, float(x)) for s, n in enumerate(self.noises) for r, x in _cells(n)}
         self.replicates = list(dict.fromkeys(r for n in self.noises for r in n.cells.replicates))
-        self.old = len(self.replicates)
-        errors = noise.redraw(self.noises, draws, np.random.default_rng(fits.seed), tails=False)
-        fitted = []
-        for n, p, e in zip(self.noises, points, errors, strict=True):
-            x = n.cells.ratios
-            fitted.append(forms.solve(form, x, p.predict(form, x) + e, n.whiten, tolerance=1e-6, steps=15))
-        here = np.array([c.ratio])
-        gain = slope(form, tuple(points), (1.0, 1.0), c.ratio)
-        target = -(fitted[1].predict(form, here) - fitted[0].predict(form, here)) / gain
-        values = [target] + [f.predict(form, r) for f, r in zip(fitted, self.ratios, strict=True)]
+        self.old = tuple(self.replicates)
         self.starts = [1, 1 + len(self.ratios[0])]
-        stacked = _trimmed(np.concatenate(values, 1))
-        self.covariance = np.cov(stacked.T)
-        self.effects: dict[tuple[int, str], int] = {}
+        self.levels = 1 + len(self.ratios[0]) + len(self.ratios[1])
+        self.effects: dict[str, int] = {}
+        points = tuple(fits.points[i] for i in index)
+        form = forms.form_named(fits.form)
+        gain = slope(form, points, (1.0, 1.0), c.ratio)
+        shape = self._shape(form, points, gain, draws, np.random.default_rng(fits.seed))
+        self.covariance = np.zeros((self.levels + 2, self.levels + 2))
+        self.covariance[: self.levels, : self.levels] = shape
+        offsets = [n.offsets for n in self.noises]
+        self.between = np.diag([n.replicate for n in self.noises])
+        if len(self.old) > 1:
+            paired = self.noises[0].cells.replicates == self.noises[1].cells.replicates
+            level = np.diag([float(u @ u) / (len(u) - 1) / len(u) if len(u) > 1 else 0.0 for u in offsets])
+            if paired:
+                cross = float(offsets[0] @ offsets[1]) / (len(self.old) - 1)
+                level[0, 1] = level[1, 0] = cross / len(self.old)
+                limit = np.sqrt(self.between[0, 0] * self.between[1, 1])
+                self.between[0, 1] = self.between[1, 0] = np.clip(cross, -limit, limit)
+            # the crossover moves with the difference of levels
+            mix = np.eye(self.levels + 2)
+            mix[0, self.levels :] = np.array([1, -1]) / gain
+            self.covariance[self.levels :, self.levels :] = level
+            self.covariance = mix @ self.covariance @ mix.T
+
+    def _shape(self, form: forms.Form, points, gain: float, draws: int, rng: np.random.Generator) -> np.ndarray:
+        """Covariance of the log crossover and the candidate accuracies from errors around the replicates' offsets."""
+        here = np.array([self.ratio])
+        columns, target = [], np.zeros((draws, 1))
+        for sign, n, p, ratios in zip((1, -1), self.noises, points, self.ratios, strict=True):
+            x = n.cells.ratios
+            values, vectors = np.linalg.eigh(n.around_offset)
+            errors = rng.standard_normal((draws, len(x))) @ (vectors * np.sqrt(np.maximum(values, 0))).T
+            fit = forms.solve(form, x, p.predict(form, x) + errors, n.whiten, tolerance=1e-6, steps=15)
+            columns.append(fit.predict(form, ratios))
+            target = target + sign * fit.predict(form, here) / gain
+        return np.cov(_trimmed(np.concatenate([target, *columns], 1)).T)
 
     @property
     def variance(self) -> float:
@@ -218,20 +259,23 @@ class _State:
         """High end over low end of the t interval that this variance gives."""
         df = noise.welch_df(self.noises)
         if self.noises[0].replicates > 1:
-            df *= (len(self.replicates) - 1) / (self.old - 1)
+            df *= (len(self.replicates) - 1) / (len(self.old) - 1)
         t = stats.t.ppf((1 + self.level) / 2, df) if np.isfinite(df) else stats.norm.ppf((1 + self.level) / 2)
         return float(np.exp(2 * t * np.sqrt(self.variance)))
 
-    def budget(self, option: Option) -> float:
-        return float(self.ratios[option[0]][option[1]] * self.size)
-
-    def options(self) -> Iterable[Option]:
-        """Cells that could be bought: any candidate budget in a replicate at hand or in one new replicate."""
+    def blocks(self) -> Iterable[list[Cell]]:
+        """What could be bought next, largest budget of a replicate first (smaller ones are then part of it)."""
+        fresh = self._next()
+        run = [n.cells.ratios for n in self.noises]
+        for top in np.unique(np.concatenate(run)):
+            cells = [(s, fresh, float(x)) for s in range(2) for x in run[s][run[s] <= top * (1 + 1e-9)][::-1]]
+            if top > self.ratio and min(sum(c[0] == s for c in cells) for s in range(2)) >= 4:
+                yield cells
         for s in range(2):
-            for k, x in enumerate(self.ratios[s]):
-                for r in (*self.replicates, self._next()):
-                    if (s, r, float(x)) not in self.bought:
-                        yield s, k, r
+            for x in self.ratios[s]:
+                cells = [(s, r, float(x)) for r in self.replicates if (s, r, float(x)) not in self.bought]
+                if cells:
+                    yield cells
 
     def _next(self) -> str:
         n = len(self.replicates) + 1
@@ -243,44 +287,31 @@ class _State:
         n = self.noises[s]
         return float(n.sampling[n.sampling > 0].mean() + n.training)
 
-    def _effect_variance(self, s: int, replicate: str) -> float:
-        """What is not yet known of a replicate's effect on one strategy."""
-        n = self.noises[s]
-        if replicate not in n.cells.replicates or n.replicate == 0:
-            return n.replicate
-        seen = (n.cells.tested[n.cells.replicates.index(replicate)] > 0).sum() / self._noise(s)
-        return 1 / (1 / n.replicate + seen)
-
-    def _outcome(self, option: Option) -> tuple[np.ndarray, float]:
+    def _outcome(self, cell: Cell) -> tuple[np.ndarray, float]:
         """Covariance of everything with a cell's outcome, and the outcome's variance."""
-        s, k, r = option
-        i = self.starts[s] + k
-        column = self.covariance[:, i].copy()
-        effect = self.effects.get((s, r))
-        if effect is None:
-            return column, float(self.covariance[i, i]) + self._effect_variance(s, r) + self._noise(s)
-        column += self.covariance[:, effect]
-        total = self.covariance[i, i] + self.covariance[effect, effect] + 2 * self.covariance[i, effect]
-        return column, float(total) + self._noise(s)
+        s, r, x = cell
+        parts = [self.starts[s] + int(np.abs(self.ratios[s] - x).argmin())]
+        if r not in self.old:
+            parts += [self.levels + s, self.effects[r] + s]
+        column = self.covariance[:, parts].sum(1)
+        return column, float(column[parts].sum()) + self._noise(s)
 
-    def gain(self, option: Option) -> float:
-        column, total = self._outcome(option)
-        return float(column[0] ** 2 / total)
-
-    def buy(self, option: Option) -> None:
-        """Take the cell as run: one Kalman step."""
-        s, k, r = option
-        if (s, r) not in self.effects:
-            n = len(self.covariance)
-            grown = np.zeros((n + 1, n + 1))
-            grown[:n, :n] = self.covariance
-            grown[n, n] = self._effect_variance(s, r)
-            self.covariance, self.effects[s, r] = grown, n
-        column, total = self._outcome(option)
-        self.covariance = self.covariance - np.outer(column, column) / total
-        self.bought.add((s, r, float(self.ratios[s][k])))
-        if r not in self.replicates:
-            self.replicates.append(r)
+    def after(self, block: list[Cell]) -> _State:
+        """The state once a block was run: a Kalman step a cell."""
+        new = copy.copy(self)
+        new.effects, new.bought, new.replicates = dict(self.effects), set(self.bought), list(self.replicates)
+        for cell in block:
+            r = cell[1]
+            if r not in new.replicates:
+                n = len(new.covariance)
+                grown = np.zeros((n + 2, n + 2))
+                grown[:n, :n], grown[n:, n:] = new.covariance, self.between
+                new.covariance, new.effects[r] = grown, n
+                new.replicates.append(r)
+            column, total = new._outcome(cell)
+            new.covariance = new.covariance - np.outer(column, column) / total
+            new.bought.add(cell)
+        return new
 
 
 def _cells(n: noise.Noise) -> Iterable[tuple[str, float]]:
@@ -306,31 +337,27 @@ def _trimmed(values: np.ndarray) -> np.ndarray:
     return np.clip(values, middle - 4 * spread, middle + 4 * spread)
 
 
-def _costs(fits: Fits, c: Crossover, unit: str, table: pd.DataFrame | None):
-    """A function of (option, cells bought) to the cost of an option."""
-    names = [c.first, c.second]
-    noises = [fits.noises[fits.index(c.task, name, c.seed_size)] for name in names]
-    ratios = [_candidates(n.cells.ratios, c.ratio) for n in noises]
+def _costs(fits: Fits, c: Crossover, unit: str, table: pd.DataFrame | None) -> Callable[[Cell, set[Cell]], float]:
+    """A function of (cell, cells bought) to what the cell costs."""
     if unit == "queries":
 
-        def queries(option: Option, bought: set) -> float:
-            s, k, r = option
+        def queries(cell: Cell, bought: set[Cell]) -> float:
+            s, r, ratio = cell
             spent = max((x for (a, b, x) in bought if a == s and b == r), default=0.0)
-            return max(0.0, float(ratios[s][k]) - spent) * c.seed_size
+            return max(0.0, ratio - spent) * c.seed_size
 
         return queries
 
-    per = []
-    for name in names:
+    usual = []
+    for name in (c.first, c.second):
         part = table[(table["strategy"] == name) & (table["seed_size"] == c.seed_size) & (table["task"] == c.task)]
         by = part.groupby("budget")["seconds"].median()
-        per.append((by.index.to_numpy(float) / c.seed_size, by.to_numpy(float)))
+        usual.append((by.index.to_numpy(float) / c.seed_size, by.to_numpy(float)))
 
-    def seconds(option: Option, bought: set) -> float:
-        s, k, _ = option
-        x, y = per[s]
-        # time grows with the data; beyond what was run, in proportion to the budget
-        r = float(ratios[s][k])
-        return float(np.interp(r, x, y)) if r <= x[-1] else float(y[-1] * r / x[-1])
+    def seconds(cell: Cell, bought: set[Cell]) -> float:
+        s, _, ratio = cell
+        x, y = usual[s]
+        # time grows with the data: beyond what was run, in proportion to the budget
+        return float(np.interp(ratio, x, y)) if ratio <= x[-1] else float(y[-1] * ratio / x[-1])
 
     return seconds

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from crossover import crossovers, curves, forms, noise
+from crossover import plan as planning
 from crossover.crossovers import Crossover
 from crossover.curves import Fits
 from crossover.intervals import log_t_interval
@@ -81,30 +82,32 @@ class World:
         k = change[0]
         return float(np.exp(np.interp(0.0, d[k : k + 2], np.log(x[k : k + 2]))))
 
-    def simulate(self, rng: np.random.Generator) -> pd.DataFrame:
-        """Run one study: a table of counts as anyone's CSV holds it."""
-        ratios = np.array(self.ratios)
-        both = rng.normal(0, 1, self.replicates) * self.shared
-        tables = []
-        for name, truth in ((EARLY, self.early), (LATE, self.late)):
-            shape = (self.replicates, len(ratios))
-            p = truth(ratios) + both[:, None] + rng.normal(0, 1, (self.replicates, 1)) * self.offset
-            p = np.clip(p + rng.normal(0, 1, shape) * self.training, 0, 1)
-            replicate, column = np.indices(shape)
-            tables.append(
-                pd.DataFrame(
-                    {
-                        "task": self.name,
-                        "strategy": name,
-                        "seed_size": self.seed_size,
-                        "budget": ratios[column.ravel()] * self.seed_size,
-                        "replicate": replicate.ravel(),
-                        "n_correct": rng.binomial(self.n_test, p).ravel(),
-                        "n_test": self.n_test,
-                    }
-                )
-            )
-        return pd.concat(tables, ignore_index=True)
+    def effects(self, rng: np.random.Generator, replicates: int) -> np.ndarray:
+        """Draw what each replicate does to (EARLY, LATE): accuracies (J, 2)."""
+        both = rng.normal(0, 1, (replicates, 1)) * self.shared
+        return both + rng.normal(0, 1, (replicates, 2)) * self.offset
+
+    def counts(
+        self, rng: np.random.Generator, strategy: str, effect: float, ratios: Iterable[float], replicate: str
+    ) -> pd.DataFrame:
+        """Run the cells of one strategy in one replicate whose effect is given."""
+        x = np.array(list(ratios), float)
+        p = {EARLY: self.early, LATE: self.late}[strategy](x) + effect + rng.normal(0, 1, len(x)) * self.training
+        columns = {
+            "task": self.name, "strategy": strategy, "seed_size": self.seed_size, "budget": x * self.seed_size,
+            "replicate": replicate, "n_correct": rng.binomial(self.n_test, np.clip(p, 0, 1)), "n_test": self.n_test,
+        }  # fmt: skip
+        return pd.DataFrame(columns)
+
+    def simulate(self, rng: np.random.Generator, effects: np.ndarray | None = None) -> pd.DataFrame:
+        """Run one study: a table of counts as anyone's CSV holds it; ``effects`` (J, 2) are drawn where not given."""
+        effects = self.effects(rng, self.replicates) if effects is None else effects
+        parts = [
+            self.counts(rng, name, effects[j, s], self.ratios, str(j))
+            for s, name in enumerate((EARLY, LATE))
+            for j in range(len(effects))
+        ]
+        return pd.concat(parts, ignore_index=True)
 
 
 def crossing_at(ratio: float, early: Truth, E: float, tau: float) -> Truth:
@@ -279,6 +282,48 @@ def _pooled(fits: Fits, draws: int) -> Crossover:
         noises.append(noise.estimate(added))
     (found,) = crossovers.find(curves.fit_noises(noises, fits.level, draws, fits.seed), checks=False)
     return found
+
+
+def promise(
+    world: World, studies: int, spend: float, level: float = 0.9, draws: int = 300, seed: int = 0
+) -> pd.DataFrame:
+    """What the planner promised and what then happened: plan, run the planned cells in the same world, fit again.
+
+    Returns
+    -------
+    DataFrame
+        One row a study in which a crossover was found: ``study``, the interval's high end over its low end
+        ``width_before`` (as reported), ``width_now`` (as planned from), ``promised`` and ``achieved`` (``None`` where an end
+        is open), ``cells`` bought and ``spent`` queries.
+    """
+    rows = []
+    for i in range(seed, seed + studies):
+        rng = np.random.default_rng([i, 2])
+        effects = world.effects(rng, world.replicates + 100)
+        table = world.simulate(rng, effects[: world.replicates])
+        fits = curves.fit_table(table, level, draws, i)
+        (plan,) = planning.plan(fits, spend, draws=draws)
+        if not plan.steps:
+            continue
+        bought = plan.table()
+        names = [str(j) for j in range(world.replicates)] + sorted(
+            set(bought["replicate"]), key=bought["replicate"].tolist().index
+        )
+        place = {name: j for j, name in enumerate(dict.fromkeys(names))}
+        new = [
+            world.counts(rng, s, effects[place[r], (EARLY, LATE).index(s)], part["budget"] / world.seed_size, r)
+            for (s, r), part in bought.groupby(["strategy", "replicate"])
+        ]
+        (after,) = crossovers.find(curves.fit_table(pd.concat([table, *new]), level, draws, i), checks=False)
+        widths = (_width(plan.crossover), plan.width_now, plan.width_after, _width(after))
+        rows.append((i, *widths, len(bought), float(bought["cost"].sum())))
+    names = ["study", "width_before", "width_now", "promised", "achieved", "cells", "spent"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _width(found: Crossover) -> float | None:
+    low, high = found.interval
+    return None if low is None or high is None else high / low
 
 
 def _holds(low: float | None, high: float | None, true: float) -> bool:

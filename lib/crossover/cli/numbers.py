@@ -194,7 +194,7 @@ def plan(
     console = _console()
     for p in plans:
         if p.steps:
-            _print_table(console, p.title, [s.row(p.unit) for s in p.steps])
+            _print_table(console, p.title, p.rows())
         console.print(p.message, highlight=False)
 
 

@@ -1,0 +1,171 @@
+"""The chapter on the budget ratio (arXiv 2409.19759): its runs, the published ones, fits, figures and sentences.
+
+The notebook ``03_budget_ratio`` calls what is here and adds prose. Every number that the prose quotes is computed by
+:meth:`Chapter.numbers` or :meth:`Chapter.findings`.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from crossover import plots
+from crossover.cells import run_cells
+from crossover.crossovers import Crossover, find, table
+from crossover.curves import Fits, fit_table
+from crossover.params import PUBLISHED, BudgetRatio
+from crossover.plots_map import map_of_fits
+from crossover.rounding import interval
+from crossover.store import Store, read_runs, results_folder
+
+if TYPE_CHECKING:
+    from pandas.io.formats.style import Styler
+
+LEVEL = 0.9
+#: What differs between the cells of one grid; the rest of a cell's settings must agree for two grids to be compared.
+_AXES = ("strategy", "seed_size", "budget", "replicate", "n_test")
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """Everything the chapter shows.
+
+    Attributes
+    ----------
+    parameters : BudgetRatio
+    runs : DataFrame
+        This run's cells, one row a cell.
+    published : DataFrame
+        The published study's rows made with the same settings; empty in the study itself.
+    fits : Fits
+        A curve for each strategy and seed-set size.
+    crossovers : list of Crossover
+        One for each pair of strategies and seed-set size.
+    """
+
+    parameters: BudgetRatio
+    runs: pd.DataFrame
+    published: pd.DataFrame
+    fits: Fits
+    crossovers: list[Crossover]
+
+    @property
+    def folder(self) -> Path:
+        """The run's results folder."""
+        return results_folder(self.parameters.results)
+
+    def learning_curves(self) -> plots.Picture:
+        """Draw accuracy against budget ratio with the fitted curves, and save figure and data."""
+        curves = {
+            (curve.strategy, int(curve.seed_size)): functools.partial(self._accuracy, curve.strategy, curve.seed_size)
+            for curve, point in zip(self.fits.curves, self.fits.points, strict=True)
+            if point is not None
+        }
+        figure = plots.learning_curves(self.runs, self.published, curves, LEVEL)
+        plots.save(figure, "learning_curves", self.folder / "figures", plots.learning_points(self.runs, LEVEL))
+        return figure
+
+    def _accuracy(self, strategy, seed_size, ratios):
+        return self.fits.predict(self.parameters.task, strategy, seed_size, ratios)["accuracy"].to_numpy()
+
+    def crossover_map(self) -> plots.Picture:
+        """Draw which strategy is best over seed-set size and budget, and save figure and data."""
+        figure = map_of_fits(self.fits)
+        plots.save(figure, "crossover_map", self.folder / "figures", table(self.crossovers))
+        return figure
+
+    def funnel(self) -> Styler:
+        """Return what became of the teacher's calls at the largest budget."""
+        return plots.funnel_table(self.runs)
+
+    def caption(self) -> str:
+        """Say what the points of the learning curves are: items, replicates, interval, profile."""
+        p = self.parameters
+        replicates = "one replicate" if p.replicates == 1 else f"means of {p.replicates} replicates"
+        published = (
+            ""
+            if self.published.empty
+            else f" Hollow points and dashed lines: the published study ({self.published['replicate'].nunique()} replicates, "
+            f"{self.published['n_test'].iloc[0]} test problems)."
+        )
+        return (
+            f"Accuracy on {p.n_test} test problems against the budget ratio, {replicates}, {LEVEL:.0%} intervals; lines are "
+            f"fitted exponential curves. Student {p.student}, teacher {p.teacher}, profile {p.profile}.{published}"
+        )
+
+    def findings(self) -> str:
+        """Say in Markdown what the crossovers are, one line for each pair and seed-set size."""
+        return "\n".join(f"- {_sentence(crossover)}" for crossover in self.crossovers)
+
+    def numbers(self) -> dict[str, str]:
+        """Return what pages of the book quote, as text by name."""
+        runs, p = self.runs, self.parameters
+        seconds = runs["seconds_train"].sum() + runs["seconds_eval"].sum()
+        out = {
+            "n_cells": f"{len(runs):,}",
+            "n_queries": f"{runs['queries'].sum():,}",
+            "n_test": f"{p.n_test:,}",
+            "n_replicates": str(p.replicates),
+            "seed_sizes": " and ".join(map(str, p.seed_sizes)),
+            "core_hours": f"{seconds / 3600:.1f}",
+            "level": f"{LEVEL:.0%}",
+            "findings": " ".join(
+                _sentence(c) for c in self.crossovers if {c.first, c.second} == {"answer_augmentation", "new_question"}
+            ),
+        }
+        path = self.folder / "numbers.json"
+        path.write_text(json.dumps(out, indent=1, sort_keys=True) + "\n")
+        return out
+
+
+def run(parameters: BudgetRatio) -> Chapter:
+    """Fill the results table with the grid's missing cells, fit it, store the fits, and return what there is to show."""
+    store = Store(results_folder(parameters.results))
+    cells = parameters.cells()
+    run_cells(cells, store, parameters.workers, parameters.device)
+    runs = read_runs(store.folder, "budget_ratio")
+    runs = runs[runs["key"].isin({cell.key for cell in cells})].reset_index(drop=True)
+    fits = fit_table(runs, LEVEL)
+    crossovers = find(fits)
+    fits.table().to_csv(store.folder / "fits.csv", index=False, float_format="%.6g")
+    table(crossovers).to_csv(store.folder / "crossovers.csv", index=False, float_format="%.6g")
+    return Chapter(parameters, runs, _published(runs, parameters), fits, crossovers)
+
+
+def _published(runs: pd.DataFrame, parameters: BudgetRatio) -> pd.DataFrame:
+    """Return the study's rows whose settings, axes of the grid apart, are those of ``runs``."""
+    study = read_runs(results_folder(PUBLISHED), "budget_ratio")
+    if parameters.profile == PUBLISHED or study.empty:
+        return study.iloc[:0]
+    return study[study["settings"].map(_common) == _common(runs["settings"].iloc[0])].reset_index(drop=True)
+
+
+def _common(settings: str) -> str:
+    return json.dumps({k: v for k, v in json.loads(settings).items() if k not in _AXES}, sort_keys=True)
+
+
+def _sentence(c: Crossover) -> str:
+    """Say what a crossover's status means, with its numbers."""
+    first, second = (plots.display_name(name).lower() for name in (c.first, c.second))
+    where = f"With {c.seed_size:g} seed questions"
+    if c.status == "found":
+        return (
+            f"{where}, **{second}** overtakes **{first}** at a budget ratio of {c.ratio:.3g} "
+            f"({c.level:.0%} interval {interval(*c.interval, c.tested)}), that is at {c.queries:,.0f} queries."
+        )
+    if c.status == "none":
+        other = first if c.leader == c.second else second
+        return f"{where}, **{plots.display_name(c.leader).lower()}** leads **{other}** at every budget that was run."
+    return f"{where}, {first} against {second}: {c.status.replace('_', ' ')}. {_readable(c)}."
+
+
+def _readable(c: Crossover) -> str:
+    text = c.message
+    for name in (c.first, c.second):
+        text = text.replace(name, plots.display_name(name).lower())
+    return text[:1].upper() + text[1:]
