@@ -294,7 +294,7 @@ def solve(
     whiten: np.ndarray | None = None,
     *,
     bounded: bool = True,
-    tolerance: float = 1e-13,
+    tolerance: float = 1e-10,
     steps: int = 60,
 ) -> Solution:
     """Fit ``form`` to every row of ``data``.
@@ -309,7 +309,7 @@ def solve(
     bounded : bool
         Hold ``0 <= E <= 1`` and ``B >= 0``.
     tolerance : float
-        Of ``log tau`` in the refinement; 1e-6 is plenty for bootstrap draws.
+        Last step of ``log tau`` in the refinement, which converges faster than linearly; 1e-6 is plenty for draws.
     steps : int
         Most refinement steps for a form with two nonlinear parameters.
 
