@@ -7,27 +7,25 @@ crossing a draw these are the percentiles of the crossing, and where a draw has 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import brentq
 
-from crossover import forms
+from crossover import forms, signs
 from crossover.curves import Fits, akaike, point_fit
 from crossover.errors import CrossoverError
 from crossover.intervals import log_t_interval, profile_interval
 from crossover.noise import Noise
 from crossover.rounding import interval as show_interval
+from crossover.signs import Pair
 from crossover.uncertainty import shares
 
 QUERIES_PER_SAMPLE = {"answer_augmentation": 1.0, "question_rephrase": 2.0, "new_question": 2.0}
 BEYOND = 16.0  # a crossing is looked for up to this factor outside the tested range, as a marked extrapolation
 POINTS_PER_RANGE = 160  # of the log grid on which signs are taken
-
-Pair = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True)
@@ -215,10 +213,15 @@ class _Curves:
         a, b = self.fits.at(self.i, ratios / self.scale[0]), self.fits.at(self.j, ratios / self.scale[1])
         return b[0] - a[0], b[1] - a[1]
 
-    def point(self, log_ratio: float, fit_i: forms.Solution, fit_j: forms.Solution, form: forms.Form) -> float:
-        x = np.exp(np.array([log_ratio]))
-        a, b = fit_i.predict(form, x / self.scale[0]), fit_j.predict(form, x / self.scale[1])
-        return float(np.clip(b[0, 0], 0, 1) - np.clip(a[0, 0], 0, 1))
+    def gap(self, form: forms.Form, fit_i: forms.Solution, fit_j: forms.Solution) -> Callable[[float], float]:
+        """``A_j - A_i`` of two point fits as a function of the log ratio."""
+
+        def difference(log_ratio: float) -> float:
+            x = np.exp(np.array([log_ratio]))
+            a, b = fit_i.predict(form, x / self.scale[0]), fit_j.predict(form, x / self.scale[1])
+            return float(np.clip(b[0, 0], 0, 1) - np.clip(a[0, 0], 0, 1))
+
+        return difference
 
 
 def _pair(fits: Fits, i: int, j: int, scales: dict[str, float], unit: str, checks: bool) -> Crossover:
@@ -236,20 +239,20 @@ def _pair(fits: Fits, i: int, j: int, scales: dict[str, float], unit: str, check
     ratios = np.exp(logs)
     point, draws = both.difference(ratios)
     form = forms.form_named(fits.form)
-    roots = _roots(both, logs, point, fits.points[i], fits.points[j], form)
+    roots = signs.roots(logs, point, both.gap(form, fits.points[i], fits.points[j]))
     positive = (draws > 0).mean(0) + (draws == 0).mean(0) / 2
     inside = (ratios >= low * (1 - 1e-12)) & (ratios <= high * (1 + 1e-12))
-    p_exists, p_in_range = _changes(draws), _changes(draws[:, inside])
+    p_exists, p_in_range = signs.changes(draws), signs.changes(draws[:, inside])
     names = (ci.strategy, cj.strategy)
     tail = (1 - fits.level) / 2
 
     crossings = []
     for log_root, rising in roots:
         r = float(np.exp(log_root))
-        ends = _open_region(logs, positive, log_root, tail)
+        ends = signs.open_region(logs, positive, log_root, tail)
         crossings.append(Crossing(r, ends, names[1] if rising else names[0], bool(low <= r <= high)))
     chosen = _choose(crossings, low, high)
-    ends = chosen.interval if chosen else _nearest_region(logs, positive, tail, inside)
+    ends = chosen.interval if chosen else signs.nearest_region(logs, positive, tail, inside)
     status, side = _status(chosen, crossings, positive[inside], ends, (low, high), p_exists, 1 - fits.level, tail)
     ratio = chosen.ratio if chosen and status in ("found", "multiple", "beyond_range", "undetermined") else None
     if chosen:
@@ -324,56 +327,6 @@ def _nothing(fits: Fits, i: int, j: int, tested: tuple[float, float], unit: str,
     )  # fmt: skip
 
 
-def _roots(both: _Curves, logs, point, fit_i, fit_j, form) -> list[tuple[float, bool]]:
-    """Crossings of the point fits as (log ratio, rising), solved to full precision between grid points."""
-    # differences below rounding are no lead: two curves that have both levelled off at one value do not cross
-    sign = np.where(np.abs(point) < 1e-12, 0, np.sign(point))
-    known = np.nonzero(sign)[0]
-    out = []
-    for a, b in pairwise(known):
-        if sign[a] != sign[b]:
-            f = both.point
-            root = brentq(lambda t, f=f: f(t, fit_i, fit_j, form), logs[a], logs[b], xtol=1e-14, rtol=1e-14)
-            out.append((float(root), bool(sign[b] > 0)))
-    return out
-
-
-def _changes(draws: np.ndarray) -> float:
-    """Share of draws (rows) that change sign along the row."""
-    return float(((draws > 0).any(1) & (draws < 0).any(1)).mean())
-
-
-def _open_region(logs: np.ndarray, positive: np.ndarray, at: float, tail: float) -> Pair:
-    """Ends of the stretch around ``at`` where the sign of the difference is open; ``None`` where it runs off the grid."""
-    depth = np.minimum(positive, 1 - positive) - tail  # positive where the sign is open
-    k = int(np.clip(np.searchsorted(logs, at), 1, len(logs) - 1))
-    ends = []
-    for step, start in ((-1, k - 1), (1, k)):
-        n = start
-        while 0 <= n < len(logs) and depth[n] >= 0:
-            n += step
-        if not 0 <= n < len(logs):
-            ends.append(None)
-        else:
-            inner = n - step
-            if n == start:  # already closed at the nearest grid point: the end lies between it and the crossing
-                ends.append(float(np.exp(at if abs(logs[n] - at) < 1e-12 else (logs[n] + at) / 2)))
-            else:
-                fraction = depth[inner] / (depth[inner] - depth[n])
-                ends.append(float(np.exp(logs[inner] + fraction * (logs[n] - logs[inner]))))
-    return ends[0], ends[1]
-
-
-def _nearest_region(logs: np.ndarray, positive: np.ndarray, tail: float, inside: np.ndarray) -> Pair:
-    """The open stretch nearest to the tested range, for point fits that do not cross."""
-    candidates = np.nonzero(np.minimum(positive, 1 - positive) >= tail)[0]
-    if not candidates.size:
-        return None, None
-    first, last = np.nonzero(inside)[0][[0, -1]]
-    distance = np.maximum(np.maximum(first - candidates, candidates - last), 0)
-    return _open_region(logs, positive, logs[candidates[distance.argmin()]], tail)
-
-
 def _choose(crossings: list[Crossing], low: float, high: float) -> Crossing | None:
     """The crossing to report: the first one inside the tested range, else the one nearest to it."""
     within = [c for c in crossings if c.inside]
@@ -425,7 +378,7 @@ def _by_form(both: _Curves, logs: np.ndarray) -> tuple[dict[str, list[float]], d
     for name, form in forms.FORMS.items():
         pair = [fits.points[k] if name == fits.form else point_fit(fits.noises[k], name) for k in (both.i, both.j)]
         values = [np.clip(p.predict(form, x / s)[0], 0, 1) for p, s in zip(pair, both.scale, strict=True)]
-        roots = _roots(both, logs, values[1] - values[0], pair[0], pair[1], form)
+        roots = signs.roots(logs, values[1] - values[0], both.gap(form, *pair))
         crossing[name] = [float(np.exp(r)) for r, _ in roots]
         scores = [akaike(n, form, p) for n, p in zip(noises, pair, strict=True)]
         aicc[name] = sum(scores) if None not in scores else np.inf

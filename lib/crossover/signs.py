@@ -1,0 +1,63 @@
+"""Where the difference of two curves changes sign, for point fits and for draws, on a grid of log ratios."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+from scipy.optimize import brentq
+
+Pair = tuple[float | None, float | None]
+
+
+def roots(logs: np.ndarray, values: np.ndarray, difference: Callable[[float], float]) -> list[tuple[float, bool]]:
+    """Sign changes as (log ratio, rising): bracketed by ``values`` (n,) on the grid, solved to full precision.
+
+    >>> [(round(r, 6), up) for r, up in roots(np.linspace(-3, 3, 10), np.linspace(-2, 4, 10), lambda t: t + 1)]
+    [(-1.0, True)]
+    """
+    # differences below rounding are no lead: two curves that have both levelled off at one value do not cross
+    sign = np.where(np.abs(values) < 1e-12, 0, np.sign(values))
+    known = np.nonzero(sign)[0]
+    out = []
+    for a, b in pairwise(known):
+        if sign[a] != sign[b]:
+            out.append((float(brentq(difference, logs[a], logs[b], xtol=1e-14, rtol=1e-14)), bool(sign[b] > 0)))
+    return out
+
+
+def changes(draws: np.ndarray) -> float:
+    """Share of draws (rows) that change sign along the row."""
+    return float(((draws > 0).any(1) & (draws < 0).any(1)).mean())
+
+
+def open_region(logs: np.ndarray, positive: np.ndarray, at: float, tail: float) -> Pair:
+    """Ends of the stretch around ``at`` where the sign of the difference is open; ``None`` where it runs off the grid."""
+    depth = np.minimum(positive, 1 - positive) - tail  # positive where the sign is open
+    k = int(np.clip(np.searchsorted(logs, at), 1, len(logs) - 1))
+    ends = []
+    for step, start in ((-1, k - 1), (1, k)):
+        n = start
+        while 0 <= n < len(logs) and depth[n] >= 0:
+            n += step
+        if not 0 <= n < len(logs):
+            ends.append(None)
+        else:
+            inner = n - step
+            if n == start:  # already closed at the nearest grid point: the end lies between it and the crossing
+                ends.append(float(np.exp(at if abs(logs[n] - at) < 1e-12 else (logs[n] + at) / 2)))
+            else:
+                fraction = depth[inner] / (depth[inner] - depth[n])
+                ends.append(float(np.exp(logs[inner] + fraction * (logs[n] - logs[inner]))))
+    return ends[0], ends[1]
+
+
+def nearest_region(logs: np.ndarray, positive: np.ndarray, tail: float, inside: np.ndarray) -> Pair:
+    """The open stretch nearest to the tested range, for point fits that do not cross."""
+    candidates = np.nonzero(np.minimum(positive, 1 - positive) >= tail)[0]
+    if not candidates.size:
+        return None, None
+    first, last = np.nonzero(inside)[0][[0, -1]]
+    distance = np.maximum(np.maximum(first - candidates, candidates - last), 0)
+    return open_region(logs, positive, logs[candidates[distance.argmin()]], tail)
