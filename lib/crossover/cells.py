@@ -29,9 +29,10 @@ from crossover.ledger import Ledger
 from crossover.store import Store
 from crossover.strategies import Yield, load_strategy
 from crossover.tasks import load_task
-from crossover.tasks.base import Task
-from crossover.teachers import Oracle
+from crossover.tasks.base import Problem, Task
+from crossover.teachers import Local, Oracle, Teacher
 
+EXAMPLES = 3  # solved seeds that a local teacher is shown
 GB_A_WORKER = 3.5  # measured peak of a worker that trains 15 of SmolLM2-135M's layers, with room to spare
 
 
@@ -101,22 +102,22 @@ class Scored:
     seconds_eval: float
 
 
-def make_teacher(cell: Cell, task: Task) -> Oracle:
-    """Return the teacher that a cell names."""
-    if cell.teacher != "oracle":
-        raise CrossoverError(f"Unknown teacher {cell.teacher!r}. Known: oracle.")
-    return Oracle(task, **cell.teacher_settings)
+def make_teacher(cell: Cell, task: Task, seeds: Sequence[Problem]) -> Teacher:
+    """Return the teacher that a cell names; a local one is shown the first seeds as examples."""
+    if cell.teacher == "oracle":
+        return Oracle(task, **cell.teacher_settings)
+    return Local.load(examples=seeds[:EXAMPLES], task=task, max_new_tokens=cell.max_new_tokens, **cell.teacher_settings)
 
 
 def make_data(cell: Cell, store: Store) -> tuple[Yield, Ledger]:
     """Spend a cell's query budget and return the samples and the ledger."""
     task = load_task(cell.task, **cell.task_settings)
-    teacher = make_teacher(cell, task)
+    seeds = task.seeds(cell.seed_size, cell.replicate)
+    teacher = make_teacher(cell, task, seeds)
     group = hashlib.sha256(json.dumps([cell.task, cell.task_settings, teacher.id]).encode()).hexdigest()[:8]
     name = f"{cell.task}-{cell.strategy}-S{cell.seed_size}-r{cell.replicate}-{group}.jsonl.gz"
     recorded = Recorded(teacher, store.folder / "generations" / name)
     ledger = Ledger(cell.budget)
-    seeds = task.seeds(cell.seed_size, cell.replicate)
     return load_strategy(cell.strategy)(task, seeds, recorded, recorded, ledger, cell.verify), ledger
 
 
@@ -206,7 +207,7 @@ def _finished(
             except BrokenProcessPool:
                 failure = failure or (made[0], "its worker was killed, most likely for want of memory; try workers=1")
                 continue
-            except Exception as problem:
+            except Exception as problem:  # noqa: BLE001 - whatever a cell raised, the run must say which cell
                 failure = failure or (made[0], f"{type(problem).__name__}: {problem}")
                 continue
             yield *made, scored

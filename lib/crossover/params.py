@@ -58,7 +58,9 @@ class BudgetRatio(Parameters):
     max_budget: int = Field(512, ge=1, description="teacher queries; larger budgets are left out")
     replicates: int = Field(1, ge=1, le=100, description="draws of the seeds, each with its own students")
     n_test: int = Field(100, ge=1, description="test problems, the same for every student")
-    teacher: Literal["oracle"] = Field("oracle", description="who answers, rephrases and invents")
+    teacher: Literal["oracle", "local"] = Field("oracle", description="who answers, rephrases and invents")
+    teacher_model: str = Field("SmolLM2-135M-Instruct", description="the local teacher: name, folder, or hub:org/name@revision")
+    temperature: float = Field(0.7, gt=0, le=2, description="of the local teacher's sampling")
     answer_error: Share = Field(0.0, description="share of the oracle's answers that are wrong")
     rephrase_drift: Share = Field(0.0, description="share of rephrasings that lose the meaning")
     invalid_rate: Share = Field(0.0, description="share of new questions that have no answer")
@@ -78,12 +80,19 @@ class BudgetRatio(Parameters):
     def _spends_something(self) -> BudgetRatio:
         if not self.budget_list(max(self.seed_sizes)):
             raise ValueError(f"max_budget {self.max_budget} leaves no budget to run; raise it")
+        if self.teacher == "oracle" and self.task != "math_words":
+            raise ValueError(f"the oracle knows the truth of math_words only; for {self.task} set teacher='local'")
         return self
 
     def budget_list(self, seed_size: int) -> list[int]:
         """Return the budgets, in queries, for one seed-set size."""
         budgets = self.budgets or [max(1, round(ratio * seed_size)) for ratio in self.budget_ratios]
         return [budget for budget in budgets if budget <= self.max_budget]
+
+    def _teacher_settings(self) -> dict[str, object]:
+        if self.teacher == "local":
+            return {"model": self.teacher_model, "temperature": self.temperature}
+        return {name: getattr(self, name) for name in ("answer_error", "rephrase_drift", "invalid_rate", "coverage")}
 
     def cells(self) -> list[Cell]:
         """Return the grid, replicate by replicate, longest cells first within one so that workers end together."""
@@ -95,12 +104,7 @@ class BudgetRatio(Parameters):
             "task": self.task,
             "task_settings": {"steps": self.steps, "distractors": self.distractors} if self.task == "math_words" else {},
             "teacher": self.teacher,
-            "teacher_settings": {
-                "answer_error": self.answer_error,
-                "rephrase_drift": self.rephrase_drift,
-                "invalid_rate": self.invalid_rate,
-                "coverage": self.coverage,
-            },
+            "teacher_settings": self._teacher_settings(),
             "verify": self.verify,
             "n_test": self.n_test,
             "max_new_tokens": self.max_new_tokens,

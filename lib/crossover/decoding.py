@@ -1,0 +1,115 @@
+"""Continuing prompts in batches: greedy for scoring, sampled for teachers, one loop for both.
+
+Prompts are padded on the left, the cache is kept, and rows that have ended are dropped from the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from transformers import DynamicCache
+
+from crossover.students.causal import Student
+
+#: From logits ``(rows, vocabulary)`` and the rows' numbers to one token id a row.
+Pick = Callable[[torch.Tensor, Sequence[int]], torch.Tensor]
+
+
+def greedy(logits: torch.Tensor, rows: Sequence[int]) -> torch.Tensor:
+    """Pick the most likely token of each row."""
+    return logits.argmax(-1)
+
+
+def sampled(temperature: float, seeds: Sequence[int]) -> Pick:
+    r"""Return a :data:`Pick` that samples with a random stream of its own for each row.
+
+    A row's draws depend on its seed alone, not on which rows share its batch. Drawn as a Gumbel maximum,
+
+    .. math:: \arg\max_v \left(\ell_v / T - \log(-\log u_v)\right), \qquad u_v \sim U(0, 1),
+
+    which has exactly the softmax distribution.
+
+    Parameters
+    ----------
+    temperature : float
+        Above 0.
+    seeds : sequence of int
+        One for each row of the batch that decoding begins with.
+    """
+    streams = [torch.Generator().manual_seed(seed) for seed in seeds]
+
+    def pick(logits: torch.Tensor, rows: Sequence[int]) -> torch.Tensor:
+        uniform = torch.stack([torch.rand(logits.shape[-1], generator=streams[row]) for row in rows])
+        return (logits.float() / temperature - (-uniform.log()).log().to(logits.device)).argmax(-1)
+
+    return pick
+
+
+@torch.inference_mode()
+def decode(
+    student: Student, prompts: Sequence[list[int]], pick: Pick, ended: Callable[[list[int]], bool], max_new_tokens: int
+) -> list[str]:
+    """Continue tokenised prompts until the end-of-text token, until ``ended``, or to the limit.
+
+    Parameters
+    ----------
+    student : Student
+    prompts : sequence of list of int
+        Token ids, one batch.
+    pick : Pick
+        :func:`greedy`, or what :func:`sampled` returns.
+    ended : callable
+        Told the tokens that a row has written so far; true ends the row.
+    max_new_tokens : int
+
+    Returns
+    -------
+    list of str
+        The completions, in order, without special tokens.
+    """
+    model, tokenizer = student.model, student.tokenizer
+    width = max(map(len, prompts))
+    ids = torch.tensor([[tokenizer.pad_token_id] * (width - len(p)) + p for p in prompts], device=model.device)
+    mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=model.device)
+    positions = (mask.cumsum(-1) - 1).clamp(min=0)
+    cache = DynamicCache(config=model.config)
+    written: list[list[int]] = [[] for _ in prompts]
+    active, done = list(range(len(prompts))), set()
+    for _ in range(max_new_tokens):
+        output = model(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        tokens = pick(output.logits[:, -1], active)
+        for row, token in zip(active, tokens.tolist(), strict=True):
+            if row not in done:
+                written[row].append(token)
+                if token == tokenizer.eos_token_id or ended(written[row]):
+                    done.add(row)
+        if len(done) == len(prompts):
+            break
+        ids, positions = tokens[:, None], positions[:, -1:] + 1
+        mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
+        # Dropping rows copies the cache, so it waits until a quarter of the batch has ended.
+        if 4 * sum(row in done for row in active) >= len(active):
+            keep = [i for i, row in enumerate(active) if row not in done]
+            index = torch.tensor(keep, device=model.device)
+            cache.batch_select_indices(index)
+            ids, positions, mask = ids[index], positions[index], mask[index]
+            active = [active[i] for i in keep]
+    return tokenizer.batch_decode(written, skip_special_tokens=True)
+
+
+def by_length(prompts: Sequence[list[int]], batch_size: int) -> list[list[int]]:
+    """Return the prompts' numbers in batches of like length, so that little is computed for padding.
+
+    >>> by_length([[1, 1, 1], [1], [1, 1]], 2)
+    [[1, 2], [0]]
+    """
+    order = sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), i))
+    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]

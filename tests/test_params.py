@@ -1,0 +1,108 @@
+"""Notebook parameters: one schema, the same in notebook and library; wrong values are named before anything starts."""
+
+import ast
+import subprocess
+import sys
+import time
+
+import nbformat
+import pytest
+
+from crossover.errors import CrossoverError
+from crossover.params import PROFILES, SCHEMAS, check, collect, describe, find_notebook, load_profile, parse_override, resolve
+from crossover.store import repository
+
+
+def parameters_cell(notebook):
+    cells = nbformat.read(repository() / "notebooks" / f"{notebook}.ipynb", as_version=4).cells
+    tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    assert len(tagged) == 1
+    return tagged[0].source
+
+
+@pytest.mark.parametrize("notebook", SCHEMAS)
+def test_the_notebooks_cell_holds_the_schemas_defaults_and_says_what_is_allowed(notebook):
+    source = parameters_cell(notebook)
+    values = {node.targets[0].id: ast.literal_eval(node.value) for node in ast.parse(source).body}
+    fields = SCHEMAS[notebook].model_fields
+    assert values == {name: field.default for name, field in fields.items()}
+    lines = {line.split(" = ")[0]: line for line in source.splitlines()}
+    for name, _, allowed, meaning in describe(SCHEMAS[notebook]):
+        assert lines[name].endswith(f"# {meaning}: {allowed}")
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_profile_is_sound(profile):
+    for notebook in load_profile(profile):
+        parameters = resolve(notebook, profile, {})
+        assert parameters.results == parameters.profile == profile
+        cells = parameters.cells()
+        assert len({cell.key for cell in cells}) == len(cells)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ({"buget": 3}, "Unknown parameter 'buget'. Did you mean 'budgets'?"),
+        ({"budgets": [16, 0]}, r"Parameter budgets\[1\] is 0.*at least 1"),
+        ({"budgets": [-5]}, r"budgets\[0\] is -5"),
+        ({"seed_sizes": "many"}, "Parameter seed_sizes is 'many'.*list of: whole number"),
+        ({"seed_sizes": [1.5]}, r"seed_sizes\[0\] is 1.5"),
+        ({"seed_sizes": []}, "seed_sizes is"),
+        ({"n_test": True}, "n_test is True"),
+        ({"coverage": 1.2}, "coverage is 1.2.*at least 0 and at most 1"),
+        ({"strategies": ["new_questions"]}, "strategies.*'new_question'"),
+        ({"learning_rate": 0}, "learning_rate is 0.*above 0"),
+        ({"max_budget": 3}, "max_budget 3 leaves no budget"),
+        ({"task": "gsm8k"}, "set teacher='local'"),
+        ({"results": "../elsewhere"}, "results"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_allowed(override, message):
+    with pytest.raises(CrossoverError, match=message):
+        resolve("03_budget_ratio", "laptop", override)
+
+
+def test_unknown_profiles_and_notebooks_are_named_with_the_nearest():
+    with pytest.raises(CrossoverError, match="'labtop'.*'laptop'"):
+        load_profile("labtop")
+    with pytest.raises(CrossoverError, match="Unknown notebook"):
+        find_notebook("77")
+    assert find_notebook("03") == find_notebook("notebooks/03_budget_ratio.ipynb") == "03_budget_ratio"
+
+
+def test_overrides_get_a_folder_of_their_own_by_their_values():
+    first = resolve("03_budget_ratio", "laptop", {"seed_sizes": [16]})
+    assert first.results.startswith("laptop-")
+    assert first.results == resolve("03_budget_ratio", "laptop", {"seed_sizes": [16]}).results
+    assert first.results != resolve("03_budget_ratio", "laptop", {"seed_sizes": [32]}).results
+
+
+def test_budgets_take_the_place_of_ratios_and_large_ones_are_left_out():
+    defaults = {"seed_sizes": [16], "budget_ratios": [0.5, 2.0, 64.0], "max_budget": 100}
+    assert check("03_budget_ratio", defaults).budget_list(16) == [8, 32]
+    assert check("03_budget_ratio", defaults | {"budgets": [7, 9]}).budget_list(16) == [7, 9]
+
+
+def test_collect_takes_a_notebooks_own_variables():
+    scope = {"seed_sizes": [8], "unrelated": object(), "chapter": None}
+    assert collect("03_budget_ratio", scope).seed_sizes == [8]
+
+
+def test_an_override_without_a_value_is_refused():
+    with pytest.raises(CrossoverError, match="name=value"):
+        parse_override("seed_sizes")
+
+
+def test_a_misspelt_parameter_fails_within_three_seconds():
+    start = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", "from crossover.cli import main; main()", "run", "03_budget_ratio", "-p", "buget=3"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "Did you mean 'budgets'?" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert time.monotonic() - start < 3
