@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 from crossover import crossovers, curves, forms, noise
-from crossover import plan as planning
 from crossover.crossovers import Crossover
 from crossover.curves import Fits
 from crossover.intervals import log_t_interval
@@ -136,11 +135,11 @@ ALL = {w.name: w for w in (*DESIGNS, NEVER)}
 
 
 def study(
-    world: World, seed: int, level: float = 0.9, draws: int = 300, checks: bool = False
+    world: World, seed: int, level: float = 0.9, draws: int = 300, checks: bool = False, form: str = "exponential"
 ) -> tuple[Fits, Crossover]:
-    """One simulated study: the fits and the crossover that the library reports."""
+    """One simulated study: the fits under a form, and the crossover that the library reports."""
     rng = np.random.default_rng([seed, 1])
-    fits = curves.fit_table(world.simulate(rng), level, draws, seed)
+    fits = curves.fit_table(world.simulate(rng), level, draws, seed, form)
     (found,) = crossovers.find(fits, checks=checks)
     return fits, found
 
@@ -154,10 +153,10 @@ def recovered(world: World, seed: int = 0, level: float = 0.9, draws: int = 2000
         for name, true in (("E", truth.E), ("B", truth.B), ("tau", truth.parameters[0])):
             low, high = getattr(c, f"{name}_interval")
             rows.append(
-                (f"{name} of {c.strategy}", true, getattr(c, name), low, high, _holds(low, high, true), c.status)
+                (f"{name} of {c.strategy}", true, getattr(c, name), low, high, holds(low, high, true), c.status)
             )
     true = world.crossover()
-    held = None if true is None else _holds(*found.interval, true)
+    held = None if true is None else holds(*found.interval, true)
     rows.append(("crossover ratio", true, found.ratio, *found.interval, held, found.status))
     return pd.DataFrame(rows, columns=["quantity", "true", "estimate", "low", "high", "holds", "status"])
 
@@ -225,7 +224,7 @@ class _Tally:
     widths: list[float]
 
     def add(self, low: float | None, high: float | None) -> None:
-        self.hits.append(_holds(low, high, self.true))
+        self.hits.append(holds(low, high, self.true))
         if low is not None and high is not None and low > 0:
             self.widths.append(high / low)
 
@@ -284,58 +283,6 @@ def _pooled(fits: Fits, draws: int) -> Crossover:
     return found
 
 
-def promise(
-    world: World, studies: int, spend: float, level: float = 0.9, draws: int = 300, seed: int = 0
-) -> pd.DataFrame:
-    """What the planner promised and what then happened: plan, run the planned cells in the same world, fit again.
-
-    Returns
-    -------
-    DataFrame
-        One row a study in which a crossover was found: ``study``, the interval's high end over its low end
-        ``width_before`` (as reported), ``width_now`` (as planned from), ``promised`` and ``achieved`` (``None`` where an end
-        is open), ``cells`` bought and ``spent`` queries.
-    """
-    rows = []
-    for i in range(seed, seed + studies):
-        rng = np.random.default_rng([i, 2])
-        effects = world.effects(rng, world.replicates + 100)
-        table = world.simulate(rng, effects[: world.replicates])
-        fits = curves.fit_table(table, level, draws, i)
-        (plan,) = planning.plan(fits, spend, draws=draws)
-        if not plan.steps:
-            continue
-        bought = plan.table()
-        names = [str(j) for j in range(world.replicates)] + sorted(
-            set(bought["replicate"]), key=bought["replicate"].tolist().index
-        )
-        place = {name: j for j, name in enumerate(dict.fromkeys(names))}
-        new = [
-            world.counts(rng, s, effects[place[r], (EARLY, LATE).index(s)], part["budget"] / world.seed_size, r)
-            for (s, r), part in bought.groupby(["strategy", "replicate"])
-        ]
-        (after,) = crossovers.find(curves.fit_table(pd.concat([table, *new]), level, draws, i), checks=False)
-        widths = (_width(plan.crossover), plan.width_now, plan.width_after, _width(after))
-        rows.append((i, *widths, len(bought), float(bought["cost"].sum())))
-    names = ["study", "width_before", "width_now", "promised", "achieved", "cells", "spent"]
-    return pd.DataFrame(rows, columns=names)
-
-
-def _width(found: Crossover) -> float | None:
-    low, high = found.interval
-    return None if low is None or high is None else high / low
-
-
-def _holds(low: float | None, high: float | None, true: float) -> bool:
+def holds(low: float | None, high: float | None, true: float) -> bool:
+    """Whether an interval, open at an end that is ``None``, holds a value."""
     return (low is None or low <= true) and (high is None or true <= high)
-
-
-def with_form(world: World, form: str, early: tuple[float, ...], late: tuple[float, ...]) -> World:
-    """The same asymptotes and gains under another form of curve, with the given nonlinear parameters."""
-    return replace(
-        world,
-        name=f"{world.name}_{form}",
-        title=f"{world.title}; truth: {form.replace('_', ' ')}",
-        early=Truth(world.early.E, world.early.B, early, form),
-        late=Truth(world.late.E, world.late.B, late, form),
-    )
