@@ -1,6 +1,9 @@
 """What all tests share: quiet, single-threaded libraries, and no network at test time."""
 
 import os
+import shutil
+
+import pytest
 
 # Set before torch and tokenizers are imported: tests run side by side, and each thread pool would take every core.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -8,3 +11,20 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # A test that reaches for a model hub is a mistake: fail at once instead of waiting for a connection.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    selenium = pytest.importorskip("selenium.webdriver")
+    chromium, driver = (shutil.which("chromium") or shutil.which("google-chrome")), shutil.which("chromedriver")
+    if not chromium or not driver:
+        pytest.skip("no chromium with chromedriver on this machine (Debian: apt-get install chromium chromium-driver)")
+    options = selenium.ChromeOptions()
+    options.binary_location = chromium
+    flags = "headless=new no-sandbox disable-gpu disable-background-networking disable-component-update disable-sync"
+    for flag in [*flags.split(), "no-first-run", "window-size=1280,900", f"user-data-dir={tmp_path_factory.mktemp('chrome')}"]:
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    session = selenium.Chrome(options=options, service=selenium.ChromeService(driver))
+    yield session
+    session.quit()

@@ -12,6 +12,7 @@ import pytest
 from crossover import book as book_module
 from crossover.book import banner, build, build_book, duration, keep_blocks, stage
 from crossover.errors import CrossoverError
+from pages import visit
 
 ROOT = Path(__file__).resolve().parents[1]
 # One grey pixel, so that a page has an image without drawing one.
@@ -237,36 +238,6 @@ def test_numbers_and_citations_are_in_the_text(html):
     text = (html / "03_budget_ratio.html").read_text()
     assert "Best: 61% (55 to 66)." in text and "11 min 20 s" in text and "{{" not in text
     assert "2409.19759" in (html / "references.html").read_text()
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    selenium = pytest.importorskip("selenium.webdriver")
-    chromium, driver = (shutil.which("chromium") or shutil.which("google-chrome")), shutil.which("chromedriver")
-    if not chromium or not driver:
-        pytest.skip("no chromium with chromedriver on this machine (Debian: apt-get install chromium chromium-driver)")
-    options = selenium.ChromeOptions()
-    options.binary_location = chromium
-    flags = "headless=new no-sandbox disable-gpu disable-background-networking disable-component-update disable-sync"
-    for flag in [*flags.split(), "no-first-run", "window-size=1280,900", f"user-data-dir={tmp_path_factory.mktemp('chrome')}"]:
-        options.add_argument(f"--{flag}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    session = selenium.Chrome(options=options, service=selenium.ChromeService(driver))
-    yield session
-    session.quit()
-
-
-def visit(browser, page: Path, width: int) -> None:
-    """Open a page from disk at a screen width, and wait until MathJax is done with it."""
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride", {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
-    )
-    browser.get_log("browser")
-    browser.get(page.as_uri())
-    browser.set_script_timeout(20)
-    browser.execute_async_script(
-        "const done = arguments[0]; window.MathJax?.startup ? MathJax.startup.promise.then(() => done()) : done();"
-    )
 
 
 @pytest.mark.parametrize("page", ["index", "03_budget_ratio", "your_own_run", "methods", "references"])

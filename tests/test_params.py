@@ -9,7 +9,17 @@ import nbformat
 import pytest
 
 from crossover.errors import CrossoverError
-from crossover.params import PROFILES, SCHEMAS, check, collect, describe, find_notebook, load_profile, parse_override, resolve
+from crossover.params import (
+    PROFILES,
+    SCHEMAS,
+    check,
+    collect,
+    describe,
+    find_notebook,
+    load_profile,
+    parse_override,
+    resolve,
+)
 from crossover.store import repository
 
 

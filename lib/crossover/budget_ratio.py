@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
+from IPython.display import Markdown
 
 from crossover import plots
 from crossover.cells import run_cells
@@ -73,8 +74,10 @@ class Chapter:
     def _accuracy(self, strategy, seed_size, ratios):
         return self.fits.predict(self.parameters.task, strategy, seed_size, ratios)["accuracy"].to_numpy()
 
-    def crossover_map(self) -> plots.Picture:
-        """Draw which strategy is best over seed-set size and budget, and save figure and data."""
+    def crossover_map(self) -> plots.Picture | Markdown:
+        """Draw which strategy is best over seed-set size and budget, and save figure and data; say so if there is no curve."""
+        if all(curve.status == "too_few_budgets" for curve in self.fits.curves):
+            return Markdown("There is no map: a curve needs at least four budgets, and no strategy was run at as many.")
         figure = map_of_fits(self.fits)
         plots.save(figure, "crossover_map", self.folder / "figures", table(self.crossovers))
         return figure
@@ -83,7 +86,7 @@ class Chapter:
         """Return what became of the teacher's calls at the largest budget."""
         return plots.funnel_table(self.runs)
 
-    def caption(self) -> str:
+    def caption(self) -> Markdown:
         """Say what the points of the learning curves are: items, replicates, interval, profile."""
         p = self.parameters
         replicates = "one replicate" if p.replicates == 1 else f"means of {p.replicates} replicates"
@@ -93,14 +96,14 @@ class Chapter:
             else f" Hollow points and dashed lines: the published study ({self.published['replicate'].nunique()} replicates, "
             f"{self.published['n_test'].iloc[0]} test problems)."
         )
-        return (
+        return Markdown(
             f"Accuracy on {p.n_test} test problems against the budget ratio, {replicates}, {LEVEL:.0%} intervals; lines are "
             f"fitted exponential curves. Student {p.student}, teacher {p.teacher}, profile {p.profile}.{published}"
         )
 
-    def findings(self) -> str:
-        """Say in Markdown what the crossovers are, one line for each pair and seed-set size."""
-        return "\n".join(f"- {_sentence(crossover)}" for crossover in self.crossovers)
+    def findings(self) -> Markdown:
+        """Say what the crossovers are, one line for each pair and seed-set size."""
+        return Markdown("\n".join(f"- {_sentence(crossover)}" for crossover in self.crossovers))
 
     def numbers(self) -> dict[str, str]:
         """Return what pages of the book quote, as text by name."""

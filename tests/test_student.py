@@ -1,0 +1,183 @@
+"""The student: what is trained, what is frozen, that gradients are right, and that decoding is what it says."""
+
+import copy
+
+import pytest
+import torch
+from scipy import stats
+from torch import nn
+
+from crossover.assets import model_folder
+from crossover.decoding import decode, greedy, sampled
+from crossover.errors import CrossoverError
+from crossover.evaluate import evaluate
+from crossover.students.causal import IGNORED, Recipe, Student, _padded, _split, encode, train
+from crossover.tasks import load_task
+
+TASK = load_task("math_words", steps=1)
+PAIRS = [(TASK.prompt(p.question), p.answer) for p in TASK.seeds(12, 0)]
+
+
+def recipe(**changes):
+    return Recipe(**{"model": "tiny-random", "trained_layers": 1, "epochs": 2, "min_steps": 4, "batch_size": 4, "learning_rate": 1e-2, **changes})
+
+
+@pytest.fixture
+def student():
+    return Student.load("tiny-random")
+
+
+def test_completions_alone_carry_loss_and_end_the_text(student):
+    ids, labels = encode(student.tokenizer, [("Question: a b?\nAnswer:", " 3.\n#### 3")])[0]
+    learnt = [token for token, label in zip(ids, labels, strict=True) if label != IGNORED]
+    assert student.tokenizer.decode(learnt[:-1]) == " 3.\n#### 3"
+    assert learnt[-1] == student.tokenizer.eos_token_id
+    assert student.tokenizer.decode(ids[: -len(learnt)]) == "Question: a b?\nAnswer:"
+
+
+def test_the_two_parts_of_a_split_model_compute_what_the_whole_does(student):
+    student.model.float()
+    lower, upper = _split(student.model, 1)
+    ids = torch.randint(0, 1000, (3, 11), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        whole = student.model.base_model(input_ids=ids, use_cache=False).last_hidden_state
+        parts = upper(inputs_embeds=lower(input_ids=ids, use_cache=False).last_hidden_state, use_cache=False).last_hidden_state
+    torch.testing.assert_close(parts, whole)
+    assert len(student.model.base_model.layers) == 2, "the model itself is left whole"
+
+
+def test_training_changes_the_upper_layers_alone(student):
+    before = copy.deepcopy(student.model.state_dict())
+    train(student, PAIRS, recipe(), seed=0)
+    changed = {name for name, value in student.model.state_dict().items() if not torch.equal(value, before[name])}
+    assert any(name.startswith("model.layers.1.") for name in changed)
+    assert not [name for name in changed if name.startswith(("model.layers.0.", "model.embed", "lm_head"))]
+
+
+def test_a_frozen_prefix_gives_the_same_student_as_computing_it_each_time(student):
+    """Reference: the loss of the whole float32 model, its gradients to the upper layers, a plain AdamW."""
+    student.model.float()
+    reference = copy.deepcopy(student.model)
+    learnt = recipe(batch_size=len(PAIRS), epochs=3, min_steps=1)
+    train(student, PAIRS, learnt, seed=0)
+
+    ids, labels = _padded(encode(student.tokenizer, PAIRS), student.tokenizer.pad_token_id, torch.device("cpu"))
+    upper = [*reference.model.layers[1].parameters(), *reference.model.norm.parameters()]
+    optimiser = torch.optim.AdamW(upper, lr=1.0, weight_decay=0.0, betas=(0.9, 0.95))
+    for step in range(3):
+        logits = reference(input_ids=ids).logits[:, :-1].flatten(0, 1)
+        loss = nn.functional.cross_entropy(logits, labels[:, 1:].flatten(), ignore_index=IGNORED)
+        gradients = torch.autograd.grad(loss, upper)
+        for parameter, gradient in zip(upper, gradients, strict=True):
+            parameter.grad = gradient
+        nn.utils.clip_grad_norm_(upper, 1.0)
+        optimiser.param_groups[0]["lr"] = learnt.rate(step, 3)
+        optimiser.step()
+    for name, value in student.model.state_dict().items():
+        torch.testing.assert_close(value, reference.state_dict()[name], atol=2e-5, rtol=1e-4, msg=lambda m, n=name: f"{n}: {m}")
+
+
+def test_updates_too_small_for_bfloat16_are_not_lost(student):
+    """A rate at which no single step moves a bfloat16 weight of 1 (the norm's) still moves it over many."""
+    weight = student.model.model.norm.weight
+    assert (weight == 1).all()
+    train(student, PAIRS, recipe(learning_rate=5e-4, min_steps=30), seed=0)
+    assert not torch.equal(weight, torch.ones_like(weight))
+
+
+def test_training_is_repeatable_and_learns(student):
+    other = Student.load("tiny-random")
+    first, second = (train(s, PAIRS, recipe(min_steps=60, trained_layers=0), seed=3) for s in (student, other))
+    assert first == second
+    for a, b in zip(student.model.parameters(), other.model.parameters(), strict=True):
+        assert torch.equal(a, b)
+    assert first.loss < 6 < torch.log(torch.tensor(49152.0)), "a random model starts near log(vocabulary)"
+
+
+@pytest.mark.parametrize(("n", "steps"), [(1, 16), (8, 16), (100, 39), (512, 192)])
+def test_small_training_sets_are_repeated(n, steps):
+    assert recipe(batch_size=8, epochs=3, min_steps=16).steps(n) == steps
+
+
+def test_a_training_set_smaller_than_a_batch_works(student):
+    assert train(student, PAIRS[:1], recipe(), seed=0).steps == 4
+
+
+def test_nothing_to_train_on_is_an_error(student):
+    with pytest.raises(CrossoverError, match="funnel"):
+        train(student, [], recipe(), seed=0)
+
+
+@pytest.mark.parametrize("layers", [2, 30])
+def test_more_trained_layers_than_there_are_is_an_error(student, layers):
+    with pytest.raises(CrossoverError, match=f"trained_layers is {layers}, the model has 2"):
+        train(student, PAIRS, recipe(trained_layers=layers), seed=0)
+
+
+def test_every_weight_can_be_trained(student):
+    before = student.model.model.embed_tokens.weight.clone()
+    train(student, PAIRS, recipe(trained_layers=0), seed=0)
+    assert not torch.equal(before, student.model.model.embed_tokens.weight)
+
+
+def reference_continuation(student, prompt, n):
+    out = student.model.generate(torch.tensor([prompt]), max_new_tokens=n, do_sample=False)
+    return student.tokenizer.decode(out[0, len(prompt) :], skip_special_tokens=True)
+
+
+def test_greedy_decoding_in_a_batch_is_transformers_own_one_by_one(student):
+    student.model.float()  # in bfloat16, ties break by how rows are batched
+    prompts = student.tokenizer([prompt for prompt, _ in PAIRS])["input_ids"]
+    ours = decode(student, prompts, greedy, lambda tokens: False, 10)
+    assert ours == [reference_continuation(student, prompt, 10) for prompt in prompts]
+
+
+def test_a_row_that_ended_stops_writing_while_others_go_on(student):
+    prompts = student.tokenizer([prompt for prompt, _ in PAIRS[:6]])["input_ids"]
+    limits = iter(range(100))
+
+    def ended(tokens, seen={}):  # noqa: B006 - remembers one limit a row, by its first token list
+        return len(tokens) >= seen.setdefault(id(tokens), 1 + next(limits))
+
+    texts = decode(student, prompts, greedy, ended, 50)
+    assert [len(student.tokenizer(text)["input_ids"]) <= i + 2 for i, text in enumerate(texts)] == [True] * 6
+
+
+def test_sampling_has_the_softmax_distribution():
+    logits = torch.tensor([2.0, 1.0, 0.0, -1.0, 0.5])
+    draws = 4000
+    pick = sampled(0.7, list(range(draws)))
+    counts = torch.bincount(pick(logits.expand(draws, -1), list(range(draws))), minlength=5).numpy()
+    expected = torch.softmax(logits / 0.7, -1).numpy().astype(float)
+    assert stats.chisquare(counts, draws * expected / expected.sum()).pvalue > 1e-3
+
+
+def test_a_rows_draws_do_not_depend_on_its_neighbours():
+    logits = torch.randn(3, 50, generator=torch.Generator().manual_seed(0))
+    together = sampled(1.0, [5, 6, 7])(logits, [0, 1, 2])
+    alone = sampled(1.0, [7])(logits[2:], [0])
+    assert together[2] == alone[0]
+
+
+def test_scores_follow_the_completions(student, monkeypatch):
+    problems = TASK.test(3)
+    monkeypatch.setattr("crossover.evaluate.decode", lambda s, prompts, *rest: [problems[0].answer] * len(prompts))
+    outcomes = evaluate(student, TASK, problems, 5)
+    assert [o.item for o in outcomes] == [p.id for p in problems]
+    assert outcomes[0].correct
+    truths = [TASK.extract(p.answer) == TASK.extract(problems[0].answer) for p in problems]
+    assert [o.correct for o in outcomes] == truths
+
+
+@pytest.mark.slow
+def test_a_pretrained_model_learns_the_task():
+    student = Student.load("SmolLM2-135M-Instruct")
+    before = sum(o.correct for o in evaluate(student, TASK, TASK.test(40), 48))
+    problems = TASK.seeds(64, 0)
+    train(student, [(TASK.prompt(p.question), p.answer) for p in problems], recipe(trained_layers=15, batch_size=8, learning_rate=2e-4, epochs=3), 0)
+    assert sum(o.correct for o in evaluate(student, TASK, TASK.test(40), 48)) > before + 5
+
+
+def test_the_model_folder_is_the_readers_own_where_one_is_given(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    assert model_folder(str(tmp_path)) == tmp_path
