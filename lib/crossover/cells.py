@@ -169,7 +169,7 @@ def run_cells(cells: Sequence[Cell], store: Store, workers: int, device: str = "
         origin = provenance.save(provenance.record(device, models), store.folder)
         workers = workers or _workers(device)
         # The bar counts optimiser steps rather than cells: a cell with twice the data takes twice as long.
-        label = f"{len(missing)} cells"
+        label = f"{len(missing)} cell{'s' if len(missing) > 1 else ''}"
         bar = tqdm(total=sum(map(_work, missing)), unit="step", file=sys.stderr, desc=label, smoothing=0)
         with bar, _pool(workers, device) as pool:
             for cell, data, ledger, scored in _finished(missing, store, pool, workers, device, tick=bar.refresh):

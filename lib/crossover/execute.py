@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -79,7 +80,10 @@ def _papermill(notebook: str, parameters: Parameters, output: Path) -> float:
     import nbformat
     import papermill
     from papermill.exceptions import PapermillExecutionError
+    from traitlets.config import Config
 
+    # Without ipywidgets, which a batch run has no use for, a library's import of tqdm.auto warns.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:IProgress not found")
     source = repository() / "notebooks" / f"{notebook}.ipynb"
     working = output.with_suffix(".running.ipynb")
     try:
@@ -92,6 +96,7 @@ def _papermill(notebook: str, parameters: Parameters, output: Path) -> float:
             progress_bar=False,
             stderr_file=sys.stderr,
             cwd=str(repository()),
+            config=Config(KernelManager={"transport": "ipc"}),  # no open ports, and no warning about them
         )
         seconds = time.monotonic() - start
         executed = nbformat.read(working, as_version=4)
