@@ -55,6 +55,13 @@ def test_probabilities_add_up(fits, seeds, queries):
     assert ("extrapolation" in a.message) == (not inside)
 
 
+@pytest.mark.parametrize(("seeds", "queries", "what"), [(100, 50, "ratio"), (100, 10**5, "ratio"), (10, 100, "S = 10")])
+def test_extrapolation_says_what_is_outside(fits, seeds, queries, what):
+    (a,) = advise.advise(fits, seeds, queries)
+    assert "extrapolation" in a.message and what in a.message
+    assert all(what in c.why and not c.inside for c in a.choices)
+
+
 def test_between_seed_sizes_lies_between(fits):
     at = {s: advise.advise(fits, s, s * 10)[0].table().set_index("strategy")["accuracy"] for s in (50, 100, 200)}
     for name in at[50].index:

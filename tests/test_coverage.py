@@ -1,4 +1,4 @@
-"""Coverage of the intervals by simulation: the claim on which every interval of the project rests. Minutes; run it slow."""
+"""Coverage of the intervals by simulation, on which every interval of the project rests. Takes minutes."""
 
 from __future__ import annotations
 

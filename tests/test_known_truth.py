@@ -1,4 +1,4 @@
-"""Worlds with known truth: they make what they say, the chapter's parts run at a small size, and speed is as promised."""
+"""Worlds make what they say, the chapter's parts run at a small size, and speed is as promised."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def test_worlds_have_the_crossovers_they_claim():
 
 
 def test_simulated_counts_have_the_set_mean_and_spread():
-    world = worlds.World("w", "", worlds.Truth(0.6, 0.3, (5.0,)), worlds.Truth(0.6, 0.3, (5.0,)), (1.0, 8.0), 1000, 100_000,
+    truth = worlds.Truth(0.6, 0.3, (5.0,))
+    world = worlds.World("w", "", truth, truth, (1.0, 8.0), 1000, 100_000,
                          offset=0.03, shared=0.02, training=0.01)  # fmt: skip
     table = world.simulate(np.random.default_rng(0))
     wide = (table["n_correct"] / table["n_test"]).to_numpy().reshape(2, 1000, 2)
@@ -107,7 +108,7 @@ def test_notebook_is_thin():
 
 
 def test_committed_coverage_is_within_the_band():
-    """The table that the book shows: at least 1,000 studies a design, and what is promised of intervals and statuses."""
+    """The table in the book: at least 1,000 studies a design, and what is promised of intervals and statuses."""
     path = ROOT / "results" / "study" / "coverage.csv"
     table = pd.read_csv(path)
     assert (table["studies"] >= 1000).all() and set(table["design"]) == set(worlds.ALL)

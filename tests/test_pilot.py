@@ -1,4 +1,4 @@
-"""Anyone's CSV: forty ways to be wrong or odd, each a right answer with the right status or a refusal naming its place."""
+"""Anyone's CSV, wrong or odd in fifty ways: a right answer with the right status, or a refusal naming its place."""
 
 from __future__ import annotations
 
@@ -149,7 +149,11 @@ READ = {
     "capitals in the header": (text(*GOOD, header=HEADER.upper()), ["ok", "ok"], ["found"]),
     "extra columns": (text(*[g + ",x" for g in GOOD], header=HEADER + ",note"), ["ok", "ok"], ["found"]),
     "rows in any order": (text(*GOOD[::-1]), ["ok", "ok"], ["found"]),
-    "numbers as 100.0 and 1e3": (text(*[g.replace(",100,", ",1e2,").replace(",1000", ",1000.0") for g in GOOD]), ["ok", "ok"], ["found"]),
+    "numbers as 100.0 and 1e3": (
+        text(*[g.replace(",100,", ",1e2,").replace(",1000", ",1000.0") for g in GOOD]),
+        ["ok", "ok"],
+        ["found"],
+    ),
     "one budget": (text(*[g for g in GOOD if ",100,100," in g]), ["too_few_budgets"] * 2, ["undetermined"]),
     "three budgets": (text(*[g for g in GOOD if int(g.split(",")[2]) > 800]), ["too_few_budgets"] * 2, None),
     "one strategy": (text(*GOOD[:21]), ["ok"], []),
@@ -157,7 +161,9 @@ READ = {
     "all zeros": (_flat(0), ["flat"] * 2, ["undetermined"]),
     "all ones": (_flat(1), ["flat"] * 2, ["undetermined"]),
     "decreasing curves": (
-        text(*[f"{s},100,{100 * 2**b},{j},{900 - 90 * b + 2 * j},1000" for s in "ab" for b in range(7) for j in range(3)]),
+        text(
+            *[f"{s},100,{100 * 2**b},{j},{900 - 90 * b + 2 * j},1000" for s in "ab" for b in range(7) for j in range(3)]
+        ),
         ["lack_of_fit"] * 2,
         ["undetermined"],
     ),

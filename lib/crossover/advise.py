@@ -1,7 +1,8 @@
 """Which strategy to buy for S seed questions and Q queries: probabilities and regrets from the joint draws.
 
-Curves of the same seed-set size are read at the ratio ``Q / S``. Between seed-set sizes that were run, accuracies at the same
-ratio are interpolated in ``log S``; outside them the nearest size is used and the advice is marked as an extrapolation.
+Curves of the same seed-set size are read at the ratio ``Q / S``. Between seed-set sizes that were run, accuracies at
+the same ratio are interpolated in ``log S``; outside them the nearest size is used and the advice is marked as an
+extrapolation.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from crossover.errors import CrossoverError
 class Choice:
     """One strategy at (S, Q): expected accuracy, probability of being best, and expected regret of choosing it.
 
-    ``inside`` says whether its curve was run on both sides of this ratio and seed-set size; ``why`` says what is outside.
+    ``inside`` says whether its curve was run on both sides of this ratio and seed-set size; ``why`` says what is
+    outside.
     """
 
     strategy: str

@@ -60,8 +60,8 @@ def refit_seconds(draws: int, seed: int = 0, repeats: int = 3) -> float:
     for name, (E, B, tau) in {"a": (0.55, 0.40, 5.0), "b": (0.72, 0.62, 14.0), "c": (0.62, 0.48, 9.0)}.items():
         for j in range(3):
             k = rng.binomial(1000, np.clip(E - B * np.exp(-x / tau) + rng.normal(0, 0.02), 0, 1))
-            columns = {"strategy": name, "seed_size": 100, "budget": 100 * x, "replicate": j, "n_correct": k, "n_test": 1000}
-            tables.append(pd.DataFrame(columns))
+            columns = {"strategy": name, "seed_size": 100, "budget": 100 * x, "replicate": j, "n_correct": k}
+            tables.append(pd.DataFrame(columns).assign(n_test=1000))
     noises = [noise.estimate(c) for c in pilot.cells(pilot.validate(pd.concat(tables)))]
     form = forms.FORMS["exponential"]
     points = [curves.point_fit(n, "exponential") for n in noises]
@@ -116,7 +116,7 @@ def batch_seconds(cases: int, seed: int = 0, repeats: int = 3) -> float:
 
 
 def against_curve_fit(cases: int, seed: int = 0) -> pd.DataFrame:
-    """Fit each case alone by both: ``seconds, scipy_seconds, loss, scipy_loss, excess`` (ours over scipy's, relative)."""
+    """Fit each case alone by both: ``seconds, scipy_seconds, loss, scipy_loss, excess`` (relative to scipy's)."""
     import warnings
 
     from scipy.optimize import curve_fit

@@ -1,8 +1,9 @@
 """Where one strategy overtakes another: crossover ratios with intervals, probabilities and a status.
 
-For curves ``A_1`` and ``A_2`` the crossover is where ``d(r) = A_2(r) - A_1(r)`` changes sign. The interval holds every ratio
-at which the draws leave the sign of ``d`` open (its probability between ``(1 - level) / 2`` and ``(1 + level) / 2``): with one
-crossing a draw these are the percentiles of the crossing, and where a draw has none the end is open, never a made-up number.
+For curves ``A_1`` and ``A_2`` the crossover is where ``d(r) = A_2(r) - A_1(r)`` changes sign. The interval holds every
+ratio at which the draws leave the sign of ``d`` open (its probability between ``(1 - level) / 2`` and ``(1 + level) /
+2``): with one crossing a draw these are the percentiles of the crossing, and where a draw has none the end is open,
+never a made-up number.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ POINTS_PER_RANGE = 160  # of the log grid on which signs are taken
 
 @dataclass(frozen=True)
 class Crossing:
-    """One change of lead of the point fits: at ``ratio``, with its ``interval``, to ``leader``; ``inside`` the range."""
+    """A change of lead of the point fits: at ``ratio``, with its ``interval``, to ``leader``; ``inside`` the range."""
 
     ratio: float
     interval: Pair
@@ -45,11 +46,13 @@ class Crossover:
     Attributes
     ----------
     task, first, second : str
-        ``first`` leads at lower ratios, ``second`` beyond the crossover; with status ``none`` ``first`` leads throughout.
+        ``first`` leads at lower ratios, ``second`` beyond the crossover; with status ``none`` ``first`` leads
+        throughout.
     seed_size : float
     status : str
-        ``found``; ``multiple`` (see ``crossings``); ``none`` (``leader`` is best wherever looked); ``beyond_range`` (``side``
-        says where; a value is an extrapolation); ``undetermined`` (the interval spans the tested range, or a curve is missing).
+        ``found``; ``multiple`` (see ``crossings``); ``none`` (``leader`` is best wherever looked); ``beyond_range``
+        (``side`` says where; a value is an extrapolation); ``undetermined`` (the interval spans the tested range, or a
+        curve is missing).
     ratio, interval
         In units of ``unit`` per seed question; ``None`` for no value or an open end.
     queries, queries_interval
@@ -68,7 +71,8 @@ class Crossover:
     uncertainty : dict
         Shares of the variance of the log crossover: ``test_set, replicates, training, functional_form``.
     t_interval, profile_interval
-        Cross-checks: t interval over the replicates' own crossovers; profile likelihood, where no replicate effect is seen.
+        Cross-checks: t interval over the replicates' own crossovers; profile likelihood, where no replicate effect is
+        seen.
     unit : str
     level : float
     message : str
@@ -168,9 +172,9 @@ def table(crossovers: list[Crossover]) -> pd.DataFrame:
             {
                 "task": c.task, "first": c.first, "second": c.second, "seed_size": c.seed_size, "status": c.status,
                 "ratio": c.ratio, "low": c.interval[0], "high": c.interval[1], "queries": c.queries, "unit": c.unit,
-                "p_exists": c.p_exists, "p_in_range": c.p_in_range, "tested_low": c.tested[0], "tested_high": c.tested[1],
-                "side": c.side, "leader": c.leader, "level": c.level,
-                **{f"share_{k}": v for k, v in c.uncertainty.items()},
+                "p_exists": c.p_exists, "p_in_range": c.p_in_range,
+                "tested_low": c.tested[0], "tested_high": c.tested[1], "side": c.side, "leader": c.leader,
+                "level": c.level, **{f"share_{k}": v for k, v in c.uncertainty.items()},
                 **{f"ratio_{k}": (v[0] if v else None) for k, v in c.by_form.items()},
                 "t_low": c.t_interval[0] if c.t_interval else None, "t_high": c.t_interval[1] if c.t_interval else None,
                 "message": c.message,

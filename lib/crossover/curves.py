@@ -1,7 +1,7 @@
 """Learning curves: one fit for each task, strategy and seed-set size, with errors, draws and a status.
 
-``fit_table(table)`` is the way in; it needs nothing but counts. ``E`` is the accuracy that unlimited budget would reach,
-``B`` what there is to gain from no budget at all, ``tau`` the budget ratio over which the rest shrinks by ``e``.
+``fit_table(table)`` is the way in; it needs nothing but counts. ``E`` is the accuracy that unlimited budget would
+reach, ``B`` what there is to gain from no budget at all, ``tau`` the budget ratio over which the rest shrinks by ``e``.
 """
 
 from __future__ import annotations
@@ -25,19 +25,17 @@ STATUSES = {
     "too_few_budgets": "a curve needs at least 4 distinct budgets: add budgets between and beyond those run",
     "lack_of_fit": "the points scatter round the curve by more than the replicates allow: see the rival forms",
 }
-FLAT_LEVEL, LACK_LEVEL = (
-    0.10,
-    0.01,
-)  # tests behind `flat` and `lack_of_fit`; the second is strict: it runs on every curve
+# Levels of the tests behind `flat` and `lack_of_fit`; the second is strict, since it runs on every curve.
+FLAT_LEVEL, LACK_LEVEL = 0.10, 0.01
 
 
 @dataclass(frozen=True)
 class Curve:
     """One fitted curve ``A(r) = E - B exp(-r / tau)`` over budget ratios ``r``; ``None`` where it could not be had.
 
-    ``E``, ``B``, ``start`` (= E - B) are accuracies, ``tau`` and ``ratio_90`` (the ratio at which 90% of the gain is had,
-    ``tau ln 10``) are budget ratios. ``*_error`` is a standard error (half of the central 68%), ``*_interval`` the interval
-    at the fit's level, with ``None`` for an end that is open. For other forms ``tau`` is their ratio scale.
+    ``E``, ``B``, ``start`` (= E - B) are accuracies, ``tau`` and ``ratio_90`` (the ratio at which 90% of the gain is
+    had, ``tau ln 10``) are budget ratios. ``*_error`` is a standard error (half of the central 68%), ``*_interval`` the
+    interval at the fit's level, with ``None`` for an end that is open. For other forms ``tau`` is their ratio scale.
     """
 
     task: str
@@ -380,7 +378,7 @@ def _gain_over_flat(n: Noise, point: forms.Solution) -> tuple[float, int]:
 
 
 def _quality(n: Noise, form: str) -> tuple[float | None, float | None]:
-    """AICc of a form (errors known: chi-square plus penalty) and its error at the largest budget when that is left out."""
+    """AICc of a form, and the error of its prediction of the largest budget when that is left out."""
     shape, B = forms.form_named(form), len(n.means)
     if B < 3:
         return None, None

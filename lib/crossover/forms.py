@@ -1,12 +1,12 @@
 """Functional forms of a learning curve and their exact fit by variable projection.
 
-Every form is ``A(x) = E - B e(x; theta)`` (or, tied to zero, ``A(x) = E (1 - e(x; theta))``) with a basis ``e`` that falls
-from 1 towards 0. For a fixed ``theta`` the model is linear in ``(E, B)``, so a fit is a search over ``log theta`` (grid,
-then bounded refinement) with constrained weighted least squares in closed form inside. No starting values, no
+Every form is ``A(x) = E - B e(x; theta)`` (or, tied to zero, ``A(x) = E (1 - e(x; theta))``) with a basis ``e`` that
+falls from 1 towards 0. For a fixed ``theta`` the model is linear in ``(E, B)``, so a fit is a search over ``log theta``
+(grid, then bounded refinement) with constrained weighted least squares in closed form inside. No starting values, no
 randomness, and every step works on thousands of data vectors (bootstrap draws) at once.
 
-Source: Golub & Pereyra (1973) for variable projection; the exponential is the form of arXiv 2409.19759, the rectified law
-that of arXiv 2402.02314.
+Source: Golub & Pereyra (1973) for variable projection; the exponential is the form of arXiv 2409.19759, the rectified
+law that of arXiv 2402.02314.
 """
 
 from __future__ import annotations
@@ -137,8 +137,8 @@ def form_named(name: str) -> Form:
 def _affine(a, mean, c, u, v, bounded):
     """Best ``E, B`` of ``E - B e`` under ``0 <= E <= 1, B >= 0`` and the fall in loss against a zero curve.
 
-    ``e = mean + e~`` with ``e~`` orthogonal to the constant: ``a = 1'P1``, ``c = e~'Pe~``, ``u = 1'Pm``, ``v = e~'Pm``. The
-    problem is convex with two unknowns: the unconstrained optimum where feasible, else the best of the three edges.
+    ``e = mean + e~`` with ``e~`` orthogonal to the constant: ``a = 1'P1``, ``c = e~'Pe~``, ``u = 1'Pm``, ``v = e~'Pm``.
+    The problem is convex with two unknowns: the unconstrained optimum where feasible, else the best of the three edges.
     """
     c = np.maximum(c, TINY)
     B = -v / c
@@ -213,7 +213,7 @@ class _Problem:
 
 
 def _root_of_slope(problem: _Problem, m: np.ndarray, low, middle, high, tolerance: float) -> np.ndarray:
-    """Minimise the profiled loss inside ``[low, high]`` as the root of its slope (Illinois false position, bracketed)."""
+    """Minimise the profiled loss inside ``[low, high]`` at the root of its slope (Illinois false position)."""
     x = middle.copy()
     g = problem.slope(m, x)
     falling = g < 0

@@ -1,7 +1,7 @@
 """Cross-checks of the bootstrap interval: t intervals over replicates and profile likelihood.
 
-Both look at the crossover of two curves. They rest on other assumptions than the bootstrap (each replicate fitted alone;
-no replicate effect), so that agreement means something.
+Both look at the crossover of two curves. They rest on other assumptions than the bootstrap (each replicate fitted
+alone; no replicate effect), so that agreement means something.
 """
 
 from __future__ import annotations
@@ -63,11 +63,12 @@ def profile_interval(
     near: float,
     level: float,
 ) -> Pair | None:
-    """Profile likelihood interval of the crossover: ratios where ``A_1 = A_2`` costs less chi-square than the level allows (F test).
+    """Profile likelihood interval of the crossover: ratios where ``A_1 = A_2`` costs less chi-square than the level
+    allows (F test).
 
     For fixed nonlinear parameters both curves are linear, and holding them equal at ``r`` raises the loss by
-    ``d(r)^2 / var d(r)``; the profile takes the least over a grid of both curves' parameters. ``None`` where a replicate
-    effect is seen, which the profile would ignore, and for forms that are not linear in (E, B).
+    ``d(r)^2 / var d(r)``; the profile takes the least over a grid of both curves' parameters. ``None`` where a
+    replicate effect is seen, which the profile would ignore, and for forms that are not linear in (E, B).
     """
     if form.tied or len(form.parameters) > 1 or any(n.replicate > 0 for n in pair):
         return None
@@ -95,7 +96,7 @@ def profile_interval(
 
 
 def _on_grid(noise: Noise, form: forms.Form, x: np.ndarray):
-    """Loss (G,), fitted value (G, n) and its variance (G, n) at ``x`` for each grid point of the nonlinear parameter."""
+    """Loss (G,), fitted value (G, n) and its variance (G, n) at ``x`` for each nonlinear grid point."""
     grid = np.linspace(form.grid(noise.cells.ratios).min(), form.grid(noise.cells.ratios).max(), 240)[:, None]
     e, at = form.basis(noise.cells.ratios, grid)[0] @ noise.whiten.T, form.basis(x, grid)[0]
     one, m = noise.whiten.sum(1), noise.whiten @ noise.means

@@ -1,12 +1,13 @@
 """One curve over all seed-set sizes: what predicts crossovers at sizes that were not run.
 
-Of ``n`` kept samples, ``u`` are distinct questions, and repeats lose value as in data-constrained scaling (Muennighoff et al.
-2023, section 5)::
+Of ``n`` kept samples, ``u`` are distinct questions, and repeats lose value as in data-constrained scaling (Muennighoff
+et al. 2023, section 5)::
 
     D = u (1 + R (1 - exp(-(n / u - 1) / R))),    A = E - B exp(-D / tau)
 
-Answer augmentation and rephrasing reuse the seeds: ``u = min(n, S)``. New questions are fresh: ``u = n x novelty``, which makes
-``D`` proportional to ``n``, and novelty cannot be told from ``tau``. Each strategy has its own ``E, B, tau`` (and ``R``).
+Answer augmentation and rephrasing reuse the seeds: ``u = min(n, S)``. New questions are fresh: ``u = n x novelty``,
+which makes ``D`` proportional to ``n``, and novelty cannot be told from ``tau``. Each strategy has its own ``E, B,
+tau`` (and ``R``).
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ KINDS = {"answer_augmentation": "reused", "question_rephrase": "reused", "new_qu
 class JointCurve:
     """One strategy's curve over seed-set sizes and budgets.
 
-    ``repeats`` is ``R``, the number of times a question can be reused before its value has decayed by ``e`` (``None`` for fresh
-    questions); ``tau`` is in distinct samples; ``chi2`` over ``df`` says how well one curve serves all sizes.
+    ``repeats`` is ``R``, the number of times a question can be reused before its value has decayed by ``e`` (``None``
+    for fresh questions); ``tau`` is in distinct samples; ``chi2`` over ``df`` says how well one curve serves all sizes.
     """
 
     task: str
@@ -153,7 +154,8 @@ def held_out(
     -------
     DataFrame
         One row a (task, pair): ``task, first, second, seed_size, predicted, predicted_low, predicted_high, measured,
-        measured_low, measured_high, status, agree`` (the two intervals overlap; ``None`` where there is nothing to compare).
+        measured_low, measured_high, status, agree`` (the two intervals overlap; ``None`` where there is nothing to
+        compare).
     """
     sizes = sorted(table["seed_size"].unique())
     if seed_size not in sizes or len(sizes) < 3:
@@ -182,7 +184,8 @@ def held_out(
 
 
 def effective(kind: str, samples: np.ndarray, sizes: np.ndarray, repeats: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Effective samples ``D`` and ``dD/dlog R``, for ``samples`` and ``sizes`` (n,) and ``repeats`` broadcasting with them.
+    """Effective samples ``D`` and ``dD/dlog R``, for ``samples`` and ``sizes`` (n,) and ``repeats`` broadcasting with
+    them.
 
     >>> D, _ = effective("reused", np.array([50.0, 100.0, 1e9]), np.array([100.0] * 3), np.array(4.0))
     >>> D.round(6).tolist()

@@ -1,7 +1,7 @@
 """The chapter on known truth: worlds with set curves through the same code, and what the method can and cannot see.
 
-The notebook ``00_known_truth`` calls :func:`run` and shows what the :class:`Chapter` holds. The coverage table that the book
-quotes is the committed one, ``results/study/coverage.csv``; ``python -m crossover.known_truth`` makes it again.
+The notebook ``00_known_truth`` calls :func:`run` and shows what the :class:`Chapter` holds. The coverage table that the
+book quotes is the committed one, ``results/study/coverage.csv``; ``python -m crossover.known_truth`` makes it again.
 """
 
 from __future__ import annotations
@@ -95,10 +95,10 @@ class Chapter:
         return (
             f"Over {len(ours)} designs of {int(t['studies'].iloc[0]):,} simulated studies each, intervals at a nominal "
             f"{t['level'].iloc[0]:.0%} hold the true crossover in {ours.min():.1%} to {ours.max():.1%} of studies "
-            f"({inside} of {len(ours)} designs within 87% to 93%; Monte Carlo error at most {t['mc_error'].max():.1%}). "
-            f"Asymptotes and scales are held in {curve.min():.1%} or more where the status is ok. Adding up counts over "
-            f"replicates as if they were one would hold it in as few as {pooled.min():.1%}. Where the data can tell, the "
-            f"status is the right one in {status.min():.1%} or more."
+            f"({inside} of {len(ours)} designs within 87% to 93%; Monte Carlo error at most "
+            f"{t['mc_error'].max():.1%}). Asymptotes and scales are held in {curve.min():.1%} or more where the status "
+            f"is ok. Adding up counts over replicates as if they were one would hold it in as few as "
+            f"{pooled.min():.1%}. Where the data can tell, the status is the right one in {status.min():.1%} or more."
         )
 
     def replicates_figure(self) -> plots.Picture:
@@ -109,9 +109,9 @@ class Chapter:
         """What one replicate hides."""
         one, most = self.replicates.iloc[0], self.replicates.iloc[-1]
         return (
-            f"With {one.replicates:.0f} replicate the interval holds the true crossover in {one.rate:.0%} of studies, with "
-            f"{most.replicates:.0f} in {most.rate:.0%} (± {max(one.mc_error, most.mc_error):.0%}): the luck of a seed set moves "
-            f"all its budgets together, and nothing inside one replicate can show it."
+            f"With {one.replicates:.0f} replicate the interval holds the true crossover in {one.rate:.0%} of studies, "
+            f"with {most.replicates:.0f} in {most.rate:.0%} (± {max(one.mc_error, most.mc_error):.0%}): the luck of a "
+            f"seed set moves all its budgets together, and nothing inside one replicate can show it."
         )
 
     def wrong_form_table(self) -> pd.DataFrame:
@@ -136,9 +136,9 @@ class Chapter:
         """Medians of the widths before, promised and achieved."""
         m = self.promises[["width_now", "promised", "achieved"]].median()
         return (
-            f"In {len(self.promises)} planned studies the interval's high end was a median {m.width_now:.2f} times its low end; "
-            f"the plan promised {m.promised:.2f}, and {m.achieved:.2f} was achieved. Where the replicates at hand agree "
-            f"by luck, the promise is too good: a plan can only use the variance that the study shows."
+            f"In {len(self.promises)} planned studies the interval's high end was a median {m.width_now:.2f} times its "
+            f"low end; the plan promised {m.promised:.2f}, and {m.achieved:.2f} was achieved. Where the replicates at "
+            f"hand agree by luck, the promise is too good: a plan can only use the variance that the study shows."
         )
 
     def _saved(self, name: str, figure: plots.Picture, data: pd.DataFrame) -> plots.Picture:

@@ -1,8 +1,9 @@
 """Where the error of a cell comes from, estimated from the counts, and how to draw it again.
 
-A cell's accuracy is ``y = A + replicate + training + sampling``: sampling is binomial (``A(1 - A)/n``), training noise has a
-variance of its own in each cell, and the replicate effect is shared by all cells of one seed set, so that it does not
-average out over budgets. A fit needs the mean of each budget, the covariance of those means, and a way to redraw them.
+A cell's accuracy is ``y = A + replicate + training + sampling``: sampling is binomial (``A(1 - A)/n``), training noise
+has a variance of its own in each cell, and the replicate effect is shared by all cells of one seed set, so that it does
+not average out over budgets. A fit needs the mean of each budget, the covariance of those means, and a way to redraw
+them.
 """
 
 from __future__ import annotations
@@ -177,11 +178,12 @@ def redraw(noises: Sequence[Noise], draws: int, rng: np.random.Generator, *, tai
 
     Three parts, each with the tails that its degrees of freedom call for:
 
-    - what all strategies of a replicate share (an easy or a hard seed set), moving every curve alike: its observed variance
-      divided by ``chi2(J - 1) / (J - 1)``, so that a mean of J replicates has its t distribution;
+    - what all strategies of a replicate share (an easy or a hard seed set), moving every curve alike: its observed
+      variance divided by ``chi2(J - 1) / (J - 1)``, so that a mean of J replicates has its t distribution;
     - what a replicate does to one strategy alone, all budgets up or down together, and what is left in each cell around
-      that: their observed (co)variances, stretched together by ``sqrt(nu / chi2(nu))`` with ``nu`` the Welch-Satterthwaite
-      degrees of freedom of their sum. Stretching the two apart would be Behrens-Fisher, and too wide.
+      that: their observed (co)variances, stretched together by ``sqrt(nu / chi2(nu))`` with ``nu`` the
+      Welch-Satterthwaite degrees of freedom of their sum. Stretching the two apart would be Behrens-Fisher, and too
+      wide.
 
     Parameters
     ----------
@@ -254,8 +256,8 @@ def welch_df(group: Sequence[Noise]) -> float:
         return cell_df
     u = np.stack([n.offsets for n in group], 1)
     offset = float(((u - shared_offset(u)[:, None]) ** 2).sum() / (J - 1) / max(1, u.shape[1] - 1) / J)
-    # with few replicates a variance that came out small by luck would also claim too many degrees of freedom: the coverage
-    # study asks for J / (J - 1) here, which leaves many replicates as they are
+    # with few replicates a variance that came out small by luck would also claim too many degrees of freedom: the
+    # coverage study asks for J / (J - 1) here, which leaves many replicates as they are
     offset *= J / (J - 1)
     doubt = offset**2 / (J - 1) + shape**2 / cell_df
     return (offset + shape) ** 2 / doubt if doubt > 0 else np.inf

@@ -1,8 +1,8 @@
 """A table of counts: reading anyone's CSV, checking every row, and cutting it into the cells of each curve.
 
-Columns: ``strategy, seed_size, budget`` and either ``n_correct, n_test`` or ``accuracy, n_test``; ``replicate`` and ``task``
-may be left out where there is one of each. A ``seconds`` column is kept for planning by time. Anything that cannot be
-right is refused with its row and column; nothing is guessed and nothing is dropped.
+Columns: ``strategy, seed_size, budget`` and either ``n_correct, n_test`` or ``accuracy, n_test``; ``replicate`` and
+``task`` may be left out where there is one of each. A ``seconds`` column is kept for planning by time. Anything that
+cannot be right is refused with its row and column; nothing is guessed and nothing is dropped.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ COLUMNS = [*KEY, "n_correct", "n_test"]
 def read(source: str | Path) -> pd.DataFrame:
     """Read and check a CSV of counts.
 
-    Comma, semicolon, tab and bar are told apart by the header line; a byte-order mark is skipped; blank lines are allowed.
+    Comma, semicolon, tab and bar are told apart by the header line; a byte-order mark is skipped; blank lines are
+    allowed.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
 """Which cells to run next, so that a crossover's interval shrinks most for what they cost.
 
-The draws of the current fits say how the log crossover moves together with every accuracy that could be measured next. A new
-cell's outcome would be that accuracy plus its replicate's effect plus its own noise; by normal updating (a Kalman step) it
-takes a known part off the variance of the log crossover whatever its outcome is. Cells are bought greedily by variance taken
-off per cost, and the width promised is the t interval's with the replicates one would then have.
+The draws of the current fits say how the log crossover moves together with every accuracy that could be measured next.
+A new cell's outcome would be that accuracy plus its replicate's effect plus its own noise; by normal updating (a Kalman
+step) it takes a known part off the variance of the log crossover whatever its outcome is. Cells are bought greedily by
+variance taken off per cost, and the width promised is the t interval's with the replicates one would then have.
 """
 
 from __future__ import annotations
@@ -198,8 +198,8 @@ def _block_cost(block: list[Cell], bought: set[Cell], costs: Callable[[Cell, set
 class _State:
     """Joint normal state: the log crossover, each accuracy's error of shape, each strategy's error of level, effects.
 
-    A cell in a replicate at hand shows its accuracy plus that replicate's effect, and the two are known only together: it
-    tells about the shape. A new replicate has an effect of its own, and so tells about the level as well.
+    A cell in a replicate at hand shows its accuracy plus that replicate's effect, and the two are known only together:
+    it tells about the shape. A new replicate has an effect of its own, and so tells about the level as well.
     """
 
     def __init__(self, fits: Fits, c: Crossover, draws: int):

@@ -47,9 +47,9 @@ def crossover_map(
 ) -> Picture:
     """Draw the map.
 
-    Colour and hatching name the best strategy (both, so that grey is enough); the stronger the colour, the more probable
-    that it is the best. The line is the crossover of the two strategies that lead most of the map, with its interval as a
-    band; dots are the cells that were run.
+    Colour and hatching name the best strategy (both, so that grey is enough); the stronger the colour, the more
+    probable that it is the best. The line is the crossover of the two strategies that lead most of the map, with its
+    interval as a band; dots are the cells that were run.
 
     Parameters
     ----------

@@ -45,7 +45,7 @@ def recovery(world: World, fits: Fits, found: Crossover) -> Picture:
 
 
 def coverage(table: pd.DataFrame, mine: pd.DataFrame | None = None, level: float = 0.9) -> Picture:
-    """Coverage of the crossover's interval by design, with two Monte Carlo errors either way; ``mine`` is drawn hollow."""
+    """Coverage of the crossover's interval by design, two Monte Carlo errors either way; ``mine`` is hollow."""
     titles = dict(zip(table["design"], table["title"], strict=True))
     designs = [d for d in titles if ((table["design"] == d) & (table["quantity"] == "crossover")).any()]
     figure = Picture(figsize=(8.0, 0.75 * len(designs) + 1.6), dpi=150, layout="constrained")
@@ -61,8 +61,9 @@ def coverage(table: pd.DataFrame, mine: pd.DataFrame | None = None, level: float
             at = [d for d in designs if d in rows.index]
             y = [len(designs) - 1 - designs.index(d) + shift for d in at]
             axes.errorbar(
-                rows.loc[at, "rate"], y, xerr=2 * rows.loc[at, "mc_error"], color=colour, marker=marker, linestyle="none",
-                markerfacecolor=face, markersize=7, capsize=2, zorder=4, label=label if source is table else None,
+                rows.loc[at, "rate"], y, xerr=2 * rows.loc[at, "mc_error"], color=colour, marker=marker,
+                linestyle="none", markerfacecolor=face, markersize=7, capsize=2, zorder=4,
+                label=label if source is table else None,
             )  # fmt: skip
     axes.set_yticks(range(len(designs)), [titles[d] for d in designs[::-1]])
     axes.set_xlabel("share of simulated studies whose interval holds the true crossover")

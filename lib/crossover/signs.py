@@ -33,7 +33,7 @@ def changes(draws: np.ndarray) -> float:
 
 
 def open_region(logs: np.ndarray, positive: np.ndarray, at: float, tail: float) -> Pair:
-    """Ends of the stretch around ``at`` where the sign of the difference is open; ``None`` where it runs off the grid."""
+    """Ends of the stretch around ``at`` where the sign is open; ``None`` where it runs off the grid."""
     depth = np.minimum(positive, 1 - positive) - tail  # positive where the sign is open
     k = int(np.clip(np.searchsorted(logs, at), 1, len(logs) - 1))
     ends = []

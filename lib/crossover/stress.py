@@ -1,4 +1,4 @@
-"""What happens outside the assumptions: another form of curve, a single replicate, and whether the planner keeps its word."""
+"""Outside the assumptions: another form of curve, a single replicate, and whether the planner keeps its word."""
 
 from __future__ import annotations
 
@@ -47,8 +47,9 @@ def wrong_form(
     -------
     DataFrame
         One row a (truth, fitted form): ``truth, fitted, true, rate`` (coverage of the crossover), ``mc_error, counted,
-        median_over_true`` (of the estimates), ``lack_of_fit`` (share of curves whose status says so), ``beyond_miss`` (median
-        error of the predicted accuracy of ``LATE`` at four times the largest ratio that was run) and ``studies``.
+        median_over_true`` (of the estimates), ``lack_of_fit`` (share of curves whose status says so), ``beyond_miss``
+        (median error of the predicted accuracy of ``LATE`` at four times the largest ratio that was run) and
+        ``studies``.
     """
     rows = []
     for world in worlds:
@@ -87,8 +88,8 @@ def replicates_seen(
     Returns
     -------
     DataFrame
-        ``replicates, rate, mc_error, counted, median_width`` (high end over low end; infinite where half of them are open),
-        ``open_share`` and ``studies``.
+        ``replicates, rate, mc_error, counted, median_width`` (high end over low end; infinite where half of them are
+        open), ``open_share`` and ``studies``.
     """
     true = world.crossover()
     rows = []
@@ -116,8 +117,8 @@ def promise(
     -------
     DataFrame
         One row a study in which a crossover was found: ``study``, the interval's high end over its low end
-        ``width_before`` (as reported), ``width_now`` (as planned from), ``promised`` and ``achieved`` (``None`` where an end
-        is open), ``cells`` bought and ``spent`` queries.
+        ``width_before`` (as reported), ``width_now`` (as planned from), ``promised`` and ``achieved`` (``None`` where
+        an end is open), ``cells`` bought and ``spent`` queries.
     """
     rows = []
     for i in range(seed, seed + studies):

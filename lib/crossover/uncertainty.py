@@ -1,8 +1,8 @@
 """An uncertainty budget: how much of a crossover's variance each source of error brings.
 
 By the delta method ``log r*`` moves by ``-(H_2 dm_2 - H_1 dm_1) / (dd / dlog r)``, with ``H`` how a fitted value at the
-crossover follows the budget means ``m``. Each source has its own covariance of ``m``; the functional form has the spread of
-the crossover over the rival forms.
+crossover follows the budget means ``m``. Each source has its own covariance of ``m``; the functional form has the
+spread of the crossover over the rival forms.
 """
 
 from __future__ import annotations
@@ -75,7 +75,8 @@ def shares(
     """Shares of the variance of ``log r*``, adding to 1: ``test_set, replicates, training, functional_form``.
 
     The functional form's part is the variance of ``log r*`` over the forms that have a crossing (the one nearest to
-    ``ratio``), each with its Akaike weight; a form without a crossing adds nothing here, its absence shows in ``by_form``.
+    ``ratio``), each with its Akaike weight; a form without a crossing adds nothing here, its absence shows in
+    ``by_form``.
     """
     parts = variance_parts(pair, form, fits, scale, ratio)
     if not parts:

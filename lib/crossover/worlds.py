@@ -1,7 +1,8 @@
 """Worlds with known truth: set curves, noise and crossovers, pushed through the same code as real results.
 
-A world makes a table of counts; :func:`coverage` repeats studies in it and counts how often intervals hold the truth and
-statuses say it. The five designs of ``DESIGNS`` are those that the intervals must survive; ``NEVER`` has no crossover.
+A world makes a table of counts; :func:`coverage` repeats studies in it and counts how often intervals hold the truth
+and statuses say it. The five designs of ``DESIGNS`` are those that the intervals must survive; ``NEVER`` has no
+crossover.
 """
 
 from __future__ import annotations
@@ -190,11 +191,12 @@ def coverage(
     DataFrame
         One row a quantity: ``design, title, quantity, true, rate, mc_error, counted`` (studies behind the rate),
         ``median_width`` (high end over low end, where both are closed) and the settings ``studies, draws, level,
-        replicates, n_budgets, n_test, offset, shared, training, seed``. Quantities: coverage of ``crossover``; of the same
-        by the ``t interval over replicates`` (where every replicate has a crossover) and with ``replicates pooled`` into one,
-        which is what not to do; of ``E`` and ``tau`` where the curve's status is ``ok``; and ``status``, how often it is the
-        right one where the data can tell, that is where the draws put the crossover inside, or outside, the tested range
-        with the level's probability. No status is the right one for a crossover at the very edge.
+        replicates, n_budgets, n_test, offset, shared, training, seed``. Quantities: coverage of ``crossover``; of the
+        same by the ``t interval over replicates`` (where every replicate has a crossover) and with ``replicates
+        pooled`` into one, which is what not to do; of ``E`` and ``tau`` where the curve's status is ``ok``; and
+        ``status``, how often it is the right one where the data can tell, that is where the draws put the crossover
+        inside, or outside, the tested range with the level's probability. No status is the right one for a crossover at
+        the very edge.
     """
     rows = []
     for world in worlds:

@@ -64,8 +64,8 @@ def fit(
 ) -> None:
     """Fit learning curves to your own numbers and find where one strategy overtakes another.
 
-    PILOT.CSV has the columns strategy, seed_size, budget (in queries), n_correct, n_test; replicate and task where there
-    are several. Instead of n_correct it may have accuracy.
+    PILOT.CSV has the columns strategy, seed_size, budget (in queries), n_correct, n_test; replicate and task where
+    there are several. Instead of n_correct it may have accuracy.
 
     \b
     strategy,seed_size,budget,replicate,n_correct,n_test
@@ -73,8 +73,8 @@ def fit(
     answer_augmentation,100,200,1,268,1000
     new_question,100,100,1,180,1000
 
-    Use answer_augmentation, question_rephrase and new_question, or any labels of your own. At least 4 budgets a curve and
-    3 replicates are worth having: with one replicate the luck of the seed set cannot be seen.
+    Use answer_augmentation, question_rephrase and new_question, or any labels of your own. At least 4 budgets a curve
+    and 3 replicates are worth having: with one replicate the luck of the seed set cannot be seen.
 
     \b
     crossover fit pilot.csv --plot pilot.png
@@ -121,8 +121,8 @@ def advise(
 ) -> None:
     """Say which strategy to buy with Q queries for S seed questions, and how sure that is.
 
-    For each strategy: expected accuracy, the probability that it is the best, and the regret to expect from choosing it.
-    Advice outside the budgets and seed-set sizes that were run is marked as an extrapolation.
+    For each strategy: expected accuracy, the probability that it is the best, and the regret to expect from choosing
+    it. Advice outside the budgets and seed-set sizes that were run is marked as an extrapolation.
 
     \b
     crossover advise --seeds 200 --queries 5000
@@ -175,8 +175,8 @@ def plan(
 ) -> None:
     """Say which cells to run next, so that the crossover's interval shrinks most for what they cost.
 
-    Prints the cells in the order of buying and how wide the interval is expected to be after each (its high end over its
-    low end). Data are nested: within a replicate a smaller budget costs no queries once a larger one is bought.
+    Prints the cells in the order of buying and how wide the interval is expected to be after each (its high end over
+    its low end). Data are nested: within a replicate a smaller budget costs no queries once a larger one is bought.
 
     \b
     crossover plan pilot.csv --spend 20000
@@ -199,22 +199,22 @@ def plan(
 
 
 def as_dict(fits: Fits, found: list[Crossover]) -> dict[str, Any]:
-    """The JSON object of ``crossover fit --json``: plain numbers, ``None`` for an open end or a value that is not there."""
+    """The JSON object of ``crossover fit --json``: plain numbers, ``None`` for an open end or no value."""
     return {
         "level": fits.level,
         "curves": [
             {
-                "task": c.task, "strategy": c.strategy, "seed_size": _plain(c.seed_size), "form": c.form, "E": _plain(c.E),
-                "B": _plain(c.B), "tau": _plain(c.tau), "E_interval": _plain(c.E_interval),
+                "task": c.task, "strategy": c.strategy, "seed_size": _plain(c.seed_size), "form": c.form,
+                "E": _plain(c.E), "B": _plain(c.B), "tau": _plain(c.tau), "E_interval": _plain(c.E_interval),
                 "tau_interval": _plain(c.tau_interval), "status": c.status, "message": c.message,
             }
             for c in fits.curves
         ],
         "crossovers": [
             {
-                "task": c.task, "first": c.first, "second": c.second, "seed_size": _plain(c.seed_size), "status": c.status,
-                "ratio": _plain(c.ratio), "interval": _plain(c.interval), "queries": _plain(c.queries),
-                "p_exists": _plain(c.p_exists), "p_in_range": _plain(c.p_in_range),
+                "task": c.task, "first": c.first, "second": c.second, "seed_size": _plain(c.seed_size), 
+                "status": c.status, "ratio": _plain(c.ratio), "interval": _plain(c.interval),
+                "queries": _plain(c.queries), "p_exists": _plain(c.p_exists), "p_in_range": _plain(c.p_in_range),
                 "by_form": {k: _plain(v) for k, v in c.by_form.items()},
             }
             for c in found
