@@ -41,6 +41,23 @@ class Parameters(BaseModel):
         return []
 
 
+World = Literal["independent", "shared_3", "shared_8", "edge", "beyond"]
+
+
+class KnownTruth(Parameters):
+    """Parameters of ``00_known_truth``."""
+
+    studies: int = Field(100, ge=4, le=10_000, description="simulated studies a design; the stress tests take half")
+    draws: int = Field(300, ge=50, le=10_000, description="bootstrap draws a study")
+    level: float = Field(0.9, gt=0, lt=1, description="level of the intervals")
+    seed: int = Field(0, ge=0, description="of the simulations")
+    designs: list[Literal["independent", "shared_3", "shared_8", "edge", "beyond", "never"]] = Field(
+        ["independent", "shared_3", "shared_8", "edge", "beyond", "never"], min_length=1, description="worlds"
+    )
+    example: World = Field("shared_3", description="world of the worked example")
+    spend: float = Field(20_000.0, gt=0, description="queries that the planner may spend")
+
+
 class BudgetRatio(Parameters):
     """Parameters of ``03_budget_ratio`` (arXiv 2409.19759)."""
 
@@ -125,7 +142,7 @@ class BudgetRatio(Parameters):
         return sorted(grid, key=lambda cell: (cell.replicate, -cell.budget))
 
 
-SCHEMAS: dict[str, type[Parameters]] = {"03_budget_ratio": BudgetRatio}
+SCHEMAS: dict[str, type[Parameters]] = {"00_known_truth": KnownTruth, "03_budget_ratio": BudgetRatio}
 
 
 def find_notebook(name: str) -> str:
