@@ -3,7 +3,6 @@
 import ast
 import subprocess
 import sys
-import time
 
 import nbformat
 import pytest
@@ -104,15 +103,17 @@ def test_an_override_without_a_value_is_refused():
         parse_override("seed_sizes")
 
 
-def test_a_misspelt_parameter_fails_within_three_seconds():
-    start = time.monotonic()
+def test_a_misspelt_parameter_fails_before_anything_heavy_is_imported():
+    script = """if True:
+        import sys
+        from crossover.cli import main
+        try:
+            main()
+        finally:
+            print(sorted({"torch", "transformers", "pandas", "papermill"} & set(sys.modules)))"""
     done = subprocess.run(
-        [sys.executable, "-c", "from crossover.cli import main; main()", "run", "03_budget_ratio", "-p", "buget=3"],
-        capture_output=True,
-        text=True,
-        check=False,
+        [sys.executable, "-c", script, "run", "03_budget_ratio", "-p", "buget=3"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert "Did you mean 'budgets'?" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert time.monotonic() - start < 3
+    assert done.stderr == "crossover: Unknown parameter 'buget'. Did you mean 'budgets'?\n"
+    assert done.stdout == "[]\n"

@@ -22,7 +22,8 @@ from crossover.curves import Fits, fit_table
 from crossover.params import PUBLISHED, BudgetRatio
 from crossover.plots_map import map_of_fits
 from crossover.rounding import interval
-from crossover.store import Store, read_runs, results_folder
+from crossover.store import Store, read_runs, results_folder, save_numbers
+from crossover.tasks import load_task
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
@@ -106,30 +107,27 @@ class Chapter:
         return Markdown("\n".join(f"- {_sentence(crossover)}" for crossover in self.crossovers))
 
     def numbers(self) -> dict[str, str]:
-        """Return what pages of the book quote, as text by name."""
+        """Store and return what pages of the book quote, as text by name."""
         runs, p = self.runs, self.parameters
         seconds = runs["seconds_train"].sum() + runs["seconds_eval"].sum()
-        out = {
-            "n_cells": f"{len(runs):,}",
+        main = [c for c in self.crossovers if {c.first, c.second} == {"answer_augmentation", "new_question"}]
+        numbers = {
+            "findings": " ".join(map(_sentence, main)) or "This run does not compare new answers with new questions.",
+            "n_students": f"{len(runs):,}",
             "n_queries": f"{runs['queries'].sum():,}",
-            "n_test": f"{p.n_test:,}",
-            "n_replicates": str(p.replicates),
-            "seed_sizes": " and ".join(map(str, p.seed_sizes)),
             "core_hours": f"{seconds / 3600:.1f}",
-            "level": f"{LEVEL:.0%}",
-            "findings": " ".join(
-                _sentence(c) for c in self.crossovers if {c.first, c.second} == {"answer_augmentation", "new_question"}
-            ),
+            "n_test": f"{p.n_test:,}",
         }
-        path = self.folder / "numbers.json"
-        path.write_text(json.dumps(out, indent=1, sort_keys=True) + "\n")
-        return out
+        save_numbers(self.folder, numbers)
+        return numbers
 
 
 def run(parameters: BudgetRatio) -> Chapter:
     """Fill the results table with the grid's missing cells, fit it, store the fits, and return what there is to show."""
     store = Store(results_folder(parameters.results))
     cells = parameters.cells()
+    task = load_task(cells[0].task, **cells[0].task_settings)
+    task.seeds(max(parameters.seed_sizes), 0), task.test(parameters.n_test)  # more than the task has is refused here
     run_cells(cells, store, parameters.workers, parameters.device)
     runs = read_runs(store.folder, "budget_ratio")
     runs = runs[runs["key"].isin({cell.key for cell in cells})].reset_index(drop=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
+import math
 import multiprocessing
 import os
 import sys
@@ -124,12 +125,13 @@ def make_data(cell: Cell, store: Store) -> tuple[Yield, Ledger]:
 def train_and_score(cell: Cell, pairs: Sequence[tuple[str, str]], device: str) -> Scored:
     """Train a student on (prompt, completion) pairs and score it on the cell's test items."""
     from crossover.evaluate import evaluate
-    from crossover.students.causal import Recipe, Student, train
+    from crossover.students.causal import Recipe, Student, Trained, train
 
     task, recipe = load_task(cell.task, **cell.task_settings), Recipe(**cell.recipe)
     student = Student.load(recipe.model, device)
     start = time.perf_counter()
-    trained = train(student, pairs, recipe, seed=int(cell.key[:8], 16))
+    # A budget that bought no sample leaves the student as it was: that is the cell's result.
+    trained = train(student, pairs, recipe, seed=int(cell.key[:8], 16)) if pairs else Trained(0, 0, math.nan)
     between = time.perf_counter()
     outcomes = evaluate(student, task, task.test(cell.n_test), cell.max_new_tokens)
     end = time.perf_counter()
@@ -167,6 +169,7 @@ def run_cells(cells: Sequence[Cell], store: Store, workers: int, device: str = "
             return
         models = {model: fingerprint(model) for model in sorted({cell.recipe["model"] for cell in missing})}
         origin = provenance.save(provenance.record(device, models), store.folder)
+        _quiet()
         workers = workers or _workers(device)
         # The bar counts optimiser steps rather than cells: a cell with twice the data takes twice as long.
         label = f"{len(missing)} cell{'s' if len(missing) > 1 else ''}"
@@ -269,17 +272,23 @@ def _pool(workers: int, device: str) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(os.getpid(), device))
 
 
+def _quiet() -> None:
+    """Keep the libraries' own progress bars, one for each model loaded, out of ours."""
+    import transformers
+
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+
+
 def _start_worker(parent: int, device: str) -> None:
     """Prepare a worker: one thread, quiet libraries, and an end when the parent ends, however it ends."""
     import torch
-    import transformers
 
     if device == "cpu":
         torch.set_num_threads(1)
     elif not torch.cuda.is_available():
         raise CrossoverError(f"device is {device!r}, but torch finds no such device; use device='cpu'.")
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
+    _quiet()
 
     def watch() -> None:
         while os.getppid() == parent:

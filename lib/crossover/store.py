@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import fcntl
 import io
+import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -173,6 +174,14 @@ def read_runs(folder: Path, experiment: str | None = None) -> pd.DataFrame:
     except ValueError as problem:
         raise CrossoverError(f"{path} cannot be read: {problem}") from problem
     return runs if experiment is None else runs[runs["experiment"] == experiment].reset_index(drop=True)
+
+
+def save_numbers(folder: Path, numbers: Mapping[str, str]) -> None:
+    """Add to ``numbers.json``, from which the pages of the book quote, what one chapter computed."""
+    path = folder / "numbers.json"
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    with _written(folder):
+        path.write_text(json.dumps({**known, **numbers}, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _sound(line: Sequence[str]) -> bool:

@@ -1,0 +1,88 @@
+"""The published results: rows, items, calls, fits and quoted numbers agree with one another."""
+
+import gzip
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from crossover.budget_ratio import run
+from crossover.cells import Cell, make_data
+from crossover.ledger import Ledger
+from crossover.params import resolve
+from crossover.store import Store, read_runs, repository
+
+STUDY = repository() / "results" / "study"
+
+
+@pytest.fixture(scope="module")
+def runs():
+    return read_runs(STUDY, "budget_ratio")
+
+
+@pytest.fixture(scope="module")
+def chapter(tmp_path_factory):
+    """The chapter made again, in a folder of its own, from a copy of the published rows alone."""
+    import shutil
+
+    with pytest.MonkeyPatch.context() as patch:
+        root = tmp_path_factory.mktemp("results")
+        patch.setenv("CROSSOVER_RESULTS", str(root))
+        (root / "study").mkdir()
+        shutil.copy(STUDY / "runs.csv", root / "study")
+        before = (STUDY / "runs.csv").read_bytes()
+        chapter = run(resolve("03_budget_ratio", "study", {}))
+        assert (root / "study" / "runs.csv").read_bytes() == before, "every cell of the profile is published, and sorted"
+        chapter.numbers()
+        return chapter, root / "study"
+
+
+def test_every_row_is_named_by_its_settings(runs):
+    for row in runs.itertuples():
+        cell = Cell(**json.loads(row.settings))
+        assert cell.key == row.key
+        assert (cell.strategy, cell.seed_size, cell.budget, cell.replicate) == (row.strategy, row.seed_size, row.budget, row.replicate)
+
+
+def test_every_count_is_that_of_its_items(runs):
+    for row in runs.itertuples():
+        items = pd.read_parquet(STUDY / "items" / f"{row.key}.parquet")
+        assert (len(items), int(items["correct"].sum())) == (row.n_test, row.n_correct)
+        assert items["item"].is_unique
+
+
+def test_every_budget_was_spent_to_the_last_query(runs):
+    assert (runs["queries"] == runs["budget"]).all()
+    assert (runs["n_train"] == runs["kept"]).all()
+
+
+def test_the_stored_calls_are_those_that_the_rows_paid_for(runs, tmp_path):
+    """Made again from its settings, a cell's data cost the same and hold the same samples as when it was run."""
+    for row in runs.sample(4, random_state=0).itertuples():
+        data, ledger = make_data(Cell(**json.loads(row.settings)), Store(tmp_path))
+        assert isinstance(ledger, Ledger)
+        assert (ledger.spent, len(data.samples), ledger.tokens_out) == (row.queries, row.n_train, row.tokens_out)
+    published = {path.name: path for path in (STUDY / "generations").iterdir()}
+    for path in (tmp_path / "generations").iterdir():
+        again = gzip.decompress(path.read_bytes()).splitlines()
+        assert set(again) <= set(gzip.decompress(published[path.name].read_bytes()).splitlines())
+
+
+def test_the_published_fits_and_crossovers_follow_from_the_rows(chapter):
+    _, folder = chapter
+    for name in ("fits.csv", "crossovers.csv"):
+        ours, theirs = pd.read_csv(folder / name), pd.read_csv(STUDY / name)
+        assert list(ours.columns) == list(theirs.columns)
+        for column in ours:
+            if ours[column].dtype == float:
+                np.testing.assert_allclose(ours[column], theirs[column], rtol=1e-3, err_msg=f"{name}: {column}")
+            else:
+                assert ours[column].equals(theirs[column]), f"{name}: {column}"
+
+
+def test_the_numbers_that_pages_quote_follow_from_the_rows(chapter):
+    _, folder = chapter
+    ours, theirs = (json.loads((f / "numbers.json").read_text()) for f in (folder, STUDY))
+    for name, value in ours.items():
+        assert theirs[name] == value, f"numbers.json: {name} is quoted as {theirs[name]!r}, the rows say {value!r}"
