@@ -111,7 +111,7 @@ def _positive(name: str, value: float) -> None:
 def _advise(fits: Fits, task: str, seeds: float, queries: float) -> Advice:
     ratio = queries / seeds
     strategies = sorted({c.strategy for c in fits.curves if c.task == task})
-    names, draws, notes, missing = [], [], [], []
+    names, draws, notes, missing, shaky = [], [], [], [], []
     for name in strategies:
         sizes = {c.seed_size: i for i, c in enumerate(fits.curves) if c.task == task and c.strategy == name}
         fitted = {s: i for s, i in sizes.items() if fits.points[i] is not None}
@@ -122,6 +122,8 @@ def _advise(fits: Fits, task: str, seeds: float, queries: float) -> Advice:
         names.append(name)
         draws.append(values)
         notes.append(why)
+        doubts = sorted({fits.curves[i].status for i in fitted.values()} - {"ok"})
+        shaky += [f"{name} ({', '.join(doubts)})"] if doubts else []
     if not names:
         raise CrossoverError(f"task {task!r}: no strategy has enough budgets for a curve (4 distinct are needed)")
     a = np.stack(draws, 1)
@@ -134,7 +136,9 @@ def _advise(fits: Fits, task: str, seeds: float, queries: float) -> Advice:
         for n, m, lo, hi, p, g, why in zip(names, a.mean(0), low, high, p_best, regret, notes, strict=True)
     ]
     choices.sort(key=lambda c: (-c.accuracy, c.strategy))
-    return Advice(task, seeds, queries, fits.level, tuple(choices), _message(task, seeds, queries, choices, missing))
+    return Advice(
+        task, seeds, queries, fits.level, tuple(choices), _message(task, seeds, queries, choices, missing, shaky)
+    )
 
 
 def _read(fits: Fits, fitted: dict[float, int], seeds: float, ratio: float) -> tuple[np.ndarray, str]:
@@ -154,16 +158,23 @@ def _read(fits: Fits, fitted: dict[float, int], seeds: float, ratio: float) -> t
     return low + weight * (high - low), "; ".join(why)
 
 
-def _message(task: str, seeds: float, queries: float, choices: list[Choice], missing: list[str]) -> str:
+def _message(
+    task: str, seeds: float, queries: float, choices: list[Choice], missing: list[str], shaky: list[str]
+) -> str:
     best = choices[0]
     head = f"{task}: with {seeds:g} seed questions and {queries:g} queries choose {best.strategy} "
     head += f"(best with probability {best.p_best:.2f}, expected accuracy {best.accuracy:.3f}, "
     parts = [head + f"expected regret {best.regret:.3f})"]
     if len(choices) == 1:
         parts.append("there is no other strategy to compare with")
-    outside = sorted({c.why for c in choices if c.why})
+    outside: dict[str, list[str]] = {}
+    for c in choices:
+        if c.why:
+            outside.setdefault(c.why, []).append(c.strategy)
     if outside:
-        parts.append("this is an extrapolation: " + ", ".join(outside))
+        parts.append("this is an extrapolation: " + ", ".join(f"{why} ({', '.join(s)})" for why, s in outside.items()))
+    if shaky:
+        parts.append("curves with a doubt: " + ", ".join(shaky))
     if missing:
         parts.append(f"no curve for {', '.join(missing)}: too few budgets")
     return "; ".join(parts)

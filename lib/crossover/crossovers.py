@@ -258,7 +258,8 @@ def _pair(fits: Fits, i: int, j: int, scales: dict[str, float], unit: str, check
     chosen = _choose(crossings, low, high)
     ends = chosen.interval if chosen else signs.nearest_region(logs, positive, tail, inside)
     status, side = _status(chosen, crossings, positive[inside], ends, (low, high), p_exists, 1 - fits.level, tail)
-    ratio = chosen.ratio if chosen and status in ("found", "multiple", "beyond_range", "undetermined") else None
+    # where the data say nothing inside the range, a value outside of it would be worth nothing
+    ratio = chosen.ratio if chosen and status != "none" and (chosen.inside or status != "undetermined") else None
     if chosen:
         order = names if chosen.leader == names[1] else names[::-1]
     else:

@@ -307,21 +307,22 @@ def _curve(form: str, n: Noise, point: forms.Solution | None, boot: forms.Soluti
     status, message = _status(form, n, point, taus, open_high)
     aicc, left_out = _quality(n, form)
     known = status != "flat" and not still
+    rising = point.edge[0] >= 0 or still  # else the rise is over by the first budget, and nothing shows how far it went
     return Curve(
         **common,
         E=E,
-        B=B,
-        tau=None if still else tau,
+        B=B if rising else None,
+        tau=tau if known else None,
         E_interval=_ends(boot.E, tail),
-        B_interval=_ends(boot.B, tail),
+        B_interval=_ends(boot.B, tail) if rising else (None, None),
         tau_interval=(
             None if open_low or not known else float(tau_low),
             None if open_high or not known else float(tau_high),
         ),
         E_error=_error(boot.E),
-        B_error=_error(boot.B),
-        tau_error=None if open_low or open_high or still else _error(taus),
-        start=E - B,
+        B_error=_error(boot.B) if rising else None,
+        tau_error=None if open_low or open_high or not known else _error(taus),
+        start=E - B if rising else None,
         ratio_90=tau * float(np.log(10)) if known and form == "exponential" else None,
         status=status,
         message=message,
@@ -343,6 +344,8 @@ def _error(values: np.ndarray) -> float:
 def _status(form: str, n: Noise, point: forms.Solution, taus: np.ndarray, open_high: bool) -> tuple[str, str]:
     shape, B = forms.form_named(form), len(n.means)
     notes = []
+    if point.edge[0] < 0 and point.B[0] > 0:
+        notes.append("what rise there is, is over by the first budget: add smaller budgets to see B and tau")
     if n.replicates == 1:
         notes.append("one replicate: the effect of the seed set cannot be seen, and the intervals leave it out")
     df = n.cell_df or 10**6
@@ -365,8 +368,6 @@ def _status(form: str, n: Noise, point: forms.Solution, taus: np.ndarray, open_h
         status = "asymptote_not_identified"
     else:
         status = "ok"
-        if point.edge[0] < 0:
-            notes.insert(0, "the rise is over by the first budget: tau is an upper bound; add smaller budgets")
     return status, "; ".join([STATUSES[status]] * bool(STATUSES[status]) + notes)
 
 

@@ -256,8 +256,5 @@ def welch_df(group: Sequence[Noise]) -> float:
         return cell_df
     u = np.stack([n.offsets for n in group], 1)
     offset = float(((u - shared_offset(u)[:, None]) ** 2).sum() / (J - 1) / max(1, u.shape[1] - 1) / J)
-    # with few replicates a variance that came out small by luck would also claim too many degrees of freedom: the
-    # coverage study asks for J / (J - 1) here, which leaves many replicates as they are
-    offset *= J / (J - 1)
     doubt = offset**2 / (J - 1) + shape**2 / cell_df
     return (offset + shape) ** 2 / doubt if doubt > 0 else np.inf

@@ -353,10 +353,13 @@ def _share_rows(found: list[Crossover]) -> list[dict[str, str]]:
 
 
 def _print_messages(console: Any, fits: Fits, found: list[Crossover]) -> None:
+    """Say each message once, with all that it is about."""
+    said: dict[str, list[str]] = {}
     for c in fits.curves:
         if c.message:
-            console.print(f"{c.strategy}, S = {c.seed_size:g}, {c.task}: {c.status}: {c.message}", highlight=False)
+            said.setdefault(f"{c.status}: {c.message}", []).append(f"{c.strategy}, S = {c.seed_size:g}, {c.task}")
     for x in found:
-        console.print(
-            f"{x.first} / {x.second}, S = {x.seed_size:g}, {x.task}: {x.status}: {x.message}", highlight=False
-        )
+        said.setdefault(f"{x.status}: {x.message}", []).append(f"{x.first} / {x.second}, S = {x.seed_size:g}, {x.task}")
+    for message, about in said.items():
+        console.print("; ".join(about), highlight=False)
+        console.print(f"    {message}", highlight=False)
