@@ -115,7 +115,7 @@ class Chapter:
             "findings": " ".join(map(_sentence, main)) or "This run does not compare new answers with new questions.",
             "n_students": f"{len(runs):,}",
             "n_queries": f"{runs['queries'].sum():,}",
-            "core_hours": f"{seconds / 3600:.1f}",
+            "worker_hours": f"{seconds / 3600:.1f}",
             "n_test": f"{p.n_test:,}",
         }
         save_numbers(self.folder, numbers)

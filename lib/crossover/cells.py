@@ -34,6 +34,7 @@ from crossover.tasks.base import Problem, Task
 from crossover.teachers import Local, Oracle, Teacher
 
 EXAMPLES = 3  # solved seeds that a local teacher is shown
+CELLS_A_WORKER = 8  # then a fresh process takes over, and what memory the old one held is free
 GB_A_WORKER = 3.5  # measured peak of a worker that trains 15 of SmolLM2-135M's layers, with room to spare
 
 
@@ -267,9 +268,17 @@ def _workers(device: str) -> int:
 
 
 def _pool(workers: int, device: str) -> ProcessPoolExecutor:
-    # Spawned, not forked: a forked child of a process that has used threads can hang.
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(os.getpid(), device))
+    # glibc keeps what a worker frees, for batches of every shape: large blocks go back to the system instead. A worker
+    # reads this when it starts; elsewhere it means nothing.
+    os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**21))
+    return ProcessPoolExecutor(
+        workers,
+        # Spawned, not forked: a forked child of a process that has used threads can hang.
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_start_worker,
+        initargs=(os.getpid(), device),
+        max_tasks_per_child=CELLS_A_WORKER,
+    )
 
 
 def _quiet() -> None:

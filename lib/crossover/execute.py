@@ -144,10 +144,10 @@ def _stamp(notebook: str, parameters: Parameters, folder: Path) -> dict[str, str
         "the notebook": _digest(root / "notebooks" / f"{notebook}.ipynb"),
         "its parameters": hashlib.sha256(parameters.model_dump_json().encode()).hexdigest()[:16],
         "the lock": provenance.locks_digest(),
-        "its results table": _digest(folder / "runs.csv"),
     }
-    if parameters.profile != PUBLISHED:
-        stamp["the published results"] = _digest(results_folder(PUBLISHED) / "runs.csv")
+    for name in parameters.reads:
+        stamp[f"the run's {name}"] = _digest(folder / name)
+        stamp[f"the published {name}"] = _digest(results_folder(PUBLISHED) / name)
     for path in sorted([*library.rglob("*.py"), *library.rglob("*.yaml")]):
         name = path.relative_to(library).as_posix()
         if not name.startswith(NOT_USED_BY_NOTEBOOKS):

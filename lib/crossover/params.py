@@ -11,7 +11,7 @@ import itertools
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -33,6 +33,9 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
+    #: Result tables that the notebook reads, of its own run and of the published study.
+    reads: ClassVar[tuple[str, ...]] = ()
+
     profile: Literal["smoke", "laptop", "study"] = Field("laptop", description="size of the run")
     results: str = Field("laptop", pattern=r"^[\w.-]+$", description="folder under results/ that the run fills")
 
@@ -47,6 +50,8 @@ World = Literal["independent", "shared_3", "shared_8", "edge", "beyond"]
 class KnownTruth(Parameters):
     """Parameters of ``00_known_truth``."""
 
+    reads = ("coverage.csv",)
+
     studies: int = Field(100, ge=4, le=10_000, description="simulated studies a design; the stress tests take half")
     draws: int = Field(300, ge=50, le=10_000, description="bootstrap draws a study")
     level: float = Field(0.9, gt=0, lt=1, description="level of the intervals")
@@ -60,6 +65,8 @@ class KnownTruth(Parameters):
 
 class BudgetRatio(Parameters):
     """Parameters of ``03_budget_ratio`` (arXiv 2409.19759)."""
+
+    reads = ("runs.csv",)
 
     task: Literal["math_words", "gsm_symbolic", "gsm8k"] = Field("math_words", description="what is learnt")
     steps: int = Field(1, ge=1, le=3, description="calculations a problem, math_words only")

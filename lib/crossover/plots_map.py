@@ -65,7 +65,7 @@ def crossover_map(
     -------
     Picture
     """
-    from matplotlib.ticker import NullLocator
+    from matplotlib.ticker import LogLocator, NullLocator
 
     tasks = list(dict.fromkeys(grid["task"]))
     looks = styles(set(grid["strategy"]))
@@ -86,6 +86,8 @@ def crossover_map(
         axes.xaxis.set_minor_locator(NullLocator())
         sizes = sorted(run["seed_size"].unique())
         axes.set_xticks(sizes, [f"{s:g}" for s in sizes])
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     panels[0].set_ylabel("queries Q")
     _legend(figure, looks, hatches, set(grid[grid["best"]]["strategy"]), at is not None)
