@@ -34,7 +34,6 @@ from crossover.tasks.base import Problem, Task
 from crossover.teachers import Local, Oracle, Teacher
 
 EXAMPLES = 3  # solved seeds that a local teacher is shown
-CELLS_A_WORKER = 8  # then a fresh process takes over, and what memory the old one held is free
 GB_A_WORKER = 3.5  # measured peak of a worker that trains 15 of SmolLM2-135M's layers, with room to spare
 
 
@@ -277,7 +276,6 @@ def _pool(workers: int, device: str) -> ProcessPoolExecutor:
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_start_worker,
         initargs=(os.getpid(), device),
-        max_tasks_per_child=CELLS_A_WORKER,
     )
 
 
