@@ -16,6 +16,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from crossover import plots
+from crossover.advise import advise_map, regret_table
 from crossover.cells import run_cells
 from crossover.crossovers import Crossover, find, table
 from crossover.curves import Fits, fit_table
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
 LEVEL = 0.9
+NO_CURVES = Markdown("Nothing to show: a curve needs at least four budgets, and no strategy was run at as many.")
 #: What differs between the cells of one grid; the rest of a cell's settings must agree for two grids to be compared.
 _AXES = ("strategy", "seed_size", "budget", "replicate", "n_test")
 
@@ -77,11 +79,25 @@ class Chapter:
 
     def crossover_map(self) -> plots.Picture | Markdown:
         """Draw which strategy is best over seed-set size and budget, and save figure and data; say so if there is no curve."""
-        if all(curve.status == "too_few_budgets" for curve in self.fits.curves):
-            return Markdown("There is no map: a curve needs at least four budgets, and no strategy was run at as many.")
+        if not self._has_curves:
+            return NO_CURVES
         figure = map_of_fits(self.fits)
         plots.save(figure, "crossover_map", self.folder / "figures", table(self.crossovers))
         return figure
+
+    def regret(self) -> Styler | Markdown:
+        """Return what always buying one strategy is expected to lose, over the seed-set sizes and budgets that were run."""
+        if not self._has_curves:
+            return NO_CURVES
+        budgets = sorted(self.runs["budget"].unique())
+        losses = regret_table(advise_map(self.fits, self.parameters.seed_sizes, budgets))
+        losses["strategy"] = losses["strategy"].map(plots.display_name)
+        losses = losses.rename(columns={"mean_regret": "mean regret", "largest_regret": "largest regret"})
+        return losses.style.hide(axis="index").format(precision=3).set_uuid("regret")
+
+    @property
+    def _has_curves(self) -> bool:
+        return any(curve.status != "too_few_budgets" for curve in self.fits.curves)
 
     def funnel(self) -> Styler:
         """Return what became of the teacher's calls at the largest budget."""
