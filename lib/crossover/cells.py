@@ -115,7 +115,7 @@ def make_data(cell: Cell, store: Store) -> tuple[Yield, Ledger]:
     task = load_task(cell.task, **cell.task_settings)
     seeds = task.seeds(cell.seed_size, cell.replicate)
     teacher = make_teacher(cell, task, seeds)
-    group = hashlib.sha256(json.dumps([cell.task, cell.task_settings, teacher.id]).encode()).hexdigest()[:8]
+    group = hashlib.sha256(json.dumps([cell.task, cell.task_settings, teacher.id], sort_keys=True).encode()).hexdigest()[:8]
     name = f"{cell.task}-{cell.strategy}-S{cell.seed_size}-r{cell.replicate}-{group}.jsonl.gz"
     recorded = Recorded(teacher, store.folder / "generations" / name)
     ledger = Ledger(cell.budget)

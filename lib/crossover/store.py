@@ -170,7 +170,7 @@ def read_runs(folder: Path, experiment: str | None = None) -> pd.DataFrame:
     if not path.exists():
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
     try:
-        runs = pd.read_csv(path, dtype=COLUMNS, keep_default_na=False)
+        runs = pd.read_csv(path, dtype=COLUMNS, keep_default_na=False, na_values={"train_loss": ["nan"]})
     except ValueError as problem:
         raise CrossoverError(f"{path} cannot be read: {problem}") from problem
     return runs if experiment is None else runs[runs["experiment"] == experiment].reset_index(drop=True)
