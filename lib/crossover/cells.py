@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, Field, dataclass, field, fields
 
 from crossover import provenance
 from crossover.assets import fingerprint
@@ -80,8 +80,11 @@ class Cell:
 
     @property
     def settings(self) -> str:
-        """All fields as one line of JSON, in a fixed order."""
-        return json.dumps(asdict(self), sort_keys=True)
+        """The fields as one line of JSON, in a fixed order.
+
+        A field at its default is left out, so that a field that is added later changes no key.
+        """
+        return json.dumps({f.name: v for f in fields(self) if (v := getattr(self, f.name)) != _default(f)}, sort_keys=True)
 
     @property
     def key(self) -> str:
@@ -90,6 +93,10 @@ class Cell:
 
     def __str__(self) -> str:
         return f"{self.strategy}, {self.seed_size} seeds, {self.budget} queries, replicate {self.replicate}"
+
+
+def _default(of: Field) -> object:
+    return of.default if of.default_factory is MISSING else of.default_factory()
 
 
 @dataclass(frozen=True)
@@ -128,7 +135,7 @@ def train_and_score(cell: Cell, pairs: Sequence[tuple[str, str]], device: str) -
     from crossover.students.causal import Recipe, Student, Trained, train
 
     task, recipe = load_task(cell.task, **cell.task_settings), Recipe(**cell.recipe)
-    student = Student.load(recipe.model, device)
+    student = Student.load(recipe.model, device, recipe.student_layers)
     start = time.perf_counter()
     # A budget that bought no sample leaves the student as it was: that is the cell's result.
     trained = train(student, pairs, recipe, seed=int(cell.key[:8], 16)) if pairs else Trained(0, 0, math.nan)

@@ -91,6 +91,7 @@ class BudgetRatio(Parameters):
     coverage: Share = Field(1.0, description="share of new questions from the whole task, not edited seeds")
     verify: bool = Field(False, description="drop samples whose answer is wrong")
     student: str = Field("SmolLM2-135M-Instruct", description="model name, folder, or hub:org/name@revision")
+    student_layers: int = Field(0, ge=0, description="lowest layers of the student that are kept; 0 keeps all")
     trained_layers: int = Field(15, ge=0, description="upper layers that are trained; 0 trains all weights")
     epochs: int = Field(3, ge=1, le=100, description="passes over the training set")
     min_steps: int = Field(16, ge=1, description="optimiser steps at the least")
@@ -124,7 +125,7 @@ class BudgetRatio(Parameters):
 
         fixed = {
             "experiment": "budget_ratio",
-            "version": 1,
+            "version": 2,
             "task": self.task,
             "task_settings": {"steps": self.steps, "distractors": self.distractors} if self.task == "math_words" else {},
             "teacher": self.teacher,
@@ -139,6 +140,7 @@ class BudgetRatio(Parameters):
                 "min_steps": self.min_steps,
                 "batch_size": self.batch_size,
                 "learning_rate": self.learning_rate,
+                **({"student_layers": self.student_layers} if self.student_layers else {}),
             },
         }
         grid = [

@@ -41,6 +41,8 @@ class Recipe:
         Examples a step.
     learning_rate : float
         Peak rate of AdamW; linear warm-up over a tenth of the steps, then cosine decay to a tenth of the peak.
+    student_layers : int
+        How many layers the student keeps of the pretrained model, from the lowest up; 0 keeps all.
     """
 
     model: str
@@ -49,6 +51,7 @@ class Recipe:
     min_steps: int
     batch_size: int
     learning_rate: float
+    student_layers: int = 0
 
     def steps(self, n: int) -> int:
         """Return the optimiser steps for ``n`` training examples."""
@@ -71,13 +74,25 @@ class Student:
     tokenizer: PreTrainedTokenizerBase
 
     @classmethod
-    def load(cls, model: str, device: str = "cpu") -> Student:
-        """Load pretrained weights in bfloat16 (see :func:`crossover.assets.model_folder` for what ``model`` may be)."""
+    def load(cls, model: str, device: str = "cpu", layers: int = 0) -> Student:
+        """Load pretrained weights in bfloat16 (see :func:`crossover.assets.model_folder` for what ``model`` may be).
+
+        With ``layers``, only that many of the model's lowest layers are kept: a smaller student.
+        """
         folder = model_folder(model)
         loaded = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16, use_safetensors=True)
         tokenizer = AutoTokenizer.from_pretrained(folder)
         if tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token
+        if layers:
+            body = loaded.base_model
+            if layers > len(getattr(body, "layers", [])):
+                raise CrossoverError(
+                    f"student_layers is {layers}; {model} has {len(getattr(body, 'layers', []))} layers that can be cut. "
+                    "Give fewer, or 0 for all."
+                )
+            body.layers = body.layers[:layers]
+            loaded.config.num_hidden_layers = layers
         return cls(loaded.to(device).eval(), tokenizer)
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from crossover.errors import CrossoverError
 from crossover.tasks import story as plot
 from crossover.tasks.answers import final_number, same_number
-from crossover.tasks.base import Problem, by_seed
+from crossover.tasks.base import DRAW, Problem, by_seed
 from crossover.tasks.story import OPERATOR, SHIFTS, Story
 from crossover.tasks.wording import question, solution
 
@@ -184,7 +184,7 @@ class MathWords:
 
     def _rng(self, stream: str, replicate: int) -> random.Random:
         # Seeded by text: random.Random hashes strings with SHA-512, so the stream is the same in every process.
-        return random.Random(f"{self.name}/steps={self.steps}/distractors={self.distractors}/{stream}/{replicate}")
+        return random.Random(f"{self.name}/{DRAW}/steps={self.steps}/distractors={self.distractors}/{stream}/{replicate}")
 
     def _id(self, prefix: str, text: str) -> str:
         return f"{prefix}-{hashlib.blake2b(text.encode(), digest_size=6).hexdigest()}"

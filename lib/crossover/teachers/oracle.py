@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crossover.errors import CrossoverError
-from crossover.tasks.base import Problem, ProceduralTask
+from crossover.tasks.base import DRAW, Problem, ProceduralTask
 from crossover.teachers.base import Reply, Request
 
 
@@ -71,7 +71,7 @@ class Oracle:
 
     def _one(self, request: Request) -> Reply:
         problem = request.problem
-        rng = random.Random(f"{self.task.name}/{request.kind}/{problem.id}/{request.index}")
+        rng = random.Random(f"{self.task.name}/{DRAW}/{request.kind}/{problem.id}/{request.index}")
         # The coin is tossed before anything else, so that turning a dial changes only the replies it must.
         coin, source = rng.random(), rng.random()
         if request.kind == "answer":
