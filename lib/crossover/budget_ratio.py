@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from IPython.display import Markdown
 
-from crossover import plots
+from crossover import claims, plots
 from crossover.advise import advise_map, regret_table
 from crossover.cells import run_cells
 from crossover.crossovers import Crossover, find, table
 from crossover.curves import Fits, fit_table
+from crossover.joint import held_out
 from crossover.params import PUBLISHED, BudgetRatio
 from crossover.plots_map import map_of_fits
 from crossover.rounding import interval
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
 LEVEL = 0.9
+#: Whose claims the chapter decides.
+PAPERS = ("2409.19759", "2607.01727")
 NO_CURVES = Markdown("Nothing to show: a curve needs at least four budgets, and no strategy was run at as many.")
 #: What differs between the cells of one grid; the rest of a cell's settings must agree for two grids to be compared.
 _AXES = ("strategy", "seed_size", "budget", "replicate", "n_test")
@@ -122,6 +125,31 @@ class Chapter:
         """Say what the crossovers are, one line for each pair and seed-set size."""
         return Markdown("\n".join(f"- {_sentence(crossover)}" for crossover in self.crossovers))
 
+    def held_out(self) -> Styler | Markdown:
+        """Return the crossovers at the largest seed-set size as the smaller ones predict them, beside those measured there."""
+        sizes = sorted(self.runs["seed_size"].unique())
+        if len(sizes) < 3 or not self._has_curves:
+            return Markdown(f"Nothing to show: a prediction needs three seed-set sizes, and this run has {len(sizes)}.")
+        found = held_out(self.runs, sizes[-1], LEVEL)
+        found.to_csv(self.folder / "held_out.csv", index=False, float_format="%.6g")
+        shown = pd.DataFrame(
+            {
+                "change of lead": [f"{plots.display_name(a)} to {plots.display_name(b).lower()}" for a, b in zip(found["first"], found["second"], strict=True)],
+                "seeds": found["seed_size"],
+                "predicted ratio": [_ratio(*row) for row in found[["predicted", "predicted_low", "predicted_high"]].to_numpy()],
+                "measured ratio": [_ratio(*row) for row in found[["measured", "measured_low", "measured_high"]].to_numpy()],
+                "measured status": found["status"].str.replace("_", " "),
+                "intervals overlap": found["agree"].map({True: "yes", False: "no"}).fillna("-"),
+            }
+        )
+        return shown.style.hide(axis="index").set_uuid("held-out")
+
+    def claims(self) -> Styler:
+        """Return the verdicts on the claims that this chapter's runs decide, and save all of them."""
+        findings = claims.decide(self.folder)
+        claims.table(findings).to_csv(self.folder / "claims.csv", index=False, float_format="%.6g")
+        return claims.show(findings, PAPERS)
+
     def numbers(self) -> dict[str, str]:
         """Store and return what pages of the book quote, as text by name."""
         runs, p = self.runs, self.parameters
@@ -164,6 +192,12 @@ def _published(runs: pd.DataFrame, parameters: BudgetRatio) -> pd.DataFrame:
 
 def _common(settings: str) -> str:
     return json.dumps({k: v for k, v in json.loads(settings).items() if k not in _AXES}, sort_keys=True)
+
+
+def _ratio(value: float | None, low: float | None, high: float | None) -> str:
+    """Write a predicted or measured ratio with its interval; a missing end is open."""
+    ends = [None if pd.isna(end) else float(end) for end in (low, high)]
+    return "none" if pd.isna(value) else f"{value:.3g} ({interval(*ends)})"
 
 
 def _sentence(c: Crossover) -> str:

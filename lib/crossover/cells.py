@@ -23,17 +23,18 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 
 from crossover import provenance
 from crossover.assets import fingerprint
-from crossover.errors import CrossoverError
+from crossover.errors import CrossoverError, nearest
 from crossover.evaluate import Outcome
 from crossover.generations import Recorded
 from crossover.ledger import Ledger
 from crossover.store import Store
 from crossover.strategies import Yield, load_strategy
 from crossover.tasks import load_task
-from crossover.tasks.base import Problem, Task
+from crossover.tasks.base import ChoiceTask, Problem, Task
 from crossover.teachers import Local, Oracle, Teacher
 
 EXAMPLES = 3  # solved seeds that a local teacher is shown
+SCORINGS = ("generate", "choice")
 GB_A_WORKER = 3.5  # measured peak of a worker that trains 15 of SmolLM2-135M's layers, with room to spare
 
 
@@ -61,6 +62,8 @@ class Cell:
         The fields of :class:`crossover.students.causal.Recipe`.
     n_test, max_new_tokens : int
         Test items, and the longest answer in tokens.
+    scoring : str
+        ``"generate"``: the student writes an answer; ``"choice"``: it picks the likeliest of the listed choices.
     """
 
     experiment: str
@@ -77,6 +80,7 @@ class Cell:
     task_settings: dict = field(default_factory=dict)
     teacher_settings: dict = field(default_factory=dict)
     recipe: dict = field(default_factory=dict)
+    scoring: str = "generate"
 
     @property
     def settings(self) -> str:
@@ -130,17 +134,31 @@ def make_data(cell: Cell, store: Store) -> tuple[Yield, Ledger]:
 
 
 def train_and_score(cell: Cell, pairs: Sequence[tuple[str, str]], device: str) -> Scored:
-    """Train a student on (prompt, completion) pairs and score it on the cell's test items."""
-    from crossover.evaluate import evaluate
+    """Train a student on (prompt, completion) pairs and score it on the cell's test items.
+
+    Raises
+    ------
+    CrossoverError
+        The scoring is unknown, or is ``"choice"`` and the task lists no choices.
+    """
+    from crossover.evaluate import choose, evaluate
     from crossover.students.causal import Recipe, Student, Trained, train
 
     task, recipe = load_task(cell.task, **cell.task_settings), Recipe(**cell.recipe)
+    if cell.scoring not in SCORINGS:
+        raise CrossoverError(f"There is no scoring {cell.scoring!r}.{nearest(str(cell.scoring), SCORINGS)}")
+    if cell.scoring == "choice" and not isinstance(task, ChoiceTask):
+        raise CrossoverError(f"scoring is 'choice', and {cell.task} lists no choices; use scoring='generate'.")
     student = Student.load(recipe.model, device, recipe.student_layers)
     start = time.perf_counter()
     # A budget that bought no sample leaves the student as it was: that is the cell's result.
     trained = train(student, pairs, recipe, seed=int(cell.key[:8], 16)) if pairs else Trained(0, 0, math.nan)
     between = time.perf_counter()
-    outcomes = evaluate(student, task, task.test(cell.n_test), cell.max_new_tokens)
+    tests = task.test(cell.n_test)
+    if cell.scoring == "choice":
+        outcomes = choose(student, task, tests)
+    else:
+        outcomes = evaluate(student, task, tests, cell.max_new_tokens)
     end = time.perf_counter()
     return Scored(outcomes, trained.tokens, trained.loss, between - start, end - between)
 
@@ -239,7 +257,7 @@ def _row(cell: Cell, data: Yield, ledger: Ledger, scored: Scored, device: str, o
         "n_train": len(data.samples),
         "n_test": cell.n_test,
         "n_correct": sum(outcome.correct for outcome in scored.outcomes),
-        "metric": "exact match of the final answer",
+        "metric": _metric(cell),
         "queries": ledger.spent,
         **data.funnel.as_dict(),
         "tokens_in": ledger.tokens_in,
@@ -253,6 +271,11 @@ def _row(cell: Cell, data: Yield, ledger: Ledger, scored: Scored, device: str, o
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "settings": cell.settings,
     }
+
+
+def _metric(cell: Cell) -> str:
+    """What ``n_correct`` counts, in words."""
+    return "likelihood of the choices" if cell.scoring == "choice" else load_task(cell.task, **cell.task_settings).metric
 
 
 def _work(cell: Cell) -> int:

@@ -24,7 +24,7 @@ from crossover.rounding import interval as show_interval
 from crossover.signs import Pair
 from crossover.uncertainty import shares
 
-QUERIES_PER_SAMPLE = {"answer_augmentation": 1.0, "question_rephrase": 2.0, "new_question": 2.0}
+QUERIES_PER_SAMPLE = {"answer_augmentation": 1.0, "question_rephrase": 2.0, "new_question": 2.0, "mixed": 4 / 3}
 BEYOND = 16.0  # a crossing is looked for up to this factor outside the tested range, as a marked extrapolation
 POINTS_PER_RANGE = 160  # of the log grid on which signs are taken
 

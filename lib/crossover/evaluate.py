@@ -1,7 +1,8 @@
-"""Greedy answers to test questions, in batches, and which of them are right.
+"""Answers of a student to test questions, in batches, and which of them are right.
 
 Sampling of any kind would add noise to every point of a curve, so students answer greedily (temperature 0), as in arXiv
-2409.19759, section 4. The outcome of each item is kept: two students that answered the same items are compared in pairs.
+2409.19759, section 4 (:func:`evaluate`), or the likelihood of each given choice decides (:func:`choose`). The outcome of
+each item is kept: two students that answered the same items are compared in pairs.
 """
 
 from __future__ import annotations
@@ -9,9 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import torch
+from torch import nn
+from transformers import DynamicCache
+
 from crossover.decoding import by_length, decode, greedy
-from crossover.students.causal import Student
-from crossover.tasks.base import Problem, Task
+from crossover.errors import CrossoverError
+from crossover.students.causal import IGNORED, Student
+from crossover.tasks.base import ChoiceTask, Problem, Task
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,100 @@ def evaluate(
     return [
         Outcome(p.id, task.extract(completions[i]), task.correct(completions[i], p)) for i, p in enumerate(problems)
     ]
+
+
+def choose(
+    student: Student, task: ChoiceTask, problems: Sequence[Problem], batch_size: int = 16
+) -> list[Outcome]:
+    r"""Pick for every problem the choice that the student finds most likely; the order of ``problems`` is kept.
+
+    A choice scores its log-likelihood after the prompt for each character of its text, ``acc_norm`` of EleutherAI's
+    lm-evaluation-harness:
+
+    .. math:: \frac{1}{\mathrm{characters}(c)} \sum_t \log p(c_t \mid \text{prompt}, c_{<t}).
+
+    Undivided, the shortest choice would win too often. Characters rather than tokens, because a token's length is the
+    tokenizer's doing: a rare word in many pieces would look cheap for each. The first of equal choices is picked.
+
+    Parameters
+    ----------
+    student : Student
+    task : ChoiceTask
+    problems : sequence of Problem
+    batch_size : int
+        Problems side by side, each with all its choices.
+
+    Returns
+    -------
+    list of Outcome
+        ``extracted`` is the final answer of the choice that was picked.
+
+    Raises
+    ------
+    CrossoverError
+        A problem lists no choices.
+    """
+    choices = [task.completions(p.question) for p in problems]
+    for problem, listed in zip(problems, choices, strict=True):
+        if not listed:
+            raise CrossoverError(f"{problem.id} lists no choices to compare; score it with evaluate() instead.")
+    prompts = student.tokenizer([task.prompt(p.question) for p in problems], add_special_tokens=False)["input_ids"]
+    picked: dict[int, str] = {}
+    for rows in by_length(prompts, batch_size):
+        tokens = [student.tokenizer([text for _, text in choices[i]], add_special_tokens=False)["input_ids"] for i in rows]
+        for i, totals in zip(rows, log_likelihoods(student, [prompts[i] for i in rows], tokens), strict=True):
+            scores = [total / len(text.strip()) for total, (_, text) in zip(totals, choices[i], strict=True)]
+            picked[i] = choices[i][scores.index(max(scores))][0]
+    return [Outcome(p.id, picked[i], picked[i] == task.extract(p.answer)) for i, p in enumerate(problems)]
+
+
+@torch.inference_mode()
+def log_likelihoods(
+    student: Student, prompts: Sequence[list[int]], completions: Sequence[Sequence[list[int]]]
+) -> list[list[float]]:
+    """Return the log-likelihood of every completion after its prompt.
+
+    A prompt is computed once for all its completions; logits are computed for completion tokens alone, and their
+    log-softmax in float32 whatever the model's arithmetic.
+
+    Parameters
+    ----------
+    student : Student
+    prompts : sequence of list of int
+        Token ids, one batch, each of two tokens or more.
+    completions : sequence of sequence of list of int
+        For each prompt the token ids of its completions, each of one or more.
+    """
+    model, body, pad = student.model, student.model.base_model, student.tokenizer.pad_token_id
+    context = _padded([prompt[:-1] for prompt in prompts], pad, model.device, "left")
+    mask = _padded([[1] * (len(prompt) - 1) for prompt in prompts], 0, model.device, "left")
+    positions = (mask.cumsum(-1) - 1).clamp(min=0)
+    cache = DynamicCache(config=model.config)
+    body(input_ids=context, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True)
+
+    flat = [(row, tokens) for row, several in enumerate(completions) for tokens in several]
+    rows = torch.tensor([row for row, _ in flat], device=model.device)
+    cache.batch_select_indices(rows)  # a copy of a prompt's keys and values for each of its completions
+    # The state at a token predicts the next: the prompt's last token comes before the completion, whose last is not fed.
+    ids = _padded([[prompts[row][-1], *tokens[:-1]] for row, tokens in flat], pad, model.device, "right")
+    targets = _padded([tokens for _, tokens in flat], IGNORED, model.device, "right")
+    states = body(
+        input_ids=ids,
+        attention_mask=torch.cat([mask[rows], torch.ones_like(ids)], dim=1),
+        position_ids=positions[rows, -1:] + 1 + torch.arange(ids.shape[1], device=model.device),
+        past_key_values=cache,
+        use_cache=True,
+    ).last_hidden_state
+    where = targets != IGNORED
+    losses = nn.functional.cross_entropy(model.lm_head(states[where]).float(), targets[where], reduction="none")
+    sums = iter(-float(part.sum()) for part in losses.split([len(tokens) for _, tokens in flat]))
+    return [[next(sums) for _ in several] for several in completions]
+
+
+def _padded(rows: Sequence[list[int]], value: int, device: torch.device, side: str) -> torch.Tensor:
+    """Pad lists to ``(rows, longest)``."""
+    tensors = [torch.tensor(row, device=device) for row in rows]
+    return nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=value, padding_side=side)
 
 
 def answered(tokenizer, task: Task) -> Callable[[list[int]], bool]:

@@ -68,10 +68,10 @@ class BudgetRatio(Parameters):
 
     reads = ("runs.csv",)
 
-    task: Literal["math_words", "gsm_symbolic", "gsm8k"] = Field("math_words", description="what is learnt")
+    task: Literal["math_words", "gsm_symbolic", "gsm8k", "arc"] = Field("math_words", description="what is learnt")
     steps: int = Field(1, ge=1, le=3, description="calculations a problem, math_words only")
     distractors: int = Field(0, ge=0, le=3, description="sentences that do not matter, math_words only")
-    strategies: list[Literal["answer_augmentation", "question_rephrase", "new_question"]] = Field(
+    strategies: list[Literal["answer_augmentation", "question_rephrase", "new_question", "mixed"]] = Field(
         ["answer_augmentation", "question_rephrase", "new_question"], min_length=1, description="what queries are spent on"
     )
     seed_sizes: list[Count] = Field([16], min_length=1, description="seed problems")

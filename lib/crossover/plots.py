@@ -28,6 +28,7 @@ NAMES = {
     "answer_augmentation": "Answer augmentation",
     "question_rephrase": "Question rephrase",
     "new_question": "New question",
+    "mixed": "Mixed",
 }
 #: The steps of the yield funnel, in order.
 FUNNEL = ("asked", "returned", "parsed", "verified", "unique", "kept")
@@ -58,14 +59,15 @@ class Style:
     shift: float  # a factor on the ratio, so that intervals at one budget stand side by side
 
 
-# Colours differ in lightness (L* 20, 61, 45), so that they can be told apart in grey and by colour-blind readers, and
+# Colours differ in lightness (L* 20, 61, 45, 32), so that they can be told apart in grey and by colour-blind readers, and
 # each has at least 3:1 contrast with white.
 _STYLES = {
     "answer_augmentation": ("#14305E", "o"),
     "question_rephrase": ("#3B9FB0", "s"),
     "new_question": ("#B5451B", "^"),
+    "mixed": ("#5B3A90", "D"),
 }
-_SPARE = [("#7A4B9A", "D"), ("#333333", "v"), ("#7F7F7F", "P"), ("#8A6D00", "X"), ("#4C7A34", "*")]
+_SPARE = [("#333333", "v"), ("#7F7F7F", "P"), ("#8A6D00", "X"), ("#4C7A34", "*")]
 
 
 def display_name(strategy: str) -> str:

@@ -1,4 +1,4 @@
-"""Commands that run the study: run, reproduce, book, audit, params."""
+"""Commands that run the study: run, reproduce, book, audit, claims, params."""
 
 from __future__ import annotations
 
@@ -65,6 +65,22 @@ def audit(
     audit(profile, cells, seed)
 
 
+def claims(profile: Profile = "study") -> None:
+    """Say which of the papers' claims hold, from the rows of a results table: statistic, interval and verdict."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from crossover.claims import decide, table
+    from crossover.store import results_folder
+
+    out = Table("claim", "measured", "estimate", "90% interval", "claimed", "verdict", title=f"Claims, {profile}")
+    for row in table(decide(results_folder(profile))).itertuples():
+        missing = row.estimate is None or row.estimate != row.estimate
+        values = ("-", row.why) if missing else (f"{row.estimate:.3f}", f"{row.low:.3f} to {row.high:.3f}")
+        out.add_row(row.claim, row.part, *values, f"{row.side} {row.threshold:g}", row.part_verdict)
+    Console().print(out)
+
+
 def params(notebook: Annotated[str, typer.Argument(help="A notebook's name or number.")]) -> None:
     """List a notebook's parameters: default, what is allowed, and what each means."""
     from rich.console import Console
@@ -81,7 +97,7 @@ def params(notebook: Annotated[str, typer.Argument(help="A notebook's name or nu
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    for command in (run, reproduce, book, audit, params):
+    for command in (run, reproduce, book, audit, claims, params):
         app.command()(command)
 
 

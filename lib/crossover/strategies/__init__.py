@@ -3,11 +3,12 @@
 from crossover.errors import CrossoverError, nearest
 from crossover.strategies.answer_augmentation import answer_augmentation
 from crossover.strategies.base import Sample, Strategy, Yield
+from crossover.strategies.mixed import mixed
 from crossover.strategies.new_question import new_question
 from crossover.strategies.question_rephrase import question_rephrase
 
 STRATEGIES: dict[str, Strategy] = {
-    strategy.__name__: strategy for strategy in (answer_augmentation, question_rephrase, new_question)
+    strategy.__name__: strategy for strategy in (answer_augmentation, question_rephrase, new_question, mixed)
 }
 
 __all__ = ["STRATEGIES", "Sample", "Strategy", "Yield", "load_strategy"]

@@ -15,5 +15,5 @@ def answer_augmentation(
 
     The augmenter is not used. Answers are verified against the seed's own reference answer.
     """
-    attempts = answer_seeds(seeds, teacher, ledger)
+    attempts = answer_seeds(seeds, teacher, ledger, ledger.remaining)
     return sift(task, attempts, [problem.answer for problem, _ in attempts], verify)

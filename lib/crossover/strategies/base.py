@@ -42,9 +42,11 @@ def paid(teacher: Teacher, requests: Sequence[Request], ledger: Ledger) -> list[
     return replies
 
 
-def answer_seeds(seeds: Sequence[Problem], teacher: Teacher, ledger: Ledger) -> list[tuple[Problem, str | None]]:
-    """Spend the whole budget on answers to the seeds: one query an attempt."""
-    attempts = [Request("answer", seeds[j % len(seeds)], j // len(seeds)) for j in range(ledger.remaining)]
+def answer_seeds(
+    seeds: Sequence[Problem], teacher: Teacher, ledger: Ledger, queries: int
+) -> list[tuple[Problem, str | None]]:
+    """Spend ``queries`` on answers to the seeds: one query an attempt."""
+    attempts = [Request("answer", seeds[j % len(seeds)], j // len(seeds)) for j in range(queries)]
     replies = paid(teacher, attempts, ledger)
     return [(request.problem, reply.text) for request, reply in zip(attempts, replies, strict=True)]
 
@@ -52,7 +54,7 @@ def answer_seeds(seeds: Sequence[Problem], teacher: Teacher, ledger: Ledger) -> 
 def augment_then_answer(
     kind: Kind, seeds: Sequence[Problem], teacher: Teacher, augmenter: Teacher, ledger: Ledger
 ) -> list[tuple[Problem, str | None]]:
-    """Spend the budget on questions derived from the seeds and one answer to each: two queries an attempt.
+    """Spend what is left of the budget on questions derived from the seeds and one answer to each: two queries an attempt.
 
     An attempt whose question fails costs one query; what it saved goes to further attempts. A single query that
     remains at the end can buy no sample and is left unspent.
@@ -69,6 +71,11 @@ def augment_then_answer(
         answers = iter(paid(teacher, [Request("answer", q, 0) for q in questions if q.question], ledger))
         results += [(q, next(answers).text if q.question else None) for q in questions]
     return results
+
+
+def known_answer(problem: Problem) -> str:
+    """Return what a new question's answer is verified against: empty unless the augmenter knew the truth of it."""
+    return problem.answer if problem.structure is not None else ""
 
 
 def _derived(request: Request, reply: Reply) -> Problem:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from crossover.ledger import Ledger
-from crossover.strategies.base import Yield, augment_then_answer, sift
+from crossover.strategies.base import Yield, augment_then_answer, known_answer, sift
 from crossover.tasks.base import Problem, Task
 from crossover.teachers.base import Teacher
 
@@ -17,5 +17,4 @@ def new_question(
     cannot be answered has none at all.
     """
     attempts = augment_then_answer("new_question", seeds, teacher, augmenter, ledger)
-    known = [problem.answer if problem.structure is not None else "" for problem, _ in attempts]
-    return sift(task, attempts, known, verify)
+    return sift(task, attempts, [known_answer(problem) for problem, _ in attempts], verify)

@@ -7,15 +7,16 @@ import importlib
 from typing import Any
 
 from crossover.errors import CrossoverError, nearest
-from crossover.tasks.base import Problem, ProceduralTask, Task
+from crossover.tasks.base import ChoiceTask, Problem, ProceduralTask, Task
 
-__all__ = ["TASKS", "Problem", "ProceduralTask", "Task", "load_task"]
+__all__ = ["TASKS", "ChoiceTask", "Problem", "ProceduralTask", "Task", "load_task"]
 
 # Module and class of each task, imported only when it is asked for.
 TASKS = {
     "math_words": ("crossover.tasks.math_words", "MathWords"),
     "gsm_symbolic": ("crossover.tasks.gsm_symbolic", "GsmSymbolic"),
     "gsm8k": ("crossover.tasks.gsm8k", "Gsm8k"),
+    "arc": ("crossover.tasks.arc", "Arc"),
 }
 
 

@@ -1,9 +1,11 @@
-"""Final answers: the number after ``####``, and when two numbers are the same."""
+"""Final answers: the prompt that asks for one, the number after ``####``, and when two numbers are the same."""
 
 from __future__ import annotations
 
 import re
 from decimal import Decimal
+
+from crossover.tasks.base import Problem
 
 _FINAL = re.compile(r"####\s*([-+−]?)\s*\$?\s*([-+]?)((?:\d[\d,]*)(?:\.\d+)?|\.\d+)")
 
@@ -32,3 +34,25 @@ def final_number(completion: str) -> str | None:
 def same_number(first: str | None, second: str | None) -> bool:
     """Whether two normalised numbers are equal; ``None`` equals nothing."""
     return first is not None and second is not None and Decimal(first) == Decimal(second)
+
+
+class QuestionAnswer:
+    """What tasks share whose completions end in a final answer after ``####``."""
+
+    metric = "exact match of the final answer"
+
+    def prompt(self, question: str) -> str:
+        """Return ``"Question: ...\\nAnswer:"``."""
+        return f"Question: {question}\nAnswer:"
+
+
+class NumberAnswers(QuestionAnswer):
+    """What tasks share whose final answer is a number."""
+
+    def extract(self, completion: str) -> str | None:
+        """Return the number after the first ``####``, without commas, signs of money or a trailing ``.0``."""
+        return final_number(completion)
+
+    def correct(self, completion: str, problem: Problem) -> bool:
+        """Whether the completion's final number equals the reference's."""
+        return same_number(self.extract(completion), self.extract(problem.answer))

@@ -42,9 +42,17 @@ class Problem:
 
 @runtime_checkable
 class Task(Protocol):
-    """A task as the rest of the library sees it."""
+    """A task as the rest of the library sees it.
+
+    Attributes
+    ----------
+    name : str
+    metric : str
+        What :meth:`correct` judges by, in words for the results table.
+    """
 
     name: str
+    metric: str
 
     def seeds(self, n: int, replicate: int) -> list[Problem]:
         """Return ``n`` seed problems; for one replicate a smaller set is a prefix of a larger one."""
@@ -60,6 +68,17 @@ class Task(Protocol):
 
     def correct(self, completion: str, problem: Problem) -> bool:
         """Whether a completion's final answer is right for the problem."""
+
+
+@runtime_checkable
+class ChoiceTask(Task, Protocol):
+    """A task whose questions list their possible answers, so that a student can be scored without writing one."""
+
+    def completions(self, question: str) -> list[tuple[str, str]]:
+        """Return each choice as its final answer and the completion to score; empty where a text lists none.
+
+        A completion starts with a space and holds some text.
+        """
 
 
 @runtime_checkable

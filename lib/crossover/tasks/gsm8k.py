@@ -7,21 +7,19 @@ numbers from it are not comparable with published ones.
 
 from __future__ import annotations
 
-import hashlib
-import random
 import re
 from dataclasses import dataclass, field
 
 from crossover import data
-from crossover.errors import CrossoverError
-from crossover.tasks.answers import final_number, same_number
-from crossover.tasks.base import Problem, by_seed
+from crossover.tasks.answers import NumberAnswers
+from crossover.tasks.base import Problem
+from crossover.tasks.splits import Pooled, half
 
 _ANNOTATION = re.compile(r"<<[^<>]*>>")
 
 
 @dataclass(frozen=True)
-class Gsm8k:
+class Gsm8k(NumberAnswers, Pooled):
     """GSM8K from one of the data sources.
 
     Parameters
@@ -44,42 +42,10 @@ class Gsm8k:
     revision: str | None = None
     name: str = field(default="gsm8k", init=False)
 
-    def seeds(self, n: int, replicate: int) -> list[Problem]:
-        """Return ``n`` problems of the seed pool, shuffled by the replicate; smaller sets are prefixes."""
-        return by_seed(f"seed-{replicate}", self._some("seed", n, replicate))
-
-    def test(self, n: int) -> list[Problem]:
-        """Return the first ``n`` test problems in one fixed shuffle."""
-        return by_seed("test", self._some("test", n, 0))
-
-    def prompt(self, question: str) -> str:
-        """Return ``"Question: ...\\nAnswer:"``."""
-        return f"Question: {question}\nAnswer:"
-
-    def extract(self, completion: str) -> str | None:
-        """Return the number after the first ``####``."""
-        return final_number(completion)
-
-    def correct(self, completion: str, problem: Problem) -> bool:
-        """Whether the completion's final number equals the reference's."""
-        return same_number(self.extract(completion), self.extract(problem.answer))
-
-    def _some(self, side: str, n: int, replicate: int) -> list[Problem]:
-        pool = self._pool(side)
-        if not 0 <= n <= len(pool):
-            raise CrossoverError(f"gsm8k: {n} {side} problems were asked for; the {self.source} source has {len(pool)}.")
-        random.Random(f"gsm8k/{side}/{replicate}").shuffle(pool)
-        return pool[:n]
-
     def _pool(self, side: str) -> list[Problem]:
         halved = self.source == "pypi"
         split = "train" if side == "seed" and not halved else "test"
         rows = data.load("gsm8k", split, self.source, self.folder, self.revision)  # type: ignore[arg-type]
         if halved:
-            rows = [r for r in rows if _half(r["question"]) == side]
+            rows = [r for r in rows if half(r["question"]) == side]
         return [Problem("", r["question"], " " + _ANNOTATION.sub("", r["answer"]).strip()) for r in rows]
-
-
-def _half(question: str) -> str:
-    """Which half of the test split a question falls in where seeds must come from it too."""
-    return "seed" if hashlib.blake2b(question.encode(), digest_size=1).digest()[0] % 2 else "test"

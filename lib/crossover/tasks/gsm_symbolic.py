@@ -17,7 +17,7 @@ from functools import cache
 from typing import Any
 
 from crossover.errors import CrossoverError
-from crossover.tasks.answers import final_number, same_number
+from crossover.tasks.answers import NumberAnswers
 from crossover.tasks.base import Problem, by_seed
 
 _TRIES = 10_000
@@ -40,7 +40,7 @@ def templates() -> dict[int, Template]:
 
 
 @dataclass(frozen=True)
-class GsmSymbolic:
+class GsmSymbolic(NumberAnswers):
     """Word problems from the GSM-Symbolic templates; one in ten, by a stable hash of template and numbers, is test.
 
     Examples
@@ -60,18 +60,6 @@ class GsmSymbolic:
     def test(self, n: int) -> list[Problem]:
         """Draw ``n`` test problems with distinct questions."""
         return by_seed("test", self._distinct(n, random.Random(f"{self.name}/test"), True))
-
-    def prompt(self, question: str) -> str:
-        """Return ``"Question: ...\\nAnswer:"``."""
-        return f"Question: {question}\nAnswer:"
-
-    def extract(self, completion: str) -> str | None:
-        """Return the number after the first ``####``."""
-        return final_number(completion)
-
-    def correct(self, completion: str, problem: Problem) -> bool:
-        """Whether the completion's final number equals the reference's."""
-        return same_number(self.extract(completion), self.extract(problem.answer))
 
     def sample(self, rng: random.Random) -> Problem:
         """Draw a problem from all templates, never one of the test side."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from crossover.errors import CrossoverError
 from crossover.tasks import story as plot
-from crossover.tasks.answers import final_number, same_number
+from crossover.tasks.answers import NumberAnswers
 from crossover.tasks.base import DRAW, Problem, by_seed
 from crossover.tasks.story import OPERATOR, SHIFTS, Story
 from crossover.tasks.wording import question, solution
@@ -26,7 +26,7 @@ _TRIES = 10_000
 
 
 @dataclass(frozen=True)
-class MathWords:
+class MathWords(NumberAnswers):
     """Word problems with ``steps`` operations and ``distractors`` irrelevant sentences that hold a number.
 
     Parameters
@@ -68,18 +68,6 @@ class MathWords:
     def test(self, n: int) -> list[Problem]:
         """Draw ``n`` test problems; no two share family, plan and quantities, and none is ever drawn for training."""
         return by_seed("test", self._distinct(n, self._rng("test", 0), test=True))
-
-    def prompt(self, question: str) -> str:
-        """Return ``"Question: ...\\nAnswer:"``."""
-        return f"Question: {question}\nAnswer:"
-
-    def extract(self, completion: str) -> str | None:
-        """Return the number after the first ``####``, without commas, signs of money or a trailing ``.0``."""
-        return final_number(completion)
-
-    def correct(self, completion: str, problem: Problem) -> bool:
-        """Whether the completion's final number equals the reference's."""
-        return same_number(self.extract(completion), self.extract(problem.answer))
 
     # --- what a procedural task adds -------------------------------------------------------------------------------
 

@@ -1,0 +1,275 @@
+"""The claims ledger: what the papers say, what would decide it, and what the rows of a results table decide.
+
+``notebooks/claims.yaml`` holds each claim with its statistic, threshold and rule of verdict, written before the runs that
+decide it. Here they are computed: nothing else in the project says whether a claim holds.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from scipy import stats
+
+from crossover.contrasts import contrast
+from crossover.errors import CrossoverError, nearest
+from crossover.store import read_runs, repository
+
+if TYPE_CHECKING:
+    from pandas.io.formats.style import Styler
+
+LEVEL = 0.9
+#: From worst to best; a claim of several parts has the worst of theirs.
+VERDICTS = ("fails", "not testable here", "inconclusive", "holds weakly", "holds")
+Selector = dict[str, bool | int | float | str]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Part(_Strict):
+    """One statistic of a claim and the side of the threshold on which the claim puts it."""
+
+    says: str
+    statistic: Literal["contrast", "misfit"]
+    side: Literal["above", "below"]
+    threshold: float
+    resolution: float = Field(gt=0)
+    points: list[Selector] = Field([{}], min_length=1)
+    terms: list[Selector] = []
+
+
+class Claim(_Strict):
+    """A published statement with the parts that decide it."""
+
+    paper: str
+    where: str
+    statement: str
+    published: str
+    parts: list[Part] = Field(min_length=1)
+
+
+class Claims(_Strict):
+    """The whole ledger; ``base`` is what a selector means by settings that it does not name."""
+
+    base: Selector
+    claims: dict[str, Claim]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A part of a claim as a results table decides it; ``estimate`` is ``None`` where rows are missing, and ``why`` says which."""
+
+    claim: str
+    part: Part
+    verdict: str
+    estimate: float | None
+    low: float | None
+    high: float | None
+    detectable: float | None
+    cells: int
+    replicates: int
+    why: str
+
+
+def load_claims(path: Path | None = None) -> Claims:
+    """Read and check a claims ledger; by default the project's own."""
+    path = path or repository() / "notebooks" / "claims.yaml"
+    try:
+        return Claims.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        raise CrossoverError(f"{path.name}, {'.'.join(map(str, first['loc']))}: {first['msg']}.") from None
+
+
+def decide(folder: Path, ledger: Claims | None = None) -> list[Finding]:
+    """Compute every part of every claim from a results folder.
+
+    Parameters
+    ----------
+    folder : Path
+        With ``runs.csv`` and ``items/``.
+    ledger : Claims, optional
+        By default the project's own.
+
+    Raises
+    ------
+    CrossoverError
+        A selector names a setting that no cell has, or picks two cells where one is meant.
+    """
+    ledger = ledger or load_claims()
+    rows = settings_table(read_runs(folder))
+    return [
+        _decide(name, part, ledger.base, rows, folder) for name, claim in ledger.claims.items() for part in claim.parts
+    ]
+
+
+def settings_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return a results table with a column for every setting of its cells, nested ones by their own names.
+
+    A setting that a cell does not have is missing (``NaN``) there, unless :class:`crossover.cells.Cell` has a default.
+    """
+    from crossover.cells import Cell
+
+    flat = []
+    for text in runs["settings"]:
+        cell = Cell(**json.loads(text))
+        flat.append(
+            {"verify": cell.verify, "version": cell.version}
+            | {"student_layers": 0}
+            | cell.task_settings
+            | cell.teacher_settings
+            | cell.recipe
+        )
+    return pd.concat([runs, pd.DataFrame(flat, index=runs.index)], axis=1)
+
+
+def verdict(part: Part, low: float, high: float, estimate: float, replicates: int) -> str:
+    """Return the verdict of one part, as the head of the ledger defines it.
+
+    One replicate cannot show what another draw of the seeds would do, so that it decides nothing firmly.
+    """
+    sign = 1 if part.side == "above" else -1
+    ends = sorted(sign * (value - part.threshold) for value in (low, high))
+    leaning = sign * (estimate - part.threshold) > 0 and (high - low) / 2 <= part.resolution
+    if replicates > 1 and ends[0] > 0:
+        return "holds"
+    if replicates > 1 and ends[1] < 0:
+        return "fails"
+    return "holds weakly" if leaning else "inconclusive"
+
+
+def worst(verdicts: Sequence[str]) -> str:
+    """Return the verdict of a claim from those of its parts.
+
+    >>> worst(["holds", "holds weakly"])
+    'holds weakly'
+    """
+    return min(verdicts, key=VERDICTS.index)
+
+
+def table(findings: Sequence[Finding], ledger: Claims | None = None) -> pd.DataFrame:
+    """Return one row a part: claim, statement, published, statistic, interval, threshold, verdict of part and of claim."""
+    ledger = ledger or load_claims()
+    whole = {name: worst([f.verdict for f in group]) for name, group in itertools.groupby(findings, lambda f: f.claim)}
+    return pd.DataFrame(
+        {
+            "claim": f.claim, "paper": ledger.claims[f.claim].paper, "statement": ledger.claims[f.claim].statement,
+            "published": ledger.claims[f.claim].published, "verdict": whole[f.claim], "part": f.part.says,
+            "estimate": f.estimate, "low": f.low, "high": f.high, "side": f.part.side, "threshold": f.part.threshold,
+            "detectable": f.detectable, "part_verdict": f.verdict, "cells": f.cells, "replicates": f.replicates, "why": f.why,
+        }
+        for f in findings
+    )  # fmt: skip
+
+
+def show(findings: Sequence[Finding], papers: Sequence[str], ledger: Claims | None = None) -> Styler:
+    """Return the table that a page shows: the claims of some papers, accuracies in points."""
+    rows = table(findings, ledger)
+    rows = rows[rows["paper"].isin(papers)]
+    ours = [_in_words(f) for f in findings if f.claim in set(rows["claim"])]
+    shown = pd.DataFrame(
+        {
+            "claim": [f"{c}. {s}" for c, s in zip(rows["claim"], rows["statement"], strict=True)],
+            "published": rows["published"],
+            "what was measured": rows["part"],
+            "ours (90% interval)": ours,
+            "this part": rows["part_verdict"],
+            "verdict": rows["verdict"],
+        }
+    )
+    again = shown["claim"].duplicated()
+    shown.loc[again, ["claim", "published", "verdict"]] = ""
+    return shown.style.hide(axis="index").set_uuid("claims")
+
+
+def _in_words(finding: Finding) -> str:
+    if finding.estimate is None:
+        return finding.why
+    scale, unit = (100, " points") if finding.part.statistic == "contrast" else (1, "")
+    values = [scale * v for v in (finding.estimate, finding.low, finding.high, finding.part.threshold)]
+    numbers = [f"{v:+.1f}" if unit else f"{v:.2f}" for v in values]
+    return f"{numbers[0]}{unit} ({numbers[1]} to {numbers[2]}); claimed {finding.part.side} {values[3]:g}"
+
+
+def _decide(name: str, part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> Finding:
+    compute = {"contrast": _contrast, "misfit": _misfit}[part.statistic]
+    try:
+        low, estimate, high, detectable, cells, replicates = compute(part, base, rows, folder)
+    except _Missing as missing:
+        return Finding(name, part, "not testable here", None, None, None, None, 0, 0, str(missing))
+    found = verdict(part, low, high, estimate, replicates)
+    why = "one replicate" if replicates == 1 else ""
+    return Finding(name, part, found, estimate, low, high, detectable, cells, replicates, why)
+
+
+class _Missing(Exception):
+    """Rows that a statistic needs are not there."""
+
+
+def _contrast(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> tuple:
+    chosen = []  # weight, and the keys of one cell for each replicate
+    for point, term in itertools.product(part.points, part.terms):
+        selector = base | point | {k: v for k, v in term.items() if k != "weight"}
+        found = _select(rows, selector)
+        if found.empty:
+            named = {k: v for k, v in selector.items() if base.get(k) != v}
+            raise _Missing(f"no cells with {_listed(named)}")
+        keys = found.set_index("replicate")["key"]
+        if keys.index.has_duplicates:
+            raise CrossoverError(f"The claims ledger's {_listed(selector)} picks several cells of one replicate: name what tells them apart.")
+        chosen.append((float(term["weight"]) / len(part.points), keys))
+    shared = sorted(set.intersection(*(set(keys.index) for _, keys in chosen)))
+    if not shared:
+        raise _Missing("no replicate has all the cells that are compared")
+    total = np.stack([sum(w * _items(folder, keys[r]) for w, keys in chosen) for r in shared])
+    c = contrast(total, LEVEL)
+    used = {keys[r] for _, keys in chosen for r in shared}
+    return c.low, c.estimate, c.high, c.detectable, len(used), c.replicates
+
+
+def _misfit(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> tuple:
+    from crossover.curves import fit_table, misfit
+
+    found = _select(rows, base)
+    if found.empty:
+        raise _Missing(f"no cells with {_listed(base)}")
+    fits = fit_table(found, LEVEL)
+    pairs = [misfit(fits.form, n, p) for n, p in zip(fits.noises, fits.points, strict=True) if p is not None]
+    loss, df = sum(loss for loss, _ in pairs), sum(df for _, df in pairs)
+    if df < 1:
+        raise _Missing("too few budgets for the curves to be fitted with any left over")
+    ends = loss / stats.chi2.ppf([(1 + LEVEL) / 2, (1 - LEVEL) / 2], df)
+    return ends[0], loss / df, ends[1], None, len(found), found["replicate"].nunique()
+
+
+def _select(rows: pd.DataFrame, selector: Mapping[str, object]) -> pd.DataFrame:
+    unknown = [name for name in selector if name not in rows]
+    if unknown and len(rows):
+        raise CrossoverError(f"The claims ledger selects by {unknown[0]!r}, which no cell has.{nearest(unknown[0], rows.columns)}")
+    wanted = np.ones(len(rows), bool)
+    for name, value in selector.items() if len(rows) else ():
+        wanted &= (rows[name] == value).to_numpy()
+    return rows[wanted]
+
+
+def _items(folder: Path, key: str) -> np.ndarray:
+    """Return the outcomes of a cell's test items, in the items' order."""
+    path = folder / "items" / f"{key}.parquet"
+    if not path.exists():
+        raise CrossoverError(f"{path} is missing: the cell's outcomes are needed. Delete its row in runs.csv and run again.")
+    items = pd.read_parquet(path, columns=["item", "correct"]).sort_values("item")
+    return items["correct"].to_numpy(float)
+
+
+def _listed(selector: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in selector.items())

@@ -1,0 +1,100 @@
+r"""A difference between conditions, paired by test item and averaged over replicates, with an interval for both.
+
+Every student answers the same test items, and every condition of one replicate starts from the same seeds. A contrast is
+therefore one table: for replicate ``r`` and item ``i`` the weighted sum :math:`d_{ri}` of what the conditions' students
+answered (1 right, 0 wrong). Replicates and items are both samples of something larger, so both are random, and crossed:
+
+.. math:: d_{ri} = \delta + a_r + b_i + e_{ri}, \qquad
+   \widehat{\mathrm{var}}\,\bar d = \frac{MS_R + MS_I - MS_E}{RI},
+
+with Satterthwaite's degrees of freedom. Source: Searle, Casella & McCulloch (1992), chapter 4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from crossover.errors import CrossoverError
+
+POWER = 0.8  # at which the detectable effect is quoted
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A difference in accuracy with its interval.
+
+    Attributes
+    ----------
+    estimate, low, high : float
+        As fractions of 1.
+    error : float
+        Standard error.
+    df : float
+        Degrees of freedom of the interval.
+    level : float
+    detectable : float
+        The smallest true difference that this many replicates and items would have told from 0 with probability 0.8, at
+        this standard error.
+    replicates, items : int
+        With one replicate the interval holds for that draw of the seeds alone.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    error: float
+    df: float
+    level: float
+    detectable: float
+    replicates: int
+    items: int
+
+
+def contrast(differences: np.ndarray, level: float = 0.9) -> Contrast:
+    """Return the mean of crossed differences with an interval.
+
+    Parameters
+    ----------
+    differences : (R, I) array
+        Weighted sums of outcomes, by replicate and test item.
+    level : float
+        Of the interval, between 0 and 1.
+
+    Raises
+    ------
+    CrossoverError
+        Not a table of numbers with at least two items.
+
+    Examples
+    --------
+    >>> c = contrast(np.array([[1, 0, 1, 0, 0, 1], [1, 0, 0, 0, 1, 1], [1, 0, 1, 0, 1, 1]]))
+    >>> round(c.estimate, 3), round(c.low, 3), round(c.high, 3)
+    (0.556, 0.181, 0.93)
+    """
+    d = np.asarray(differences, float)
+    if d.ndim != 2 or d.shape[0] < 1 or d.shape[1] < 2 or not np.isfinite(d).all():
+        raise CrossoverError(
+            f"A contrast needs a table of numbers, replicates by at least two test items; this one has the shape {d.shape}"
+            f"{' with values that are no numbers' if not np.isfinite(d).all() else ''}."
+        )
+    R, n = d.shape
+    by_replicate, by_item, mean = d.mean(1), d.mean(0), float(d.mean())
+    items = R * float(by_item.var(ddof=1))
+    if R == 1:
+        variance, df = items / n, n - 1.0
+    else:
+        replicates = n * float(by_replicate.var(ddof=1))
+        rest = d - by_replicate[:, None] - by_item[None, :] + mean
+        residual = float((rest**2).sum()) / ((R - 1) * (n - 1))
+        parts = (replicates**2 / (R - 1), items**2 / (n - 1), residual**2 / ((R - 1) * (n - 1)))
+        # An effect that comes out negative is taken as none: the variance is never less than either part alone says.
+        total, squares = max((replicates + items - residual, sum(parts)), (replicates, parts[0]), (items, parts[1]))
+        df = total**2 / squares if total > 0 else R - 1.0
+        variance = total / (R * n)
+    error = float(np.sqrt(variance))
+    half = float(stats.t.ppf((1 + level) / 2, df)) * error
+    detectable = half + float(stats.t.ppf(POWER, df)) * error
+    return Contrast(mean, mean - half, mean + half, error, df, level, detectable, R, n)

@@ -1,0 +1,170 @@
+"""The claims ledger: contrasts against known truth, and verdicts that follow the rows."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from crossover.cells import Cell
+from crossover.claims import Claims, Part, decide, load_claims, table, verdict, worst
+from crossover.contrasts import contrast
+from crossover.errors import CrossoverError
+from crossover.evaluate import Outcome
+from crossover.store import COLUMNS, Store, read_runs, repository
+
+
+def simulate(rng, replicate_sd, item_sd, replicates, items=150, effect=0.0):
+    noise = rng.choice([-1, 0, 1], p=[0.1, 0.8, 0.1], size=(replicates, items))
+    return effect + rng.normal(0, replicate_sd, replicates)[:, None] + rng.normal(0, item_sd, items) + noise
+
+
+@pytest.mark.parametrize(("replicate_sd", "item_sd", "replicates"), [(0, 0, 3), (0.03, 0.2, 3), (0.1, 0.2, 3), (0.05, 0.2, 8)])
+def test_a_contrast_covers_the_truth_as_often_as_it_says(replicate_sd, item_sd, replicates):
+    rng = np.random.default_rng(1)
+    found = [contrast(simulate(rng, replicate_sd, item_sd, replicates, effect=0.05)) for _ in range(800)]
+    assert 0.86 <= np.mean([c.low <= 0.05 <= c.high for c in found]) <= 0.97
+
+
+def test_a_contrast_of_one_replicate_is_a_paired_t_interval():
+    from scipy import stats
+
+    d = np.random.default_rng(0).choice([-1, 0, 1], size=(1, 80)).astype(float)
+    expected = stats.ttest_1samp(d[0], 0).confidence_interval(0.9)
+    found = contrast(d)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+
+
+def test_no_difference_anywhere_has_no_width():
+    found = contrast(np.zeros((3, 20)))
+    assert (found.estimate, found.low, found.high) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("bad", [np.zeros(5), np.zeros((3, 1)), np.full((3, 4), np.nan)])
+def test_what_is_no_table_of_differences_is_refused(bad):
+    with pytest.raises(CrossoverError, match="replicates by at least two test items"):
+        contrast(bad)
+
+
+PART = Part(says="", statistic="contrast", side="above", threshold=0.02, resolution=0.05)
+
+
+@pytest.mark.parametrize(
+    ("ends", "estimate", "replicates", "expected"),
+    [
+        ((0.03, 0.09), 0.06, 3, "holds"),
+        ((-0.05, 0.01), -0.02, 3, "fails"),
+        ((0.00, 0.08), 0.04, 3, "holds weakly"),
+        ((-0.03, 0.05), 0.01, 3, "inconclusive"),
+        ((-0.20, 0.40), 0.10, 3, "inconclusive"),
+        ((0.03, 0.09), 0.06, 1, "holds weakly"),
+        ((-0.05, 0.01), -0.02, 1, "inconclusive"),
+    ],
+)
+def test_the_verdict_follows_the_rule_of_the_ledger(ends, estimate, replicates, expected):
+    assert verdict(PART, *ends, estimate, replicates) == expected
+    mirrored = PART.model_copy(update={"side": "below", "threshold": -0.02})
+    assert verdict(mirrored, -ends[1], -ends[0], -estimate, replicates) == expected
+
+
+def test_a_claim_is_as_good_as_its_worst_part():
+    assert worst(["holds", "not testable here", "holds weakly"]) == "not testable here"
+    assert worst(["inconclusive", "fails"]) == "fails"
+
+
+# --- from rows to verdicts ---------------------------------------------------------------------------------------------
+
+
+def ledger(**changes):
+    base = {"task": "math_words", "coverage": 1.0}
+    part = {
+        "says": "new questions win", "statistic": "contrast", "side": "above", "threshold": 0.0, "resolution": 0.05,
+        "points": [{"seed_size": 16, "budget": 64}],
+        "terms": [{"weight": 1, "strategy": "new_question"}, {"weight": -1, "strategy": "answer_augmentation"}],
+    }  # fmt: skip
+    claim = {"paper": "p", "where": "w", "statement": "s", "published": "p", "parts": [part | changes]}
+    return Claims.model_validate({"base": base, "claims": {"C": claim}})
+
+
+def fill(folder, right, replicates=3, items=100, coverage=1.0):
+    """A results folder in which each strategy answers its own share of the items."""
+    store, rng = Store(folder), np.random.default_rng(0)
+    for strategy, share in right.items():
+        for replicate in range(replicates):
+            cell = Cell(
+                "e", 2, "math_words", strategy, 16, 64, replicate, "oracle", items, 8, teacher_settings={"coverage": coverage}
+            )
+            correct = rng.random(items) < share
+            outcomes = [Outcome(f"test-{i:05d}", "1", bool(c)) for i, c in enumerate(correct)]
+            blank = {name: 0 if kind is not str else "-" for name, kind in COLUMNS.items()}
+            row = blank | {
+                "key": cell.key, "experiment": "e", "task": "math_words", "strategy": strategy, "seed_size": 16, "budget": 64,
+                "replicate": replicate, "n_test": items, "n_correct": int(correct.sum()), "settings": cell.settings,
+            }  # fmt: skip
+            store.append(row, outcomes)
+    return folder
+
+
+@pytest.mark.parametrize(("shares", "expected"), [((0.8, 0.2), "holds"), ((0.2, 0.8), "fails"), ((0.5, 0.5), "inconclusive")])
+def test_the_verdict_turns_with_the_rows(tmp_path, shares, expected):
+    fill(tmp_path, dict(zip(("new_question", "answer_augmentation"), shares, strict=True)))
+    (finding,) = decide(tmp_path, ledger())
+    assert finding.verdict == expected
+    assert (finding.cells, finding.replicates) == (6, 3)
+    runs = read_runs(tmp_path).groupby("strategy")["n_correct"].sum() / 300
+    assert finding.estimate == pytest.approx(runs["new_question"] - runs["answer_augmentation"])
+
+
+def test_rows_that_are_missing_are_named(tmp_path):
+    fill(tmp_path, {"new_question": 0.5})
+    (finding,) = decide(tmp_path, ledger())
+    assert finding.verdict == "not testable here"
+    assert "strategy answer_augmentation" in finding.why
+    (finding,) = decide(tmp_path / "empty", ledger())
+    assert finding.verdict == "not testable here"
+
+
+def test_cells_that_differ_in_the_base_are_not_picked(tmp_path):
+    fill(tmp_path, {"new_question": 0.5, "answer_augmentation": 0.5}, coverage=0.0)
+    (finding,) = decide(tmp_path, ledger())
+    assert finding.verdict == "not testable here"
+
+
+def test_a_selector_by_an_unknown_setting_is_refused(tmp_path):
+    fill(tmp_path, {"new_question": 0.5, "answer_augmentation": 0.5})
+    with pytest.raises(CrossoverError, match="'covrage', which no cell has. Did you mean 'coverage'"):
+        decide(tmp_path, ledger(points=[{"covrage": 1.0}]))
+
+
+def test_a_selector_that_picks_two_cells_is_refused(tmp_path):
+    fill(tmp_path, {"new_question": 0.5, "answer_augmentation": 0.5})
+    fill(tmp_path, {"new_question": 0.5, "answer_augmentation": 0.5}, items=90)
+    with pytest.raises(CrossoverError, match="picks several cells of one replicate"):
+        decide(tmp_path, ledger())
+
+
+def test_a_wrong_ledger_is_refused_by_name(tmp_path):
+    path = tmp_path / "claims.yaml"
+    known = yaml.safe_load((repository() / "notebooks" / "claims.yaml").read_text())
+    known["claims"]["C1"]["parts"][0]["side"] = "over"
+    path.write_text(yaml.safe_dump(known))
+    with pytest.raises(CrossoverError, match=r"claims.C1.parts.0.side"):
+        load_claims(path)
+
+
+def test_the_published_verdicts_follow_from_the_published_rows():
+    folder = repository() / "results" / "study"
+    ours, theirs = table(decide(folder)), pd.read_csv(folder / "claims.csv")
+    assert list(ours["claim"]) == list(theirs["claim"])
+    for ours_row, theirs_row in zip(ours.itertuples(), theirs.itertuples(), strict=True):
+        where = f"claims.csv, {ours_row.claim}, {ours_row.part!r}"
+        assert ours_row.part_verdict == theirs_row.part_verdict, f"{where}: rows say {ours_row.part_verdict}"
+        if ours_row.estimate is not None:
+            assert ours_row.estimate == pytest.approx(theirs_row.estimate, rel=1e-3, abs=1e-9), where
+
+
+def test_every_claim_of_the_ledger_names_its_paper():
+    for name, claim in load_claims().claims.items():
+        assert claim.paper in ("2310.07830", "2310.01119", "2409.19759", "2607.01727"), name
+        assert json.dumps(claim.statement)
