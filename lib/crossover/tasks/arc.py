@@ -1,13 +1,13 @@
 """The ``arc`` task: grade-school science questions with three to five choices, of Clark et al. (arXiv 1803.05457).
 
-ARC-Challenge is the general question answering task of arXiv 2409.19759. A question is its stem, then one line a choice,
-lettered whatever the labels of the data; a completion is a rationale and then the letter, ``#### B``. The benchmark has no
-rationales, so its reference completion gives the text of the right choice in place of one.
+ARC-Challenge is the general question answering task of arXiv 2409.19759. A question is its stem, then one line a
+choice, lettered whatever the labels of the data; a completion is a rationale and then the letter, ``#### B``. The
+benchmark has no rationales, so its reference completion gives the text of the right choice in place of one.
 
-Test problems come from the test split, seeds from the train split. The ``pypi`` source has no train split: there half of
-the test split, by a stable hash of the stem, joins the validation split as seeds and the other half is the test, so that
-its numbers come from half the published items. In every source a seed whose stem is that of a test problem, whatever
-its case and punctuation, is left out.
+Test problems come from the test split, seeds from the train split. The ``pypi`` source has no train split: there half
+of the test split, by a stable hash of the stem, joins the validation split as seeds and the other half is the test, so
+that its numbers come from half the published items. In every source a seed whose stem is that of a test problem,
+whatever its case and punctuation, is left out.
 """
 
 from __future__ import annotations
@@ -116,8 +116,8 @@ class Arc(QuestionAnswer, Pooled):
         question = "\n".join([_one_line(row["question"]), *lines])
         if row["answerKey"] not in labels[: len(texts)] or self.choices(question) != texts:
             raise CrossoverError(
-                f"arc: row {row['id']!r} has the answer {row['answerKey']!r}, the labels {labels} and the choices {texts}. "
-                "It needs two to five choices, none of them empty, and the label of one as its answer; mend the row."
+                f"arc: row {row['id']!r} has the answer {row['answerKey']!r}, the labels {labels} and the choices "
+                f"{texts}. It needs two to five choices, none empty, and the label of one as its answer; mend the row."
             )
         right = labels.index(row["answerKey"])
         stop = "" if texts[right].endswith((".", "!", "?")) else "."
