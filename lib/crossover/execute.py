@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -89,15 +90,18 @@ def _papermill(notebook: str, parameters: Parameters, output: Path) -> float:
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         start = time.monotonic()
-        papermill.execute_notebook(
-            source,
-            working,
-            parameters=parameters.model_dump(),
-            progress_bar=False,
-            stderr_file=sys.stderr,
-            cwd=str(repository()),
-            config=Config(KernelManager={"transport": "ipc"}),  # no open ports, and no warning about them
-        )
+        with tempfile.TemporaryDirectory(prefix="crossover-") as sockets:
+            # Files in place of ports: none is open, and none is left in the checkout when a run is killed.
+            channel = {"transport": "ipc", "ip": f"{sockets}/kernel"}
+            papermill.execute_notebook(
+                source,
+                working,
+                parameters=parameters.model_dump(),
+                progress_bar=False,
+                stderr_file=sys.stderr,
+                cwd=str(repository()),
+                config=Config(KernelManager=channel),
+            )
         seconds = time.monotonic() - start
         executed = nbformat.read(working, as_version=4)
         nbformat.write(clean(executed), output)
