@@ -131,6 +131,13 @@ def test_cells_that_differ_in_the_base_are_not_picked(tmp_path):
     assert finding.verdict == "not testable here"
 
 
+def test_cells_of_a_teacher_without_the_dial_are_not_picked(tmp_path):
+    fill(tmp_path, {"new_question": 0.5, "answer_augmentation": 0.5})
+    asked = ledger()
+    (finding,) = decide(tmp_path, asked.model_copy(update={"base": asked.base | {"answer_error": 0.0}}))
+    assert finding.verdict == "not testable here"
+
+
 def test_a_selector_by_an_unknown_setting_is_refused(tmp_path):
     fill(tmp_path, {"new_question": 0.5, "answer_augmentation": 0.5})
     with pytest.raises(CrossoverError, match="'covrage', which no cell has. Did you mean 'coverage'"):

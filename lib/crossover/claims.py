@@ -218,7 +218,7 @@ def _contrast(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> t
     chosen = []  # weight, and the keys of one cell for each replicate
     for point, term in itertools.product(part.points, part.terms):
         selector = base | point | {k: v for k, v in term.items() if k != "weight"}
-        found = _select(rows, selector)
+        found = _select(rows, selector, base)
         if found.empty:
             named = {k: v for k, v in selector.items() if base.get(k) != v}
             raise _Missing(f"no cells with {_listed(named)}")
@@ -238,7 +238,7 @@ def _contrast(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> t
 def _misfit(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> tuple:
     from crossover.curves import fit_table, misfit
 
-    found = _select(rows, base)
+    found = _select(rows, base, base)
     if found.empty:
         raise _Missing(f"no cells with {_listed(base)}")
     fits = fit_table(found, LEVEL)
@@ -250,13 +250,15 @@ def _misfit(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> tup
     return ends[0], loss / df, ends[1], None, len(found), found["replicate"].nunique()
 
 
-def _select(rows: pd.DataFrame, selector: Mapping[str, object]) -> pd.DataFrame:
-    unknown = [name for name in selector if name not in rows]
-    if unknown and len(rows):
-        raise CrossoverError(f"The claims ledger selects by {unknown[0]!r}, which no cell has.{nearest(unknown[0], rows.columns)}")
-    wanted = np.ones(len(rows), bool)
-    for name, value in selector.items() if len(rows) else ():
-        wanted &= (rows[name] == value).to_numpy()
+def _select(rows: pd.DataFrame, selector: Mapping[str, object], base: Selector) -> pd.DataFrame:
+    """Return the rows with a selector's values; a setting of the base that no cell has (another teacher's dial) selects none."""
+    missing = [name for name in selector if name not in rows]
+    for name in missing:
+        if len(rows) and name not in base:
+            raise CrossoverError(f"The claims ledger selects by {name!r}, which no cell has.{nearest(name, rows.columns)}")
+    if missing:
+        return rows.iloc[:0]
+    wanted = np.logical_and.reduce([(rows[name] == value).to_numpy() for name, value in selector.items()])
     return rows[wanted]
 
 
