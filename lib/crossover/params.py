@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -33,7 +33,8 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    #: Result tables that the notebook reads, of its own run and of the published study.
+    #: Result tables that the notebook reads, of its own run and of the published study. Of the run's ``runs.csv`` a notebook
+    #: that has cells reads their rows alone.
     reads: ClassVar[tuple[str, ...]] = ()
 
     profile: Literal["smoke", "laptop", "study"] = Field("laptop", description="size of the run")
@@ -72,7 +73,9 @@ class BudgetRatio(Parameters):
     steps: int = Field(1, ge=1, le=3, description="calculations a problem, math_words only")
     distractors: int = Field(0, ge=0, le=3, description="sentences that do not matter, math_words only")
     strategies: list[Literal["answer_augmentation", "question_rephrase", "new_question", "mixed"]] = Field(
-        ["answer_augmentation", "question_rephrase", "new_question"], min_length=1, description="what queries are spent on"
+        ["answer_augmentation", "question_rephrase", "new_question"],
+        min_length=1,
+        description="what queries are spent on",
     )
     seed_sizes: list[Count] = Field([16], min_length=1, description="seed problems")
     budget_ratios: list[Annotated[float, Field(gt=0)]] = Field(
@@ -83,7 +86,9 @@ class BudgetRatio(Parameters):
     replicates: int = Field(1, ge=1, le=100, description="draws of the seeds, each with its own students")
     n_test: int = Field(100, ge=1, description="test problems, the same for every student")
     teacher: Literal["oracle", "local"] = Field("oracle", description="who answers, rephrases and invents")
-    teacher_model: str = Field("SmolLM2-135M-Instruct", description="the local teacher: name, folder, or hub:org/name@revision")
+    teacher_model: str = Field(
+        "SmolLM2-135M-Instruct", description="the local teacher: name, folder, or hub:org/name@revision"
+    )
     temperature: float = Field(0.7, gt=0, le=2, description="of the local teacher's sampling")
     answer_error: Share = Field(0.0, description="share of the oracle's answers that are wrong")
     rephrase_drift: Share = Field(0.0, description="share of rephrasings that lose the meaning")
@@ -121,13 +126,22 @@ class BudgetRatio(Parameters):
 
     def cells(self) -> list[Cell]:
         """Return the grid, replicate by replicate, longest cells first within one so that workers end together."""
+        return _longest_first(self.grid())
+
+    def grid(self, **changes: object) -> list[Cell]:
+        """Return the cells of these parameters with some of them changed; ``changes`` are not checked again."""
+        return self.model_copy(update=changes)._product() if changes else self._product()
+
+    def _product(self) -> list[Cell]:
         from crossover.cells import Cell
 
         fixed = {
             "experiment": "budget_ratio",
             "version": 2,
             "task": self.task,
-            "task_settings": {"steps": self.steps, "distractors": self.distractors} if self.task == "math_words" else {},
+            "task_settings": {"steps": self.steps, "distractors": self.distractors}
+            if self.task == "math_words"
+            else {},
             "teacher": self.teacher,
             "teacher_settings": self._teacher_settings(),
             "verify": self.verify,
@@ -143,15 +157,103 @@ class BudgetRatio(Parameters):
                 **({"student_layers": self.student_layers} if self.student_layers else {}),
             },
         }
-        grid = [
+        return [
             Cell(**fixed, strategy=strategy, seed_size=seed_size, budget=budget, replicate=replicate)
             for replicate, seed_size in itertools.product(range(self.replicates), self.seed_sizes)
             for budget, strategy in itertools.product(self.budget_list(seed_size), self.strategies)
         ]
-        return sorted(grid, key=lambda cell: (cell.replicate, -cell.budget))
 
 
-SCHEMAS: dict[str, type[Parameters]] = {"00_known_truth": KnownTruth, "03_budget_ratio": BudgetRatio}
+def _longest_first(cells: Iterable[Cell]) -> list[Cell]:
+    return sorted(cells, key=lambda cell: (cell.replicate, -cell.budget))
+
+
+class Ablations(BudgetRatio):
+    """Parameters of ``04_ablations`` (arXiv 2409.19759, section 5.3): a base grid, and one thing changed at a time."""
+
+    strategies: list[Literal["answer_augmentation", "question_rephrase", "new_question", "mixed"]] = Field(
+        ["answer_augmentation", "question_rephrase", "new_question", "mixed"],
+        min_length=1,
+        description="lines of the base grid",
+    )
+    coverages: list[Share] = Field([0.0], description="coverages of new questions beside the base grid's")
+    weak_augmenter: float = Field(0.5, gt=0, le=1, description="share of questions that a weak augmenter spoils")
+    answer_errors: list[Annotated[float, Field(gt=0, lt=1)]] = Field(
+        [0.5], description="shares of wrong answers at which verification is tried"
+    )
+    student_sizes: list[Count] = Field([15], description="lowest layers kept of smaller students, all of them trained")
+    compared_seeds: Count = Field(16, description="seed problems where single budgets are compared")
+    low_budget: Count = Field(16, description="teacher queries, a small budget")
+    high_budgets: list[Count] = Field(
+        [64, 128], min_length=2, max_length=2, description="teacher queries, two large budgets"
+    )
+    question_costs: list[Annotated[float, Field(gt=0)]] = Field(
+        [0.25, 0.5, 1, 2, 4], description="cost of writing a question, in answers"
+    )
+
+    @model_validator(mode="after")
+    def _departs_from_a_clean_oracle(self) -> Ablations:
+        if self.teacher != "oracle":
+            raise ValueError("the ablations turn the oracle's dials; set teacher='oracle'")
+        if self.low_budget >= min(self.high_budgets) or self.high_budgets[0] >= self.high_budgets[1]:
+            raise ValueError(f"low_budget {self.low_budget} and high_budgets {self.high_budgets} must rise")
+        return self
+
+    def cells(self) -> list[Cell]:
+        """Return the cells of every ablation and of the base grid, each once."""
+        cells = {cell.key: cell for grid in self.grids().values() for cell in grid}
+        return _longest_first(cells.values())
+
+    def grids(self) -> dict[str, list[Cell]]:
+        """Return the cells of each ablation, those of the base that it is compared with included."""
+        two, at = ["answer_augmentation", "new_question"], {"seed_sizes": [self.compared_seeds]}
+        low, (middle, high) = self.low_budget, self.high_budgets
+        changed = ["question_rephrase", "new_question"]
+        weak = {"invalid_rate": self.weak_augmenter, "rephrase_drift": self.weak_augmenter}
+        augmenter = [
+            c for change in ({}, weak) for c in self.grid(**at, budgets=[middle, high], strategies=changed, **change)
+        ]
+        verification = [
+            c
+            for error in self.answer_errors
+            for verify, budgets in ((False, {kept_size(high, error), high}), (True, {middle, high}))
+            for c in self.grid(**at, budgets=sorted(budgets), strategies=two, answer_error=error, verify=verify)
+        ]
+        student = self.grid(**at, budgets=[low, high], strategies=two) + [
+            c
+            for size in self.student_sizes
+            for c in self.grid(**at, budgets=[low, high], strategies=two, student_layers=size, trained_layers=0)
+        ]
+        return {
+            "base": self.grid(),
+            "coverage": [c for share in self.coverages for c in self.grid(strategies=["new_question"], coverage=share)],
+            "augmenter": augmenter,
+            "verification": verification,
+            "student": student,
+        }
+
+
+def kept_size(budget: int, answer_error: float) -> int:
+    """Return the budget that buys unfiltered as many samples as ``budget`` leaves when wrong answers are dropped.
+
+    >>> kept_size(256, 0.25)
+    192
+    """
+    return max(1, round(budget * (1 - answer_error)))
+
+
+class ClaimsPage(Parameters):
+    """Parameters of ``05_claims``: none of its own; it reads what the other chapters' runs left."""
+
+    reads = ("runs.csv",)
+
+
+SCHEMAS: dict[str, type[Parameters]] = {
+    "00_known_truth": KnownTruth,
+    "03_budget_ratio": BudgetRatio,
+    "04_ablations": Ablations,
+    "05_claims": ClaimsPage,
+}
 
 
 def find_notebook(name: str) -> str:
@@ -234,7 +336,8 @@ def describe(schema: type[Parameters]) -> list[tuple[str, str, str, str]]:
     """Return name, default, what is allowed, and what it means, for each parameter of a notebook."""
     fields = schema.model_json_schema()["properties"]
     return [
-        (name, json.dumps(spec.get("default")), _allowed(spec), spec.get("description", "")) for name, spec in fields.items()
+        (name, json.dumps(spec.get("default")), _allowed(spec), spec.get("description", ""))
+        for name, spec in fields.items()
     ]
 
 
@@ -254,7 +357,9 @@ def _allowed(spec: Mapping) -> str:
     """Say in words what a JSON-schema fragment allows."""
     if "enum" in spec or "const" in spec:
         return " or ".join(map(repr, spec.get("enum", [spec.get("const")])))
-    kind = {"integer": "whole number", "number": "number", "string": "text", "boolean": "True or False"}.get(spec["type"], "list")
+    kind = {"integer": "whole number", "number": "number", "string": "text", "boolean": "True or False"}.get(
+        spec["type"], "list"
+    )
     if kind == "list":
         return f"list of: {_allowed(spec['items'])}"
     bounds = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}

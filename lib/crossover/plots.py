@@ -341,7 +341,9 @@ def _legend(figure: Figure, looks: Mapping[str, Style], level: float, with_publi
             Line2D([], [], color="#777777", marker="o", markersize=8, markerfacecolor="white", linewidth=1,
                    linestyle=(0, (4, 2)), label="published study, hollow")
         )  # fmt: skip
-    columns = min(len(entries), 3 if figure.get_figwidth() < 9 else 6)
+    # A letter takes about a twelfth of an inch, and the handle.
+    widest = max(len(entry.get_label()) for entry in entries) / 12.5 + 0.6
+    columns = max(1, min(len(entries), int(figure.get_figwidth() / widest)))
     # A legend fills column by column; reorder so that it reads row by row.
     by_column = [entry for first in range(columns) for entry in entries[first::columns]]
     figure.legend(

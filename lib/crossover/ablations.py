@@ -1,0 +1,219 @@
+"""The chapter on ablations (arXiv 2409.19759, section 5.3): one thing changed at a time, and what that does to the choice.
+
+The notebook ``04_ablations`` calls what is here. A setting is changed in the teacher, the augmenter, the filter, the student
+or the prices, everything else stays as in the base grid, and the change is measured against the base on the same test items.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from IPython.display import Markdown
+
+from crossover import plots, plots_ablations
+from crossover.budget_ratio import (
+    LEVEL,
+    NO_CURVES,
+    alike,
+    curves_of,
+    has_curves,
+    published,
+    rows_of,
+    sentence,
+    show_regret,
+)
+from crossover.cells import run_cells
+from crossover.claims import settings_table
+from crossover.comparisons import ANSWERS, COMPARISONS, QUESTIONS, advice, coverage_advice, effects, in_words
+from crossover.crossovers import QUERIES_PER_SAMPLE, Crossover, find, show
+from crossover.curves import Fits, fit_table
+from crossover.params import PUBLISHED, Ablations
+from crossover.store import Store, results_folder
+from crossover.tasks import load_task
+
+if TYPE_CHECKING:
+    from pandas.io.formats.style import Styler
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """Everything the chapter shows.
+
+    Attributes
+    ----------
+    parameters : Ablations
+    runs : DataFrame
+        This run's cells, with a column for each setting (:func:`crossover.claims.settings_table`).
+    published : DataFrame
+        The published study's rows with the same settings, likewise; empty in the study itself.
+    """
+
+    parameters: Ablations
+    runs: pd.DataFrame
+    published: pd.DataFrame
+
+    @property
+    def folder(self) -> Path:
+        """The run's results folder."""
+        return results_folder(self.parameters.results)
+
+    # --- whole curves -------------------------------------------------------------------------------------------------
+
+    def mixed(self) -> plots.Picture:
+        """Draw the base grid, the split budget as a further line, and save figure and data."""
+        return self._curves("mixed", self._of("base"), self._of("base", self.published))
+
+    def mixed_regret(self) -> Styler | Markdown:
+        """Return what always buying one strategy is expected to lose, a split budget among them."""
+        rows = self._of("base")
+        fits = fit_table(rows, LEVEL)
+        return show_regret(fits, rows) if has_curves(fits) else NO_CURVES
+
+    def coverage(self) -> plots.Picture:
+        """Draw new answers and new questions of every coverage, and save figure and data."""
+        return self._curves("coverage", _named_by_coverage(self._two()), _named_by_coverage(self._two(self.published)))
+
+    def coverage_crossovers(self) -> plots.Picture | Markdown:
+        """Draw where new questions overtake new answers against their coverage, and save figure and data."""
+        return self._against(
+            "coverage_crossovers", self._by_coverage, "coverage: share of new questions drawn from the whole task",
+            "crossover: queries per seed question",
+        )  # fmt: skip
+
+    def coverage_findings(self) -> Markdown:
+        """Say where the crossover lies at each coverage, and whether the interval at the least tells it from the largest's."""
+        lines = [f"- Coverage {share:g}. {sentence(c)}" for share, c in self._by_coverage]
+        return Markdown("\n".join(lines) + f"\n\n**For a budget.** {coverage_advice(self._by_coverage)}")
+
+    @cached_property
+    def _by_coverage(self) -> list[tuple[float, Crossover]]:
+        rows = self._two()
+        shares = sorted({*self.parameters.coverages, self.parameters.coverage})
+        pairs = [rows[(rows["strategy"] == ANSWERS) | (rows["coverage"] == share)] for share in shares]
+        return [
+            (share, c)
+            for share, two in zip(shares, pairs, strict=True)
+            for c in find(fit_table(two, LEVEL), checks=False)
+        ]
+
+    def costs(self) -> plots.Picture | Markdown:
+        """Draw the crossover against the cost of writing a question, in answers, and save figure and data."""
+        return self._against(
+            "costs", self._by_cost, "cost of writing one question, in answers",
+            "crossover: spending per seed question,\nin answers", log=True,
+        )  # fmt: skip
+
+    @cached_property
+    def _by_cost(self) -> list[tuple[float, Crossover]]:
+        prices = [(cost, {ANSWERS: 1.0, QUESTIONS: 1.0 + cost}) for cost in sorted(self.parameters.question_costs)]
+        return [(cost, c) for cost, price in prices for c in find(self._two_fits, price, "answers", checks=False)]
+
+    @cached_property
+    def _two_fits(self) -> Fits:
+        rows = self._of("base")
+        return fit_table(rows[rows["strategy"].isin([ANSWERS, QUESTIONS])], LEVEL)
+
+    def costs_in_tokens(self) -> Styler | Markdown:
+        """Return the crossovers in queries and in the tokens that the teacher read and wrote."""
+        if not has_curves(self._two_fits):
+            return NO_CURVES
+        spent = self._of("base").groupby("strategy")[["tokens_in", "tokens_out", "queries"]].sum()
+        tokens = {
+            s: float(spent.loc[s, ["tokens_in", "tokens_out"]].sum() / spent.loc[s, "queries"])
+            for s in (ANSWERS, QUESTIONS)
+        }
+        price = {s: tokens[s] * QUERIES_PER_SAMPLE[s] for s in tokens}
+        shown = [
+            show(find(self._two_fits, costs, unit, checks=False))
+            .rename(columns={unit: "budget there"})
+            .assign(unit=unit)
+            for costs, unit in ((None, "queries"), (price, "tokens"))
+        ]
+        columns = ["unit", "change of lead", "S", "status", "ratio", "interval", "budget there", "P(exists)"]
+        return pd.concat(shown)[columns].style.hide(axis="index").set_uuid("cost-units")
+
+    # --- single budgets -----------------------------------------------------------------------------------------------
+
+    def effects(self, ablation: str) -> pd.DataFrame:
+        """Return the paired comparisons of one ablation (:func:`crossover.comparisons.effects`)."""
+        p = self.parameters
+        names = ("verify", "answer_error", "rephrase_drift", "invalid_rate", "coverage", "student_layers")
+        base = {name: getattr(p, name) for name in names} | {"seed_size": p.compared_seeds}
+        return effects(self.runs, self.folder, base, COMPARISONS[ablation](p))
+
+    def forest(self, ablation: str) -> plots.Picture:
+        """Draw the comparisons of one ablation beside the published values and, elsewhere than in the study, the study's."""
+        rows = self.effects(ablation)
+        file = results_folder(PUBLISHED) / "figures" / f"{ablation}.csv"
+        study = pd.read_csv(file) if self.parameters.profile != PUBLISHED and file.exists() else None
+        return self._save(ablation, plots_ablations.forest(rows, study, LEVEL), rows)
+
+    def findings(self, ablation: str) -> Markdown:
+        """Say what each comparison of one ablation shows."""
+        rows = self.effects(ablation)
+        said = [
+            in_words(r.comparison, r.estimate, r.low, r.high) if not r.why else f"{r.comparison}: {r.why}."
+            for r in rows.itertuples()
+        ]
+        return Markdown("\n".join(f"- {text}" for text in said) + f"\n\n**For a budget.** {advice(ablation, rows)}")
+
+    def caption(self) -> Markdown:
+        """Say what the intervals of the comparisons are."""
+        p = self.parameters
+        replicates = "one replicate" if p.replicates == 1 else f"{p.replicates} replicates"
+        return Markdown(
+            f"Differences of accuracy with {LEVEL:.0%} intervals, paired over the same {p.n_test} test problems, {replicates}, "
+            f"{p.compared_seeds} seeds; budgets of {p.low_budget} (small), {p.high_budgets[0]} and {p.high_budgets[1]} queries (large); "
+            f"profile {p.profile}. A diamond is the paper's value, where it gives one."
+        )
+
+    # --- helpers ------------------------------------------------------------------------------------------------------
+
+    def _of(self, ablation: str, published: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Return the rows of one ablation's cells, or those of the published rows that have their settings."""
+        own = self.runs[self.runs["key"].isin({cell.key for cell in self.parameters.grids()[ablation]})].reset_index(
+            drop=True
+        )
+        return own if published is None else alike(published, own)
+
+    def _two(self, published: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Return new answers, and new questions of every coverage."""
+        rows = pd.concat([self._of("base", published), self._of("coverage", published)]).drop_duplicates("key")
+        return rows[rows["strategy"].isin([ANSWERS, QUESTIONS])].reset_index(drop=True)
+
+    def _curves(self, name: str, rows: pd.DataFrame, published: pd.DataFrame) -> plots.Picture:
+        figure = plots.learning_curves(rows, published, curves_of(fit_table(rows, LEVEL)), LEVEL)
+        return self._save(name, figure, plots.learning_points(rows, LEVEL))
+
+    def _against(self, name: str, found: list[tuple[float, Crossover]], xlabel: str, ylabel: str, log: bool = False):
+        if all(c.p_exists is None for _, c in found):
+            return NO_CURVES
+        figure = plots_ablations.crossovers_against(found, xlabel, ylabel, log)
+        return self._save(name, figure, plots_ablations.crossover_points(found))
+
+    def _save(self, name: str, figure: plots.Picture, data: pd.DataFrame) -> plots.Picture:
+        plots.save(figure, name, self.folder / "figures", data)
+        return figure
+
+
+def run(parameters: Ablations) -> Chapter:
+    """Fill the results table with the cells that it lacks and return what there is to show."""
+    store = Store(results_folder(parameters.results))
+    cells = parameters.cells()
+    task = load_task(cells[0].task, **cells[0].task_settings)
+    task.seeds(max([*parameters.seed_sizes, parameters.compared_seeds]), 0), task.test(parameters.n_test)
+    run_cells(cells, store, parameters.workers, parameters.device)
+    runs = rows_of(cells, store)
+    return Chapter(parameters, settings_table(runs), settings_table(published(runs, parameters.profile)))
+
+
+def _named_by_coverage(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows whose new questions are named by their coverage, as strategies of their own."""
+    if rows.empty:
+        return rows
+    names = "new_question,_coverage_" + rows["coverage"].map("{:g}".format)
+    return rows.assign(strategy=rows["strategy"].where(rows["strategy"] != QUESTIONS, names))
