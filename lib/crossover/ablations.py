@@ -22,18 +22,16 @@ from crossover.budget_ratio import (
     curves_of,
     has_curves,
     published,
-    rows_of,
+    run_grid,
     sentence,
     show_regret,
 )
-from crossover.cells import run_cells
 from crossover.claims import settings_table
 from crossover.comparisons import ANSWERS, COMPARISONS, QUESTIONS, advice, coverage_advice, effects, in_words
 from crossover.crossovers import QUERIES_PER_SAMPLE, Crossover, find, show
 from crossover.curves import Fits, fit_table
 from crossover.params import PUBLISHED, Ablations
-from crossover.store import Store, results_folder
-from crossover.tasks import load_task
+from crossover.store import results_folder
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
@@ -201,13 +199,8 @@ class Chapter:
 
 
 def run(parameters: Ablations) -> Chapter:
-    """Fill the results table with the cells that it lacks and return what there is to show."""
-    store = Store(results_folder(parameters.results))
-    cells = parameters.cells()
-    task = load_task(cells[0].task, **cells[0].task_settings)
-    task.seeds(max([*parameters.seed_sizes, parameters.compared_seeds]), 0), task.test(parameters.n_test)
-    run_cells(cells, store, parameters.workers, parameters.device)
-    runs = rows_of(cells, store)
+    """Run the grids and return what there is to show."""
+    runs = run_grid(parameters)
     return Chapter(parameters, settings_table(runs), settings_table(published(runs, parameters.profile)))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from IPython.display import Markdown
 
 from crossover import plots
 from crossover.advise import advise_map, regret_table
-from crossover.cells import Cell, run_cells
+from crossover.cells import draw_seeds, run_cells
 from crossover.crossovers import Crossover, find, table
 from crossover.curves import Fits, fit_table
 from crossover.joint import held_out
@@ -155,18 +155,26 @@ class Chapter:
         return numbers
 
 
-def run(parameters: BudgetRatio) -> Chapter:
-    """Fill the results table with the grid's missing cells, fit it, store the fits, and return what there is to show."""
+def run_grid(parameters: BudgetRatio) -> pd.DataFrame:
+    """Fill the results table with the cells that it lacks, and return the rows of all of the grid's cells."""
     store = Store(results_folder(parameters.results))
     cells = parameters.cells()
     task = load_task(cells[0].task, **cells[0].task_settings)
-    task.seeds(max(parameters.seed_sizes), 0), task.test(parameters.n_test)  # more than the task has is refused here
+    # More than the task has is refused here.
+    draw_seeds(max(cells, key=lambda cell: cell.seed_size), task), task.test(parameters.n_test)
     run_cells(cells, store, parameters.workers, parameters.device)
-    runs = rows_of(cells, store)
+    runs = read_runs(store.folder, "budget_ratio")
+    return runs[runs["key"].isin({cell.key for cell in cells})].reset_index(drop=True)
+
+
+def run(parameters: BudgetRatio) -> Chapter:
+    """Run the grid, fit it, store the fits, and return what there is to show."""
+    runs = run_grid(parameters)
+    folder = results_folder(parameters.results)
     fits = fit_table(runs, LEVEL)
     crossovers = find(fits)
-    fits.table().to_csv(store.folder / "fits.csv", index=False, float_format="%.6g")
-    table(crossovers).to_csv(store.folder / "crossovers.csv", index=False, float_format="%.6g")
+    fits.table().to_csv(folder / "fits.csv", index=False, float_format="%.6g")
+    table(crossovers).to_csv(folder / "crossovers.csv", index=False, float_format="%.6g")
     return Chapter(parameters, runs, published(runs, parameters.profile), fits, crossovers)
 
 
@@ -205,12 +213,6 @@ def published(runs: pd.DataFrame, profile: str) -> pd.DataFrame:
 def alike(rows: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """Return those of ``rows`` whose settings, axes of the grid apart, occur in ``runs``."""
     return rows[rows["settings"].map(_common).isin(set(runs["settings"].map(_common)))].reset_index(drop=True)
-
-
-def rows_of(cells: Sequence[Cell], store: Store) -> pd.DataFrame:
-    """Return the rows of a results table that belong to some cells."""
-    runs = read_runs(store.folder, "budget_ratio")
-    return runs[runs["key"].isin({cell.key for cell in cells})].reset_index(drop=True)
 
 
 def _common(settings: str) -> str:
