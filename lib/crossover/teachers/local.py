@@ -1,8 +1,7 @@
 """A teacher on this machine: any transformers causal language model, sampled in batches.
 
-Answers and new questions are asked for by example (the first seeds with their answers, then the question at hand), which
-a pretrained model continues; rephrasings by instruction, through the model's chat template where it has one. Sources: arXiv
-2409.19759, appendix (few-shot prompts for teacher and augmenter; sampling at temperature 0.7).
+A pretrained model continues the prompts for answers and new questions; the one for rephrasings goes through the model's
+chat template where it has one. Source: arXiv 2409.19759, appendix (sampling at temperature 0.7).
 """
 
 from __future__ import annotations
@@ -18,11 +17,7 @@ from crossover.evaluate import answered
 from crossover.students.causal import Student
 from crossover.tasks.base import Problem, Task
 from crossover.teachers.base import Reply, Request
-
-REPHRASE = (
-    "Say the following question in other words. Keep every name, every number and what is asked. "
-    "Write the new question only.\n\n{question}"
-)
+from crossover.teachers.prompts import prompt
 
 
 @dataclass(frozen=True)
@@ -90,17 +85,12 @@ class Local:
         return [replies[i] for i in range(len(requests))]
 
     def _prompt(self, request: Request) -> str:
-        question = request.problem.question
-        if request.kind == "answer":
-            shown = [self.task.prompt(p.question) + p.answer for p in self.examples if p.id != request.problem.id]
-            return "\n\n".join([*shown, self.task.prompt(question)])
-        if request.kind == "new_question":
-            shown = [p.question for p in self.examples if p.id != request.problem.id] + [question]
-            return "".join(f"Question: {text}\n\n" for text in shown) + "Question:"
-        asked = REPHRASE.format(question=question)
+        text = prompt(request, self.task, self.examples)
+        if request.kind != "rephrase":
+            return text
         if self.student.tokenizer.chat_template is None:
-            return f"{asked}\n\nNew question:"
-        turn = [{"role": "user", "content": asked}]
+            return f"{text}\n\nNew question:"
+        turn = [{"role": "user", "content": text}]
         return self.student.tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
 
     def _line_ended(self, tokens: list[int]) -> bool:
