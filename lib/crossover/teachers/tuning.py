@@ -26,6 +26,7 @@ from crossover.students.causal import Recipe, Student, train
 from crossover.tasks.base import Problem, ProceduralTask, Task
 from crossover.teachers.base import Kind, Request
 from crossover.teachers.oracle import Oracle
+from crossover.teachers.prompts import new_question_prompt
 
 VERSION = 1  # raised when a change here changes what a fine-tuned teacher is
 SHOWN = 4  # questions that the prompt for a new one holds: a local teacher's examples and the seed at hand
@@ -44,15 +45,6 @@ def rephrase_prompt(question: str) -> str:
     'Question: How many?\\nThe same question in other words:'
     """
     return f"Question: {question}\nThe same question in other words:"
-
-
-def new_question_prompt(questions: Sequence[str]) -> str:
-    """Return the prompt after which a teacher, fine-tuned or not, goes on with a question of the same kind.
-
-    >>> new_question_prompt(["How many?", "How much?"])
-    'Question: How many?\\n\\nQuestion: How much?\\n\\nQuestion:'
-    """
-    return "".join(f"Question: {text}\n\n" for text in questions) + "Question:"
 
 
 @dataclass(frozen=True)
