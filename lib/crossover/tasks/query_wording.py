@@ -6,7 +6,8 @@ import hashlib
 import random
 from collections.abc import Mapping, Sequence
 
-from crossover.tasks.query import CHILDREN, Condition, Query, database, kind, lexicon, own_columns
+from crossover.tasks.query import CHILDREN, Condition, Query, database, kind, lexicon
+from crossover.tasks.query_forms import own_columns
 from crossover.tasks.sql import schema
 
 _CLAUSES = {"with ": "have ", "in ": "are in ", "discovered ": "were discovered "}

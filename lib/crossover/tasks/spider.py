@@ -14,8 +14,9 @@ from pathlib import Path
 from crossover import data
 from crossover.errors import CrossoverError
 from crossover.tasks.base import Problem
+from crossover.tasks.execution import SqlAnswers, asked
 from crossover.tasks.splits import Pooled
-from crossover.tasks.sql import SqlAnswers, asked, matches, schema
+from crossover.tasks.sql import schema
 
 
 @dataclass(frozen=True)
@@ -35,19 +36,17 @@ class Spider(SqlAnswers, Pooled):
 
     Notes
     -----
-    A problem's ``structure`` is its ``db_id``. Execution match is told of the one database that is given, as in the
-    official evaluation, not of a suite of databases with other rows.
+    A problem's ``structure`` is its ``db_id``. Execution match is that of the official evaluation, DISTINCT left out of
+    account, on the one database that is given, not on a suite of databases with other rows.
     """
+
+    keep_distinct = False
 
     databases: str
     source: str = "dir"
     folder: str | None = None
     revision: str | None = None
     name: str = field(default="spider", init=False)
-
-    def correct(self, completion: str, problem: Problem) -> bool:
-        """Whether the completion's statement returns the rows that the reference's returns, on the problem's database."""
-        return matches(self._path(problem.structure), self.extract(completion), self.extract(problem.answer) or "")
 
     def _pool(self, side: str) -> list[Problem]:
         split = "train" if side == "seed" else "validation"
@@ -64,6 +63,10 @@ class Spider(SqlAnswers, Pooled):
             ) from error
         query = " ".join(row["query"].split()).rstrip("; ")
         return Problem("", asked(tables.items(), row["question"]), f" {query}", row["db_id"])
+
+    def path(self, problem: Problem) -> Path:
+        """The file of the problem's database."""
+        return self._path(problem.structure)
 
     def _path(self, db_id: str) -> Path:
         path = Path(self.databases).expanduser() / db_id / f"{db_id}.sqlite"

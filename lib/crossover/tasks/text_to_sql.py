@@ -3,8 +3,8 @@
 The database is ``elements.db`` of the package mendeleev (MIT licence): elements, their isotopes, oxidation states,
 ionization energies, ionic radii and phase transitions. Plans of questions are in :mod:`crossover.tasks.query`, their SQL
 in :mod:`crossover.tasks.query_sql`, their English in :mod:`crossover.tasks.query_wording`; an answer is right when it
-returns the reference's rows (:mod:`crossover.tasks.sql`). Training and test problems are kept apart by a stable hash of
-form and values.
+returns the reference's rows (:mod:`crossover.tasks.execution`). Training and test problems are kept apart by a stable
+hash of form and values (:func:`crossover.tasks.query.is_test`).
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ import hashlib
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cache
+from pathlib import Path
 
 from crossover.errors import CrossoverError
-from crossover.tasks import query as plan
+from crossover.tasks import query_forms as grammar
 from crossover.tasks.base import DRAW, Problem, by_seed
-from crossover.tasks.query import Condition, Query, database
-from crossover.tasks.query_sql import fair, other_column, same, simpler, turned, with_condition, write
+from crossover.tasks.execution import SqlAnswers, asked
+from crossover.tasks.query import Condition, Query, database, is_test, kind, lexicon, revalued, valued
+from crossover.tasks.query_fair import can_slip, fair, other_column, other_value, same, simpler, slipped, turned
+from crossover.tasks.query_sql import write
 from crossover.tasks.query_wording import question, tables
-from crossover.tasks.sql import SqlAnswers, asked, matches
 
 _TRIES = 20_000
-_NEAR = 30
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,13 @@ class TextToSql(SqlAnswers):
         """Draw ``n`` test problems, no two asking the same, and none ever drawn for training."""
         return by_seed("test", self._distinct(n, self._rng("test", 0), test=True))
 
-    def correct(self, completion: str, problem: Problem) -> bool:
-        """Whether the completion's statement returns the rows that the reference's returns."""
-        return matches(database(), self.extract(completion), self.extract(problem.answer) or "")
+    def path(self, problem: Problem) -> Path:
+        """The one database of all problems."""
+        return database()
 
     def forms(self) -> int:
         """How many forms of question there are: shapes, columns and conditions, without values and wordings."""
-        return sum(1 for _ in plan.forms(self._simple))
+        return sum(1 for _ in grammar.forms(self._simple))
 
     # --- what a procedural task adds -------------------------------------------------------------------------------
 
@@ -89,7 +89,7 @@ class TextToSql(SqlAnswers):
             new = other_column(old, r) if r.random() < 0.5 else old
             if r.random() < 0.1:  # a question without values has little else to change
                 new = turned(new, r)
-            return plan.revalued(new, r) if plan.fits(new, self._simple) else None
+            return revalued(new, r) if grammar.fits(new, self._simple) else None
 
         return self._problem(self._first(near, rng, old, f"another problem like {problem.id}"), rng)
 
@@ -105,7 +105,7 @@ class TextToSql(SqlAnswers):
     def drift(self, problem: Problem, rng: random.Random) -> Problem:
         """Return a rewording in which one value or operation has changed, and with it the right answer."""
         old: Query = problem.structure
-        return self._problem(self._first(lambda r: _slipped(old, r), rng, old, f"a drifted {problem.id}"), rng)
+        return self._problem(self._first(lambda r: slipped(old, r), rng, old, f"a drifted {problem.id}"), rng)
 
     def invalid(self, problem: Problem, rng: random.Random) -> Problem:
         """Return a question about a property that the database does not hold; the answer takes another column for it.
@@ -118,12 +118,12 @@ class TextToSql(SqlAnswers):
             places = list(query.columns)
         elif not places:
             # The question names no quantity, so it gets a condition on one.
-            known = plan.condition_forms(query.table, self._simple)
+            known = grammar.condition_forms(query.table, self._simple)
             places = [rng.choice([c for c in known if _renameable(c) and (c, "above") in known[c]])]
-            query = replace(query, conditions=(plan.valued((places[0], "above"), rng), *query.conditions[:1]))
+            query = replace(query, conditions=(valued((places[0], "above"), rng), *query.conditions[:1]))
         column = rng.choice(places)
         table = query.table if query.shape == "lookup" else column.partition(".")[0]
-        missing = rng.choice(list(plan.lexicon()["unknown"][table].items()))
+        missing = rng.choice(list(lexicon()["unknown"][table].items()))
         text = asked(tables(query), question(query, rng, {column: missing}))
         return Problem(self._id("drawn", text), text, f" {write(query)}")
 
@@ -136,7 +136,7 @@ class TextToSql(SqlAnswers):
         old: Query = problem.structure
         short = list(simpler(old))
         for _ in range(_TRIES):
-            slip = rng.choice((_other_value, turned, other_column, *([None] if short else [])))
+            slip = rng.choice((other_value, turned, other_column, *([None] if short else [])))
             wrong = slip(old, rng) if slip else rng.choice(short)
             if wrong != old and not same(wrong, old):
                 return f" {write(wrong, rng)}"
@@ -163,11 +163,11 @@ class TextToSql(SqlAnswers):
         return Problem(self._id("drawn", text), text, f" {write(query)}", query)
 
     def _draw(self, rng: random.Random, test: bool) -> Query:
-        shape = rng.choice(plan.SIMPLE if self._simple else plan.SHAPES)
+        shape = rng.choice(grammar.SIMPLE if self._simple else grammar.SHAPES)
 
         def drawn(r: random.Random) -> Query | None:
-            query = plan.draw(r, shape, self._simple)
-            wanted = query is not None and plan.is_test(query) == test and fair(query) and _can_drift(query)
+            query = grammar.draw(r, shape, self._simple)
+            wanted = query is not None and is_test(query) == test and fair(query) and can_slip(query)
             return query if wanted else None
 
         return self._first(drawn, rng, None, f"a {shape} problem", training=False)
@@ -183,7 +183,7 @@ class TextToSql(SqlAnswers):
         """The first fair query that ``make`` gives, whose answer is not ``old``'s, on the training side if asked."""
         for _ in range(_TRIES):
             query = make(rng)
-            if query is None or (training and plan.is_test(query)) or not fair(query):
+            if query is None or (training and is_test(query)) or not fair(query):
                 continue
             if old is None or not same(old, query):
                 return query
@@ -203,30 +203,6 @@ class TextToSql(SqlAnswers):
         return list(found.values())
 
 
-def _slipped(query: Query, rng: random.Random) -> Query:
-    """The query with one operation or value changed."""
-    return turned(query, rng) if rng.random() < 0.5 else _other_value(query, rng)
-
-
-@cache
-def _can_drift(query: Query) -> bool:
-    """Whether a slip can be found that is a fair question with another answer; of a few queries all answers agree."""
-    rng = random.Random(repr(query))
-    near = (_slipped(query, rng) for _ in range(_NEAR))
-    return any(other != query and not plan.is_test(other) and fair(other) and not same(query, other) for other in near)
-
-
-def _other_value(query: Query, rng: random.Random) -> Query:
-    """The query with the values of one condition, or its number, drawn anew."""
-    places = len(query.conditions) + bool(query.number)
-    if not places:
-        return query
-    i = rng.randrange(places)
-    if i == len(query.conditions):
-        return replace(query, number=plan.revalued(query, rng).number)
-    return with_condition(query, i, plan.valued(plan.form(query.conditions[i]), rng))
-
-
 def _named(query: Query) -> Iterator[str]:
     """The columns that a question names, those of conditions on other tables too."""
     yield from query.columns
@@ -237,6 +213,4 @@ def _named(query: Query) -> Iterator[str]:
 
 def _renameable(column: str) -> bool:
     """Whether a column is a quantity whose wordings all name it."""
-    return (
-        "." in column and plan.kind(column) in ("number", "integer") and "says" not in plan.lexicon()["columns"][column]
-    )
+    return "." in column and kind(column) in ("number", "integer") and "says" not in lexicon()["columns"][column]
