@@ -450,8 +450,8 @@ def test_a_query_has_many_wordings_and_solutions():
     problems = task.seeds(40, 0)
     wordings = [len({task.reword(p, rng).question for _ in range(60)}) for p in problems]
     assert min(wordings) >= 3 and sum(wordings) >= 8 * len(problems)
-    for task in (task, TextToSql("simple")):
-        solutions = [len({task.solve(p, rng) for _ in range(40)}) for p in task.seeds(40, 0)]
+    for each in (task, TextToSql("simple")):
+        solutions = [len({each.solve(p, rng) for _ in range(40)}) for p in each.seeds(40, 0)]
         assert min(solutions) >= 3 and sum(solutions) >= 8 * len(solutions)
 
 
