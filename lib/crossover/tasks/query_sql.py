@@ -77,7 +77,7 @@ class _Writer:
         symbol = _SYMBOLS[op]
         if op != "equals" and kind(column) in ("integer", "year") and self.pick(False, True):
             symbol, value = f"{symbol}=", value + (1 if op == "above" else -1)
-        if self.pick(False, True):
+        if self.pick(False, False, True):
             return f"{literal(value)} {_MIRRORED.get(symbol, symbol)} {self.here(column)}"
         return f"{self.here(column)} {symbol} {literal(value)}"
 
@@ -144,9 +144,9 @@ class _Writer:
             case "lookup" | "list" | "list_two":
                 return f"SELECT {', '.join(columns)}{rows}"
             case "count":
-                return f"SELECT {self.count()}{rows}"
+                return f"SELECT {self.count()}{self.pick('', ' AS n')}{rows}"
             case "aggregate":
-                return f"SELECT {aggregate}{rows}"
+                return f"SELECT {aggregate}{self.pick('', f' AS {query.how}')}{rows}"
             case "distinct":
                 return self.pick(f"SELECT DISTINCT {first}{rows}", f"SELECT {first}{rows} GROUP BY {first}")
             case "count_distinct":
