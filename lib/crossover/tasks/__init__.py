@@ -17,6 +17,8 @@ TASKS = {
     "gsm_symbolic": ("crossover.tasks.gsm_symbolic", "GsmSymbolic"),
     "gsm8k": ("crossover.tasks.gsm8k", "Gsm8k"),
     "arc": ("crossover.tasks.arc", "Arc"),
+    "text_to_sql": ("crossover.tasks.text_to_sql", "TextToSql"),
+    "spider": ("crossover.tasks.spider", "Spider"),
 }
 
 
