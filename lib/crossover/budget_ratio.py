@@ -24,6 +24,7 @@ from crossover.crossovers import Crossover, find, table
 from crossover.curves import Fits, fit_table
 from crossover.joint import held_out
 from crossover.params import PUBLISHED, BudgetRatio
+from crossover.plan import Plan, plan
 from crossover.plots_map import map_of_fits
 from crossover.rounding import interval
 from crossover.store import Store, read_runs, results_folder, save_numbers
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
 LEVEL = 0.9
+#: The two strategies whose crossover is the chapter's question.
+PAIR = ("answer_augmentation", "new_question")
+#: The ratio of an interval's ends that is narrow enough, and the largest budgets' worth of queries that a plan may spend.
+NARROW, PLANNED = 3.0, 60
 NO_CURVES = Markdown("Nothing to show: a curve needs at least four budgets, and no strategy was run at as many.")
 #: What differs between the cells of one grid; the rest of a cell's settings must agree for two grids to be compared.
 _AXES = ("strategy", "seed_size", "budget", "replicate", "n_test")
@@ -139,6 +144,14 @@ class Chapter:
         )
         return shown.style.hide(axis="index").set_uuid("held-out")
 
+    def plan(self) -> Styler | Markdown:
+        """Return, for new answers against new questions, how wide the interval is and what would make it narrow enough."""
+        if not {*PAIR} <= set(self.runs["strategy"]) or not self._has_curves:
+            return Markdown("Nothing to plan: new answers and new questions were not both run at enough budgets.")
+        spend = PLANNED * self.runs["budget"].max()
+        rows = [_planned(p) for p in plan(self.fits, spend, first=PAIR[0], second=PAIR[1])]
+        return pd.DataFrame(rows).style.hide(axis="index").set_uuid("plan")
+
     def numbers(self) -> dict[str, str]:
         """Store and return what pages of the book quote, as text by name."""
         runs, p = self.runs, self.parameters
@@ -176,6 +189,27 @@ def run(parameters: BudgetRatio) -> Chapter:
     fits.table().to_csv(folder / "fits.csv", index=False, float_format="%.6g")
     table(crossovers).to_csv(folder / "crossovers.csv", index=False, float_format="%.6g")
     return Chapter(parameters, runs, published(runs, parameters.profile), fits, crossovers)
+
+
+def _planned(p: Plan) -> dict[str, str]:
+    """Say what would bring an interval's ends within a factor of :data:`NARROW`, by the planner's expectation."""
+    low, high = p.crossover.interval
+    now = None if low is None or high is None else high / low
+    width = next((step.width for step in p.steps if step.width <= NARROW), None)
+    bought = [step for step in p.steps if width is not None and step.width >= width]
+    if now is not None and now <= NARROW:
+        said = "narrow enough"
+    elif bought:
+        replicates = {step.replicate for step in bought}
+        said = f"{len(bought)} cells in {len(replicates)} replicate{'s' * (len(replicates) > 1)}, {bought[-1].total:,.0f} queries"
+    else:
+        said = p.message
+    return {
+        "seeds": f"{p.crossover.seed_size:g}",
+        "crossover": _ratio(p.crossover.ratio, low, high),
+        "high end / low end": "open" if now is None else f"{now:.2f}",
+        f"to bring it within a factor of {NARROW:g}": said,
+    }
 
 
 def has_curves(fits: Fits) -> bool:

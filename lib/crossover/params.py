@@ -69,7 +69,12 @@ class BudgetRatio(Parameters):
 
     reads = ("runs.csv",)
 
-    task: Literal["math_words", "gsm_symbolic", "gsm8k", "arc"] = Field("math_words", description="what is learnt")
+    task: Literal["math_words", "text_to_sql", "gsm_symbolic", "gsm8k", "arc", "spider"] = Field(
+        "math_words", description="what is learnt"
+    )
+    task_options: dict[str, str | bool | int | float] = Field(
+        {}, description="further settings of the task, such as {'shapes': 'simple'} for text_to_sql"
+    )
     steps: int = Field(1, ge=1, le=3, description="calculations a problem, math_words only")
     distractors: int = Field(0, ge=0, le=3, description="sentences that do not matter, math_words only")
     strategies: list[Literal["answer_augmentation", "question_rephrase", "new_question", "mixed"]] = Field(
@@ -108,6 +113,9 @@ class BudgetRatio(Parameters):
     batch_size: int = Field(8, ge=1, description="examples a step")
     learning_rate: float = Field(2e-4, gt=0, le=0.1, description="peak rate of AdamW")
     max_new_tokens: int = Field(72, ge=1, le=4096, description="longest answer, in tokens")
+    scoring: Literal["generate", "choice"] = Field(
+        "generate", description="whether the student writes an answer or picks the likeliest choice (arc)"
+    )
     workers: int = Field(0, ge=0, description="parallel students; 0 for one a core as memory allows")
     device: Literal["cpu", "cuda"] = Field("cpu", description="where students run")
 
@@ -115,8 +123,10 @@ class BudgetRatio(Parameters):
     def _spends_something(self) -> BudgetRatio:
         if not self.budget_list(max(self.seed_sizes)):
             raise ValueError(f"max_budget {self.max_budget} leaves no budget to run; raise it")
-        if self.teacher == "oracle" and self.task != "math_words":
-            raise ValueError(f"the oracle knows the truth of math_words only; for {self.task} set teacher='local'")
+        if self.teacher == "oracle" and self.task not in ("math_words", "text_to_sql"):
+            raise ValueError(
+                f"the oracle knows the truth of math_words and text_to_sql only; for {self.task} set teacher='local'"
+            )
         if self.teacher == "oracle" and (self.teacher_gold or self.augmenter_gold):
             raise ValueError(
                 f"teacher_gold is {self.teacher_gold} and augmenter_gold {self.augmenter_gold}: the oracle is not fine-tuned; "
@@ -128,6 +138,10 @@ class BudgetRatio(Parameters):
         """Return the budgets, in queries, for one seed-set size."""
         budgets = self.budgets or [max(1, round(ratio * seed_size)) for ratio in self.budget_ratios]
         return [budget for budget in budgets if budget <= self.max_budget]
+
+    def _task_settings(self) -> dict[str, object]:
+        own = {"steps": self.steps, "distractors": self.distractors} if self.task == "math_words" else {}
+        return own | self.task_options
 
     def _teacher_settings(self, gold: int) -> dict[str, object]:
         if self.teacher == "local":
@@ -167,6 +181,7 @@ class BudgetRatio(Parameters):
             "augmenter_settings": {} if self.augmenter_gold == self.teacher_gold else self._teacher_settings(self.augmenter_gold),
             "verify": self.verify,
             "n_test": self.n_test,
+            "scoring": self.scoring,
             "max_new_tokens": self.max_new_tokens,
             "recipe": {
                 "model": self.student,
@@ -378,9 +393,8 @@ def _allowed(spec: Mapping) -> str:
     """Say in words what a JSON-schema fragment allows."""
     if "enum" in spec or "const" in spec:
         return " or ".join(map(repr, spec.get("enum", [spec.get("const")])))
-    kind = {"integer": "whole number", "number": "number", "string": "text", "boolean": "True or False"}.get(
-        spec["type"], "list"
-    )
+    words = {"integer": "whole number", "number": "number", "string": "text", "boolean": "True or False"}
+    kind = (words | {"object": "values by name"}).get(spec["type"], "list")
     if kind == "list":
         return f"list of: {_allowed(spec['items'])}"
     bounds = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
