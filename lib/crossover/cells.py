@@ -26,14 +26,14 @@ from crossover.assets import fingerprint
 from crossover.errors import CrossoverError, nearest
 from crossover.evaluate import Outcome
 from crossover.generations import Recorded
-from crossover.ledger import Ledger
+from crossover.ledger import Account, Ledger
 from crossover.store import Store
 from crossover.strategies import Yield, load_strategy
 from crossover.tasks import load_task
 from crossover.tasks.base import ChoiceTask, Problem, Task
-from crossover.teachers import Local, Oracle, Teacher
+from crossover.teachers import Endpoint, Local, Oracle, Teacher
 
-EXAMPLES = 3  # solved seeds that a local teacher is shown
+EXAMPLES = 3  # solved seeds that a local or served teacher is shown
 SCORINGS = ("generate", "choice")
 GB_A_WORKER = 3.5  # measured peak of a worker that trains 15 of SmolLM2-135M's layers, with room to spare
 
@@ -64,6 +64,10 @@ class Cell:
         Test items, and the longest answer in tokens.
     scoring : str
         ``"generate"``: the student writes an answer; ``"choice"``: it picks the likeliest of the listed choices.
+    connection, spending : dict
+        Where a served teacher is and how it is called (``base_url, concurrency, timeout`` of
+        :class:`crossover.teachers.Endpoint`); what it may cost (the fields of :class:`crossover.ledger.Account`). They
+        decide no number and belong to no key, so that a server can move without any call or cell being repeated.
     """
 
     experiment: str
@@ -81,6 +85,8 @@ class Cell:
     teacher_settings: dict = field(default_factory=dict)
     recipe: dict = field(default_factory=dict)
     scoring: str = "generate"
+    connection: dict = field(default_factory=dict, compare=False)
+    spending: dict = field(default_factory=dict, compare=False)
 
     @property
     def settings(self) -> str:
@@ -88,7 +94,8 @@ class Cell:
 
         A field at its default is left out, so that a field that is added later changes no key.
         """
-        return json.dumps({f.name: v for f in fields(self) if (v := getattr(self, f.name)) != _default(f)}, sort_keys=True)
+        decisive = [f for f in fields(self) if f.compare]
+        return json.dumps({f.name: v for f in decisive if (v := getattr(self, f.name)) != _default(f)}, sort_keys=True)
 
     @property
     def key(self) -> str:
@@ -114,18 +121,24 @@ class Scored:
     seconds_eval: float
 
 
-def make_teacher(cell: Cell, task: Task, seeds: Sequence[Problem]) -> Teacher:
-    """Return the teacher that a cell names; a local one is shown the first seeds as examples."""
+def make_teacher(cell: Cell, task: Task, seeds: Sequence[Problem], store: Store) -> Teacher:
+    """Return the teacher that a cell names; a local or served one is shown the first seeds as examples.
+
+    What a served one costs is counted in the store's ``spending.jsonl``, for all cells together.
+    """
     if cell.teacher == "oracle":
         return Oracle(task, **cell.teacher_settings)
-    return Local.load(examples=seeds[:EXAMPLES], task=task, max_new_tokens=cell.max_new_tokens, **cell.teacher_settings)
+    settings = {"task": task, "examples": seeds[:EXAMPLES], "max_new_tokens": cell.max_new_tokens, **cell.teacher_settings}
+    if cell.teacher == "endpoint":
+        return Endpoint(account=Account(store.folder / "spending.jsonl", **cell.spending), **settings, **cell.connection)
+    return Local.load(**settings)
 
 
 def make_data(cell: Cell, store: Store) -> tuple[Yield, Ledger]:
     """Spend a cell's query budget and return the samples and the ledger."""
     task = load_task(cell.task, **cell.task_settings)
     seeds = task.seeds(cell.seed_size, cell.replicate)
-    teacher = make_teacher(cell, task, seeds)
+    teacher = make_teacher(cell, task, seeds, store)
     group = hashlib.sha256(json.dumps([cell.task, cell.task_settings, teacher.id], sort_keys=True).encode()).hexdigest()[:8]
     name = f"{cell.task}-{cell.strategy}-S{cell.seed_size}-r{cell.replicate}-{group}.jsonl.gz"
     recorded = Recorded(teacher, store.folder / "generations" / name)
