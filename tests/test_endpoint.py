@@ -325,6 +325,19 @@ def test_an_interrupt_keeps_the_replies_under_way(tmp_path):
         assert len(got) == len(server.log()) == 4
 
 
+def test_a_second_interrupt_gives_up_the_replies_under_way(tmp_path):
+    with Running(latency=30) as server:
+        arrivals = teacher(server, tmp_path, concurrency=4).arrivals(ask(50))
+        main, start = threading.main_thread().ident, time.monotonic()
+        for seconds in (0.5, 1.0):
+            threading.Timer(seconds, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt):
+            list(arrivals)
+        assert time.monotonic() - start < 15
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        assert Account(tmp_path / "spending.jsonl").tokens_out == 4 * 96
+
+
 def test_a_full_disk_ends_the_calls(tmp_path):
     with Running(latency=0.01) as server:
         served = recorded(server, tmp_path)
