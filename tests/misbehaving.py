@@ -1,7 +1,7 @@
 """An OpenAI-compatible server on loopback that fails as it is told to, in a process of its own, standard library only.
 
 ``python misbehaving.py '{"faults": {"500": 0.1}}'`` prints its address and serves until its standard input closes. It
-answers the ``n`` of the last ``What is n?`` of a prompt. What it did is told at ``/stats``.
+answers the ``n`` of the last ``What is n?`` of a prompt, or a running number. What it did is told at ``/stats``.
 """
 
 import asyncio
@@ -56,10 +56,13 @@ class Server:
             return await send(writer, 401, {"error": {"message": f"Incorrect key: {authorization[1]}"}})
         if path == "/v1/models":
             return await send(writer, 200, {"object": "list", "data": [{"id": name} for name in MODELS]})
+        if path != "/v1/chat/completions":
+            return await send(writer, 404, {"detail": "Not Found"})
         asked = json.loads(body)
         if method != "POST" or asked["model"] not in MODELS:
             return await send(writer, 404, {"error": {"message": f"no model {asked['model']}"}})
-        number = int(re.findall(r"What is (\d+)\?", asked["messages"][0]["content"])[-1])
+        numbers = re.findall(r"What is (\d+)\?", asked["messages"][0]["content"])
+        number = int(numbers[-1]) if numbers else len(self.log)
         fate = self.fate()
         entry = {"number": number, "fate": fate, "at": time.time(), "asked": asked}
         self.log.append(entry)
@@ -79,11 +82,15 @@ class Server:
         elif fate == "429":
             return await send(writer, 429, {"error": {"message": "slow down"}})
         elif fate == "429_asking":
-            return await send(writer, 429, {"error": {"message": "wait"}}, f"retry-after: {self.settings['retry_after']}\r\n")
+            return await send(
+                writer, 429, {"error": {"message": "wait"}}, f"retry-after: {self.settings['retry_after']}\r\n"
+            )
         elif fate == "closed":
             return False
         elif fate == "half":
-            writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 9999\r\n\r\n" + text[:40])
+            writer.write(
+                b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 9999\r\n\r\n" + text[:40]
+            )
             await writer.drain()
             return False
         elif fate == "truncated":

@@ -123,7 +123,7 @@ class Account:
         The file; read where it is there.
     price_in, price_out : float
         Money for a million tokens of prompts and of replies, in the currency of ``max_cost``.
-    max_tokens : int
+    max_total_tokens : int
         Cap on tokens, prompts and replies together; 0 for none.
     max_cost : float
         Cap on money; 0 for none.
@@ -136,14 +136,14 @@ class Account:
     path: Path
     price_in: float = 0.0
     price_out: float = 0.0
-    max_tokens: int = 0
+    max_total_tokens: int = 0
     max_cost: float = 0.0
     entries: dict[int, tuple[int, int]] = field(default_factory=dict, init=False, repr=False)
     tokens_in: int = field(default=0, init=False)
     tokens_out: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        for name in ("price_in", "price_out", "max_tokens", "max_cost"):
+        for name in ("price_in", "price_out", "max_total_tokens", "max_cost"):
             if getattr(self, name) < 0:
                 raise CrossoverError(f"{name} is {getattr(self, name)}; it cannot be negative.")
         if self.max_cost and not (self.price_in or self.price_out):
@@ -171,8 +171,8 @@ class Account:
             It could pass a cap. Nothing is entered.
         """
         total_in, total_out = self.tokens_in + tokens_in, self.tokens_out + tokens_out
-        if self.max_tokens and total_in + total_out > self.max_tokens:
-            spent, cap = f"{self.tokens_in + self.tokens_out:,} tokens", f"max_tokens={self.max_tokens:,}"
+        if self.max_total_tokens and total_in + total_out > self.max_total_tokens:
+            spent, cap = f"{self.tokens_in + self.tokens_out:,} tokens", f"max_total_tokens={self.max_total_tokens:,}"
         elif self.max_cost and self._cost(total_in, total_out) > self.max_cost:
             spent, cap = f"{self.cost:.4g}", f"max_cost={self.max_cost:g}"
         else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
@@ -36,6 +37,9 @@ class Parameters(BaseModel):
     #: Result tables that the notebook reads, of its own run and of the published study. Of the run's ``runs.csv`` a notebook
     #: that has cells reads their rows alone.
     reads: ClassVar[tuple[str, ...]] = ()
+    #: Parameters that decide no number: how a served teacher is called, and what it may cost.
+    connection: ClassVar[tuple[str, ...]] = ()
+    spending: ClassVar[tuple[str, ...]] = ()
 
     profile: Literal["smoke", "laptop", "study"] = Field("laptop", description="size of the run")
     results: str = Field("laptop", pattern=r"^[\w.-]+$", description="folder under results/ that the run fills")
@@ -68,6 +72,8 @@ class BudgetRatio(Parameters):
     """Parameters of ``03_budget_ratio`` (arXiv 2409.19759)."""
 
     reads = ("runs.csv",)
+    connection = ("base_url", "concurrency", "timeout")
+    spending = ("price_in", "price_out", "max_cost", "max_total_tokens")
 
     task: Literal["math_words", "text_to_sql", "gsm_symbolic", "gsm8k", "arc", "spider"] = Field(
         "math_words", description="what is learnt"
@@ -90,16 +96,23 @@ class BudgetRatio(Parameters):
     max_budget: int = Field(512, ge=1, description="teacher queries; larger budgets are left out")
     replicates: int = Field(1, ge=1, le=100, description="draws of the seeds, each with its own students")
     n_test: int = Field(100, ge=1, description="test problems, the same for every student")
-    teacher: Literal["oracle", "local"] = Field("oracle", description="who answers, rephrases and invents")
+    teacher: Literal["oracle", "local", "endpoint"] = Field("oracle", description="who answers, rephrases and invents")
     teacher_model: str = Field(
-        "SmolLM2-135M-Instruct", description="the local teacher: name, folder, or hub:org/name@revision"
+        "SmolLM2-135M-Instruct", description="local: name, folder, or hub:org/name@revision; endpoint: its server's name for it"
     )
-    temperature: float = Field(0.7, gt=0, le=2, description="of the local teacher's sampling")
+    temperature: float = Field(0.7, gt=0, le=2, description="of a local or endpoint teacher's sampling")
     teacher_gold: int = Field(0, ge=0, description="gold problems that the local teacher is fine-tuned on for its answers; 0 only prompts it")
     augmenter_gold: int = Field(0, ge=0, description="the same for the one that rephrases and invents; 0 only prompts it")
     gold_layers: int = Field(15, ge=0, description="upper layers that this fine-tuning trains; 0 trains all weights")
     gold_epochs: int = Field(3, ge=1, le=100, description="its passes over the gold problems")
     gold_learning_rate: float = Field(2e-4, gt=0, le=0.1, description="its peak rate of AdamW")
+    base_url: str = Field("http://127.0.0.1:8000/v1", description="endpoint's address; its key is in CROSSOVER_API_KEY")
+    concurrency: int = Field(8, ge=1, le=1024, description="calls to the endpoint at once")
+    timeout: float = Field(120.0, gt=0, description="seconds that a call to the endpoint may take")
+    price_in: float = Field(0.0, ge=0, description="money for a million tokens of the endpoint's prompts")
+    price_out: float = Field(0.0, ge=0, description="money for a million tokens of the endpoint's replies")
+    max_cost: float = Field(0.0, ge=0, description="money that the run may spend at the endpoint; 0 for no cap")
+    max_total_tokens: int = Field(0, ge=0, description="tokens that the run may use at the endpoint; 0 for no cap")
     answer_error: Share = Field(0.0, description="share of the oracle's answers that are wrong")
     rephrase_drift: Share = Field(0.0, description="share of rephrasings that lose the meaning")
     invalid_rate: Share = Field(0.0, description="share of new questions that have no answer")
@@ -125,13 +138,18 @@ class BudgetRatio(Parameters):
             raise ValueError(f"max_budget {self.max_budget} leaves no budget to run; raise it")
         if self.teacher == "oracle" and self.task not in ("math_words", "text_to_sql"):
             raise ValueError(
-                f"the oracle knows the truth of math_words and text_to_sql only; for {self.task} set teacher='local'"
+                f"the oracle knows the truth of math_words and text_to_sql only; for {self.task} set teacher='local' or 'endpoint'"
             )
-        if self.teacher == "oracle" and (self.teacher_gold or self.augmenter_gold):
+        if self.teacher != "local" and (self.teacher_gold or self.augmenter_gold):
             raise ValueError(
-                f"teacher_gold is {self.teacher_gold} and augmenter_gold {self.augmenter_gold}: the oracle is not fine-tuned; "
-                "set teacher='local', or both to 0"
+                f"teacher_gold is {self.teacher_gold} and augmenter_gold {self.augmenter_gold}: the {self.teacher} is not "
+                "fine-tuned; set teacher='local', or both to 0"
             )
+        if not re.fullmatch(r"https?://[^\s@?#]+", self.base_url):
+            # Not shown: it may hold a password or a key, and so would every record of the run.
+            raise ValueError("base_url is http(s)://host:port/path without user, query or key; a key is in CROSSOVER_API_KEY")
+        if self.max_cost and not (self.price_in or self.price_out):
+            raise ValueError(f"max_cost is {self.max_cost:g} but nothing has a price; set price_in and price_out")
         return self
 
     def budget_list(self, seed_size: int) -> list[int]:
@@ -156,6 +174,8 @@ class BudgetRatio(Parameters):
                 },
             }
             return {"model": self.teacher_model, "temperature": self.temperature, **(tuning if gold else {})}
+        if self.teacher == "endpoint":
+            return {"model": self.teacher_model, "temperature": self.temperature}
         return {name: getattr(self, name) for name in ("answer_error", "rephrase_drift", "invalid_rate", "coverage")}
 
     def cells(self) -> list[Cell]:
@@ -173,12 +193,12 @@ class BudgetRatio(Parameters):
             "experiment": "budget_ratio",
             "version": 2,
             "task": self.task,
-            "task_settings": {"steps": self.steps, "distractors": self.distractors}
-            if self.task == "math_words"
-            else {},
+            "task_settings": self._task_settings(),
             "teacher": self.teacher,
             "teacher_settings": self._teacher_settings(self.teacher_gold),
             "augmenter_settings": {} if self.augmenter_gold == self.teacher_gold else self._teacher_settings(self.augmenter_gold),
+            "connection": {name: getattr(self, name) for name in self.connection},
+            "spending": {name: getattr(self, name) for name in self.spending},
             "verify": self.verify,
             "n_test": self.n_test,
             "scoring": self.scoring,
@@ -318,7 +338,8 @@ def resolve(notebook: str, profile: str, overrides: Mapping[str, object]) -> Par
         A full name, see :func:`find_notebook`.
     profile : str
     overrides : mapping
-        The user's own values. With any of them, results go to a folder of their own, named by their digest.
+        The user's own values. With any of them, results go to a folder of their own, named by the digest of those that
+        decide numbers: a run goes on where it was when its server has moved.
 
     Raises
     ------
@@ -329,12 +350,14 @@ def resolve(notebook: str, profile: str, overrides: Mapping[str, object]) -> Par
     if settings is None:
         raise CrossoverError(f"The profile {profile} does not run {notebook}; see notebooks/profiles/{profile}.yaml.")
     values = {"profile": profile, "results": profile, **settings}
+    schema = SCHEMAS[notebook]
     if overrides:
         import hashlib
 
-        text = json.dumps([notebook, dict(overrides)], sort_keys=True)
-        values |= {"results": f"{profile}-{hashlib.sha256(text.encode()).hexdigest()[:8]}", **overrides}
-    return check(notebook, values)
+        decisive = {name: v for name, v in overrides.items() if name not in (*schema.connection, *schema.spending)}
+        text = json.dumps([notebook, decisive], sort_keys=True)
+        values["results"] = f"{profile}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return check(notebook, values | overrides)
 
 
 def check(notebook: str, values: Mapping[str, object]) -> Parameters:

@@ -14,13 +14,14 @@ import email.utils
 import os
 import queue
 import random
+import signal
 import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -126,33 +127,41 @@ class Endpoint:
         CrossoverError
             The server does not know the model, refuses the key or the request, or went on failing.
         """
-        calls, interrupted = _Calls(self, requests), False
+        calls = _Calls(self, requests)
         # A thread of its own for the event loop: a notebook's main thread has one running already.
-        with ThreadPoolExecutor(1) as thread:
+        with _interruptible(calls), ThreadPoolExecutor(1) as thread:
             running = thread.submit(lambda: asyncio.run(calls.run()))
             running.add_done_callback(lambda _: calls.arrived.put(None))
             try:
-                more = True
-                while more:
-                    try:
-                        more = calls.take()
-                    except KeyboardInterrupt:
-                        if interrupted:
-                            raise
-                        interrupted = True
-                        calls.stopped.set()
-                        print("Waiting for the replies under way, which are paid for; interrupt again to give them up.",
-                              file=sys.stderr)  # fmt: skip
-                    if calls.taken:
-                        batch, calls.taken = calls.taken, {}
-                        yield batch
+                while batch := calls.take():
+                    yield batch
             finally:
                 calls.stopped.set()
-                if not running.done():
-                    calls.abandon()
-        if interrupted:
+                calls.abandon()
+        if calls.interrupted:
             raise KeyboardInterrupt
         running.result()
+
+
+@contextmanager
+def _interruptible(calls: _Calls) -> Iterator[None]:
+    """Make an interrupt, wherever it strikes, stop further calls only; a second one is raised as ever."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    usual = signal.getsignal(signal.SIGINT) or signal.default_int_handler
+
+    def stop(*_: object) -> None:
+        signal.signal(signal.SIGINT, usual)
+        calls.interrupted = True
+        calls.stopped.set()
+        print("Waiting for replies under way, which are paid for. Interrupt again to give them up.", file=sys.stderr)
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 @dataclass
@@ -183,19 +192,22 @@ class _Calls:
         )
         self.arrived: queue.SimpleQueue[tuple[int, Reply] | None] = queue.SimpleQueue()
         self.stopped = threading.Event()
-        self.taken: dict[int, Reply] = {}
+        self.interrupted = False
         self.workers = min(teacher.concurrency, len(requests))
         self.failure: Exception | None = None
         self.warned = False
         self.loop: asyncio.AbstractEventLoop | None = None
 
-    def take(self) -> bool:
-        """Wait for a reply and move all that have come into ``taken``; return whether there may be more."""
+    def take(self) -> dict[int, Reply]:
+        """Wait for a reply and return all that have come; none after the last."""
+        batch: dict[int, Reply] = {}
         while (item := self.arrived.get()) is not None:
-            self.taken[item[0]] = item[1]
+            batch[item[0]] = item[1]
             if self.arrived.empty():
-                return True
-        return False
+                break
+        else:
+            self.arrived.put(None)  # the end, to be met again by the next call
+        return batch
 
     def abandon(self) -> None:
         """Drop the calls under way; from another thread."""
@@ -246,6 +258,9 @@ class _Calls:
                 content, used_in, used_out = await self._attempt(client, call.text, most)
             except _Lost as problem:
                 lost = problem
+            except CrossoverError:
+                account.settle(entry, 0, 0)
+                raise
             else:
                 account.settle(entry, used_in, used_out)
                 for earlier in call.lost:  # the same prompt, whose length is known now
@@ -277,11 +292,17 @@ class _Calls:
         teacher = self.teacher
         try:
             async with asyncio.timeout(teacher.timeout):
-                completion = await client.chat.completions.create(
-                    model=teacher.model,
-                    messages=[{"role": "user", "content": text}],
-                    temperature=teacher.temperature,
-                    max_tokens=teacher.max_new_tokens,
+                # As client.chat.completions.create does, without its typed objects: those take a third of the time of a
+                # call, and would hold whatever a broken server sends.
+                completion = await client.post(
+                    "/chat/completions",
+                    cast_to=object,
+                    body={
+                        "model": teacher.model,
+                        "messages": [{"role": "user", "content": text}],
+                        "temperature": teacher.temperature,
+                        "max_tokens": teacher.max_new_tokens,
+                    },
                 )
             return _read(completion, most)
         # None of the client's own errors goes further: they hold the request, and that the key.
@@ -333,17 +354,16 @@ class _Calls:
 
 
 def _read(completion: object, most: tuple[int, int]) -> tuple[str | None, int, int]:
-    """Return content and billed tokens of a completion; a bill that is missing is taken to be ``most``."""
+    """Return content and billed tokens of a chat completion; a bill that is missing is taken to be ``most``."""
     try:
-        content = completion.choices[0].message.content
-    except (AttributeError, TypeError, LookupError):
-        content = completion
-    if not isinstance(content, str | None) or completion is content:
-        raise _Lost("a reply that is not a chat completion", billed=True)
-    usage = getattr(completion, "usage", None)
-    told = (getattr(usage, "prompt_tokens", None), getattr(usage, "completion_tokens", None))
-    used = [n if isinstance(n, int) and n >= 0 else limit for n, limit in zip(told, most, strict=True)]
-    return content, *used
+        content, usage = completion["choices"][0]["message"].get("content"), completion.get("usage") or {}
+        told = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    except (AttributeError, LookupError, TypeError):
+        raise _Lost("a reply that is not a chat completion", billed=True) from None
+    if not isinstance(content, str | None):
+        raise _Lost("a reply that is not text", billed=True)
+    used_in, used_out = (n if isinstance(n, int) and n >= 0 else limit for n, limit in zip(told, most, strict=True))
+    return content, used_in, used_out
 
 
 def _retry_after(value: str) -> float:
