@@ -43,7 +43,7 @@ needs_spider = pytest.mark.skipif(
 )
 
 cases = st.tuples(st.sampled_from(["all", "all", "simple"]), st.integers(0, 2**32))
-many = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 # The first 40 test problems: any change of wording or drawing shows here, and changes every later result.
 GOLDEN = "97b70c2da86c6f0577742d30b70d5072154e1d60aef0c45f90feaf114c776270"

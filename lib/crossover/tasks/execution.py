@@ -144,7 +144,7 @@ def matches(path: Path | str, predicted: str | None, gold: str, keep_distinct: b
     Notes
     -----
     Rows must be in the gold's order where the gold's outermost query has an ORDER BY (:func:`is_ordered`); the official
-    evaluation asks for order also where only a subquery has one.
+    evaluation asks for order also where only a subquery has one (40 of Spider's 8,034 reference statements).
     """
     if predicted is None:
         return False
