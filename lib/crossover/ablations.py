@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
 
+NOT_RUN = Markdown("Not run in this profile.")
+
+
 @dataclass(frozen=True)
 class Chapter:
     """Everything the chapter shows.
@@ -61,13 +64,16 @@ class Chapter:
 
     # --- whole curves -------------------------------------------------------------------------------------------------
 
-    def mixed(self) -> plots.Picture:
-        """Draw the base grid, the split budget as a further line, and save figure and data."""
-        return self._curves("mixed", self._of("base"), self._of("base", self.published))
+    def mixed(self) -> plots.Picture | Markdown:
+        """Draw the split budget beside the pure strategies, and save figure and data."""
+        rows = self._of("mixed")
+        return NOT_RUN if rows.empty else self._curves("mixed", rows, self._of("mixed", self.published))
 
     def mixed_regret(self) -> Styler | Markdown:
         """Return what always buying one strategy is expected to lose, a split budget among them."""
-        rows = self._of("base")
+        rows = self._of("mixed")
+        if rows.empty:
+            return NOT_RUN
         fits = fit_table(rows, LEVEL)
         return show_regret(fits, rows) if has_curves(fits) else NO_CURVES
 

@@ -230,7 +230,7 @@ class Ablations(BudgetRatio):
     strategies: list[Literal["answer_augmentation", "question_rephrase", "new_question", "mixed"]] = Field(
         ["answer_augmentation", "question_rephrase", "new_question", "mixed"],
         min_length=1,
-        description="lines of the base grid",
+        description="lines of the base grid; mixed at compared_seeds alone",
     )
     coverages: list[Share] = Field([0.0], description="coverages of new questions beside the base grid's")
     weak_augmenter: float = Field(0.5, gt=0, le=1, description="share of questions that a weak augmenter spoils")
@@ -281,7 +281,8 @@ class Ablations(BudgetRatio):
             for c in self.grid(**at, budgets=[low, high], strategies=two, student_layers=size, trained_layers=0)
         ]
         return {
-            "base": self.grid(),
+            "base": self.grid(strategies=[s for s in self.strategies if s != "mixed"]),
+            "mixed": self.grid(**at) if "mixed" in self.strategies else [],
             "coverage": [c for share in self.coverages for c in self.grid(strategies=["new_question"], coverage=share)],
             "augmenter": augmenter,
             "verification": verification,
