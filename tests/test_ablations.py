@@ -1,5 +1,7 @@
 """The ablations: grids that change one thing, comparisons that recover a planted effect, and sentences that follow them."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -62,9 +64,23 @@ def test_every_grid_changes_one_thing(parameters):
     }
     assert changed == {
         "base": set(), "coverage": {"coverage"}, "augmenter": {"invalid_rate", "rephrase_drift"},
-        "verification": {"answer_error"}, "student": {"student_layers"},
+        "verification": {"answer_error"}, "student": {"student_layers"}, "mixed": set(), "local": set(), "task": set(),
     }  # fmt: skip
     assert len({cell.key for cell in parameters.cells()}) == len(parameters.cells())
+
+
+def test_a_local_teacher_and_its_augmenter_are_fine_tuned_apart_and_another_task_has_its_own_settings():
+    given = {"local_gold": [8], "other_tasks": ["text_to_sql"], "side_replicates": 1, "budget_ratios": [1, 2, 4, 8]}
+    grids = check("04_ablations", {"profile": "laptop", "results": "laptop", **given}).grids()
+    strengths = {
+        (c.strategy, c.teacher_settings.get("gold", 0), (c.augmenter_settings or c.teacher_settings).get("gold", 0)) for c in grids["local"]
+    }
+    assert strengths == {
+        ("answer_augmentation", 8, 8), ("question_rephrase", 8, 8), ("new_question", 8, 8), ("question_rephrase", 8, 0),
+        ("new_question", 8, 0), ("answer_augmentation", 0, 0),
+    }  # fmt: skip
+    assert {(c.task, json.dumps(c.task_settings), c.replicate) for c in grids["task"]} == {("text_to_sql", '{"shapes": "simple"}', 0)}
+    assert "mixed" not in {c.strategy for c in grids["task"]}
 
 
 def test_as_many_samples_are_kept_as_the_smaller_budget_buys(parameters):

@@ -140,18 +140,33 @@ class Chapter:
         columns = ["unit", "change of lead", "S", "status", "ratio", "interval", "budget there", "P(exists)"]
         return pd.concat(shown)[columns].style.hide(axis="index").set_uuid("cost-units")
 
+    def other_task(self) -> plots.Picture | Markdown:
+        """Draw the strategies on another task, and save figure and data."""
+        rows = self._of("task")
+        return NOT_RUN if rows.empty else self._curves("other_task", rows, self._of("task", self.published))
+
+    def other_task_findings(self) -> Markdown:
+        """Say where strategies overtake one another on another task."""
+        rows = self._of("task")
+        if rows.empty:
+            return Markdown("")
+        return Markdown("\n".join(f"- {sentence(c)}" for c in find(fit_table(rows, LEVEL), checks=False)))
+
     # --- single budgets -----------------------------------------------------------------------------------------------
 
     def effects(self, ablation: str) -> pd.DataFrame:
         """Return the paired comparisons of one ablation (:func:`crossover.comparisons.effects`)."""
         p = self.parameters
-        names = ("verify", "answer_error", "rephrase_drift", "invalid_rate", "coverage", "student_layers")
-        base = {name: getattr(p, name) for name in names} | {"seed_size": p.compared_seeds}
+        dials = ("answer_error", "rephrase_drift", "invalid_rate", "coverage")  # of the oracle, which a local teacher lacks
+        teacher = {"teacher": "local"} if ablation == "local" else {name: getattr(p, name) for name in dials}
+        base = {"task": p.task, "seed_size": p.compared_seeds, "verify": p.verify, "student_layers": p.student_layers} | teacher
         return effects(self.runs, self.folder, base, COMPARISONS[ablation](p))
 
-    def forest(self, ablation: str) -> plots.Picture:
+    def forest(self, ablation: str) -> plots.Picture | Markdown:
         """Draw the comparisons of one ablation beside the published values and, elsewhere than in the study, the study's."""
         rows = self.effects(ablation)
+        if rows.empty:
+            return NOT_RUN
         file = results_folder(PUBLISHED) / "figures" / f"{ablation}.csv"
         study = pd.read_csv(file) if self.parameters.profile != PUBLISHED and file.exists() else None
         return self._save(ablation, plots_ablations.forest(rows, study, LEVEL), rows)
@@ -159,6 +174,8 @@ class Chapter:
     def findings(self, ablation: str) -> Markdown:
         """Say what each comparison of one ablation shows."""
         rows = self.effects(ablation)
+        if rows.empty:
+            return Markdown("")
         said = [
             in_words(r.comparison, r.estimate, r.low, r.high) if not r.why else f"{r.comparison}: {r.why}."
             for r in rows.itertuples()
@@ -202,6 +219,15 @@ class Chapter:
     def _save(self, name: str, figure: plots.Picture, data: pd.DataFrame) -> plots.Picture:
         plots.save(figure, name, self.folder / "figures", data)
         return figure
+
+    def local_funnel(self) -> Styler | Markdown:
+        """Return what became of the local teachers' calls: how many answers are right, and how many questions new."""
+        rows = self._of("local")
+        if rows.empty:
+            return NOT_RUN
+        gold = ["augmented with " + ("gold" if a else "prompts") + (", answered with gold" if t else ", answered with prompts")
+                for t, a in zip(rows["teacher_gold"], rows["augmenter_gold"], strict=True)]  # fmt: skip
+        return plots.funnel_table(rows.assign(strategy=rows["strategy"].map(plots.display_name) + ", " + pd.Series(gold, rows.index)))
 
 
 def run(parameters: Ablations) -> Chapter:

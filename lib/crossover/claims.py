@@ -127,11 +127,13 @@ def settings_table(runs: pd.DataFrame) -> pd.DataFrame:
     flat = []
     for text in runs["settings"]:
         cell = Cell(**json.loads(text))
+        augmenter = cell.augmenter_settings or cell.teacher_settings
         flat.append(
             {"verify": cell.verify, "version": cell.version}
             | {"student_layers": 0}
             | cell.task_settings
-            | cell.teacher_settings
+            | {name: value for name, value in cell.teacher_settings.items() if name != "recipe"}
+            | {f"{who}_gold": settings.get("gold", 0) for who, settings in (("teacher", cell.teacher_settings), ("augmenter", augmenter))}
             | cell.recipe
         )
     return pd.concat([runs, pd.DataFrame(flat, index=runs.index)], axis=1)

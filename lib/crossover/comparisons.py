@@ -90,11 +90,32 @@ def student(p: Ablations) -> list[Comparison]:
     ]
 
 
+def local(p: Ablations) -> list[Comparison]:
+    """Return what fine-tuning a local teacher and augmenter gains, at the larger budget."""
+    out = []
+    for gold in p.local_gold:
+        here = {"budget": p.high_budgets[1]}
+        tuned, prompted = {"teacher_gold": gold, "augmenter_gold": gold}, {"teacher_gold": gold, "augmenter_gold": 0}
+        neither = {"teacher_gold": 0, "augmenter_gold": 0}
+        for strategy, worse, what in (
+            (ANSWERS, neither, "teacher"), (REPHRASE, prompted, "augmenter"), (QUESTIONS, prompted, "augmenter"),
+        ):  # fmt: skip
+            said = ("little", None) if strategy == REPHRASE else ("gains", None)
+            out.append(
+                Comparison(
+                    f"{display_name(strategy)}: {what} fine-tuned on {gold} gold problems against prompted", *said, [here],
+                    [{"weight": 1, "strategy": strategy, **tuned}, {"weight": -1, "strategy": strategy, **worse}],
+                )
+            )  # fmt: skip
+    return out
+
+
 #: What the chapter compares, by ablation.
 COMPARISONS: dict[str, Callable[[Ablations], list[Comparison]]] = {
     "augmenter": augmenter,
     "verification": verification,
     "student": student,
+    "local": local,
 }
 
 
@@ -179,7 +200,7 @@ def coverage_advice(found: Sequence[tuple[float, Crossover]]) -> str:
 
 
 #: The comparisons that each sentence rests on.
-_DECISIVE = {"augmenter": "New question", "verification": "more queries", "student": "layers|whole"}
+_DECISIVE = {"augmenter": "New question", "verification": "more queries", "student": "layers|whole", "local": "fine-tuned"}
 #: By ablation: what to say when the decisive intervals cross zero or disagree, all lie above it, all lie below it.
 _ADVICE = {
     "augmenter": (
@@ -196,5 +217,10 @@ _ADVICE = {
         "The turn from new answers to new questions is not seen with every student here: try yours on a small budget first.",
         "Choose the strategy by your budget ratio, not by your student: every student turned from new answers to new questions.",
         "Students differ in sign from the paper: new answers gained on new questions as the budget grew.",
+    ),
+    "local": (
+        "A few gold problems spent on fine-tuning a small teacher do not pay for every strategy here: see the lines above.",
+        "If your teacher is small, fine-tune it on the gold problems that you have before you buy anything from it.",
+        "Fine-tuning a small teacher on gold problems made its data worse here: prompt it instead.",
     ),
 }

@@ -23,7 +23,7 @@ from crossover.store import repository
 if TYPE_CHECKING:
     from crossover.cells import Cell
 
-PROFILES = ("smoke", "laptop", "study")
+PROFILES = ("smoke", "laptop", "study", "paper")
 PUBLISHED = "study"  # the profile whose results are committed and shown in the published book
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -41,7 +41,7 @@ class Parameters(BaseModel):
     connection: ClassVar[tuple[str, ...]] = ()
     spending: ClassVar[tuple[str, ...]] = ()
 
-    profile: Literal["smoke", "laptop", "study"] = Field("laptop", description="size of the run")
+    profile: Literal["smoke", "laptop", "study", "paper"] = Field("laptop", description="size of the run")
     results: str = Field("laptop", pattern=r"^[\w.-]+$", description="folder under results/ that the run fills")
 
     def cells(self) -> list[Cell]:
@@ -243,6 +243,9 @@ class Ablations(BudgetRatio):
     high_budgets: list[Count] = Field(
         [64, 128], min_length=2, max_length=2, description="teacher queries, two large budgets"
     )
+    local_gold: list[Count] = Field([], description="gold problems that local teachers are fine-tuned on")
+    other_tasks: list[Literal["text_to_sql"]] = Field([], description="other tasks on which the base strategies are run")
+    side_replicates: int = Field(2, ge=1, le=100, description="draws of the seeds for local teachers and other tasks")
     question_costs: list[Annotated[float, Field(gt=0)]] = Field(
         [0.25, 0.5, 1, 2, 4], description="cost of writing a question, in answers"
     )
@@ -280,14 +283,33 @@ class Ablations(BudgetRatio):
             for size in self.student_sizes
             for c in self.grid(**at, budgets=[low, high], strategies=two, student_layers=size, trained_layers=0)
         ]
+        side = {**at, "replicates": self.side_replicates}
+        local = [
+            c
+            for gold in self.local_gold
+            for strategies, dials in (
+                ([*two, "question_rephrase"], {"teacher_gold": gold, "augmenter_gold": gold}),
+                (changed, {"teacher_gold": gold, "augmenter_gold": 0}),
+                (["answer_augmentation"], {"teacher_gold": 0, "augmenter_gold": 0}),
+            )
+            for c in self.grid(**side, budgets=[high], strategies=strategies, teacher="local", **dials)
+        ]
+        pure = [s for s in self.strategies if s != "mixed"]
+        tasks = [c for task in self.other_tasks for c in self.grid(**side, task=task, strategies=pure, **OTHER_TASKS[task])]
         return {
-            "base": self.grid(strategies=[s for s in self.strategies if s != "mixed"]),
+            "base": self.grid(strategies=pure),
             "mixed": self.grid(**at) if "mixed" in self.strategies else [],
             "coverage": [c for share in self.coverages for c in self.grid(strategies=["new_question"], coverage=share)],
             "augmenter": augmenter,
             "verification": verification,
             "student": student,
+            "local": local,
+            "task": tasks,
         }
+
+
+#: How other tasks are run: options, and the longest answer in tokens.
+OTHER_TASKS: dict[str, dict[str, object]] = {"text_to_sql": {"task_options": {"shapes": "simple"}, "max_new_tokens": 64}}
 
 
 def kept_size(budget: int, answer_error: float) -> int:
