@@ -139,8 +139,9 @@ def test_the_figure_says_who_leads_where_there_is_no_crossover():
     crosses = find(fit_table(curve(budgets, early, lambda r: 0.7 - 0.6 * np.exp(-r / 6), True)), checks=False)
     never = find(fit_table(curve(budgets, early, lambda r: 0.2 - 0.15 * np.exp(-r / 3), False)), checks=False)
     found = [(0.0, never[0]), (1.0, crosses[0])]
-    figure = plots_ablations.crossovers_against(found, "coverage", "crossover")
+    figure = plots_ablations.crossovers_against(found, "coverage", "crossover", "the other way")
     assert [text.get_text() for text in figure.axes[0].texts] == ["answer augmentation\nleads throughout"]
+    assert figure._supxlabel.get_text() == "Paper: the other way"
     points = plots_ablations.crossover_points(found)
     assert points["status"].tolist() == ["none", "found"]
     assert points["low"][1] < points["crossover"][1] < points["high"][1]

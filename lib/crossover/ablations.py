@@ -16,6 +16,7 @@ from IPython.display import Markdown
 
 from crossover import plots, plots_ablations
 from crossover.budget_ratio import (
+    DIRECTION,
     LEVEL,
     NO_CURVES,
     alike,
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
 
+#: What arXiv 2607.01727 says of new questions that re-use seeds.
+RESAMPLING = "re-using a pool of seeds does not beat new answers; new sources do, at large budgets (arXiv 2607.01727)"
 NOT_RUN = Markdown("Not run in this profile.")
 
 
@@ -79,13 +82,13 @@ class Chapter:
 
     def coverage(self) -> plots.Picture:
         """Draw new answers and new questions of every coverage, and save figure and data."""
-        return self._curves("coverage", _named_by_coverage(self._two()), _named_by_coverage(self._two(self.published)))
+        return self._curves("coverage", _named_by_coverage(self._two()), _named_by_coverage(self._two(self.published)), RESAMPLING)
 
     def coverage_crossovers(self) -> plots.Picture | Markdown:
         """Draw where new questions overtake new answers against their coverage, and save figure and data."""
         return self._against(
             "coverage_crossovers", self._by_coverage, "coverage: share of new questions drawn from the whole task",
-            "crossover: queries per seed question",
+            "crossover: queries per seed question", RESAMPLING,
         )  # fmt: skip
 
     def coverage_findings(self) -> Markdown:
@@ -108,7 +111,7 @@ class Chapter:
         """Draw the crossover against the cost of writing a question, in answers, and save figure and data."""
         return self._against(
             "costs", self._by_cost, "cost of writing one question, in answers",
-            "crossover: spending per seed question,\nin answers", log=True,
+            "crossover: spending per seed question,\nin answers", "a question costs as much as an answer (1)", log=True,
         )  # fmt: skip
 
     @cached_property
@@ -182,6 +185,16 @@ class Chapter:
         ]
         return Markdown("\n".join(f"- {text}" for text in said) + f"\n\n**For a budget.** {advice(ablation, rows)}")
 
+    def student_accuracies(self) -> Styler:
+        """Return how accurate each student is at the smallest and the largest budget: one that learns nothing shows no turn."""
+        rows = self._of("student")
+        names = rows["student_layers"].map(lambda size: f"lowest {size} layers" if size else "whole")
+        points = plots.learning_points(rows.assign(strategy=rows["strategy"] + "|" + names), LEVEL)
+        points[["strategy", "student"]] = points["strategy"].str.split("|", expand=True).to_numpy()
+        points["strategy"] = points["strategy"].map(plots.display_name)
+        shown = points.pivot(index="student", columns=["strategy", "budget"], values="accuracy").sort_index(ascending=False)
+        return shown.style.format("{:.1%}").set_uuid("students")
+
     def caption(self) -> Markdown:
         """Say what the intervals of the comparisons are."""
         p = self.parameters
@@ -206,14 +219,14 @@ class Chapter:
         rows = pd.concat([self._of("base", published), self._of("coverage", published)]).drop_duplicates("key")
         return rows[rows["strategy"].isin([ANSWERS, QUESTIONS])].reset_index(drop=True)
 
-    def _curves(self, name: str, rows: pd.DataFrame, published: pd.DataFrame) -> plots.Picture:
-        figure = plots.learning_curves(rows, published, curves_of(fit_table(rows, LEVEL)), LEVEL)
+    def _curves(self, name: str, rows: pd.DataFrame, published: pd.DataFrame, paper: str = DIRECTION) -> plots.Picture:
+        figure = plots.learning_curves(rows, published, curves_of(fit_table(rows, LEVEL)), LEVEL, paper)
         return self._save(name, figure, plots.learning_points(rows, LEVEL))
 
-    def _against(self, name: str, found: list[tuple[float, Crossover]], xlabel: str, ylabel: str, log: bool = False):
+    def _against(self, name: str, found: list[tuple[float, Crossover]], xlabel: str, ylabel: str, paper: str, log: bool = False):
         if all(c.p_exists is None for _, c in found):
             return NO_CURVES
-        figure = plots_ablations.crossovers_against(found, xlabel, ylabel, log)
+        figure = plots_ablations.crossovers_against(found, xlabel, ylabel, paper, log)
         return self._save(name, figure, plots_ablations.crossover_points(found))
 
     def _save(self, name: str, figure: plots.Picture, data: pd.DataFrame) -> plots.Picture:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
 LEVEL = 0.9
+#: What the paper found (section 5.2), printed below the figures.
+DIRECTION = "new answers lead at small budget ratios, new questions at large ones (arXiv 2409.19759, section 5.2)"
 #: The two strategies whose crossover is the chapter's question.
 PAIR = ("answer_augmentation", "new_question")
 #: The ratio of an interval's ends that is narrow enough, and the largest budgets' worth of queries that a plan may spend.
@@ -73,7 +75,7 @@ class Chapter:
 
     def learning_curves(self) -> plots.Picture:
         """Draw accuracy against budget ratio with the fitted curves, and save figure and data."""
-        figure = plots.learning_curves(self.runs, self.published, curves_of(self.fits), LEVEL)
+        figure = plots.learning_curves(self.runs, self.published, curves_of(self.fits), LEVEL, DIRECTION)
         plots.save(figure, "learning_curves", self.folder / "figures", plots.learning_points(self.runs, LEVEL))
         return figure
 
@@ -82,6 +84,7 @@ class Chapter:
         if not self._has_curves:
             return NO_CURVES
         figure = map_of_fits(self.fits)
+        plots.print_below(figure, DIRECTION)
         plots.save(figure, "crossover_map", self.folder / "figures", table(self.crossovers))
         return figure
 

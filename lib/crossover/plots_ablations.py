@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.lines import Line2D
 
 from crossover.crossovers import Crossover
-from crossover.plots import Picture, display_name
+from crossover.plots import Picture, display_name, print_below
 
 _OURS, _OTHER, _GREY = "#14305E", "#B5451B", "#555555"
 
@@ -27,7 +27,7 @@ def crossover_points(found: Sequence[tuple[float, Crossover]]) -> pd.DataFrame:
 
 
 def crossovers_against(
-    found: Sequence[tuple[float, Crossover]], xlabel: str, ylabel: str, log: bool = False
+    found: Sequence[tuple[float, Crossover]], xlabel: str, ylabel: str, paper: str, log: bool = False
 ) -> Picture:
     """Draw crossovers with their intervals against a setting, one panel a seed-set size.
 
@@ -39,6 +39,8 @@ def crossovers_against(
     found : sequence of (float, Crossover)
         A setting's value and the crossover there.
     xlabel, ylabel : str
+    paper : str
+        What the paper found, printed below.
     log : bool
         Whether the setting has a log axis.
     """
@@ -111,6 +113,7 @@ def crossovers_against(
         Line2D([], [], color="#DDDDDD", linewidth=8, label="range that was run"),
     ]
     figure.legend(handles=marks, loc="outside upper left", ncols=3, frameon=False, fontsize=9)
+    print_below(figure, paper)
     return figure
 
 
