@@ -116,7 +116,8 @@ def decide(folder: Path, ledger: Claims | None = None) -> list[Finding]:
 def settings_table(runs: pd.DataFrame) -> pd.DataFrame:
     """Return a results table with a column for every setting of its cells, nested ones by their own names.
 
-    A setting that a cell does not have is missing (``NaN``) there, unless :class:`crossover.cells.Cell` has a default.
+    A setting that a cell does not have is missing (``NaN``) there, unless :class:`crossover.cells.Cell` has a default. Gold
+    problems are counted for the teacher (``gold``) and for the augmenter (``augmenter_gold``), which may be the same one.
     """
     from crossover.cells import Cell
 
@@ -125,7 +126,8 @@ def settings_table(runs: pd.DataFrame) -> pd.DataFrame:
         cell = Cell(**json.loads(text))
         flat.append(
             {"verify": cell.verify, "version": cell.version}
-            | {"student_layers": 0}
+            | {"student_layers": 0, "gold": 0}
+            | {"augmenter_gold": (cell.augmenter_settings or cell.teacher_settings).get("gold", 0)}
             | cell.task_settings
             | cell.teacher_settings
             | cell.recipe
