@@ -120,7 +120,8 @@ def decide(folder: Path, ledger: Claims | None = None) -> list[Finding]:
 def settings_table(runs: pd.DataFrame) -> pd.DataFrame:
     """Return a results table with a column for every setting of its cells, nested ones by their own names.
 
-    A setting that a cell does not have is missing (``NaN``) there, unless :class:`crossover.cells.Cell` has a default.
+    A setting that a cell does not have is missing (``NaN``) there, unless :class:`crossover.cells.Cell` has a default. Gold
+    problems are counted for the teacher (``teacher_gold``) and for the augmenter (``augmenter_gold``), which may be the same one.
     """
     from crossover.cells import Cell
 
@@ -131,9 +132,9 @@ def settings_table(runs: pd.DataFrame) -> pd.DataFrame:
         flat.append(
             {"verify": cell.verify, "version": cell.version}
             | {"student_layers": 0}
+            | {"teacher_gold": cell.teacher_settings.get("gold", 0), "augmenter_gold": augmenter.get("gold", 0)}
             | cell.task_settings
-            | {name: value for name, value in cell.teacher_settings.items() if name != "recipe"}
-            | {f"{who}_gold": settings.get("gold", 0) for who, settings in (("teacher", cell.teacher_settings), ("augmenter", augmenter))}
+            | {name: value for name, value in cell.teacher_settings.items() if name not in ("gold", "recipe")}
             | cell.recipe
         )
     return pd.concat([runs, pd.DataFrame(flat, index=runs.index)], axis=1)
