@@ -1,5 +1,6 @@
 """The endpoint teacher against a server that misbehaves: every reply once, every attempt charged, no key anywhere."""
 
+import asyncio
 import gzip
 import itertools
 import json
@@ -7,11 +8,18 @@ import logging
 import multiprocessing
 import os
 import random
+import re
 import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
+import urllib.request
 import zlib
 from collections import Counter
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -28,7 +36,7 @@ from crossover.tasks import load_task
 from crossover.tasks.base import Problem
 from crossover.teachers import Endpoint, Request
 from crossover.teachers.endpoint import KEY_VARIABLE, TEMPLATE_TOKENS
-from crossover.teachers.prompts import prompt
+from crossover.teachers.prompts import chat_prompt
 from misbehaving import BILLED, USAGE, Running
 
 TASK = load_task("math_words", steps=1)
@@ -157,7 +165,7 @@ def test_an_unknown_model_is_named_with_those_that_the_server_lists(tmp_path, st
     with pytest.raises(CrossoverError, match="has no model 'alhpa'. It lists: alpha, beta."):
         teacher(steady, tmp_path, model="alhpa").reply(ask(20))
     assert Account(tmp_path / "spending.jsonl").tokens_in == 0
-    with pytest.raises(CrossoverError, match="has no model 'alpha'.*as a rule it ends in /v1"):
+    with pytest.raises(CrossoverError, match="refuses the request to 'alpha' .*404.*As a rule it ends in /v1"):
         teacher(steady, tmp_path, base_url=steady.address).reply(ask(1))
 
 
@@ -194,12 +202,12 @@ def test_prompts_and_settings_are_sent_as_given(tmp_path, steady):
     assert texts == [" It is 7000.\n#### 7000", "It is 7001.", "It is 7002."]
     sent = {e["number"]: e["asked"] for e in steady.log()}
     for i, request in enumerate(asked, 7000):
-        turn = {"role": "user", "content": prompt(request, TASK, seeds)}
+        turn = {"role": "user", "content": chat_prompt(request, TASK, seeds)}
         assert sent[i] == {"model": "beta", "messages": [turn], "temperature": 0.4, "max_tokens": 33}
     assert seeds[0].answer in sent[7000]["messages"][0]["content"]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     calls=st.integers(0, 30),
     concurrency=st.sampled_from([1, 3, 16]),
@@ -208,7 +216,7 @@ def test_prompts_and_settings_are_sent_as_given(tmp_path, steady):
 )
 def test_a_cap_is_never_passed_and_used_up(tmp_path_factory, calls, concurrency, by, fault):
     folder = tmp_path_factory.mktemp("cap")
-    most = len("Question: What is 10?\nAnswer:") + TEMPLATE_TOKENS + 40
+    most = len(chat_prompt(ask(1, first=10)[0], TASK, ())) + TEMPLATE_TOKENS + 40
     tokens = calls * (IN + OUT) + most
     caps = {"max_total_tokens": tokens} if by == "tokens" else {"max_cost": tokens / 1e6, "price_in": 1, "price_out": 1}
     with Running(faults={fault: 0.2}, latency=0.002, seed=calls) as server:
@@ -373,6 +381,36 @@ def test_the_key_is_in_nothing_that_comes_out(tmp_path, monkeypatch, capsys, cap
     assert KEY.encode() not in written and written
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("faults", [{"echo": 0.3, "500": 0.2}, {"418": 1.0}])
+def test_a_run_from_the_command_line_leaves_no_key_anywhere(tmp_path, faults):
+    given = [
+        "teacher=endpoint",
+        "teacher_model=alpha",
+        "budgets=[6]",
+        "replicates=1",
+        "strategies=['answer_augmentation']",
+    ]
+    command = [sys.executable, "-c", "from crossover.cli import main; main()", "run", "03", "--profile", "smoke"]
+    with Running(faults=faults, key=KEY) as server:
+        for setting in [*given, f"base_url={server.base_url}"]:
+            command += ["-p", setting]
+        environment = {**os.environ, "CROSSOVER_RESULTS": str(tmp_path), KEY_VARIABLE: KEY, "OPENAI_LOG": "debug"}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert len(server.log()) >= (6 if "echo" in faults else 1), "the key was accepted"
+    assert done.returncode == (0 if "echo" in faults else 2), done.stderr
+    assert "echo" in faults or "status 418" in done.stderr
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {"03_budget_ratio.ipynb" if "echo" in faults else "03_budget_ratio.failed.ipynb"} <= {
+        p.name for p in written
+    }
+    for path in written:
+        assert KEY.encode() not in (
+            gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        ), path
+    assert KEY not in done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("key", [f"{KEY}\nx", f"{KEY}ä"])
 def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(tmp_path, monkeypatch, steady, key):
     monkeypatch.setenv(KEY_VARIABLE, key)
@@ -418,3 +456,118 @@ def test_larger_budgets_of_a_cell_pay_only_for_what_is_new(tmp_path):
         assert len(server.log()) == 10
     assert large.funnel.returned == 10 and ledger.spent == 10 and small.funnel.returned == 4
     assert ledger.tokens_in == Account(tmp_path / "spending.jsonl").tokens_in == 10 * IN
+
+
+def _plain(base_url, bodies, concurrency):
+    """The plainest load generator: bytes prepared beforehand, one open connection for each call under way."""
+    host, port = base_url.split("//")[1].split("/")[0].split(":")
+    heads = "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer none\r\ncontent-type: application/json\r\n"
+    waiting = iter([f"{heads}content-length: {len(body)}\r\n\r\n".encode() + body for body in bodies])
+
+    async def work():
+        reader, writer = await asyncio.open_connection(host, int(port), limit=2**22)
+        for message in waiting:
+            writer.write(message)
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200")
+            await reader.readexactly(int(re.search(rb"content-length: (\d+)", head.lower())[1]))
+        writer.close()
+
+    async def run():
+        await asyncio.gather(*(work() for _ in range(concurrency)))
+
+    start = time.perf_counter()
+    asyncio.run(run())
+    return time.perf_counter() - start
+
+
+def _throughput(made, requests, rounds):
+    """Calls a second of the teacher over those of the plain generator, the best of interleaved rounds of each."""
+    bodies = [
+        json.dumps(
+            {
+                "model": made.model,
+                "messages": [{"role": "user", "content": chat_prompt(request, made.task, made.examples)}],
+                "temperature": made.temperature,
+                "max_tokens": made.max_new_tokens,
+            }
+        ).encode()
+        for request in requests
+    ]
+    ours, plain = [], []
+    for number in range(rounds):
+        plain.append(_plain(made.base_url, bodies, made.concurrency))
+        start = time.perf_counter()
+        Recorded(made, made.account.path.parent / f"{number}.jsonl.gz").reply(requests)
+        ours.append(time.perf_counter() - start)
+    print(f"calls a second: {len(requests) / min(ours):.1f}, plain: {len(requests) / min(plain):.1f}")
+    return min(plain) / min(ours)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("concurrency", [2, 4, 8])
+def test_throughput_is_nine_tenths_of_a_plain_load_generators(tmp_path, concurrency):
+    if os.getloadavg()[0] > os.cpu_count() / 2:
+        pytest.skip(
+            f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores: the client would wait for a core, not the server"
+        )
+    with Running(latency=0.02) as server:
+        assert _throughput(teacher(server, tmp_path, concurrency=concurrency), ask(100 * concurrency), rounds=4) > 0.9
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory):
+    """``transformers serve`` with SmolLM2 on loopback, told to sample."""
+    pytest.importorskip("fastapi", reason="transformers serve needs fastapi and uvicorn")
+    pytest.importorskip("uvicorn", reason="transformers serve needs fastapi and uvicorn")
+    from crossover.assets import model_folder
+
+    folder = tmp_path_factory.mktemp("served") / "SmolLM2"
+    folder.mkdir()
+    for path in model_folder("SmolLM2-135M-Instruct").iterdir():
+        (folder / path.name).symlink_to(path)
+    (folder / "generation_config.json").unlink(missing_ok=True)
+    (folder / "generation_config.json").write_text('{"do_sample": true}')
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "transformers.cli.transformers", "serve", str(folder), "--port", str(port)]
+    log = folder.parent / "server.log"
+    with open(log, "w") as file:
+        process = subprocess.Popen([*command, "--host", "127.0.0.1", "--device", "cpu"], stdout=file, stderr=file)
+    try:
+        for _ in range(300):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2).close()
+                break
+            except OSError:
+                assert process.poll() is None, log.read_text()
+                time.sleep(1)
+        yield SimpleNamespace(base_url=f"http://127.0.0.1:{port}/v1", model=str(folder))
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.mark.slow
+def test_a_real_server_answers_rephrases_and_invents(tmp_path, real):
+    seeds = TASK.seeds(4, 0)
+    made = Endpoint(
+        TASK, seeds[:3], real.model, Account(tmp_path / "spending.jsonl"), 0.7, 24, real.base_url, 4, timeout=500
+    )
+    requests = [Request(kind, seeds[3], i) for kind in ("answer", "rephrase", "new_question") for i in range(2)]
+    replies = Recorded(made, tmp_path / "g.jsonl.gz").reply(requests)
+    print(*replies, sep="\n")
+    assert all(reply.text for reply in replies)
+    assert len({reply.text for reply in replies}) > 3, "it samples"
+    assert all(30 < reply.tokens_in < 400 and 0 < reply.tokens_out <= 24 for reply in replies)
+    assert sum(reply.tokens_out for reply in replies) == made.account.tokens_out
+    with pytest.raises(CrossoverError, match=r"refuses the request to 'nobody'|has no model 'nobody'"):
+        replace(made, model="nobody").reply(requests[:1])
+
+
+@pytest.mark.slow
+def test_throughput_of_a_real_server_is_nine_tenths_of_a_plain_load_generators(tmp_path, real):
+    seeds = TASK.seeds(4, 0)
+    made = Endpoint(TASK, (), real.model, Account(tmp_path / "spending.jsonl"), 0.7, 4, real.base_url, 4, timeout=500)
+    assert _throughput(made, [Request("answer", seed, i) for seed in seeds for i in range(4)], rounds=3) > 0.9

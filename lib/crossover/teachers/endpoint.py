@@ -31,7 +31,7 @@ from crossover.errors import CrossoverError
 from crossover.ledger import Account, BudgetExceeded
 from crossover.tasks.base import Problem, Task
 from crossover.teachers.base import Reply, Request
-from crossover.teachers.prompts import ending, prompt
+from crossover.teachers.prompts import chat_prompt, ending
 
 KEY_VARIABLE = "CROSSOVER_API_KEY"
 LONGEST_PAUSE = 60.0  # seconds between two attempts, unless the server asks for more
@@ -76,6 +76,9 @@ class Endpoint:
     A request is one query of the strategy's budget, however often it is sent (:mod:`crossover.ledger`). In tokens, an
     attempt that the server answered with an error costs nothing, and one whose reply was lost on the way the most it can
     have cost; that is added to the tokens of the reply that came in the end. A reply without text is a failed call.
+
+    The server samples. One that decodes greedily whatever the temperature (``transformers serve`` does, unless the model's
+    own generation settings say ``do_sample``) gives every draw of a request the same reply.
     """
 
     task: Task
@@ -188,7 +191,8 @@ class _Calls:
     def __init__(self, teacher: Endpoint, requests: Sequence[Request]):
         self.teacher = teacher
         self.waiting = deque(
-            _Call(i, request, prompt(request, teacher.task, teacher.examples)) for i, request in enumerate(requests)
+            _Call(i, request, chat_prompt(request, teacher.task, teacher.examples))
+            for i, request in enumerate(requests)
         )
         self.arrived: queue.SimpleQueue[tuple[int, Reply] | None] = queue.SimpleQueue()
         self.stopped = threading.Event()
@@ -315,7 +319,7 @@ class _Calls:
         except openai.APIStatusError as problem:
             if problem.code in REFUSED:
                 return None, 0, 0
-            said, headers = _safe(problem.message), problem.response.headers
+            said, headers = _safe(problem.response.text)[:500], problem.response.headers
             raise await self._refusal(client, problem.status_code, said, headers) from None
         except ValueError:
             raise _Lost("a reply that is not whole JSON", billed=True) from None
@@ -333,16 +337,18 @@ class _Calls:
         if status in (401, 403):
             fix = f"Set {KEY_VARIABLE} to one that it accepts."
             return CrossoverError(f"{server} refuses the key (status {status}). {fix}")
-        if status == 404:
-            return CrossoverError(f"{server} has no model {model!r}. {await self._listed(client)}")
-        return CrossoverError(f"{server} refuses the request to {model!r} (status {status}): {said}")
+        known = await self._known(client)
+        if known and model not in known:
+            return CrossoverError(f"{server} has no model {model!r}. It lists: {_safe(', '.join(known))}.")
+        hint = "" if known or status != 404 else " Is base_url right? As a rule it ends in /v1."
+        return CrossoverError(f"{server} refuses the request to {model!r} (status {status}): {said}{hint}")
 
-    async def _listed(self, client: openai.AsyncOpenAI) -> str:
+    async def _known(self, client: openai.AsyncOpenAI) -> list[str]:
+        """Return the models that the server lists; none where it has no list."""
         try:
-            names = sorted([model.id async for model in client.models.list()])
+            return sorted([model.id async for model in client.models.list()])
         except (openai.OpenAIError, ValueError, AttributeError, TypeError):
-            return "It gives no list of models either: see whether base_url is right; as a rule it ends in /v1."
-        return f"It lists: {_safe(', '.join(names))}." if names else "Its list of models is empty."
+            return []
 
     async def _pause(self, seconds: float) -> None:
         until = time.monotonic() + seconds
