@@ -64,13 +64,13 @@ def test_every_grid_changes_one_thing(parameters):
     }
     assert changed == {
         "base": set(), "coverage": {"coverage"}, "augmenter": {"invalid_rate", "rephrase_drift"},
-        "verification": {"answer_error"}, "student": {"student_layers"}, "mixed": set(), "local": set(), "task": set(),
+        "verification": {"answer_error"}, "student": {"student_layers"}, "mixed": set(), "local": set(),
     }  # fmt: skip
     assert len({cell.key for cell in parameters.cells()}) == len(parameters.cells())
 
 
 def test_a_local_teacher_and_its_augmenter_are_fine_tuned_apart_and_another_task_has_its_own_settings():
-    given = {"local_gold": [8], "other_tasks": ["text_to_sql"], "side_replicates": 1, "budget_ratios": [1, 2, 4, 8]}
+    given = {"local_gold": [8], "other_tasks": ["text_to_sql", "arc"], "side_replicates": 1, "budget_ratios": [1, 2, 4, 8]}
     grids = check("04_ablations", {"profile": "laptop", "results": "laptop", **given}).grids()
     strengths = {
         (c.strategy, c.teacher_settings.get("gold", 0), (c.augmenter_settings or c.teacher_settings).get("gold", 0)) for c in grids["local"]
@@ -79,8 +79,9 @@ def test_a_local_teacher_and_its_augmenter_are_fine_tuned_apart_and_another_task
         ("answer_augmentation", 8, 8), ("question_rephrase", 8, 8), ("new_question", 8, 8), ("question_rephrase", 8, 0),
         ("new_question", 8, 0), ("answer_augmentation", 0, 0),
     }  # fmt: skip
-    assert {(c.task, json.dumps(c.task_settings), c.replicate) for c in grids["task"]} == {("text_to_sql", '{"shapes": "simple"}', 0)}
-    assert "mixed" not in {c.strategy for c in grids["task"]}
+    assert {(c.task, json.dumps(c.task_settings), c.replicate) for c in grids["text_to_sql"]} == {("text_to_sql", '{"shapes": "simple"}', 0)}
+    assert {(c.task, c.teacher, c.scoring) for c in grids["arc"]} == {("arc", "local", "choice")}
+    assert "mixed" not in {c.strategy for c in grids["text_to_sql"]}
 
 
 def test_as_many_samples_are_kept_as_the_smaller_budget_buys(parameters):

@@ -143,17 +143,17 @@ class Chapter:
         columns = ["unit", "change of lead", "S", "status", "ratio", "interval", "budget there", "P(exists)"]
         return pd.concat(shown)[columns].style.hide(axis="index").set_uuid("cost-units")
 
-    def other_task(self) -> plots.Picture | Markdown:
+    def other_task(self, task: str) -> plots.Picture | Markdown:
         """Draw the strategies on another task, and save figure and data."""
-        rows = self._of("task")
-        return NOT_RUN if rows.empty else self._curves("other_task", rows, self._of("task", self.published))
+        if task not in self.parameters.other_tasks:
+            return NOT_RUN
+        return self._curves(task, self._of(task), self._of(task, self.published))
 
-    def other_task_findings(self) -> Markdown:
+    def other_task_findings(self, task: str) -> Markdown:
         """Say where strategies overtake one another on another task."""
-        rows = self._of("task")
-        if rows.empty:
+        if task not in self.parameters.other_tasks:
             return Markdown("")
-        return Markdown("\n".join(f"- {sentence(c)}" for c in find(fit_table(rows, LEVEL), checks=False)))
+        return Markdown("\n".join(f"- {sentence(c)}" for c in find(fit_table(self._of(task), LEVEL), checks=False)))
 
     # --- single budgets -----------------------------------------------------------------------------------------------
 

@@ -244,7 +244,7 @@ class Ablations(BudgetRatio):
         [64, 128], min_length=2, max_length=2, description="teacher queries, two large budgets"
     )
     local_gold: list[Count] = Field([], description="gold problems that local teachers are fine-tuned on")
-    other_tasks: list[Literal["text_to_sql"]] = Field([], description="other tasks on which the base strategies are run")
+    other_tasks: list[Literal["text_to_sql", "arc"]] = Field([], description="other tasks on which the base strategies are run")
     side_replicates: int = Field(2, ge=1, le=100, description="draws of the seeds for local teachers and other tasks")
     question_costs: list[Annotated[float, Field(gt=0)]] = Field(
         [0.25, 0.5, 1, 2, 4], description="cost of writing a question, in answers"
@@ -295,7 +295,7 @@ class Ablations(BudgetRatio):
             for c in self.grid(**side, budgets=[high], strategies=strategies, teacher="local", **dials)
         ]
         pure = [s for s in self.strategies if s != "mixed"]
-        tasks = [c for task in self.other_tasks for c in self.grid(**side, task=task, strategies=pure, **OTHER_TASKS[task])]
+        tasks = {t: self.grid(**side | {"task": t, "strategies": pure} | OTHER_TASKS[t]) for t in self.other_tasks}
         return {
             "base": self.grid(strategies=pure),
             "mixed": self.grid(**at) if "mixed" in self.strategies else [],
@@ -304,12 +304,16 @@ class Ablations(BudgetRatio):
             "verification": verification,
             "student": student,
             "local": local,
-            "task": tasks,
+            **tasks,
         }
 
 
-#: How other tasks are run: options, and the longest answer in tokens.
-OTHER_TASKS: dict[str, dict[str, object]] = {"text_to_sql": {"task_options": {"shapes": "simple"}, "max_new_tokens": 64}}
+#: How other tasks are run. No oracle knows the truth of ARC, and a student of this size is scored there by likelihood, without
+#: the list of choices, whose letters it cannot tell apart.
+OTHER_TASKS: dict[str, dict[str, object]] = {
+    "text_to_sql": {"task_options": {"shapes": "simple"}, "max_new_tokens": 64},
+    "arc": {"task_options": {"listed": False}, "scoring": "choice", "teacher": "local", "max_new_tokens": 48, "replicates": 1},
+}
 
 
 def kept_size(budget: int, answer_error: float) -> int:
