@@ -69,11 +69,12 @@ class Local:
     def __post_init__(self) -> None:
         if self.temperature <= 0:
             raise CrossoverError(f"temperature is {self.temperature}; a sampled teacher needs one above 0.")
+        if self.gold < 0:
+            raise CrossoverError(f"gold is {self.gold}; give how many gold problems to fine-tune on, or 0 to prompt only.")
         if bool(self.gold) != bool(self.recipe):
             raise CrossoverError(
                 f"gold is {self.gold} and recipe is {dict(self.recipe)}; give both to fine-tune the teacher, or neither."
             )
-        self.tuning  # noqa: B018 - refuses what cannot be fine-tuned on before anything starts
 
     @cached_property
     def tuning(self) -> Tuning | None:
