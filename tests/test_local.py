@@ -59,7 +59,7 @@ def exact(cache, monkeypatch):
 
 
 def teacher(settings=TUNED, task=TASK, **changes):
-    return Local(task, SEEDS[:3], max_new_tokens=6, **{**settings, **changes})
+    return Local(task, SEEDS[:3], **{"max_new_tokens": 6, **settings, **changes})
 
 
 def texts(replies):

@@ -4,7 +4,7 @@ As it comes, a pretrained model is asked for answers and new questions by exampl
 then the question at hand), which it continues; for rephrasings by instruction, through its chat template where it has
 one. Fine-tuned on gold problems (:mod:`crossover.teachers.tuning`), it is asked in the form that it was trained in,
 without solved examples. Sources: arXiv 2409.19759, appendix (few-shot prompts for teacher and augmenter; sampling at
-temperature 0.7); arXiv 2310.01119, section 3 (fine-tuned teacher).
+temperature 0.7); arXiv 2310.01119 (fine-tuned teacher).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ A fine-tuned teacher is asked as it was trained. One model learns three kinds of
 answer; a gold question and other words for it; a few gold questions and one more. Only a procedural task has gold
 rephrasings, the oracle's own: for any other task, answers and new questions are all that is trained, and the teacher
 rephrases as it would without fine-tuning. A fine-tuned augmenter has seen more than the seeds: the gold questions are a
-source of its new ones. Source: arXiv 2310.01119, section 3 (a teacher fine-tuned on few examples).
+source of its new ones. Source: arXiv 2310.01119 (a teacher fine-tuned on few examples).
 """
 
 from __future__ import annotations
