@@ -26,9 +26,9 @@ from crossover.students.causal import Recipe, Student, train
 from crossover.tasks.base import Problem, ProceduralTask, Task
 from crossover.teachers.base import Kind, Request
 from crossover.teachers.oracle import Oracle
+from crossover.teachers.prompts import EXAMPLES, new_question_prompt
 
 VERSION = 1  # raised when a change here changes what a fine-tuned teacher is
-EXAMPLES = 3  # seeds that a local teacher is shown beside the one at hand
 
 
 @functools.cache
@@ -44,15 +44,6 @@ def rephrase_prompt(question: str) -> str:
     'Question: How many?\\nThe same question in other words:'
     """
     return f"Question: {question}\nThe same question in other words:"
-
-
-def new_question_prompt(questions: Sequence[str]) -> str:
-    """Return the prompt after which a teacher, fine-tuned or not, goes on with a question of the same kind.
-
-    >>> new_question_prompt(["How many?", "How much?"])
-    'Question: How many?\\n\\nQuestion: How much?\\n\\nQuestion:'
-    """
-    return "".join(f"Question: {text}\n\n" for text in questions) + "Question:"
 
 
 @dataclass(frozen=True)
