@@ -32,8 +32,8 @@ from crossover.strategies import Yield, load_strategy
 from crossover.tasks import load_task
 from crossover.tasks.base import ChoiceTask, Problem, Task, seeds_apart
 from crossover.teachers import Endpoint, Local, Oracle, Teacher
+from crossover.teachers.prompts import EXAMPLES
 
-EXAMPLES = 3  # solved seeds that a local or served teacher is shown
 SCORINGS = ("generate", "choice")
 GB_A_WORKER = 3.5  # measured peak of a worker that trains 15 of SmolLM2-135M's layers, with room to spare
 

@@ -3,7 +3,7 @@
 As it comes, a pretrained model continues the prompts for answers and new questions; the one for rephrasings goes through
 its chat template where it has one. Fine-tuned on gold problems (:mod:`crossover.teachers.tuning`), it is asked in the form
 that it was trained in, without solved examples. Sources: arXiv 2409.19759, appendix (few-shot prompts, sampling at
-temperature 0.7); arXiv 2310.01119, section 3 (fine-tuned teacher).
+temperature 0.7); arXiv 2310.01119 (fine-tuned teacher).
 """
 
 from __future__ import annotations
@@ -64,11 +64,12 @@ class Local:
     def __post_init__(self) -> None:
         if self.temperature <= 0:
             raise CrossoverError(f"temperature is {self.temperature}; a sampled teacher needs one above 0.")
+        if self.gold < 0:
+            raise CrossoverError(f"gold is {self.gold}; give how many gold problems to fine-tune on, or 0 to prompt only.")
         if bool(self.gold) != bool(self.recipe):
             raise CrossoverError(
                 f"gold is {self.gold} and recipe is {dict(self.recipe)}; give both to fine-tune the teacher, or neither."
             )
-        self.tuning  # noqa: B018 - refuses what cannot be fine-tuned on before anything starts
 
     @cached_property
     def tuning(self) -> Tuning | None:

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from crossover.tasks.base import Problem, Task
 from crossover.teachers.base import Kind, Request
 
+EXAMPLES = 3  # solved seeds that a teacher is shown beside the problem at hand
+
 REPHRASE = (
     "Say the following question in other words. Keep every name, every number and what is asked. "
     "Write the new question only.\n\n{question}"
