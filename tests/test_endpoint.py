@@ -234,6 +234,16 @@ def test_a_cap_is_never_passed_and_used_up(tmp_path_factory, calls, concurrency,
         assert answered == calls + 1
 
 
+def test_near_a_cap_fewer_calls_are_under_way_and_none_is_left_out(tmp_path):
+    most = len(chat_prompt(ask(1, first=10)[0], TASK, ())) + TEMPLATE_TOKENS + 40
+    with Running(latency=0.01) as server:
+        made = teacher(
+            server, tmp_path, {"max_total_tokens": 40 * (IN + OUT) + most}, concurrency=16, max_new_tokens=40
+        )
+        assert [number(reply) for reply in made.reply(ask(40, first=10))] == list(range(10, 50))
+        assert server.stats()["most_in_flight"] < 16
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60), st.booleans()), max_size=30),
     st.integers(1, 600),
