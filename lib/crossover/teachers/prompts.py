@@ -36,8 +36,17 @@ def prompt(request: Request, task: Task, examples: Sequence[Problem]) -> str:
     if request.kind == "answer":
         return "\n\n".join([*(task.prompt(p.question) + p.answer for p in shown), task.prompt(question)])
     if request.kind == "new_question":
-        return "".join(f"Question: {text}\n\n" for text in [*(p.question for p in shown), question]) + "Question:"
+        return new_question_prompt([*(p.question for p in shown), question])
     return REPHRASE.format(question=question)
+
+
+def new_question_prompt(questions: Sequence[str]) -> str:
+    """Return the prompt after which a model goes on with a question of the same kind.
+
+    >>> new_question_prompt(["How many?", "How much?"])
+    'Question: How many?\\n\\nQuestion: How much?\\n\\nQuestion:'
+    """
+    return "".join(f"Question: {text}\n\n" for text in questions) + "Question:"
 
 
 def ending(text: str, kind: Kind, task: Task) -> str | None:
