@@ -468,6 +468,19 @@ def test_larger_budgets_of_a_cell_pay_only_for_what_is_new(tmp_path):
     assert ledger.tokens_in == Account(tmp_path / "spending.jsonl").tokens_in == 10 * IN
 
 
+def test_teacher_and_augmenter_of_one_cell_share_an_account(tmp_path):
+    with Running() as server:
+        cell = Cell(
+            "e", 1, "math_words", "new_question", 2, 8, 0, "endpoint", 4, 32, task_settings={"steps": 1},
+            teacher_settings={"model": "alpha"}, augmenter_settings={"model": "beta"},
+            connection={"base_url": server.base_url},
+        )  # fmt: skip
+        _, ledger = make_data(cell, Store(tmp_path))
+        assert Counter(entry["asked"]["model"] for entry in server.log()) == {"alpha": 4, "beta": 4}
+    account = Account(tmp_path / "spending.jsonl")
+    assert len(account.entries) == ledger.spent == 8 and account.tokens_in == ledger.tokens_in == 8 * IN
+
+
 def _plain(base_url, bodies, concurrency):
     """The plainest load generator: bytes prepared beforehand, one open connection for each call under way."""
     host, port = base_url.split("//")[1].split("/")[0].split(":")
