@@ -234,6 +234,16 @@ def test_a_cap_is_never_passed_and_used_up(tmp_path_factory, calls, concurrency,
         assert answered == calls + 1
 
 
+def test_near_a_cap_fewer_calls_are_under_way_and_none_is_left_out(tmp_path):
+    most = len(chat_prompt(ask(1, first=10)[0], TASK, ())) + TEMPLATE_TOKENS + 40
+    with Running(latency=0.01) as server:
+        made = teacher(
+            server, tmp_path, {"max_total_tokens": 40 * (IN + OUT) + most}, concurrency=16, max_new_tokens=40
+        )
+        assert [number(reply) for reply in made.reply(ask(40, first=10))] == list(range(10, 50))
+        assert server.stats()["most_in_flight"] < 16
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60), st.booleans()), max_size=30),
     st.integers(1, 600),
@@ -456,6 +466,19 @@ def test_larger_budgets_of_a_cell_pay_only_for_what_is_new(tmp_path):
         assert len(server.log()) == 10
     assert large.funnel.returned == 10 and ledger.spent == 10 and small.funnel.returned == 4
     assert ledger.tokens_in == Account(tmp_path / "spending.jsonl").tokens_in == 10 * IN
+
+
+def test_teacher_and_augmenter_of_one_cell_share_an_account(tmp_path):
+    with Running() as server:
+        cell = Cell(
+            "e", 1, "math_words", "new_question", 2, 8, 0, "endpoint", 4, 32, task_settings={"steps": 1},
+            teacher_settings={"model": "alpha"}, augmenter_settings={"model": "beta"},
+            connection={"base_url": server.base_url},
+        )  # fmt: skip
+        _, ledger = make_data(cell, Store(tmp_path))
+        assert Counter(entry["asked"]["model"] for entry in server.log()) == {"alpha": 4, "beta": 4}
+    account = Account(tmp_path / "spending.jsonl")
+    assert len(account.entries) == ledger.spent == 8 and account.tokens_in == ledger.tokens_in == 8 * IN
 
 
 def _plain(base_url, bodies, concurrency):

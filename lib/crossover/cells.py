@@ -139,13 +139,14 @@ def make_teachers(cell: Cell, task: Task, seeds: Sequence[Problem], store: Store
 
     What a served one costs is counted in the store's ``spending.jsonl``, for all cells together.
     """
+    account = Account(store.folder / "spending.jsonl", **cell.spending) if cell.teacher == "endpoint" else None
 
     def make(settings: dict) -> Teacher:
         if cell.teacher == "oracle":
             return Oracle(task, **settings)
         shown = {"task": task, "examples": seeds[:EXAMPLES], "max_new_tokens": cell.max_new_tokens, **settings}
         if cell.teacher == "endpoint":
-            return Endpoint(account=Account(store.folder / "spending.jsonl", **cell.spending), **shown, **cell.connection)
+            return Endpoint(account=account, **shown, **cell.connection)
         return Local(**shown)
 
     teacher = make(cell.teacher_settings)
