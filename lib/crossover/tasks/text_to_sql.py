@@ -63,6 +63,10 @@ class TextToSql(SqlAnswers):
         """Draw ``n`` seed problems, no two asking the same; a smaller set is a prefix of a larger one."""
         return by_seed(f"seed-{replicate}", self._distinct(n, self._rng("seed", replicate), test=False))
 
+    def gold(self, n: int) -> list[Problem]:
+        """Draw the first ``n`` gold problems, those that a local teacher may be fine-tuned on; never test problems."""
+        return by_seed("gold", self._distinct(n, self._rng("gold", 0), test=False))
+
     def test(self, n: int) -> list[Problem]:
         """Draw ``n`` test problems, no two asking the same, and none ever drawn for training."""
         return by_seed("test", self._distinct(n, self._rng("test", 0), test=True))
