@@ -149,10 +149,10 @@ class Chapter:
             return NOT_RUN
         return self._curves(task, self._of(task), self._of(task, self.published))
 
-    def other_task_findings(self, task: str) -> Markdown:
+    def other_task_findings(self, task: str) -> Markdown | None:
         """Say where strategies overtake one another on another task."""
         if task not in self.parameters.other_tasks:
-            return Markdown("")
+            return None
         return Markdown("\n".join(f"- {sentence(c)}" for c in find(fit_table(self._of(task), LEVEL), checks=False)))
 
     # --- single budgets -----------------------------------------------------------------------------------------------
@@ -174,11 +174,11 @@ class Chapter:
         study = pd.read_csv(file) if self.parameters.profile != PUBLISHED and file.exists() else None
         return self._save(ablation, plots_ablations.forest(rows, study, LEVEL), rows)
 
-    def findings(self, ablation: str) -> Markdown:
+    def findings(self, ablation: str) -> Markdown | None:
         """Say what each comparison of one ablation shows."""
         rows = self.effects(ablation)
         if rows.empty:
-            return Markdown("")
+            return None
         said = [
             in_words(r.comparison, r.estimate, r.low, r.high) if not r.why else f"{r.comparison}: {r.why}."
             for r in rows.itertuples()
