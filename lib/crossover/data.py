@@ -262,7 +262,7 @@ DATA_SETS: dict[str, DataSet] = {
     ),
     "vader_films": DataSet(
         None, None, ("id", "rating", "text"), "MIT", (), _rated("movieReviewSnippets"),
-        note="Sentences of film reviews with the mean of 14 or more human ratings from -4 to 4 (Hutto and Gilbert 2014).",
+        note="Sentences of film reviews with the mean of 15 or more human ratings from -4 to 4 (Hutto and Gilbert 2014).",
     ),
     "vader_products": DataSet(
         None, None, ("id", "rating", "text"), "MIT", (), _rated("amazonReviewSnippets"),

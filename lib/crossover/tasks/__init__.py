@@ -17,6 +17,15 @@ TASKS = {
     "gsm_symbolic": ("crossover.tasks.gsm_symbolic", "GsmSymbolic"),
     "gsm8k": ("crossover.tasks.gsm8k", "Gsm8k"),
     "arc": ("crossover.tasks.arc", "Arc"),
+    "rte": ("crossover.tasks.inference", "Rte"),
+    "boolq": ("crossover.tasks.inference", "BoolQ"),
+    "mc_taco": ("crossover.tasks.inference", "McTaco"),
+    "sst2": ("crossover.tasks.sentiment", "Sst2"),
+    "film_sentiment": ("crossover.tasks.sentiment", "FilmSentiment"),
+    "product_sentiment": ("crossover.tasks.sentiment", "ProductSentiment"),
+    "e2e_nlg": ("crossover.tasks.restaurants", "E2e"),
+    "common_gen": ("crossover.tasks.concepts", "CommonGen"),
+    "captions": ("crossover.tasks.concepts", "Captions"),
 }
 
 
