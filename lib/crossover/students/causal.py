@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -119,7 +119,13 @@ def encode(
     return [(p + a + end, [IGNORED] * len(p) + a + end) for p, a in zip(prompts, answers, strict=True)]
 
 
-def train(student: Student, pairs: Sequence[tuple[str, str]], recipe: Recipe, seed: int) -> Trained:
+def train(
+    student: Student,
+    pairs: Sequence[tuple[str, str]],
+    recipe: Recipe,
+    seed: int,
+    tick: Callable[[], object] = lambda: None,
+) -> Trained:
     """Fine-tune a student in place on (prompt, completion) pairs.
 
     Parameters
@@ -132,6 +138,8 @@ def train(student: Student, pairs: Sequence[tuple[str, str]], recipe: Recipe, se
         The same for every cell that is to be compared.
     seed : int
         Seeds the order of the examples.
+    tick : callable
+        Called after every optimiser step.
 
     Raises
     ------
@@ -174,6 +182,7 @@ def train(student: Student, pairs: Sequence[tuple[str, str]], recipe: Recipe, se
         _update(trained, master, optimiser, recipe.rate(step, steps))
         losses.append(loss.detach())
         tokens += sum(len(examples[i][0]) for i in batch)
+        tick()
     model.eval()
     last = losses[-max(1, steps // 10) :]
     return Trained(tokens, steps, float(torch.stack(last).mean()))

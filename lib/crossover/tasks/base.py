@@ -8,9 +8,12 @@ set error rate.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
+
+from crossover.errors import CrossoverError
 
 #: Which draw of seeds, replies and test problems the procedural tasks make. The first was looked at while the training
 #: recipe was chosen; raising the number gives problems that nobody has seen.
@@ -24,7 +27,7 @@ class Problem:
     Attributes
     ----------
     id : str
-        Stable identifier, unique within a task (``"seed-3-00017"``, ``"test-00004"``).
+        Stable identifier, unique within a task (``"seed-3-00017"``, ``"gold-00002"``, ``"test-00004"``).
     question : str
         What a teacher or a student is shown.
     answer : str
@@ -56,6 +59,12 @@ class Task(Protocol):
 
     def seeds(self, n: int, replicate: int) -> list[Problem]:
         """Return ``n`` seed problems; for one replicate a smaller set is a prefix of a larger one."""
+
+    def gold(self, n: int) -> list[Problem]:
+        """Return ``n`` problems for a teacher to be fine-tuned on, the same for every cell; smaller sets are prefixes.
+
+        They come from where seeds come from, never from the test side: :func:`seeds_apart` gives seeds without them.
+        """
 
     def test(self, n: int) -> list[Problem]:
         """Return ``n`` test problems, the same for every cell, disjoint from all seeds and generated problems."""
@@ -115,6 +124,36 @@ class ProceduralTask(Task, Protocol):
 
     def err(self, problem: Problem, rng: random.Random) -> str:
         """Write a plausible chain with a mistake in it: well formed, ends ``#### M`` with M wrong."""
+
+
+def seeds_apart(task: Task, n: int, replicate: int, gold: Sequence[Problem]) -> list[Problem]:
+    """Return ``n`` seed problems none of which asks a gold problem's question, whatever its case and punctuation.
+
+    They are the replicate's own seeds with the gold ones passed over: ids stay, and a smaller set is a prefix of a larger.
+
+    Raises
+    ------
+    CrossoverError
+        The task has too few problems for both.
+    """
+    held = {_words(problem.question) for problem in gold}
+    drawn = n
+    while True:
+        try:
+            seeds = [problem for problem in task.seeds(drawn, replicate) if _words(problem.question) not in held]
+        except CrossoverError as problem:
+            if drawn == n:
+                raise
+            raise CrossoverError(
+                f"{n} seeds beside {len(gold)} gold problems are more than {task.name} has; lower seed_size or gold. {problem}"
+            ) from None
+        if len(seeds) == n:
+            return seeds
+        drawn += n - len(seeds)
+
+
+def _words(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.casefold()))
 
 
 def by_seed(prefix: str, problems: Sequence[Problem]) -> list[Problem]:

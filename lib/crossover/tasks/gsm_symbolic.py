@@ -57,6 +57,10 @@ class GsmSymbolic(NumberAnswers):
         """Draw ``n`` seed problems with distinct questions; a smaller set is a prefix of a larger one."""
         return by_seed(f"seed-{replicate}", self._distinct(n, random.Random(f"{self.name}/seed/{replicate}"), False))
 
+    def gold(self, n: int) -> list[Problem]:
+        """Draw ``n`` problems of the training side with distinct questions, from a stream of their own."""
+        return by_seed("gold", self._distinct(n, random.Random(f"{self.name}/gold"), False))
+
     def test(self, n: int) -> list[Problem]:
         """Draw ``n`` test problems with distinct questions."""
         return by_seed("test", self._distinct(n, random.Random(f"{self.name}/test"), True))

@@ -65,6 +65,10 @@ class MathWords(NumberAnswers):
         """Draw ``n`` seed problems with distinct questions; a smaller set is a prefix of a larger one."""
         return by_seed(f"seed-{replicate}", self._distinct(n, self._rng("seed", replicate), test=False))
 
+    def gold(self, n: int) -> list[Problem]:
+        """Draw ``n`` problems of the training side with distinct questions, from a stream of their own."""
+        return by_seed("gold", self._distinct(n, self._rng("gold", 0), test=False))
+
     def test(self, n: int) -> list[Problem]:
         """Draw ``n`` test problems; no two share family, plan and quantities, and none is ever drawn for training."""
         return by_seed("test", self._distinct(n, self._rng("test", 0), test=True))

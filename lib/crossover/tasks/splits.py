@@ -20,6 +20,10 @@ class Pooled(ABC):
         """Return ``n`` problems of the seed pool, shuffled by the replicate; smaller sets are prefixes."""
         return by_seed(f"seed-{replicate}", self._some("seed", n, replicate))
 
+    def gold(self, n: int) -> list[Problem]:
+        """Return the first ``n`` problems of the seed pool in one fixed shuffle of their own."""
+        return by_seed("gold", self._some("gold", n, 0))
+
     def test(self, n: int) -> list[Problem]:
         """Return the first ``n`` test problems in one fixed shuffle."""
         return by_seed("test", self._some("test", n, 0))
@@ -29,10 +33,10 @@ class Pooled(ABC):
         """The problems of one side, ``"seed"`` or ``"test"``, in the order of the files."""
 
     def _some(self, side: str, n: int, replicate: int) -> list[Problem]:
-        pool = self._pool(side)
+        pool = self._pool("test" if side == "test" else "seed")
         if not 0 <= n <= len(pool):
             raise CrossoverError(
-                f"{self.name}: {n} {side} problems were asked for; the {self.source} source has {len(pool)}."
+                f"{self.name}: {n} {side} problems were asked for; the {self.source} source has {len(pool)}; ask for 0 to that many."
             )
         random.Random(f"{self.name}/{side}/{replicate}").shuffle(pool)
         return pool[:n]

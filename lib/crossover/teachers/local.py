@@ -1,23 +1,27 @@
 """A teacher on this machine: any transformers causal language model, sampled in batches.
 
-Answers and new questions are asked for by example (the first seeds with their answers, then the question at hand), which
-a pretrained model continues; rephrasings by instruction, through the model's chat template where it has one. Sources: arXiv
-2409.19759, appendix (few-shot prompts for teacher and augmenter; sampling at temperature 0.7).
+As it comes, a pretrained model is asked for answers and new questions by example (the first seeds with their answers,
+then the question at hand), which it continues; for rephrasings by instruction, through its chat template where it has
+one. Fine-tuned on gold problems (:mod:`crossover.teachers.tuning`), it is asked in the form that it was trained in,
+without solved examples. Sources: arXiv 2409.19759, appendix (few-shot prompts for teacher and augmenter; sampling at
+temperature 0.7); arXiv 2310.01119, section 3 (fine-tuned teacher).
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 
-from crossover.assets import fingerprint
 from crossover.decoding import by_length, decode, sampled
 from crossover.errors import CrossoverError
 from crossover.evaluate import answered
-from crossover.students.causal import Student
+from crossover.students.causal import Recipe, Student
 from crossover.tasks.base import Problem, Task
-from crossover.teachers.base import Reply, Request
+from crossover.teachers.base import Kind, Reply, Request
+from crossover.teachers.tuning import Tuning, new_question_prompt, rephrase_prompt, weights
 
 REPHRASE = (
     "Say the following question in other words. Keep every name, every number and what is asked. "
@@ -27,7 +31,7 @@ REPHRASE = (
 
 @dataclass(frozen=True)
 class Local:
-    """A transformers model as teacher and augmenter.
+    """A transformers model as teacher and augmenter, loaded when its first reply is asked for.
 
     Parameters
     ----------
@@ -35,73 +39,101 @@ class Local:
         Its prompt format and its end of an answer.
     examples : sequence of Problem
         Solved problems that the prompts show.
-    student : Student
-        The model (a teacher is a model and its tokenizer, as a student is).
-    name : str
-        Model and content, part of :attr:`id`.
+    model : str
+        What :func:`crossover.assets.model_folder` takes.
     temperature : float
         Of sampling, above 0.
     max_new_tokens : int
         Longest reply.
+    gold : int
+        Gold problems of the task that the model is fine-tuned on; 0 leaves it as it comes.
+    recipe : mapping
+        With gold problems, the fields of :class:`crossover.students.causal.Recipe` other than ``model``.
     batch_size : int
         Replies sampled side by side.
+    device : str
+        ``"cpu"`` or ``"cuda"``.
     """
 
     task: Task
     examples: Sequence[Problem]
-    student: Student
-    name: str
+    model: str
     temperature: float = 0.7
     max_new_tokens: int = 96
+    gold: int = 0
+    recipe: Mapping[str, object] = field(default_factory=dict)
     batch_size: int = 64
+    device: str = "cpu"
     repeatable = False
 
     def __post_init__(self) -> None:
         if self.temperature <= 0:
             raise CrossoverError(f"temperature is {self.temperature}; a sampled teacher needs one above 0.")
+        if bool(self.gold) != bool(self.recipe):
+            raise CrossoverError(
+                f"gold is {self.gold} and recipe is {dict(self.recipe)}; give both to fine-tune the teacher, or neither."
+            )
+        self.tuning  # noqa: B018 - refuses what cannot be fine-tuned on before anything starts
 
-    @classmethod
-    def load(
-        cls, model: str, task: Task, examples: Sequence[Problem], temperature: float, max_new_tokens: int, device: str = "cpu"
-    ) -> Local:
-        """Load a model by the names that :func:`crossover.assets.model_folder` takes."""
-        student = Student.load(model, device)
-        return cls(task, examples, student, f"{model}@{fingerprint(model)}", temperature, max_new_tokens)
+    @cached_property
+    def tuning(self) -> Tuning | None:
+        """How the model is fine-tuned; ``None`` where it is used as it comes."""
+        return Tuning(self.task, self.gold, Recipe(self.model, **self.recipe)) if self.gold else None
 
-    @property
+    @cached_property
     def id(self) -> str:
-        """Model and sampling settings, as stored with each reply."""
-        return f"local({self.name}, temperature={self.temperature:g}, max_new_tokens={self.max_new_tokens})"
+        """Model, fine-tuning and sampling settings, as stored with each reply."""
+        tuned = f", {self.tuning}" if self.tuning else ""
+        sampling = f"temperature={self.temperature:g}, max_new_tokens={self.max_new_tokens}"
+        return f"local({self.model}@{weights(self.model)}, {sampling}{tuned})"
+
+    @cached_property
+    def student(self) -> Student:
+        """The model and its tokenizer (a teacher is these two, as a student is)."""
+        return _load(self.model, self.tuning, self.device)
 
     def reply(self, requests: Sequence[Request]) -> list[Reply]:
         """Return one sampled reply a request; a request's draws do not depend on which others came with it."""
-        prompts = self.student.tokenizer([self._prompt(request) for request in requests], add_special_tokens=False)["input_ids"]
+        student = self.student
+        prompts = student.tokenizer([self._prompt(request) for request in requests], add_special_tokens=False)["input_ids"]
         replies: dict[int, Reply] = {}
         for kind in dict.fromkeys(request.kind for request in requests):
             numbers = [i for i, request in enumerate(requests) if request.kind == kind]
-            ended = answered(self.student.tokenizer, self.task) if kind == "answer" else self._line_ended
+            ended = self._ended(kind)
             for batch in by_length([prompts[i] for i in numbers], self.batch_size):
                 rows = [numbers[i] for i in batch]
                 pick = sampled(self.temperature, [self._seed(requests[i]) for i in rows])
-                texts = decode(self.student, [prompts[i] for i in rows], pick, ended, self.max_new_tokens)
+                texts = decode(student, [prompts[i] for i in rows], pick, ended, self.max_new_tokens)
                 for i, text in zip(rows, texts, strict=True):
-                    out = len(self.student.tokenizer(text, add_special_tokens=False)["input_ids"])
+                    out = len(student.tokenizer(text, add_special_tokens=False)["input_ids"])
                     replies[i] = Reply(text.rstrip() if kind == "answer" else text.strip() or None, len(prompts[i]), out)
         return [replies[i] for i in range(len(requests))]
 
     def _prompt(self, request: Request) -> str:
         question = request.problem.question
+        others = [p for p in self.examples if p.id != request.problem.id]
         if request.kind == "answer":
-            shown = [self.task.prompt(p.question) + p.answer for p in self.examples if p.id != request.problem.id]
+            shown = [] if self.tuning else [self.task.prompt(p.question) + p.answer for p in others]
             return "\n\n".join([*shown, self.task.prompt(question)])
         if request.kind == "new_question":
-            shown = [p.question for p in self.examples if p.id != request.problem.id] + [question]
-            return "".join(f"Question: {text}\n\n" for text in shown) + "Question:"
+            return new_question_prompt([*(p.question for p in others), question])
+        if self._learnt("rephrase"):
+            return rephrase_prompt(question)
         asked = REPHRASE.format(question=question)
         if self.student.tokenizer.chat_template is None:
             return f"{asked}\n\nNew question:"
         turn = [{"role": "user", "content": asked}]
         return self.student.tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
+
+    def _learnt(self, kind: Kind) -> bool:
+        return self.tuning is not None and kind in self.tuning.kinds
+
+    def _ended(self, kind: Kind) -> Callable[[list[int]], bool]:
+        """Return the test of whether a reply has ended, beside the end-of-text token and the limit."""
+        if kind == "answer":
+            return answered(self.student.tokenizer, self.task)
+        # A model that was taught to write questions ends them itself, and some have several lines.
+        return (lambda tokens: False) if self._learnt(kind) else self._line_ended
 
     def _line_ended(self, tokens: list[int]) -> bool:
         """A question is one line: it has ended when a line ends after some text."""
@@ -111,3 +143,9 @@ class Local:
     def _seed(self, request: Request) -> int:
         text = f"{self.id}/{request.kind}/{request.problem.id}/{request.problem.question}/{request.index}"
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
+
+
+@functools.lru_cache(maxsize=2)
+def _load(model: str, tuning: Tuning | None, device: str) -> Student:
+    """Load a model once a process: the cells of a study share one teacher and one augmenter."""
+    return Student.load(str(tuning.folder(device)) if tuning else model, device)
