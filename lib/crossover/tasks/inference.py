@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from crossover import data
 from crossover.tasks.base import Problem
-from crossover.tasks.instructed import Labelled
+from crossover.tasks.instructed import Labelled, Splits
 from crossover.tasks.instructions import Instruction
 
 
@@ -33,18 +33,15 @@ class Rte(_YesNo):
         "In this task, you are given a premise and a hypothesis. Answer yes if someone who takes the premise as true would "
         "conclude that the hypothesis is true, and no if not.",
         (
-            ("Premise: The ferry to Harwich was cancelled on Monday because of a storm in the North Sea.\n"
-             "Hypothesis: Bad weather kept a ferry from sailing.", "yes"),
-            ("Premise: The council will vote on Thursday on a plan to close two of the town's libraries.\n"
-             "Hypothesis: Two libraries have been closed.", "no"),
+            (("Premise: The ferry to Harwich was cancelled on Monday because of a storm in the North Sea.\n"
+             "Hypothesis: Bad weather kept a ferry from sailing."), "yes"),
+            (("Premise: The council will vote on Thursday on a plan to close two of the town's libraries.\n"
+             "Hypothesis: Two libraries have been closed."), "no"),
         ),
     )  # fmt: skip
     fields = ("Premise", "Hypothesis")
     shared_field = "Premise"
     data_set = "glue_rte"
-    split_names = {
-        "pypi": ("validation", "validation"), "dir": ("train", "validation"), "hub": ("train", "validation"),
-    }  # fmt: skip
     name: str = field(default="rte", init=False)
 
     def _problems(self, rows: list[data.Row]) -> list[Problem]:
@@ -64,20 +61,17 @@ class BoolQ(_YesNo):
     instruction = Instruction(
         "In this task, you are given a question and a passage. Answer the question with yes or no from what the passage says.",
         (
-            ("Question: can you walk to the island at low tide\n"
+            (("Question: can you walk to the island at low tide\n"
              "Passage: Lindholm lies half a mile off the coast. A causeway that the sea leaves dry for about four hours on "
-             "either side of low tide joins it to the mainland; there is no ferry.", "yes"),
-            ("Question: is the old mill still in use\n"
+             "either side of low tide joins it to the mainland; there is no ferry."), "yes"),
+            (("Question: is the old mill still in use\n"
              "Passage: The mill ground flour for the village from 1742. It was sold in 1931, stood empty for thirty years "
-             "and is a museum today.", "no"),
+             "and is a museum today."), "no"),
         ),
     )  # fmt: skip
     fields = ("Question", "Passage")
     shared_field = "Passage"
     data_set = "boolq"
-    split_names = {
-        "pypi": ("validation", "validation"), "dir": ("train", "validation"), "hub": ("train", "validation"),
-    }  # fmt: skip
     name: str = field(default="boolq", init=False)
 
     def _problems(self, rows: list[data.Row]) -> list[Problem]:
@@ -98,16 +92,16 @@ class McTaco(_YesNo):
         "In this task, you are given a sentence, a question about when or how long something in it happens, and an answer. "
         "Answer yes if the answer is plausible, and no if it is not.",
         (
-            ("Sentence: Ana boiled an egg before she left for work.\nQuestion: How long did it boil?\n"
-             "Answer: seven minutes", "yes"),
-            ("Sentence: The brothers rebuilt their father's barn.\nQuestion: How long did they work on it?\n"
-             "Answer: a few seconds", "no"),
+            (("Sentence: Ana boiled an egg before she left for work.\nQuestion: How long did it boil?\n"
+             "Answer: seven minutes"), "yes"),
+            (("Sentence: The brothers rebuilt their father's barn.\nQuestion: How long did they work on it?\n"
+             "Answer: a few seconds"), "no"),
         ),
     )  # fmt: skip
     fields = ("Sentence", "Question", "Answer")
     shared_field = "Sentence"
     data_set = "mc_taco"
-    split_names = {"dir": ("validation", "test"), "hub": ("validation", "test")}
+    split_names: ClassVar[Splits] = {"dir": ("validation", "test"), "hub": ("validation", "test")}
     name: str = field(default="mc_taco", init=False)
 
     def _problems(self, rows: list[data.Row]) -> list[Problem]:

@@ -11,7 +11,7 @@ import math
 import re
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar
 
@@ -21,6 +21,8 @@ from crossover.tasks.base import Problem
 from crossover.tasks.instructions import Instruction
 from crossover.tasks.near import Neighbourhood, words
 from crossover.tasks.splits import Pooled, half
+
+Splits = dict[str, tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,9 @@ class Instructed(Pooled):
     classes: ClassVar[tuple[str | None, ...]]
     data_set: ClassVar[str]
     #: Training and test split of each source; the same name twice where one split gives both.
-    split_names: ClassVar[dict[str, tuple[str, str]]]
+    split_names: ClassVar[Splits] = {
+        "pypi": ("validation", "validation"), "dir": ("train", "validation"), "hub": ("train", "validation"),
+    }  # fmt: skip
 
     source: str = "pypi"
     folder: str | None = None
@@ -130,7 +134,7 @@ class Instructed(Pooled):
                 f"source has {len(pool)} that are not near a test item. Lower the fraction or the amount."
             )
         rest = pool[: -unlabelled - 1 : -1]
-        return Split(pool[:original], [replace(p, answer="") for p in rest], {p.id: p.answer for p in rest})
+        return Split(pool[:original], [Problem(p.id, p.question, "") for p in rest], {p.id: p.answer for p in rest})
 
     def near_test(self, questions: Sequence[str]) -> list[bool]:
         """Whether each input is a near-duplicate of a test item (of the whole test side), or shares its shared field."""
@@ -157,7 +161,11 @@ class Instructed(Pooled):
     def as_input(self, *values: str) -> str:
         """Return an input's text from the values of its fields."""
         lines = [" ".join(value.split()) for value in values]
-        return "\n".join(f"{name}: {line}" for name, line in zip(self.fields, lines, strict=True)) if self.fields else lines[0]
+        return (
+            "\n".join(f"{name}: {line}" for name, line in zip(self.fields, lines, strict=True))
+            if self.fields
+            else lines[0]
+        )
 
     def read_input(self, text: str) -> str | None:
         """Return the input at the start of a teacher's text, or ``None`` where a field is missing or empty."""
@@ -166,7 +174,9 @@ class Instructed(Pooled):
             return None
         if not self.fields:
             return " ".join(lines[0].split()) or None
-        values = [re.fullmatch(rf"{name}: *(\S.*)", line.strip()) for name, line in zip(self.fields, lines, strict=True)]
+        values = [
+            re.fullmatch(rf"{name}: *(\S.*)", line.strip()) for name, line in zip(self.fields, lines, strict=True)
+        ]
         return self.as_input(*(found[1] for found in values)) if all(values) else None
 
     @abstractmethod

@@ -11,10 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from crossover import data
 from crossover.tasks.base import Problem
-from crossover.tasks.instructed import Referenced, Written
+from crossover.tasks.instructed import Referenced, Splits, Written
 from crossover.tasks.instructions import Instruction
 
 _SLOT = re.compile(r"\s*([A-Za-z ]+?)\[([^\[\]]+)\]\s*(?:,|$)")
@@ -84,7 +85,7 @@ class E2e(Written):
         ),
     )  # fmt: skip
     data_set = "e2e_nlg"
-    split_names = {"dir": ("validation", "test"), "hub": ("train", "test")}
+    split_names: ClassVar[Splits] = {"dir": ("validation", "test"), "hub": ("train", "test")}
     name: str = field(default="e2e_nlg", init=False)
 
     def _problems(self, rows: list[data.Row]) -> list[Problem]:
@@ -135,7 +136,8 @@ def _readable(line: str) -> bool:
     found = slots(line)
     names = [slot for slot, _ in found]
     known = all(
-        slot in _SLOTS and (slot not in _LEVELS or _LEVEL_OF.get(value, value) in _LEVELS[slot]) for slot, value in found
+        slot in _SLOTS and (slot not in _LEVELS or _LEVEL_OF.get(value, value) in _LEVELS[slot])
+        for slot, value in found
     )
     return known and len(set(names)) == len(names) and not _SLOT.sub("", line).strip()
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from crossover import data
 from crossover.tasks.base import Problem
-from crossover.tasks.instructed import Labelled
+from crossover.tasks.instructed import Labelled, Splits
 from crossover.tasks.instructions import Instruction
 
 #: Sentences rated nearer to 0 than this, on the scale from -4 to 4, are left out: raters did not agree on a side.
@@ -53,7 +53,7 @@ class Sst2(_Sentiment):
 
     instruction = _FILMS
     data_set = "sst2"
-    split_names = {
+    split_names: ClassVar[Splits] = {
         "pypi": ("validation", "validation"), "dir": ("train_sample20k", "validation"), "hub": ("train", "validation"),
     }  # fmt: skip
     name: str = field(default="sst2", init=False)
@@ -69,7 +69,7 @@ class Sst2(_Sentiment):
 class _Rated(_Sentiment):
     """Sentences with the mean of many human ratings; the sign is the label."""
 
-    split_names = {"pypi": ("all", "all")}
+    split_names: ClassVar[Splits] = {"pypi": ("all", "all")}
 
     def _problems(self, rows: list[data.Row]) -> list[Problem]:
         return self._labelled([(row["text"], row["rating"] > 0) for row in rows if abs(row["rating"]) >= CLEAR])
