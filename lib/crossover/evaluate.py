@@ -17,6 +17,7 @@ from transformers import DynamicCache
 from crossover.decoding import by_length, decode, greedy
 from crossover.errors import CrossoverError
 from crossover.students.causal import IGNORED, Student
+from crossover.students.encoder import Encoder
 from crossover.tasks.base import ChoiceTask, Problem, Task
 
 
@@ -42,6 +43,12 @@ def evaluate(
     return [
         Outcome(p.id, task.extract(completions[i]), task.correct(completions[i], p)) for i, p in enumerate(problems)
     ]
+
+
+def classify(student: Encoder, task: Task, problems: Sequence[Problem]) -> list[Outcome]:
+    """Label every problem with a classifier and score it; the order of ``problems`` is kept."""
+    labels = student.predict([p.question for p in problems])
+    return [Outcome(p.id, label, task.correct(label, p)) for p, label in zip(problems, labels, strict=True)]
 
 
 def choose(
