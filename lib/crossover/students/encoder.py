@@ -21,6 +21,13 @@ from crossover.students.training import Recipe, Trained, descend
 MAX_LENGTH = 256  # tokens of a text; the rest is cut off
 
 
+def mean_state(body: PreTrainedModel, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+    """Return the mean of a text's last hidden states ``(texts, width)`` over its tokens, both arguments ``(texts, tokens)``."""
+    states = body(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+    weights = attention_mask.unsqueeze(-1)
+    return (states * weights).sum(1) / weights.sum(1)
+
+
 class Classifier(nn.Module):
     """An encoder and a linear layer on its mean state.
 
@@ -36,9 +43,7 @@ class Classifier(nn.Module):
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
         """Return logits ``(texts, classes)`` of token ids and their mask, both ``(texts, tokens)``."""
-        states = self.body(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        weights = attention_mask.unsqueeze(-1)
-        return self.head((states * weights).sum(1) / weights.sum(1))
+        return self.head(mean_state(self.body, input_ids, attention_mask))
 
 
 @dataclass
