@@ -23,11 +23,15 @@ from crossover.tasks.base import ChoiceTask, Problem, Task
 
 @dataclass(frozen=True)
 class Outcome:
-    """One test item: its id, the final answer that was read (or ``None``), and whether it is right."""
+    """One test item: its id, the final answer that was read (or ``None``), and whether it is right.
+
+    ``score`` is how good a text is (chrF), for tasks whose answers are texts.
+    """
 
     item: str
     extracted: str | None
     correct: bool
+    score: float | None = None
 
 
 def evaluate(

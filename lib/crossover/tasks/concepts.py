@@ -40,6 +40,7 @@ class _Concepts(Written):
         ),
     )  # fmt: skip
     metric = "every concept is used"
+    input_tokens, output_tokens = 24, 40
 
     def _units(self, question: str) -> frozenset[str]:
         return frozenset(concepts(question))

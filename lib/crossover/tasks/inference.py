@@ -40,6 +40,7 @@ class Rte(_YesNo):
         ),
     )  # fmt: skip
     fields = ("Premise", "Hypothesis")
+    input_tokens = 160
     shared_field = "Premise"
     data_set = "glue_rte"
     name: str = field(default="rte", init=False)
@@ -70,6 +71,7 @@ class BoolQ(_YesNo):
         ),
     )  # fmt: skip
     fields = ("Question", "Passage")
+    input_tokens = 240
     shared_field = "Passage"
     data_set = "boolq"
     name: str = field(default="boolq", init=False)
@@ -99,6 +101,7 @@ class McTaco(_YesNo):
         ),
     )  # fmt: skip
     fields = ("Sentence", "Question", "Answer")
+    input_tokens = 112
     shared_field = "Sentence"
     data_set = "mc_taco"
     split_names: ClassVar[Splits] = {"dir": ("validation", "test"), "hub": ("validation", "test")}

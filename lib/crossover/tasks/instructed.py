@@ -73,6 +73,9 @@ class Instructed(Pooled):
     shared_field: ClassVar[str] = ""
     #: Outputs that generation is conditioned on; ``(None,)`` where outputs are free text.
     classes: ClassVar[tuple[str | None, ...]]
+    #: The most tokens that are written for an input, and for an output.
+    input_tokens: ClassVar[int]
+    output_tokens: ClassVar[int] = 6
     data_set: ClassVar[str]
     #: Training and test split of each source; the same name twice where one split gives both.
     split_names: ClassVar[Splits] = {

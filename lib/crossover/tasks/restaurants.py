@@ -85,6 +85,7 @@ class E2e(Written):
         ),
     )  # fmt: skip
     data_set = "e2e_nlg"
+    input_tokens, output_tokens = 80, 80
     split_names: ClassVar[Splits] = {"dir": ("validation", "test"), "hub": ("train", "test")}
     name: str = field(default="e2e_nlg", init=False)
 

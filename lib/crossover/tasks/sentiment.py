@@ -36,6 +36,7 @@ class _Sentiment(Labelled):
     """One line of text, ``positive`` or ``negative``."""
 
     labels: ClassVar[tuple[str, ...]] = ("negative", "positive")
+    input_tokens = 64
 
     def _labelled(self, texts: list[tuple[str, bool]]) -> list[Problem]:
         return [Problem("", self.as_input(text), f" {self.labels[positive]}") for text, positive in texts]
