@@ -80,7 +80,10 @@ def test_replies_that_are_no_label_are_paid_for_and_counted():
 
 def test_annotated_sentences_are_verified_by_what_they_mention():
     split = CAPTIONS.split(2, 6, 0)
-    texts = [f"So {p.question.replace(',', ' and')}.\nNow" if i % 2 else "Nothing at all." for i, p in enumerate(split.unlabelled)]
+    texts = [
+        f"So {p.question.replace(',', ' and')}.\nNow" if i % 2 else "Nothing at all."
+        for i, p in enumerate(split.unlabelled)
+    ]
     data = annotate(CAPTIONS, split.unlabelled, split.gold, Scripted(texts), Ledger(6), 6)
     assert data.funnel.parsed == data.funnel.kept == 6 and data.funnel.verified == 3
     assert all("\n" not in s.answer for s in data.samples)
@@ -100,14 +103,21 @@ def test_every_class_is_asked_for_as_often(n):
 
 def test_copies_and_leaks_are_dropped():
     original, leaked = SST2.split(8, 0, 0).original[0].question, SST2.test(1)[0].question
-    data, _, _, _ = buy_examples([None, " ", "a new text about a film", original, leaked + " !", "a new text about a film"], 6)
+    data, _, _, _ = buy_examples(
+        [None, " ", "a new text about a film", original, leaked + " !", "a new text about a film"], 6
+    )
     assert [s.question for s in data.samples] == ["a new text about a film"]
     f = data.funnel
     assert (f.asked, f.returned, f.parsed, f.unique, f.kept, f.verified) == (6, 5, 4, 1, 1, 0)
 
 
 def test_a_generated_pair_needs_both_its_parts():
-    texts = ["dog, park, run\nOutput: A dog runs in the park.", "dog, run", "dog\nOutput: A dog.", "dog, run\nOutput: A cat sleeps."]
+    texts = [
+        "dog, park, run\nOutput: A dog runs in the park.",
+        "dog, run",
+        "dog\nOutput: A dog.",
+        "dog, run\nOutput: A cat sleeps.",
+    ]
     data, teacher, _, _ = buy_examples(texts, 4, CAPTIONS)
     assert all(r.problem.question == "" for r in teacher.asked)
     assert [s.question for s in data.samples] == ["dog, park, run", "dog, run"]
@@ -161,7 +171,9 @@ def test_a_tuned_teacher_learns_both_kinds_of_prompt_from_the_originals_alone():
     teacher = teacher_of(n=4)
     originals = SST2.split(4, 0, 0).original
     assert teacher.pairs[:4] == tuple((SST2.instruction.annotate(p.question), p.answer) for p in originals)
-    assert teacher.pairs[4:] == tuple((SST2.instruction.generate(p.answer.strip()), f" {p.question}") for p in originals)
+    assert teacher.pairs[4:] == tuple(
+        (SST2.instruction.generate(p.answer.strip()), f" {p.question}") for p in originals
+    )
     written = InstructedTeacher(CAPTIONS, "tiny-random", 0.5, original=CAPTIONS.split(1, 0, 0).original, recipe=RECIPE)
     only = CAPTIONS.split(1, 0, 0).original[0]
     assert written.pairs[1] == (CAPTIONS.instruction.generate(), f" {only.question}\nOutput:{only.answer}")
@@ -324,7 +336,9 @@ def test_a_sheet_of_a_runs_examples(scripted, tmp_path, monkeypatch):
 
 
 def test_the_star_varies_one_dial_at_a_time():
-    p = parameters(amounts=[4, 1, 8], annotate_temperatures=[0.1, 0.5], generate_temperatures=[0.8, 1.2], teacher_layers=[0, 1])
+    p = parameters(
+        amounts=[4, 1, 8], annotate_temperatures=[0.1, 0.5], generate_temperatures=[0.8, 1.2], teacher_layers=[0, 1]
+    )
     cells = p.cells()
     assert len({c.key for c in cells}) == len(cells)
     assert sum(c.strategy == "original" for c in cells) == 1
@@ -336,7 +350,9 @@ def test_the_star_varies_one_dial_at_a_time():
     ]  # fmt: skip
     assert len([b for b in bought if b[0] == "both"]) == 1 + 2 + 1 + 1 + 1
     neighbours = [(c.teacher, c.teacher_settings.get("teacher_layers", 0)) for c in cells]
-    assert len({pair for pair in neighbours}) == sum(a != b for a, b in zip(neighbours, [None, *neighbours[:-1]], strict=True))
+    assert len({pair for pair in neighbours}) == sum(
+        a != b for a, b in zip(neighbours, [None, *neighbours[:-1]], strict=True)
+    )
 
 
 def test_sizes_are_shares_of_the_training_split_or_counts():
@@ -387,7 +403,10 @@ def test_parameters_that_cannot_be(changes, message):
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"strategy": "annotated"}, "no condition 'annotated'. Did you mean 'annotate'"), ({"teacher": "tune"}, "no teacher 'tune'")],
+    [
+        ({"strategy": "annotated"}, "no condition 'annotated'. Did you mean 'annotate'"),
+        ({"teacher": "tune"}, "no teacher 'tune'"),
+    ],
 )
 def test_cells_that_cannot_be(changes, message, tmp_path):
     cell = cell_of("annotate")

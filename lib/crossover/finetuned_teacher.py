@@ -63,7 +63,9 @@ class Chapter:
         """
         cells = [cell for cell in self.parameters.cells() if cell.task == task and cell.budget]
         if not cells:
-            raise CrossoverError(f"This run has no synthetic examples of {task!r}; its tasks: {', '.join(self.parameters.tasks)}.")
+            raise CrossoverError(
+                f"This run has no synthetic examples of {task!r}; its tasks: {', '.join(self.parameters.tasks)}."
+            )
         items = [item for cell in cells for item in _items_to_grade(cell, self.folder, self.parameters.device)]
         write_sheet(random.Random(seed).sample(items, len(items)), path, seed, size)
 

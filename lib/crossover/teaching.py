@@ -185,7 +185,7 @@ def _report_missing(cell: Cell, task: Instructed, bought: Sequence[Sample], orig
     for label in task.labels:
         if not given[label]:
             print(
-                f"  {cell}: the teacher gave no usable example of {label!r}; the student sees it in {known[label]} original "
+                f"  {cell.task}, {cell}: the teacher gave no usable example of {label!r}; the student sees it in {known[label]} original "
                 "examples alone.",
                 file=sys.stderr,
             )

@@ -98,22 +98,28 @@ class InstructedTeacher:
         """Return one sampled reply a request; a request's draws do not depend on which others came with it."""
         student, replies = self.student, {}
         prompts = student.tokenizer([self._prompt(r) for r in requests], add_special_tokens=False)["input_ids"]
-        for kind in dict.fromkeys(request.kind for request in requests):
-            numbers = [i for i, request in enumerate(requests) if request.kind == kind]
-            lines, most = self._limits(kind)
-
-            def ended(tokens: list[int], lines: int = lines) -> bool:
-                return student.tokenizer.decode(tokens).lstrip().count("\n") >= lines
-
-            for batch in by_length([prompts[i] for i in numbers], self.batch_size):
-                rows = [numbers[i] for i in batch]
-                asked = [prompts[i] for i in rows]
-                pick = sampled(self.temperature, [self._stream(requests[i]) for i in rows])
-                texts = decode(student, asked, pick, ended, most, common(asked))
-                for i, text in zip(rows, texts, strict=True):
-                    out = len(student.tokenizer(text, add_special_tokens=False)["input_ids"])
-                    replies[i] = Reply(text.strip() or None, len(prompts[i]), out)
+        with tqdm(total=len(requests), desc="Asking the teacher", unit="reply", file=sys.stderr, leave=False) as bar:
+            for kind in dict.fromkeys(request.kind for request in requests):
+                numbers = [i for i, request in enumerate(requests) if request.kind == kind]
+                for batch in by_length([prompts[i] for i in numbers], self.batch_size):
+                    rows = [numbers[i] for i in batch]
+                    asked = [prompts[i] for i in rows]
+                    texts = self._decode(student, kind, asked, [requests[i] for i in rows])
+                    for i, text in zip(rows, texts, strict=True):
+                        out = len(student.tokenizer(text, add_special_tokens=False)["input_ids"])
+                        replies[i] = Reply(text.strip() or None, len(prompts[i]), out)
+                    bar.update(len(rows))
         return [replies[i] for i in range(len(requests))]
+
+    def _decode(self, student: Student, kind: Kind, asked: list[list[int]], requests: Sequence[Request]) -> list[str]:
+        """Sample one text after each prompt of a batch, to the end of its last line."""
+        lines, most = self._limits(kind)
+
+        def ended(tokens: list[int]) -> bool:
+            return student.tokenizer.decode(tokens).lstrip().count("\n") >= lines
+
+        pick = sampled(self.temperature, [self._stream(request) for request in requests])
+        return decode(student, asked, pick, ended, most, common(asked))
 
     def _prompt(self, request: Request) -> str:
         ask, text = self.task.instruction, request.problem.question
