@@ -218,7 +218,7 @@ class FinetunedTeacher(Parameters):
     teacher_learning_rate: float = Field(2e-4, gt=0, le=0.1, description="peak rate of Adam")
     classifier: str = Field("all-MiniLM-L6-v2", description="student of classification tasks")
     classifier_family: Literal["encoder", "causal"] = Field("encoder", description="how the classifier labels")
-    classifier_epochs: int = Field(10, ge=1, le=100, description="passes over the training set")
+    classifier_epochs: int = Field(4, ge=1, le=100, description="passes over the training set")
     classifier_min_steps: int = Field(80, ge=1, description="optimiser steps at the least")
     classifier_batch_size: int = Field(16, ge=1, description="examples a step")
     classifier_learning_rate: float = Field(1e-4, gt=0, le=0.1, description="peak rate of Adam")
