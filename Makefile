@@ -18,7 +18,8 @@ help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  PROFILE=$(PROFILE) sets the size: smoke (seconds), laptop (up to 20 minutes), study (the published results,"
-	@echo "  hours). make notebook NB=03 picks a notebook by its number, make audit CELLS=3 the cells to recompute."
+	@echo "  hours), paper (the papers' own scale, on a GPU). make notebook NB=03 picks a notebook by its number, make audit"
+	@echo "  CELLS=3 the cells to recompute."
 
 install: $(STAMP)  ## create .venv with the pinned versions (the others do it when needed)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import importlib
 import json
 import math
 import os
@@ -284,4 +285,19 @@ def test_a_cell_that_cannot_be_scored_so_says_so():
 
 @pytest.mark.parametrize("name", TASKS)
 def test_every_task_names_its_metric(name):
-    assert load_task(name).metric
+    module, cls = TASKS[name]
+    assert getattr(importlib.import_module(module), cls).metric
+
+
+def test_a_setting_that_a_task_cannot_do_without_is_named():
+    with pytest.raises(CrossoverError, match="'spider' needs the setting 'databases'"):
+        load_task("spider")
+
+
+def test_a_cloze_prompt_leaves_the_choices_out():
+    listed, cloze = Arc(), Arc(listed=False)
+    problem = listed.test(1)[0]
+    stem, first = problem.question.split("\n")[:2]
+    assert first in listed.prompt(problem.question)
+    assert cloze.prompt(problem.question) == f"Question: {stem}\nAnswer:"
+    assert cloze.completions(problem.question) == listed.completions(problem.question)

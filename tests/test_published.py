@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from crossover import ablations
 from crossover.budget_ratio import run
 from crossover.cells import Cell, make_data
+from crossover.claims import settings_table
 from crossover.ledger import Ledger
 from crossover.params import resolve
 from crossover.store import Store, read_runs, repository
@@ -86,3 +88,18 @@ def test_the_numbers_that_pages_quote_follow_from_the_rows(chapter):
     ours, theirs = (json.loads((f / "numbers.json").read_text()) for f in (folder, STUDY))
     for name, value in ours.items():
         assert theirs[name] == value, f"numbers.json: {name} is quoted as {theirs[name]!r}, the rows say {value!r}"
+
+
+def test_the_published_effects_follow_from_the_published_rows():
+    parameters = resolve("04_ablations", "study", {})
+    runs = read_runs(STUDY)
+    assert {cell.key for cell in parameters.cells()} <= set(runs["key"]), "every cell of the profile is published"
+    runs = runs[runs["key"].isin({cell.key for cell in parameters.cells()})]
+    chapter = ablations.Chapter(parameters, settings_table(runs), runs.iloc[:0])
+    for name in ("augmenter", "verification", "student"):
+        stored = pd.read_csv(STUDY / "figures" / f"{name}.csv")
+        ours = chapter.effects(name)
+        assert ours["comparison"].tolist() == stored["comparison"].tolist()
+        columns = ["estimate", "low", "high"]
+        np.testing.assert_allclose(ours[columns].astype(float), stored[columns], atol=1e-4, err_msg=f"{name}: run the study's 04 again")
+    assert json.loads((STUDY / "provenance" / "04_ablations.json").read_text())["cells"] == len(runs)

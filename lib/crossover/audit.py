@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -41,6 +42,9 @@ def audit(profile: str, cells: int, seed: int) -> None:
     chosen = random.Random(seed).sample(range(len(runs)), min(cells, len(runs)))
     with tempfile.TemporaryDirectory() as folder:
         grid = [Cell(**json.loads(runs["settings"][i])) for i in chosen]
+        if any(cell.teacher == "endpoint" for cell in grid):
+            # What a server replied cannot be had again, and asking would cost: its stored replies are used.
+            shutil.copytree(results_folder(profile) / "generations", Path(folder) / "generations")
         run_cells(grid, Store(Path(folder)), workers=0)
         again = read_runs(Path(folder)).set_index("key")
     failed = 0

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from crossover import claims, plots
+from crossover import plots
 from crossover.advise import advise_map, regret_table
 from crossover.cells import draw_seeds, run_cells
 from crossover.crossovers import Crossover, find, table
 from crossover.curves import Fits, fit_table
 from crossover.joint import held_out
 from crossover.params import PUBLISHED, BudgetRatio
+from crossover.plan import Plan, plan
 from crossover.plots_map import map_of_fits
 from crossover.rounding import interval
 from crossover.store import Store, read_runs, results_folder, save_numbers
@@ -31,8 +34,12 @@ if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
 LEVEL = 0.9
-#: Whose claims the chapter decides.
-PAPERS = ("2409.19759", "2607.01727")
+#: What the paper found (section 5.2), printed below the figures.
+DIRECTION = "new answers lead at small budget ratios, new questions at large ones (arXiv 2409.19759, section 5.2)"
+#: The two strategies whose crossover is the chapter's question.
+PAIR = ("answer_augmentation", "new_question")
+#: The ratio of an interval's ends that is narrow enough, and the largest budgets' worth of queries that a plan may spend.
+NARROW, PLANNED = 3.0, 60
 NO_CURVES = Markdown("Nothing to show: a curve needs at least four budgets, and no strategy was run at as many.")
 #: What differs between the cells of one grid; the rest of a cell's settings must agree for two grids to be compared.
 _AXES = ("strategy", "seed_size", "budget", "replicate", "n_test")
@@ -68,23 +75,16 @@ class Chapter:
 
     def learning_curves(self) -> plots.Picture:
         """Draw accuracy against budget ratio with the fitted curves, and save figure and data."""
-        curves = {
-            (curve.strategy, int(curve.seed_size)): functools.partial(self._accuracy, curve.strategy, curve.seed_size)
-            for curve, point in zip(self.fits.curves, self.fits.points, strict=True)
-            if point is not None
-        }
-        figure = plots.learning_curves(self.runs, self.published, curves, LEVEL)
+        figure = plots.learning_curves(self.runs, self.published, curves_of(self.fits), LEVEL, DIRECTION)
         plots.save(figure, "learning_curves", self.folder / "figures", plots.learning_points(self.runs, LEVEL))
         return figure
-
-    def _accuracy(self, strategy, seed_size, ratios):
-        return self.fits.predict(self.parameters.task, strategy, seed_size, ratios)["accuracy"].to_numpy()
 
     def crossover_map(self) -> plots.Picture | Markdown:
         """Draw which strategy is best over seed-set size and budget, and save figure and data; say so if there is no curve."""
         if not self._has_curves:
             return NO_CURVES
         figure = map_of_fits(self.fits)
+        plots.print_below(figure, DIRECTION)
         plots.save(figure, "crossover_map", self.folder / "figures", table(self.crossovers))
         return figure
 
@@ -92,15 +92,11 @@ class Chapter:
         """Return what always buying one strategy is expected to lose, over the seed-set sizes and budgets that were run."""
         if not self._has_curves:
             return NO_CURVES
-        budgets = sorted(self.runs["budget"].unique())
-        losses = regret_table(advise_map(self.fits, self.parameters.seed_sizes, budgets))
-        losses["strategy"] = losses["strategy"].map(plots.display_name)
-        losses = losses.rename(columns={"mean_regret": "mean regret", "largest_regret": "largest regret"})
-        return losses.style.hide(axis="index").format(precision=3).set_uuid("regret")
+        return show_regret(self.fits, self.runs)
 
     @property
     def _has_curves(self) -> bool:
-        return any(curve.status != "too_few_budgets" for curve in self.fits.curves)
+        return has_curves(self.fits)
 
     def funnel(self) -> Styler:
         """Return what became of the teacher's calls at the largest budget."""
@@ -123,7 +119,7 @@ class Chapter:
 
     def findings(self) -> Markdown:
         """Say what the crossovers are, one line for each pair and seed-set size."""
-        return Markdown("\n".join(f"- {_sentence(crossover)}" for crossover in self.crossovers))
+        return Markdown("\n".join(f"- {sentence(crossover)}" for crossover in self.crossovers))
 
     def held_out(self) -> Styler | Markdown:
         """Return the crossovers at the largest seed-set size as the smaller ones predict them, beside those measured there."""
@@ -134,21 +130,30 @@ class Chapter:
         found.to_csv(self.folder / "held_out.csv", index=False, float_format="%.6g")
         shown = pd.DataFrame(
             {
-                "change of lead": [f"{plots.display_name(a)} to {plots.display_name(b).lower()}" for a, b in zip(found["first"], found["second"], strict=True)],
+                "change of lead": [
+                    f"{plots.display_name(a)} to {plots.display_name(b).lower()}"
+                    for a, b in zip(found["first"], found["second"], strict=True)
+                ],
                 "seeds": found["seed_size"],
-                "predicted ratio": [_ratio(*row) for row in found[["predicted", "predicted_low", "predicted_high"]].to_numpy()],
-                "measured ratio": [_ratio(*row) for row in found[["measured", "measured_low", "measured_high"]].to_numpy()],
+                "predicted ratio": [
+                    _ratio(*row) for row in found[["predicted", "predicted_low", "predicted_high"]].to_numpy()
+                ],
+                "measured ratio": [
+                    _ratio(*row) for row in found[["measured", "measured_low", "measured_high"]].to_numpy()
+                ],
                 "measured status": found["status"].str.replace("_", " "),
                 "intervals overlap": found["agree"].map({True: "yes", False: "no"}).fillna("-"),
             }
         )
         return shown.style.hide(axis="index").set_uuid("held-out")
 
-    def claims(self) -> Styler:
-        """Return the verdicts on the claims that this chapter's runs decide, and save all of them."""
-        findings = claims.decide(self.folder)
-        claims.table(findings).to_csv(self.folder / "claims.csv", index=False, float_format="%.6g")
-        return claims.show(findings, PAPERS)
+    def plan(self) -> Styler | Markdown:
+        """Return, for new answers against new questions, how wide the interval is and what would make it narrow enough."""
+        if not {*PAIR} <= set(self.runs["strategy"]) or not self._has_curves:
+            return Markdown("Nothing to plan: new answers and new questions were not both run at enough budgets.")
+        spend = PLANNED * self.runs["budget"].max()
+        rows = [_planned(p) for p in plan(self.fits, spend, first=PAIR[0], second=PAIR[1])]
+        return pd.DataFrame(rows).style.hide(axis="index").set_uuid("plan")
 
     def numbers(self) -> dict[str, str]:
         """Store and return what pages of the book quote, as text by name."""
@@ -156,7 +161,7 @@ class Chapter:
         seconds = runs["seconds_train"].sum() + runs["seconds_eval"].sum()
         main = [c for c in self.crossovers if {c.first, c.second} == {"answer_augmentation", "new_question"}]
         numbers = {
-            "findings": " ".join(map(_sentence, main)) or "This run does not compare new answers with new questions.",
+            "findings": " ".join(map(sentence, main)) or "This run does not compare new answers with new questions.",
             "n_students": f"{len(runs):,}",
             "n_queries": f"{runs['queries'].sum():,}",
             "worker_hours": f"{seconds / 3600:.1f}",
@@ -166,8 +171,8 @@ class Chapter:
         return numbers
 
 
-def run(parameters: BudgetRatio) -> Chapter:
-    """Fill the results table with the grid's missing cells, fit it, store the fits, and return what there is to show."""
+def run_grid(parameters: BudgetRatio) -> pd.DataFrame:
+    """Fill the results table with the cells that it lacks, and return the rows of all of the grid's cells."""
     store = Store(results_folder(parameters.results))
     cells = parameters.cells()
     task = load_task(cells[0].task, **cells[0].task_settings)
@@ -175,20 +180,76 @@ def run(parameters: BudgetRatio) -> Chapter:
     draw_seeds(max(cells, key=lambda cell: cell.seed_size), task), task.test(parameters.n_test)
     run_cells(cells, store, parameters.workers, parameters.device)
     runs = read_runs(store.folder, "budget_ratio")
-    runs = runs[runs["key"].isin({cell.key for cell in cells})].reset_index(drop=True)
+    return runs[runs["key"].isin({cell.key for cell in cells})].reset_index(drop=True)
+
+
+def run(parameters: BudgetRatio) -> Chapter:
+    """Run the grid, fit it, store the fits, and return what there is to show."""
+    runs = run_grid(parameters)
+    folder = results_folder(parameters.results)
     fits = fit_table(runs, LEVEL)
     crossovers = find(fits)
-    fits.table().to_csv(store.folder / "fits.csv", index=False, float_format="%.6g")
-    table(crossovers).to_csv(store.folder / "crossovers.csv", index=False, float_format="%.6g")
-    return Chapter(parameters, runs, _published(runs, parameters), fits, crossovers)
+    fits.table().to_csv(folder / "fits.csv", index=False, float_format="%.6g")
+    table(crossovers).to_csv(folder / "crossovers.csv", index=False, float_format="%.6g")
+    return Chapter(parameters, runs, published(runs, parameters.profile), fits, crossovers)
 
 
-def _published(runs: pd.DataFrame, parameters: BudgetRatio) -> pd.DataFrame:
-    """Return the study's rows whose settings, axes of the grid apart, are those of ``runs``."""
+def _planned(p: Plan) -> dict[str, str]:
+    """Say what would bring an interval's ends within a factor of :data:`NARROW`, by the planner's expectation."""
+    low, high = p.crossover.interval
+    now = None if low is None or high is None else high / low
+    width = next((step.width for step in p.steps if step.width <= NARROW), None)
+    bought = [step for step in p.steps if width is not None and step.width >= width]
+    if now is not None and now <= NARROW:
+        said = "narrow enough"
+    elif bought:
+        replicates = {step.replicate for step in bought}
+        said = f"{len(bought)} cells in {len(replicates)} replicate{'s' * (len(replicates) > 1)}, {bought[-1].total:,.0f} queries"
+    else:
+        said = p.message
+    return {
+        "seeds": f"{p.crossover.seed_size:g}",
+        "crossover": _ratio(p.crossover.ratio, low, high),
+        "high end / low end": "open" if now is None else f"{now:.2f}",
+        f"to bring it within a factor of {NARROW:g}": said,
+    }
+
+
+def has_curves(fits: Fits) -> bool:
+    """Say whether any strategy was run at enough budgets for a curve."""
+    return any(curve.status != "too_few_budgets" for curve in fits.curves)
+
+
+def curves_of(fits: Fits) -> dict[tuple[str, int], Callable[[np.ndarray], np.ndarray]]:
+    """Return the fitted curves as functions from budget ratios to accuracies, by strategy and seed-set size."""
+
+    def accuracy(task: str, strategy: str, seed_size: float, ratios: np.ndarray) -> np.ndarray:
+        return fits.predict(task, strategy, seed_size, ratios)["accuracy"].to_numpy()
+
+    return {
+        (curve.strategy, int(curve.seed_size)): functools.partial(accuracy, curve.task, curve.strategy, curve.seed_size)
+        for curve, point in zip(fits.curves, fits.points, strict=True)
+        if point is not None
+    }
+
+
+def show_regret(fits: Fits, runs: pd.DataFrame) -> Styler:
+    """Return what always buying one strategy is expected to lose, over the seed-set sizes and budgets of ``runs``."""
+    losses = regret_table(advise_map(fits, sorted(runs["seed_size"].unique()), sorted(runs["budget"].unique())))
+    losses["strategy"] = losses["strategy"].map(plots.display_name)
+    losses = losses.rename(columns={"mean_regret": "mean regret", "largest_regret": "largest regret"})
+    return losses.style.hide(axis="index").format(precision=3).set_uuid("regret")
+
+
+def published(runs: pd.DataFrame, profile: str) -> pd.DataFrame:
+    """Return the study's rows whose settings, axes of the grid apart, occur in ``runs``; none in the study itself."""
     study = read_runs(results_folder(PUBLISHED), "budget_ratio")
-    if parameters.profile == PUBLISHED or study.empty:
-        return study.iloc[:0]
-    return study[study["settings"].map(_common) == _common(runs["settings"].iloc[0])].reset_index(drop=True)
+    return study.iloc[:0] if profile == PUBLISHED else alike(study, runs)
+
+
+def alike(rows: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Return those of ``rows`` whose settings, axes of the grid apart, occur in ``runs``."""
+    return rows[rows["settings"].map(_common).isin(set(runs["settings"].map(_common)))].reset_index(drop=True)
 
 
 def _common(settings: str) -> str:
@@ -201,8 +262,8 @@ def _ratio(value: float | None, low: float | None, high: float | None) -> str:
     return "none" if pd.isna(value) else f"{value:.3g} ({interval(*ends)})"
 
 
-def _sentence(c: Crossover) -> str:
-    """Say what a crossover's status means, with its numbers."""
+def sentence(c: Crossover) -> str:
+    """Say in Markdown what a crossover's status means, with its numbers."""
     first, second = (plots.display_name(name).lower() for name in (c.first, c.second))
     where = f"With {c.seed_size:g} seed questions"
     if c.status == "found":

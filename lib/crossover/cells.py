@@ -1,8 +1,9 @@
 """The unit of work: one cell is one trained student; a grid of cells fills a results table and can be resumed.
 
 The data of a cell is made in the calling process, in order, so that every strategy pays through its own ledger and
-stored replies are shared; here for the cells of the budget-ratio chapter, in :data:`ELSEWHERE` for others. Training and scoring go to worker processes, one thread each: the same cell gives the same
-numbers however many workers there are and whatever order the cells finish in.
+stored replies are shared. Training and scoring go to worker processes, one thread each: the same cell gives the same
+numbers however many workers there are and whatever order the cells finish in. How a cell is made and scored is here for
+the chapters on the budget ratio, and in a module of its own for those of :data:`ELSEWHERE`.
 """
 
 from __future__ import annotations
@@ -28,16 +29,16 @@ from crossover.assets import fingerprint
 from crossover.errors import CrossoverError, nearest
 from crossover.evaluate import Outcome
 from crossover.generations import Recorded
-from crossover.ledger import Funnel, Ledger
+from crossover.ledger import Account, Funnel, Ledger
 from crossover.store import Store
 from crossover.strategies import Yield, load_strategy
 from crossover.tasks import load_task
 from crossover.tasks.base import ChoiceTask, Problem, Task, seeds_apart
-from crossover.teachers import Local, Oracle, Teacher
+from crossover.teachers import Endpoint, Local, Oracle, Teacher
+from crossover.teachers.prompts import EXAMPLES
 
 #: Modules with functions ``make``, ``train_and_score`` and ``examples`` of their own, by experiment.
 ELSEWHERE = {"finetuned_teacher": "crossover.teaching"}
-EXAMPLES = 3  # solved seeds that a local teacher is shown
 SCORINGS = ("generate", "choice")
 GB_A_WORKER = 3.5  # measured peak of a worker that trains 15 of SmolLM2-135M's layers, with room to spare
 
@@ -71,6 +72,10 @@ class Cell:
     scoring : str
         ``"generate"``: the student writes an answer; ``"choice"``: it picks the likeliest of the listed choices;
         ``"classify"``: it is an encoder with a head, see :mod:`crossover.teaching`.
+    connection, spending : dict
+        Where a served teacher is and how it is called (``base_url, concurrency, timeout`` of
+        :class:`crossover.teachers.Endpoint`); what it may cost (the fields of :class:`crossover.ledger.Account`). They
+        decide no number and belong to no key, so that a server can move without any call or cell being repeated.
     """
 
     experiment: str
@@ -89,6 +94,8 @@ class Cell:
     augmenter_settings: dict = field(default_factory=dict)
     recipe: dict = field(default_factory=dict)
     scoring: str = "generate"
+    connection: dict = field(default_factory=dict, compare=False)
+    spending: dict = field(default_factory=dict, compare=False)
 
     @property
     def settings(self) -> str:
@@ -96,7 +103,8 @@ class Cell:
 
         A field at its default is left out, so that a field that is added later changes no key.
         """
-        return json.dumps({f.name: v for f in fields(self) if (v := getattr(self, f.name)) != _default(f)}, sort_keys=True)
+        decisive = [f for f in fields(self) if f.compare]
+        return json.dumps({f.name: v for f in decisive if (v := getattr(self, f.name)) != _default(f)}, sort_keys=True)
 
     @property
     def key(self) -> str:
@@ -157,13 +165,20 @@ def _gold(cell: Cell) -> int:
     return max(settings.get("gold", 0) for settings in (cell.teacher_settings, cell.augmenter_settings))
 
 
-def make_teachers(cell: Cell, task: Task, seeds: Sequence[Problem]) -> tuple[Teacher, Teacher]:
-    """Return the teacher and the augmenter that a cell names; local ones are shown the first seeds as examples."""
+def make_teachers(cell: Cell, task: Task, seeds: Sequence[Problem], store: Store) -> tuple[Teacher, Teacher]:
+    """Return the teacher and the augmenter that a cell names; local or served ones are shown the first seeds as examples.
+
+    What a served one costs is counted in the store's ``spending.jsonl``, for all cells together.
+    """
+    account = Account(store.folder / "spending.jsonl", **cell.spending) if cell.teacher == "endpoint" else None
 
     def make(settings: dict) -> Teacher:
         if cell.teacher == "oracle":
             return Oracle(task, **settings)
-        return Local(task, seeds[:EXAMPLES], max_new_tokens=cell.max_new_tokens, **settings)
+        shown = {"task": task, "examples": seeds[:EXAMPLES], "max_new_tokens": cell.max_new_tokens, **settings}
+        if cell.teacher == "endpoint":
+            return Endpoint(account=account, **shown, **cell.connection)
+        return Local(**shown)
 
     teacher = make(cell.teacher_settings)
     return teacher, make(cell.augmenter_settings) if cell.augmenter_settings else teacher
@@ -173,7 +188,7 @@ def make_data(cell: Cell, store: Store) -> tuple[Yield, Ledger]:
     """Spend a cell's query budget and return the samples and the ledger."""
     task = load_task(cell.task, **cell.task_settings)
     seeds = draw_seeds(cell, task)
-    teacher, augmenter = make_teachers(cell, task, seeds)
+    teacher, augmenter = make_teachers(cell, task, seeds, store)
     recorded = _recorded(cell, store, teacher)
     asked = recorded if augmenter is teacher else _recorded(cell, store, augmenter)
     ledger = Ledger(cell.budget)

@@ -19,7 +19,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scipy import stats
 
-from crossover.contrasts import contrast
+from crossover.contrasts import Contrast, contrast
 from crossover.errors import CrossoverError, nearest
 from crossover.store import read_runs, repository
 
@@ -63,6 +63,10 @@ class Claims(_Strict):
 
     base: Selector
     claims: dict[str, Claim]
+
+
+class MissingRows(CrossoverError):
+    """Rows that a statistic needs are not in the results."""
 
 
 @dataclass(frozen=True)
@@ -116,18 +120,21 @@ def decide(folder: Path, ledger: Claims | None = None) -> list[Finding]:
 def settings_table(runs: pd.DataFrame) -> pd.DataFrame:
     """Return a results table with a column for every setting of its cells, nested ones by their own names.
 
-    A setting that a cell does not have is missing (``NaN``) there, unless :class:`crossover.cells.Cell` has a default.
+    A setting that a cell does not have is missing (``NaN``) there, unless :class:`crossover.cells.Cell` has a default. Gold
+    problems are counted for the teacher (``teacher_gold``) and for the augmenter (``augmenter_gold``), which may be the same one.
     """
     from crossover.cells import Cell
 
     flat = []
     for text in runs["settings"]:
         cell = Cell(**json.loads(text))
+        augmenter = cell.augmenter_settings or cell.teacher_settings
         flat.append(
             {"verify": cell.verify, "version": cell.version}
             | {"student_layers": 0}
+            | {"teacher_gold": cell.teacher_settings.get("gold", 0), "augmenter_gold": augmenter.get("gold", 0)}
             | cell.task_settings
-            | cell.teacher_settings
+            | {name: value for name, value in cell.teacher_settings.items() if name not in ("gold", "recipe")}
             | cell.recipe
         )
     return pd.concat([runs, pd.DataFrame(flat, index=runs.index)], axis=1)
@@ -172,6 +179,13 @@ def table(findings: Sequence[Finding], ledger: Claims | None = None) -> pd.DataF
     )  # fmt: skip
 
 
+def publish(folder: Path) -> list[Finding]:
+    """Decide every claim from a results folder and store the verdicts there as ``claims.csv``."""
+    findings = decide(folder)
+    table(findings).to_csv(folder / "claims.csv", index=False, float_format="%.6g")
+    return findings
+
+
 def show(findings: Sequence[Finding], papers: Sequence[str], ledger: Claims | None = None) -> Styler:
     """Return the table that a page shows: the claims of some papers, accuracies in points."""
     rows = table(findings, ledger)
@@ -203,35 +217,56 @@ def _decide(name: str, part: Part, base: Selector, rows: pd.DataFrame, folder: P
     compute = {"contrast": _contrast, "misfit": _misfit}[part.statistic]
     try:
         low, estimate, high, detectable, cells, replicates = compute(part, base, rows, folder)
-    except _Missing as missing:
+    except MissingRows as missing:
         return Finding(name, part, "not testable here", None, None, None, None, 0, 0, str(missing))
     found = verdict(part, low, high, estimate, replicates)
     why = "one replicate" if replicates == 1 else ""
     return Finding(name, part, found, estimate, low, high, detectable, cells, replicates, why)
 
 
-class _Missing(Exception):
-    """Rows that a statistic needs are not there."""
+def paired(
+    rows: pd.DataFrame, folder: Path, base: Selector, points: Sequence[Selector], terms: Sequence[Selector]
+) -> tuple[Contrast, set[str]]:
+    """Return a paired contrast between cells, and the keys of the cells that it used.
 
+    Parameters
+    ----------
+    rows : DataFrame
+        From :func:`settings_table`.
+    folder : Path
+        Whose ``items/`` hold the outcomes.
+    base, points, terms
+        As the head of ``notebooks/claims.yaml`` explains.
 
-def _contrast(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> tuple:
+    Raises
+    ------
+    MissingRows
+        Cells that a term selects are not in the table; the message names them.
+    CrossoverError
+        A selector names a setting that no cell has, or picks two cells where one is meant.
+    """
     chosen = []  # weight, and the keys of one cell for each replicate
-    for point, term in itertools.product(part.points, part.terms):
+    for point, term in itertools.product(points, terms):
         selector = base | point | {k: v for k, v in term.items() if k != "weight"}
         found = _select(rows, selector, base)
         if found.empty:
             named = {k: v for k, v in selector.items() if base.get(k) != v}
-            raise _Missing(f"no cells with {_listed(named)}")
+            raise MissingRows(f"no cells with {_listed(named)}")
         keys = found.set_index("replicate")["key"]
         if keys.index.has_duplicates:
-            raise CrossoverError(f"The claims ledger's {_listed(selector)} picks several cells of one replicate: name what tells them apart.")
-        chosen.append((float(term["weight"]) / len(part.points), keys))
+            raise CrossoverError(
+                f"{_listed(selector)} picks several cells of one replicate: name what tells them apart."
+            )
+        chosen.append((float(term["weight"]) / len(points), keys))
     shared = sorted(set.intersection(*(set(keys.index) for _, keys in chosen)))
     if not shared:
-        raise _Missing("no replicate has all the cells that are compared")
+        raise MissingRows("no replicate has all the cells that are compared")
     total = np.stack([sum(w * _items(folder, keys[r]) for w, keys in chosen) for r in shared])
-    c = contrast(total, LEVEL)
-    used = {keys[r] for _, keys in chosen for r in shared}
+    return contrast(total, LEVEL), {keys[r] for _, keys in chosen for r in shared}
+
+
+def _contrast(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> tuple:
+    c, used = paired(rows, folder, base, part.points, part.terms)
     return c.low, c.estimate, c.high, c.detectable, len(used), c.replicates
 
 
@@ -240,12 +275,12 @@ def _misfit(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> tup
 
     found = _select(rows, base, base)
     if found.empty:
-        raise _Missing(f"no cells with {_listed(base)}")
+        raise MissingRows(f"no cells with {_listed(base)}")
     fits = fit_table(found, LEVEL)
     pairs = [misfit(fits.form, n, p) for n, p in zip(fits.noises, fits.points, strict=True) if p is not None]
     loss, df = sum(loss for loss, _ in pairs), sum(df for _, df in pairs)
     if df < 1:
-        raise _Missing("too few budgets for the curves to be fitted with any left over")
+        raise MissingRows("too few budgets for the curves to be fitted with any left over")
     ends = loss / stats.chi2.ppf([(1 + LEVEL) / 2, (1 - LEVEL) / 2], df)
     return ends[0], loss / df, ends[1], None, len(found), found["replicate"].nunique()
 
@@ -255,7 +290,9 @@ def _select(rows: pd.DataFrame, selector: Mapping[str, object], base: Selector) 
     missing = [name for name in selector if name not in rows]
     for name in missing:
         if len(rows) and name not in base:
-            raise CrossoverError(f"The claims ledger selects by {name!r}, which no cell has.{nearest(name, rows.columns)}")
+            raise CrossoverError(
+                f"The claims ledger selects by {name!r}, which no cell has.{nearest(name, rows.columns)}"
+            )
     if missing:
         return rows.iloc[:0]
     wanted = np.logical_and.reduce([(rows[name] == value).to_numpy() for name, value in selector.items()])
@@ -266,7 +303,9 @@ def _items(folder: Path, key: str) -> np.ndarray:
     """Return the outcomes of a cell's test items, in the items' order."""
     path = folder / "items" / f"{key}.parquet"
     if not path.exists():
-        raise CrossoverError(f"{path} is missing: the cell's outcomes are needed. Delete its row in runs.csv and run again.")
+        raise CrossoverError(
+            f"{path} is missing: the cell's outcomes are needed. Delete its row in runs.csv and run again."
+        )
     items = pd.read_parquet(path, columns=["item", "correct"]).sort_values("item")
     return items["correct"].to_numpy(float)
 

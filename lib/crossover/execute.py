@@ -66,7 +66,9 @@ def execute(notebook: str, profile: str, overrides: Mapping[str, object], *, for
     parameters = resolve(notebook, profile, overrides)
     folder = results_folder(parameters.results)
     stamp_path = folder / "stamps" / f"{notebook}.json"
-    run = Execution(notebook, folder, ("asked to",) if force else _changes(stamp_path, _stamp(notebook, parameters, folder)))
+    run = Execution(
+        notebook, folder, ("asked to",) if force else _changes(stamp_path, _stamp(notebook, parameters, folder))
+    )
     if not force and run.output.exists() and not run.reasons:
         return run
     print(f"{notebook}: {'; '.join(run.reasons) or 'its executed notebook is missing'}. Running.", file=sys.stderr)
@@ -149,14 +151,25 @@ def _stamp(notebook: str, parameters: Parameters, folder: Path) -> dict[str, str
         "its parameters": hashlib.sha256(parameters.model_dump_json().encode()).hexdigest()[:16],
         "the lock": provenance.locks_digest(),
     }
+    keys = {cell.key for cell in parameters.cells()}
     for name in parameters.reads:
-        stamp[f"the run's {name}"] = _digest(folder / name)
-        stamp[f"the published {name}"] = _digest(results_folder(PUBLISHED) / name)
+        stamp[f"the run's {name}"] = (
+            _rows_digest(folder, keys) if keys and name == "runs.csv" else _digest(folder / name)
+        )
+        if parameters.profile != PUBLISHED:
+            stamp[f"the published {name}"] = _digest(results_folder(PUBLISHED) / name)
     for path in sorted([*library.rglob("*.py"), *library.rglob("*.yaml")]):
         name = path.relative_to(library).as_posix()
         if not name.startswith(NOT_USED_BY_NOTEBOOKS):
             stamp[f"lib/crossover/{name}"] = _digest(path)
     return stamp
+
+
+def _rows_digest(folder: Path, keys: set[str]) -> str:
+    """Return a digest of some rows of ``runs.csv``: another chapter's rows in the same table change nothing."""
+    runs = read_runs(folder)
+    rows = runs[runs["key"].isin(keys)].sort_values("key")
+    return hashlib.sha256(rows.to_csv(index=False).encode()).hexdigest()[:16] if len(rows) else "absent"
 
 
 def _changes(path: Path, now: Mapping[str, str]) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Every teacher call, stored before it is used: nothing is paid for twice, and a reader can see what was asked.
 
 Replies live in ``generations/<name>.jsonl.gz``, keyed by teacher, request and draw index. The file grows by whole gzip
-members, one a batch, so that a run killed in the middle of writing loses at most the batch it was writing.
+members, one a batch and each forced to disk, so that a run killed in the middle of writing loses at most the batch it was
+writing. A batch of a paid server is what has come while the one before it was being written.
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
-from crossover.teachers.base import Reply, Request, Teacher
+from crossover.teachers.base import Remote, Reply, Request, Teacher
 
 
 class Recorded:
@@ -38,15 +41,26 @@ class Recorded:
         """Return one reply a request, from the store where it is there, and store the new ones first."""
         keys = [self._key(request) for request in requests]
         wanted = [i for i, key in enumerate(keys) if self.repeatable or key not in self._stored]
-        fresh = dict(zip(wanted, self.teacher.reply([requests[i] for i in wanted]), strict=True)) if wanted else {}
-        new = {keys[i]: self._entry(keys[i], requests[i], r) for i, r in fresh.items() if keys[i] not in self._stored}
-        if new:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with open(self.path, "ab") as file:
-                text = "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in new.values())
-                file.write(gzip.compress(text.encode(), mtime=0))
-            self._stored |= new
+        fresh: dict[int, Reply] = {}
+        # Closed at once when storing fails: a server that nobody listens to must not be asked further.
+        with closing(_arrivals(self.teacher, [requests[i] for i in wanted])) as batches:
+            for batch in batches:
+                arrived = {wanted[n]: reply for n, reply in batch.items()}
+                self._store({keys[i]: self._entry(keys[i], requests[i], reply) for i, reply in arrived.items()})
+                fresh |= arrived
         return [fresh[i] if i in fresh else _reply(self._stored[key]) for i, key in enumerate(keys)]
+
+    def _store(self, entries: Mapping[str, dict[str, object]]) -> None:
+        new = {key: entry for key, entry in entries.items() if key not in self._stored}
+        if not new:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        text = "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in new.values())
+        with open(self.path, "ab") as file:
+            file.write(gzip.compress(text.encode(), mtime=0))
+            file.flush()
+            os.fsync(file.fileno())
+        self._stored |= new
 
     def _key(self, request: Request) -> str:
         text = json.dumps([self.id, request.kind, request.problem.id, request.problem.question, request.index])
@@ -64,6 +78,14 @@ class Recorded:
             "tokens_in": reply.tokens_in,
             "tokens_out": reply.tokens_out,
         }
+
+
+def _arrivals(teacher: Teacher, requests: Sequence[Request]) -> Iterator[dict[int, Reply]]:
+    """Yield a teacher's replies as they come: all at once unless it is a :class:`Remote` one."""
+    if isinstance(teacher, Remote):
+        yield from teacher.arrivals(requests)
+    elif requests:
+        yield dict(zip(range(len(requests)), teacher.reply(requests), strict=True))
 
 
 def _reply(entry: dict[str, object]) -> Reply:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -22,7 +23,7 @@ from crossover.store import repository
 if TYPE_CHECKING:
     from crossover.cells import Cell
 
-PROFILES = ("smoke", "laptop", "study")
+PROFILES = ("smoke", "laptop", "study", "paper")
 PUBLISHED = "study"  # the profile whose results are committed and shown in the published book
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -33,10 +34,14 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    #: Result tables that the notebook reads, of its own run and of the published study.
+    #: Result tables that the notebook reads, of its own run and of the published study. Of the run's ``runs.csv`` a notebook
+    #: that has cells reads their rows alone.
     reads: ClassVar[tuple[str, ...]] = ()
+    #: Parameters that decide no number: how a served teacher is called, and what it may cost.
+    connection: ClassVar[tuple[str, ...]] = ()
+    spending: ClassVar[tuple[str, ...]] = ()
 
-    profile: Literal["smoke", "laptop", "study"] = Field("laptop", description="size of the run")
+    profile: Literal["smoke", "laptop", "study", "paper"] = Field("laptop", description="size of the run")
     results: str = Field("laptop", pattern=r"^[\w.-]+$", description="folder under results/ that the run fills")
 
     def cells(self) -> list[Cell]:
@@ -67,12 +72,21 @@ class BudgetRatio(Parameters):
     """Parameters of ``03_budget_ratio`` (arXiv 2409.19759)."""
 
     reads = ("runs.csv",)
+    connection = ("base_url", "concurrency", "timeout")
+    spending = ("price_in", "price_out", "max_cost", "max_total_tokens")
 
-    task: Literal["math_words", "gsm_symbolic", "gsm8k", "arc"] = Field("math_words", description="what is learnt")
+    task: Literal["math_words", "text_to_sql", "gsm_symbolic", "gsm8k", "arc", "spider"] = Field(
+        "math_words", description="what is learnt"
+    )
+    task_options: dict[str, str | bool | int | float] = Field(
+        {}, description="further settings of the task, such as {'shapes': 'simple'} for text_to_sql"
+    )
     steps: int = Field(1, ge=1, le=3, description="calculations a problem, math_words only")
     distractors: int = Field(0, ge=0, le=3, description="sentences that do not matter, math_words only")
     strategies: list[Literal["answer_augmentation", "question_rephrase", "new_question", "mixed"]] = Field(
-        ["answer_augmentation", "question_rephrase", "new_question"], min_length=1, description="what queries are spent on"
+        ["answer_augmentation", "question_rephrase", "new_question"],
+        min_length=1,
+        description="what queries are spent on",
     )
     seed_sizes: list[Count] = Field([16], min_length=1, description="seed problems")
     budget_ratios: list[Annotated[float, Field(gt=0)]] = Field(
@@ -82,14 +96,23 @@ class BudgetRatio(Parameters):
     max_budget: int = Field(512, ge=1, description="teacher queries; larger budgets are left out")
     replicates: int = Field(1, ge=1, le=100, description="draws of the seeds, each with its own students")
     n_test: int = Field(100, ge=1, description="test problems, the same for every student")
-    teacher: Literal["oracle", "local"] = Field("oracle", description="who answers, rephrases and invents")
-    teacher_model: str = Field("SmolLM2-135M-Instruct", description="the local teacher: name, folder, or hub:org/name@revision")
-    temperature: float = Field(0.7, gt=0, le=2, description="of the local teacher's sampling")
+    teacher: Literal["oracle", "local", "endpoint"] = Field("oracle", description="who answers, rephrases and invents")
+    teacher_model: str = Field(
+        "SmolLM2-135M-Instruct", description="local: name, folder, or hub:org/name@revision; endpoint: its server's name for it"
+    )
+    temperature: float = Field(0.7, gt=0, le=2, description="of a local or endpoint teacher's sampling")
     teacher_gold: int = Field(0, ge=0, description="gold problems that the local teacher is fine-tuned on for its answers; 0 only prompts it")
     augmenter_gold: int = Field(0, ge=0, description="the same for the one that rephrases and invents; 0 only prompts it")
     gold_layers: int = Field(15, ge=0, description="upper layers that this fine-tuning trains; 0 trains all weights")
     gold_epochs: int = Field(3, ge=1, le=100, description="its passes over the gold problems")
     gold_learning_rate: float = Field(2e-4, gt=0, le=0.1, description="its peak rate of AdamW")
+    base_url: str = Field("http://127.0.0.1:8000/v1", description="endpoint's address; its key is in CROSSOVER_API_KEY")
+    concurrency: int = Field(8, ge=1, le=1024, description="calls to the endpoint at once")
+    timeout: float = Field(120.0, gt=0, description="seconds that a call to the endpoint may take")
+    price_in: float = Field(0.0, ge=0, description="money for a million tokens of the endpoint's prompts")
+    price_out: float = Field(0.0, ge=0, description="money for a million tokens of the endpoint's replies")
+    max_cost: float = Field(0.0, ge=0, description="money that the run may spend at the endpoint; 0 for no cap")
+    max_total_tokens: int = Field(0, ge=0, description="tokens that the run may use at the endpoint; 0 for no cap")
     answer_error: Share = Field(0.0, description="share of the oracle's answers that are wrong")
     rephrase_drift: Share = Field(0.0, description="share of rephrasings that lose the meaning")
     invalid_rate: Share = Field(0.0, description="share of new questions that have no answer")
@@ -103,6 +126,9 @@ class BudgetRatio(Parameters):
     batch_size: int = Field(8, ge=1, description="examples a step")
     learning_rate: float = Field(2e-4, gt=0, le=0.1, description="peak rate of AdamW")
     max_new_tokens: int = Field(72, ge=1, le=4096, description="longest answer, in tokens")
+    scoring: Literal["generate", "choice"] = Field(
+        "generate", description="whether the student writes an answer or picks the likeliest choice (arc)"
+    )
     workers: int = Field(0, ge=0, description="parallel students; 0 for one a core as memory allows")
     device: Literal["cpu", "cuda"] = Field("cpu", description="where students run")
 
@@ -110,19 +136,30 @@ class BudgetRatio(Parameters):
     def _spends_something(self) -> BudgetRatio:
         if not self.budget_list(max(self.seed_sizes)):
             raise ValueError(f"max_budget {self.max_budget} leaves no budget to run; raise it")
-        if self.teacher == "oracle" and self.task != "math_words":
-            raise ValueError(f"the oracle knows the truth of math_words only; for {self.task} set teacher='local'")
-        if self.teacher == "oracle" and (self.teacher_gold or self.augmenter_gold):
+        if self.teacher == "oracle" and self.task not in ("math_words", "text_to_sql"):
             raise ValueError(
-                f"teacher_gold is {self.teacher_gold} and augmenter_gold {self.augmenter_gold}: the oracle is not fine-tuned; "
-                "set teacher='local', or both to 0"
+                f"the oracle knows the truth of math_words and text_to_sql only; for {self.task} set teacher='local' or 'endpoint'"
             )
+        if self.teacher != "local" and (self.teacher_gold or self.augmenter_gold):
+            raise ValueError(
+                f"teacher_gold is {self.teacher_gold} and augmenter_gold {self.augmenter_gold}: the {self.teacher} is not "
+                "fine-tuned; set teacher='local', or both to 0"
+            )
+        if not re.fullmatch(r"https?://[^\s@?#]+", self.base_url):
+            # Not shown: it may hold a password or a key, and so would every record of the run.
+            raise ValueError("base_url is http(s)://host:port/path without user, query or key; a key is in CROSSOVER_API_KEY")
+        if self.max_cost and not (self.price_in or self.price_out):
+            raise ValueError(f"max_cost is {self.max_cost:g} but nothing has a price; set price_in and price_out")
         return self
 
     def budget_list(self, seed_size: int) -> list[int]:
         """Return the budgets, in queries, for one seed-set size."""
         budgets = self.budgets or [max(1, round(ratio * seed_size)) for ratio in self.budget_ratios]
         return [budget for budget in budgets if budget <= self.max_budget]
+
+    def _task_settings(self) -> dict[str, object]:
+        own = {"steps": self.steps, "distractors": self.distractors} if self.task == "math_words" else {}
+        return own | self.task_options
 
     def _teacher_settings(self, gold: int) -> dict[str, object]:
         if self.teacher == "local":
@@ -137,22 +174,34 @@ class BudgetRatio(Parameters):
                 },
             }
             return {"model": self.teacher_model, "temperature": self.temperature, **(tuning if gold else {})}
+        if self.teacher == "endpoint":
+            return {"model": self.teacher_model, "temperature": self.temperature}
         return {name: getattr(self, name) for name in ("answer_error", "rephrase_drift", "invalid_rate", "coverage")}
 
     def cells(self) -> list[Cell]:
         """Return the grid, replicate by replicate, longest cells first within one so that workers end together."""
+        return _longest_first(self.grid())
+
+    def grid(self, **changes: object) -> list[Cell]:
+        """Return the cells of these parameters with some of them changed; ``changes`` are not checked again."""
+        return self.model_copy(update=changes)._product() if changes else self._product()
+
+    def _product(self) -> list[Cell]:
         from crossover.cells import Cell
 
         fixed = {
             "experiment": "budget_ratio",
             "version": 2,
             "task": self.task,
-            "task_settings": {"steps": self.steps, "distractors": self.distractors} if self.task == "math_words" else {},
+            "task_settings": self._task_settings(),
             "teacher": self.teacher,
             "teacher_settings": self._teacher_settings(self.teacher_gold),
             "augmenter_settings": {} if self.augmenter_gold == self.teacher_gold else self._teacher_settings(self.augmenter_gold),
+            "connection": {name: getattr(self, name) for name in self.connection},
+            "spending": {name: getattr(self, name) for name in self.spending},
             "verify": self.verify,
             "n_test": self.n_test,
+            "scoring": self.scoring,
             "max_new_tokens": self.max_new_tokens,
             "recipe": {
                 "model": self.student,
@@ -164,12 +213,116 @@ class BudgetRatio(Parameters):
                 **({"student_layers": self.student_layers} if self.student_layers else {}),
             },
         }
-        grid = [
+        return [
             Cell(**fixed, strategy=strategy, seed_size=seed_size, budget=budget, replicate=replicate)
             for replicate, seed_size in itertools.product(range(self.replicates), self.seed_sizes)
             for budget, strategy in itertools.product(self.budget_list(seed_size), self.strategies)
         ]
-        return sorted(grid, key=lambda cell: (cell.replicate, -cell.budget))
+
+
+def _longest_first(cells: Iterable[Cell]) -> list[Cell]:
+    return sorted(cells, key=lambda cell: (cell.replicate, -cell.budget))
+
+
+class Ablations(BudgetRatio):
+    """Parameters of ``04_ablations`` (arXiv 2409.19759, section 5.3): a base grid, and one thing changed at a time."""
+
+    strategies: list[Literal["answer_augmentation", "question_rephrase", "new_question", "mixed"]] = Field(
+        ["answer_augmentation", "question_rephrase", "new_question", "mixed"],
+        min_length=1,
+        description="lines of the base grid; mixed at compared_seeds alone",
+    )
+    coverages: list[Share] = Field([0.0], description="coverages of new questions beside the base grid's")
+    weak_augmenter: float = Field(0.5, gt=0, le=1, description="share of questions that a weak augmenter spoils")
+    answer_errors: list[Annotated[float, Field(gt=0, lt=1)]] = Field(
+        [0.5], description="shares of wrong answers at which verification is tried"
+    )
+    student_sizes: list[Count] = Field([15], description="lowest layers kept of smaller students, all of them trained")
+    compared_seeds: Count = Field(16, description="seed problems where single budgets are compared")
+    low_budget: Count = Field(16, description="teacher queries, a small budget")
+    high_budgets: list[Count] = Field(
+        [64, 128], min_length=2, max_length=2, description="teacher queries, two large budgets"
+    )
+    local_gold: list[Count] = Field([], description="gold problems that local teachers are fine-tuned on")
+    other_tasks: list[Literal["text_to_sql", "arc"]] = Field([], description="other tasks on which the base strategies are run")
+    side_replicates: int = Field(2, ge=1, le=100, description="draws of the seeds for local teachers and other tasks")
+    question_costs: list[Annotated[float, Field(gt=0)]] = Field(
+        [0.25, 0.5, 1, 2, 4], description="cost of writing a question, in answers"
+    )
+
+    @model_validator(mode="after")
+    def _departs_from_a_clean_oracle(self) -> Ablations:
+        if self.teacher != "oracle":
+            raise ValueError("the ablations turn the oracle's dials; set teacher='oracle'")
+        if self.low_budget >= min(self.high_budgets) or self.high_budgets[0] >= self.high_budgets[1]:
+            raise ValueError(f"low_budget {self.low_budget} and high_budgets {self.high_budgets} must rise")
+        return self
+
+    def cells(self) -> list[Cell]:
+        """Return the cells of every ablation and of the base grid, each once."""
+        cells = {cell.key: cell for grid in self.grids().values() for cell in grid}
+        return _longest_first(cells.values())
+
+    def grids(self) -> dict[str, list[Cell]]:
+        """Return the cells of each ablation, those of the base that it is compared with included."""
+        two, at = ["answer_augmentation", "new_question"], {"seed_sizes": [self.compared_seeds]}
+        low, (middle, high) = self.low_budget, self.high_budgets
+        changed = ["question_rephrase", "new_question"]
+        weak = {"invalid_rate": self.weak_augmenter, "rephrase_drift": self.weak_augmenter}
+        augmenter = [
+            c for change in ({}, weak) for c in self.grid(**at, budgets=[middle, high], strategies=changed, **change)
+        ]
+        verification = [
+            c
+            for error in self.answer_errors
+            for verify, budgets in ((False, {kept_size(high, error), high}), (True, {middle, high}))
+            for c in self.grid(**at, budgets=sorted(budgets), strategies=two, answer_error=error, verify=verify)
+        ]
+        student = self.grid(**at, budgets=[low, high], strategies=two) + [
+            c
+            for size in self.student_sizes
+            for c in self.grid(**at, budgets=[low, high], strategies=two, student_layers=size, trained_layers=0)
+        ]
+        side = {**at, "replicates": self.side_replicates}
+        local = [
+            c
+            for gold in self.local_gold
+            for strategies, dials in (
+                ([*two, "question_rephrase"], {"teacher_gold": gold, "augmenter_gold": gold}),
+                (changed, {"teacher_gold": gold, "augmenter_gold": 0}),
+                (["answer_augmentation"], {"teacher_gold": 0, "augmenter_gold": 0}),
+            )
+            for c in self.grid(**side, budgets=[high], strategies=strategies, teacher="local", **dials)
+        ]
+        pure = [s for s in self.strategies if s != "mixed"]
+        tasks = {t: self.grid(**side | {"task": t, "strategies": pure} | OTHER_TASKS[t]) for t in self.other_tasks}
+        return {
+            "base": self.grid(strategies=pure),
+            "mixed": self.grid(**at) if "mixed" in self.strategies else [],
+            "coverage": [c for share in self.coverages for c in self.grid(strategies=["new_question"], coverage=share)],
+            "augmenter": augmenter,
+            "verification": verification,
+            "student": student,
+            "local": local,
+            **tasks,
+        }
+
+
+#: How other tasks are run. No oracle knows the truth of ARC, and a student of this size is scored there by likelihood, without
+#: the list of choices, whose letters it cannot tell apart.
+OTHER_TASKS: dict[str, dict[str, object]] = {
+    "text_to_sql": {"task_options": {"shapes": "simple"}, "max_new_tokens": 64},
+    "arc": {"task_options": {"listed": False}, "scoring": "choice", "teacher": "local", "max_new_tokens": 48, "replicates": 1},
+}
+
+
+def kept_size(budget: int, answer_error: float) -> int:
+    """Return the budget that buys unfiltered as many samples as ``budget`` leaves when wrong answers are dropped.
+
+    >>> kept_size(256, 0.25)
+    192
+    """
+    return max(1, round(budget * (1 - answer_error)))
 
 
 class FinetunedTeacher(Parameters):
@@ -310,7 +463,18 @@ class FinetunedTeacher(Parameters):
         return recipe | {"trained_layers": self.writer_trained_layers} | layers
 
 
-SCHEMAS: dict[str, type[Parameters]] = {"00_known_truth": KnownTruth, "03_budget_ratio": BudgetRatio}
+class ClaimsPage(Parameters):
+    """Parameters of ``05_claims``: none of its own; it reads what the other chapters' runs left."""
+
+    reads = ("runs.csv",)
+
+
+SCHEMAS: dict[str, type[Parameters]] = {
+    "00_known_truth": KnownTruth,
+    "03_budget_ratio": BudgetRatio,
+    "04_ablations": Ablations,
+    "05_claims": ClaimsPage,
+}
 
 
 def find_notebook(name: str) -> str:
@@ -339,7 +503,8 @@ def resolve(notebook: str, profile: str, overrides: Mapping[str, object]) -> Par
         A full name, see :func:`find_notebook`.
     profile : str
     overrides : mapping
-        The user's own values. With any of them, results go to a folder of their own, named by their digest.
+        The user's own values. With any of them, results go to a folder of their own, named by the digest of those that
+        decide numbers: a run goes on where it was when its server has moved.
 
     Raises
     ------
@@ -350,12 +515,14 @@ def resolve(notebook: str, profile: str, overrides: Mapping[str, object]) -> Par
     if settings is None:
         raise CrossoverError(f"The profile {profile} does not run {notebook}; see notebooks/profiles/{profile}.yaml.")
     values = {"profile": profile, "results": profile, **settings}
+    schema = SCHEMAS[notebook]
     if overrides:
         import hashlib
 
-        text = json.dumps([notebook, dict(overrides)], sort_keys=True)
-        values |= {"results": f"{profile}-{hashlib.sha256(text.encode()).hexdigest()[:8]}", **overrides}
-    return check(notebook, values)
+        decisive = {name: v for name, v in overrides.items() if name not in (*schema.connection, *schema.spending)}
+        text = json.dumps([notebook, decisive], sort_keys=True)
+        values["results"] = f"{profile}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return check(notebook, values | overrides)
 
 
 def check(notebook: str, values: Mapping[str, object]) -> Parameters:
@@ -393,7 +560,8 @@ def describe(schema: type[Parameters]) -> list[tuple[str, str, str, str]]:
     """Return name, default, what is allowed, and what it means, for each parameter of a notebook."""
     fields = schema.model_json_schema()["properties"]
     return [
-        (name, json.dumps(spec.get("default")), _allowed(spec), spec.get("description", "")) for name, spec in fields.items()
+        (name, json.dumps(spec.get("default")), _allowed(spec), spec.get("description", ""))
+        for name, spec in fields.items()
     ]
 
 
@@ -413,7 +581,8 @@ def _allowed(spec: Mapping) -> str:
     """Say in words what a JSON-schema fragment allows."""
     if "enum" in spec or "const" in spec:
         return " or ".join(map(repr, spec.get("enum", [spec.get("const")])))
-    kind = {"integer": "whole number", "number": "number", "string": "text", "boolean": "True or False"}.get(spec["type"], "list")
+    words = {"integer": "whole number", "number": "number", "string": "text", "boolean": "True or False"}
+    kind = (words | {"object": "values by name"}).get(spec["type"], "list")
     if kind == "list":
         return f"list of: {_allowed(spec['items'])}"
     bounds = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}

@@ -163,6 +163,7 @@ def learning_curves(
     published: pd.DataFrame | None = None,
     fits: Mapping[tuple[str, int], Callable[[np.ndarray], np.ndarray]] | None = None,
     level: float = 0.9,
+    paper: str = "",
 ) -> Picture:
     """Draw accuracy against budget ratio, one panel a seed-set size.
 
@@ -177,6 +178,8 @@ def learning_curves(
         the place of the line through the means.
     level : float
         Nominal coverage of the intervals.
+    paper : str
+        What the paper found, printed below.
 
     Returns
     -------
@@ -207,8 +210,15 @@ def learning_curves(
     panels[0].yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
     panels[0].set_ylim(0, min(1.0, 1.12 * max(drawn["high"].max(), 0.05)))
     _legend(figure, looks, level, before is not None)
+    print_below(figure, paper)
     sns.despine(figure)
     return figure
+
+
+def print_below(figure: Figure, paper: str) -> None:
+    """Print below a figure what the paper found, so that it stands beside what was measured."""
+    if paper:
+        figure.supxlabel(f"Paper: {paper}", x=0.01, ha="left", fontsize=9, style="italic", color="#333333")
 
 
 def funnel(runs: pd.DataFrame) -> pd.DataFrame:
@@ -341,7 +351,9 @@ def _legend(figure: Figure, looks: Mapping[str, Style], level: float, with_publi
             Line2D([], [], color="#777777", marker="o", markersize=8, markerfacecolor="white", linewidth=1,
                    linestyle=(0, (4, 2)), label="published study, hollow")
         )  # fmt: skip
-    columns = min(len(entries), 3 if figure.get_figwidth() < 9 else 6)
+    # A letter takes about a twelfth of an inch, and the handle.
+    widest = max(len(entry.get_label()) for entry in entries) / 12.5 + 0.6
+    columns = max(1, min(len(entries), int(figure.get_figwidth() / widest)))
     # A legend fills column by column; reorder so that it reads row by row.
     by_column = [entry for first in range(columns) for entry in entries[first::columns]]
     figure.legend(

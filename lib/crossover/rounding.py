@@ -51,6 +51,6 @@ def interval(low: float | None, high: float | None, tested: tuple[float, float] 
     >>> interval(None, None, (1, 64))
     '< 1 to > 64'
     """
-    first = f"{low:.3g}" if low is not None else (f"< {tested[0]:g}" if tested else "open")
-    last = f"{high:.3g}" if high is not None else (f"> {tested[1]:g}" if tested else "open")
+    first = f"{low:.3g}" if low is not None else (f"< {tested[0]:.3g}" if tested else "open")
+    last = f"{high:.3g}" if high is not None else (f"> {tested[1]:.3g}" if tested else "open")
     return f"{first} to {last}"

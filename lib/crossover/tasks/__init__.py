@@ -17,6 +17,8 @@ TASKS = {
     "gsm_symbolic": ("crossover.tasks.gsm_symbolic", "GsmSymbolic"),
     "gsm8k": ("crossover.tasks.gsm8k", "Gsm8k"),
     "arc": ("crossover.tasks.arc", "Arc"),
+    "text_to_sql": ("crossover.tasks.text_to_sql", "TextToSql"),
+    "spider": ("crossover.tasks.spider", "Spider"),
     "rte": ("crossover.tasks.inference", "Rte"),
     "boolq": ("crossover.tasks.inference", "BoolQ"),
     "mc_taco": ("crossover.tasks.inference", "McTaco"),
@@ -42,7 +44,7 @@ def load_task(name: str, **settings: Any) -> Task:
     Raises
     ------
     CrossoverError
-        When the task or a setting is unknown, or a value is not allowed.
+        When the task or a setting is unknown, a setting is missing, or a value is not allowed.
 
     Examples
     --------
@@ -57,4 +59,7 @@ def load_task(name: str, **settings: Any) -> Task:
     for key in settings:
         if key not in allowed:
             raise CrossoverError(f"Task {name!r} has no setting {key!r}. It takes: {', '.join(allowed)}.")
+    needed = [f.name for f in dataclasses.fields(kind) if f.init and f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING]
+    if missing := [key for key in needed if key not in settings]:
+        raise CrossoverError(f"Task {name!r} needs the setting{'s' * (len(missing) > 1)} {', '.join(map(repr, missing))}.")
     return kind(**settings)

@@ -36,6 +36,9 @@ class Arc(QuestionAnswer, Pooled):
     ----------
     subset : {"challenge", "easy"}
         Questions that simple methods of retrieval answered wrongly, or the others.
+    listed : bool
+        Whether the prompt lists the choices. Without them (a *cloze* prompt) a choice must be likely by itself, which is how
+        small models, which cannot tell letters apart, are scored by likelihood.
     source : {"pypi", "dir", "hub"}
         See :func:`crossover.data.load`.
     folder : str, optional
@@ -58,6 +61,7 @@ class Arc(QuestionAnswer, Pooled):
     """
 
     subset: str = "challenge"
+    listed: bool = True
     source: str = "pypi"
     folder: str | None = None
     revision: str | None = None
@@ -66,6 +70,10 @@ class Arc(QuestionAnswer, Pooled):
     def __post_init__(self) -> None:
         if self.subset not in _SUBSETS:
             raise CrossoverError(f"arc: there is no subset {self.subset!r}.{nearest(str(self.subset), _SUBSETS)}")
+
+    def prompt(self, question: str) -> str:
+        """Return ``"Question: ...\\nAnswer:"``, without the choices in a cloze prompt."""
+        return super().prompt(question if self.listed else question.split("\n", 1)[0])
 
     def extract(self, completion: str) -> str | None:
         """Return the letter after the first ``####``, as a capital."""

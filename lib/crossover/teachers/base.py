@@ -6,9 +6,9 @@ instructed teacher annotates inputs and generates examples of a task instead.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from crossover.tasks.base import Problem
 
@@ -57,3 +57,14 @@ class Teacher(Protocol):
 
     def reply(self, requests: Sequence[Request]) -> list[Reply]:
         """Return one reply a request, in order. A failed call is a reply whose text is ``None``."""
+
+
+@runtime_checkable
+class Remote(Teacher, Protocol):
+    """A teacher that is paid by the call, whose replies come one by one and in any order."""
+
+    def arrivals(self, requests: Sequence[Request]) -> Iterator[dict[int, Reply]]:
+        """Yield the replies that have come since the last yield, each once, by its request's place in ``requests``.
+
+        Where a call cannot be made, the replies of the others are yielded before the error is raised.
+        """

@@ -1,10 +1,9 @@
 """A teacher on this machine: any transformers causal language model, sampled in batches.
 
-As it comes, a pretrained model is asked for answers and new questions by example (the first seeds with their answers,
-then the question at hand), which it continues; for rephrasings by instruction, through its chat template where it has
-one. Fine-tuned on gold problems (:mod:`crossover.teachers.tuning`), it is asked in the form that it was trained in,
-without solved examples. Sources: arXiv 2409.19759, appendix (few-shot prompts for teacher and augmenter; sampling at
-temperature 0.7); arXiv 2310.01119, section 3 (fine-tuned teacher).
+As it comes, a pretrained model continues the prompts for answers and new questions; the one for rephrasings goes through
+its chat template where it has one. Fine-tuned on gold problems (:mod:`crossover.teachers.tuning`), it is asked in the form
+that it was trained in, without solved examples. Sources: arXiv 2409.19759, appendix (few-shot prompts, sampling at
+temperature 0.7); arXiv 2310.01119 (fine-tuned teacher).
 """
 
 from __future__ import annotations
@@ -21,12 +20,8 @@ from crossover.evaluate import answered
 from crossover.students.causal import Recipe, Student
 from crossover.tasks.base import Problem, Task
 from crossover.teachers.base import Kind, Reply, Request
-from crossover.teachers.tuning import Tuning, new_question_prompt, rephrase_prompt, weights
-
-REPHRASE = (
-    "Say the following question in other words. Keep every name, every number and what is asked. "
-    "Write the new question only.\n\n{question}"
-)
+from crossover.teachers.prompts import prompt
+from crossover.teachers.tuning import Tuning, rephrase_prompt, weights
 
 
 @dataclass(frozen=True)
@@ -69,11 +64,12 @@ class Local:
     def __post_init__(self) -> None:
         if self.temperature <= 0:
             raise CrossoverError(f"temperature is {self.temperature}; a sampled teacher needs one above 0.")
+        if self.gold < 0:
+            raise CrossoverError(f"gold is {self.gold}; give how many gold problems to fine-tune on, or 0 to prompt only.")
         if bool(self.gold) != bool(self.recipe):
             raise CrossoverError(
                 f"gold is {self.gold} and recipe is {dict(self.recipe)}; give both to fine-tune the teacher, or neither."
             )
-        self.tuning  # noqa: B018 - refuses what cannot be fine-tuned on before anything starts
 
     @cached_property
     def tuning(self) -> Tuning | None:
@@ -110,19 +106,14 @@ class Local:
         return [replies[i] for i in range(len(requests))]
 
     def _prompt(self, request: Request) -> str:
-        question = request.problem.question
-        others = [p for p in self.examples if p.id != request.problem.id]
-        if request.kind == "answer":
-            shown = [] if self.tuning else [self.task.prompt(p.question) + p.answer for p in others]
-            return "\n\n".join([*shown, self.task.prompt(question)])
-        if request.kind == "new_question":
-            return new_question_prompt([*(p.question for p in others), question])
-        if self._learnt("rephrase"):
-            return rephrase_prompt(question)
-        asked = REPHRASE.format(question=question)
+        if request.kind == "rephrase" and self._learnt("rephrase"):
+            return rephrase_prompt(request.problem.question)
+        text = prompt(request, self.task, [] if self.tuning and request.kind == "answer" else self.examples)
+        if request.kind != "rephrase":
+            return text
         if self.student.tokenizer.chat_template is None:
-            return f"{asked}\n\nNew question:"
-        turn = [{"role": "user", "content": asked}]
+            return f"{text}\n\nNew question:"
+        turn = [{"role": "user", "content": text}]
         return self.student.tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
 
     def _learnt(self, kind: Kind) -> bool:

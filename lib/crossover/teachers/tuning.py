@@ -3,7 +3,8 @@
 A fine-tuned teacher is asked as it was trained. One model learns three kinds of prompt at once: a gold question and its
 answer; a gold question and other words for it; a few gold questions and one more. Only a procedural task has gold
 rephrasings, the oracle's own: for any other task, answers and new questions are all that is trained, and the teacher
-rephrases as it would without fine-tuning. Source: arXiv 2310.01119, section 3 (a teacher fine-tuned on few examples).
+rephrases as it would without fine-tuning. A fine-tuned augmenter has seen more than the seeds: the gold questions are a
+source of its new ones. Source: arXiv 2310.01119 (a teacher fine-tuned on few examples).
 """
 
 from __future__ import annotations
@@ -21,14 +22,13 @@ from pathlib import Path
 from tqdm import tqdm
 
 from crossover.assets import cached, fingerprint
-from crossover.errors import CrossoverError
 from crossover.students.causal import Recipe, Student, train
 from crossover.tasks.base import Problem, ProceduralTask, Task
 from crossover.teachers.base import Kind, Request
 from crossover.teachers.oracle import Oracle
+from crossover.teachers.prompts import EXAMPLES, new_question_prompt
 
 VERSION = 1  # raised when a change here changes what a fine-tuned teacher is
-SHOWN = 4  # questions that the prompt for a new one holds: a local teacher's examples and the seed at hand
 
 
 @functools.cache
@@ -44,15 +44,6 @@ def rephrase_prompt(question: str) -> str:
     'Question: How many?\\nThe same question in other words:'
     """
     return f"Question: {question}\nThe same question in other words:"
-
-
-def new_question_prompt(questions: Sequence[str]) -> str:
-    """Return the prompt after which a teacher, fine-tuned or not, goes on with a question of the same kind.
-
-    >>> new_question_prompt(["How many?", "How much?"])
-    'Question: How many?\\n\\nQuestion: How much?\\n\\nQuestion:'
-    """
-    return "".join(f"Question: {text}\n\n" for text in questions) + "Question:"
 
 
 @dataclass(frozen=True)
@@ -72,12 +63,6 @@ class Tuning:
     gold: int
     recipe: Recipe
 
-    def __post_init__(self) -> None:
-        if self.gold < 1:
-            raise CrossoverError(
-                f"gold is {self.gold}; give 1 or more gold problems, or 0 for a teacher that is only prompted."
-            )
-
     @property
     def kinds(self) -> tuple[Kind, ...]:
         """What is trained: rephrasing only where the task gives gold rephrasings."""
@@ -91,7 +76,7 @@ class Tuning:
     def pairs(self) -> list[tuple[str, str]]:
         """The (prompt, completion) pairs, one a gold problem and kind.
 
-        The questions shown before a new one are other gold questions, 1 to :data:`SHOWN` of them.
+        The questions shown before a new one are other gold questions, one to as many as a teacher will be shown.
         """
         problems = self.task.gold(self.gold)
         pairs = [(self.task.prompt(problem.question), problem.answer) for problem in problems]
@@ -137,4 +122,4 @@ def _others(problem: Problem, problems: Sequence[Problem]) -> list[str]:
     """Draw the questions that are shown before ``problem``'s own is to be written."""
     rng = random.Random(f"{problem.id}/{problem.question}")
     others = [p.question for p in problems if p is not problem]
-    return rng.sample(others, min(rng.randint(1, SHOWN), len(others)))
+    return rng.sample(others, min(rng.randint(1, EXAMPLES + 1), len(others)))

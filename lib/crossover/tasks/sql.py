@@ -1,0 +1,168 @@
+"""Running SQL that nobody has checked: read-only, with nothing but selecting allowed, and within limits.
+
+A student writes whatever it likes, so a statement runs on a connection that can only read: the file is opened read-only
+and immutable, an authoriser refuses everything but selecting from the file's own tables with harmless functions, and
+steps, time, memory and rows are limited.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+import urllib.parse
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+Row = tuple[int | float | str | bytes | None, ...]
+
+# Of SQLite's virtual machine, a few seconds: the same statement is cut at the same place on a fast machine and a slow.
+STEPS = 100_000_000
+SECONDS = 30.0  # for a machine that is slow or busy; STEPS is meant to come first
+MEMORY = 2**27  # bytes, for all SQLite connections of the process together
+ROWS, ROW_BYTES, RESULT_BYTES = 100_000, 20_000, 20_000_000
+
+_LIMITS = {
+    sqlite3.SQLITE_LIMIT_LENGTH: ROW_BYTES,
+    sqlite3.SQLITE_LIMIT_SQL_LENGTH: 5_000,
+    sqlite3.SQLITE_LIMIT_COLUMN: 200,
+    sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 60,
+    sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 10,
+    sqlite3.SQLITE_LIMIT_FUNCTION_ARG: 8,
+    sqlite3.SQLITE_LIMIT_ATTACHED: 0,
+    sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 60,
+    sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER: 0,
+    sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 0,
+    sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
+}
+# What a question about data can need. Left out on purpose: what makes long strings (printf, zeroblob, randomblob, hex),
+# what differs from run to run (random, date), and what reaches outside the database (load_extension, writefile).
+_FUNCTIONS = frozenset(
+    ("count", "sum", "total", "avg", "min", "max", "group_concat", "abs", "round", "length", "lower", "upper", "substr",
+     "substring", "instr", "replace", "coalesce", "ifnull", "nullif", "iif", "like", "glob", "typeof", "row_number",
+     "rank", "dense_rank")
+)  # fmt: skip
+_EVERY = 10_000  # steps between two looks at the limits
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a statement gave: rows, or the reason why there are none.
+
+    Attributes
+    ----------
+    rows : tuple of tuple
+        In the order that SQLite returned them; empty where there is an error.
+    error : str or None
+        SQLite's message, or the limit that was passed.
+    """
+
+    rows: tuple[Row, ...] = ()
+    error: str | None = None
+
+
+class _Watch:
+    """Stops a statement that takes too many steps or too long."""
+
+    def __init__(self) -> None:
+        self.left, self.deadline = STEPS // _EVERY, time.monotonic() + SECONDS
+        self.passed: str | None = None
+
+    def __call__(self) -> bool:
+        self.left -= 1
+        if self.left < 0:
+            self.passed = f"more than {STEPS} steps"
+        elif time.monotonic() > self.deadline:
+            self.passed = f"more than {SECONDS:g} seconds"
+        return self.passed is not None
+
+
+def _connect(path: Path | str) -> sqlite3.Connection:
+    address = urllib.parse.quote(str(Path(path).resolve()))
+    # Without autocommit the module could begin transactions of its own.
+    connection = sqlite3.connect(f"file:{address}?mode=ro&immutable=1", uri=True, isolation_level=None)
+    # Old databases hold a few bytes that are not UTF-8.
+    connection.text_factory = lambda raw: raw.decode("utf-8", errors="replace")
+    return connection
+
+
+@cache
+def schema(path: Path | str) -> dict[str, tuple[str, ...]]:
+    """Return a database's tables and views, in the order of their making, each with its columns.
+
+    Raises
+    ------
+    sqlite3.Error
+        The file cannot be opened, or is not an SQLite database.
+    """
+    connection = _connect(path)
+    try:
+        kinds = "type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+        names = [name for (name,) in connection.execute(f"SELECT name FROM sqlite_master WHERE {kinds} ORDER BY rowid")]
+        columns = "SELECT name FROM pragma_table_info(?)"
+        return {name: tuple(c for (c,) in connection.execute(columns, (name,))) for name in names}
+    finally:
+        connection.close()
+
+
+def run(path: Path | str, sql: str) -> Result:
+    """Run one statement that can only read; nothing that it says is an exception.
+
+    Parameters
+    ----------
+    path : path
+        An SQLite database. It is never written to, and no journal is made beside it.
+    sql : str
+        Anything at all.
+
+    Returns
+    -------
+    Result
+        Rows, or why there are none: a mistake in the SQL, something that is refused, or a limit (:data:`STEPS`,
+        :data:`SECONDS`, :data:`MEMORY`, :data:`ROWS`, :data:`ROW_BYTES` for one row, :data:`RESULT_BYTES` for all).
+
+    Raises
+    ------
+    sqlite3.Error
+        The file itself cannot be read.
+    """
+    tables = {name.lower() for name in schema(path)}
+
+    def authorise(action: int, first: str | None, second: str | None, *_: str | None) -> int:
+        # A table of which no column is read, as in count(*), is named with an empty column; it may be a subquery.
+        allowed = (
+            action in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE)
+            or (action == sqlite3.SQLITE_READ and (str(first).lower() in tables or second == ""))
+            or (action == sqlite3.SQLITE_FUNCTION and str(second).lower() in _FUNCTIONS)
+        )
+        return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
+
+    watch, connection = _Watch(), _connect(path)
+    try:
+        # Sorting spills to memory, not to a file, and memory ends at a limit that SQLite itself keeps.
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute(f"PRAGMA hard_heap_limit = {MEMORY}").close()
+        for limit, value in _LIMITS.items():
+            connection.setlimit(limit, value)
+        connection.set_authorizer(authorise)
+        connection.set_progress_handler(watch, _EVERY)
+        return _fetch(connection, sql)
+    except (sqlite3.Error, sqlite3.Warning, ValueError) as problem:  # ValueError: a NUL, or half of a surrogate pair
+        return Result(error=watch.passed or str(problem))
+    except MemoryError:
+        return Result(error=f"more than {MEMORY} bytes of memory")
+    finally:
+        connection.close()
+
+
+def _fetch(connection: sqlite3.Connection, sql: str) -> Result:
+    cursor = connection.execute(sql)
+    if cursor.description is None:
+        return Result(error="no statement")
+    rows, size = [], 0
+    for row in cursor:
+        rows.append(row)
+        size += sum(len(cell) if isinstance(cell, str | bytes) else 8 for cell in row)
+        if len(rows) > ROWS or size > RESULT_BYTES:
+            return Result(error=f"more than {ROWS} rows or {RESULT_BYTES} bytes")
+    return Result(tuple(rows))
