@@ -14,7 +14,7 @@ from crossover import teaching
 from crossover.cells import Cell, run_cells
 from crossover.decoding import common, decode, greedy
 from crossover.errors import CrossoverError
-from crossover.finetuned_teacher import check, gains, with_measures
+from crossover.finetuned_teacher import Chapter, check, gains, with_measures
 from crossover.ledger import Ledger
 from crossover.params import FinetunedTeacher
 from crossover.sheets import read_sheets
@@ -224,6 +224,18 @@ def test_a_teacher_that_cannot_be_is_refused(changes, message):
         teacher_of(**changes).reply(requests_of(SST2, 1))
 
 
+@pytest.mark.slow
+def test_a_pretrained_teacher_knows_film_from_film():
+    task = load_task("film_sentiment")
+    split = task.split(0, 64, 0)
+    teacher = InstructedTeacher(task, "SmolLM2-135M-Instruct", 0.1)
+    data = annotate(task, split.unlabelled, split.gold, teacher, Ledger(64), 64)
+    assert data.funnel.parsed > 60 and data.funnel.verified > 40
+    made = generate(task, [], replace(teacher, temperature=0.8), Ledger(8), 8)
+    assert made.funnel.kept > 4
+    module._load.cache_clear()
+
+
 # --- cells ------------------------------------------------------------------------------------------------------------
 
 
@@ -312,14 +324,17 @@ def test_a_grid_is_run_scored_and_resumed(tmp_path, capsys):
     base = labelled[labelled["strategy"] == "original"].iloc[0]
     assert row["gain"] == pytest.approx((one["n_correct"] - base["n_correct"]) / 12)
 
+    shown = Chapter(p, runs).quality().set_index(["task", "strategy", "teacher"])
+    assert len(shown) == 12 and {"distinct_2", "self_similarity", "kept"} <= set(shown.columns)
+    counted = runs[runs["strategy"] == "both"].set_index(["task", "strategy", "teacher"])["kept"]
+    assert (shown.loc[counted.index, "kept"] == counted).all()
+
     before = store.path.read_bytes()
     run_cells(cells, Store(tmp_path), workers=1)
     assert store.path.read_bytes() == before and "All 14 cells" in capsys.readouterr().err
 
 
 def test_a_sheet_of_a_runs_examples(scripted, tmp_path, monkeypatch):
-    from crossover.finetuned_teacher import Chapter
-
     monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
     chapter = Chapter(parameters(conditions=["annotate"]), pd.DataFrame())
     chapter.sheet("sst2", tmp_path / "sheet.csv")
