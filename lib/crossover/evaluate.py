@@ -17,16 +17,21 @@ from transformers import DynamicCache
 from crossover.decoding import by_length, decode, greedy
 from crossover.errors import CrossoverError
 from crossover.students.causal import IGNORED, Student
+from crossover.students.encoder import Encoder
 from crossover.tasks.base import ChoiceTask, Problem, Task
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One test item: its id, the final answer that was read (or ``None``), and whether it is right."""
+    """One test item: its id, the final answer that was read (or ``None``), and whether it is right.
+
+    ``score`` is how good a text is (chrF), for tasks whose answers are texts.
+    """
 
     item: str
     extracted: str | None
     correct: bool
+    score: float | None = None
 
 
 def evaluate(
@@ -42,6 +47,12 @@ def evaluate(
     return [
         Outcome(p.id, task.extract(completions[i]), task.correct(completions[i], p)) for i, p in enumerate(problems)
     ]
+
+
+def classify(student: Encoder, task: Task, problems: Sequence[Problem]) -> list[Outcome]:
+    """Label every problem with a classifier and score it; the order of ``problems`` is kept."""
+    labels = student.predict([p.question for p in problems])
+    return [Outcome(p.id, label, task.correct(label, p)) for p, label in zip(problems, labels, strict=True)]
 
 
 def choose(

@@ -17,7 +17,7 @@ from pathlib import Path
 from crossover.store import repository
 
 LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "spacy", "datasets", "numpy", "scipy", "pandas")
-LOCKS = ("requirements.lock", "requirements-assets.lock")
+LOCKS = ("requirements.lock", "requirements-assets.lock", "requirements-sdists.lock")
 
 
 def git_state(root: Path) -> dict[str, object]:

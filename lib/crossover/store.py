@@ -13,7 +13,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,8 +30,10 @@ COLUMNS = {
     "teacher": str, "student": str, "n_train": int, "n_test": int, "n_correct": int, "metric": str, "queries": int,
     "asked": int, "returned": int, "parsed": int, "verified": int, "unique": int, "kept": int, "tokens_in": int,
     "tokens_out": int, "train_tokens": int, "train_loss": float, "device": str, "provenance": str,
-    "seconds_train": float, "seconds_eval": float, "finished": str, "settings": str,
+    "seconds_train": float, "seconds_eval": float, "finished": str, "settings": str, "measures": str,
 }  # fmt: skip
+#: Columns that a table has only where some row has something in them: a table made before there were any is sound.
+OPTIONAL = ("measures",)
 TIME_COLUMNS = ("seconds_train", "seconds_eval", "finished")
 _ORDER = ("experiment", "task", "seed_size", "strategy", "budget", "replicate", "key")
 
@@ -67,6 +69,7 @@ class Store:
     def __init__(self, folder: Path):
         self.folder = folder
         self.path = folder / "runs.csv"
+        self._header: list[str] = []  # the columns of the table as it was last read or written
         with _written(folder):
             (folder / "items").mkdir(parents=True, exist_ok=True)
 
@@ -79,14 +82,18 @@ class Store:
             return {}
         text = self.path.read_text(encoding="utf-8", errors="replace")
         lines = list(csv.reader(io.StringIO(text)))
-        if not lines or lines[0] != list(COLUMNS):
+        columns = lines[0] if lines else []
+        if columns not in (list(COLUMNS), _columns([])):
             raise CrossoverError(
                 f"{self.path} does not begin with the columns of a results table. Move it away (its rows are not lost) "
                 "and run again."
             )
+        self._header = columns
         complete = lines if text.endswith("\n") else lines[:-1]
-        damaged = [n for n, line in enumerate(complete[1:], 2) if not _sound(line)] + [len(lines)] * (complete is not lines)
-        rows = {line[0]: dict(zip(COLUMNS, line, strict=True)) for line in complete[1:] if _sound(line)}
+        damaged = [n for n, line in enumerate(complete[1:], 2) if not _sound(line, columns)]
+        damaged += [len(lines)] * (complete is not lines)
+        sound = (line for line in complete[1:] if _sound(line, columns))
+        rows = {line[0]: dict.fromkeys(OPTIONAL, "") | dict(zip(columns, line, strict=True)) for line in sound}
         if damaged:
             self._set_aside(text, damaged, rows)
         return rows
@@ -106,25 +113,28 @@ class Store:
         """Store a finished cell: its items first, then its row, flushed to disk."""
         import pandas as pd
 
-        items = pd.DataFrame(
-            {
-                "item": [o.item for o in outcomes],
-                "extracted": [o.extracted for o in outcomes],
-                "correct": [o.correct for o in outcomes],
-            }
-        )
+        fields = ["item", "extracted", "correct"]
+        if any(o.score is not None for o in outcomes):
+            fields.append("score")
+        items = pd.DataFrame({name: [getattr(o, name) for o in outcomes] for name in fields})
         with _written(self.folder):
             path = self.folder / "items" / f"{row['key']}.parquet"
             items.to_parquet(path.with_suffix(".part"), index=False)
             path.with_suffix(".part").replace(path)
-            new = not self.path.exists()
+            columns = self._prepare(row)
             with open(self.path, "a", encoding="utf-8", newline="") as file:
-                writer = csv.DictWriter(file, list(COLUMNS), lineterminator="\n")
-                if new:
-                    writer.writeheader()
-                writer.writerow(row)
+                csv.DictWriter(file, columns, lineterminator="\n", extrasaction="ignore").writerow(row)
                 file.flush()
                 os.fsync(file.fileno())
+
+    def _prepare(self, row: Mapping[str, object]) -> list[str]:
+        """Make the table ready for a row to be appended, and return its columns."""
+        wanted = _columns([row])
+        if not self._header:
+            self.rows()
+        if not set(wanted) <= set(self._header):
+            self._replace(self.rows().values(), wanted)
+        return self._header
 
     def sort(self) -> None:
         """Put the rows in their final order: by experiment, task, seed-set size, strategy, budget, replicate."""
@@ -132,11 +142,13 @@ class Store:
         if rows:
             self._replace(sorted(rows.values(), key=lambda row: [COLUMNS[c](row[c]) for c in _ORDER]))
 
-    def _replace(self, rows) -> None:
+    def _replace(self, rows: Iterable[Mapping[str, object]], columns: Sequence[str] | None = None) -> None:
+        rows = list(rows)
+        self._header = list(columns or _columns(rows))
         fresh = self.path.with_suffix(".part")
         with _written(self.folder):
             with open(fresh, "w", encoding="utf-8", newline="") as file:
-                writer = csv.DictWriter(file, list(COLUMNS), lineterminator="\n")
+                writer = csv.DictWriter(file, self._header, lineterminator="\n", extrasaction="ignore")
                 writer.writeheader()
                 writer.writerows(rows)
             fresh.replace(self.path)
@@ -173,6 +185,7 @@ def read_runs(folder: Path, experiment: str | None = None) -> pd.DataFrame:
         runs = pd.read_csv(path, dtype=COLUMNS, keep_default_na=False, na_values={"train_loss": ["nan"]})
     except ValueError as problem:
         raise CrossoverError(f"{path} cannot be read: {problem}") from problem
+    runs = runs.assign(**{name: "" for name in OPTIONAL if name not in runs})
     return runs if experiment is None else runs[runs["experiment"] == experiment].reset_index(drop=True)
 
 
@@ -184,13 +197,19 @@ def save_numbers(folder: Path, numbers: Mapping[str, str]) -> None:
         path.write_text(json.dumps({**known, **numbers}, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _sound(line: Sequence[str]) -> bool:
+def _columns(rows: Iterable[Mapping[str, object]]) -> list[str]:
+    """The columns that a table of these rows has."""
+    rows = list(rows)
+    return [name for name in COLUMNS if name not in OPTIONAL or any(row.get(name) for row in rows)]
+
+
+def _sound(line: Sequence[str], columns: Sequence[str]) -> bool:
     """Whether a line has every column, each of its type."""
-    if len(line) != len(COLUMNS):
+    if len(line) != len(columns):
         return False
     try:
-        for value, kind in zip(line, COLUMNS.values(), strict=True):
-            kind(value)
+        for name, value in zip(columns, line, strict=True):
+            COLUMNS[name](value)
     except ValueError:
         return False
     return True

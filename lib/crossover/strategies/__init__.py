@@ -1,4 +1,8 @@
-"""The strategies by name: ways of turning seeds and a query budget into training data (arXiv 2409.19759, section 3)."""
+"""The strategies by name: ways of turning seeds and a query budget into training data (arXiv 2409.19759, section 3).
+
+The two ways of arXiv 2310.01119 start from other things than seed questions and stand apart:
+:func:`crossover.strategies.annotate.annotate` and :func:`crossover.strategies.generate.generate`.
+"""
 
 from crossover.errors import CrossoverError, nearest
 from crossover.strategies.answer_augmentation import answer_augmentation

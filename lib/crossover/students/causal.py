@@ -1,15 +1,13 @@
 """A causal language model fine-tuned on completions: one recipe for every cell of a grid.
 
-Loss on the completion alone, logits computed only where there is loss, bfloat16 arithmetic with float32 master weights
-(a bfloat16 weight cannot hold an update smaller than 1/256 of itself, which at these learning rates is most of them).
-Where only the upper layers are trained, the lower ones are a fixed function of the text: their output is computed once
-for each example and every later epoch starts from it.
+Loss on the completion alone, logits computed only where there is loss, bfloat16 arithmetic. Where only the upper layers
+are trained, the lower ones are a fixed function of the text: their output is computed once for each example and every
+later epoch starts from it.
 """
 
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -19,51 +17,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 
 from crossover.assets import model_folder
 from crossover.errors import CrossoverError
+from crossover.students.training import Recipe, Trained, descend
 
 IGNORED = -100  # cross_entropy's label for positions without loss
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a student is trained.
-
-    Attributes
-    ----------
-    model : str
-        What :func:`crossover.assets.model_folder` takes.
-    trained_layers : int
-        How many of the upper layers are trained, with the final norm; 0 trains every weight, embeddings included.
-    epochs : int
-        Passes over the training set, unless that makes fewer than ``min_steps``.
-    min_steps : int
-        Optimiser steps at the least: small training sets are repeated until they are learnt.
-    batch_size : int
-        Examples a step.
-    learning_rate : float
-        Peak rate of AdamW; linear warm-up over a tenth of the steps, then cosine decay to a tenth of the peak.
-    student_layers : int
-        How many layers the student keeps of the pretrained model, from the lowest up; 0 keeps all.
-    """
-
-    model: str
-    trained_layers: int
-    epochs: int
-    min_steps: int
-    batch_size: int
-    learning_rate: float
-    student_layers: int = 0
-
-    def steps(self, n: int) -> int:
-        """Return the optimiser steps for ``n`` training examples."""
-        return max(self.epochs * math.ceil(n / self.batch_size), self.min_steps)
-
-    def rate(self, step: int, steps: int) -> float:
-        """Return the learning rate at a step: linear warm-up, cosine decay to a tenth of the peak."""
-        warm_up = max(1, steps // 10)
-        if step < warm_up:
-            return self.learning_rate * (step + 1) / warm_up
-        progress = (step - warm_up) / max(1, steps - warm_up)
-        return self.learning_rate * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
 @dataclass
@@ -96,15 +52,6 @@ class Student:
         return cls(loaded.to(device).eval(), tokenizer)
 
 
-@dataclass(frozen=True)
-class Trained:
-    """What training reported: examples' tokens processed over all steps, steps, and the mean loss of the last tenth."""
-
-    tokens: int
-    steps: int
-    loss: float
-
-
 def encode(
     tokenizer: PreTrainedTokenizerBase, pairs: Sequence[tuple[str, str]]
 ) -> list[tuple[list[int], list[int]]]:
@@ -113,6 +60,8 @@ def encode(
     The completion is closed with the end-of-text token, so that a student learns to stop. Labels are ``-100`` over the
     prompt.
     """
+    if not pairs:  # which a tokenizer does not take
+        return []
     prompts = tokenizer([prompt for prompt, _ in pairs], add_special_tokens=False)["input_ids"]
     answers = tokenizer([completion for _, completion in pairs], add_special_tokens=False)["input_ids"]
     end = [tokenizer.eos_token_id]
@@ -146,8 +95,6 @@ def train(
     CrossoverError
         No pairs, or a model without the layers that the recipe asks for.
     """
-    if not pairs:
-        raise CrossoverError("There is nothing to train on: the strategy kept no samples (its funnel says where they went).")
     model = student.model.train()
     lower, upper = _split(model, recipe.trained_layers)
     # Frozen weights keep requires_grad: without it, torch.matmul of a batch by a 2-D weight copies the weight for each
@@ -155,20 +102,10 @@ def train(
     # layers run under no_grad, and the tied output embedding is detached.
     trained = list(model.parameters()) if lower is None else [*upper.layers.parameters(), *upper.norm.parameters()]
     head = model.lm_head.weight if lower is None else model.lm_head.weight.detach()
-    # Without the clone, a model in float32 would share memory with its master copy.
-    master = [parameter.detach().clone().float() for parameter in trained]
-    optimiser = torch.optim.AdamW(master, lr=recipe.learning_rate, weight_decay=0.0, betas=(0.9, 0.95), fused=True)
-
     examples = encode(student.tokenizer, pairs)
     fixed: list[torch.Tensor | None] = [None] * len(examples)
-    order = torch.Generator().manual_seed(seed)
-    steps = recipe.steps(len(examples))
-    queue: list[int] = []
-    losses, tokens = [], 0
-    for step in range(steps):
-        while len(queue) < min(recipe.batch_size, len(examples)):
-            queue += torch.randperm(len(examples), generator=order).tolist()
-        batch, queue = queue[: recipe.batch_size], queue[recipe.batch_size :]
+
+    def loss_of(batch: list[int]) -> torch.Tensor:
         ids, labels = _padded([examples[i] for i in batch], student.tokenizer.pad_token_id, model.device)
         if lower is None:
             hidden = upper(input_ids=ids, use_cache=False).last_hidden_state
@@ -177,29 +114,11 @@ def train(
         # The state at position t predicts the token at t + 1.
         where = labels[:, 1:] != IGNORED
         logits = nn.functional.linear(hidden[:, :-1][where], head).float()
-        loss = nn.functional.cross_entropy(logits, labels[:, 1:][where])
-        loss.backward()
-        _update(trained, master, optimiser, recipe.rate(step, steps))
-        losses.append(loss.detach())
-        tokens += sum(len(examples[i][0]) for i in batch)
-        tick()
+        return nn.functional.cross_entropy(logits, labels[:, 1:][where])
+
+    done = descend(trained, [len(ids) for ids, _ in examples], recipe, seed, loss_of, tick)
     model.eval()
-    last = losses[-max(1, steps // 10) :]
-    return Trained(tokens, steps, float(torch.stack(last).mean()))
-
-
-def _update(trained: list[nn.Parameter], master: list[torch.Tensor], optimiser: torch.optim.Optimizer, rate: float) -> None:
-    """Take one AdamW step on the float32 copies with clipped gradients and round the result into the model."""
-    for parameter, copied in zip(trained, master, strict=True):
-        copied.grad = None if parameter.grad is None else parameter.grad.float()
-        parameter.grad = None
-    torch.nn.utils.clip_grad_norm_(master, 1.0)
-    for group in optimiser.param_groups:
-        group["lr"] = rate
-    optimiser.step()
-    with torch.no_grad():
-        for parameter, copied in zip(trained, master, strict=True):
-            parameter.copy_(copied)
+    return done
 
 
 def _split(model: PreTrainedModel, trained_layers: int) -> tuple[nn.Module | None, nn.Module]:

@@ -19,6 +19,15 @@ TASKS = {
     "arc": ("crossover.tasks.arc", "Arc"),
     "text_to_sql": ("crossover.tasks.text_to_sql", "TextToSql"),
     "spider": ("crossover.tasks.spider", "Spider"),
+    "rte": ("crossover.tasks.inference", "Rte"),
+    "boolq": ("crossover.tasks.inference", "BoolQ"),
+    "mc_taco": ("crossover.tasks.inference", "McTaco"),
+    "sst2": ("crossover.tasks.sentiment", "Sst2"),
+    "film_sentiment": ("crossover.tasks.sentiment", "FilmSentiment"),
+    "product_sentiment": ("crossover.tasks.sentiment", "ProductSentiment"),
+    "e2e_nlg": ("crossover.tasks.restaurants", "E2e"),
+    "common_gen": ("crossover.tasks.concepts", "CommonGen"),
+    "captions": ("crossover.tasks.concepts", "Captions"),
 }
 
 

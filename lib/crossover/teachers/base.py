@@ -1,6 +1,7 @@
-"""What a teacher is: three kinds of request, one kind of reply.
+"""What a teacher is: a few kinds of request, one kind of reply.
 
-Teacher (answers questions) and augmenter (rephrases or invents them) share the protocol; one object may serve as both.
+Teacher (answers questions) and augmenter (rephrases or invents them) share the protocol; one object may serve as both. An
+instructed teacher annotates inputs and generates examples of a task instead.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from crossover.tasks.base import Problem
 
-Kind = Literal["answer", "rephrase", "new_question"]
+Kind = Literal["answer", "rephrase", "new_question", "annotate", "generate"]
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Request:
     """One call: what is wanted, for which problem, and which of several draws this is.
 
     The draw's ``index`` is part of the request, so that a larger budget repeats the calls of a smaller one exactly and
-    adds to them.
+    adds to them. Of an example to be generated, the problem's question is the output that it is to have, or empty.
     """
 
     kind: Kind

@@ -1,0 +1,137 @@
+"""The one way in which students and teachers are trained: the recipe, and the loop that follows it.
+
+AdamW without decay (so, Adam) on float32 copies of the weights: a bfloat16 weight cannot hold an update smaller than 1/256
+of itself, which at these learning rates is most of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from crossover.errors import CrossoverError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a student is trained.
+
+    Attributes
+    ----------
+    model : str
+        What :func:`crossover.assets.model_folder` takes.
+    trained_layers : int
+        How many of the upper layers are trained, with the final norm; 0 trains every weight, embeddings included.
+    epochs : int
+        Passes over the training set, unless that makes fewer than ``min_steps``.
+    min_steps : int
+        Optimiser steps at the least: small training sets are repeated until they are learnt.
+    batch_size : int
+        Examples a step.
+    learning_rate : float
+        Peak rate of AdamW; linear warm-up over a tenth of the steps, then cosine decay to a tenth of the peak.
+    student_layers : int
+        How many layers the student keeps of the pretrained model, from the lowest up; 0 keeps all.
+    """
+
+    model: str
+    trained_layers: int
+    epochs: int
+    min_steps: int
+    batch_size: int
+    learning_rate: float
+    student_layers: int = 0
+
+    def steps(self, n: int) -> int:
+        """Return the optimiser steps for ``n`` training examples."""
+        return max(self.epochs * math.ceil(n / self.batch_size), self.min_steps)
+
+    def rate(self, step: int, steps: int) -> float:
+        """Return the learning rate at a step: linear warm-up, cosine decay to a tenth of the peak."""
+        warm_up = max(1, steps // 10)
+        if step < warm_up:
+            return self.learning_rate * (step + 1) / warm_up
+        progress = (step - warm_up) / max(1, steps - warm_up)
+        return self.learning_rate * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training reported: examples' tokens processed over all steps, steps, and the mean loss of the last tenth."""
+
+    tokens: int
+    steps: int
+    loss: float
+
+
+def descend(
+    parameters: Sequence[nn.Parameter],
+    lengths: Sequence[int],
+    recipe: Recipe,
+    seed: int,
+    loss_of: Callable[[list[int]], torch.Tensor],
+    tick: Callable[[], object] = lambda: None,
+) -> Trained:
+    """Train parameters in place on batches of examples.
+
+    Parameters
+    ----------
+    parameters : sequence of Parameter
+        What is trained.
+    lengths : sequence of int
+        Tokens of each example.
+    recipe : Recipe
+    seed : int
+        Seeds the order of the examples.
+    loss_of : callable
+        From the numbers of a batch's examples to their mean loss.
+    tick : callable
+        Called after every optimiser step.
+
+    Raises
+    ------
+    CrossoverError
+        There are no examples.
+    """
+    if not lengths:
+        raise CrossoverError(
+            "There is nothing to train on: the strategy kept no samples (its funnel says where they went)."
+        )
+    # Without the clone, a model in float32 would share memory with its master copy.
+    master = [parameter.detach().clone().float() for parameter in parameters]
+    optimiser = torch.optim.AdamW(master, lr=recipe.learning_rate, weight_decay=0.0, betas=(0.9, 0.95), fused=True)
+    order = torch.Generator().manual_seed(seed)
+    steps = recipe.steps(len(lengths))
+    queue: list[int] = []
+    losses, tokens = [], 0
+    for step in range(steps):
+        while len(queue) < min(recipe.batch_size, len(lengths)):
+            queue += torch.randperm(len(lengths), generator=order).tolist()
+        batch, queue = queue[: recipe.batch_size], queue[recipe.batch_size :]
+        loss = loss_of(batch)
+        loss.backward()
+        _update(parameters, master, optimiser, recipe.rate(step, steps))
+        losses.append(loss.detach())
+        tokens += sum(lengths[i] for i in batch)
+        tick()
+    return Trained(tokens, steps, float(torch.stack(losses[-max(1, steps // 10) :]).mean()))
+
+
+def _update(
+    trained: Sequence[nn.Parameter], master: list[torch.Tensor], optimiser: torch.optim.Optimizer, rate: float
+) -> None:
+    """Take one AdamW step on the float32 copies with clipped gradients and round the result into the model."""
+    for parameter, copied in zip(trained, master, strict=True):
+        copied.grad = None if parameter.grad is None else parameter.grad.float()
+        parameter.grad = None
+    torch.nn.utils.clip_grad_norm_(master, 1.0)
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    optimiser.step()
+    with torch.no_grad():
+        for parameter, copied in zip(trained, master, strict=True):
+            parameter.copy_(copied)

@@ -1,0 +1,65 @@
+"""Near-duplicates: which texts are so like a test item that training on them would leak it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from scipy import sparse
+
+#: Jaccard similarity from which a text counts as a near-duplicate.
+NEAR = 0.8
+_ROWS = 1000  # texts compared at a time: a block of similarities of this height fits in memory
+
+
+def words(text: str) -> frozenset[str]:
+    """Return a text's words without case and punctuation.
+
+    >>> sorted(words("It's good, it's GOOD!"))
+    ['good', 'it', 's']
+    """
+    return frozenset(re.findall(r"\w+", text.casefold()))
+
+
+class Neighbourhood:
+    r"""The texts that are like one of a fixed set, by the Jaccard similarity of their units (words, or slots).
+
+    .. math:: J(a, b) = \frac{|a \cap b|}{|a \cup b|} \ge 0.8
+
+    Parameters
+    ----------
+    items : iterable of frozenset of str
+        The fixed set, each item as its units.
+
+    Examples
+    --------
+    >>> Neighbourhood([words("a dog runs in the park")]).holds([words("In the park runs a DOG."), words("a dog")])
+    [True, False]
+    """
+
+    def __init__(self, items: Iterable[frozenset[str]]):
+        distinct = sorted(set(items), key=sorted)
+        self._column = {unit: i for i, unit in enumerate(sorted(frozenset().union(*distinct)))}
+        self._items = self._matrix(distinct).T.tocsc()
+        self._sizes = np.array([len(item) for item in distinct])
+
+    def holds(self, texts: Sequence[frozenset[str]]) -> list[bool]:
+        """Return for each text, given as its units, whether it is near to an item. A text without units is near to none."""
+        found: list[bool] = []
+        for start in range(0, len(texts), _ROWS):
+            block = texts[start : start + _ROWS]
+            shared = (self._matrix(block) @ self._items).tocoo()
+            sizes = np.array([len(text) for text in block])
+            union = sizes[shared.row] + self._sizes[shared.col] - shared.data
+            near = np.zeros(len(block), bool)
+            near[shared.row[shared.data >= NEAR * union]] = True
+            found += near.tolist()
+        return found
+
+    def _matrix(self, texts: Sequence[frozenset[str]]) -> sparse.csr_array:
+        """Return the 0-1 matrix ``(texts, units of the items)``."""
+        columns = [[self._column[unit] for unit in text if unit in self._column] for text in texts]
+        ends = np.cumsum([0, *map(len, columns)])
+        flat = np.array([c for row in columns for c in row], dtype=np.int32)
+        return sparse.csr_array((np.ones(len(flat), np.int32), flat, ends), shape=(len(texts), len(self._column)))

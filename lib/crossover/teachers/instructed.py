@@ -1,0 +1,160 @@
+"""A teacher that is told a task: prompted with the instruction alone, or fine-tuned on the original examples first.
+
+It annotates an input, or generates an example. Both are asked in the style of Super-NaturalInstructions, and a fine-tuned
+teacher is trained on both at once, each original example as one prompt of either kind; Adam with a cosine schedule, every
+weight or the upper layers. Source: arXiv 2310.01119, section 3 (its teacher is tuned on all tasks together, ours on one).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property, lru_cache
+
+from tqdm import tqdm
+
+from crossover.decoding import by_length, common, decode, sampled
+from crossover.errors import CrossoverError
+from crossover.students.causal import Student, train
+from crossover.students.training import Recipe
+from crossover.tasks.base import Problem
+from crossover.tasks.instructed import Instructed, Labelled
+from crossover.teachers.base import Kind, Reply, Request
+from crossover.teachers.tuning import weights
+
+VERSION = 1  # raised when a change here changes what a fine-tuned teacher is
+
+
+@dataclass(frozen=True)
+class InstructedTeacher:
+    """A transformers causal language model as annotator and generator, loaded and tuned when its first reply is asked for.
+
+    Parameters
+    ----------
+    task : Instructed
+        Its instruction and its forms of input and output.
+    model : str
+        What :func:`crossover.assets.model_folder` takes.
+    temperature : float
+        Of sampling, above 0; arXiv 2310.01119 has 0.1 for annotation and 0.8 for generation.
+    layers : int
+        How many of the model's lowest layers are kept; 0 keeps all.
+    original : sequence of Problem
+        What the teacher is fine-tuned on; none for one that is only prompted.
+    recipe : Recipe, optional
+        How it is fine-tuned; given with ``original``, and only then.
+    seed : int
+        Of the order of the examples in fine-tuning.
+    device : str
+        ``"cpu"`` or ``"cuda"``.
+    batch_size : int
+        Replies sampled side by side.
+    """
+
+    task: Instructed
+    model: str
+    temperature: float
+    layers: int = 0
+    original: Sequence[Problem] = ()
+    recipe: Recipe | None = None
+    seed: int = 0
+    device: str = "cpu"
+    batch_size: int = 32
+    repeatable = False
+
+    def __post_init__(self) -> None:
+        if self.temperature <= 0:
+            raise CrossoverError(f"temperature is {self.temperature}; a sampled teacher needs one above 0.")
+        if bool(self.original) != (self.recipe is not None):
+            raise CrossoverError(
+                f"A teacher has {len(self.original)} original examples and the recipe {self.recipe}; give both to "
+                "fine-tune it, or neither to prompt it."
+            )
+
+    @cached_property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """What the teacher is fine-tuned on, (prompt, completion): the originals as annotations, then as generations."""
+        ask = self.task.instruction
+        annotations = ((ask.annotate(p.question), p.answer) for p in self.original)
+        generations = ((ask.generate(self._class(p)), self.task.as_example(p)) for p in self.original)
+        return (*annotations, *generations)
+
+    @cached_property
+    def id(self) -> str:
+        """Model, fine-tuning and temperature, as stored with each reply."""
+        cut = f", layers={self.layers}" if self.layers else ""
+        tuned = f", tuned on {len(self.original)}: {self._digest()}" if self.recipe else ""
+        return f"instructed({self.model}@{weights(self.model)}{cut}, temperature={self.temperature:g}{tuned})"
+
+    @property
+    def student(self) -> Student:
+        """The model and its tokenizer, fine-tuned if it is to be."""
+        return _load(self.model, self.layers, self.pairs, self.recipe, self.seed, self.device)
+
+    def reply(self, requests: Sequence[Request]) -> list[Reply]:
+        """Return one sampled reply a request; a request's draws do not depend on which others came with it."""
+        student, replies = self.student, {}
+        prompts = student.tokenizer([self._prompt(r) for r in requests], add_special_tokens=False)["input_ids"]
+        with tqdm(total=len(requests), desc="Asking the teacher", unit="reply", file=sys.stderr, leave=False) as bar:
+            for kind in dict.fromkeys(request.kind for request in requests):
+                numbers = [i for i, request in enumerate(requests) if request.kind == kind]
+                for batch in by_length([prompts[i] for i in numbers], self.batch_size):
+                    rows = [numbers[i] for i in batch]
+                    asked = [prompts[i] for i in rows]
+                    texts = self._decode(student, kind, asked, [requests[i] for i in rows])
+                    for i, text in zip(rows, texts, strict=True):
+                        out = len(student.tokenizer(text, add_special_tokens=False)["input_ids"])
+                        replies[i] = Reply(text.strip() or None, len(prompts[i]), out)
+                    bar.update(len(rows))
+        return [replies[i] for i in range(len(requests))]
+
+    def _decode(self, student: Student, kind: Kind, asked: list[list[int]], requests: Sequence[Request]) -> list[str]:
+        """Sample one text after each prompt of a batch, to the end of its last line."""
+        lines, most = self._limits(kind)
+
+        def ended(tokens: list[int]) -> bool:
+            return student.tokenizer.decode(tokens).lstrip().count("\n") >= lines
+
+        pick = sampled(self.temperature, [self._stream(request) for request in requests])
+        return decode(student, asked, pick, ended, most, common(asked))
+
+    def _prompt(self, request: Request) -> str:
+        ask, text = self.task.instruction, request.problem.question
+        return ask.annotate(text) if request.kind == "annotate" else ask.generate(text or None)
+
+    def _limits(self, kind: Kind) -> tuple[int, int]:
+        """The lines and the tokens that a reply may have."""
+        if kind == "annotate":
+            return 1, self.task.output_tokens
+        lines = max(1, len(self.task.fields))
+        if isinstance(self.task, Labelled):
+            return lines, self.task.input_tokens
+        return lines + 1, self.task.input_tokens + self.task.output_tokens
+
+    def _class(self, problem: Problem) -> str | None:
+        return self.task.extract(problem.answer) if isinstance(self.task, Labelled) else None
+
+    def _digest(self) -> str:
+        text = json.dumps([VERSION, self.pairs, asdict(self.recipe), self.seed], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def _stream(self, request: Request) -> int:
+        text = f"{self.id}/{request.kind}/{request.problem.question}/{request.index}"
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
+
+
+@lru_cache(maxsize=2)
+def _load(
+    model: str, layers: int, pairs: tuple[tuple[str, str], ...], recipe: Recipe | None, seed: int, device: str
+) -> Student:
+    """Load and fine-tune a model once a process: the cells of one replicate share a teacher. It is not kept on disk,
+    where every replicate, task and size would leave a model; its replies are."""
+    student = Student.load(model, device, layers)
+    if recipe:
+        label = f"Fine-tuning the teacher on {len(pairs) // 2} examples"
+        with tqdm(total=recipe.steps(len(pairs)), desc=label, unit="step", file=sys.stderr, leave=False) as bar:
+            train(student, pairs, recipe, seed, tick=bar.update)
+    return student
