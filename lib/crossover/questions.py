@@ -1,0 +1,241 @@
+"""Questions from text: sentences, parse, templates, checks; streamed in batches over one or several processes.
+
+Method: arXiv 2310.07830, section 3. Every text goes through the same stages, and a funnel counts what each one lets
+pass and why it refuses the rest. An answer is a span of the text, except yes and no, whose span is the sentence that
+settles them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from spacy.language import Language
+from spacy.tokens import Span
+
+from crossover.assets import EN_CORE_WEB_SM
+from crossover.frames import Frame, Part, frames
+from crossover.inflect import Lemmas
+from crossover.templates import Draft, Template, drafts, load_templates
+
+MOST_WORDS = 30  # longest question; longer ones repeat a paragraph-like sentence
+SENTENCE_WORDS = (3, 60)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question with its answer and where the answer stands.
+
+    Attributes
+    ----------
+    question, answer : str
+    start, end : int
+        Characters of the text: ``text[start:end] == answer``; for yes and no the sentence that settles the question.
+    template, type : str
+        Template id and question type.
+    entity : str
+        OntoNotes type of the answer, ``none`` where it has none.
+    sentence : (int, int)
+        First and last character of the sentence in the text.
+    """
+
+    question: str
+    answer: str
+    start: int
+    end: int
+    template: str
+    type: str
+    entity: str
+    sentence: tuple[int, int]
+
+
+@dataclass
+class Funnel:
+    """How many reach each stage, and why the others do not.
+
+    Attributes
+    ----------
+    texts, sentences, framed, drafts, questions : int
+        Texts read; sentences parsed; sentences with a clause, apposition or bracket; questions that templates made;
+        questions that passed every check.
+    refused : Counter
+        By reason; those of texts and sentences are named with the stage, as in ``sentence: too long``.
+    """
+
+    texts: int = 0
+    sentences: int = 0
+    framed: int = 0
+    drafts: int = 0
+    questions: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Funnel) -> None:
+        """Add another funnel's counts."""
+        for name in ("texts", "sentences", "framed", "drafts", "questions"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.refused.update(other.refused)
+
+
+def load_parser() -> Language:
+    """Return spaCy's small English model with what the templates use: tagger, parser and entities."""
+    import spacy
+
+    return spacy.load(EN_CORE_WEB_SM.path().parents[1], disable=["lemmatizer", "attribute_ruler"])
+
+
+class Generator:
+    """Makes questions of parsed sentences.
+
+    Parameters
+    ----------
+    nlp : Language
+        As :func:`load_parser` gives it.
+    templates : sequence of Template
+    """
+
+    def __init__(self, nlp: Language, templates: Sequence[Template] | None = None):
+        self.nlp, self.lemmas = nlp, Lemmas.of(nlp)
+        self.templates: dict[str, list[Template]] = {}
+        for template in load_templates() if templates is None else templates:
+            self.templates.setdefault(template.frame, []).append(template)
+
+    def sentence(self, sentence: Span, funnel: Funnel) -> Iterator[Question]:
+        """Yield the questions of one sentence, without repetitions."""
+        funnel.sentences += 1
+        if reason := unusable(sentence):
+            funnel.refused[f"sentence: {reason}"] += 1
+            return
+        seen: set[tuple[str, str]] = set()
+        framed = False
+        for frame in frames(sentence):
+            framed |= frame.kind != "sentence"
+            for template in self.templates.get(frame.kind, ()):
+                for draft in drafts(template, frame, self.lemmas):
+                    funnel.drafts += 1
+                    key = (draft.question.lower(), draft.answer.lower())
+                    reason = "question: repeated" if key in seen else fault(draft)
+                    if reason:
+                        funnel.refused[reason] += 1
+                        continue
+                    seen.add(key)
+                    funnel.questions += 1
+                    yield Question(
+                        draft.question, draft.answer, draft.start, draft.end, template.id, template.type,
+                        draft.entity, (sentence.start_char, sentence.end_char),
+                    )  # fmt: skip
+        funnel.framed += framed
+
+    def text(self, text: str) -> list[Question]:
+        """Return the questions of one short text."""
+        funnel = Funnel()
+        return [q for sentence in self.nlp(text).sents for q in self.sentence(sentence, funnel)]
+
+
+def unusable(sentence: Span) -> str | None:
+    """Return why a sentence is not used, or ``None``."""
+    words = sum(token.is_alpha for token in sentence)
+    if words < SENTENCE_WORDS[0]:
+        return "too short"
+    if len(sentence) > SENTENCE_WORDS[1]:
+        return "too long"
+    text = sentence.text
+    if text.rstrip().endswith("?"):
+        return "question"
+    if not (text[0].isupper() or text[0].isdigit() or text[0] in "\"'“‘($"):
+        return "no capital at its start"
+    return None
+
+
+_PRONOUNS = {"PRP", "WP"}
+_POINTING = {
+    "this", "that", "these", "those", "such", "another", "latter", "former", "same", "other", "others", "here",
+    "there", "above", "following", "aforementioned", "respectively", "said", "one", "ones",
+}  # fmt: skip
+_SPEAKERS = {"my", "our", "your"}
+# Verbs whose object is a kind: "the telephone was invented" is about no single telephone.
+_OF_KINDS = {"invented", "discovered", "domesticated", "patented", "pioneered"}
+_POSSESSIVE = {"his", "her", "its", "their"}
+_NAMED = {"PERSON", "GPE", "LOC", "FAC", "ORG", "PRODUCT", "WORK_OF_ART", "EVENT", "NORP", "LAW", "LANGUAGE"}
+
+
+def fault(draft: Draft) -> str | None:
+    """Return why a question is refused, or ``None``: what it repeats must be understood without the text around it."""
+    if len(draft.question.split()) > MOST_WORDS:
+        return "question: too long"
+    doc, asked = draft.frame.sentence.doc, draft.asked
+    repeated = [doc[i] for i in draft.used]
+    if draft.template.type == "yes-no":
+        answer = []
+    else:
+        answer = [doc[i] for i in asked.indices]
+        if f" {_plain(draft.answer)} " in f" {_plain(draft.question)} ":
+            return "question: holds its answer"
+    if any(t.tag_ in _PRONOUNS or t.lower_ in _SPEAKERS for t in (*repeated, *answer)):
+        return "question: pronoun"
+    if any(
+        t.lower_ in _POINTING and t.tag_ in ("DT", "JJ", "PDT", "RB", "NN", "NNS", "CD") for t in (*repeated, *answer)
+    ):
+        return "question: points at other text"
+    subject = draft.frame.one("subject")
+    told = set(draft.used)
+    if any(t.lower_ in _POSSESSIVE for t in (*repeated, *answer)) and (
+        subject is None
+        or not told.issuperset(subject.indices)
+        or any(doc[i].lower_ in _POSSESSIVE for i in subject.indices)
+    ):
+        return "question: pronoun"
+    if doc.text[draft.start : draft.end].count("\n"):
+        return "question: over a line break"
+    if _unbalanced(draft.question) or _unbalanced(draft.answer):
+        return "question: half a quotation"
+    return _without_context(draft, repeated, subject, told)
+
+
+def _without_context(draft: Draft, repeated: list, subject, told: set[int]) -> str | None:
+    """Refuse "the film was released": a definite subject without a name that the text has introduced before."""
+    if draft.frame.kind == "sentence":
+        first = draft.frame.sentence.root
+        heads = [c for c in first.children if c.dep_ in ("nsubj", "nsubjpass")]
+        if not heads or heads[0].tag_ in ("PRP", "DT", "WP"):
+            return "question: pronoun"
+        known = any(t.tag_ in ("NNP", "NNPS") or t.ent_type_ == "DATE" for t in repeated)
+        return None if known else "question: names nothing"
+    if any(t.ent_type_ in _NAMED or t.ent_type_ == "DATE" or t.tag_ in ("NNP", "NNPS") for t in repeated):
+        return "question: names nothing" if _unnamed(draft, subject, told) else None
+    content = sum(t.tag_ in ("NN", "NNS", "JJ", "JJS", "CD") for t in repeated)
+    vague = any(t.lower_ in ("the", "a", "an") for t in repeated) and _past(draft.frame)
+    return "question: names nothing" if vague and content < 3 else None
+
+
+def _past(frame: Frame) -> bool:
+    """Whether the frame's sentence tells of the past."""
+    if frame.auxiliaries:
+        return frame.auxiliaries[0].lower_ in ("was", "were", "had", "did")
+    return frame.verb.tag_ in ("VBD", "VBN") or any(
+        c.lower_ in ("was", "were", "had", "did") for c in frame.verb.children if c.dep_ in ("aux", "auxpass")
+    )
+
+
+def _unnamed(draft: Draft, subject: Part | None, told: set[int]) -> bool:
+    """Whether the question is about "the film": definite, without a name or much else, in a sentence on one case."""
+    if subject is None or not told.issuperset(subject.indices) or subject.determiner != "definite":
+        return False
+    if draft.frame.verb.lower_ in _OF_KINDS:
+        return False
+    words = [subject.head.doc[i] for i in subject.indices]
+    if len(words) > 3 or any(t.tag_ in ("NNP", "NNPS") or t.ent_type_ in _NAMED for t in words):
+        return False
+    return _past(draft.frame) or any(e.label_ in _NAMED or e.label_ == "DATE" for e in draft.frame.sentence.ents)
+
+
+_WORD = re.compile(r"\w+")
+
+
+def _plain(text: str) -> str:
+    return " ".join(_WORD.findall(text.lower()))
+
+
+def _unbalanced(text: str) -> bool:
+    return text.count('"') % 2 == 1 or text.count("“") != text.count("”") or text.count("(") != text.count(")")
