@@ -15,6 +15,8 @@ from functools import cached_property
 
 from spacy.tokens import Doc, Span, Token
 
+from crossover.lexicon import PLACES
+
 #: Entity types that are names.
 _NAMES = {"PERSON", "GPE", "LOC", "FAC", "ORG", "PRODUCT", "WORK_OF_ART", "EVENT", "NORP", "LAW", "LANGUAGE"}
 _SUBJECTS = {"nsubj", "nsubjpass"}
@@ -25,7 +27,13 @@ _DISCOURSE = {
     "furthermore", "additionally", "consequently", "hence", "nevertheless", "nonetheless", "afterwards", "finally",
     "subsequently", "here", "there", "indeed", "again", "eventually", "already", "today", "now", "even", "famously",
 }  # fmt: skip
+_ASIDES = {
+    "for example", "for instance", "in fact", "by contrast", "in contrast", "in particular", "in addition", "of course",
+    "in general", "as such", "at least", "on the other hand", "as well", "in turn", "as a result", "in practice",
+    "in recent times", "in recent years", "at first", "at last", "after that", "since then", "by then", "in other words",
+}  # fmt: skip
 _HEDGES = {"may", "might", "could", "would", "should", "can't", "ca", "wo", "sha", "'d", "’d", "'ll", "’ll"}
+_NONE = {"no", "none", "neither", "nobody", "nothing", "few", "little"}
 _INSIDE = 1  # Token.ent_iob of a token that continues an entity
 _ACRONYM = re.compile(r"[A-Z][A-Z&]{1,7}")
 
@@ -65,25 +73,43 @@ class Part:
 
     @cached_property
     def name(self) -> Span | None:
-        """The named entity that the part is: it holds the head, and nothing is coordinated with it."""
+        """The name or date that the part is: it holds the head, and nothing is coordinated with it.
+
+        An entity is widened to the capitalised words and numerals that touch it ("*Queen* Elizabeth II", "Apollo
+        *11*"); with an *of* after it ("the Marquis of Pombal") only the whole phrase names anything.
+        """
         if self.entity == "none" or any(c.dep_ == "conj" for c in self.head.children):
             return None
-        start, end, doc = self.head.i, self.head.i + 1, self.head.doc
-        while doc[start].ent_iob == _INSIDE:
-            start -= 1
-        while end < len(doc) and doc[end].ent_iob == _INSIDE:
-            end += 1
-        inside = set(self.indices)
-        return doc[start:end] if all(i in inside or doc[i].tag_ == "POS" for i in range(start, end)) else None
+        start, end = widened(self.head)
+        inside, doc = set(self.indices), self.head.doc
+        if not inside.issuperset(i for i in range(start, end) if doc[i].tag_ != "POS"):
+            return None
+        if self.entity in _NAMES:
+            following = doc[end].lower_ if end < len(doc) else ""
+            qualified = any(c.dep_ == "amod" and c.i < start for c in self.head.children)
+            if (following == "of" and end in inside) or (qualified and self.entity in ("GPE", "LOC")):
+                return None
+        return doc[start:end]
 
-    @property
+    @cached_property
     def entity(self) -> str:
-        """The OntoNotes type of the head, or ``none``; a single common noun is no name, whatever the model says."""
+        """The OntoNotes type of the head, or ``none``, with some of the recogniser's mistakes mended.
+
+        A single common noun is no name; "Lake ..." is a place; people have no article ("the Danube").
+        """
         label, token = self.head.ent_type_, self.head
-        if token.tag_ in ("NN", "NNS") and label in _NAMES:
-            alone = token.ent_iob != _INSIDE and (token.i + 1 == len(token.doc) or token.nbor().ent_iob != _INSIDE)
-            return "none" if alone else label
-        return label or "none"
+        if label not in _NAMES:
+            return label or "none"
+        start, end = widened(token)
+        if token.tag_ in ("NN", "NNS") and end - start == 1:
+            return "none"
+        if label in ("PERSON", "ORG", "GPE"):
+            doc = token.doc
+            if doc[start].lower_ in PLACES or (end - start > 1 and doc[end - 1].lower_ in PLACES):
+                return "LOC"
+            if label == "PERSON" and token.tag_ != "NNPS" and self.determiner in ("definite", "other"):
+                return "none"
+        return label
 
     @cached_property
     def kind(self) -> list[int]:
@@ -119,6 +145,33 @@ class Part:
     def plural(self) -> bool:
         """Whether a verb agrees with the part in the plural."""
         return self.head.tag_ in ("NNS", "NNPS") or any(c.dep_ == "conj" for c in self.head.children)
+
+
+def widened(token: Token) -> tuple[int, int]:
+    """Return first and last (exclusive) token of the entity around a token, with the capitalised words that touch it."""
+    doc, start, end = token.doc, token.i, token.i + 1
+    while doc[start].ent_iob == _INSIDE:
+        start -= 1
+    while end < len(doc) and doc[end].ent_iob == _INSIDE:
+        end += 1
+    if token.ent_type_ in _NAMES:
+        first = token.sent.start
+        while start > first and _same_name(doc[start - 1], token, doc[start]):
+            start -= 1
+        while end < len(doc) and _same_name(doc[end], token, doc[end - 1]):
+            end += 1
+    if doc[end - 1].lower_ in ("'s", "’s", "'", "’") and end - 1 > start:
+        end -= 1
+    return start, end
+
+
+def _same_name(neighbour: Token, token: Token, edge: Token) -> bool:
+    """Whether a token that touches an entity is a part of the name that the recogniser has missed or split off."""
+    if neighbour.tag_ in ("NNP", "NNPS"):
+        compound = neighbour.dep_ == "compound" and neighbour.head.i > neighbour.i and neighbour.head.ent_type_ != ""
+        return neighbour.ent_type_ in ("", token.ent_type_) or compound or (edge.dep_ == "compound" and edge.head == neighbour)
+    numeral = neighbour.tag_ == "CD" and neighbour.i > edge.i and neighbour.head.i < neighbour.i and not neighbour.is_sent_start
+    return numeral and neighbour.dep_ in ("nummod", "appos", "npadvmod", "compound") and len(neighbour) < 4
 
 
 @dataclass(eq=False)
@@ -240,6 +293,8 @@ def _clause(verb: Token, inherit: Frame | None = None, antecedent: Part | None =
     for child in verb.children:
         dep = child.dep_
         if dep in _SUBJECTS or dep == "expl":
+            if antecedent is None and child.tag_ in ("WDT", "WP"):
+                return None
             if antecedent is None:
                 subject = Part("subject" if dep != "expl" else "expletive", child, trimmed(child))
         elif dep in ("aux", "auxpass"):
@@ -276,9 +331,16 @@ def _clause(verb: Token, inherit: Frame | None = None, antecedent: Part | None =
             auxiliaries, passive = inherit.auxiliaries, inherit.passive and verb.tag_ == "VBN"
     if subject is None or not subject.indices or not _finite(verb, auxiliaries) or _shares_its_object(verb):
         return None
-    own = [a for a in auxiliaries if a.i > (antecedent or subject).head.i] if antecedent is None else auxiliaries
-    groups += [(a.i, [a.i]) for a in own] + [(p.whole[0], p.whole) for p in parts]
+    if not all(p.indices for p in parts) or any(doc[p.indices[0]].lower_ in _NONE for p in (subject, *parts)):
+        return None
+    own = [a for a in auxiliaries if a.head == verb]
+    groups += [(a.i, [a.i]) for a in own]
+    # An adverb at the head of the sentence ("Originally, ...") goes before the verb.
+    groups += [(verb.i if p.role == "adverb" and p.head.i < subject.head.i else p.whole[0], p.whole) for p in parts]
     groups.sort()
+    tokens = [i for _, group in groups for i in group] + ([] if antecedent or inherit else subject.indices)
+    if len(tokens) != len(set(tokens)):
+        return None  # the parse is entangled
     start = _subject_place(subject, verb, antecedent, inherit)
     return Frame(
         "clause", sentence, [subject, *parts], verb, list(auxiliaries),
@@ -296,10 +358,7 @@ def _subject_place(subject: Part, verb: Token, antecedent: Part | None, inherit:
 
 
 def _finite(verb: Token, auxiliaries: list[Token]) -> bool:
-    if auxiliaries:
-        return True
-    # Without an auxiliary a participle is a past tense that the tagger has mistaken.
-    return verb.tag_ in ("VBD", "VBZ", "VBP", "VBN")
+    return bool(auxiliaries) or verb.tag_ in ("VBD", "VBZ", "VBP")
 
 
 def _shares_its_object(verb: Token) -> bool:
@@ -329,17 +388,24 @@ def _parts(child: Token, dep: str) -> list[Part] | None:
     if dep in ("prep", "agent", "dative"):
         inner = next((c for c in child.children if c.dep_ == "pobj"), None)
         whole = trimmed(child)
+        if whole and child.doc[whole[0] : whole[-1] + 1].text.lower() in _ASIDES:
+            return []
         if inner is None or any(c.dep_ == "conj" for c in child.children) or inner.i < child.i:
             return [Part("clausal", child, whole)]
         role = "agent" if dep == "agent" else "oblique"
         lead = [i for i in whole if i < inner.left_edge.i]
         words = " ".join(child.doc[i].lower_ for i in lead)
         pieces = _with_date(role, inner)
+        if len(pieces) == 1:
+            # "from 1942 to 1944": what follows belongs to the phrase.
+            pieces[0].indices = [i for i in whole if i > lead[-1]]
         pieces[0].whole = lead + pieces[0].indices
         pieces[0].preposition = words
         return pieces
     if dep == "npadvmod":
-        return [Part("oblique", child, trimmed(child))]
+        set_off = child.left_edge.i > 0 and child.doc[child.left_edge.i - 1].text == ","
+        dated = child.ent_type_ in ("DATE", "TIME")
+        return [] if set_off and not dated else [Part("oblique", child, trimmed(child))]
     if dep == "prt":
         return [Part("particle", child, [child.i])]
     return [Part("clausal", child, trimmed(child))]
@@ -390,6 +456,8 @@ def _antecedent(verb: Token, made: dict[int, Frame]) -> Part | None:
             return outer.one("subject")
         return None
     part = Part("subject", noun, trimmed(noun))
+    if not part.indices:
+        return None
     set_off = verb.left_edge.i > 0 and verb.doc[verb.left_edge.i - 1].lower_ == ","
     return part if part.name is not None and set_off else None
 
@@ -402,7 +470,7 @@ _OPEN, _CLOSE = {"(", "[", "-LRB-"}, {")", "]", "-RRB-"}
 def trimmed(head: Token) -> list[int]:
     """Return the indices of a phrase without brackets, appositions set off by commas, and non-restrictive clauses.
 
-    ``head`` may be a noun or a preposition. Commas go with what they set off.
+    ``head`` may be a noun or a preposition. Commas go with what they set off. Empty where a list would be torn.
     """
     doc = head.doc
     left, right = head.left_edge.i, head.right_edge.i
@@ -412,10 +480,9 @@ def trimmed(head: Token) -> list[int]:
         if token.dep_ in ("appos", "relcl", "acl", "advcl", "parataxis", "npadvmod") and i != head.i:
             edge = token.left_edge.i
             set_off = edge > left and doc[edge - 1].text in (",", "–", "—", ";", ":", "-", "--")
-            # "Portland, Oregon" is one place.
-            place = token.dep_ in ("appos", "npadvmod") and token.ent_type_ == "GPE" and token.head.ent_type_ == "GPE"
-            one_name = doc[edge].ent_iob == _INSIDE  # inside an entity, as the year of a date is
-            if set_off and not place and not one_name:
+            # "Portland, Oregon" is one name, and so is a date with its year.
+            joined = token.dep_ in ("appos", "npadvmod") and token.tag_ == "NNP" and token.head.tag_ == "NNP"
+            if set_off and not joined and doc[edge].ent_iob != _INSIDE:
                 dropped.update(range(edge, token.right_edge.i + 1))
     depth = 0
     for i in range(left, right + 1):
@@ -425,6 +492,8 @@ def trimmed(head: Token) -> list[int]:
             dropped.add(i)
         if text in _CLOSE and depth:
             depth -= 1
+    if dropped and any(doc[i].dep_ == "conj" and doc[i].head.i not in dropped and i not in dropped for i in range(left, right + 1)):
+        return []  # a list with gaps
     kept = [i for i in range(left, right + 1) if i not in dropped]
     # A comma next to a gap or at an end has nothing left to separate.
     whole = set(kept)
@@ -452,10 +521,13 @@ def appositions(sentence: Span) -> Iterator[Frame]:
         # In "A, B, the C and D" the parser's apposition is a list.
         if any(c.dep_ in ("conj", "cc") for c in (*first.children, *second.children)):
             continue
+        parts = [Part("name", name, trimmed(name)), Part("description", description, _own(description, name))]
+        if not all(part.indices for part in parts):
+            continue
         yield Frame(
             "apposition",
             sentence,
-            [Part("name", name, trimmed(name)), Part("description", description, _own(description, name))],
+            parts,
             sentence.root,
         )
 

@@ -11,6 +11,8 @@ slot                   what it writes                                     from "
 ``{active}``           a passive with an agent, without the agent, as an  (by the Academy:) ``gave Curie the prize``
                        active predicate
 ``{inverted_in_another_year}``  as ``{inverted}``, with a wrong year in place of the one asked for
+``{stranded}``         as ``{inverted}``, the preposition left in its    (of "with him":) ``did Curie work with in Paris``
+                       place
 ``{verb}``             the main verb as it stands                         ``was``
 ``{is}``, ``{was}``    *is* or *are*, agreeing with the part asked for;   ``is``, ``was``
                        ``{was}`` takes the tense of the sentence
@@ -150,10 +152,10 @@ class Realiser:
                 verb = f"{modal} {self.lemmas.base(participle)}"
             case _:
                 raise NoForm("active")
-        auxiliaries = {a.i for a in frame.auxiliaries}
-        adverbs = [g for g in frame.between if g[0] not in auxiliaries and g != [frame.verb.i]]
+        adverbs = [p.whole for p in frame.all("adverb") if p.whole in frame.between]
         particles = [p.whole for p in frame.all("particle")]
-        after = [g for g in frame.after if g not in particles]
+        taken = [[a.i] for a in frame.auxiliaries] + [[frame.verb.i]] + adverbs + particles
+        after = [g for g in frame.between + frame.after if g not in taken]
         words = [*self._rest(adverbs), verb, self._write(subject.indices), *map(self._write, particles)]
         return _join(words + self._rest(after) + self._rest(frame.before))
 
@@ -166,6 +168,11 @@ class Realiser:
         digest = zlib.crc32(self.frame.sentence.text.encode())
         shift = 2 + digest % 8
         self._instead = f"{self.asked.preposition} {year - shift if digest & 1024 else year + shift}"
+        return self.inverted()
+
+    def stranded(self) -> str:
+        """Return :meth:`inverted` with the preposition of what is asked for left where it stands."""
+        self._instead = self.preposition()
         return self.inverted()
 
     def verb(self) -> str:
@@ -228,6 +235,7 @@ def _join(words: list[str]) -> str:
 SLOTS: Mapping[str, Callable[[Realiser], str]] = {
     "inverted": Realiser.inverted,
     "inverted_in_another_year": Realiser.in_another_year,
+    "stranded": Realiser.stranded,
     "verb": Realiser.verb,
     "predicate": Realiser.predicate,
     "predicate_as_is": lambda realiser: realiser.predicate(agree=False),

@@ -20,6 +20,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from crossover.errors import CrossoverError, nearest
 from crossover.frames import Frame, Part, spells
 from crossover.inflect import Lemmas
+from crossover.lexicon import is_person
 from crossover.question_grammar import SLOTS, NoForm, Realiser
 
 FILE = Path(__file__).with_name("templates.yaml")
@@ -61,8 +62,9 @@ class PartCondition(_Strict):
         Penn Treebank tag of the head.
     determiner : list of str
         ``definite``, ``indefinite``, ``other``, ``bare``.
-    plural, kind, number, named : bool
-        Whether the part is plural; has a common noun before its name; has a numeral; is a named entity as a whole.
+    plural, kind, number, named, person : bool
+        Whether the part is plural; has a common noun before its name; has a numeral; is a named entity as a whole; is
+        a common noun for people (:func:`crossover.lexicon.is_person`).
     pattern, not_pattern : str
         Regular expressions, searched in the part's text without its preposition.
     most_words : int
@@ -80,6 +82,7 @@ class PartCondition(_Strict):
     kind: bool | None = None
     number: bool | None = None
     named: bool | None = None
+    person: bool | None = None
     pattern: re.Pattern[str] | None = None
     not_pattern: re.Pattern[str] | None = None
     most_words: int | None = None
@@ -100,6 +103,7 @@ class PartCondition(_Strict):
             and (self.kind is None or bool(part.kind) == self.kind)
             and (self.number is None or bool(part.number) == self.number)
             and (self.named is None or (part.name is not None) == self.named)
+            and (self.person is None or is_person(word) == self.person)
             and (self.most_words is None or len(part.indices) <= self.most_words)
             and (self.pattern is None or self.pattern.search(text_of(part)) is not None)
             and (self.not_pattern is None or self.not_pattern.search(text_of(part)) is None)
