@@ -33,6 +33,7 @@ _ASIDES = {
     "in recent times", "in recent years", "at first", "at last", "after that", "since then", "by then", "in other words",
 }  # fmt: skip
 _HEDGES = {"may", "might", "could", "would", "should", "can't", "ca", "wo", "sha", "'d", "’d", "'ll", "’ll"}
+_EMPTY = {"is", "are", "was", "were", "do", "does", "did", "have", "has", "had", "be"}
 _NONE = {"no", "none", "neither", "nobody", "nothing", "few", "little"}
 _INSIDE = 1  # Token.ent_iob of a token that continues an entity
 _ACRONYM = re.compile(r"[A-Z][A-Z&]{1,7}")
@@ -169,8 +170,17 @@ def _same_name(neighbour: Token, token: Token, edge: Token) -> bool:
     """Whether a token that touches an entity is a part of the name that the recogniser has missed or split off."""
     if neighbour.tag_ in ("NNP", "NNPS"):
         compound = neighbour.dep_ == "compound" and neighbour.head.i > neighbour.i and neighbour.head.ent_type_ != ""
-        return neighbour.ent_type_ in ("", token.ent_type_) or compound or (edge.dep_ == "compound" and edge.head == neighbour)
-    numeral = neighbour.tag_ == "CD" and neighbour.i > edge.i and neighbour.head.i < neighbour.i and not neighbour.is_sent_start
+        return (
+            neighbour.ent_type_ in ("", token.ent_type_)
+            or compound
+            or (edge.dep_ == "compound" and edge.head == neighbour)
+        )
+    numeral = (
+        neighbour.tag_ == "CD"
+        and neighbour.i > edge.i
+        and neighbour.head.i < neighbour.i
+        and not neighbour.is_sent_start
+    )
     return numeral and neighbour.dep_ in ("nummod", "appos", "npadvmod", "compound") and len(neighbour) < 4
 
 
@@ -245,12 +255,20 @@ def frames(sentence: Span) -> Iterator[Frame]:
     yield from clauses(sentence)
     yield from appositions(sentence)
     yield from brackets(sentence)
-    yield Frame(
-        "sentence",
-        sentence,
-        [Part("entity", e.root, list(range(e.start, e.end))) for e in sentence.ents],
-        sentence.root,
-    )
+    yield Frame("sentence", sentence, list(_entities(sentence)), sentence.root)
+
+
+def _entities(sentence: Span) -> Iterator[Part]:
+    """The names, dates and numbers of a sentence, each once and whole."""
+    reached = sentence.start
+    for entity in sentence.ents:
+        first, last = widened(entity.root)
+        longer = (
+            last < sentence.end and sentence.doc[last].lower_ == "of" and entity.root.ent_type_ in ("PERSON", "ORG")
+        )
+        if first >= reached and not longer:
+            yield Part("entity", entity.root, list(range(first, last)))
+        reached = max(reached, last)
 
 
 # --- clauses ----------------------------------------------------------------------------------------------------------
@@ -329,11 +347,17 @@ def _clause(verb: Token, inherit: Frame | None = None, antecedent: Part | None =
         subject = inherit.one("subject")
         if not auxiliaries and (verb.tag_ == "VBN" or verb.tag_ == "VB"):
             auxiliaries, passive = inherit.auxiliaries, inherit.passive and verb.tag_ == "VBN"
+    if subject is not None and subject.role == "subject" and subject.head.head == verb and subject.head.i > verb.i:
+        return None  # "follows journalist X": the order is turned round
+    if not parts and verb.lower_ in _EMPTY:
+        return None  # "but Link does not"
     if subject is None or not subject.indices or not _finite(verb, auxiliaries) or _shares_its_object(verb):
         return None
     if not all(p.indices for p in parts) or any(doc[p.indices[0]].lower_ in _NONE for p in (subject, *parts)):
         return None
     own = [a for a in auxiliaries if a.head == verb]
+    if antecedent is None and subject.head.head == verb and any(a.i < subject.head.i for a in own):
+        return None  # "Nor can the landlord ...": turned round already
     groups += [(a.i, [a.i]) for a in own]
     # An adverb at the head of the sentence ("Originally, ...") goes before the verb.
     groups += [(verb.i if p.role == "adverb" and p.head.i < subject.head.i else p.whole[0], p.whole) for p in parts]
@@ -483,7 +507,10 @@ def trimmed(head: Token) -> list[int]:
             # "Portland, Oregon" is one name, and so is a date with its year.
             joined = token.dep_ in ("appos", "npadvmod") and token.tag_ == "NNP" and token.head.tag_ == "NNP"
             if set_off and not joined and doc[edge].ent_iob != _INSIDE:
-                dropped.update(range(edge, token.right_edge.i + 1))
+                last = token.right_edge.i
+                if last < right and doc[last + 1].text not in (",", ")", "]", "–", "—"):
+                    return []  # what follows depends on what would go
+                dropped.update(range(edge, last + 1))
     depth = 0
     for i in range(left, right + 1):
         text = doc[i].text
@@ -492,7 +519,9 @@ def trimmed(head: Token) -> list[int]:
             dropped.add(i)
         if text in _CLOSE and depth:
             depth -= 1
-    if dropped and any(doc[i].dep_ == "conj" and doc[i].head.i not in dropped and i not in dropped for i in range(left, right + 1)):
+    if dropped and any(
+        doc[i].dep_ == "conj" and doc[i].head.i not in dropped and i not in dropped for i in range(left, right + 1)
+    ):
         return []  # a list with gaps
     kept = [i for i in range(left, right + 1) if i not in dropped]
     # A comma next to a gap or at an end has nothing left to separate.

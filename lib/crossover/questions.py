@@ -21,7 +21,8 @@ from crossover.inflect import Lemmas
 from crossover.lexicon import MENTIONED, UNIQUE
 from crossover.templates import Draft, Template, drafts, load_templates
 
-MOST_WORDS = 20  # of a question; a real one of NQ-open has nine on average
+MOST_WORDS = {"cloze": 30}  # of a question; a real one of NQ-open has nine on average
+MOST_WORDS_OTHERWISE = 20
 SENTENCE_WORDS = (3, 60)
 
 
@@ -164,7 +165,7 @@ _NAMED = {"PERSON", "GPE", "LOC", "FAC", "ORG", "PRODUCT", "WORK_OF_ART", "EVENT
 
 def fault(draft: Draft) -> str | None:
     """Return why a question is refused, or ``None``: what it repeats must be understood without the text around it."""
-    if len(draft.question.split()) > MOST_WORDS:
+    if len(draft.question.split()) > MOST_WORDS.get(draft.template.type, MOST_WORDS_OTHERWISE):
         return "question: too long"
     doc, asked = draft.frame.sentence.doc, draft.asked
     repeated = [doc[i] for i in draft.used]
@@ -185,6 +186,8 @@ def fault(draft: Draft) -> str | None:
     owners = {t.lower_ for t in (*repeated, *answer)} & _POSSESSIVE
     if owners and not (subject is not None and told.issuperset(subject.indices) and _owned_by(subject, owners)):
         return "question: pronoun"
+    if _breaks_off(draft):
+        return "question: breaks off"
     if doc.text[draft.start : draft.end].count("\n"):
         return "question: over a line break"
     if _unbalanced(draft.question) or _unbalanced(draft.answer):
@@ -203,7 +206,7 @@ def _owned_by(subject: Part, owners: set[str]) -> bool:
 def _without_context(draft: Draft, repeated: list[Token]) -> str | None:
     """Refuse what an earlier sentence would have to explain: "the film was released", a cloze that starts with "he"."""
     frame = draft.frame
-    specific = _past(frame)
+    past = _past(frame)
     if frame.kind == "sentence":
         subject = next((c for c in frame.sentence.root.children if c.dep_ in ("nsubj", "nsubjpass")), None)
         if subject is None or subject.tag_ in ("PRP", "DT", "WP"):
@@ -212,13 +215,15 @@ def _without_context(draft: Draft, repeated: list[Token]) -> str | None:
             return "question: names nothing"
         told = [subject]
     else:
-        subject = frame.one("subject")
-        told = repeated + ([draft.asked.head] if draft.template.type != "yes-no" else [])
-        # In the present "the heart" is any heart, unless the sentence has a person or a date in it.
-        specific |= any(e.label_ in ("PERSON", "DATE", "ORG") for e in frame.sentence.ents)
-    if frame.kind != "apposition" and frame.verb.lower_ not in _OF_KINDS:
-        if any(_bare_definite(t) and (specific or t.lower_ in MENTIONED) for t in told) or any(map(_mentioned, told)):
-            return "question: names nothing"
+        asked = [draft.asked.head] if draft.template.type != "yes-no" else []
+        # In the present "the heart" is any heart, unless the statement has a name or a date in it.
+        about_one = past or any(t.ent_type_ in _NAMED or t.ent_type_ == "DATE" for t in (*repeated, *asked))
+        subjects = [part.head for part in frame.all("subject")]
+        told = (
+            [*repeated, *asked] if past else subjects if about_one else [h for h in subjects if h.lower_ in MENTIONED]
+        )
+    if frame.kind != "apposition" and frame.verb.lower_ not in _OF_KINDS and any(map(_unexplained, told)):
+        return "question: names nothing"
     if any(t.ent_type_ in _NAMED or t.ent_type_ == "DATE" or t.tag_ in ("NNP", "NNPS") for t in repeated):
         return None
     content = sum(t.tag_ in ("NN", "NNS", "JJ", "JJS", "CD") for t in repeated)
@@ -227,22 +232,19 @@ def _without_context(draft: Draft, repeated: list[Token]) -> str | None:
     return "question: names nothing" if vague and content < 3 else None
 
 
-def _bare_definite(noun: Token) -> bool:
-    """Whether a token is a common noun with "the" and nothing else, such as "the film"."""
+def _unexplained(noun: Token) -> bool:
+    """Whether a token heads a phrase such as "the film" or "the fifth season": definite, with nothing that says which."""
     if noun.tag_ not in ("NN", "NNS") or noun.ent_type_ in _NAMED or noun.ent_type_ == "DATE" or noun.lower_ in UNIQUE:
         return False
-    children = [c for c in noun.children if c.dep_ != "punct"]
-    return len(children) == 1 and children[0].lower_ == "the"
-
-
-def _mentioned(noun: Token) -> bool:
-    """Whether a token heads a phrase such as "the fifth season": definite, of a kind that needs a name, without one."""
-    if noun.lower_ not in MENTIONED or noun.dep_ not in ("nsubj", "nsubjpass"):
-        return False
-    children = [c for c in noun.children if c.dep_ != "punct"]
+    children = list(noun.children)
     if not any(c.lower_ == "the" for c in children):
         return False
-    return not any(c.dep_ in ("prep", "acl", "relcl", "appos", "poss") or c.tag_ in ("NNP", "NNPS") for c in children)
+    return not any(
+        c.dep_ in ("prep", "acl", "relcl", "appos", "poss", "nummod")
+        or c.tag_ in ("NNP", "NNPS")
+        or c.ent_type_ in _NAMED
+        for c in children
+    )
 
 
 def _past(frame: Frame) -> bool:
@@ -255,6 +257,15 @@ def _past(frame: Frame) -> bool:
 
 
 _WORD = re.compile(r"\w+")
+
+
+_DANGLING = re.compile(r"(^| )(and|or|but|of|in|to|a|an|the|for|with|by|from|as|that|which)\W*$")
+
+
+def _breaks_off(draft: Draft) -> bool:
+    """Whether a question whose wording ends in words of the text, or an answer, ends in a word that leads on."""
+    ends_in_text = draft.template.question.endswith("}?") and "{stranded}" not in draft.template.question
+    return bool((ends_in_text and _DANGLING.search(draft.question)) or _DANGLING.search(draft.answer))
 
 
 def _plain(text: str) -> str:
