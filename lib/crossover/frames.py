@@ -156,8 +156,7 @@ def widened(token: Token) -> tuple[int, int]:
     while end < len(doc) and doc[end].ent_iob == _INSIDE:
         end += 1
     if token.ent_type_ in _NAMES:
-        first = token.sent.start
-        while start > first and _same_name(doc[start - 1], token, doc[start]):
+        while start > 0 and not doc[start].is_sent_start and _same_name(doc[start - 1], token, doc[start]):
             start -= 1
         while end < len(doc) and _same_name(doc[end], token, doc[end - 1]):
             end += 1
@@ -214,7 +213,7 @@ class Frame:
     negated: bool = False
     passive: bool = False
 
-    @property
+    @cached_property
     def roles(self) -> set[str]:
         """The roles that are filled."""
         return {part.role for part in self.parts}
@@ -289,11 +288,11 @@ def clauses(sentence: Span) -> Iterator[Frame]:
         if not token.tag_.startswith("VB"):
             continue
         if token == root:
-            frame = _clause(token)
+            frame = _clause(token, sentence)
         elif token.dep_ == "conj" and token.head.i in made:
-            frame = _clause(token, inherit=made[token.head.i])
+            frame = _clause(token, sentence, inherit=made[token.head.i])
         elif token.dep_ == "relcl" and (antecedent := _antecedent(token, made)) is not None:
-            frame = _clause(token, antecedent=antecedent)
+            frame = _clause(token, sentence, antecedent=antecedent)
         else:
             continue
         if frame is not None:
@@ -301,8 +300,8 @@ def clauses(sentence: Span) -> Iterator[Frame]:
     yield from made.values()
 
 
-def _clause(verb: Token, inherit: Frame | None = None, antecedent: Part | None = None) -> Frame | None:
-    doc, sentence = verb.doc, verb.sent
+def _clause(verb: Token, sentence: Span, inherit: Frame | None = None, antecedent: Part | None = None) -> Frame | None:
+    doc = verb.doc
     auxiliaries: list[Token] = []
     parts: list[Part] = []
     groups: list[tuple[int, list[int]]] = [(verb.i, [verb.i])]

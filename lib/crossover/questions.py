@@ -8,25 +8,28 @@ settles them.
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from spacy.language import Language
-from spacy.tokens import Span, Token
+from spacy.tokens import Doc, Span, Token
 
 from crossover.assets import EN_CORE_WEB_SM
 from crossover.frames import Frame, Part, frames
 from crossover.inflect import Lemmas
 from crossover.lexicon import MENTIONED, UNIQUE
-from crossover.templates import Draft, Template, drafts, load_templates
+from crossover.screening import Piece, pieces
+from crossover.templates import FILE, Draft, Template, drafts, load_templates
+from crossover.text_sources import Text
 
 MOST_WORDS = {"cloze": 30}  # of a question; a real one of NQ-open has nine on average
 MOST_WORDS_OTHERWISE = 20
 SENTENCE_WORDS = (3, 60)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Question:
     """A question with its answer and where the answer stands.
 
@@ -41,6 +44,8 @@ class Question:
         OntoNotes type of the answer, ``none`` where it has none.
     sentence : (int, int)
         First and last character of the sentence in the text.
+    source : str
+        Name of the text, where it has one.
     """
 
     question: str
@@ -51,6 +56,21 @@ class Question:
     type: str
     entity: str
     sentence: tuple[int, int]
+    source: str = ""
+
+    def moved(self, offset: int, source: str) -> Question:
+        """Return the question for a text in which everything stands ``offset`` characters later."""
+        first, last = self.sentence
+        return replace(
+            self,
+            start=self.start + offset,
+            end=self.end + offset,
+            sentence=(first + offset, last + offset),
+            source=source,
+        )
+
+
+STAGES = ("texts", "pieces", "sentences", "framed", "drafts", "questions")
 
 
 @dataclass
@@ -59,14 +79,15 @@ class Funnel:
 
     Attributes
     ----------
-    texts, sentences, framed, drafts, questions : int
-        Texts read; sentences parsed; sentences with a clause, apposition or bracket; questions that templates made;
-        questions that passed every check.
+    texts, pieces, sentences, framed, drafts, questions : int
+        Texts read; paragraphs in them; sentences parsed; sentences with a clause, apposition or bracket; questions that
+        templates made; questions that passed every check.
     refused : Counter
-        By reason; those of texts and sentences are named with the stage, as in ``sentence: too long``.
+        By stage and reason, as in ``sentence: too long``.
     """
 
     texts: int = 0
+    pieces: int = 0
     sentences: int = 0
     framed: int = 0
     drafts: int = 0
@@ -75,7 +96,7 @@ class Funnel:
 
     def add(self, other: Funnel) -> None:
         """Add another funnel's counts."""
-        for name in ("texts", "sentences", "framed", "drafts", "questions"):
+        for name in STAGES:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.refused.update(other.refused)
 
@@ -134,6 +155,80 @@ class Generator:
         funnel = Funnel()
         return [q for sentence in self.nlp(text).sents for q in self.sentence(sentence, funnel)]
 
+    def __call__(self, doc: Doc) -> Doc:
+        """Serve as a component of the pipeline: return an empty document that carries the questions and the funnel."""
+        funnel = Funnel()
+        made = [vars(q) for sentence in doc.sents for q in self.sentence(sentence, funnel)]
+        # The parse stays in the process that made it: sending it to another costs more than the templates do.
+        return Doc(doc.vocab, user_data={"questions": made, "funnel": vars(funnel) | {"refused": dict(funnel.refused)}})
+
+
+@Language.factory("template_questions", default_config={"path": str(FILE)})
+def _component(nlp: Language, name: str, path: str) -> Generator:
+    return Generator(nlp, load_templates(path))
+
+
+def generate(
+    texts: Iterable[Text | str],
+    funnel: Funnel | None = None,
+    processes: int = 1,
+    batch_size: int = 64,
+    templates: Path | str = FILE,
+) -> Iterator[Question]:
+    """Make questions of texts, one after the other, in the order of the texts.
+
+    Parameters
+    ----------
+    texts : iterable of Text or str
+        Read as the questions are taken; a corpus need not fit in memory.
+    funnel : Funnel, optional
+        Filled on the way.
+    processes : int
+        Processes that parse; the questions are the same for any number.
+    batch_size : int
+        Paragraphs parsed side by side.
+    templates : path
+        A file of templates.
+
+    Yields
+    ------
+    Question
+        Offsets are those of its text; ``source`` is the text's name, or its number where it has none.
+    """
+    funnel = Funnel() if funnel is None else funnel
+    nlp = load_parser()
+    nlp.add_pipe("template_questions", config={"path": str(templates)})
+    origins: deque[tuple[Piece, Text]] = deque()
+    for doc in nlp.pipe(_paragraphs(texts, funnel, origins), batch_size=batch_size, n_process=processes):
+        piece, text = origins.popleft()  # documents come back in the order in which they went
+        counts = doc.user_data["funnel"]
+        funnel.add(Funnel(**{**counts, "refused": Counter(counts["refused"])}))
+        for values in doc.user_data["questions"]:
+            found = Question(**values).moved(piece.offset, text.source)
+            # A control character inside an answer was read as a space.
+            if found.answer in ("yes", "no") or text.text[found.start : found.end] == found.answer:
+                yield found
+            else:
+                funnel.questions -= 1
+                funnel.refused["question: control character"] += 1
+
+
+def _paragraphs(texts: Iterable[Text | str], funnel: Funnel, origins: deque[tuple[Piece, Text]]) -> Iterator[str]:
+    """Yield the paragraphs that can be parsed and note where each is from; the others are counted."""
+    for number, entry in enumerate(texts):
+        text = Text(str(number), entry) if isinstance(entry, str) else entry
+        funnel.texts += 1
+        if text.refused or not text.text.strip():
+            funnel.refused[f"text: {text.refused or 'empty'}"] += 1
+            continue
+        for piece in pieces(text.text):
+            funnel.pieces += 1
+            if piece.refused:
+                funnel.refused[f"piece: {piece.refused}"] += 1
+            else:
+                origins.append((piece, text))
+                yield piece.text
+
 
 def unusable(sentence: Span) -> str | None:
     """Return why a sentence is not used, or ``None``."""
@@ -188,7 +283,7 @@ def fault(draft: Draft) -> str | None:
         return "question: pronoun"
     if _breaks_off(draft):
         return "question: breaks off"
-    if doc.text[draft.start : draft.end].count("\n"):
+    if "\n" in draft.question or "\n" in draft.answer:
         return "question: over a line break"
     if _unbalanced(draft.question) or _unbalanced(draft.answer):
         return "question: half a quotation"

@@ -110,6 +110,9 @@ class PartCondition(_Strict):
         )
 
 
+_ANY = PartCondition()
+
+
 class VerbCondition(_Strict):
     """What the main verb has to be: base forms, voice."""
 
@@ -269,7 +272,7 @@ def drafts(template: Template, frame: Frame, lemmas: Lemmas) -> Iterator[Draft]:
     for role, condition in template.where.items():
         if role != template.ask and not any(condition.holds(part) for part in frame.all(role)):
             return
-    condition = template.where.get(template.ask, PartCondition())
+    condition = template.where.get(template.ask, _ANY)
     for part in frame.all(template.ask):
         if not condition.holds(part) or (template.spelt and not _spelt(frame)):
             continue
