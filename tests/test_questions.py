@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from crossover import text_sources
 from crossover.errors import CrossoverError
 from crossover.expectations import Precision, expand, failures, judge, normalise, precision, read_expectations
-from crossover.questions import Funnel, Generator, generate, load_parser
+from crossover.parser import load_parser
+from crossover.questions import Funnel, Generator, generate
 from crossover.screening import MOST_CHARACTERS, pieces, refusal
 from crossover.text_sources import Text, folder, hub, passages, plain_text, wikipedia
 

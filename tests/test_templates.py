@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from crossover import templates
+from crossover.clauses import clauses
 from crossover.errors import CrossoverError
-from crossover.frames import clauses, spells
+from crossover.frames import spells
 from crossover.inflect import past, third_person
-from crossover.questions import Funnel, Generator, load_parser
+from crossover.parser import load_parser
+from crossover.questions import Funnel, Generator
 from crossover.templates import FILE, load_templates
 
 TEMPLATES = load_templates()

@@ -29,7 +29,8 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping
 
-from crossover.frames import Frame, Part, phrase
+from crossover.constituents import Part, phrase
+from crossover.frames import Frame
 from crossover.inflect import Lemmas, past, third_person
 
 BLANK = "____"

@@ -25,6 +25,20 @@ from crossover.questions import STAGES, Funnel, Question
 from crossover.students.causal import Student
 
 PROMPT = "Question:"
+_SOLVED = """\
+The Nile flows north through Egypt into the Mediterranean Sea.
+Question: Where does the Nile flow?
+Answer: the Mediterranean Sea
+
+In 1903 the Wright brothers flew the first aeroplane near Kitty Hawk.
+Question: Who flew the first aeroplane?
+Answer: the Wright brothers
+
+Ada Lovelace was born in 1815 and wrote notes on a machine of Charles Babbage.
+Question: When was Ada Lovelace born?
+Answer: 1815
+
+"""
 _OPENINGS = {
     "who": r"(who|whom|whose)\b", "when": r"when\b", "where": r"where\b", "why": r"why\b",
     "how many": r"how (many|much|long|old|tall|high|far|often|big|large|deep|wide|fast|heavy)\b", "how": r"how\b",
@@ -147,7 +161,7 @@ def reading(nlp, passage: str, question: str, answer: str, most: int = 12, seed:
     Parameters
     ----------
     nlp : Language
-        As :func:`crossover.questions.load_parser` gives it.
+        As :func:`crossover.parser.load_parser` gives it.
     most : int
         Candidates, the answer included; the rivals are drawn by ``seed``.
     """
@@ -165,23 +179,38 @@ def reading(nlp, passage: str, question: str, answer: str, most: int = 12, seed:
 
 
 def answerable(student: Student, readings: Sequence[Reading], batch_size: int = 8) -> np.ndarray:
-    """Return whether a language model that reads the passage finds the answer likelier than every rival: bool (n,).
+    r"""Return whether a language model that reads the passage picks the answer among the candidates: bool (n,).
 
-    The extractive check: log-likelihood per character of each candidate after the passage and the question. Chance is
-    one over the number of candidates.
+    The extractive check. Three solved examples precede the passage, and a candidate scores by how much the question
+    raises its likelihood, so that frequent words have no head start (domain-conditional PMI, Holtzman et al. 2021,
+    arXiv 2104.08315):
+
+    .. math:: \log p(c \mid \text{passage}, \text{question}) - \log p(c \mid \text{passage}, \text{"What?"}).
+
+    Chance is one over the number of candidates, and a small model misses many real questions too: compare with them.
     """
+    asked = _scores(student, readings, [r.question for r in readings], batch_size)
+    unasked = _scores(student, readings, ["What?"] * len(readings), batch_size)
+    return np.array(
+        [len(a) > 1 and int(np.argmax(a - b)) == 0 for a, b in zip(asked, unasked, strict=True)], dtype=bool
+    )
+
+
+def _scores(
+    student: Student, readings: Sequence[Reading], questions: Sequence[str], batch_size: int
+) -> list[np.ndarray]:
+    """The log-likelihood of each candidate of each reading after its passage and a question."""
     tokenizer = student.tokenizer
-    texts = [f"{r.passage}\n{PROMPT} {r.question}\nAnswer:" for r in readings]
+    texts = [f"{_SOLVED}{r.passage}\n{PROMPT} {q}\nAnswer:" for r, q in zip(readings, questions, strict=True)]
     prompts = tokenizer(texts, add_special_tokens=False)["input_ids"]
-    found = np.zeros(len(readings), dtype=bool)
+    found: dict[int, np.ndarray] = {}
     for rows in by_length(prompts, batch_size):
         tokens = [
             tokenizer([f" {c}" for c in readings[i].candidates], add_special_tokens=False)["input_ids"] for i in rows
         ]
-        for i, totals in zip(rows, log_likelihoods(student, [prompts[i] for i in rows], tokens), strict=True):
-            scores = [total / len(c) for total, c in zip(totals, readings[i].candidates, strict=True)]
-            found[i] = int(np.argmax(scores)) == 0 and len(scores) > 1
-    return found
+        totals = log_likelihoods(student, [prompts[i] for i in rows], tokens)
+        found.update(zip(rows, map(np.array, totals), strict=True))
+    return [found[i] for i in range(len(readings))]
 
 
 # --- repetition and variety -------------------------------------------------------------------------------------------

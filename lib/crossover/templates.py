@@ -17,8 +17,9 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from crossover.constituents import Part
 from crossover.errors import CrossoverError, nearest
-from crossover.frames import Frame, Part, spells
+from crossover.frames import Frame, spells
 from crossover.inflect import Lemmas
 from crossover.lexicon import is_person
 from crossover.question_grammar import SLOTS, NoForm, Realiser
