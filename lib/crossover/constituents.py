@@ -14,7 +14,7 @@ from crossover.lexicon import PLACES
 
 #: Entity types that are names.
 NAMES = {"PERSON", "GPE", "LOC", "FAC", "ORG", "PRODUCT", "WORK_OF_ART", "EVENT", "NORP", "LAW", "LANGUAGE"}
-_INSIDE = 1  # Token.ent_iob of a token that continues an entity
+INSIDE, BEGINS = 1, 3  # Token.ent_iob of a token that continues or begins an entity
 
 
 @dataclass(eq=False)
@@ -129,9 +129,9 @@ class Part:
 def widened(token: Token) -> tuple[int, int]:
     """Return first and last (exclusive) token of the entity around a token, with the capitalised words that touch it."""
     doc, start, end = token.doc, token.i, token.i + 1
-    while doc[start].ent_iob == _INSIDE:
+    while doc[start].ent_iob == INSIDE:
         start -= 1
-    while end < len(doc) and doc[end].ent_iob == _INSIDE:
+    while end < len(doc) and doc[end].ent_iob == INSIDE:
         end += 1
     if token.ent_type_ in NAMES:
         while start > 0 and not doc[start].is_sent_start and _same_name(doc[start - 1], token, doc[start]):
@@ -179,7 +179,7 @@ def trimmed(head: Token) -> list[int]:
             set_off = edge > left and doc[edge - 1].text in (",", "–", "—", ";", ":", "-", "--")
             # "Portland, Oregon" is one name, and so is a date with its year.
             joined = token.dep_ in ("appos", "npadvmod") and token.tag_ == "NNP" and token.head.tag_ == "NNP"
-            if set_off and not joined and doc[edge].ent_iob != _INSIDE:
+            if set_off and not joined and doc[edge].ent_iob != INSIDE:
                 last = token.right_edge.i
                 if last < right and doc[last + 1].text not in (",", ")", "]", "–", "—"):
                     return []  # what follows depends on what would go
@@ -223,6 +223,6 @@ def _uncapitalised(token: Token) -> str:
         return text
     if token.tag_ in ("DT", "IN", "PRP$", "PRP", "WDT", "EX", "TO", "NNS"):
         return text.lower()
-    named = token.tag_ in ("NNP", "NNPS") or token.ent_type_ == "NORP" or token.ent_iob == _INSIDE
-    starts_name = token.ent_type_ in NAMES and token.i + 1 < len(token.doc) and token.nbor().ent_iob == _INSIDE
+    named = token.tag_ in ("NNP", "NNPS") or token.ent_type_ == "NORP" or token.ent_iob == INSIDE
+    starts_name = token.ent_type_ in NAMES and token.i + 1 < len(token.doc) and token.nbor().ent_iob == INSIDE
     return text if named or starts_name else text.lower()

@@ -13,7 +13,7 @@ from functools import cached_property
 
 from spacy.tokens import Doc, Span, Token
 
-from crossover.constituents import NAMES, Part, trimmed, widened
+from crossover.constituents import BEGINS, INSIDE, NAMES, Part, trimmed, widened
 
 _ACRONYM = re.compile(r"[A-Z][A-Z&]{1,7}")
 
@@ -49,9 +49,14 @@ class Frame:
     passive: bool = False
 
     @cached_property
-    def roles(self) -> set[str]:
+    def roles(self) -> frozenset[str]:
         """The roles that are filled."""
-        return {part.role for part in self.parts}
+        return frozenset(part.role for part in self.parts)
+
+    @cached_property
+    def text(self) -> str:
+        """The words of the sentence."""
+        return self.sentence.text
 
     def all(self, role: str) -> list[Part]:
         """Return the parts of a role, in order."""
@@ -69,15 +74,20 @@ def entities(sentence: Span) -> Frame:
 
 def _entities(sentence: Span) -> Iterator[Part]:
     """The names, dates and numbers of a sentence, each once and whole."""
-    reached = sentence.start
-    for entity in sentence.ents:
-        first, last = widened(entity.root)
-        longer = (
-            last < sentence.end and sentence.doc[last].lower_ == "of" and entity.root.ent_type_ in ("PERSON", "ORG")
-        )
+    # Span.ents makes a span of every entity of the document, for each sentence again.
+    doc, reached = sentence.doc, sentence.start
+    for token in sentence:
+        if token.ent_iob != BEGINS:
+            continue
+        end = token.i + 1
+        while end < len(doc) and doc[end].ent_iob == INSIDE:
+            end += 1
+        root = doc[token.i : end].root
+        first, last = widened(root)
+        longer = last < sentence.end and doc[last].lower_ == "of" and root.ent_type_ in ("PERSON", "ORG")
         if first >= reached and not longer:
-            yield Part("entity", entity.root, list(range(first, last)))
-        reached = max(reached, last)
+            yield Part("entity", root, list(range(first, last)))
+        reached = max(reached, last, end)
 
 
 def appositions(sentence: Span) -> Iterator[Frame]:

@@ -68,6 +68,7 @@ class Lemmas:
 
     def __init__(self, index: Sequence[str], exceptions: Mapping[str, Sequence[str]], rules: Sequence[Sequence[str]]):
         self._index, self._exceptions, self._rules = frozenset(index), exceptions, rules
+        self._found: dict[str, str] = {}
 
     @classmethod
     def of(cls, nlp) -> Lemmas:
@@ -78,6 +79,11 @@ class Lemmas:
     def base(self, form: str) -> str:
         """Return the base form of a verb; an unknown word is returned in lower case as it is."""
         form = form.lower()
+        if form not in self._found:
+            self._found[form] = self._look_up(form)
+        return self._found[form]
+
+    def _look_up(self, form: str) -> str:
         if form in self._exceptions:
             return self._exceptions[form][0]
         for old, new in self._rules:

@@ -166,7 +166,7 @@ class Realiser:
         Which one is settled by the statement's words, so that it does not change from run to run.
         """
         year = int(self.doc[self.asked.indices[0]].text)
-        digest = zlib.crc32(self.frame.sentence.text.encode())
+        digest = zlib.crc32(self.frame.text.encode())
         shift = 2 + digest % 8
         self._instead = f"{self.asked.preposition} {year - shift if digest & 1024 else year + shift}"
         return self.inverted()
@@ -221,12 +221,12 @@ class Realiser:
 
     def blanked(self) -> str:
         """Return the whole sentence with a blank for the part asked for."""
-        sentence, indices = self.frame.sentence, self.asked.indices
+        sentence, text, indices = self.frame.sentence, self.frame.text, self.asked.indices
         first, last = self.doc[indices[0]], self.doc[indices[-1]]
         start = sentence.start_char
-        before = sentence.text[: first.idx - start]
+        before = text[: first.idx - start]
         self.used.extend(i for i in range(sentence.start, sentence.end) if not indices[0] <= i <= indices[-1])
-        return before + BLANK + sentence.text[last.idx + len(last.text) - start :]
+        return before + BLANK + text[last.idx + len(last.text) - start :]
 
 
 def _join(words: list[str]) -> str:

@@ -16,12 +16,12 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from crossover.clauses import clauses
-from crossover.frames import appositions, brackets, entities
+from crossover.frames import Frame, appositions, brackets, entities
 from crossover.inflect import Lemmas
 from crossover.parser import load_parser
 from crossover.question_checks import fault, unusable
 from crossover.screening import Piece, pieces
-from crossover.templates import FILE, Template, drafts, load_templates
+from crossover.templates import FILE, Template, drafts, fits, load_templates
 from crossover.text_sources import Text
 
 
@@ -109,9 +109,15 @@ class Generator:
 
     def __init__(self, nlp: Language, templates: Sequence[Template] | None = None):
         self.nlp, self.lemmas = nlp, Lemmas.of(nlp)
-        self.templates: dict[str, list[Template]] = {}
-        for template in load_templates() if templates is None else templates:
-            self.templates.setdefault(template.frame, []).append(template)
+        self.templates = load_templates() if templates is None else list(templates)
+        self._fitting: dict[tuple[object, ...], list[Template]] = {}
+
+    def fitting(self, frame: Frame) -> list[Template]:
+        """Return the templates that fit a frame; looked up once for all frames that are built alike."""
+        build = (frame.kind, frame.roles, frame.negated, frame.passive)
+        if build not in self._fitting:
+            self._fitting[build] = [template for template in self.templates if fits(template, frame)]
+        return self._fitting[build]
 
     def sentence(self, sentence: Span, funnel: Funnel) -> Iterator[Question]:
         """Yield the questions of one sentence, without repetitions."""
@@ -123,7 +129,7 @@ class Generator:
         framed = False
         for frame in (*clauses(sentence), *appositions(sentence), *brackets(sentence), entities(sentence)):
             framed |= frame.kind != "sentence"
-            for template in self.templates.get(frame.kind, ()):
+            for template in self.fitting(frame):
                 for draft in drafts(template, frame, self.lemmas):
                     funnel.drafts += 1
                     key = (draft.question.lower(), draft.answer.lower())

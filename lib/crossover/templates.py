@@ -259,13 +259,21 @@ def _check(template: Template, path: Path | str) -> None:
         raise CrossoverError(f"{where}: there is no answer {template.answer!r}.{nearest(template.answer, known)}")
 
 
+def fits(template: Template, frame: Frame) -> bool:
+    """Whether a frame is of the kind and has the parts and the voice that a template asks for, whatever the words."""
+    passive = template.verb.passive
+    return (
+        frame.kind == template.frame
+        and frame.negated == template.negated
+        and template.roles <= frame.roles
+        and frame.roles.isdisjoint(template.without)
+        and (passive is None or frame.passive == passive)
+    )
+
+
 def drafts(template: Template, frame: Frame, lemmas: Lemmas) -> Iterator[Draft]:
-    """Yield the questions that a template makes of a frame, one for each part that it may ask for."""
-    if frame.negated != template.negated or not template.roles <= frame.roles or frame.roles & set(template.without):
-        return
+    """Yield the questions that a template makes of a frame that it fits, one for each part that it may ask for."""
     verb = template.verb
-    if verb.passive is not None and frame.passive != verb.passive:
-        return
     if verb.lemma or verb.not_lemma:
         lemma = lemmas.base(frame.verb.text)
         if (verb.lemma and lemma not in verb.lemma) or lemma in verb.not_lemma:
