@@ -5,16 +5,19 @@ from __future__ import annotations
 import gzip
 import json
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thinc.api import NumpyOps, get_current_ops
 
-from crossover import text_sources
+from crossover import bench, text_sources
 from crossover.errors import CrossoverError
 from crossover.expectations import Precision, expand, failures, judge, normalise, precision, read_expectations
-from crossover.parser import load_parser
+from crossover.parser import Blas, load_parser
 from crossover.questions import Funnel, Generator, generate
 from crossover.screening import MOST_CHARACTERS, pieces, refusal
 from crossover.text_sources import Text, folder, hub, passages, plain_text, wikipedia
@@ -85,6 +88,35 @@ def test_interval_of_a_precision():
     assert p.share == 0.9 and 0.82 < p.low < 0.9 < p.high < 0.95
     with pytest.raises(CrossoverError, match="made none"):
         Precision.of(0, 0)
+
+
+# --- the parser -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("trans", [(False, False), (True, False), (False, True), (True, True)])
+def test_the_faster_matrix_product_is_one(trans):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(4, 4)).astype("f"), rng.normal(size=(4, 4)).astype("f")
+    wanted, out = NumpyOps().gemm(x, y, trans1=trans[0], trans2=trans[1]), np.empty((4, 4), "f")
+    np.testing.assert_allclose(Blas().gemm(x, y, trans1=trans[0], trans2=trans[1]), wanted, rtol=1e-5)
+    assert Blas().gemm(x, y, out=out, trans1=trans[0], trans2=trans[1]) is out
+    np.testing.assert_allclose(out, wanted, rtol=1e-5)
+
+
+def test_parses_are_those_of_the_stock_model():
+    stock, before = load_parser(NumpyOps()), get_current_ops()
+    texts = [text.text for text in islice(passages("boolq", "validation", "pypi"), 5)]
+    for ours, theirs in zip(load_parser().pipe(texts), stock.pipe(texts), strict=True):
+        assert [(t.tag_, t.head.i, t.dep_, t.ent_type_) for t in ours] == [
+            (t.tag_, t.head.i, t.dep_, t.ent_type_) for t in theirs
+        ]
+    assert get_current_ops() is before, "the choice is the parser's own, not the process's"
+
+
+@pytest.mark.slow
+def test_the_bench_states_what_is_wanted():
+    table = bench.template_questions(passages=20, repeats=1)
+    assert (table["value"] > 0).all() and ">= 0.8" in set(table["wanted"])
 
 
 # --- odd text ---------------------------------------------------------------------------------------------------------

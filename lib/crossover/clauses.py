@@ -102,6 +102,8 @@ def _clause(verb: Token, sentence: Span, inherit: Frame | None = None, anteceden
             auxiliaries, passive = inherit.auxiliaries, inherit.passive and verb.tag_ == "VBN"
     if subject is not None and subject.role == "subject" and subject.head.head == verb and subject.head.i > verb.i:
         return None  # "follows journalist X": the order is turned round
+    if subject is not None and subject.role == "subject" and subject.head.tag_ in ("JJ", "JJR", "JJS", "DT", "RB"):
+        return None  # "many went", "both died": of whom, an earlier sentence says
     if not parts and verb.lower_ in _EMPTY:
         return None  # "but Link does not"
     if subject is None or not subject.indices or not _finite(verb, auxiliaries) or _shares_its_object(verb):

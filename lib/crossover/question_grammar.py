@@ -195,7 +195,7 @@ class Realiser:
     def counted(self) -> str:
         """Return the part asked for without its numeral; of an object, what follows the noun stays in its place."""
         asked, number = self.asked, set(self.asked.number)
-        if not number:
+        if not number or any(c.dep_ == "conj" for c in asked.head.children):
             raise NoForm("counted")
         last = asked.head.i
         words = [i for i in asked.indices if i not in number and (i > last or self.doc[i].tag_ not in ("DT", "PRP$"))]

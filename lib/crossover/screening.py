@@ -64,7 +64,7 @@ def pieces(text: str) -> Iterator[Piece]:
     """Yield the paragraphs of a text, long ones cut at ends of sentences; blank ones are passed over.
 
     >>> [(p.offset, p.text, p.refused) for p in pieces("One day.\\n\\nInt main() { return x; }")]
-    [(0, 'One day.', None), (10, 'Int main() { return x; }', 'code')]
+    [(0, 'One day.', None), (10, '', 'code')]
     """
     for match in re.finditer(r"[^\n\r\u2028\u2029]+", text):
         if match[0].isspace():

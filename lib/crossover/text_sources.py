@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 from xml.etree import ElementTree
 
 from crossover import data
@@ -125,7 +124,6 @@ def hub(name: str, split: str, revision: str, column: str = "text", config: str 
         ) from problem
 
 
-Source = Literal["squad", "boolq", "wikipedia", "folder", "hub"]
 
 # --- wiki markup ------------------------------------------------------------------------------------------------------
 
