@@ -13,7 +13,8 @@ from crossover.crossovers import find
 from crossover.curves import fit_table
 from crossover.errors import CrossoverError
 from crossover.evaluate import Outcome
-from crossover.params import check, kept_size, resolve
+from crossover.params import check, resolve
+from crossover.schemas.ablations import kept_size
 from crossover.store import COLUMNS, Store, read_runs
 
 

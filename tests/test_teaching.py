@@ -16,7 +16,7 @@ from crossover.decoding import common, decode, greedy
 from crossover.errors import CrossoverError
 from crossover.finetuned_teacher import Chapter, check, gains, with_measures
 from crossover.ledger import Ledger
-from crossover.params import FinetunedTeacher
+from crossover.schemas.finetuned_teacher import FinetunedTeacher
 from crossover.sheets import read_sheets
 from crossover.store import Store, read_runs
 from crossover.strategies.annotate import annotate

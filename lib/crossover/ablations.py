@@ -31,7 +31,8 @@ from crossover.claims import settings_table
 from crossover.comparisons import ANSWERS, COMPARISONS, QUESTIONS, advice, coverage_advice, effects, in_words
 from crossover.crossovers import QUERIES_PER_SAMPLE, Crossover, find, show
 from crossover.curves import Fits, fit_table
-from crossover.params import PUBLISHED, Ablations
+from crossover.params import PUBLISHED
+from crossover.schemas.ablations import Ablations
 from crossover.store import results_folder
 
 if TYPE_CHECKING:

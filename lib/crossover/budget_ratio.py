@@ -23,10 +23,11 @@ from crossover.cells import draw_seeds, run_cells
 from crossover.crossovers import Crossover, find, table
 from crossover.curves import Fits, fit_table
 from crossover.joint import held_out
-from crossover.params import PUBLISHED, BudgetRatio
+from crossover.params import PUBLISHED
 from crossover.plan import Plan, plan
 from crossover.plots_map import map_of_fits
 from crossover.rounding import interval
+from crossover.schemas.budget_ratio import BudgetRatio
 from crossover.store import Store, read_runs, results_folder, save_numbers
 from crossover.tasks import load_task
 

@@ -13,8 +13,8 @@ import pandas as pd
 
 from crossover.claims import MissingRows, Selector, paired
 from crossover.crossovers import Crossover
-from crossover.params import Ablations, kept_size
 from crossover.plots import display_name
+from crossover.schemas.ablations import Ablations, kept_size
 
 ANSWERS, REPHRASE, QUESTIONS = "answer_augmentation", "question_rephrase", "new_question"
 COLUMNS = ["comparison", "published", "value", "estimate", "low", "high", "replicates", "items", "why"]

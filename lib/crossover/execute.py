@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 
 from crossover import provenance
 from crossover.errors import CrossoverError
-from crossover.params import PUBLISHED, Parameters, resolve
+from crossover.params import PUBLISHED, resolve
+from crossover.schemas.base import Parameters
 from crossover.store import read_runs, repository, results_folder
 
 if TYPE_CHECKING:

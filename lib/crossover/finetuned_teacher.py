@@ -16,7 +16,7 @@ import pandas as pd
 from crossover.cells import Cell, run_cells
 from crossover.contrasts import contrast
 from crossover.errors import CrossoverError
-from crossover.params import FinetunedTeacher
+from crossover.schemas.finetuned_teacher import FinetunedTeacher
 from crossover.sheets import Item, write_sheet
 from crossover.store import Store, read_runs, results_folder
 from crossover.tasks import load_task

@@ -1,0 +1,33 @@
+"""What the parameters of all notebooks share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from crossover.cells import Cell
+
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Parameters(BaseModel):
+    """What every notebook has: where its results go."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    #: Result tables that the notebook reads, of its own run and of the published study. Of the run's ``runs.csv`` a notebook
+    #: that has cells reads their rows alone.
+    reads: ClassVar[tuple[str, ...]] = ()
+    #: Parameters that decide no number: how a served teacher is called, and what it may cost.
+    connection: ClassVar[tuple[str, ...]] = ()
+    spending: ClassVar[tuple[str, ...]] = ()
+
+    profile: Literal["smoke", "laptop", "study", "paper"] = Field("laptop", description="size of the run")
+    results: str = Field("laptop", pattern=r"^[\w.-]+$", description="folder under results/ that the run fills")
+
+    def cells(self) -> list[Cell]:
+        """Return the cells that the notebook runs; none for a notebook that trains no student."""
+        return []
