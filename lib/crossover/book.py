@@ -11,6 +11,8 @@ are errors. What goes into the pages is decided by a profile's results folder al
     ``{name: text}``, quoted in prose as ``{{ name }}``
 ``figures/``
     pictures that pages other than notebooks show
+``runs.csv``
+    for the page that advises, where the budget-ratio chapter was run
 
 A part of a page that draws on a chapter stands behind ``+++ {"needs": "<notebook>"}``, up to the next ``+++``.
 """
@@ -27,6 +29,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from crossover.advisor import page_data
 from crossover.errors import CrossoverError, nearest
 from crossover.store import repository, results_folder
 
@@ -35,6 +38,8 @@ RENDERERS = ("jupyter-book", "sphinx", "sphinx-book-theme", "pydata-sphinx-theme
 #: Part of Jupyter Book's defaults, and of no use without a network.
 ONLINE_EXTENSIONS = ("sphinx_thebe", "sphinx_comments", "sphinx.ext.intersphinx")
 _SHOWN_WARNINGS = 5
+#: The chapter whose curves the page that advises reads.
+ADVISED = "03_budget_ratio"
 
 
 def build(profile: str, *, clean: bool = False) -> Path:
@@ -99,6 +104,8 @@ def stage(book: Path, results: Path, profile: str) -> dict[str, bytes]:
         staged[f"{name}.ipynb"] = _chapter(path, results / "provenance" / f"{name}.json", profile)
     for path in sorted((results / "figures").glob("*.*")):
         staged[f"figures/{path.name}"] = path.read_bytes()
+    if ADVISED in notebooks:
+        staged["_static/advisor_curves.js"] = page_data(results).encode()
     if left_out:
         staged[f"{toc['root']}.md"] += _left_out_note(left_out, profile).encode()
     config = yaml.safe_load(staged["_config.yml"])
@@ -231,8 +238,9 @@ def _render(source: Path, out: Path, known: dict[str, str]) -> None:
         user_yaml=source / "_config.yml", cli_config={"latex_individualpages": False}, sourcedir=source, raise_on_invalid=True
     )
     config["extensions"] = [e for e in config["extensions"] if e not in ONLINE_EXTENSIONS]
-    # Jupyter Book puts every script below _static on every page; MathJax is for pages with maths, and Sphinx knows which.
-    config["html_js_files"] = [f for f in config.get("html_js_files", []) if not f.startswith("mathjax/")]
+    # Jupyter Book puts every script below _static on every page. Sphinx knows which pages have maths, and the page that
+    # advises names its own.
+    config["html_js_files"] = []
     (source / "conf.py").write_text("".join(f"{name} = {value!r}\n" for name, value in sorted(config.items())))
     out.mkdir(parents=True)
     warnings = out / "warnings.txt"
