@@ -42,7 +42,10 @@ def notebook(title: str = "# The budget ratio\n\nBest: {{ best }}. It holds that
             {
                 "cell_type": "code", "metadata": {}, "execution_count": 1, "source": "show(" + "one_name, " * 40 + ")",
                 "outputs": [
-                    {"output_type": "display_data", "metadata": {}, "data": {"image/png": PIXEL, "text/plain": "pixel"}},
+                    {
+                        "output_type": "display_data", "metadata": {"image/png": {"figure": "learning_curves"}},
+                        "data": {"image/png": PIXEL, "text/plain": "pixel"},
+                    },
                     {"output_type": "display_data", "metadata": {}, "data": {"text/html": LONG_TABLE, "text/plain": "t"}},
                 ],
             },
@@ -61,7 +64,9 @@ def make_results(folder: Path) -> Path:
     quoted = dict.fromkeys(("findings", "n_test", "n_students", "n_queries", "worker_hours"), "7")
     (folder / "numbers.json").write_text(json.dumps({"best": "61% (55 to 66)", **quoted}))
     svg = '<svg xmlns="http://www.w3.org/2000/svg" width="720" height="400"><rect width="720" height="400"/></svg>'
-    (folder / "figures" / "learning_curves.svg").write_text(svg)
+    for name in ("learning_curves", "crossover_map"):
+        (folder / "figures" / f"{name}.svg").write_text(svg)
+        (folder / "figures" / f"{name}.csv").write_text("ratio,accuracy\n1,0.5\n")
     parts = [noisy(EARLY, LATE, seed=size, size=size, n=300) for size in (50, 200)]
     write_runs(folder, pd.concat(parts).assign(task="math_words", experiment="budget_ratio"))
     return folder
@@ -87,12 +92,12 @@ def test_a_chapter_that_was_not_run_is_left_out_with_a_note(pages, results):
     staged = stage(pages, results, "laptop")
     assert b"03_budget_ratio" in staged["_toc.yml"] and b"00_known_truth" not in staged["_toc.yml"]
     assert b"`00_known_truth`" in staged["index.md"] and b"make notebook NB=00 PROFILE=laptop" in staged["index.md"]
-    assert b"What this run shows" in staged["index.md"]
+    assert b"fine-tuned students" in staged["index.md"]
 
 
 def test_without_any_results_the_pages_stand_alone(pages, tmp_path):
     staged = stage(pages, tmp_path / "nothing", "laptop")
-    assert b"What this run shows" not in staged["index.md"] and b"your_own_run" in staged["_toc.yml"]
+    assert b"fine-tuned students" not in staged["index.md"] and b"your_own_run" in staged["_toc.yml"]
 
 
 def test_a_notebook_that_no_chapter_lists_is_named(pages, results):
@@ -276,8 +281,19 @@ def test_maths_is_drawn(browser, html, page):
 def test_wide_tables_and_formulas_scroll_in_their_own_box(browser, html):
     visit(browser, html / "03_budget_ratio.html", 360)
     scrolls = "const e = document.querySelector(arguments[0]); return e.scrollWidth > e.clientWidth && e.clientWidth <= 360"
-    for selector in ("div.cell_output .output.text_html", "mjx-container[display=true]", "div.cell_input pre"):
+    for selector in ("div.cell_output .output.text_html:has(table)", "mjx-container[display=true]", "div.cell_input pre"):
         assert browser.execute_script(scrolls, selector), selector
+
+
+def test_a_figure_has_its_svg_and_its_data_one_click_away_and_a_text(browser, html):
+    visit(browser, html / "03_budget_ratio.html", 1280)
+    links = browser.execute_script("return [...document.querySelectorAll('.figure-files a')].map(a => a.href)")
+    assert [Path(urlsplit(link).path).name for link in links] == ["learning_curves.svg", "learning_curves.csv"]
+    browser.get(links[0])
+    assert browser.execute_script("return document.documentElement.tagName") == "svg"
+    visit(browser, html / "03_budget_ratio.html", 1280)
+    texts = browser.execute_script("return [...document.querySelectorAll('.cell_output img')].map(i => i.alt)")
+    assert texts == ["Figure: learning curves; its numbers are in the table linked below."]
 
 
 def test_search_works_from_disk(browser, html):
