@@ -39,6 +39,12 @@ RENDERERS = ("jupyter-book", "sphinx", "sphinx-book-theme", "pydata-sphinx-theme
 #: Part of Jupyter Book's defaults, and of no use without a network.
 ONLINE_EXTENSIONS = ("sphinx_thebe", "sphinx_comments", "sphinx.ext.intersphinx")
 _SHOWN_WARNINGS = 5
+#: What Sphinx writes, and what readers without a mouse or a screen need: entries of a list of references in a role that a
+#: list may hold (DPUB-ARIA 1.1 retired the other), and formulas that can be focused, since wide ones scroll.
+ACCESSIBLE = {
+    'role="doc-biblioentry"': 'role="listitem"',
+    '<div class="math notranslate nohighlight"': '<div tabindex="0" class="math notranslate nohighlight"',
+}
 #: The chapter whose curves the page that advises reads.
 ADVISED = "03_budget_ratio"
 
@@ -272,6 +278,11 @@ def _render(source: Path, out: Path, known: dict[str, str]) -> None:
     if done.returncode:
         said = warnings.read_text(encoding="utf-8") if warnings.exists() else ""
         raise CrossoverError(_explain(said or done.stderr or done.stdout, source, known))
+    for page in (out / "html").glob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        for written, accessible in ACCESSIBLE.items():
+            text = text.replace(written, accessible)
+        page.write_text(text, encoding="utf-8")
 
 
 def _explain(said: str, source: Path, known: dict[str, str]) -> str:
