@@ -256,7 +256,7 @@ def test_numbers_and_citations_are_in_the_text(html):
     assert "2409.19759" in (html / "references.html").read_text()
 
 
-@pytest.mark.parametrize("page", ["index", "03_budget_ratio", "advisor", "your_own_run", "methods", "references"])
+@pytest.mark.parametrize("page", ["index", "03_budget_ratio", "advisor", "your_own_run", "methods", "appendices", "references"])
 def test_a_page_reads_offline_without_complaint_and_fits_a_phone(browser, html, page):
     for width in (1280, 360):
         visit(browser, html / f"{page}.html", width)
@@ -378,7 +378,7 @@ def axe() -> str:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("page", ["index", "03_budget_ratio", "advisor", "your_own_run", "methods", "references", "search"])
+@pytest.mark.parametrize("page", ["index", "03_budget_ratio", "advisor", "your_own_run", "methods", "appendices", "references", "search"])
 def test_no_accessibility_rule_is_seriously_broken(browser, html, axe, page, theme):
     visit(browser, html / f"{page}.html", 1280)
     browser.execute_script("document.documentElement.dataset.theme = arguments[0]", theme)

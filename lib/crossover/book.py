@@ -12,7 +12,7 @@ are errors. What goes into the pages is decided by a profile's results folder al
 ``figures/``
     pictures that pages show, each with its data; a figure in a chapter links to its files
 ``runs.csv``
-    for the page that advises, where the budget-ratio chapter was run
+    for the appendices and, where the budget-ratio chapter was run, the page that advises
 
 A part of a page that draws on a chapter stands behind ``+++ {"needs": "<notebook>"}``, up to the next ``+++``.
 """
@@ -30,6 +30,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from crossover import appendices
 from crossover.advisor import page_data
 from crossover.errors import CrossoverError, nearest
 from crossover.store import repository, results_folder
@@ -116,7 +117,7 @@ def stage(book: Path, results: Path, profile: str) -> dict[str, bytes]:
     if left_out:
         staged[f"{toc['root']}.md"] += _left_out_note(left_out, profile).encode()
     config = yaml.safe_load(staged["_config.yml"])
-    config.setdefault("parse", {})["myst_substitutions"] = _numbers(results, profile)
+    config.setdefault("parse", {})["myst_substitutions"] = _numbers(results, profile) | appendices.tables(results)
     staged["_toc.yml"] = yaml.safe_dump(toc, sort_keys=False).encode()
     staged["_config.yml"] = yaml.safe_dump(config, sort_keys=False).encode()
     return staged
