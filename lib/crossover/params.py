@@ -19,6 +19,7 @@ from crossover.schemas.ablations import Ablations
 from crossover.schemas.base import Parameters
 from crossover.schemas.budget_ratio import BudgetRatio
 from crossover.schemas.known_truth import KnownTruth
+from crossover.schemas.template_questions import TemplateQuestions
 from crossover.store import repository
 
 PROFILES = ("smoke", "laptop", "study", "paper")
@@ -33,6 +34,7 @@ class ClaimsPage(Parameters):
 
 SCHEMAS: dict[str, type[Parameters]] = {
     "00_known_truth": KnownTruth,
+    "01_template_questions": TemplateQuestions,
     "03_budget_ratio": BudgetRatio,
     "04_ablations": Ablations,
     "05_claims": ClaimsPage,
