@@ -40,7 +40,9 @@ class Part(_Strict):
     """One statistic of a claim and the side of the threshold on which the claim puts it."""
 
     says: str
-    statistic: Literal["contrast", "misfit"]
+    statistic: Literal["contrast", "misfit", "measure"]
+    sets: list[str] = []
+    measure: str = ""
     side: Literal["above", "below"]
     threshold: float
     resolution: float = Field(gt=0)
@@ -49,12 +51,13 @@ class Part(_Strict):
 
 
 class Claim(_Strict):
-    """A published statement with the parts that decide it."""
+    """A published statement with the parts that decide it; its own ``base``, where given, in place of the ledger's."""
 
     paper: str
     where: str
     statement: str
     published: str
+    base: Selector | None = None
     parts: list[Part] = Field(min_length=1)
 
 
@@ -113,7 +116,9 @@ def decide(folder: Path, ledger: Claims | None = None) -> list[Finding]:
     ledger = ledger or load_claims()
     rows = settings_table(read_runs(folder))
     return [
-        _decide(name, part, ledger.base, rows, folder) for name, claim in ledger.claims.items() for part in claim.parts
+        _decide(name, part, ledger.base if claim.base is None else claim.base, rows, folder)
+        for name, claim in ledger.claims.items()
+        for part in claim.parts
     ]
 
 
@@ -214,7 +219,7 @@ def _in_words(finding: Finding) -> str:
 
 
 def _decide(name: str, part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> Finding:
-    compute = {"contrast": _contrast, "misfit": _misfit}[part.statistic]
+    compute = {"contrast": _contrast, "misfit": _misfit, "measure": _measure}[part.statistic]
     try:
         low, estimate, high, detectable, cells, replicates = compute(part, base, rows, folder)
     except MissingRows as missing:
@@ -225,7 +230,12 @@ def _decide(name: str, part: Part, base: Selector, rows: pd.DataFrame, folder: P
 
 
 def paired(
-    rows: pd.DataFrame, folder: Path, base: Selector, points: Sequence[Selector], terms: Sequence[Selector]
+    rows: pd.DataFrame,
+    folder: Path,
+    base: Selector,
+    points: Sequence[Selector],
+    terms: Sequence[Selector],
+    sets: Sequence[str] = (),
 ) -> tuple[Contrast, set[str]]:
     """Return a paired contrast between cells, and the keys of the cells that it used.
 
@@ -237,6 +247,8 @@ def paired(
         Whose ``items/`` hold the outcomes.
     base, points, terms
         As the head of ``notebooks/claims.yaml`` explains.
+    sets : sequence of str
+        The evaluation sets whose items count, where a student was tested on several; by default all.
 
     Raises
     ------
@@ -245,7 +257,16 @@ def paired(
     CrossoverError
         A selector names a setting that no cell has, or picks two cells where one is meant.
     """
-    chosen = []  # weight, and the keys of one cell for each replicate
+    chosen, shared = _chosen(rows, base, points, terms)
+    total = np.stack([sum(w * _items(folder, keys[r], sets) for w, keys in chosen) for r in shared])
+    return contrast(total, LEVEL), {keys[r] for _, keys in chosen for r in shared}
+
+
+def _chosen(
+    rows: pd.DataFrame, base: Selector, points: Sequence[Selector], terms: Sequence[Selector]
+) -> tuple[list[tuple[float, pd.Series]], list[int]]:
+    """Return the weight and the cells of every term at every point, by replicate, and the replicates that have them all."""
+    chosen = []
     for point, term in itertools.product(points, terms):
         selector = base | point | {k: v for k, v in term.items() if k != "weight"}
         found = _select(rows, selector, base)
@@ -261,13 +282,25 @@ def paired(
     shared = sorted(set.intersection(*(set(keys.index) for _, keys in chosen)))
     if not shared:
         raise MissingRows("no replicate has all the cells that are compared")
-    total = np.stack([sum(w * _items(folder, keys[r]) for w, keys in chosen) for r in shared])
-    return contrast(total, LEVEL), {keys[r] for _, keys in chosen for r in shared}
+    return chosen, shared
 
 
 def _contrast(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> tuple:
-    c, used = paired(rows, folder, base, part.points, part.terms)
+    c, used = paired(rows, folder, base, part.points, part.terms, part.sets)
     return c.low, c.estimate, c.high, c.detectable, len(used), c.replicates
+
+
+def _measure(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> tuple:
+    """A contrast of a measure of the training data: a t interval over replicates, no items being tested."""
+    chosen, shared = _chosen(rows, base, part.points, part.terms)
+    values = rows.set_index("key")["measures"].map(lambda text: json.loads(text or "{}").get(part.measure, np.nan))
+    total = np.array([sum(w * values[keys[r]] for w, keys in chosen) for r in shared])
+    if np.isnan(total).any():
+        raise MissingRows(f"the rows hold no measure {part.measure!r}")
+    error = float(stats.sem(total)) if len(total) > 1 else 0.0
+    half = float(stats.t.ppf((1 + LEVEL) / 2, len(total) - 1)) * error if error else 0.0
+    estimate, used = float(total.mean()), {keys[r] for _, keys in chosen for r in shared}
+    return estimate - half, estimate, estimate + half, None, len(used), len(total)
 
 
 def _misfit(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> tuple:
@@ -299,14 +332,18 @@ def _select(rows: pd.DataFrame, selector: Mapping[str, object], base: Selector) 
     return rows[wanted]
 
 
-def _items(folder: Path, key: str) -> np.ndarray:
-    """Return the outcomes of a cell's test items, in the items' order."""
+def _items(folder: Path, key: str, sets: Sequence[str] = ()) -> np.ndarray:
+    """Return the outcomes of a cell's test items, in the items' order; of some evaluation sets alone where they are named."""
     path = folder / "items" / f"{key}.parquet"
     if not path.exists():
         raise CrossoverError(
             f"{path} is missing: the cell's outcomes are needed. Delete its row in runs.csv and run again."
         )
     items = pd.read_parquet(path, columns=["item", "correct"]).sort_values("item")
+    if sets:
+        items = items[items["item"].str.partition("/")[0].isin(sets)]
+        if items.empty:
+            raise MissingRows(f"no items of {', '.join(sets)}")
     return items["correct"].to_numpy(float)
 
 
