@@ -15,9 +15,9 @@ from crossover.cells import Cell, run_cells
 from crossover.decoding import common, decode, greedy
 from crossover.errors import CrossoverError
 from crossover.finetuned_teacher import Chapter, check, gains, with_measures
+from crossover.grading import rates, read_sheets
 from crossover.ledger import Ledger
 from crossover.schemas.finetuned_teacher import FinetunedTeacher
-from crossover.sheets import read_sheets
 from crossover.store import Store, read_runs
 from crossover.strategies.annotate import annotate
 from crossover.strategies.generate import generate
@@ -339,10 +339,11 @@ def test_a_sheet_of_a_runs_examples(scripted, tmp_path, monkeypatch):
     chapter = Chapter(parameters(conditions=["annotate"]), pd.DataFrame())
     chapter.sheet("sst2", tmp_path / "sheet.csv")
     sheet = pd.read_csv(tmp_path / "sheet.csv")
-    assert len(sheet) == 24 and sheet["text"].str.contains(" -> (?:positive|negative)$").all()
-    sheet.assign(grade="ok").to_csv(tmp_path / "filled.csv", index=False)
-    graded = read_sheets([tmp_path / "filled.csv"], tmp_path / "sheet.key.csv")
-    assert set(graded.by_source) == {"tuned, annotate", "prompted, annotate"} and graded.rate == 0
+    assert len(sheet) == 24 and sheet["label"].isin(["positive", "negative"]).all()
+    sheet.assign(input_makes_sense=1, label_is_right=0).to_csv(tmp_path / "filled.csv", index=False)
+    graded = rates(read_sheets(tmp_path / "sheet.key.csv", [tmp_path / "filled.csv"]))
+    assert set(graded["source"]) == {"all", "tuned, annotate", "prompted, annotate"}
+    assert set(graded.loc[graded["criterion"] == "label_is_right", "error_rate"]) == {1.0}
     with pytest.raises(CrossoverError, match="no synthetic examples of 'rte'"):
         chapter.sheet("rte", tmp_path / "other.csv")
 

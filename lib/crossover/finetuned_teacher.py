@@ -6,7 +6,6 @@ The notebook ``02_finetuned_teacher`` calls what is here and adds prose.
 from __future__ import annotations
 
 import json
-import random
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +15,16 @@ import pandas as pd
 from crossover.cells import Cell, run_cells
 from crossover.contrasts import contrast
 from crossover.errors import CrossoverError
+from crossover.grading import Item, write_sheet
 from crossover.schemas.finetuned_teacher import FinetunedTeacher
-from crossover.sheets import Item, write_sheet
 from crossover.store import Store, read_runs, results_folder
 from crossover.tasks import load_task
+from crossover.tasks.instructed import Labelled, Written
 from crossover.teaching import queries, synthetic
 
 LEVEL = 0.9
+#: What a grader is asked of a synthetic example, by the kind of task: 1 for yes, 0 for no.
+CRITERIA = {Labelled: ("input_makes_sense", "label_is_right"), Written: ("output_is_fluent", "output_is_supported")}
 #: The settings that tell the conditions of one task and size apart.
 DIALS = ("strategy", "teacher", "budget", "annotate_temperature", "generate_temperature", "teacher_layers")
 
@@ -57,7 +59,7 @@ class Chapter:
         return bought.groupby(["task", "seed_size", *DIALS], dropna=False)[numbers].mean().reset_index()
 
     def sheet(self, task: str, path: Path, seed: int = 0, size: int = 100) -> None:
-        """Write a blinded sheet of a task's synthetic examples, as many of each condition; see :mod:`crossover.sheets`.
+        """Write a blinded sheet of a task's synthetic examples, as many of each condition; see :mod:`crossover.grading`.
 
         Nothing is asked of a teacher whose replies are stored.
         """
@@ -67,7 +69,9 @@ class Chapter:
                 f"This run has no synthetic examples of {task!r}; its tasks: {', '.join(self.parameters.tasks)}."
             )
         items = [item for cell in cells for item in _items_to_grade(cell, self.folder, self.parameters.device)]
-        write_sheet(random.Random(seed).sample(items, len(items)), path, seed, size)
+        once = {(*item.shown.values(), item.source): item for item in items}  # larger amounts hold smaller ones
+        kind = Labelled if "label" in items[0].shown else Written
+        write_sheet(list(once.values()), path, CRITERIA[kind], seed, size)
 
 
 #: Numbers among the measures of a cell's data, in the order in which a table shows them.
@@ -162,9 +166,9 @@ def _table(folder: Path, keys: pd.Series, column: str) -> np.ndarray | None:
 
 def _items_to_grade(cell: Cell, folder: Path, device: str) -> list[Item]:
     """A cell's synthetic examples as a grader sees them."""
-    bought = synthetic(cell, Store(folder), device)
+    output = "label" if isinstance(load_task(cell.task, **cell.task_settings), Labelled) else "output"
     return [
-        Item(f"{sample.question} -> {sample.answer.strip()}", f"{cell.teacher}, {kind}")
-        for kind, samples in bought.items()
+        Item({"input": sample.question, output: sample.answer.strip()}, f"{cell.teacher}, {kind}")
+        for kind, samples in synthetic(cell, Store(folder), device).items()
         for sample in samples
     ]
