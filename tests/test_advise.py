@@ -14,7 +14,9 @@ from typer.testing import CliRunner
 
 from crossover import advise, curves
 from crossover.cli import numbers
+from crossover.crossovers import find
 from crossover.errors import CrossoverError
+from stored import write_runs
 from test_crossovers import EARLY, LATE, noisy
 
 app = typer.Typer()
@@ -122,15 +124,25 @@ def test_published_profile(tmp_path, monkeypatch):
     monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
     empty = runner.invoke(app, ["advise", "--seeds", "100", "--queries", "800"])
     assert empty.exit_code == 2 and "no budget-ratio results" in empty.stderr
-    folder = store.results_folder("study")
-    folder.mkdir(parents=True)
     table = two_sizes(n=4000).assign(task="math_words", experiment="budget_ratio")
     decoy = table.iloc[:1].assign(experiment="other", n_correct=0)
-    runs = pd.concat([table, decoy], ignore_index=True)
-    for name, kind in store.COLUMNS.items():
-        if name not in runs:
-            runs[name] = "" if kind is str else 0
-    runs[list(store.COLUMNS)].to_csv(folder / "runs.csv", index=False)
+    write_runs(store.results_folder("study"), pd.concat([table, decoy], ignore_index=True))
     result = runner.invoke(app, ["advise", "--seeds", "100", "--queries", "800", "--draws", "100"])
     assert result.exit_code == 0, result.stderr
     assert "choose answer_augmentation" in " ".join(result.stdout.split())
+
+
+@pytest.mark.parametrize(("price", "best"), [(1.0, "answer_augmentation"), (0.1, "new_question")])
+def test_cheap_questions_move_the_advice(fits, price, best):
+    """Just below the crossover new questions are behind; at a tenth of the price the budget buys nearly twice as many."""
+    (crossover,) = [c for c in find(fits, checks=False) if c.seed_size == 200]
+    costs = {"answer_augmentation": 1.0, "new_question": 1.0 + price}
+    (a,) = advise.advise(fits, 200, round(0.9 * crossover.queries), costs=costs, unit="answers")
+    assert a.best.strategy == best and "answers choose" in a.message
+
+
+def test_the_scale_of_costs_is_that_of_crossovers(fits):
+    costs = {"answer_augmentation": 1.0, "new_question": 5.0}
+    crossover = next(c for c in find(fits, costs, "dollars", checks=False) if c.seed_size == 200)
+    (a,) = advise.advise(fits, 200, 200 * crossover.ratio, costs=costs)
+    assert a.choices[0].accuracy == pytest.approx(a.choices[1].accuracy, abs=0.005)

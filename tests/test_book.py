@@ -7,12 +7,19 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import pandas as pd
 import pytest
 
+from crossover import advisor
 from crossover import book as book_module
+from crossover.advise import advise
 from crossover.book import banner, build, build_book, duration, keep_blocks, stage
+from crossover.curves import fit_table
 from crossover.errors import CrossoverError
+from crossover.plots import display_name
 from pages import visit
+from stored import write_runs
+from test_crossovers import EARLY, LATE, noisy
 
 ROOT = Path(__file__).resolve().parents[1]
 # One grey pixel, so that a page has an image without drawing one.
@@ -35,7 +42,10 @@ def notebook(title: str = "# The budget ratio\n\nBest: {{ best }}. It holds that
             {
                 "cell_type": "code", "metadata": {}, "execution_count": 1, "source": "show(" + "one_name, " * 40 + ")",
                 "outputs": [
-                    {"output_type": "display_data", "metadata": {}, "data": {"image/png": PIXEL, "text/plain": "pixel"}},
+                    {
+                        "output_type": "display_data", "metadata": {"image/png": {"figure": "learning_curves"}},
+                        "data": {"image/png": PIXEL, "text/plain": "pixel"},
+                    },
                     {"output_type": "display_data", "metadata": {}, "data": {"text/html": LONG_TABLE, "text/plain": "t"}},
                 ],
             },
@@ -54,7 +64,11 @@ def make_results(folder: Path) -> Path:
     quoted = dict.fromkeys(("findings", "n_test", "n_students", "n_queries", "worker_hours"), "7")
     (folder / "numbers.json").write_text(json.dumps({"best": "61% (55 to 66)", **quoted}))
     svg = '<svg xmlns="http://www.w3.org/2000/svg" width="720" height="400"><rect width="720" height="400"/></svg>'
-    (folder / "figures" / "learning_curves.svg").write_text(svg)
+    for name in ("learning_curves", "crossover_map"):
+        (folder / "figures" / f"{name}.svg").write_text(svg)
+        (folder / "figures" / f"{name}.csv").write_text("ratio,accuracy\n1,0.5\n")
+    parts = [noisy(EARLY, LATE, seed=size, size=size, n=300) for size in (50, 200)]
+    write_runs(folder, pd.concat(parts).assign(task="math_words", experiment="budget_ratio"))
     return folder
 
 
@@ -78,12 +92,12 @@ def test_a_chapter_that_was_not_run_is_left_out_with_a_note(pages, results):
     staged = stage(pages, results, "laptop")
     assert b"03_budget_ratio" in staged["_toc.yml"] and b"00_known_truth" not in staged["_toc.yml"]
     assert b"`00_known_truth`" in staged["index.md"] and b"make notebook NB=00 PROFILE=laptop" in staged["index.md"]
-    assert b"What this run shows" in staged["index.md"]
+    assert b"fine-tuned students" in staged["index.md"]
 
 
 def test_without_any_results_the_pages_stand_alone(pages, tmp_path):
     staged = stage(pages, tmp_path / "nothing", "laptop")
-    assert b"What this run shows" not in staged["index.md"] and b"your_own_run" in staged["_toc.yml"]
+    assert b"fine-tuned students" not in staged["index.md"] and b"your_own_run" in staged["_toc.yml"]
 
 
 def test_a_notebook_that_no_chapter_lists_is_named(pages, results):
@@ -241,7 +255,7 @@ def test_numbers_and_citations_are_in_the_text(html):
     assert "2409.19759" in (html / "references.html").read_text()
 
 
-@pytest.mark.parametrize("page", ["index", "03_budget_ratio", "your_own_run", "methods", "references"])
+@pytest.mark.parametrize("page", ["index", "03_budget_ratio", "advisor", "your_own_run", "methods", "references"])
 def test_a_page_reads_offline_without_complaint_and_fits_a_phone(browser, html, page):
     for width in (1280, 360):
         visit(browser, html / f"{page}.html", width)
@@ -267,8 +281,19 @@ def test_maths_is_drawn(browser, html, page):
 def test_wide_tables_and_formulas_scroll_in_their_own_box(browser, html):
     visit(browser, html / "03_budget_ratio.html", 360)
     scrolls = "const e = document.querySelector(arguments[0]); return e.scrollWidth > e.clientWidth && e.clientWidth <= 360"
-    for selector in ("div.cell_output .output.text_html", "mjx-container[display=true]", "div.cell_input pre"):
+    for selector in ("div.cell_output .output.text_html:has(table)", "mjx-container[display=true]", "div.cell_input pre"):
         assert browser.execute_script(scrolls, selector), selector
+
+
+def test_a_figure_has_its_svg_and_its_data_one_click_away_and_a_text(browser, html):
+    visit(browser, html / "03_budget_ratio.html", 1280)
+    links = browser.execute_script("return [...document.querySelectorAll('.figure-files a')].map(a => a.href)")
+    assert [Path(urlsplit(link).path).name for link in links] == ["learning_curves.svg", "learning_curves.csv"]
+    browser.get(links[0])
+    assert browser.execute_script("return document.documentElement.tagName") == "svg"
+    visit(browser, html / "03_budget_ratio.html", 1280)
+    texts = browser.execute_script("return [...document.querySelectorAll('.cell_output img')].map(i => i.alt)")
+    assert texts == ["Figure: learning curves; its numbers are in the table linked below."]
 
 
 def test_search_works_from_disk(browser, html):
@@ -278,3 +303,64 @@ def test_search_works_from_disk(browser, html):
     browser.get((html / "search.html").as_uri() + "?q=crossover")
     hits = WebDriverWait(browser, 15).until(lambda b: b.execute_script("return document.querySelectorAll('#search-results li a').length"))
     assert hits >= 2
+
+
+# --- the page that advises --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def fits(html):
+    results = html.parents[1] / "laptop"
+    return fit_table(advisor.counts(results), advisor.LEVEL, advisor.DRAWS, advisor.SEED)
+
+
+def ask(browser, **values):
+    """Fill the form as a reader would, with the keyboard, and return the answer's rows by strategy and its text."""
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    for name, value in values.items():
+        field = browser.find_element(By.NAME, name)
+        field.send_keys(Keys.CONTROL + "a" + Keys.NULL, Keys.DELETE, str(value))
+    answer = browser.find_element(By.ID, "advice")
+    rows = answer.find_elements(By.CSS_SELECTOR, "tbody tr")
+    cells = {row.get_attribute("data-strategy"): [c.text for c in row.find_elements(By.TAG_NAME, "td")] for row in rows}
+    return cells, answer.text
+
+
+@pytest.mark.parametrize(
+    ("seeds", "queries", "price"), [(50, 400, 1), (200, 300, 1), (120, 2500, 0.25), (20, 90_000, 1), (3000, 4000.5, 3)]
+)
+def test_the_page_says_what_the_command_says_to_the_printed_digit(browser, html, fits, seeds, queries, price):
+    visit(browser, html / "advisor.html", 1280)
+    shown, text = ask(browser, seeds=seeds, queries=queries, price=price)
+    costs = {"answer_augmentation": 1.0, "new_question": 1.0 + price}
+    (a,) = advise(fits, seeds, queries, costs=costs, unit="answers")
+    assert list(shown) == [c.strategy for c in a.choices]
+    for c in a.choices:
+        accuracy, p_best, regret, inside = shown[c.strategy]
+        assert accuracy == f"{c.accuracy:.3f} ({c.interval[0]:.3f} to {c.interval[1]:.3f})"
+        assert (p_best, regret) == (f"{c.p_best:.2f}", f"{c.regret:.3f}")
+        assert (inside == "yes") == c.inside
+    assert f"Buy {display_name(a.best.strategy).lower()}" in text
+    assert ("extrapolation" in text) == (not all(c.inside for c in a.choices))
+
+
+def test_an_impossible_question_is_refused_in_words_and_every_field_has_a_label(browser, html):
+    visit(browser, html / "advisor.html", 360)
+    shown, text = ask(browser, seeds=0)
+    assert not shown and text.startswith("Seed questions you have: ")
+    assert ask(browser, seeds=80)[0]
+    unlabelled = "return [...document.querySelectorAll('#advisor input, #advisor select')].filter(e => !e.labels.length).length"
+    assert browser.execute_script(unlabelled) == 0
+    assert browser.execute_script("return document.querySelector('#advice').getAttribute('aria-live')") == "polite"
+    described = browser.execute_script("return document.querySelector('#advice figure > svg').getAttribute('aria-label')")
+    assert described.startswith("Expected accuracy against budget for 80 seed questions.")
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
+
+
+def test_a_question_can_come_with_the_address(browser, html):
+    page = html / "advisor.html"
+    browser.get(page.as_uri() + "?seeds=120&queries=2500&price=0.5")
+    values = "return ['seeds', 'queries', 'price'].map(n => document.getElementById('advisor')[n].value)"
+    assert browser.execute_script(values) == ["120", "2500", "0.5"]

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossover.errors import CrossoverError
-from crossover.tasks import ProceduralTask, Task, load_task, math_words
+from crossover.tasks import ProceduralTask, Task, load_task
 from crossover.tasks import story as plot
 from crossover.tasks.answers import final_number, same_number
 from crossover.tasks.gsm8k import Gsm8k
@@ -332,7 +332,7 @@ def test_steps_and_distractors_are_checked():
 
 
 def test_more_problems_than_there_are_is_refused(monkeypatch):
-    monkeypatch.setattr(math_words, "_TRIES", 300)
+    monkeypatch.setattr(MathWords, "tries", 300)
     with pytest.raises(CrossoverError, match=r"only \d+ distinct problems of 50000"):
         MathWords(1).test(50_000)
 

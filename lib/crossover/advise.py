@@ -7,12 +7,13 @@ extrapolation.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from crossover.crossovers import scales
 from crossover.curves import Fits
 from crossover.errors import CrossoverError
 
@@ -67,14 +68,26 @@ class Advice:
         return f"<p>{self.message}</p>" + self.table().to_html(index=False, border=0, float_format="%.3f")
 
 
-def advise(fits: Fits, seeds: float, queries: float, task: str | None = None) -> list[Advice]:
-    """Advice for ``seeds`` seed questions and ``queries`` queries, one for each task (or for ``task`` alone)."""
+def advise(
+    fits: Fits,
+    seeds: float,
+    queries: float,
+    task: str | None = None,
+    costs: Mapping[str, float] | None = None,
+    unit: str = "queries",
+) -> list[Advice]:
+    """Advice for ``seeds`` seed questions and ``queries`` queries, one for each task (or for ``task`` alone).
+
+    With ``costs`` of one kept sample by strategy, ``queries`` is a budget in their ``unit``: see
+    :func:`crossover.crossovers.find`.
+    """
     _positive("seeds", seeds)
     _positive("queries", queries)
     tasks = sorted({c.task for c in fits.curves})
     if task is not None and task not in tasks:
         raise CrossoverError(f"no task {task!r} in these numbers; known: {', '.join(tasks)}")
-    return [_advise(fits, t, seeds, queries) for t in ([task] if task else tasks)]
+    price = scales(fits, costs)
+    return [_advise(fits, t, seeds, queries, price, unit) for t in ([task] if task else tasks)]
 
 
 def advise_map(
@@ -108,8 +121,7 @@ def _positive(name: str, value: float) -> None:
         raise CrossoverError(f"{name} {value:g}: at least 1 is needed")
 
 
-def _advise(fits: Fits, task: str, seeds: float, queries: float) -> Advice:
-    ratio = queries / seeds
+def _advise(fits: Fits, task: str, seeds: float, queries: float, price: Mapping[str, float], unit: str) -> Advice:
     strategies = sorted({c.strategy for c in fits.curves if c.task == task})
     names, draws, notes, missing, shaky = [], [], [], [], []
     for name in strategies:
@@ -118,7 +130,7 @@ def _advise(fits: Fits, task: str, seeds: float, queries: float) -> Advice:
         if not fitted:
             missing.append(name)
             continue
-        values, why = _read(fits, fitted, seeds, ratio)
+        values, why = _read(fits, fitted, seeds, queries / seeds / price[name])
         names.append(name)
         draws.append(values)
         notes.append(why)
@@ -137,7 +149,7 @@ def _advise(fits: Fits, task: str, seeds: float, queries: float) -> Advice:
     ]
     choices.sort(key=lambda c: (-c.accuracy, c.strategy))
     return Advice(
-        task, seeds, queries, fits.level, tuple(choices), _message(task, seeds, queries, choices, missing, shaky)
+        task, seeds, queries, fits.level, tuple(choices), _message(task, seeds, queries, unit, choices, missing, shaky)
     )
 
 
@@ -159,10 +171,10 @@ def _read(fits: Fits, fitted: dict[float, int], seeds: float, ratio: float) -> t
 
 
 def _message(
-    task: str, seeds: float, queries: float, choices: list[Choice], missing: list[str], shaky: list[str]
+    task: str, seeds: float, queries: float, unit: str, choices: list[Choice], missing: list[str], shaky: list[str]
 ) -> str:
     best = choices[0]
-    head = f"{task}: with {seeds:g} seed questions and {queries:g} queries choose {best.strategy} "
+    head = f"{task}: with {seeds:g} seed questions and {queries:g} {unit} choose {best.strategy} "
     head += f"(best with probability {best.p_best:.2f}, expected accuracy {best.accuracy:.3f}, "
     parts = [head + f"expected regret {best.regret:.3f})"]
     if len(choices) == 1:

@@ -10,7 +10,9 @@ are errors. What goes into the pages is decided by a profile's results folder al
 ``numbers.json``
     ``{name: text}``, quoted in prose as ``{{ name }}``
 ``figures/``
-    pictures that pages other than notebooks show
+    pictures that pages show, each with its data; a figure in a chapter links to its files
+``runs.csv``
+    for the page that advises, where the budget-ratio chapter was run
 
 A part of a page that draws on a chapter stands behind ``+++ {"needs": "<notebook>"}``, up to the next ``+++``.
 """
@@ -25,8 +27,10 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
+from crossover.advisor import page_data
 from crossover.errors import CrossoverError, nearest
 from crossover.store import repository, results_folder
 
@@ -35,6 +39,8 @@ RENDERERS = ("jupyter-book", "sphinx", "sphinx-book-theme", "pydata-sphinx-theme
 #: Part of Jupyter Book's defaults, and of no use without a network.
 ONLINE_EXTENSIONS = ("sphinx_thebe", "sphinx_comments", "sphinx.ext.intersphinx")
 _SHOWN_WARNINGS = 5
+#: The chapter whose curves the page that advises reads.
+ADVISED = "03_budget_ratio"
 
 
 def build(profile: str, *, clean: bool = False) -> Path:
@@ -95,10 +101,12 @@ def stage(book: Path, results: Path, profile: str) -> dict[str, bytes]:
     for name, content in staged.items():
         if name.endswith(".md") and not name.startswith("_static/"):
             staged[name] = keep_blocks(content.decode(), set(notebooks), name).encode()
-    for name, path in notebooks.items():
-        staged[f"{name}.ipynb"] = _chapter(path, results / "provenance" / f"{name}.json", profile)
     for path in sorted((results / "figures").glob("*.*")):
-        staged[f"figures/{path.name}"] = path.read_bytes()
+        staged[f"_static/figures/{path.name}"] = path.read_bytes()
+    for name, path in notebooks.items():
+        staged[f"{name}.ipynb"] = _chapter(path, results / "provenance" / f"{name}.json", profile, staged)
+    if ADVISED in notebooks:
+        staged["_static/advisor_curves.js"] = page_data(results).encode()
     if left_out:
         staged[f"{toc['root']}.md"] += _left_out_note(left_out, profile).encode()
     config = yaml.safe_load(staged["_config.yml"])
@@ -178,8 +186,8 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def _chapter(path: Path, record: Path, profile: str) -> bytes:
-    """Return an executed notebook with the banner below its title."""
+def _chapter(path: Path, record: Path, profile: str, staged: Mapping[str, bytes]) -> bytes:
+    """Return an executed notebook with the banner below its title, and below each figure links to its files."""
     notebook = json.loads(path.read_text(encoding="utf-8"))
     for number, cell in enumerate(notebook["cells"]):
         for output in cell.get("outputs", []):
@@ -191,9 +199,28 @@ def _chapter(path: Path, record: Path, profile: str) -> bytes:
         raise CrossoverError(f"{path.name} does not begin with a Markdown cell whose first line is '# ' and a title.")
     if not record.exists():
         raise CrossoverError(f"{path.name} has no record of how it was run ({record} is missing). Run it again.")
+    for cell in notebook["cells"]:
+        _link_figures(cell, staged)
     shown = banner(profile, json.loads(record.read_text(encoding="utf-8")))
     first["source"] = f"{title}\n\n{shown}\n{rest}"
     return json.dumps(notebook).encode()
+
+
+def _link_figures(cell: dict, staged: Mapping[str, bytes]) -> None:
+    """Add to a cell, below each figure that was saved under a name, links to its SVG and its data, and a text for it."""
+    outputs = []
+    for output in cell.get("outputs", []):
+        outputs.append(output)
+        name = output.get("metadata", {}).get("image/png", {}).get("figure")
+        files = {"SVG": f"_static/figures/{name}.svg", "data (CSV)": f"_static/figures/{name}.csv"}
+        if name and all(file in staged for file in files.values()):
+            links = " · ".join(f'<a href="{file}">{text}</a>' for text, file in files.items())
+            html = f'<p class="figure-files">{links}</p>'
+            outputs.append({"output_type": "display_data", "metadata": {}, "data": {"text/html": html}})
+            alt = f"Figure: {name.replace('_', ' ')}; its numbers are in the table linked below."
+            cell["metadata"]["mystnb"] = {"image": {"alt": alt}}
+    if outputs:
+        cell["outputs"] = outputs
 
 
 def _present_chapters(toc: dict, notebooks: set[str], staged: set[str]) -> tuple[dict, list[str]]:
@@ -231,8 +258,9 @@ def _render(source: Path, out: Path, known: dict[str, str]) -> None:
         user_yaml=source / "_config.yml", cli_config={"latex_individualpages": False}, sourcedir=source, raise_on_invalid=True
     )
     config["extensions"] = [e for e in config["extensions"] if e not in ONLINE_EXTENSIONS]
-    # Jupyter Book puts every script below _static on every page; MathJax is for pages with maths, and Sphinx knows which.
-    config["html_js_files"] = [f for f in config.get("html_js_files", []) if not f.startswith("mathjax/")]
+    # Jupyter Book puts every script below _static on every page. Sphinx knows which pages have maths, and the page that
+    # advises names its own.
+    config["html_js_files"] = []
     (source / "conf.py").write_text("".join(f"{name} = {value!r}\n" for name, value in sorted(config.items())))
     out.mkdir(parents=True)
     warnings = out / "warnings.txt"

@@ -7,7 +7,6 @@ The notebook ``03_budget_ratio`` calls what is here and adds prose. Every number
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from IPython.display import Markdown
 
 from crossover import plots
 from crossover.advise import advise_map, regret_table
+from crossover.advisor import common
 from crossover.cells import draw_seeds, run_cells
 from crossover.crossovers import Crossover, find, table
 from crossover.curves import Fits, fit_table
@@ -42,8 +42,6 @@ PAIR = ("answer_augmentation", "new_question")
 #: The ratio of an interval's ends that is narrow enough, and the largest budgets' worth of queries that a plan may spend.
 NARROW, PLANNED = 3.0, 60
 NO_CURVES = Markdown("Nothing to show: a curve needs at least four budgets, and no strategy was run at as many.")
-#: What differs between the cells of one grid; the rest of a cell's settings must agree for two grids to be compared.
-_AXES = ("strategy", "seed_size", "budget", "replicate", "n_test")
 
 
 @dataclass(frozen=True)
@@ -250,11 +248,7 @@ def published(runs: pd.DataFrame, profile: str) -> pd.DataFrame:
 
 def alike(rows: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     """Return those of ``rows`` whose settings, axes of the grid apart, occur in ``runs``."""
-    return rows[rows["settings"].map(_common).isin(set(runs["settings"].map(_common)))].reset_index(drop=True)
-
-
-def _common(settings: str) -> str:
-    return json.dumps({k: v for k, v in json.loads(settings).items() if k not in _AXES}, sort_keys=True)
+    return rows[rows["settings"].map(common).isin(set(runs["settings"].map(common)))].reset_index(drop=True)
 
 
 def _ratio(value: float | None, low: float | None, high: float | None) -> str:

@@ -21,7 +21,7 @@ from scipy import stats
 
 from crossover.contrasts import Contrast, contrast
 from crossover.errors import CrossoverError, nearest
-from crossover.store import read_runs, repository
+from crossover.store import read_runs, repository, save_numbers
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
@@ -185,10 +185,23 @@ def table(findings: Sequence[Finding], ledger: Claims | None = None) -> pd.DataF
 
 
 def publish(folder: Path) -> list[Finding]:
-    """Decide every claim from a results folder and store the verdicts there as ``claims.csv``."""
+    """Decide every claim from a results folder, and store the verdicts there as ``claims.csv`` and for the first page."""
     findings = decide(folder)
     table(findings).to_csv(folder / "claims.csv", index=False, float_format="%.6g")
+    save_numbers(folder, {"claims_table": summary(findings)})
     return findings
+
+
+def summary(findings: Sequence[Finding], ledger: Claims | None = None) -> str:
+    """Return a Markdown table with one row a claim: what was published, the part that decides here, the verdict."""
+    ledger = ledger or load_claims()
+    lines = ["| claim | published | ours (90% interval) | verdict |", "|---|---|---|---|"]
+    for name, group in itertools.groupby(findings, lambda f: f.claim):
+        deciding = min(group, key=lambda f: VERDICTS.index(f.verdict))
+        claim, ours = ledger.claims[name], _in_words(deciding)
+        said = ours if deciding.estimate is None else f"{deciding.part.says} {ours}"
+        lines.append(f"| {name}. {claim.statement} | {claim.published} | {said} | **{deciding.verdict}** |")
+    return "\n".join(lines)
 
 
 def show(findings: Sequence[Finding], papers: Sequence[str], ledger: Claims | None = None) -> Styler:

@@ -156,7 +156,7 @@ def find(
     -------
     list of Crossover
     """
-    scale = _scales(fits, costs, {**QUERIES_PER_SAMPLE, **(queries_per_sample or {})})
+    scale = scales(fits, costs, queries_per_sample)
     out = []
     for members in fits.groups().values():
         for i, j in combinations(members, 2):
@@ -188,7 +188,11 @@ def show(crossovers: list[Crossover]) -> pd.DataFrame:
     return pd.DataFrame([c.row() for c in crossovers])
 
 
-def _scales(fits: Fits, costs: Mapping[str, float] | None, per_sample: Mapping[str, float]) -> dict[str, float]:
+def scales(
+    fits: Fits, costs: Mapping[str, float] | None, queries_per_sample: Mapping[str, float] | None = None
+) -> dict[str, float]:
+    """Return what a query costs by strategy, in the unit of ``costs`` (see :func:`find`); 1 each where none are given."""
+    per_sample = {**QUERIES_PER_SAMPLE, **(queries_per_sample or {})}
     strategies = sorted({c.strategy for c in fits.curves})
     for name, value in (costs or {}).items():
         if name not in strategies:

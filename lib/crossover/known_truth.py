@@ -142,7 +142,7 @@ class Chapter:
         )
 
     def _saved(self, name: str, figure: plots.Picture, data: pd.DataFrame) -> plots.Picture:
-        plots.save(figure, name, self.folder / "figures", data)
+        plots.save(figure, f"known_truth_{name}", self.folder.parent / "figures", data)
         return figure
 
 

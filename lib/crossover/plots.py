@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,12 +42,17 @@ _PANEL_WIDTH, _PANEL_HEIGHT = 4.6, 4.2  # inches
 
 
 class Picture(Figure):
-    """A figure that a notebook shows as the value of a cell, whatever matplotlib's backend, and shows once."""
+    """A figure that a notebook shows as the value of a cell, whatever matplotlib's backend, and shows once.
 
-    def _repr_png_(self) -> bytes:
+    Once :func:`save` has stored it, the notebook keeps its ``name`` beside it, from which a page links to its files.
+    """
+
+    name: str | None = None
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, str]]:
         file = io.BytesIO()
         self.savefig(file, format="png", metadata={"Software": None})
-        return file.getvalue()
+        return file.getvalue(), {"figure": self.name} if self.name else {}
 
 
 @dataclass(frozen=True)
@@ -218,7 +224,8 @@ def learning_curves(
 def print_below(figure: Figure, paper: str) -> None:
     """Print below a figure what the paper found, so that it stands beside what was measured."""
     if paper:
-        figure.supxlabel(f"Paper: {paper}", x=0.01, ha="left", fontsize=9, style="italic", color="#333333")
+        lines = textwrap.fill(f"Paper: {paper}", int(14 * figure.get_figwidth()))
+        figure.supxlabel(lines, x=0.01, ha="left", fontsize=9, style="italic", color="#333333")
 
 
 def funnel(runs: pd.DataFrame) -> pd.DataFrame:
@@ -257,13 +264,14 @@ def funnel_table(runs: pd.DataFrame) -> Styler:
     )
 
 
-def save(figure: Figure, name: str, folder: Path, data: pd.DataFrame) -> Path:
-    """Write ``name.svg``, ``name.png`` and ``name.csv`` (the numbers shown); return the SVG's path.
+def save(figure: Picture, name: str, folder: Path, data: pd.DataFrame) -> Path:
+    """Write ``name.svg``, ``name.png`` and ``name.csv`` (the numbers shown), and name the figure; return the SVG's path.
 
     The same figure gives the same bytes: no dates, no library version, fixed identifiers.
     """
     import matplotlib
 
+    figure.name = name
     folder.mkdir(parents=True, exist_ok=True)
     svg = folder / f"{name}.svg"
     with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):

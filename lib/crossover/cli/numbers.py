@@ -25,6 +25,11 @@ Draws = Annotated[int, typer.Option(help="Bootstrap draws; more give steadier en
 Seed = Annotated[int, typer.Option(help="Of the draws: the same seed gives the same numbers.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables (null for an open end).")]
 Plot = Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Save a figure (.svg, .png or .pdf).")]
+Cost = Annotated[
+    list[str] | None,
+    typer.Option(help="STRATEGY=COST of one kept sample, once for each strategy: compare at equal cost."),
+]
+CostUnit = Annotated[str, typer.Option(help="Unit of --cost, such as tokens or dollars.")]
 Task = Annotated[str | None, typer.Option(help="One task alone, where the table holds several.")]
 
 
@@ -54,11 +59,8 @@ def fit(
     draws: Draws = 2000,
     seed: Seed = 0,
     form: Annotated[str, typer.Option(help="exponential, power_law, rectified or logistic.")] = "exponential",
-    cost: Annotated[
-        list[str] | None,
-        typer.Option(help="STRATEGY=COST of one kept sample, once for each strategy: compare at equal cost."),
-    ] = None,
-    unit: Annotated[str, typer.Option(help="Unit of --cost, such as tokens or dollars.")] = "queries",
+    cost: Cost = None,
+    unit: CostUnit = "queries",
     plot: Plot = None,
     as_json: Json = False,
 ) -> None:
@@ -105,7 +107,7 @@ def fit(
 
 def advise(
     seeds: Annotated[float, typer.Option(help="Seed questions you have, S.")],
-    queries: Annotated[float, typer.Option(help="Teacher queries you can pay for, Q.")],
+    queries: Annotated[float, typer.Option(help="Teacher queries you can pay for, Q; with --cost, your budget in --unit.")],
     source: Annotated[
         Path | None, typer.Option("--from", metavar="PILOT.CSV", help="Your own table of counts.")
     ] = None,
@@ -113,8 +115,10 @@ def advise(
         str | None, typer.Option(help="Results of this project instead: study (the default) or laptop.")
     ] = None,
     task: Task = None,
+    cost: Cost = None,
+    unit: CostUnit = "queries",
     level: Level = 0.9,
-    draws: Draws = 2000,
+    draws: Draws = 1000,
     seed: Seed = 0,
     plot: Plot = None,
     as_json: Json = False,
@@ -127,22 +131,26 @@ def advise(
     \b
     crossover advise --seeds 200 --queries 5000
     crossover advise --seeds 200 --queries 5000 --from pilot.csv
+    crossover advise --seeds 32 --queries 90 --unit dollars --cost answer_augmentation=1 \\
+      --cost question_rephrase=1.5 --cost new_question=1.5
     """
     from crossover import advise as advising
-    from crossover import curves, pilot
+    from crossover import advisor, curves, pilot
+    from crossover.store import results_folder
 
     if source and profile:
         raise CrossoverError("--from and --profile: give one, the numbers come from one place")
     _figure_name(plot)
-    table = pilot.read(source) if source else _published(profile or "study")
-    fits = curves.fit_table(_only(table, task), level, draws, seed)
-    advice = advising.advise(fits, seeds, queries, task)
+    table = pilot.read(source) if source else advisor.counts(results_folder(profile or "study"))
+    fits = curves.fit_table(table, level, draws, seed)
+    advice = advising.advise(fits, seeds, queries, task, _costs(cost), unit)
     if plot:
         from crossover.plots_map import map_of_fits
 
         _save(map_of_fits(fits, at=(seeds, queries)), plot)
     if as_json:
-        _print_json({"level": level, "seeds": seeds, "queries": queries, "advice": [_advice_dict(a) for a in advice]})
+        about = {"level": level, "seeds": seeds, "queries": queries, "unit": unit}
+        _print_json(about | {"advice": [_advice_dict(a) for a in advice]})
         return
     console = _console()
     for a in advice:
@@ -156,7 +164,7 @@ def advise(
             }
             for c in a.choices
         ]
-        _print_table(console, f"{a.task}: S = {seeds:g}, Q = {queries:g}, ratio {queries / seeds:.3g}", rows)
+        _print_table(console, f"{a.task}: S = {seeds:g}, Q = {queries:g} {unit}, ratio {queries / seeds:.3g}", rows)
         console.print(a.message, highlight=False)
 
 
@@ -268,21 +276,6 @@ def _only(table: pd.DataFrame, task: str | None) -> pd.DataFrame:
     if task not in known:
         raise CrossoverError(f"no task {task!r} in these numbers; known: {', '.join(known)}")
     return table[table["task"] == task].reset_index(drop=True)
-
-
-def _published(profile: str) -> pd.DataFrame:
-    """The budget-ratio cells of a profile's results."""
-    from crossover import pilot
-    from crossover.store import read_runs, results_folder
-
-    folder = results_folder(profile)
-    runs = read_runs(folder, "budget_ratio")
-    if not len(runs):
-        raise CrossoverError(
-            f"{folder}: no budget-ratio results yet; run `make reproduce PROFILE={profile}`, or use --from"
-        )
-    wanted = [c for c in pilot.COLUMNS if c in runs]
-    return pilot.validate(runs[wanted].reset_index(drop=True), where=str(folder / "runs.csv"))
 
 
 def _figure_name(plot: Path | None) -> None:

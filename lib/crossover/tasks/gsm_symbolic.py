@@ -18,9 +18,9 @@ from typing import Any
 
 from crossover.errors import CrossoverError
 from crossover.tasks.answers import NumberAnswers
-from crossover.tasks.base import Problem, by_seed
+from crossover.tasks.base import Problem
+from crossover.tasks.drawing import Drawing, text_id
 
-_TRIES = 10_000
 _FLOAT_NOISE = re.compile(r"\d\.\d{5,}")  # some templates print 20.000000000000004 for 20
 Template = Callable[[random.Random, float], dict[str, Any]]
 
@@ -40,7 +40,7 @@ def templates() -> dict[int, Template]:
 
 
 @dataclass(frozen=True)
-class GsmSymbolic(NumberAnswers):
+class GsmSymbolic(NumberAnswers, Drawing):
     """Word problems from the GSM-Symbolic templates; one in ten, by a stable hash of template and numbers, is test.
 
     Examples
@@ -53,25 +53,9 @@ class GsmSymbolic(NumberAnswers):
 
     name: str = field(default="gsm_symbolic", init=False)
 
-    def seeds(self, n: int, replicate: int) -> list[Problem]:
-        """Draw ``n`` seed problems with distinct questions; a smaller set is a prefix of a larger one."""
-        return by_seed(f"seed-{replicate}", self._distinct(n, random.Random(f"{self.name}/seed/{replicate}"), False))
-
-    def gold(self, n: int) -> list[Problem]:
-        """Draw ``n`` problems of the training side with distinct questions, from a stream of their own."""
-        return by_seed("gold", self._distinct(n, random.Random(f"{self.name}/gold"), False))
-
-    def test(self, n: int) -> list[Problem]:
-        """Draw ``n`` test problems with distinct questions."""
-        return by_seed("test", self._distinct(n, random.Random(f"{self.name}/test"), True))
-
-    def sample(self, rng: random.Random) -> Problem:
-        """Draw a problem from all templates, never one of the test side."""
-        return self._draw(rng, None, test=False)
-
     def edit(self, problem: Problem, rng: random.Random) -> Problem:
         """Draw another problem from the same template; ``structure`` is the template's number."""
-        for _ in range(_TRIES):
+        for _ in range(self.tries):
             new = self._draw(rng, problem.structure, test=False)
             if new.question != problem.question:
                 return new
@@ -79,23 +63,19 @@ class GsmSymbolic(NumberAnswers):
 
     def _draw(self, rng: random.Random, template: int | None, test: bool) -> Problem:
         known = templates()
-        for _ in range(_TRIES):
+        for _ in range(self.tries):
             number = rng.choice(list(known)) if template is None else template
             example = known[number](rng, 1.0)
             question, chain = example["question"], example["metadata"]["answer_cot"]
             if _is_test(number, question) == test and not _FLOAT_NOISE.search(question + chain):
-                digest = hashlib.blake2b(question.encode(), digest_size=6).hexdigest()
-                return Problem(f"drawn-{digest}", question, " " + chain.strip(), number)
+                return Problem(text_id("drawn", question), question, " " + chain.strip(), number)
         raise CrossoverError(f"gsm_symbolic: template {template} has no problem on this side of the split.")
 
-    def _distinct(self, n: int, rng: random.Random, test: bool) -> list[Problem]:
-        if n < 0:
-            raise CrossoverError(f"gsm_symbolic: {n} problems were asked for; ask for 0 or more.")
-        found: dict[str, Problem] = {}
-        while len(found) < n:
-            problem = self._draw(rng, None, test)
-            found.setdefault(problem.question, problem)
-        return list(found.values())
+    def _drawn(self, rng: random.Random, test: bool) -> Problem:
+        return self._draw(rng, None, test)
+
+    def _stream(self, side: str, replicate: int) -> str:
+        return f"{self.name}/{side}/{replicate}"
 
 
 def _is_test(template: int, question: str) -> bool:

@@ -8,25 +8,24 @@ construction however many are drawn.
 
 from __future__ import annotations
 
-import hashlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 
 from crossover.errors import CrossoverError
 from crossover.tasks import story as plot
 from crossover.tasks.answers import NumberAnswers
-from crossover.tasks.base import DRAW, Problem, by_seed
+from crossover.tasks.base import DRAW, Problem
+from crossover.tasks.drawing import Drawing, text_id
 from crossover.tasks.story import OPERATOR, SHIFTS, Story
 from crossover.tasks.wording import question, solution
 
 _SWAPS = {"gain": "lose", "lose": "gain", "more": "fewer", "fewer": "more", "earn": "spend", "spend": "earn"}
 _HIDEABLE = ("gain", "lose", "more", "fewer", "earn", "spend")
-_TRIES = 10_000
 
 
 @dataclass(frozen=True)
-class MathWords(NumberAnswers):
+class MathWords(NumberAnswers, Drawing):
     """Word problems with ``steps`` operations and ``distractors`` irrelevant sentences that hold a number.
 
     Parameters
@@ -59,26 +58,6 @@ class MathWords(NumberAnswers):
         if self.distractors not in (0, 1, 2, 3):
             raise CrossoverError(f"math_words: distractors is {self.distractors!r}; it must be 0, 1, 2 or 3.")
 
-    # --- the task as every other one -------------------------------------------------------------------------------
-
-    def seeds(self, n: int, replicate: int) -> list[Problem]:
-        """Draw ``n`` seed problems with distinct questions; a smaller set is a prefix of a larger one."""
-        return by_seed(f"seed-{replicate}", self._distinct(n, self._rng("seed", replicate), test=False))
-
-    def gold(self, n: int) -> list[Problem]:
-        """Draw ``n`` problems of the training side with distinct questions, from a stream of their own."""
-        return by_seed("gold", self._distinct(n, self._rng("gold", 0), test=False))
-
-    def test(self, n: int) -> list[Problem]:
-        """Draw ``n`` test problems; no two share family, plan and quantities, and none is ever drawn for training."""
-        return by_seed("test", self._distinct(n, self._rng("test", 0), test=True))
-
-    # --- what a procedural task adds -------------------------------------------------------------------------------
-
-    def sample(self, rng: random.Random) -> Problem:
-        """Draw a problem from the whole training side."""
-        return self._problem(self._draw(rng, test=False), rng)
-
     def edit(self, problem: Problem, rng: random.Random) -> Problem:
         """Return a problem with the same family, plan and events, and other quantities, names and item."""
         old = problem.structure
@@ -87,7 +66,7 @@ class MathWords(NumberAnswers):
             new = plot.quantities(plot.cast(old, r, self.distractors), r)
             return new if (new.start, new.steps) != (old.start, old.steps) else None
 
-        return self._problem(self._first(other, rng, f"another problem like {problem.id}"), rng)
+        return self._problem(self._trained(other, rng, f"another problem like {problem.id}"), rng)
 
     def reword(self, problem: Problem, rng: random.Random) -> Problem:
         """Return the same story in other words; ten draws are made for a text that differs."""
@@ -96,7 +75,7 @@ class MathWords(NumberAnswers):
             text = question(problem.structure, rng)
             if text != problem.question:
                 break
-        return replace(problem, id=self._id("reword", text), question=text)
+        return replace(problem, id=text_id("reword", text), question=text)
 
     def drift(self, problem: Problem, rng: random.Random) -> Problem:
         """Return a rewording in which one quantity or one operation has changed, and with it the right answer."""
@@ -120,7 +99,7 @@ class MathWords(NumberAnswers):
                 new = replace(old, steps=(*old.steps[: i - 1], step, *old.steps[i:]))
             return new if plot.allowed(new) and plot.final(new) != truth else None
 
-        return self._problem(self._first(slipped, rng, f"a drifted {problem.id}"), rng)
+        return self._problem(self._trained(slipped, rng, f"a drifted {problem.id}"), rng)
 
     def invalid(self, problem: Problem, rng: random.Random) -> Problem:
         """Return a question in which a needed quantity reads "some" or "several"; the answer guesses it.
@@ -139,9 +118,9 @@ class MathWords(NumberAnswers):
                 new = replace(old, steps=(*old.steps[: index - 1], step, *old.steps[index:]))
             return replace(new, hidden=index) if plot.allowed(new) else None
 
-        story = self._first(guessed, rng, f"an invalid {problem.id}")
+        story = self._trained(guessed, rng, f"an invalid {problem.id}")
         text = question(story, rng)
-        return Problem(self._id("drawn", text), text, solution(replace(story, hidden=None), rng))
+        return Problem(text_id("drawn", text), text, solution(replace(story, hidden=None), rng))
 
     def solve(self, problem: Problem, rng: random.Random) -> str:
         """Write a correct chain for the problem's story."""
@@ -174,48 +153,33 @@ class MathWords(NumberAnswers):
 
     # --- drawing ---------------------------------------------------------------------------------------------------
 
-    def _rng(self, stream: str, replicate: int) -> random.Random:
-        # Seeded by text: random.Random hashes strings with SHA-512, so the stream is the same in every process.
-        return random.Random(f"{self.name}/{DRAW}/steps={self.steps}/distractors={self.distractors}/{stream}/{replicate}")
-
-    def _id(self, prefix: str, text: str) -> str:
-        return f"{prefix}-{hashlib.blake2b(text.encode(), digest_size=6).hexdigest()}"
+    def _stream(self, side: str, replicate: int) -> str:
+        return f"{self.name}/{DRAW}/steps={self.steps}/distractors={self.distractors}/{side}/{replicate}"
 
     def _problem(self, story: Story, rng: random.Random) -> Problem:
         text = question(story, rng)
-        return Problem(self._id("drawn", text), text, solution(story, rng), story)
+        return Problem(text_id("drawn", text), text, solution(story, rng), story)
 
-    def _draw(self, rng: random.Random, test: bool) -> Story:
+    def _drawn(self, rng: random.Random, test: bool) -> Problem:
         def drawn(r: random.Random) -> Story | None:
             story = plot.draw(r, self.steps, self.distractors)
             return story if plot.is_test(story) == test else None
 
-        return self._first(drawn, rng, "a problem", training=False)
+        return self._problem(self._first(drawn, rng, "a problem"), rng)
 
-    def _first(
-        self, make: Callable[[random.Random], Story | None], rng: random.Random, what: str, training: bool = True
-    ) -> Story:
-        """The first story that ``make`` gives, and that is on the training side where ``training`` is set."""
-        for _ in range(_TRIES):
-            story = make(rng)
-            if story is not None and not (training and plot.is_test(story)):
-                return story
-        raise CrossoverError(f"math_words: no allowed quantities give {what}; draw another problem instead.")
+    def _trained(self, make: Callable[[random.Random], Story | None], rng: random.Random, what: str) -> Story:
+        """The first story that ``make`` gives on the training side."""
 
-    def _distinct(self, n: int, rng: random.Random, test: bool) -> list[Problem]:
-        if n < 0:
-            raise CrossoverError(f"math_words: {n} problems were asked for; ask for 0 or more.")
-        found: dict[object, Problem] = {}
-        misses = 0
-        while len(found) < n:
-            problem = self._problem(self._draw(rng, test), rng)
-            s = problem.structure
-            key = (s.family, s.plan, s.start, tuple(step.operand for step in s.steps)) if test else problem.question
-            misses = misses + 1 if key in found else 0
-            if misses > _TRIES:
-                raise CrossoverError(f"math_words: only {len(found)} distinct problems of {n}; ask for fewer.")
-            found.setdefault(key, problem)
-        return list(found.values())
+        def kept(r: random.Random) -> Story | None:
+            story = make(r)
+            return story if story is not None and not plot.is_test(story) else None
+
+        return self._first(kept, rng, what)
+
+    def _alike(self, problem: Problem, test: bool) -> Hashable:
+        """Test problems differ in more than their wording: in family, plan or quantities."""
+        s: Story = problem.structure
+        return (s.family, s.plan, s.start, tuple(step.operand for step in s.steps)) if test else problem.question
 
 
 def _without(story: Story, index: int) -> Story | None:

@@ -1,4 +1,4 @@
-"""Benchmarks read from files: seeds and test problems as prefixes of two shuffled pools."""
+"""Seeds, gold and test problems: how a task numbers them, and the two shuffled pools of benchmarks read from files."""
 
 from __future__ import annotations
 
@@ -10,23 +10,32 @@ from crossover.errors import CrossoverError
 from crossover.tasks.base import Problem, by_seed
 
 
-class Pooled(ABC):
-    """Seeds and test problems of a benchmark, from the two pools that :meth:`_pool` gives."""
+class Sets(ABC):
+    """The sets of problems of a task, each the beginning of a stream: a smaller set is a prefix of a larger one."""
 
     name: str
-    source: str
 
     def seeds(self, n: int, replicate: int) -> list[Problem]:
-        """Return ``n`` problems of the seed pool, shuffled by the replicate; smaller sets are prefixes."""
+        """Return ``n`` seed problems of a replicate."""
         return by_seed(f"seed-{replicate}", self._some("seed", n, replicate))
 
     def gold(self, n: int) -> list[Problem]:
-        """Return the first ``n`` problems of the seed pool in one fixed shuffle of their own."""
+        """Return ``n`` problems of the training side that a local teacher may be fine-tuned on, from one stream."""
         return by_seed("gold", self._some("gold", n, 0))
 
     def test(self, n: int) -> list[Problem]:
-        """Return the first ``n`` test problems in one fixed shuffle."""
+        """Return ``n`` test problems, from one stream; none is ever among seeds or gold problems."""
         return by_seed("test", self._some("test", n, 0))
+
+    @abstractmethod
+    def _some(self, side: str, n: int, replicate: int) -> list[Problem]:
+        """The first ``n`` problems of a stream, ``"seed"``, ``"gold"`` or ``"test"``."""
+
+
+class Pooled(Sets):
+    """The sets of a benchmark, from the two pools that :meth:`_pool` gives."""
+
+    source: str
 
     @abstractmethod
     def _pool(self, side: str) -> list[Problem]:

@@ -9,26 +9,25 @@ hash of form and values (:func:`crossover.tasks.query.is_test`).
 
 from __future__ import annotations
 
-import hashlib
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import ClassVar
 
 from crossover.errors import CrossoverError
 from crossover.tasks import query_forms as grammar
-from crossover.tasks.base import DRAW, Problem, by_seed
+from crossover.tasks.base import DRAW, Problem
+from crossover.tasks.drawing import Drawing, text_id
 from crossover.tasks.execution import SqlAnswers, asked
 from crossover.tasks.query import Condition, Query, database, is_test, kind, lexicon, revalued, valued
 from crossover.tasks.query_fair import can_slip, fair, other_column, other_value, same, simpler, slipped, turned
 from crossover.tasks.query_sql import write
 from crossover.tasks.query_wording import question, tables
 
-_TRIES = 20_000
-
 
 @dataclass(frozen=True)
-class TextToSql(SqlAnswers):
+class TextToSql(SqlAnswers, Drawing):
     """Questions over a real database of chemical elements.
 
     Parameters
@@ -50,26 +49,14 @@ class TextToSql(SqlAnswers):
     (True, False)
     """
 
+    tries: ClassVar[int] = 20_000
+
     shapes: str = "all"
     name: str = field(default="text_to_sql", init=False)
 
     def __post_init__(self) -> None:
         if self.shapes not in ("all", "simple"):
             raise CrossoverError(f"text_to_sql: shapes is {self.shapes!r}; it must be 'all' or 'simple'.")
-
-    # --- the task as every other one -------------------------------------------------------------------------------
-
-    def seeds(self, n: int, replicate: int) -> list[Problem]:
-        """Draw ``n`` seed problems, no two asking the same; a smaller set is a prefix of a larger one."""
-        return by_seed(f"seed-{replicate}", self._distinct(n, self._rng("seed", replicate), test=False))
-
-    def gold(self, n: int) -> list[Problem]:
-        """Draw the first ``n`` gold problems, those that a local teacher may be fine-tuned on; never test problems."""
-        return by_seed("gold", self._distinct(n, self._rng("gold", 0), test=False))
-
-    def test(self, n: int) -> list[Problem]:
-        """Draw ``n`` test problems, no two asking the same, and none ever drawn for training."""
-        return by_seed("test", self._distinct(n, self._rng("test", 0), test=True))
 
     def path(self, problem: Problem) -> Path:
         """The one database of all problems."""
@@ -78,12 +65,6 @@ class TextToSql(SqlAnswers):
     def forms(self) -> int:
         """How many forms of question there are: shapes, columns and conditions, without values and wordings."""
         return sum(1 for _ in grammar.forms(self._simple))
-
-    # --- what a procedural task adds -------------------------------------------------------------------------------
-
-    def sample(self, rng: random.Random) -> Problem:
-        """Draw a problem from the whole training side."""
-        return self._problem(self._draw(rng, test=False), rng)
 
     def edit(self, problem: Problem, rng: random.Random) -> Problem:
         """Return a problem of the same shape: other values, often one other column, now and then another operation."""
@@ -95,7 +76,7 @@ class TextToSql(SqlAnswers):
                 new = turned(new, r)
             return revalued(new, r) if grammar.fits(new, self._simple) else None
 
-        return self._problem(self._first(near, rng, old, f"another problem like {problem.id}"), rng)
+        return self._problem(self._other(near, rng, old, f"another problem like {problem.id}"), rng)
 
     def reword(self, problem: Problem, rng: random.Random) -> Problem:
         """Return the same query in other words; ten draws are made for a text that differs."""
@@ -104,12 +85,12 @@ class TextToSql(SqlAnswers):
             text = self._text(problem.structure, rng)
             if text != problem.question:
                 break
-        return replace(problem, id=self._id("reword", text), question=text)
+        return replace(problem, id=text_id("reword", text), question=text)
 
     def drift(self, problem: Problem, rng: random.Random) -> Problem:
         """Return a rewording in which one value or operation has changed, and with it the right answer."""
         old: Query = problem.structure
-        return self._problem(self._first(lambda r: slipped(old, r), rng, old, f"a drifted {problem.id}"), rng)
+        return self._problem(self._other(lambda r: slipped(old, r), rng, old, f"a drifted {problem.id}"), rng)
 
     def invalid(self, problem: Problem, rng: random.Random) -> Problem:
         """Return a question about a property that the database does not hold; the answer takes another column for it.
@@ -129,7 +110,7 @@ class TextToSql(SqlAnswers):
         table = query.table if query.shape == "lookup" else column.partition(".")[0]
         missing = rng.choice(list(lexicon()["unknown"][table].items()))
         text = asked(tables(query), question(query, rng, {column: missing}))
-        return Problem(self._id("drawn", text), text, f" {write(query)}")
+        return Problem(text_id("drawn", text), text, f" {write(query)}")
 
     def solve(self, problem: Problem, rng: random.Random) -> str:
         """Write right SQL for the problem, in one of several styles."""
@@ -139,7 +120,7 @@ class TextToSql(SqlAnswers):
         """Write SQL with one slip: a wrong value, operation or column, or a part left out."""
         old: Query = problem.structure
         short = list(simpler(old))
-        for _ in range(_TRIES):
+        for _ in range(self.tries):
             slip = rng.choice((other_value, turned, other_column, *([None] if short else [])))
             wrong = slip(old, rng) if slip else rng.choice(short)
             if wrong != old and not same(wrong, old):
@@ -152,21 +133,17 @@ class TextToSql(SqlAnswers):
     def _simple(self) -> bool:
         return self.shapes == "simple"
 
-    def _rng(self, stream: str, replicate: int) -> random.Random:
-        # Seeded by text: random.Random hashes strings with SHA-512, so the stream is the same in every process.
-        return random.Random(f"{self.name}/{DRAW}/shapes={self.shapes}/{stream}/{replicate}")
-
-    def _id(self, prefix: str, text: str) -> str:
-        return f"{prefix}-{hashlib.blake2b(text.encode(), digest_size=6).hexdigest()}"
+    def _stream(self, side: str, replicate: int) -> str:
+        return f"{self.name}/{DRAW}/shapes={self.shapes}/{side}/{replicate}"
 
     def _text(self, query: Query, rng: random.Random) -> str:
         return asked(tables(query), question(query, rng))
 
     def _problem(self, query: Query, rng: random.Random) -> Problem:
         text = self._text(query, rng)
-        return Problem(self._id("drawn", text), text, f" {write(query)}", query)
+        return Problem(text_id("drawn", text), text, f" {write(query)}", query)
 
-    def _draw(self, rng: random.Random, test: bool) -> Query:
+    def _drawn(self, rng: random.Random, test: bool) -> Problem:
         shape = rng.choice(grammar.SIMPLE if self._simple else grammar.SHAPES)
 
         def drawn(r: random.Random) -> Query | None:
@@ -174,37 +151,20 @@ class TextToSql(SqlAnswers):
             wanted = query is not None and is_test(query) == test and fair(query) and can_slip(query)
             return query if wanted else None
 
-        return self._first(drawn, rng, None, f"a {shape} problem", training=False)
+        return self._problem(self._first(drawn, rng, f"a {shape} problem"), rng)
 
-    def _first(
-        self,
-        make: Callable[[random.Random], Query | None],
-        rng: random.Random,
-        old: Query | None,
-        what: str,
-        training: bool = True,
-    ) -> Query:
-        """The first fair query that ``make`` gives, whose answer is not ``old``'s, on the training side if asked."""
-        for _ in range(_TRIES):
-            query = make(rng)
-            if query is None or (training and is_test(query)) or not fair(query):
-                continue
-            if old is None or not same(old, query):
-                return query
-        raise CrossoverError(f"text_to_sql: no values give {what}; draw another problem instead.")
+    def _other(self, make: Callable[[random.Random], Query | None], rng: random.Random, old: Query, what: str) -> Query:
+        """The first fair query on the training side that ``make`` gives and whose answer is not ``old``'s."""
 
-    def _distinct(self, n: int, rng: random.Random, test: bool) -> list[Problem]:
-        if n < 0:
-            raise CrossoverError(f"text_to_sql: {n} problems were asked for; ask for 0 or more.")
-        found: dict[Query, Problem] = {}
-        misses = 0
-        while len(found) < n:
-            query = self._draw(rng, test)
-            misses = misses + 1 if query in found else 0
-            if misses > _TRIES:
-                raise CrossoverError(f"text_to_sql: only {len(found)} distinct problems of {n}; ask for fewer.")
-            found.setdefault(query, self._problem(query, rng))
-        return list(found.values())
+        def kept(r: random.Random) -> Query | None:
+            query = make(r)
+            usable = query is not None and not is_test(query) and fair(query) and not same(old, query)
+            return query if usable else None
+
+        return self._first(kept, rng, what)
+
+    def _alike(self, problem: Problem, test: bool) -> Hashable:
+        return problem.structure
 
 
 def _named(query: Query) -> Iterator[str]:

@@ -1,0 +1,109 @@
+"""What advice from this project's own results rests on: its rows by task, and the same curves for the page that advises.
+
+``crossover advise`` and the page read one table (:func:`counts`) with one number of draws and one seed, so that they say the
+same. The page computes in the reader's browser, from the draws themselves.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from crossover import pilot
+from crossover.curves import Fits, fit_table
+from crossover.errors import CrossoverError
+from crossover.plots import styles
+from crossover.store import read_runs
+
+DRAWS, LEVEL, SEED = 1000, 0.9, 0
+#: What differs between the cells of one grid.
+AXES = ("strategy", "seed_size", "budget", "replicate", "n_test")
+#: The one dial of a grid that advice keeps apart: how far new questions leave the seeds.
+DIAL = "coverage"
+
+
+def common(settings: str) -> str:
+    """Return a cell's settings, as stored, without what differs between the cells of one grid."""
+    return json.dumps({k: v for k, v in json.loads(settings).items() if k not in AXES}, sort_keys=True)
+
+
+def counts(folder: Path) -> pd.DataFrame:
+    """Return the counts that advice rests on, as :func:`crossover.pilot.validate` wants them, a task for each question.
+
+    Of each task that is its largest grid of equal settings. Where new questions were also made with another coverage, they
+    stand with the same answers and rephrasings in a task ``"<task>, coverage <share>"``. A strategy that was not run at all
+    of a grid's seed-set sizes is left out: advice would extrapolate it at most of them.
+
+    Parameters
+    ----------
+    folder : Path
+        A profile's results.
+
+    Raises
+    ------
+    CrossoverError
+        There are no rows of the budget-ratio experiment.
+    """
+    runs = read_runs(folder, "budget_ratio")
+    if not len(runs):
+        raise CrossoverError(
+            f"{folder}: no budget-ratio results yet; run `make reproduce PROFILE={folder.name}`, or use --from"
+        )
+    runs = runs.assign(grid=runs["settings"].map(common), task=runs["task"].astype(str))
+    parts = []
+    for task, rows in runs.groupby("task", sort=True):
+        main = rows["grid"].value_counts(sort=True).index[0]
+        base = rows[rows["grid"] == main]
+        parts.append(_whole(base))
+        for grid, changed in rows[rows["grid"] != main].groupby("grid", sort=True):
+            share = _other_coverage(main, grid)
+            if share is not None:
+                new = _whole(changed[changed["strategy"] == "new_question"])
+                rest = base[(base["strategy"] != "new_question") & base["seed_size"].isin(set(new["seed_size"]))]
+                parts.append(pd.concat([_whole(rest), new]).assign(task=f"{task}, {DIAL} {share:g}"))
+    table = pd.concat(parts, ignore_index=True)
+    return pilot.validate(table[pilot.COLUMNS], where=str(folder / "runs.csv"))
+
+
+def page_data(folder: Path) -> str:
+    """Return the script that gives ``advisor.js`` its curves: per curve the draws of ``E, B, log tau`` as float32."""
+    fits = fit_table(counts(folder), LEVEL, DRAWS, SEED)
+    return f"window.CROSSOVER_CURVES = {json.dumps(_as_dict(fits), sort_keys=True)};\n"
+
+
+def _as_dict(fits: Fits) -> dict[str, object]:
+    known = [(c, d) for c, d in zip(fits.curves, fits.draws, strict=True) if d is not None]
+    curves = [
+        {
+            "task": c.task,
+            "strategy": c.strategy,
+            "seed_size": c.seed_size,
+            "ratios": list(c.ratio_range),
+            "draws": base64.b64encode(np.stack([d.E, d.B, d.theta[:, 0]]).astype("<f4").tobytes()).decode(),
+        }
+        for c, d in known
+    ]
+    looks = styles({c.strategy for c, _ in known})
+    names = {name: {"label": look.label, "colour": look.colour} for name, look in looks.items()}
+    return {"level": fits.level, "strategies": names, "curves": curves}
+
+
+def _whole(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of those strategies that were run at every seed-set size."""
+    sizes = rows.groupby("strategy")["seed_size"].nunique()
+    return rows[rows["strategy"].isin(sizes[sizes == rows["seed_size"].nunique()].index)]
+
+
+def _other_coverage(main: str, other: str) -> float | None:
+    """The coverage of a grid that differs from the main one in nothing else."""
+    first, second = json.loads(main), json.loads(other)
+    dials = second.get("teacher_settings", {})
+    share = dials.get(DIAL)
+    if share is None or DIAL not in first.get("teacher_settings", {}):
+        return None
+    second["teacher_settings"] = dials | {DIAL: first["teacher_settings"][DIAL]}
+    return float(share) if first == second else None

@@ -1,0 +1,70 @@
+"""What advice from the project's own results rests on: one grid a task, and its coverages apart."""
+
+import base64
+import copy
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from crossover import advisor
+from crossover.curves import fit_table
+from crossover.errors import CrossoverError
+from stored import SETTINGS, write_runs
+from test_crossovers import EARLY, LATE, noisy
+
+
+def with_dials(**dials):
+    settings = copy.deepcopy(SETTINGS)
+    for name, value in dials.items():
+        (settings if name in settings else settings["teacher_settings"])[name] = value
+    return settings
+
+
+def grid(sizes=(50, 200), task="math_words", **dials):
+    parts = [noisy(EARLY, LATE, seed=size, size=size) for size in sizes]
+    rows = pd.concat(parts, ignore_index=True).assign(task=task, experiment="budget_ratio")
+    return rows.assign(settings=[with_dials(**dials)] * len(rows))
+
+
+def test_cells_with_a_dial_turned_are_left_out_and_coverages_stand_apart(tmp_path):
+    """The study's table holds ablations beside the grid: read as one, they would be the same cells twice."""
+    base = grid()
+    edited = grid((50,), coverage=0.0)
+    edited = edited[edited["strategy"] == "new_question"].assign(n_correct=lambda t: t["n_correct"] // 2)
+    wrong, filtered = grid((50,), answer_error=0.5), grid((50,), verify=True)
+    write_runs(tmp_path, pd.concat([wrong, edited, base, filtered], ignore_index=True))
+    found = advisor.counts(tmp_path)
+    assert set(found["task"]) == {"math_words", "math_words, coverage 0"}
+    parts = dict(tuple(found.groupby("task")))
+    assert len(parts["math_words"]) == len(base)
+    new = parts["math_words, coverage 0"]
+    assert set(new["seed_size"]) == {50} and set(new["strategy"]) == {"answer_augmentation", "new_question"}
+    joined = new.merge(parts["math_words"], on=["strategy", "seed_size", "budget", "replicate"])
+    halved = joined["strategy"] == "new_question"
+    assert (joined["n_correct_x"][~halved] == joined["n_correct_y"][~halved]).all()
+    assert (joined["n_correct_x"][halved] == joined["n_correct_y"][halved] // 2).all() and halved.any()
+
+
+def test_a_strategy_that_some_seed_sizes_lack_is_left_out(tmp_path):
+    rows = grid()
+    mixed = rows[(rows["strategy"] == "new_question") & (rows["seed_size"] == 50)].assign(strategy="mixed")
+    write_runs(tmp_path, pd.concat([rows, mixed], ignore_index=True))
+    assert set(advisor.counts(tmp_path)["strategy"]) == {"answer_augmentation", "new_question"}
+
+
+def test_without_rows_it_says_what_to_run(tmp_path):
+    with pytest.raises(CrossoverError, match="no budget-ratio results yet"):
+        advisor.counts(tmp_path)
+
+
+def test_the_page_gets_the_draws_that_the_command_uses(tmp_path):
+    write_runs(tmp_path, grid((50,)))
+    script = advisor.page_data(tmp_path)
+    data = json.loads(script.removeprefix("window.CROSSOVER_CURVES = ").removesuffix(";\n"))
+    fits = fit_table(advisor.counts(tmp_path), advisor.LEVEL, advisor.DRAWS, advisor.SEED)
+    assert len(data["curves"]) == len(fits) == 2
+    for curve, solution in zip(data["curves"], fits.draws, strict=True):
+        sent = np.frombuffer(base64.b64decode(curve["draws"]), "<f4").reshape(3, advisor.DRAWS)
+        assert np.allclose(sent, [solution.E, solution.B, solution.theta[:, 0]], rtol=1e-6, atol=1e-7)
