@@ -56,7 +56,8 @@ class TemplateQuestions(Parameters):
     min_steps: int = Field(8, ge=1, description="optimiser steps at the least")
     batch_size: int = Field(16, ge=1, description="examples a step")
     learning_rate: float = Field(2e-4, gt=0, le=0.1, description="peak rate of AdamW")
-    n_quality: int = Field(200, ge=10, description="questions of each kind that quality is measured on")
+    n_quality: int = Field(100, ge=10, description="generated questions, and as many real ones, that quality is measured on")
+    n_read: int = Field(8, ge=1, description="of these, how many a model looks for the answer of in their passages")
     workers: int = Field(0, ge=0, description="parallel students; 0 for one a core as memory allows")
     device: Literal["cpu", "cuda"] = Field("cpu", description="where students run")
 
