@@ -203,6 +203,11 @@ def test_a_rising_curve_peaks_at_its_end_and_a_flat_one_anywhere():
     assert flat.high - flat.low > 0.5
 
 
+def test_equal_accuracies_have_no_peak_and_say_so_with_a_whole_interval():
+    peak = find_peak([0, 0.5, 1.0], np.zeros((3, 2, 10)), draws=100)
+    assert np.isnan(peak.share) and peak.low < 0.1 and peak.high > 0.9
+
+
 def test_two_shares_have_no_peak():
     with pytest.raises(CrossoverError, match="three shares"):
         find_peak([0, 1], np.zeros((2, 1, 4)))

@@ -22,7 +22,7 @@ class Peak:
     Attributes
     ----------
     share : float
-        Of the fitted parabola's highest point within the range.
+        Of the fitted parabola's highest point within the range; NaN where every share has the same accuracy.
     low, high : float
         90% interval.
     inside : float
@@ -67,6 +67,8 @@ def find_peak(shares: np.ndarray, outcomes: np.ndarray, draws: int = 2000, seed:
         row[:] = (outcomes[:, rng.integers(replicates, size=replicates)].mean(1) * weight).sum(1)
     at = np.linspace(shares[0], shares[-1], 201)
     found = _peaks(shares, means, at)
+    flat = np.isnan(found)  # the peak may then be anywhere
+    found[flat] = np.linspace(shares[0], shares[-1], int(flat.sum()))
     ends = (float(shares[0]), float(shares[-1]))
     low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     inside = float(((found > ends[0]) & (found < ends[1])).mean())
@@ -74,6 +76,6 @@ def find_peak(shares: np.ndarray, outcomes: np.ndarray, draws: int = 2000, seed:
 
 
 def _peaks(shares: np.ndarray, means: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Return where each row's fitted parabola is highest on a grid."""
+    """Return where each row's fitted parabola is highest on a grid; NaN for a row without differences."""
     fitted = np.vander(at, 3) @ np.linalg.lstsq(np.vander(shares, 3), means.T, rcond=None)[0]
-    return at[fitted.argmax(0)]
+    return np.where(np.ptp(means, axis=1) > 1e-12, at[fitted.argmax(0)], np.nan)

@@ -216,6 +216,9 @@ class Chapter:
             if peak is None:
                 lines.append(f"- {how}: fewer than three shares were run, so no peak is fitted.")
                 continue
+            if np.isnan(peak.share):
+                lines.append(f"- {how}: every share has the same accuracy, so there is no peak.")
+                continue
             wide = peak.high - peak.low >= 0.8 * (peak.ends[1] - peak.ends[0])
             said = "**the range that was run is all in it: these runs do not place the peak**" if wide else f"inside the range in {peak.inside:.0%} of draws"
             lines.append(f"- {how}: highest at a synthetic share of {peak.share:.2f} ({LEVEL:.0%} interval {peak.low:.2f} to {peak.high:.2f}), {said}.")
@@ -301,7 +304,7 @@ class Chapter:
         rows = []
         for r in self.runs.itertuples():
             for name, metrics in json.loads(r.measures)["sets"].items():
-                rows += [(r.strategy, r.share, r.student_layers or "all", SET_NAMES[name], m, v) for m, v in metrics.items() if not m.endswith("_stderr")]
+                rows += [(r.strategy, f"{r.share:g}", r.student_layers or "all", SET_NAMES[name], m, v) for m, v in metrics.items() if not m.endswith("_stderr")]
         table = pd.DataFrame(rows, columns=["mixture", "share", "layers", "set", "metric", "value"])
         table["mixture"] = table["mixture"].map(plots.display_name)
         shown = table.pivot_table(index=["mixture", "share", "layers"], columns=["set", "metric"], values="value", sort=False)
@@ -318,7 +321,7 @@ class Chapter:
         }  # fmt: skip
         table = pd.concat([self.runs[["strategy", "share", "student_layers"]], measured[list(names)]], axis=1)
         table = table[(table["strategy"] != "untouched") & (table["student_layers"] == 0)]
-        table["strategy"] = table["strategy"].map(plots.display_name)
+        table = table.assign(strategy=table["strategy"].map(plots.display_name), share=table["share"].map("{:g}".format))
         shown = table.drop(columns="student_layers").groupby(["strategy", "share"], sort=True).mean().rename(columns=names)
         return shown.style.format("{:.2f}").set_uuid("bias")
 
@@ -412,7 +415,7 @@ class Chapter:
     @cached_property
     def _peaks(self) -> dict[tuple[str, str], Peak]:
         found = {(n, s): self._peak([n], s) for n in self.parameters.question_sets for s in ("tokens_equal", "real_equal")}
-        return {where: peak for where, peak in found.items() if peak}
+        return {where: peak for where, peak in found.items() if peak and not np.isnan(peak.share)}
 
     def _peak(self, sets: Sequence[str], strategy: str) -> Peak | None:
         shares = sorted(self.parameters.tokens_equal if strategy == "tokens_equal" else self.parameters.real_equal)

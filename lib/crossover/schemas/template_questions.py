@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from crossover.schemas.base import Count, Parameters
+from crossover.schemas.base import Parameters
 
 if TYPE_CHECKING:
     from crossover.cells import Cell
