@@ -151,6 +151,41 @@ def test_a_selector_that_picks_two_cells_is_refused(tmp_path):
         decide(tmp_path, ledger())
 
 
+def test_a_claims_own_base_takes_the_ledgers_place(tmp_path):
+    fill(tmp_path, {"new_question": 0.8, "answer_augmentation": 0.2}, coverage=0.0)
+    asked = ledger()
+    claim = asked.claims["C"].model_copy(update={"base": {"task": "math_words", "coverage": 0.0}})
+    (finding,) = decide(tmp_path, asked.model_copy(update={"claims": {"C": claim}}))
+    assert finding.verdict == "holds"
+
+
+def test_another_experiments_rows_are_not_looked_at(tmp_path):
+    fill(tmp_path, {"new_question": 0.5, "answer_augmentation": 0.5})
+    (finding,) = decide(tmp_path, ledger(points=[{"experiment": "other", "teacher_epochs": 3}]))
+    assert finding.verdict == "not testable here", "a setting of an experiment that was not run is no mistake"
+    with pytest.raises(CrossoverError, match="'covrage', which no cell has"):
+        decide(tmp_path, ledger(points=[{"experiment": "e", "covrage": 1.0}]))
+
+
+def test_students_on_the_same_data_are_averaged_and_scores_are_fractions(tmp_path):
+    store, right = Store(tmp_path), {("new_question", 0): 1.0, ("new_question", 1): 0.0, ("answer_augmentation", 0): 0.25}
+    for (strategy, seed), share in right.items():
+        for replicate in range(2):
+            cell = Cell("e", 2, "math_words", strategy, 16, 64, replicate, "oracle", 20, 8, student_seed=seed)
+            outcomes = [Outcome(f"test-{i:05d}", "x", i < share * 20, score=100 * share + i % 2) for i in range(20)]
+            blank = {name: 0 if kind is not str else "-" for name, kind in COLUMNS.items()}
+            row = blank | {
+                "key": cell.key, "experiment": "e", "task": "math_words", "strategy": strategy, "seed_size": 16, "budget": 64,
+                "replicate": replicate, "n_test": 20, "settings": cell.settings,
+            }  # fmt: skip
+            store.append(row, outcomes)
+    asked = ledger().model_copy(update={"base": {"task": "math_words"}})
+    (finding,) = decide(tmp_path, asked)
+    assert (finding.estimate, finding.replicates, finding.cells) == (pytest.approx(0.25), 2, 6)
+    (scored,) = decide(tmp_path, ledger(outcome="score").model_copy(update={"base": {"task": "math_words"}}))
+    assert scored.estimate == pytest.approx(0.25) and scored.low == pytest.approx(scored.high)
+
+
 def test_a_wrong_ledger_is_refused_by_name(tmp_path):
     path = tmp_path / "claims.yaml"
     known = yaml.safe_load((repository() / "notebooks" / "claims.yaml").read_text())
