@@ -263,7 +263,7 @@ class Chapter:
     def sheets(self) -> Styler:
         """Write a blinded sheet of 100 synthetic examples a task where there is none yet; return where they are."""
         rows = []
-        for task in self.parameters.tasks:
+        for task in (*self.parameters.tasks, *self.parameters.side_tasks):
             path = self.folder / "sheets" / f"{task}.csv"
             if not path.exists():
                 self.sheet(task, path)
@@ -280,7 +280,7 @@ class Chapter:
         cells = [cell for cell in self._cells("base") if cell.task == task and cell.budget and cell.student_seed == 0]
         if not cells:
             raise CrossoverError(
-                f"This run has no synthetic examples of {task!r}; its tasks: {', '.join(self.parameters.tasks)}."
+                f"This run has no synthetic examples of {task!r}; its tasks: {', '.join((*self.parameters.tasks, *self.parameters.side_tasks))}."
             )
         items = [item for cell in cells for item in _items_to_grade(cell, self.folder, self.parameters.device)]
         if not items:

@@ -125,26 +125,14 @@ def pooled(p: FinetunedTeacher, rows: pd.DataFrame, folder: Path, wanted: Sequen
 
 def against_alone(p: FinetunedTeacher) -> list[Difference]:
     """What each condition adds to the original examples alone, and what more gold examples would."""
-    conditions = [
-        (f"{KINDS[s]}, {t} teacher", bought(p, s, t)) for s in p.conditions for t in p.teachers
-    ]
     found = [
-        Difference(TASKS[task], line, f"{size} original examples", task, size, which, ALONE)
-        for task in p.tasks
-        for size in p.sizes(task)
-        for line, which in conditions
-    ]
-    found += [
-        Difference(TASKS[task], f"{KINDS[s]}, tuned teacher", f"{size} original examples", task, size, bought(p, s), ALONE)
-        for task in p.tasks
-        for size in p.other_originals
-        for s in p.conditions
-        if s != "both"
+        Difference(TASKS[task], f"{KINDS[s]}, {t} teacher", f"{size} original examples", task, size, bought(p, s, t), ALONE)
+        for task, size, conditions in _planned(p)
+        for s, t in conditions
     ]
     upper = [
         Difference(TASKS[task], f"{p.full} gold examples", f"{size} original examples", task, size, ALONE | {"seed_size": p.full}, ALONE)
-        for task in p.tasks
-        for size in (*p.sizes(task), *p.other_originals)
+        for task, size, _ in _planned(p)
         if p.full
     ]
     return found + upper
@@ -154,10 +142,9 @@ def tuning(p: FinetunedTeacher) -> list[Difference]:
     """What fine-tuning the teacher gains on prompting it."""
     return [
         Difference(TASKS[task], KINDS[s], f"{size} original examples", task, size, bought(p, s, "tuned"), bought(p, s, "prompted"))
-        for task in p.tasks
-        for size in p.sizes(task)
+        for task, size, conditions in _planned(p)
         for s in p.conditions
-        if {"tuned", "prompted"} <= set(p.teachers)
+        if {(s, "tuned"), (s, "prompted")} <= set(conditions)
     ]
 
 
@@ -165,11 +152,14 @@ def annotation(p: FinetunedTeacher) -> list[Difference]:
     """What annotation gains on generation for the same queries."""
     return [
         Difference(TASKS[task], f"{t} teacher", f"{size} original examples", task, size, bought(p, "annotate", t), bought(p, "generate", t))
-        for task in p.tasks
-        for size in p.sizes(task)
+        for task, size, conditions in _planned(p)
         for t in p.teachers
-        if {"annotate", "generate"} <= set(p.conditions)
+        if {("annotate", t), ("generate", t)} <= set(conditions)
     ]
+
+
+def _planned(p: FinetunedTeacher) -> list[tuple[str, int, list[tuple[str, str]]]]:
+    return [(task, size, conditions) for task in (*p.tasks, *p.side_tasks) for size, conditions in p.plan(task)]
 
 
 def smaller(p: FinetunedTeacher) -> list[Difference]:

