@@ -73,6 +73,8 @@ class Cell:
         ``"generate"``: the student writes an answer; ``"choice"``: it picks the likeliest of the listed choices;
         ``"classify"``: it is an encoder with a head, see :mod:`crossover.teaching`; ``"harness"``: the definitions of
         lm-evaluation-harness decide, see :mod:`crossover.mixing`.
+    student_seed : int
+        Which of several students that are trained on the same data.
     connection, spending : dict
         Where a served teacher is and how it is called (``base_url, concurrency, timeout`` of
         :class:`crossover.teachers.Endpoint`); what it may cost (the fields of :class:`crossover.ledger.Account`). They
@@ -95,6 +97,7 @@ class Cell:
     augmenter_settings: dict = field(default_factory=dict)
     recipe: dict = field(default_factory=dict)
     scoring: str = "generate"
+    student_seed: int = 0
     connection: dict = field(default_factory=dict, compare=False)
     spending: dict = field(default_factory=dict, compare=False)
 
@@ -114,7 +117,8 @@ class Cell:
 
     def __str__(self) -> str:
         spent = "synthetic" if self.teacher == "templates" else "queries"
-        return f"{self.strategy}, {self.seed_size} seeds, {self.budget} {spent}, replicate {self.replicate}"
+        student = f", student {self.student_seed}" if self.student_seed else ""
+        return f"{self.strategy}, {self.seed_size} seeds, {self.budget} {spent}, replicate {self.replicate}{student}"
 
 
 def _default(of: Field) -> object:
