@@ -25,7 +25,7 @@ from crossover.tasks.base import ChoiceTask, Problem, Task
 class Outcome:
     """One test item: its id, the final answer that was read (or ``None``), and whether it is right.
 
-    ``score`` is how good a text is (chrF), for tasks whose answers are texts.
+    ``score`` is how good a text is (chrF), for tasks whose answers are texts; under the harness F1, or a log-likelihood.
     """
 
     item: str
