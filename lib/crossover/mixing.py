@@ -144,7 +144,7 @@ def train_and_score(cell: Cell, pairs: Sequence[tuple[str, str]], device: str) -
 
 def examples(cell: Cell) -> int:
     """Return about how many examples a cell trains on."""
-    return cell.budget + (0 if cell.strategy == "tokens_equal" else cell.seed_size)
+    return cell.seed_size + (0 if cell.strategy == "tokens_equal" else cell.budget)
 
 
 def metric(cell: Cell) -> str:
