@@ -151,6 +151,41 @@ def test_a_selector_that_picks_two_cells_is_refused(tmp_path):
         decide(tmp_path, ledger())
 
 
+def test_a_claims_own_base_takes_the_ledgers_place(tmp_path):
+    fill(tmp_path, {"new_question": 0.8, "answer_augmentation": 0.2}, coverage=0.0)
+    asked = ledger()
+    claim = asked.claims["C"].model_copy(update={"base": {"task": "math_words", "coverage": 0.0}})
+    (finding,) = decide(tmp_path, asked.model_copy(update={"claims": {"C": claim}}))
+    assert finding.verdict == "holds"
+
+
+def test_another_experiments_rows_are_not_looked_at(tmp_path):
+    fill(tmp_path, {"new_question": 0.5, "answer_augmentation": 0.5})
+    (finding,) = decide(tmp_path, ledger(points=[{"experiment": "other", "teacher_epochs": 3}]))
+    assert finding.verdict == "not testable here", "a setting of an experiment that was not run is no mistake"
+    with pytest.raises(CrossoverError, match="'covrage', which no cell has"):
+        decide(tmp_path, ledger(points=[{"experiment": "e", "covrage": 1.0}]))
+
+
+def test_students_on_the_same_data_are_averaged_and_scores_are_fractions(tmp_path):
+    store, right = Store(tmp_path), {("new_question", 0): 1.0, ("new_question", 1): 0.0, ("answer_augmentation", 0): 0.25}
+    for (strategy, seed), share in right.items():
+        for replicate in range(2):
+            cell = Cell("e", 2, "math_words", strategy, 16, 64, replicate, "oracle", 20, 8, student_seed=seed)
+            outcomes = [Outcome(f"test-{i:05d}", "x", i < share * 20, score=100 * share + i % 2) for i in range(20)]
+            blank = {name: 0 if kind is not str else "-" for name, kind in COLUMNS.items()}
+            row = blank | {
+                "key": cell.key, "experiment": "e", "task": "math_words", "strategy": strategy, "seed_size": 16, "budget": 64,
+                "replicate": replicate, "n_test": 20, "settings": cell.settings,
+            }  # fmt: skip
+            store.append(row, outcomes)
+    asked = ledger().model_copy(update={"base": {"task": "math_words"}})
+    (finding,) = decide(tmp_path, asked)
+    assert (finding.estimate, finding.replicates, finding.cells) == (pytest.approx(0.25), 2, 6)
+    (scored,) = decide(tmp_path, ledger(outcome="score").model_copy(update={"base": {"task": "math_words"}}))
+    assert scored.estimate == pytest.approx(0.25) and scored.low == pytest.approx(scored.high)
+
+
 def test_a_wrong_ledger_is_refused_by_name(tmp_path):
     path = tmp_path / "claims.yaml"
     known = yaml.safe_load((repository() / "notebooks" / "claims.yaml").read_text())
@@ -174,3 +209,55 @@ def test_every_claim_of_the_ledger_names_its_paper():
     for name, claim in load_claims().claims.items():
         assert claim.paper in ("2310.07830", "2310.01119", "2409.19759", "2607.01727"), name
         assert json.dumps(claim.statement)
+
+
+# --- several evaluation sets, and measures of the training data --------------------------------------------------------
+
+
+@pytest.fixture
+def mixtures(tmp_path):
+    """Two replicates of students with and without template questions: better on one set, worse on another, more varied."""
+    store, zeros = Store(tmp_path), {name: kind() for name, kind in COLUMNS.items()}
+    for replicate, strategy in ((r, s) for r in (0, 1) for s in ("real", "real_equal")):
+        with_ = strategy == "real_equal"
+        cell = Cell(
+            experiment="template_questions", version=1, task="closed_book_qa", strategy=strategy, seed_size=8, budget=4, replicate=replicate,
+            teacher="templates", n_test=80, max_new_tokens=32, task_settings={"share": 0.3 if with_ else 0.0}, scoring="harness",
+        )  # fmt: skip
+        right = {"nq_open": 20 if with_ else 8, "trivia_qa": 4 if with_ else 10}
+        outcomes = [Outcome(f"{name}/{i:05d}", None, i < n) for name, n in right.items() for i in range(40)]
+        measures = json.dumps({"type_entropy": 2.0 + 0.5 * with_ + 0.1 * replicate * with_})
+        row = zeros | {"key": cell.key, "experiment": cell.experiment, "task": cell.task, "strategy": strategy, "replicate": replicate,
+                       "settings": cell.settings, "measures": measures, "n_test": 80}  # fmt: skip
+        store.append(row, outcomes)
+    return tmp_path
+
+
+def mixture_claim(**changes):
+    part = {
+        "says": "more", "statistic": "contrast", "side": "above", "threshold": 0.0, "resolution": 0.05,
+        "terms": [{"weight": 1, "strategy": "real_equal", "share": 0.3}, {"weight": -1, "strategy": "real", "share": 0.0}],
+    } | changes  # fmt: skip
+    claim = {"paper": "p", "where": "w", "statement": "s", "published": "", "parts": [part], "base": {"experiment": "template_questions"}}
+    return Claims.model_validate({"base": {}, "claims": {"A": claim}})
+
+
+@pytest.mark.parametrize(("sets", "expected"), [(["nq_open"], 0.3), (["trivia_qa"], -0.15), ([], 0.075), (["nq_open", "trivia_qa"], 0.075)])
+def test_a_contrast_counts_the_items_of_the_sets_that_it_names(mixtures, sets, expected):
+    (found,) = decide(mixtures, mixture_claim(sets=sets))
+    assert found.estimate == pytest.approx(expected) and found.replicates == 2
+
+
+def test_a_set_that_was_not_tested_leaves_a_claim_open(mixtures):
+    (found,) = decide(mixtures, mixture_claim(sets=["hellaswag"]))
+    assert found.verdict == "not testable here" and "no items of hellaswag" in found.why
+
+
+def test_a_measure_has_a_t_interval_over_replicates(mixtures):
+    from scipy import stats
+
+    (found,) = decide(mixtures, mixture_claim(statistic="measure", measure="type_entropy"))
+    expected = stats.ttest_1samp([0.5, 0.6], 0).confidence_interval(0.9)
+    assert (found.estimate, found.low, found.high) == pytest.approx((0.55, expected.low, expected.high))
+    (missing,) = decide(mixtures, mixture_claim(statistic="measure", measure="type_entrop"))
+    assert "no measure 'type_entrop'" in missing.why

@@ -1,4 +1,4 @@
-"""Measures of question quality against known truth, and graded sheets."""
+"""Measures of question quality against known truth."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import math
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crossover import data, grading
+from crossover import data
 from crossover.errors import CrossoverError
-from crossover.grading import CRITERIA, Item, agreement, rates, read_sheets, write_sheet
 from crossover.parser import load_parser
 from crossover.question_quality import (
     Reading,
@@ -180,94 +178,3 @@ def test_the_funnel_as_a_table():
     table = funnel_table(funnel)
     assert table[table["stage"] == "texts"]["count"].tolist() == [2]
     assert table[table["reason"] == "empty"][["stage", "count"]].values.tolist() == [["text", 1]]
-
-
-# --- graded sheets ----------------------------------------------------------------------------------------------------
-
-
-def graded(folder, name, grade):
-    """Fill the sheet as a grader would, by a rule on the question."""
-    table = pd.read_csv(folder / "sheet.csv")
-    for criterion in CRITERIA:
-        table[criterion] = [grade(q, criterion) for q in table["question"]]
-    table.to_csv(folder / name, index=False)
-    return folder / name
-
-
-@pytest.fixture
-def sheet(tmp_path):
-    items = [Item("text", f"Question {i}?", "a", "real" if i % 5 == 0 else "who_subject") for i in range(150)]
-    write_sheet(items, tmp_path / "sheet.csv", tmp_path / "key.csv")
-    return tmp_path
-
-
-def number(question):
-    return int(question.split()[1].rstrip("?"))
-
-
-def test_a_sheet_hides_where_questions_are_from(sheet):
-    table, key = pd.read_csv(sheet / "sheet.csv"), pd.read_csv(sheet / "key.csv")
-    assert len(table) == len(key) == 100 and table["question"].is_unique
-    assert set(table) == {"item", "text", "question", "answer", *CRITERIA} and table[list(CRITERIA)].isna().all(
-        axis=None
-    )
-    assert {"real", "who_subject"} == set(key["origin"]) and "who_subject" not in (sheet / "sheet.csv").read_text()
-    assert not table["question"].map(number).is_monotonic_increasing
-
-
-def test_rates_and_agreement_of_known_grades(sheet):
-    ann = graded(sheet, "ann.csv", lambda q, c: int(number(q) % 5 != 1))
-    ben = graded(sheet, "ben.csv", lambda q, c: int(number(q) % 5 != 1) if c == "grammatical" else number(q) % 2)
-    grades = read_sheets(sheet / "key.csv", [ann, ben])
-    found = rates(read_sheets(sheet / "key.csv", [ann])).set_index(["criterion", "origin"])
-    assert found.loc[("grammatical", "real"), "share"] == 1
-    generated = found.loc[("grammatical", "generated")]
-    assert generated["low"] < 0.75 < generated["high"] and generated["yes"] + 1 < generated["items"]
-    alphas = agreement(grades, draws=200).set_index("criterion")
-    assert alphas.loc["grammatical", "alpha"] == 1
-    assert (
-        abs(alphas.loc["answer_right", "alpha"]) < 0.4
-        and alphas.loc["answer_right", "low"] < 0 < alphas.loc["answer_right", "high"]
-    )
-
-
-def test_alpha_of_a_published_table():
-    # Krippendorff (2011), "Computing Krippendorff's Alpha-Reliability", example B (two observers, binary): alpha 0.095.
-    a, b = [0, 1, 0, 0, 0, 0, 0, 0, 1, 0], [1, 1, 1, 0, 0, 1, 0, 0, 0, 0]
-    rows = [(g, f"q{i}", "grammatical", v, True) for g, values in (("a", a), ("b", b)) for i, v in enumerate(values)]
-    grades = pd.DataFrame(rows, columns=["grader", "item", "criterion", "grade", "generated"])
-    assert agreement(grades, draws=10)["alpha"][0] == pytest.approx(0.095, abs=1e-3)
-    # Example with nothing but agreement on one value has no alpha.
-    assert math.isnan(agreement(grades.assign(grade=1), draws=5)["alpha"][0])
-
-
-def test_cells_left_empty_are_left_out(sheet):
-    some = graded(sheet, "some.csv", lambda q, c: 1 if number(q) < 100 else None)
-    assert 0 < len(read_sheets(sheet / "key.csv", [some])) < 300
-
-
-@pytest.mark.parametrize(("spoil", "message"), [
-    (lambda t: t.assign(grammatical="maybe"), "grammatical: 'maybe' is neither 0 nor 1"),
-    (lambda t: t.drop(columns="answer_right"), "differ in 'answer_right'"),
-    (lambda t: t.iloc[1:], "differ in 'q001'"),
-])  # fmt: skip
-def test_a_spoilt_sheet_is_named(sheet, spoil, message):
-    path = graded(sheet, "cy.csv", lambda q, c: 1)
-    spoil(pd.read_csv(path)).to_csv(path, index=False)
-    with pytest.raises(CrossoverError, match=message):
-        read_sheets(sheet / "key.csv", [path])
-
-
-def test_one_grader_has_no_agreement_and_few_items_no_sheet(sheet, tmp_path):
-    path = graded(sheet, "ann.csv", lambda q, c: 1)
-    with pytest.raises(CrossoverError, match="two graders or more"):
-        agreement(read_sheets(sheet / "key.csv", [path]))
-    with pytest.raises(CrossoverError, match="there are 0. Pass n=0"):
-        write_sheet([], tmp_path / "a", tmp_path / "b")
-
-
-def test_the_command_prints_both(sheet, capsys):
-    paths = [str(graded(sheet, f"{name}.csv", lambda q, c: number(q) % 2)) for name in ("ann", "ben")]
-    grading.main([str(sheet / "key.csv"), *paths])
-    printed = capsys.readouterr().out
-    assert "share" in printed and "alpha" in printed and printed.count("grammatical") == 3

@@ -14,16 +14,17 @@ from crossover import teaching
 from crossover.cells import Cell, run_cells
 from crossover.decoding import common, decode, greedy
 from crossover.errors import CrossoverError
-from crossover.finetuned_teacher import Chapter, check, gains, with_measures
+from crossover.finetuned_teacher import Chapter, check, with_measures
+from crossover.grading import rates, read_sheets
 from crossover.ledger import Ledger
 from crossover.schemas.finetuned_teacher import FinetunedTeacher
-from crossover.sheets import read_sheets
 from crossover.store import Store, read_runs
 from crossover.strategies.annotate import annotate
 from crossover.strategies.generate import generate
 from crossover.students.causal import Student
 from crossover.students.training import Recipe
 from crossover.tasks import Problem, load_task
+from crossover.teacher_contrasts import against_alone, differences
 from crossover.teachers import Reply, Request
 from crossover.teachers import instructed as module
 from crossover.teachers.instructed import InstructedTeacher
@@ -241,7 +242,7 @@ def test_a_pretrained_teacher_knows_film_from_film():
 
 def parameters(**changes):
     small = {
-        "tasks": ["sst2"], "originals": [6], "amounts": [2], "n_test": 12, "teacher_model": "tiny-random",
+        "tasks": ["sst2"], "originals": [6], "queries": 12, "n_test": 12, "n_test_texts": 12, "teacher_model": "tiny-random",
         "teacher_trained_layers": 1, "teacher_epochs": 1, "teacher_min_steps": 1, "classifier": "tiny-random-encoder",
         "classifier_epochs": 1, "classifier_min_steps": 2, "writer": "tiny-random", "writer_layers": 0,
         "writer_trained_layers": 1, "writer_epochs": 1, "writer_min_steps": 1, "workers": 1,
@@ -275,7 +276,7 @@ def test_a_student_learns_the_originals_and_what_was_bought(scripted, tmp_path):
 
 def test_both_kinds_cost_as_many_queries_as_one(scripted, tmp_path):
     scripted.texts = [f"a text number {i} and {j} of its kind" for i in range(9) for j in "abc"]
-    made = teaching.make(cell_of("both", amounts=[2.5]), Store(tmp_path), "cpu")
+    made = teaching.make(cell_of("both", queries=15), Store(tmp_path), "cpu")
     assert [sum(r.kind == kind for r in scripted.asked) for kind in ("annotate", "generate")] == [8, 7]
     assert made.queries == 15 and made.funnel.asked == 15
     assert "annotations_right" not in made.measures, "none of its annotations is a label"
@@ -296,12 +297,12 @@ def test_a_label_that_the_teacher_never_gives_is_reported(scripted, tmp_path, ca
 
 def test_a_larger_amount_extends_a_smaller_one_and_pays_for_the_rest(scripted, tmp_path):
     less = teaching.make(cell_of("annotate"), Store(tmp_path), "cpu")
-    more = teaching.make(cell_of("annotate", amounts=[4]), Store(tmp_path), "cpu")
+    more = teaching.make(cell_of("annotate", queries=24), Store(tmp_path), "cpu")
     assert more.pairs[: len(less.pairs)] == less.pairs and more.queries == 24
     assert len(scripted.asked) == 24, "stored replies are not asked for again"
 
 
-def test_a_grid_is_run_scored_and_resumed(tmp_path, capsys):
+def test_a_grid_is_run_scored_shown_and_resumed(tmp_path, capsys, monkeypatch):
     p = parameters(tasks=["sst2", "captions"])
     cells, store = p.cells(), Store(tmp_path)
     assert len(cells) == 2 * (1 + 2 * 3)
@@ -317,17 +318,29 @@ def test_a_grid_is_run_scored_and_resumed(tmp_path, capsys):
     items = pd.read_parquet(tmp_path / "items" / f"{written['key'].iloc[0]}.parquet")
     assert items["score"].notna().all() and len(items) == 12
 
-    found = gains(runs, tmp_path)
-    assert len(found) == 6 * 1 + 6 * 2 and set(found["measure"]) == {"accuracy", "chrf"}
+    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path.parent))
+    chapter = Chapter(p.model_copy(update={"results": tmp_path.name}), runs)
+    found = differences(chapter.parameters, runs, tmp_path, against_alone(chapter.parameters)).set_index(["task", "line"])
+    assert len(found) == 2 * 6 and (found["why"] == "").all() and (found["replicates"] == 1).all()
     one = labelled[(labelled["strategy"] == "both") & (labelled["teacher"] == "tuned")].iloc[0]
-    row = found[(found["task"] == "sst2") & (found["strategy"] == "both") & (found["teacher"] == "tuned")].iloc[0]
     base = labelled[labelled["strategy"] == "original"].iloc[0]
-    assert row["gain"] == pytest.approx((one["n_correct"] - base["n_correct"]) / 12)
+    row = found.loc[("sst2", "half of each, tuned teacher")]
+    assert row["estimate"] == pytest.approx((one["n_correct"] - base["n_correct"]) / 12)
+    assert row["low"] <= row["estimate"] <= row["high"]
 
-    shown = Chapter(p, runs).quality().set_index(["task", "strategy", "teacher"])
-    assert len(shown) == 12 and {"distinct_2", "self_similarity", "kept"} <= set(shown.columns)
-    counted = runs[runs["strategy"] == "both"].set_index(["task", "strategy", "teacher"])["kept"]
-    assert (shown.loc[counted.index, "kept"] == counted).all()
+    table = chapter.quality_table().set_index(["task", "strategy", "teacher"])
+    assert len(table) == 12 and {"distinct_2", "self_similarity"} <= set(table.columns)
+    counted = runs[runs["strategy"] == "both"].set_index(["task", "strategy", "teacher"])
+    assert (table.loc[counted.index, "usable"] == counted["kept"] / counted["asked"]).all()
+    for shown in (chapter.gains(), chapter.tuning(), chapter.annotation()):
+        assert len(shown._repr_png_()) > 5000
+    assert {path.stem for path in (tmp_path / "figures").glob("*.csv")} == {
+        "teachers_gains", "teachers_tuning", "teachers_annotation",
+    }  # fmt: skip
+    assert "Not run" in chapter.amounts().data and "Not run" in chapter.sizes().data and "Not run" in chapter.families().data
+    assert "original examples" in chapter.findings("gains").data and chapter.findings("families") is None
+    assert chapter.scores().data["task"].nunique() == 2 and len(chapter.scores().data) == 2 * 7
+    assert "SST-2, tuned teacher" in chapter.chance().data
 
     before = store.path.read_bytes()
     run_cells(cells, Store(tmp_path), workers=1)
@@ -336,41 +349,97 @@ def test_a_grid_is_run_scored_and_resumed(tmp_path, capsys):
 
 def test_a_sheet_of_a_runs_examples(scripted, tmp_path, monkeypatch):
     monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
-    chapter = Chapter(parameters(conditions=["annotate"]), pd.DataFrame())
+    chapter = Chapter(parameters(conditions=["annotate"], classifier_seeds=2), pd.DataFrame())
     chapter.sheet("sst2", tmp_path / "sheet.csv")
     sheet = pd.read_csv(tmp_path / "sheet.csv")
-    assert len(sheet) == 24 and sheet["text"].str.contains(" -> (?:positive|negative)$").all()
-    sheet.assign(grade="ok").to_csv(tmp_path / "filled.csv", index=False)
-    graded = read_sheets([tmp_path / "filled.csv"], tmp_path / "sheet.key.csv")
-    assert set(graded.by_source) == {"tuned, annotate", "prompted, annotate"} and graded.rate == 0
+    assert len(sheet) == 24 and sheet["label"].isin(["positive", "negative"]).all()
+    sheet.assign(input_makes_sense=1, label_is_right=0).to_csv(tmp_path / "filled.csv", index=False)
+    graded = rates(read_sheets(tmp_path / "sheet.key.csv", [tmp_path / "filled.csv"]))
+    assert set(graded["source"]) == {"all", "tuned, annotate", "prompted, annotate"}
+    assert set(graded.loc[graded["criterion"] == "label_is_right", "error_rate"]) == {1.0}
     with pytest.raises(CrossoverError, match="no synthetic examples of 'rte'"):
         chapter.sheet("rte", tmp_path / "other.csv")
+
+
+def test_students_on_the_same_data_share_its_calls_and_differ_in_seed(scripted, tmp_path):
+    one, two = (c for c in parameters(classifier_seeds=2).cells() if (c.strategy, c.teacher) == ("annotate", "tuned"))
+    first, second = (teaching.make(cell, Store(tmp_path), "cpu") for cell in (one, two))
+    assert first.pairs == second.pairs and len(scripted.asked) == 12 and one.key != two.key
+    assert "student 1" in str(two) and "student" not in str(one)
+
+
+def test_a_prompted_teachers_calls_serve_every_size_and_another_draw_is_another(scripted, tmp_path):
+    sizes = [c for c in parameters(originals=[3, 6]).cells() if (c.strategy, c.teacher) == ("generate", "prompted")]
+    for cell in sizes:
+        teaching.make(cell, Store(tmp_path), "cpu")
+    assert len(scripted.asked) == 12, "it knows no original examples"
+    again = replace(sizes[0], replicate=1)
+    teaching.make(again, Store(tmp_path), "cpu")
+    assert len({(r.problem.question, r.index) for r in scripted.asked}) == 24
+
+
+def test_an_encoder_teaches_by_its_own_labels(tmp_path):
+    p = parameters(dial_tasks=["sst2"], dial_size=6, swapped=True)
+    cell = next(c for c in p.grids()["families"] if c.teacher == "encoder" and c.scoring == "classify")
+    made = teaching.make(cell, Store(tmp_path), "cpu")
+    assert made.funnel.parsed == 12 and {label for _, label in made.pairs} <= set(SST2.labels)
+    teacher = teaching.make_teacher(cell, "annotate", SST2, SST2.split(6, 12, 0), "cpu")
+    assert teacher.id != teaching.make_teacher(replace(cell, replicate=1), "annotate", SST2, SST2.split(6, 12, 1), "cpu").id
+    with pytest.raises(CrossoverError, match="cannot generate"):
+        teacher.reply([Request("generate", Problem("new", "positive", ""), 0)])
 
 
 # --- parameters -------------------------------------------------------------------------------------------------------
 
 
-def test_the_star_varies_one_dial_at_a_time():
+def test_every_dial_departs_from_the_base_alone():
     p = parameters(
-        amounts=[4, 1, 8], annotate_temperatures=[0.1, 0.5], generate_temperatures=[0.8, 1.2], teacher_layers=[0, 1]
-    )
-    cells = p.cells()
+        dial_tasks=["sst2"], dial_size=6, amounts=[1, 2, 8], annotate_temperatures=[0.5], generate_temperatures=[1.2], teacher_layers=[1],
+        swapped=True, full=20, classifier_seeds=2, replicates=2,
+    )  # fmt: skip
+    grids, cells = p.grids(), p.cells()
     assert len({c.key for c in cells}) == len(cells)
-    assert sum(c.strategy == "original" for c in cells) == 1
-    bought = [(c.strategy, c.budget // 6, c.teacher_settings.get("annotate_temperature"), c.teacher_settings.get("generate_temperature"),
-               c.teacher_settings.get("teacher_layers", 0)) for c in cells if c.teacher == "tuned"]  # fmt: skip
-    assert sorted(b for b in bought if b[0] == "annotate") == [
-        ("annotate", 1, 0.1, None, 0), ("annotate", 4, 0.1, None, 0), ("annotate", 4, 0.1, None, 1),
-        ("annotate", 4, 0.5, None, 0), ("annotate", 8, 0.1, None, 0),
+    base = {c.key for c in grids["base"]}
+    assert len(base) == 2 * 2 * (1 + 2 * 3), "draws, students, the originals alone and six conditions"
+
+    def new(grid):
+        return sorted(
+            (c.strategy, c.teacher, c.scoring, c.seed_size, c.budget)
+            for c in grids[grid]
+            if c.key not in base and (c.replicate, c.student_seed) == (0, 0)
+        )
+
+    assert new("amounts") == [(s, "tuned", "classify", 6, b) for s in ("annotate", "generate") for b in (6, 48)]
+    assert new("annotate_temperatures") == [("annotate", "tuned", "classify", 6, 12)]
+    assert new("generate_temperatures") == [("generate", "tuned", "classify", 6, 12)]
+    assert new("teacher_layers") == [("annotate", "tuned", "classify", 6, 12), ("generate", "tuned", "classify", 6, 12)]
+    assert new("families") == [
+        ("annotate", "encoder", "classify", 6, 12), ("annotate", "encoder", "generate", 6, 12), ("annotate", "tuned", "generate", 6, 12),
+        ("original", "none", "generate", 6, 0),
     ]  # fmt: skip
-    assert len([b for b in bought if b[0] == "both"]) == 1 + 2 + 1 + 1 + 1
-    neighbours = [(c.teacher, c.teacher_settings.get("teacher_layers", 0)) for c in cells]
-    assert len({pair for pair in neighbours}) == sum(
-        a != b for a, b in zip(neighbours, [None, *neighbours[:-1]], strict=True)
-    )
+    assert new("full") == [("original", "none", "classify", 20, 0)]
+    teachers = [(c.replicate, c.seed_size, c.teacher, c.teacher_settings.get("teacher_layers", 0)) for c in cells]
+    assert len(set(teachers)) == sum(a != b for a, b in zip(teachers, [None, *teachers[:-1]], strict=True)), "a teacher's are together"
 
 
-def test_sizes_are_shares_of_the_training_split_or_counts():
+def test_a_cut_teacher_is_trained_whole_where_it_has_no_more_layers():
+    settings = {c.teacher_settings["teacher_trained_layers"]
+                for c in parameters(teacher_trained_layers=2).grid("sst2", 6, "annotate", layers=2)}  # fmt: skip
+    assert settings == {0}
+
+
+def test_where_a_folder_lies_is_no_part_of_a_cell(monkeypatch):
+    keys = []
+    for folder in ("/one", "/two"):
+        monkeypatch.setenv("CROSSOVER_DATA", folder)
+        keys.append([c.key for c in parameters(tasks=["rte", "film_sentiment"], source="dir").cells()])
+    assert keys[0] == keys[1]
+    with pytest.raises(CrossoverError, match="/two/glue_rte/.* is missing. Put the .* split of nyu-mll/glue there"):
+        check(parameters(tasks=["rte"], source="dir").cells())
+    assert {c.task_settings["source"] for c in parameters(tasks=["film_sentiment"], source="dir").cells()} == {"pypi"}
+
+
+def test_sizes_are_counts_or_shares_of_the_training_split():
     sizes = {c.seed_size for c in FinetunedTeacher(tasks=["sst2"], fractions=[0.01, 0.1]).cells()}
     assert sizes == {SST2.share(0.01), SST2.share(0.1)} == {4, 43}
     assert {c.seed_size for c in parameters(originals=[5, 9]).cells()} == {5, 9}
@@ -382,12 +451,12 @@ def test_tasks_have_the_student_that_fits():
     p = parameters(tasks=["sst2", "captions"])
     kinds = {c.task: (c.scoring, c.recipe["model"], c.max_new_tokens) for c in p.cells()}
     assert kinds == {"sst2": ("classify", "tiny-random-encoder", 6), "captions": ("generate", "tiny-random", 40)}
-    swapped = parameters(classifier_family="causal", classifier="tiny-random").cells()
-    assert {c.scoring for c in swapped} == {"generate"}
+    swapped = parameters().grid("sst2", 6, "original", family="causal")
+    assert {(c.scoring, c.recipe["model"], c.student_seed) for c in swapped} == {("generate", "tiny-random", 0)}
 
 
 def test_a_causal_student_can_write_labels():
-    cell = cell_of("original", classifier_family="causal", classifier="tiny-random")
+    [cell] = parameters().grid("sst2", 6, "original", family="causal")
     pairs = [(SST2.prompt(p.question), p.answer) for p in SST2.seeds(4, 0)]
     scored = teaching.train_and_score(cell, pairs, "cpu")
     assert len(scored.outcomes) == 12 and 0 <= scored.measures["macro_f1"] <= 1
@@ -395,7 +464,7 @@ def test_a_causal_student_can_write_labels():
 
 def test_a_grid_that_asks_for_too_much_is_refused_before_it_starts():
     with pytest.raises(CrossoverError, match="sst2: 6 original and 600 unlabelled items were asked for"):
-        check(parameters(amounts=[100]).cells())
+        check(parameters(queries=600).cells())
     with pytest.raises(CrossoverError, match="500 test problems were asked for"):
         check(parameters(n_test=500).cells())
 
@@ -403,9 +472,9 @@ def test_a_grid_that_asks_for_too_much_is_refused_before_it_starts():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"source": "hub"}, "revision is the commit to read from the hub"),
-        ({"revision": "0" * 40}, "revision is the commit to read from the hub"),
-        ({"source": "hub", "revision": "0" * 40, "tasks": ["rte", "boolq"]}, "one task a run"),
+        ({"source": "hub", "tasks": ["rte", "boolq"], "revisions": {"rte": "0" * 40}}, "give one for 'boolq' in revisions"),
+        ({"revisions": {"rte": "0" * 40}}, "give them with source='hub' alone"),
+        ({"source": "hub", "tasks": ["rte"], "revisions": {"rte": "main"}}, "should match pattern"),
         ({"fractions": [], "originals": []}, "both empty"),
         ({"fractions": [0.0]}, "greater than 0"),
         ({"tasks": ["rte2"]}, "rte2"),
@@ -430,7 +499,7 @@ def test_cells_that_cannot_be(changes, message, tmp_path):
 
 
 def test_settings_are_plain_values_under_names_of_their_own():
-    for cell in parameters(teacher_layers=[0, 1]).cells():
+    for cell in parameters(dial_tasks=["sst2"], dial_size=6, teacher_layers=[1], swapped=True).cells():
         known = Cell(**json.loads(cell.settings))
         assert known == cell
         assert not set(cell.teacher_settings) & set(cell.recipe), "claims select by these names"

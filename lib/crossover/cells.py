@@ -38,7 +38,7 @@ from crossover.teachers import Endpoint, Local, Oracle, Teacher
 from crossover.teachers.prompts import EXAMPLES
 
 #: Modules with functions ``make``, ``train_and_score`` and ``examples`` of their own, by experiment.
-ELSEWHERE = {"finetuned_teacher": "crossover.teaching"}
+ELSEWHERE = {"finetuned_teacher": "crossover.teaching", "template_questions": "crossover.mixing"}
 SCORINGS = ("generate", "choice")
 GB_A_WORKER = 3.5  # measured peak of a worker that trains 15 of SmolLM2-135M's layers, with room to spare
 
@@ -71,7 +71,10 @@ class Cell:
         Test items, and the longest answer in tokens.
     scoring : str
         ``"generate"``: the student writes an answer; ``"choice"``: it picks the likeliest of the listed choices;
-        ``"classify"``: it is an encoder with a head, see :mod:`crossover.teaching`.
+        ``"classify"``: it is an encoder with a head, see :mod:`crossover.teaching`; ``"harness"``: the definitions of
+        lm-evaluation-harness decide, see :mod:`crossover.mixing`.
+    student_seed : int
+        Which of several students that are trained on the same data.
     connection, spending : dict
         Where a served teacher is and how it is called (``base_url, concurrency, timeout`` of
         :class:`crossover.teachers.Endpoint`); what it may cost (the fields of :class:`crossover.ledger.Account`). They
@@ -94,6 +97,7 @@ class Cell:
     augmenter_settings: dict = field(default_factory=dict)
     recipe: dict = field(default_factory=dict)
     scoring: str = "generate"
+    student_seed: int = 0
     connection: dict = field(default_factory=dict, compare=False)
     spending: dict = field(default_factory=dict, compare=False)
 
@@ -112,7 +116,9 @@ class Cell:
         return hashlib.sha256(self.settings.encode()).hexdigest()[:16]
 
     def __str__(self) -> str:
-        return f"{self.strategy}, {self.seed_size} seeds, {self.budget} queries, replicate {self.replicate}"
+        spent = "synthetic" if self.teacher == "templates" else "queries"
+        student = f", student {self.student_seed}" if self.student_seed else ""
+        return f"{self.strategy}, {self.seed_size} seeds, {self.budget} {spent}, replicate {self.replicate}{student}"
 
 
 def _default(of: Field) -> object:
@@ -365,6 +371,8 @@ def _row(cell: Cell, made: Made, scored: Scored, device: str, origin: str) -> di
 
 def _metric(cell: Cell) -> str:
     """What ``n_correct`` counts, in words."""
+    if cell.scoring == "harness":
+        return _module(cell).metric(cell)
     return "likelihood of the choices" if cell.scoring == "choice" else load_task(cell.task, **cell.task_settings).metric
 
 

@@ -30,6 +30,8 @@ LEVEL = 0.9
 #: From worst to best; a claim of several parts has the worst of theirs.
 VERDICTS = ("fails", "not testable here", "inconclusive", "holds weakly", "holds")
 Selector = dict[str, bool | int | float | str]
+#: What a contrast is of: right answers, or the scores of texts.
+Outcome = Literal["correct", "score"]
 
 
 class _Strict(BaseModel):
@@ -40,7 +42,10 @@ class Part(_Strict):
     """One statistic of a claim and the side of the threshold on which the claim puts it."""
 
     says: str
-    statistic: Literal["contrast", "misfit"]
+    statistic: Literal["contrast", "misfit", "measure"]
+    outcome: Outcome = "correct"
+    sets: list[str] = []
+    measure: str = ""
     side: Literal["above", "below"]
     threshold: float
     resolution: float = Field(gt=0)
@@ -49,12 +54,13 @@ class Part(_Strict):
 
 
 class Claim(_Strict):
-    """A published statement with the parts that decide it."""
+    """A published statement with the parts that decide it; its own ``base``, where given, in place of the ledger's."""
 
     paper: str
     where: str
     statement: str
     published: str
+    base: Selector | None = None
     parts: list[Part] = Field(min_length=1)
 
 
@@ -113,7 +119,9 @@ def decide(folder: Path, ledger: Claims | None = None) -> list[Finding]:
     ledger = ledger or load_claims()
     rows = settings_table(read_runs(folder))
     return [
-        _decide(name, part, ledger.base, rows, folder) for name, claim in ledger.claims.items() for part in claim.parts
+        _decide(name, part, ledger.base if claim.base is None else claim.base, rows, folder)
+        for name, claim in ledger.claims.items()
+        for part in claim.parts
     ]
 
 
@@ -130,8 +138,8 @@ def settings_table(runs: pd.DataFrame) -> pd.DataFrame:
         cell = Cell(**json.loads(text))
         augmenter = cell.augmenter_settings or cell.teacher_settings
         flat.append(
-            {"verify": cell.verify, "version": cell.version}
-            | {"student_layers": 0}
+            {"verify": cell.verify, "version": cell.version, "scoring": cell.scoring, "student_seed": cell.student_seed}
+            | {"student_layers": 0, "teacher_layers": 0}
             | {"teacher_gold": cell.teacher_settings.get("gold", 0), "augmenter_gold": augmenter.get("gold", 0)}
             | cell.task_settings
             | {name: value for name, value in cell.teacher_settings.items() if name not in ("gold", "recipe")}
@@ -227,7 +235,7 @@ def _in_words(finding: Finding) -> str:
 
 
 def _decide(name: str, part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> Finding:
-    compute = {"contrast": _contrast, "misfit": _misfit}[part.statistic]
+    compute = {"contrast": _contrast, "misfit": _misfit, "measure": _measure}[part.statistic]
     try:
         low, estimate, high, detectable, cells, replicates = compute(part, base, rows, folder)
     except MissingRows as missing:
@@ -238,9 +246,17 @@ def _decide(name: str, part: Part, base: Selector, rows: pd.DataFrame, folder: P
 
 
 def paired(
-    rows: pd.DataFrame, folder: Path, base: Selector, points: Sequence[Selector], terms: Sequence[Selector]
+    rows: pd.DataFrame,
+    folder: Path,
+    base: Selector,
+    points: Sequence[Selector],
+    terms: Sequence[Selector],
+    outcome: Outcome = "correct",
+    sets: Sequence[str] = (),
 ) -> tuple[Contrast, set[str]]:
     """Return a paired contrast between cells, and the keys of the cells that it used.
+
+    Where several students were trained on the same data, a replicate's outcomes are their mean.
 
     Parameters
     ----------
@@ -250,6 +266,10 @@ def paired(
         Whose ``items/`` hold the outcomes.
     base, points, terms
         As the head of ``notebooks/claims.yaml`` explains.
+    outcome : {"correct", "score"}
+        Of what: right answers, or the scores of texts as fractions of 1.
+    sets : sequence of str
+        The evaluation sets whose items count, where a student was tested on several; by default all.
 
     Raises
     ------
@@ -258,29 +278,54 @@ def paired(
     CrossoverError
         A selector names a setting that no cell has, or picks two cells where one is meant.
     """
-    chosen = []  # weight, and the keys of one cell for each replicate
+    chosen, shared = _chosen(rows, base, points, terms)
+    means = {
+        (n, r): np.mean([_items(folder, key, outcome, sets) for key in keys[r]], axis=0)
+        for n, (_, keys) in enumerate(chosen)
+        for r in shared
+    }
+    total = np.stack([sum(w * means[n, r] for n, (w, _) in enumerate(chosen)) for r in shared])
+    return contrast(total, LEVEL), {key for _, keys in chosen for r in shared for key in keys[r]}
+
+
+def _chosen(
+    rows: pd.DataFrame, base: Selector, points: Sequence[Selector], terms: Sequence[Selector]
+) -> tuple[list[tuple[float, pd.Series]], list[int]]:
+    """Return the weight and the cells of every term at every point, by replicate one a student, and the replicates that have them all."""
+    chosen = []
     for point, term in itertools.product(points, terms):
         selector = base | point | {k: v for k, v in term.items() if k != "weight"}
         found = _select(rows, selector, base)
         if found.empty:
             named = {k: v for k, v in selector.items() if base.get(k) != v}
             raise MissingRows(f"no cells with {_listed(named)}")
-        keys = found.set_index("replicate")["key"]
-        if keys.index.has_duplicates:
+        if found.duplicated(["replicate", "student_seed"]).any():
             raise CrossoverError(
                 f"{_listed(selector)} picks several cells of one replicate: name what tells them apart."
             )
-        chosen.append((float(term["weight"]) / len(points), keys))
+        chosen.append((float(term["weight"]) / len(points), found.groupby("replicate")["key"].agg(list)))
     shared = sorted(set.intersection(*(set(keys.index) for _, keys in chosen)))
     if not shared:
         raise MissingRows("no replicate has all the cells that are compared")
-    total = np.stack([sum(w * _items(folder, keys[r]) for w, keys in chosen) for r in shared])
-    return contrast(total, LEVEL), {keys[r] for _, keys in chosen for r in shared}
+    return chosen, shared
 
 
 def _contrast(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> tuple:
-    c, used = paired(rows, folder, base, part.points, part.terms)
+    c, used = paired(rows, folder, base, part.points, part.terms, part.outcome, part.sets)
     return c.low, c.estimate, c.high, c.detectable, len(used), c.replicates
+
+
+def _measure(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> tuple:
+    """A contrast of a measure of the training data: a t interval over replicates, no items being tested."""
+    chosen, shared = _chosen(rows, base, part.points, part.terms)
+    values = rows.set_index("key")["measures"].map(lambda text: json.loads(text or "{}").get(part.measure, np.nan))
+    total = np.array([sum(w * values[keys[r]].mean() for w, keys in chosen) for r in shared])
+    if np.isnan(total).any():
+        raise MissingRows(f"the rows hold no measure {part.measure!r}")
+    error = float(stats.sem(total)) if len(total) > 1 else 0.0
+    half = float(stats.t.ppf((1 + LEVEL) / 2, len(total) - 1)) * error if error else 0.0
+    estimate, used = float(total.mean()), {key for _, keys in chosen for r in shared for key in keys[r]}
+    return estimate - half, estimate, estimate + half, None, len(used), len(total)
 
 
 def _misfit(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> tuple:
@@ -300,6 +345,9 @@ def _misfit(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> tup
 
 def _select(rows: pd.DataFrame, selector: Mapping[str, object], base: Selector) -> pd.DataFrame:
     """Return the rows with a selector's values; a setting of the base that no cell has (another teacher's dial) selects none."""
+    if "experiment" in selector:
+        # Another experiment's settings are empty columns here: naming one of them is as wrong as a misspelt one.
+        rows = rows[rows["experiment"] == selector["experiment"]].dropna(axis=1, how="all")
     missing = [name for name in selector if name not in rows]
     for name in missing:
         if len(rows) and name not in base:
@@ -312,15 +360,19 @@ def _select(rows: pd.DataFrame, selector: Mapping[str, object], base: Selector) 
     return rows[wanted]
 
 
-def _items(folder: Path, key: str) -> np.ndarray:
-    """Return the outcomes of a cell's test items, in the items' order."""
+def _items(folder: Path, key: str, outcome: Outcome = "correct", sets: Sequence[str] = ()) -> np.ndarray:
+    """Return the outcomes of a cell's test items, in the items' order; scores as fractions of 1; of some sets alone where named."""
     path = folder / "items" / f"{key}.parquet"
     if not path.exists():
         raise CrossoverError(
             f"{path} is missing: the cell's outcomes are needed. Delete its row in runs.csv and run again."
         )
-    items = pd.read_parquet(path, columns=["item", "correct"]).sort_values("item")
-    return items["correct"].to_numpy(float)
+    items = pd.read_parquet(path, columns=["item", outcome]).sort_values("item")
+    if sets:
+        items = items[items["item"].str.partition("/")[0].isin(sets)]
+        if items.empty:
+            raise MissingRows(f"no items of {', '.join(sets)}")
+    return items[outcome].to_numpy(float) / (100 if outcome == "score" else 1)
 
 
 def _listed(selector: Mapping[str, object]) -> str:

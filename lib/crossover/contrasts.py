@@ -98,3 +98,18 @@ def contrast(differences: np.ndarray, level: float = 0.9) -> Contrast:
     half = float(stats.t.ppf((1 + level) / 2, df)) * error
     detectable = half + float(stats.t.ppf(POWER, df)) * error
     return Contrast(mean, mean - half, mean + half, error, df, level, detectable, R, n)
+
+
+def items_needed(differences: np.ndarray, effect: float, level: float = 0.9) -> int:
+    """Return how many test items would show a true effect with probability 0.8, the replicates being as they are.
+
+    .. math:: n = \\left(\\frac{(z_{(1 + level)/2} + z_{0.8})\\, s}{effect}\\right)^2,
+
+    s being the standard deviation of the items' mean differences. What differs from replicate to replicate is not reduced by
+    further items, and comes on top.
+
+    >>> items_needed(np.array([[1, 0, 0, -1, 0, 0, 0, 1]]), 0.01)
+    25322
+    """
+    spread = float(np.asarray(differences, float).mean(0).std(ddof=1))
+    return int(np.ceil(((stats.norm.ppf((1 + level) / 2) + stats.norm.ppf(POWER)) * spread / effect) ** 2))

@@ -25,7 +25,7 @@ from crossover.tasks.base import ChoiceTask, Problem, Task
 class Outcome:
     """One test item: its id, the final answer that was read (or ``None``), and whether it is right.
 
-    ``score`` is how good a text is (chrF), for tasks whose answers are texts.
+    ``score`` is how good a text is (chrF), for tasks whose answers are texts; under the harness F1, or a log-likelihood.
     """
 
     item: str
@@ -101,11 +101,18 @@ def choose(
     return [Outcome(p.id, picked[i], picked[i] == task.extract(p.answer)) for i, p in enumerate(problems)]
 
 
-@torch.inference_mode()
 def log_likelihoods(
     student: Student, prompts: Sequence[list[int]], completions: Sequence[Sequence[list[int]]]
 ) -> list[list[float]]:
-    """Return the log-likelihood of every completion after its prompt.
+    """Return the log-likelihood of every completion after its prompt, as :func:`likelihoods` computes it."""
+    return [[total for total, _ in several] for several in likelihoods(student, prompts, completions)]
+
+
+@torch.inference_mode()
+def likelihoods(
+    student: Student, prompts: Sequence[list[int]], completions: Sequence[Sequence[list[int]]]
+) -> list[list[tuple[float, bool]]]:
+    """Return the log-likelihood of every completion after its prompt, and whether greedy decoding would write it.
 
     A prompt is computed once for all its completions; logits are computed for completion tokens alone, and their
     log-softmax in float32 whatever the model's arithmetic.
@@ -139,9 +146,11 @@ def log_likelihoods(
         use_cache=True,
     ).last_hidden_state
     where = targets != IGNORED
-    losses = nn.functional.cross_entropy(model.lm_head(states[where]).float(), targets[where], reduction="none")
-    sums = iter(-float(part.sum()) for part in losses.split([len(tokens) for _, tokens in flat]))
-    return [[next(sums) for _ in several] for several in completions]
+    logits, lengths = model.lm_head(states[where]).float(), [len(tokens) for _, tokens in flat]
+    losses = nn.functional.cross_entropy(logits, targets[where], reduction="none").split(lengths)
+    chosen = (logits.argmax(-1) == targets[where]).split(lengths)
+    found = iter([(-float(loss.sum()), bool(same.all())) for loss, same in zip(losses, chosen, strict=True)])
+    return [[next(found) for _ in several] for several in completions]
 
 
 def _padded(rows: Sequence[list[int]], value: int, device: torch.device, side: str) -> torch.Tensor:

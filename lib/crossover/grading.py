@@ -1,106 +1,137 @@
-"""A blinded sheet of questions for people to grade, and the rates and the agreement of what they wrote.
+"""A blinded sheet of items for people to grade, and the rates and the agreement of what they wrote.
 
 Run it on the graded sheets::
 
-    python -m crossover.grading key.csv sheet_of_ann.csv sheet_of_ben.csv
+    python -m crossover.grading sheet.key.csv sheet_of_ann.csv sheet_of_ben.csv
 
-A sheet mixes generated and real questions in random order and says nothing of where they are from; the key, a file of
-its own, does. Each cell to fill takes 1 (yes) or 0 (no); an empty one is left out.
+A sheet holds items of several sources in random order, as many of each, and says nothing of where one is from; its key,
+a file of its own, does. Each column to fill is a criterion and takes 1 (met) or 0 (not met); an empty cell is left out.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import random
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import krippendorff
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
+from scipy import stats
 
 from crossover.errors import CrossoverError
 
-CRITERIA = ("grammatical", "understandable_alone", "answer_right")
+LEVEL = 0.9
+ALL = "all"  # what the rows of every source together are called
 
 
 @dataclass(frozen=True)
 class Item:
-    """A question to be graded: the text that it is about, and its origin (``real``, or a template), which stays hidden."""
+    """One thing to grade: what a grader is shown, by column, and where it comes from, which a grader is not."""
 
-    text: str
-    question: str
-    answer: str
-    origin: str
+    shown: Mapping[str, str]
+    source: str
 
 
-def write_sheet(items: Sequence[Item], sheet: Path | str, key: Path | str, n: int = 100, seed: int = 0) -> None:
-    """Draw ``n`` items, shuffle them, and write the sheet to be graded and its key.
+def write_sheet(items: Sequence[Item], sheet: Path, criteria: Sequence[str], seed: int = 0, size: int = 100) -> Path:
+    """Write a sheet of ``size`` items drawn at random, and its key beside it.
 
-    Raises
-    ------
-    CrossoverError
-        There are fewer than ``n`` items.
-    """
-    if len(items) < n:
-        raise CrossoverError(f"A sheet of {n} items needs as many; there are {len(items)}. Pass n={len(items)}.")
-    chosen = [items[i] for i in np.random.default_rng(seed).permutation(len(items))[:n]]
-    names = [f"q{place:03d}" for place in range(1, n + 1)]
-    shown = [
-        [name, i.text, i.question, i.answer, *("" for _ in CRITERIA)] for name, i in zip(names, chosen, strict=True)
-    ]
-    pd.DataFrame(shown, columns=["item", "text", "question", "answer", *CRITERIA]).to_csv(sheet, index=False)
-    hidden = [[name, i.origin] for name, i in zip(names, chosen, strict=True)]
-    pd.DataFrame(hidden, columns=["item", "origin"]).to_csv(key, index=False)
+    Parameters
+    ----------
+    items : sequence of Item
+        Each with the same columns. As many are drawn of each source as their numbers allow; all of them where there are
+        no more than ``size``.
+    sheet : Path
+        ``.csv``; the key gets its name with ``.key.csv``.
+    criteria : sequence of str
+        The columns to fill.
+    seed : int
+        Of the draw and of the order.
+    size : int
 
-
-def read_sheets(key: Path | str, sheets: Sequence[Path | str]) -> pd.DataFrame:
-    """Return the grades as rows ``grader, item, criterion, grade, generated``; cells left empty are left out.
+    Returns
+    -------
+    Path
+        The key.
 
     Raises
     ------
     CrossoverError
-        A sheet lacks a column or an item, or a cell holds something else than 0 and 1; the message names it.
+        There are no items or no criteria, or the sheet is there already (it may hold someone's grades).
     """
-    origins = pd.read_csv(key, index_col="item")["origin"]
+    if not items or not criteria:
+        raise CrossoverError(f"A sheet needs items and criteria; {sheet.name} has {len(items)} and {len(criteria)}.")
+    if sheet.exists():
+        raise CrossoverError(f"{sheet} is there already and may hold grades. Move it away, or give another name.")
+    drawn = _draw(items, size, random.Random(seed))
+    table = pd.DataFrame([dict(item.shown) for item in drawn])
+    table.insert(0, "item", [f"i{place:03d}" for place in range(1, len(drawn) + 1)])
+    empty = dict.fromkeys(criteria, "")
+    key = sheet.with_suffix(".key.csv")
+    sheet.parent.mkdir(parents=True, exist_ok=True)
+    table.assign(**empty).to_csv(sheet, index=False)
+    table.assign(source=[item.source for item in drawn], **empty).to_csv(key, index=False)
+    return key
+
+
+def read_sheets(key: Path, sheets: Sequence[Path]) -> pd.DataFrame:
+    """Return the grades as rows ``grader, item, source, criterion, grade``; cells left empty are left out.
+
+    Raises
+    ------
+    CrossoverError
+        A file cannot be read, a sheet does not show the items of the key, a cell holds something else than 0 and 1, or
+        nothing is graded; the message names it.
+    """
+    known = _read(key)
+    if "source" not in known:
+        raise CrossoverError(f"{key} is not a key: it has no column source.")
+    where = list(known.columns).index("source")
+    shown, criteria = list(known.columns[:where]), list(known.columns[where + 1 :])
     tables = []
     for sheet in sheets:
-        table = pd.read_csv(sheet)
-        missing = [c for c in ("item", *CRITERIA) if c not in table] or sorted(set(origins.index) ^ set(table["item"]))
-        if missing:
-            raise CrossoverError(
-                f"{sheet} and its key differ in {missing[0]!r}; use the sheet that was written with {key}."
-            )
-        long = table.melt("item", CRITERIA, "criterion", "grade").dropna()
+        table = _read(sheet)
+        if missing := [name for name in (*shown, *criteria) if name not in table]:
+            raise CrossoverError(f"{sheet} has no column {missing[0]!r}; use the sheet that was written with {key}.")
+        if not table[shown].sort_values("item", ignore_index=True).equals(known[shown].sort_values("item", ignore_index=True)):
+            raise CrossoverError(f"{sheet} does not show the items of {key}; use the sheet that was written with it.")
+        long = table.melt("item", criteria, "criterion", "grade")
+        long = long[long["grade"].str.strip() != ""]
         wrong = long[~pd.to_numeric(long["grade"], errors="coerce").isin([0, 1])]
         if len(wrong):
             cell = wrong.iloc[0]
             raise CrossoverError(f"{sheet}, {cell['item']}, {cell['criterion']}: {cell['grade']!r} is neither 0 nor 1.")
-        tables.append(long.assign(grader=Path(sheet).stem, grade=pd.to_numeric(long["grade"]).astype(int)))
+        tables.append(long.assign(grader=sheet.stem, grade=pd.to_numeric(long["grade"]).astype(int)))
     grades = pd.concat(tables, ignore_index=True)
-    return grades.assign(generated=grades["item"].map(origins) != "real")[
-        ["grader", "item", "criterion", "grade", "generated"]
-    ]
+    if grades.empty:
+        raise CrossoverError(f"No cell of {sheets[0]} is filled: write 1 or 0 under {', '.join(criteria)}.")
+    grades["source"] = grades["item"].map(known.set_index("item")["source"])
+    return grades[["grader", "item", "source", "criterion", "grade"]]
 
 
-def rates(grades: pd.DataFrame) -> pd.DataFrame:
-    """Return ``criterion, origin, yes, items, share, low, high``: the share of items graded yes, 95% Wilson interval.
+def rates(grades: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
+    """Return ``criterion, source, items, met, low, high, error_rate``: the share of items that meet a criterion.
 
-    With several graders an item counts as yes where more than half of them say so.
+    The interval is Wilson's score interval, with items as the sample: the grades that several people gave one item are
+    not independent, and their mean counts as the item's. ``error_rate`` is what is left, ``1 - met``, and its interval
+    ``1 - high`` to ``1 - low``. Source ``all`` is every source together.
     """
-    votes = grades.groupby(["criterion", "generated", "item"], sort=False)["grade"].mean().gt(0.5)
+    z2 = stats.norm.ppf((1 + level) / 2) ** 2
     rows = []
-    for (criterion, generated), yes in votes.groupby(["criterion", "generated"], sort=False):
-        count, n = int(yes.sum()), len(yes)
-        interval = binomtest(count, n).proportion_ci(method="wilson")
-        origin = "generated" if generated else "real"
-        rows.append((criterion, origin, count, n, count / n, float(interval.low), float(interval.high)))
-    return pd.DataFrame(rows, columns=["criterion", "origin", "yes", "items", "share", "low", "high"])
+    for criterion, source, group in _groups(grades):
+        each = group.groupby("item")["grade"].mean()
+        n, share = len(each), float(each.mean())
+        centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+        half = float(np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n)))) / (1 + z2 / n)
+        rows.append((criterion, source, n, share, max(0.0, centre - half), min(1.0, centre + half), 1 - share))
+    return pd.DataFrame(rows, columns=["criterion", "source", "items", "met", "low", "high", "error_rate"])
 
 
-def agreement(grades: pd.DataFrame, draws: int = 1000, seed: int = 0) -> pd.DataFrame:
-    """Return ``criterion, alpha, low, high, graders, items``: Krippendorff's alpha (nominal), 95% bootstrap over items.
+def agreement(grades: pd.DataFrame, level: float = LEVEL, draws: int = 1000, seed: int = 0) -> pd.DataFrame:
+    """Return ``criterion, source, alpha, low, high, graders, items``: Krippendorff's alpha (nominal), bootstrap over items.
 
     Alpha is 1 where graders agree on all, 0 where they agree as chance would have it; grades may be missing. It is NaN
     where all grades are equal, since there is then nothing that chance could get wrong.
@@ -114,24 +145,54 @@ def agreement(grades: pd.DataFrame, draws: int = 1000, seed: int = 0) -> pd.Data
     if graders < 2:
         raise CrossoverError("Agreement needs the sheets of two graders or more; one was given.")
     rng = np.random.default_rng(seed)
+    ends = [(1 - level) / 2, (1 + level) / 2]
     rows = []
-    for criterion in grades["criterion"].unique():
-        table = (
-            grades[grades["criterion"] == criterion]
-            .pivot(index="grader", columns="item", values="grade")
-            .to_numpy(float)
-        )
+    for criterion, source, group in _groups(grades):
+        table = group.pivot(index="grader", columns="item", values="grade").to_numpy(float)
         n = table.shape[1]
         drawn = [_alpha(table[:, rng.integers(n, size=n)]) for _ in range(draws)]
-        low, high = np.nanquantile(drawn, [0.025, 0.975]) if np.isfinite(drawn).any() else (np.nan, np.nan)
-        rows.append((criterion, _alpha(table), float(low), float(high), graders, n))
-    return pd.DataFrame(rows, columns=["criterion", "alpha", "low", "high", "graders", "items"])
+        low, high = np.nanquantile(drawn, ends) if np.isfinite(drawn).any() else (np.nan, np.nan)
+        rows.append((criterion, source, _alpha(table), float(low), float(high), graders, n))
+    return pd.DataFrame(rows, columns=["criterion", "source", "alpha", "low", "high", "graders", "items"])
+
+
+def _groups(grades: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """The grades by criterion and source, all sources together first."""
+    for criterion, of_criterion in grades.groupby("criterion", sort=False):
+        yield criterion, ALL, of_criterion
+        for source, group in of_criterion.groupby("source"):
+            yield criterion, source, group
 
 
 def _alpha(table: np.ndarray) -> float:
-    if len(np.unique(table[np.isfinite(table)])) < 2:
+    twice = table[:, np.isfinite(table).sum(0) > 1]  # an item that one person graded can show no agreement
+    if len(np.unique(twice[np.isfinite(twice)])) < 2:
         return float("nan")
-    return float(krippendorff.alpha(table, level_of_measurement="nominal"))
+    return float(krippendorff.alpha(twice, level_of_measurement="nominal"))
+
+
+def _draw(items: Sequence[Item], size: int, rng: random.Random) -> list[Item]:
+    """Take from each source in turn, at random within it, until there are enough; then shuffle."""
+    waiting = {source: [i for i in items if i.source == source] for source in sorted({i.source for i in items})}
+    for group in waiting.values():
+        rng.shuffle(group)
+    drawn: list[Item] = []
+    while len(drawn) < min(size, len(items)):
+        drawn += [group.pop() for group in waiting.values() if group]
+    drawn = drawn[:size]
+    rng.shuffle(drawn)
+    return drawn
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """Read a sheet or a key as text, whatever byte order mark a spreadsheet put before it."""
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (OSError, ValueError) as problem:
+        raise CrossoverError(f"{path} cannot be read: {problem}.") from None
+    if "item" not in table or table["item"].duplicated().any():
+        raise CrossoverError(f"{path} is not a sheet: it needs a column item with one row an item.")
+    return table
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -149,4 +210,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except CrossoverError as problem:
+        sys.exit(f"crossover.grading: {problem}")

@@ -18,7 +18,9 @@ from crossover.errors import CrossoverError, nearest
 from crossover.schemas.ablations import Ablations
 from crossover.schemas.base import Parameters
 from crossover.schemas.budget_ratio import BudgetRatio
+from crossover.schemas.finetuned_teacher import FinetunedTeacher
 from crossover.schemas.known_truth import KnownTruth
+from crossover.schemas.template_questions import TemplateQuestions
 from crossover.store import repository
 
 PROFILES = ("smoke", "laptop", "study", "paper")
@@ -33,6 +35,8 @@ class ClaimsPage(Parameters):
 
 SCHEMAS: dict[str, type[Parameters]] = {
     "00_known_truth": KnownTruth,
+    "01_template_questions": TemplateQuestions,
+    "02_finetuned_teacher": FinetunedTeacher,
     "03_budget_ratio": BudgetRatio,
     "04_ablations": Ablations,
     "05_claims": ClaimsPage,

@@ -30,6 +30,10 @@ NAMES = {
     "question_rephrase": "Question rephrase",
     "new_question": "New question",
     "mixed": "Mixed",
+    "untouched": "Not trained",
+    "real": "Real alone",
+    "tokens_equal": "As many tokens",
+    "real_equal": "As many real",
 }
 #: The steps of the yield funnel, in order.
 FUNNEL = ("asked", "returned", "parsed", "verified", "unique", "kept")

@@ -21,6 +21,7 @@ from crossover.decoding import by_length
 from crossover.errors import CrossoverError
 from crossover.evaluate import log_likelihoods
 from crossover.expectations import normalise
+from crossover.qa_sets import mended
 from crossover.questions import STAGES, Funnel, Question
 from crossover.students.causal import Student
 
@@ -63,12 +64,7 @@ def real_questions(name: str, split: str, source: data.Source, **where: object) 
     rows = data.load(name, split, source, **where)
     if not rows or "question" not in rows[0]:
         raise CrossoverError(f"{name} has no questions; use a set with a column 'question', such as nq_open.")
-    return list(dict.fromkeys(_mended(row["question"]) for row in rows))
-
-
-def _mended(question: str) -> str:
-    text = " ".join(question.split())
-    return text[:1].upper() + text[1:].rstrip(" ?.") + "?"
+    return list(dict.fromkeys(mended(row["question"]) for row in rows))
 
 
 # --- grammar ----------------------------------------------------------------------------------------------------------

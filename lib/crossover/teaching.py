@@ -32,11 +32,13 @@ from crossover.students.training import Recipe
 from crossover.tasks import load_task
 from crossover.tasks.base import Problem
 from crossover.tasks.instructed import Instructed, Labelled, Split, Written
+from crossover.teachers.base import Teacher
 from crossover.teachers.instructed import InstructedTeacher
+from crossover.teachers.labeller import Labeller
 
 #: The share of a cell's queries that are spent on annotation; the rest on generation.
 SHARES = {"original": 0.0, "annotate": 1.0, "generate": 0.0, "both": 0.5}
-TEACHERS = ("tuned", "prompted")
+TEACHERS = ("tuned", "prompted", "encoder")
 
 
 def make(cell: Cell, store: Store, device: str) -> Made:
@@ -79,7 +81,7 @@ def _buy(cell: Cell, store: Store, device: str) -> tuple[Instructed, Split, dict
         parts["annotate"] = annotate(task, split.unlabelled, split.gold, annotator, ledger, annotations)
     if generations:
         generator = _recorded(cell, "generate", task, split, store, device)
-        parts["generate"] = generate(task, split.original, generator, ledger, generations)
+        parts["generate"] = generate(task, split.original, generator, ledger, generations, cell.replicate)
     return task, split, parts, ledger
 
 
@@ -119,30 +121,36 @@ def queries(cell: Cell) -> tuple[int, int]:
     return annotations, cell.budget - annotations
 
 
-def make_teacher(cell: Cell, kind: str, task: Instructed, split: Split, device: str) -> InstructedTeacher:
+def make_teacher(cell: Cell, kind: str, task: Instructed, split: Split, device: str) -> Teacher:
     """Return a cell's teacher at the temperature of one kind of request, ``"annotate"`` or ``"generate"``.
 
     ``teacher_settings`` names the model, its layers, a temperature for each kind, and for a tuned teacher the fields of
-    :class:`~crossover.students.training.Recipe` with ``teacher_`` before them.
+    :class:`~crossover.students.training.Recipe` with ``teacher_`` before them. An encoder has no temperature.
     """
     if cell.teacher not in TEACHERS:
         raise CrossoverError(f"There is no teacher {cell.teacher!r}.{nearest(cell.teacher, TEACHERS)}")
     dials = cell.teacher_settings
     model, layers = dials["teacher_model"], dials.get("teacher_layers", 0)
-    tuning: dict[str, object] = {}
-    if cell.teacher == "tuned":
-        names = ("trained_layers", "epochs", "min_steps", "batch_size", "learning_rate")
-        recipe = Recipe(model=model, student_layers=layers, **{name: dials[f"teacher_{name}"] for name in names})
-        tuning = {"original": tuple(split.original), "recipe": recipe, "seed": cell.replicate}
-    return InstructedTeacher(task, model, dials[f"{kind}_temperature"], layers, device=device, **tuning)
+    if cell.teacher == "prompted":
+        return InstructedTeacher(task, model, dials[f"{kind}_temperature"], layers, device=device)
+    names = ("trained_layers", "epochs", "min_steps", "batch_size", "learning_rate")
+    recipe = Recipe(model=model, student_layers=layers, **{name: dials[f"teacher_{name}"] for name in names})
+    learnt = {"original": tuple(split.original), "recipe": recipe, "seed": cell.replicate, "device": device}
+    if cell.teacher == "encoder":
+        return Labeller(task, **learnt)
+    return InstructedTeacher(task, model, dials[f"{kind}_temperature"], layers, **learnt)
 
 
 def _recorded(cell: Cell, kind: str, task: Instructed, split: Split, store: Store, device: str) -> Recorded:
-    """Store a teacher's calls in a file for each teacher, task, kind of request and original set."""
+    """Store a teacher's calls in a file for each teacher, task, kind of request and what it was tuned on.
+
+    A prompted teacher knows no original examples, so that sets of every size share its calls.
+    """
     teacher = make_teacher(cell, kind, task, split, device)
     named = json.dumps([cell.task, cell.task_settings, teacher.id], sort_keys=True)
     group = hashlib.sha256(named.encode()).hexdigest()[:8]
-    name = f"{cell.task}-{kind}-S{cell.seed_size}-r{cell.replicate}-{group}.jsonl.gz"
+    size = "" if cell.teacher == "prompted" else f"-S{cell.seed_size}"
+    name = f"{cell.task}-{kind}{size}-r{cell.replicate}-{group}.jsonl.gz"
     return Recorded(teacher, store.folder / "generations" / name)
 
 

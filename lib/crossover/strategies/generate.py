@@ -8,8 +8,12 @@ from crossover.tasks.base import Problem
 from crossover.tasks.instructed import Instructed, Written
 from crossover.teachers.base import Request, Teacher
 
+DRAWS = 10**6  # more than anyone buys of one class
 
-def generate(task: Instructed, original: Sequence[Problem], teacher: Teacher, ledger: Ledger, queries: int) -> Yield:
+
+def generate(
+    task: Instructed, original: Sequence[Problem], teacher: Teacher, ledger: Ledger, queries: int, replicate: int = 0
+) -> Yield:
     """Ask the teacher for ``queries`` new examples, the classes in turn.
 
     An example whose input repeats an original one or another new one, or is nearly a test item, is dropped as not unique.
@@ -23,10 +27,12 @@ def generate(task: Instructed, original: Sequence[Problem], teacher: Teacher, le
     teacher : Teacher
     ledger : Ledger
     queries : int
+    replicate : int
+        Which draw of the teacher's replies: without it, a teacher that was only prompted would write the same again.
     """
     wanted = [task.classes[j % len(task.classes)] for j in range(queries)]
     requests = [
-        Request("generate", Problem(f"new-{output or 'example'}", output or "", ""), j // len(task.classes))
+        Request("generate", Problem(f"new-{output or 'example'}", output or "", ""), replicate * DRAWS + j // len(task.classes))
         for j, output in enumerate(wanted)
     ]
     replies = paid(teacher, requests, ledger)

@@ -1,0 +1,203 @@
+"""What the chapter on fine-tuned teachers compares: pairs of conditions, their differences, and what these say.
+
+Every difference is of students that answered the same test items, with the draws of the original examples and the items
+both counted as samples (:mod:`crossover.contrasts`). Tasks with labels are judged by accuracy, generation tasks by chrF.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from crossover.claims import MissingRows, Outcome, Selector, paired
+from crossover.schemas.finetuned_teacher import FinetunedTeacher
+from crossover.tasks import load_task
+from crossover.tasks.instructed import Labelled
+
+#: How tasks and conditions are written for readers.
+TASKS = {
+    "rte": "RTE", "boolq": "BoolQ", "sst2": "SST-2", "mc_taco": "MC-TACO", "e2e_nlg": "E2E NLG", "common_gen": "CommonGen",
+    "film_sentiment": "Film sentiment", "product_sentiment": "Product sentiment", "captions": "Captions",
+}  # fmt: skip
+KINDS = {"annotate": "annotated", "generate": "generated", "both": "half of each"}
+ALONE: Selector = {"strategy": "original", "teacher": "none", "budget": 0}
+
+
+class Difference(NamedTuple):
+    """Two conditions of one task and size: where they are drawn, and the first minus the second."""
+
+    panel: str
+    line: str
+    series: str
+    task: str
+    size: int
+    one: Selector
+    other: Selector
+
+
+def labelled(p: FinetunedTeacher, task: str) -> bool:
+    """Whether a task has labels; the others are generation tasks."""
+    return isinstance(load_task(task, **p.task_settings(task)), Labelled)
+
+
+def bought(p: FinetunedTeacher, strategy: str, teacher: str = "tuned", **changed: float) -> Selector:
+    """Return the selector of a condition; ``changed`` names the dials that are not at the chapter's own values."""
+    dials = {"budget": p.queries, "teacher_layers": 0}
+    kinds = {"annotate": ["annotate"], "generate": ["generate"], "both": ["annotate", "generate"]}[strategy]
+    if teacher != "encoder":
+        dials |= {f"{kind}_temperature": getattr(p, f"{kind}_temperature") for kind in kinds}
+    return {"strategy": strategy, "teacher": teacher} | dials | changed
+
+
+def base(p: FinetunedTeacher, task: str, size: int) -> Selector:
+    """Return what the cells of one task and size have in common; of a task with labels, the encoder's."""
+    scoring = "classify" if labelled(p, task) else "generate"
+    return {"experiment": "finetuned_teacher", "task": task, "seed_size": size, "scoring": scoring}
+
+
+def outcome(p: FinetunedTeacher, task: str) -> Outcome:
+    """Return what a task's students are judged by."""
+    return "correct" if labelled(p, task) else "score"
+
+
+def differences(p: FinetunedTeacher, rows: pd.DataFrame, folder: Path, wanted: Sequence[Difference]) -> pd.DataFrame:
+    """Return differences as the rows decide them, with 90% intervals paired by test item.
+
+    Parameters
+    ----------
+    p : FinetunedTeacher
+    rows : DataFrame
+        From :func:`crossover.claims.settings_table`.
+    folder : Path
+        Whose ``items/`` hold the outcomes.
+    wanted : sequence of Difference
+
+    Returns
+    -------
+    DataFrame
+        ``panel, line, series, task, size, estimate, low, high, replicates, items, why``; ``why`` says which rows are
+        missing where there is no estimate.
+    """
+    out = []
+    for d in wanted:
+        row = {"panel": d.panel, "line": d.line, "series": d.series, "task": d.task, "size": d.size, "why": ""}
+        row |= dict.fromkeys(("estimate", "low", "high"), np.nan) | {"replicates": 0, "items": 0}
+        try:
+            terms = [{"weight": 1, **d.one}, {"weight": -1, **d.other}]
+            c, _ = paired(rows, folder, base(p, d.task, d.size), [{}], terms, outcome(p, d.task))
+            row |= {"estimate": c.estimate, "low": c.low, "high": c.high, "replicates": c.replicates, "items": c.items}
+        except MissingRows as missing:
+            row["why"] = str(missing)
+        out.append(row)
+    return pd.DataFrame(out)
+
+
+def pooled(p: FinetunedTeacher, rows: pd.DataFrame, folder: Path, wanted: Sequence[Difference]) -> pd.DataFrame:
+    """Return the mean of differences over tasks, for tasks with labels and for generation tasks.
+
+    Returns
+    -------
+    DataFrame
+        ``of, estimate, low, high, tasks``; no row for a kind of task without rows.
+    """
+    out = []
+    for of, kind in (("tasks with labels", True), ("generation tasks", False)):
+        some = [d for d in wanted if labelled(p, d.task) == kind]
+        if not some:
+            continue
+        weight = 1 / len(some)
+        terms = [
+            {"weight": sign * weight, **base(p, d.task, d.size), **which}
+            for d in some
+            for sign, which in ((1, d.one), (-1, d.other))
+        ]
+        try:
+            c, _ = paired(rows, folder, {"experiment": "finetuned_teacher"}, [{}], terms, outcome(p, some[0].task))
+        except MissingRows:
+            continue
+        out.append({"of": of, "estimate": c.estimate, "low": c.low, "high": c.high, "tasks": len({d.task for d in some})})
+    return pd.DataFrame(out, columns=["of", "estimate", "low", "high", "tasks"])
+
+
+def against_alone(p: FinetunedTeacher) -> list[Difference]:
+    """What each condition adds to the original examples alone, and what more gold examples would."""
+    found = [
+        Difference(TASKS[task], f"{KINDS[s]}, {t} teacher", f"{size} original examples", task, size, bought(p, s, t), ALONE)
+        for task, size, conditions in _planned(p)
+        for s, t in conditions
+    ]
+    upper = [
+        Difference(TASKS[task], f"{p.full} gold examples", f"{size} original examples", task, size, ALONE | {"seed_size": p.full}, ALONE)
+        for task, size, _ in _planned(p)
+        if p.full
+    ]
+    return found + upper
+
+
+def tuning(p: FinetunedTeacher) -> list[Difference]:
+    """What fine-tuning the teacher gains on prompting it."""
+    return [
+        Difference(TASKS[task], KINDS[s], f"{size} original examples", task, size, bought(p, s, "tuned"), bought(p, s, "prompted"))
+        for task, size, conditions in _planned(p)
+        for s in p.conditions
+        if {(s, "tuned"), (s, "prompted")} <= set(conditions)
+    ]
+
+
+def annotation(p: FinetunedTeacher) -> list[Difference]:
+    """What annotation gains on generation for the same queries."""
+    return [
+        Difference(TASKS[task], f"{t} teacher", f"{size} original examples", task, size, bought(p, "annotate", t), bought(p, "generate", t))
+        for task, size, conditions in _planned(p)
+        for t in p.teachers
+        if {("annotate", t), ("generate", t)} <= set(conditions)
+    ]
+
+
+def _planned(p: FinetunedTeacher) -> list[tuple[str, int, list[tuple[str, str]]]]:
+    return [(task, size, conditions) for task in (*p.tasks, *p.side_tasks) for size, conditions in p.plan(task)]
+
+
+def smaller(p: FinetunedTeacher) -> list[Difference]:
+    """What a smaller fine-tuned teacher gains on a whole prompted one."""
+    return [
+        Difference(TASKS[task], KINDS[s], f"lowest {layers} layers tuned against all prompted", task, p.sizes(task)[0],
+                   bought(p, s, "tuned", teacher_layers=layers), bought(p, s, "prompted"))
+        for task in p.dial_tasks
+        for layers in p.teacher_layers
+        for s in p.conditions
+        if s != "both" and "prompted" in p.teachers
+    ]  # fmt: skip
+
+
+def families(p: FinetunedTeacher) -> list[Difference]:
+    """What annotation adds to the original examples alone, by family of teacher and of student."""
+    students = {"encoder": {"scoring": "classify"}, "causal": {"scoring": "generate"}}
+    teachers = {"causal teacher": bought(p, "annotate"), "encoder as teacher": bought(p, "annotate", "encoder")}
+    return [
+        Difference(TASKS[task], line, f"{family} student", task, p.sizes(task)[0], which | scoring, ALONE | scoring)
+        for task in p.dial_tasks
+        if p.swapped and labelled(p, task)
+        for line, which in teachers.items()
+        for family, scoring in students.items()
+    ]
+
+
+def in_words(rows: pd.DataFrame, subject: str) -> str:
+    """Say what pooled differences show, one sentence a kind of task.
+
+    >>> in_words(pd.DataFrame([("tasks with labels", 0.031, 0.01, 0.05, 4)], columns=["of", "estimate", "low", "high", "tasks"]),
+    ...          "Fine-tuning")
+    '- Fine-tuning, tasks with labels (4): **+3.1 points** (1.0 to 5.0).'
+    """
+    said = []
+    for r in rows.itertuples():
+        told = "" if r.low > 0 or r.high < 0 else "; not told from no difference"
+        said.append(
+            f"- {subject}, {r.of} ({r.tasks}): **{100 * r.estimate:+.1f} points** ({100 * r.low:.1f} to {100 * r.high:.1f}{told})."
+        )
+    return "\n".join(said)

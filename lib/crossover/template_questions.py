@@ -1,0 +1,492 @@
+"""The chapter on template questions (arXiv 2310.07830): the questions' quality, what training on them does, and their bias.
+
+The notebook ``01_template_questions`` calls what is here and adds prose; every number that its sentences hold is computed
+here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown
+
+from crossover import data, plots, plots_ablations, plots_questions
+from crossover.cells import run_cells
+from crossover.claims import MissingRows, Selector, paired, settings_table
+from crossover.comparisons import COLUMNS, in_words
+from crossover.contrasts import contrast, items_needed
+from crossover.expectations import failures, judge, precision, read_expectations
+from crossover.grading import Item, write_sheet
+from crossover.mixing import distributions
+from crossover.params import PUBLISHED
+from crossover.parser import load_parser
+from crossover.plots_questions import SET_NAMES
+from crossover.qa_sets import Real, answers, near_tests, pool, test_rows
+from crossover.question_bank import Bank, load_bank, read_texts
+from crossover.question_quality import (
+    answerable,
+    compare,
+    distinct,
+    entity_types,
+    entropy,
+    funnel_table,
+    gallery,
+    perplexity,
+    question_type,
+    reading,
+    repetition,
+)
+from crossover.questions import Generator, Question
+from crossover.ratio_peak import LEVEL, Peak, find_peak
+from crossover.schemas.template_questions import TemplateQuestions
+from crossover.store import Store, read_runs, repository, results_folder, save_numbers
+from crossover.students.causal import Student
+from crossover.tasks.near import words
+
+if TYPE_CHECKING:
+    from pandas.io.formats.style import Styler
+
+#: The paper's gains, as fractions of 1 (arXiv 2310.07830, section 5).
+PUBLISHED_GAINS = {"nq_open": 0.0093, "web_questions": 0.0152, "trivia_qa": 0.0123}
+RATES = "rates of 0.1, 0.3 and 0.5 were tried, and a balance of the two was found best (arXiv 2310.07830, section 5)"
+VARIETY = "templates bring a wider variety of question types and more balanced examples; no measure is given (section 4)"
+CRITERIA = ("grammatical", "understandable_alone", "answer_right")
+SMALLEST = 20  # test items that a type needs for its accuracy to be shown
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """Everything the chapter shows.
+
+    Attributes
+    ----------
+    parameters : TemplateQuestions
+    runs : DataFrame
+        This run's cells, with a column for each setting (:func:`crossover.claims.settings_table`).
+    bank : Bank
+        The synthetic questions.
+    """
+
+    parameters: TemplateQuestions
+    runs: pd.DataFrame
+    bank: Bank
+
+    @property
+    def folder(self) -> Path:
+        """The run's results folder."""
+        return results_folder(self.parameters.results)
+
+    # --- the questions ------------------------------------------------------------------------------------------------
+
+    def funnel(self) -> Styler:
+        """Return how many reach each stage of the pipeline, and why the others do not."""
+        return _shown(funnel_table(self.bank.funnel), "question-funnel")
+
+    def precision(self) -> Styler:
+        """Return how many questions on 200 sentences are among those expected, by part, with 95% intervals."""
+        rows = {"tuned on": self._judged[self._judged["part"] == "tune"], "held out": self._judged[self._judged["part"] == "held_out"]}
+        found = {name: precision(part) for name, part in rows.items()}
+        table = [(name, p.made, p.right, f"{p.share:.1%}", f"{p.low:.1%} to {p.high:.1%}") for name, p in found.items()]
+        return _shown(pd.DataFrame(table, columns=["sentences", "questions", "right", "precision", "95% interval"]), "precision")
+
+    def failures(self) -> Styler:
+        """Return every question on the 200 sentences that was not expected."""
+        return _shown(failures(self._judged), "failures")
+
+    @cached_property
+    def _judged(self) -> pd.DataFrame:
+        expected = read_expectations(repository() / "tests" / "data" / "template_questions.yaml")
+        return judge(Generator(load_parser()), expected)
+
+    def quality(self) -> Styler:
+        """Return what can be measured of generated and of real questions alike."""
+        generated, real = [q.question for q in self._drawn], [r.question for r in self._real_drawn]
+        fluent = compare(perplexity(self._reader, generated), perplexity(self._reader, real))
+        read, real_read = (answerable(self._reader, rows, 8) for rows in (self._readings, self._real_readings))
+        size = min(len(generated), len(real))
+        makes = repetition((q.question, q.answer) for q in self.bank.questions)
+        reals = repetition((r.question, r.answers[0]) for r in self._real)
+        near = near_tests(self.parameters.question_sources).holds([words(q.question) for q in self.bank.questions])
+        rows = [
+            ("median perplexity", f"{fluent.generated:.0f}", f"{fluent.real:.0f}"),
+            ("probability that a generated one's perplexity is higher", f"{fluent.higher:.2f} ({fluent.low:.2f} to {fluent.high:.2f})", ""),
+            ("answer found in its passage by a small model", _share(read), _share(real_read)),
+            *((f"distinct-{n} of {size} questions", *(f"{distinct(some, n, size):.2f}" for some in (generated, real))) for n in (1, 2)),
+            ("entropy of question types, bits", *(f"{entropy(_types(some)):.2f}" for some in (generated, real))),
+            ("question and answer repeated", f"{makes.repeated / makes.questions:.1%}", f"{reals.repeated / reals.questions:.1%}"),
+            ("question with two answers", f"{makes.ambiguous / makes.questions:.1%}", f"{reals.ambiguous / reals.questions:.1%}"),
+            ("near a test question, and left out", f"{np.mean(near):.2%}", "left out before"),
+        ]
+        return _shown(pd.DataFrame(rows, columns=["measure", "generated", "real"]), "quality")
+
+    def distributions(self) -> plots.Picture:
+        """Draw the distributions of question types and of the answers' entity types, and save figure and data."""
+        made = distributions([q.question for q in self._drawn], [q.answer for q in self._drawn])
+        real = distributions([r.question for r in self._real_drawn], [r.answers[0] for r in self._real_drawn])
+        titles = ("question types", "entity types of answers")
+        tables = {title: _side_by_side(a, b) for title, a, b in zip(titles, made, real, strict=True)}
+        figure = plots_questions.distributions(tables, VARIETY)
+        rows = pd.concat([t.rename_axis("label").reset_index().assign(property=title) for title, t in tables.items()])
+        plots.save(figure, "question_distributions", self.folder / "figures", rows)
+        return figure
+
+    def gallery(self, each: int = 2, seed: int = 0) -> Styler:
+        """Return questions of every type, drawn by seed: what is usual, picked by nobody."""
+        return _shown(gallery(self.bank.questions, each, seed), "gallery")
+
+    def sheet(self) -> Markdown:
+        """Write the blinded sheet of 100 questions where there is none yet, and say how to grade it."""
+        sheet = self.folder / "sheets" / "template_questions.csv"
+        if not sheet.exists():
+            items = [Item({"text": r.passage, "question": r.question, "answer": r.answer}, "generated") for r in self._passages]
+            items += [Item({"text": r.passage, "question": r.question, "answer": r.answer}, "real") for r in self._real_passages]
+            write_sheet(items, sheet, CRITERIA)
+        name = f"results/{self.parameters.results}/sheets/template_questions"
+        return Markdown(
+            f"`{name}.csv` holds generated questions and as many of SQuAD in random order. Make a copy for each grader; then, for rates "
+            f"and agreement: `python -m crossover.grading {name}.key.csv <copies>`. Nobody has graded it yet."
+        )
+
+    @cached_property
+    def _reader(self) -> Student:
+        return Student.load(self.parameters.student, self.parameters.device)
+
+    @cached_property
+    def _real(self) -> list[Real]:
+        return pool(self.parameters.question_sources)
+
+    @cached_property
+    def _drawn(self) -> list[Question]:
+        return _draw(self.bank.questions, self.parameters.n_quality)
+
+    @cached_property
+    def _real_drawn(self) -> list[Real]:
+        return _draw(self._real, self.parameters.n_quality)
+
+    @cached_property
+    def _passages(self) -> list[_Passage]:
+        """Questions with a one-word or longer answer in their paragraph; yes and no have no span to find."""
+        texts = {text.source: text.text for text in read_texts(self.parameters.text)}
+        spans = [q for q in self.bank.questions if q.type not in ("yes-no", "cloze")]
+        return [_Passage(_paragraph(texts[q.source], q), q.question, q.answer) for q in _draw(spans, self.parameters.n_quality)]
+
+    @cached_property
+    def _real_passages(self) -> list[_Passage]:
+        rows = data.load("squad", "validation_sample1000", "pypi")
+        return [_Passage(r["context"], r["question"], r["answers"]["text"][0]) for r in _draw(rows, self.parameters.n_quality)]
+
+    @cached_property
+    def _readings(self) -> list:
+        return self._put(self._passages)
+
+    @cached_property
+    def _real_readings(self) -> list:
+        return self._put(self._real_passages)
+
+    def _put(self, passages: Sequence[_Passage]) -> list:
+        nlp = load_parser()
+        return [reading(nlp, p.passage, p.question, p.answer, most=6) for p in passages[: self.parameters.n_read]]
+
+    # --- training -----------------------------------------------------------------------------------------------------
+
+    def ratio_curves(self) -> plots.Picture:
+        """Draw exact match against the synthetic share, and save figure and data."""
+        points = [
+            {"set": name, "strategy": strategy, "share": share, **self._level([name], strategy, share)}
+            for name in self.parameters.question_sets
+            for strategy, share in self._mixtures
+        ]
+        points = pd.DataFrame(points)
+        figure = plots_questions.ratio_curves(points, self._peaks, LEVEL, RATES)
+        plots.save(figure, "ratio_curves", self.folder / "figures", points)
+        return figure
+
+    def peaks(self) -> Markdown:
+        """Say where each curve has its peak, over all question sets together."""
+        lines = []
+        for strategy, how in (("tokens_equal", "As many tokens in all"), ("real_equal", "As many real questions")):
+            peak = self._peak(self.parameters.question_sets, strategy)
+            if peak is None:
+                lines.append(f"- {how}: fewer than three shares were run, so no peak is fitted.")
+                continue
+            if np.isnan(peak.share):
+                lines.append(f"- {how}: every share has the same accuracy, so there is no peak.")
+                continue
+            wide = peak.high - peak.low >= 0.8 * (peak.ends[1] - peak.ends[0])
+            said = "**the range that was run is all in it: these runs do not place the peak**" if wide else f"inside the range in {peak.inside:.0%} of draws"
+            lines.append(f"- {how}: highest at a synthetic share of {peak.share:.2f} ({LEVEL:.0%} interval {peak.low:.2f} to {peak.high:.2f}), {said}.")
+        return Markdown("\n".join(lines))
+
+    def gains(self) -> plots.Picture:
+        """Draw what template questions gain beside the paper's gains, and save figure and data."""
+        return self._forest("template_gains", self._gains)
+
+    def gains_findings(self) -> Markdown:
+        """Say what each gain shows."""
+        return _sentences(self._gains)
+
+    @cached_property
+    def _gains(self) -> pd.DataFrame:
+        rows = []
+        for strategy, how in (("real_equal", "real questions kept"), ("tokens_equal", "as many tokens")):
+            shares = self._published_shares(strategy)
+            for name in self.parameters.question_sets if shares else []:
+                value = PUBLISHED_GAINS[name]
+                named = f"{SET_NAMES[name]}: with template questions, {how}"
+                rows.append(self._effect(named, f"{100 * value:+.2f} points", value, [name], [{"share": s} for s in shares], _terms(strategy)))
+        return pd.DataFrame(rows, columns=COLUMNS)
+
+    def detectable(self) -> Styler:
+        """Return for each gain what this run could have told from zero, and the test items that would show one point."""
+        rows = []
+        for name in self.parameters.question_sets:
+            found = self._differences([name], "real_equal")
+            if found is None:
+                continue
+            c = contrast(found, LEVEL)
+            rows.append(
+                (SET_NAMES[name], c.items, c.replicates, f"{100 * c.estimate:+.2f}", f"{100 * c.low:+.2f} to {100 * c.high:+.2f}",
+                 f"{100 * c.detectable:.2f}", f"{items_needed(found, 0.01, LEVEL):,}")
+            )  # fmt: skip
+        columns = ["set", "test items", "replicates", "gain, points", f"{LEVEL:.0%} interval", "detectable, points", "items to show 1 point"]
+        return _shown(pd.DataFrame(rows, columns=columns), "detectable")
+
+    def size(self) -> plots.Picture | Markdown:
+        """Draw the smaller student against the larger, and save figure and data."""
+        rows = self._size
+        return Markdown("Not run in this profile.") if rows.empty else self._forest("template_size", rows)
+
+    def size_findings(self) -> Markdown | None:
+        """Say how the smaller student compares."""
+        return None if self._size.empty else _sentences(self._size)
+
+    @cached_property
+    def _size(self) -> pd.DataFrame:
+        p, rows = self.parameters, []
+        if not p.small_layers:
+            return pd.DataFrame(columns=COLUMNS)
+        small = {"student_layers": p.small_layers}
+        mixed = {"weight": 1, "strategy": "real_equal", "share": p.size_share, **small}
+        for name, other, said in (
+            ("small with template questions against large without", {}, "comparable"),
+            ("small with template questions against small without", small, "gains"),
+        ):
+            terms = [mixed, {"weight": -1, "strategy": "real", "share": 0.0, **other}]
+            rows.append(self._effect(f"{p.small_layers} layers: {name}", said, None, p.question_sets, [{}], terms))
+        return pd.DataFrame(rows, columns=COLUMNS)
+
+    def language(self) -> plots.Picture | Markdown:
+        """Draw what template questions change in language modelling, and save figure and data."""
+        rows = self._language
+        return Markdown("Not run in this profile.") if rows.empty else self._forest("template_language", rows)
+
+    def language_findings(self) -> Markdown | None:
+        """Say what each change shows."""
+        return None if self._language.empty else _sentences(self._language)
+
+    @cached_property
+    def _language(self) -> pd.DataFrame:
+        p, out = self.parameters, []
+        for name in p.language_sets if p.language_shares else []:
+            named = f"{SET_NAMES[name]}: with template questions beside the real ones"
+            out.append(self._effect(named, "little change", None, [name], [{"share": s} for s in p.language_shares], _terms("real_equal")))
+        return pd.DataFrame(out, columns=COLUMNS)
+
+    def scores(self) -> Styler:
+        """Return every set's metrics as the harness computes them, F1 beside exact match, means over replicates."""
+        rows = []
+        for r in self.runs.itertuples():
+            for name, metrics in json.loads(r.measures)["sets"].items():
+                rows += [(r.strategy, f"{r.share:g}", r.student_layers or "all", SET_NAMES[name], m, v) for m, v in metrics.items() if not m.endswith("_stderr")]
+        table = pd.DataFrame(rows, columns=["mixture", "share", "layers", "set", "metric", "value"])
+        table["mixture"] = table["mixture"].map(plots.display_name)
+        shown = table.pivot_table(index=["mixture", "share", "layers"], columns=["set", "metric"], values="value", sort=False)
+        return shown.style.format(lambda v: "" if pd.isna(v) else f"{v:.3g}").set_uuid("scores")
+
+    # --- bias ---------------------------------------------------------------------------------------------------------
+
+    def bias(self) -> Styler:
+        """Return the variety of each mixture and its distances from the evaluation sets, means over replicates."""
+        measured = pd.DataFrame([json.loads(text) for text in self.runs["measures"]], index=self.runs.index)
+        names = {
+            "type_entropy": "question types, bits", "type_distance": "distance of types", "entity_entropy": "entity types, bits",
+            "largest_entity": "largest entity type", "entity_distance": "distance of entities",
+        }  # fmt: skip
+        table = pd.concat([self.runs[["strategy", "share", "student_layers"]], measured[list(names)]], axis=1)
+        table = table[(table["strategy"] != "untouched") & (table["student_layers"] == 0)]
+        table = table.assign(strategy=table["strategy"].map(plots.display_name), share=table["share"].map("{:g}".format))
+        shown = table.drop(columns="student_layers").groupby(["strategy", "share"], sort=True).mean().rename(columns=names)
+        return shown.style.format("{:.2f}").set_uuid("bias")
+
+    def by_type(self) -> Styler:
+        """Return accuracy by question type and by the entity type of the answer, with and without template questions."""
+        found = [self._outcomes(strategy, share) for strategy, share in (("real", 0.0), *(("real_equal", s) for s in self._published_shares("real_equal")))]
+        if len(found) < 2:
+            return _shown(pd.DataFrame({"accuracy by type": ["not run in this profile"]}), "by-type")
+        without, with_ = found[0], sum(found[1:]) / len(found[1:])
+        labels = self._labels.reindex(without.columns)
+        rows = []
+        for kind in labels:
+            for label, items in labels.groupby(kind).groups.items():
+                if len(items) < SMALLEST:
+                    continue
+                c = contrast((with_[items] - without[items]).to_numpy(), LEVEL)
+                rows.append((kind, label, len(items), f"{without[items].to_numpy().mean():.1%}", f"{100 * c.estimate:+.1f}",
+                             f"{100 * c.low:+.1f} to {100 * c.high:+.1f}"))  # fmt: skip
+        columns = ["by", "type", "test items", "exact match without", "change, points", f"{LEVEL:.0%} interval"]
+        return _shown(pd.DataFrame(rows, columns=columns), "by-type")
+
+    @cached_property
+    def _labels(self) -> pd.DataFrame:
+        """The question type and the entity type of the first answer of each test question."""
+        p = self.parameters
+        rows = [(item, n, row) for n, s in p.question_sources.items() for item, row in test_rows(n, s)[: p.n_test]]
+        entities = entity_types(load_parser(), [answers(n, row)[0] for _, n, row in rows])
+        types = [question_type(row["question"]) for _, _, row in rows]
+        return pd.DataFrame({"question type": types, "entity type": entities}, index=[item for item, _, _ in rows])
+
+    # --- helpers ------------------------------------------------------------------------------------------------------
+
+    def numbers(self) -> dict[str, str]:
+        """Store and return what pages of the book quote, as text by name."""
+        said = [in_words(r.comparison, r.estimate, r.low, r.high) for r in self._gains.itertuples() if not r.why]
+        numbers = {"template_findings": " ".join(said) or "This run compares nothing.", "n_template_questions": f"{len(self.bank.questions):,}"}
+        save_numbers(self.folder, numbers)
+        return numbers
+
+    def caption(self) -> Markdown:
+        """Say what the points are: items, replicates, interval, profile."""
+        p = self.parameters
+        replicates = "one replicate" if p.replicates == 1 else f"{p.replicates} replicates"
+        return Markdown(
+            f"Exact match on {p.n_test} test questions a set, zero-shot, {replicates}, {LEVEL:.0%} intervals over replicates and items; "
+            f"{p.n_real} real questions, student {p.student}, profile {p.profile}. Triangles and bars below: fitted peak and its interval."
+        )
+
+    @cached_property
+    def _base(self) -> Selector:
+        return {"experiment": "template_questions", "task": "closed_book_qa", "student_layers": 0}
+
+    @property
+    def _mixtures(self) -> list[tuple[str, float]]:
+        p = self.parameters
+        pairs = [("tokens_equal", s) for s in p.tokens_equal] + [("real_equal", s) for s in p.real_equal]
+        return [("untouched", 0.0), ("real", 0.0), *pairs]
+
+    def _published_shares(self, strategy: str) -> list[float]:
+        """The shares of a mixture that the paper tried too."""
+        run = self.parameters.tokens_equal if strategy == "tokens_equal" else self.parameters.real_equal
+        return [share for share in run if share in (0.1, 0.3, 0.5)]
+
+    def _level(self, sets: Sequence[str], strategy: str, share: float) -> dict[str, float]:
+        c, _ = paired(self.runs, self.folder, self._base, [{}], [{"weight": 1, "strategy": strategy, "share": share}], sets=sets)
+        return {"estimate": c.estimate, "low": max(c.low, 0.0), "high": c.high}
+
+    def _effect(self, name: str, said: str, value: float | None, sets: Sequence[str], points: list[Selector], terms: list[Selector]) -> dict[str, object]:
+        row = {"comparison": name, "published": said, "value": value, "why": ""}
+        try:
+            c, _ = paired(self.runs, self.folder, self._base, points, terms, sets=sets)
+        except MissingRows as missing:
+            return row | {"why": str(missing)}
+        return row | {"estimate": c.estimate, "low": c.low, "high": c.high, "replicates": c.replicates, "items": c.items}
+
+    def _outcomes(self, strategy: str, share: float) -> pd.DataFrame:
+        """Return right (1) and wrong (0) of the whole student's answers to test questions, replicates by items."""
+        rows = self.runs[(self.runs["strategy"] == strategy) & (self.runs["share"] == share) & (self.runs["student_layers"] == 0)]
+        tables = {r.replicate: pd.read_parquet(self.folder / "items" / f"{r.key}.parquet").set_index("item")["correct"] for r in rows.itertuples()}
+        table = pd.DataFrame(tables).T.astype(float).sort_index()
+        return table[[item for item in sorted(table) if item.partition("/")[0] in self.parameters.question_sets]]
+
+    def _differences(self, sets: Iterable[str], strategy: str) -> np.ndarray | None:
+        """Return the mean over the published shares of a mixture's outcomes less those without, replicates by items."""
+        shares = self._published_shares(strategy)
+        if not shares:
+            return None
+        gain = sum(self._outcomes(strategy, s) for s in shares) / len(shares) - self._outcomes("real", 0.0)
+        return gain[[item for item in gain if item.partition("/")[0] in sets]].to_numpy()
+
+    @cached_property
+    def _peaks(self) -> dict[tuple[str, str], Peak]:
+        found = {(n, s): self._peak([n], s) for n in self.parameters.question_sets for s in ("tokens_equal", "real_equal")}
+        return {where: peak for where, peak in found.items() if peak and not np.isnan(peak.share)}
+
+    def _peak(self, sets: Sequence[str], strategy: str) -> Peak | None:
+        shares = sorted(self.parameters.tokens_equal if strategy == "tokens_equal" else self.parameters.real_equal)
+        if len(shares) < 2:
+            return None
+        tables = [self._outcomes("real", 0.0), *(self._outcomes(strategy, share) for share in shares)]
+        kept = [item for item in tables[0] if item.partition("/")[0] in sets]
+        return find_peak(np.array([0.0, *shares]), np.stack([table[kept].to_numpy() for table in tables]))
+
+    def _forest(self, name: str, rows: pd.DataFrame) -> plots.Picture:
+        file = results_folder(PUBLISHED) / "figures" / f"{name}.csv"
+        study = pd.read_csv(file) if self.parameters.profile != PUBLISHED and file.exists() else None
+        figure = plots_ablations.forest(rows, study, LEVEL)
+        plots.save(figure, name, self.folder / "figures", rows)
+        return figure
+
+
+@dataclass(frozen=True)
+class _Passage:
+    """A question with the paragraph that answers it."""
+
+    passage: str
+    question: str
+    answer: str
+
+
+def run(parameters: TemplateQuestions) -> Chapter:
+    """Run the grid and return what there is to show."""
+    store = Store(results_folder(parameters.results))
+    cells = parameters.cells()
+    run_cells(cells, store, parameters.workers, parameters.device)
+    runs = read_runs(store.folder, "template_questions")
+    runs = runs[runs["key"].isin({cell.key for cell in cells})].reset_index(drop=True)
+    bank = load_bank(store.folder / "generations", parameters.text, parameters.texts)
+    return Chapter(parameters, settings_table(runs), bank)
+
+
+def _draw(items: Sequence, n: int, seed: int = 0) -> list:
+    """Draw items by seed, all where there are fewer."""
+    return [items[i] for i in np.random.default_rng(seed).permutation(len(items))[:n]]
+
+
+def _terms(strategy: str) -> list[Selector]:
+    return [{"weight": 1, "strategy": strategy}, {"weight": -1, "strategy": "real", "share": 0.0}]
+
+
+def _sentences(rows: pd.DataFrame) -> Markdown:
+    said = [f"{r.comparison}: {r.why}." if r.why else in_words(r.comparison, r.estimate, r.low, r.high) for r in rows.itertuples()]
+    return Markdown("\n".join(f"- {text}" for text in said))
+
+
+def _shown(table: pd.DataFrame, name: str) -> Styler:
+    left = {"white-space": "normal", "text-align": "left", "vertical-align": "top"}
+    return table.style.hide(axis="index").set_properties(**left).set_uuid(name)
+
+
+def _share(right: np.ndarray) -> str:
+    return f"{right.mean():.0%} of {len(right)}"
+
+
+def _types(questions: Sequence[str]) -> dict[str, float]:
+    return distributions(questions, [])[0]
+
+
+def _side_by_side(generated: dict[str, float], real: dict[str, float]) -> pd.DataFrame:
+    table = pd.DataFrame({"generated": generated, "real": real}).fillna(0.0)
+    return table.sort_values(["real", "generated"], ascending=False)
+
+
+def _paragraph(text: str, question: Question) -> str:
+    """Return the paragraph of a text that holds a question's sentence."""
+    start = text.rfind("\n", 0, question.sentence[0]) + 1
+    end = text.find("\n", question.sentence[1])
+    return text[start : end if end >= 0 else len(text)]
