@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from crossover.params import SCHEMAS, resolve
-from crossover.store import COLUMNS, TIME_COLUMNS, repository
+from crossover.store import COLUMNS, OPTIONAL, TIME_COLUMNS, repository
 from pages import visit
 
 COMMAND = [sys.executable, "-c", "from crossover.cli import main; main()"]
@@ -26,9 +26,10 @@ def crossover(results: Path, *arguments: str) -> subprocess.CompletedProcess:
 
 
 def table(folder: Path) -> list[dict[str, str]]:
-    """The results table without the columns that hold times."""
+    """The results table without the columns that hold times, or nothing."""
     with open(folder / "runs.csv", newline="") as file:
-        return [{k: v for k, v in row.items() if k not in TIME_COLUMNS} for row in csv.DictReader(file)]
+        rows = list(csv.DictReader(file))
+    return [{k: v for k, v in row.items() if k not in TIME_COLUMNS and (v or k not in OPTIONAL)} for row in rows]
 
 
 def keys(notebook: str) -> set[str]:
@@ -56,7 +57,8 @@ def test_the_last_line_names_the_book(reproduced):
 def test_progress_is_shown_with_a_line_for_each_cell(reproduced):
     results, done = reproduced
     finished = re.findall(r"(\w+), 4 seeds, (\d+) queries, replicate (\d): \d+/8 right", done.stderr)
-    assert len(finished) == len(table(results / "smoke")) == len(keys("03_budget_ratio") | keys("04_ablations"))
+    rows = [row for row in table(results / "smoke") if row["experiment"] == "budget_ratio"]
+    assert len(finished) == len(rows) == len(keys("03_budget_ratio") | keys("04_ablations"))
     assert re.search(r"24 cells: .*\d+:\d\d<", done.stderr), "a bar with the time left"
 
 
@@ -70,7 +72,7 @@ def test_a_chapter_trains_no_cell_that_another_has_trained(reproduced):
 def test_the_page_shows_the_run_in_a_real_browser(reproduced, browser):
     _, done = reproduced
     index = Path(done.stdout.splitlines()[-1].split(": ", 1)[1])
-    for name in ("index.html", "03_budget_ratio.html", "04_ablations.html"):
+    for name in ("index.html", "02_finetuned_teacher.html", "03_budget_ratio.html", "04_ablations.html"):
         visit(browser, index.parent / name, 1280)
         assert not [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
         sizes = browser.execute_script("return [...document.querySelectorAll('article img')].map(i => i.naturalWidth)")
@@ -184,15 +186,15 @@ def test_a_killed_run_resumes_to_the_same_table(reproduced, tmp_path, kills):
     done = crossover(tmp_path, "run", "03", "--profile", "smoke")
     assert done.returncode == 0, done.stderr
     assert table(tmp_path / "smoke") == [row for row in table(whole / "smoke") if row["key"] in keys("03_budget_ratio")]
-    assert set(table(whole / "smoke")[0]) == set(COLUMNS) - set(TIME_COLUMNS)
+    assert set(table(tmp_path / "smoke")[0]) == set(COLUMNS) - set(TIME_COLUMNS) - set(OPTIONAL)
 
 
 def test_an_audit_recomputes_cells_and_notices_a_changed_count(reproduced, tmp_path):
     results, _ = reproduced
     audited = tmp_path / "smoke"
     audited.mkdir()
-    whole = (results / "smoke" / "runs.csv").read_text()
-    (audited / "runs.csv").write_text(whole)
+    lines = (results / "smoke" / "runs.csv").read_text().splitlines(keepends=True)
+    (audited / "runs.csv").write_text("".join(line for line in lines if "finetuned_teacher" not in line))
     done = crossover(tmp_path, "audit", "--profile", "smoke", "--cells", "2")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("identical") == 2
