@@ -149,8 +149,9 @@ class Chapter:
 
     def saturation(self) -> Styler | Markdown:
         """Return the fitted curves: score without and with unlimited synthetic data, and the amount that gives 90% of it."""
-        points = self._points("amounts", ["strategy", "budget"])
-        rows = []
+        points, rows = self._points("amounts", ["strategy", "budget"]), []
+        if points.empty:
+            return NOT_RUN
         for (task, name), some in points.groupby(["task", "series"], sort=False):
             if len(some) < 3:
                 continue
@@ -165,7 +166,7 @@ class Chapter:
                 end, enough = f"{100 * e:.1f}", f"{ratio_90:.1f} queries an example"
             rows.append({"task": task, "data": name, "levels off at": end, "90% of the gain at": enough})
         if not rows:
-            return NOT_RUN
+            return Markdown("A curve needs three amounts or more.")
         return pd.DataFrame(rows).style.hide(axis="index").set_uuid("saturation")
 
     def temperatures(self, kind: str) -> plots.Picture | Markdown:
@@ -275,6 +276,8 @@ class Chapter:
             path = self.folder / "sheets" / f"{task}.csv"
             if not path.exists():
                 self.sheet(task, path)
+            if not path.exists():
+                continue  # there was nothing to grade
             kind = Labelled if compared.labelled(self.parameters, task) else Written
             items = len(pd.read_csv(path))
             rows.append({"task": TASKS[task], "sheet": f"sheets/{task}.csv", "items": items, "asks": ", ".join(CRITERIA[kind]).replace("_", " ")})
