@@ -89,6 +89,16 @@ def display_name(strategy: str) -> str:
     return NAMES.get(strategy, strategy.replace("_", " ").capitalize())
 
 
+def in_order(strategies: Iterable[str]) -> list[str]:
+    """Return the strategies in the order in which all figures and tables have them: the study's own first.
+
+    >>> in_order({"my_own", "new_question", "answer_augmentation"})
+    ['answer_augmentation', 'new_question', 'my_own']
+    """
+    present = set(strategies)
+    return [s for s in NAMES if s in present] + sorted(present - set(NAMES))
+
+
 def styles(strategies: Iterable[str]) -> dict[str, Style]:
     """Return a style for each strategy, the three of the study first and always drawn the same way.
 
@@ -97,11 +107,12 @@ def styles(strategies: Iterable[str]) -> dict[str, Style]:
     CrossoverError
         More strategies than can be told apart.
     """
-    present = set(strategies)
-    ordered = [s for s in NAMES if s in present] + sorted(present - set(NAMES))
+    ordered = in_order(strategies)
     unknown = [s for s in ordered if s not in _STYLES]
     if len(unknown) > len(_SPARE):
-        raise CrossoverError(f"{len(ordered)} strategies in one figure cannot be told apart; draw at most 8.")
+        raise CrossoverError(
+            f"{len(ordered)} strategies in one figure cannot be told apart; draw at most {len(_SPARE)} beside {', '.join(_STYLES)}."
+        )
     looks = _STYLES | dict(zip(unknown, _SPARE, strict=False))
     shifts = np.linspace(-0.07, 0.07, len(ordered)) if len(ordered) > 1 else np.zeros(1)
     return {
@@ -246,7 +257,7 @@ def funnel(runs: pd.DataFrame) -> pd.DataFrame:
     table = largest.groupby(["seed_size", "strategy", "budget"])[["queries", *FUNNEL]].mean().reset_index()
     table["yield"] = table["kept"] / table["asked"]
     table["queries_per_kept"] = (table["queries"] / table["kept"]).replace(np.inf, np.nan)
-    rank = {s: i for i, s in enumerate(styles(table["strategy"]))}
+    rank = {s: i for i, s in enumerate(in_order(table["strategy"]))}
     order = table.sort_values(["seed_size", "strategy"], key=lambda c: c.map(rank) if c.name == "strategy" else c)
     return order[["strategy", "seed_size", "budget", "queries", *FUNNEL, "yield", "queries_per_kept"]].reset_index(drop=True)
 
