@@ -1,5 +1,6 @@
 """The book: what goes into it, what stops it, and that a built one reads offline at any width."""
 
+import importlib.util
 import json
 import re
 import shutil
@@ -255,7 +256,7 @@ def test_numbers_and_citations_are_in_the_text(html):
     assert "2409.19759" in (html / "references.html").read_text()
 
 
-@pytest.mark.parametrize("page", ["index", "03_budget_ratio", "advisor", "your_own_run", "methods", "references"])
+@pytest.mark.parametrize("page", ["index", "03_budget_ratio", "advisor", "your_own_run", "methods", "appendices", "references"])
 def test_a_page_reads_offline_without_complaint_and_fits_a_phone(browser, html, page):
     for width in (1280, 360):
         visit(browser, html / f"{page}.html", width)
@@ -281,7 +282,7 @@ def test_maths_is_drawn(browser, html, page):
 def test_wide_tables_and_formulas_scroll_in_their_own_box(browser, html):
     visit(browser, html / "03_budget_ratio.html", 360)
     scrolls = "const e = document.querySelector(arguments[0]); return e.scrollWidth > e.clientWidth && e.clientWidth <= 360"
-    for selector in ("div.cell_output .output.text_html:has(table)", "mjx-container[display=true]", "div.cell_input pre"):
+    for selector in ("div.cell_output .output.text_html:has(table)", "div.math", "div.cell_input pre"):
         assert browser.execute_script(scrolls, selector), selector
 
 
@@ -364,3 +365,26 @@ def test_a_question_can_come_with_the_address(browser, html):
     browser.get(page.as_uri() + "?seeds=120&queries=2500&price=0.5")
     values = "return ['seeds', 'queries', 'price'].map(n => document.getElementById('advisor')[n].value)"
     assert browser.execute_script(values) == ["120", "2500", "0.5"]
+
+
+# --- for readers with a screen reader, or little contrast ----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    """The script of axe-core; the package that brings it is read, not imported, since it wants another browser driver."""
+    (folder,) = importlib.util.find_spec("axe_playwright_python").submodule_search_locations
+    return (Path(folder) / "axe.min.js").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("page", ["index", "03_budget_ratio", "advisor", "your_own_run", "methods", "appendices", "references", "search"])
+def test_no_accessibility_rule_is_seriously_broken(browser, html, axe, page, theme):
+    visit(browser, html / f"{page}.html", 1280)
+    browser.execute_script("document.documentElement.dataset.theme = arguments[0]", theme)
+    browser.execute_script(axe)
+    broken = browser.execute_async_script(
+        "axe.run().then(r => arguments[0](r.violations.filter(v => ['serious', 'critical'].includes(v.impact))"
+        ".map(v => `${v.id}: ${v.nodes[0].html}`)))"
+    )
+    assert broken == []

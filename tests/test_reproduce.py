@@ -26,9 +26,10 @@ def crossover(results: Path, *arguments: str) -> subprocess.CompletedProcess:
 
 
 def table(folder: Path) -> list[dict[str, str]]:
-    """The results table without the columns that hold times."""
+    """The results table without the columns that hold times, or nothing."""
     with open(folder / "runs.csv", newline="") as file:
-        return [{k: v for k, v in row.items() if k not in TIME_COLUMNS} for row in csv.DictReader(file)]
+        rows = list(csv.DictReader(file))
+    return [{k: v for k, v in row.items() if k not in TIME_COLUMNS and (v or k not in OPTIONAL)} for row in rows]
 
 
 def keys(notebook: str) -> set[str]:
@@ -70,7 +71,7 @@ def test_a_chapter_trains_no_cell_that_another_has_trained(reproduced):
 def test_the_page_shows_the_run_in_a_real_browser(reproduced, browser):
     _, done = reproduced
     index = Path(done.stdout.splitlines()[-1].split(": ", 1)[1])
-    for name in ("index.html", "01_template_questions.html", "03_budget_ratio.html", "04_ablations.html"):
+    for name in ("index.html", "01_template_questions.html", "02_finetuned_teacher.html", "03_budget_ratio.html", "04_ablations.html"):
         visit(browser, index.parent / name, 1280)
         assert not [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
         sizes = browser.execute_script("return [...document.querySelectorAll('article img')].map(i => i.naturalWidth)")

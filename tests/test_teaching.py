@@ -337,7 +337,8 @@ def test_a_grid_is_run_scored_shown_and_resumed(tmp_path, capsys, monkeypatch):
     assert {path.stem for path in (tmp_path / "figures").glob("*.csv")} == {
         "teachers_gains", "teachers_tuning", "teachers_annotation",
     }  # fmt: skip
-    assert "Not run" in chapter.amounts().data and "Not run" in chapter.sizes().data and "Not run" in chapter.families().data
+    for nothing in (chapter.amounts(), chapter.saturation(), chapter.temperatures("annotate"), chapter.sizes(), chapter.smaller(), chapter.families()):
+        assert "Not run" in nothing.data
     assert "original examples" in chapter.findings("gains").data and chapter.findings("families") is None
     assert chapter.scores().data["task"].nunique() == 2 and len(chapter.scores().data) == 2 * 7
     assert "SST-2, tuned teacher" in chapter.chance().data

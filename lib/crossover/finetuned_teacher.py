@@ -66,7 +66,7 @@ class Chapter:
     ----------
     parameters : FinetunedTeacher
     runs : DataFrame
-        This run's cells, with a column for each setting and each measure (:func:`with_measures`).
+        This run's cells in the grid's order, with a column for each setting and each measure (:func:`with_measures`).
     """
 
     parameters: FinetunedTeacher
@@ -109,7 +109,8 @@ class Chapter:
             "teacher_layers": ("Smaller tuned against larger prompted", compared.smaller(p)),
             "families": ("Annotation by the encoder", [d for d in compared.families(p) if "encoder as" in d.line]),
         }[what]
-        rows = self._pooled([d for d in wanted if d.size == p.sizes(d.task)[0]])
+        # A side task has one draw: with it, the others' further draws would count for nothing.
+        rows = self._pooled([d for d in wanted if d.size == p.sizes(d.task)[0] and d.task not in p.side_tasks])
         if rows.empty:
             return None
         return Markdown(f"{compared.in_words(rows, subject)}\n\n**For a budget.** {_advice(what, rows)}")
@@ -148,18 +149,24 @@ class Chapter:
 
     def saturation(self) -> Styler | Markdown:
         """Return the fitted curves: score without and with unlimited synthetic data, and the amount that gives 90% of it."""
-        points = self._points("amounts", ["strategy", "budget"])
-        rows = []
+        points, rows = self._points("amounts", ["strategy", "budget"]), []
+        if points.empty:
+            return NOT_RUN
         for (task, name), some in points.groupby(["task", "series"], sort=False):
             if len(some) < 3:
                 continue
             ratio = some["budget"] / self.parameters.dial_size
             e, b, tau = fit_exponential(ratio.to_numpy(float), some["score"].to_numpy(float) / 100)
-            flat = b < 1e-3 or tau * np.log(10) > 4 * ratio.max()
-            enough = "not seen: no levelling off in what was run" if flat else f"{tau * np.log(10):.1f} queries an example"
-            rows.append({"task": task, "data": name, "levels off at": f"{100 * e:.1f}" if not flat else "-", "90% of the gain at": enough})
+            ratio_90, most = tau * np.log(10), ratio.max()
+            if b < 1e-3:
+                end, enough = f"{100 * e:.1f}", "no gain seen"
+            elif ratio_90 > most:
+                end, enough = "-", f"beyond the {most:g} queries an example that were run"
+            else:
+                end, enough = f"{100 * e:.1f}", f"{ratio_90:.1f} queries an example"
+            rows.append({"task": task, "data": name, "levels off at": end, "90% of the gain at": enough})
         if not rows:
-            return NOT_RUN
+            return Markdown("A curve needs three amounts or more.")
         return pd.DataFrame(rows).style.hide(axis="index").set_uuid("saturation")
 
     def temperatures(self, kind: str) -> plots.Picture | Markdown:
@@ -170,9 +177,9 @@ class Chapter:
         if points.empty:
             return NOT_RUN
         points = points[points["series"] == KINDS[kind]].assign(value=lambda t: t[dial])
-        seen = {m: label for m, label in (("annotations_right", "labels right"), ("coverage", "input covered"), ("distinct_2", "distinct-2"))
-                if m in points and points[m].notna().any()}  # fmt: skip
-        figure = plots_teachers.dial(points, {"score": "accuracy or chrF, %"} | seen, "temperature", PAPER[name])
+        points = points.assign(right=100 * points["coverage"].fillna(points["annotations_right"]))
+        shown = {"score": "student: accuracy\nor chrF, %", "right": "data: labels right\nor input covered, %", "distinct_2": "data: distinct-2"}
+        figure = plots_teachers.dial(points, shown, "temperature", PAPER[name])
         return self._save(name, figure, points)
 
     # --- tables -------------------------------------------------------------------------------------------------------
@@ -181,7 +188,7 @@ class Chapter:
         """Return the scores of every condition at the base grid: means over draws and students, in %."""
         rows = self.runs[self.runs["key"].isin({c.key for c in self._cells("base") + self._cells("full")})]
         rows = rows.assign(accuracy=100 * rows["n_correct"] / rows["n_test"], macro_F1=100 * rows.get("macro_f1", np.nan))
-        wanted = {"accuracy": "right", "macro_F1": "macro-F1", "chrf": "chrF", "rouge_l": "ROUGE-L", "bleu": "BLEU", "test_coverage": "covered"}
+        wanted = {"accuracy": "right or complete", "macro_F1": "macro-F1", "chrf": "chrF", "rouge_l": "ROUGE-L", "bleu": "BLEU", "test_coverage": "covered"}
         if "test_coverage" in rows:
             rows["test_coverage"] = 100 * rows["test_coverage"]
         columns = [name for name in wanted if name in rows and rows[name].notna().any()]
@@ -212,6 +219,8 @@ class Chapter:
         """Return what :meth:`quality` shows: a row a task, size and condition of the base grid; shares as fractions of 1."""
         rows = self.runs[self.runs["key"].isin({c.key for c in self._cells("base")}) & (self.runs["strategy"] != "original")]
         rows = rows[rows["student_seed"] == 0].assign(usable=rows["kept"] / rows["asked"])
+        if "coverage" in rows:  # of texts, which have no labels
+            rows["annotations_right"] = rows["annotations_right"].where(rows["coverage"].isna())
         names = [name for name in MEASURES if name in rows and rows[name].notna().any()]
         groups = rows.groupby(["task", "seed_size", "strategy", "teacher"], sort=False)
         table = groups[["usable", *names]].mean()
@@ -267,6 +276,8 @@ class Chapter:
             path = self.folder / "sheets" / f"{task}.csv"
             if not path.exists():
                 self.sheet(task, path)
+            if not path.exists():
+                continue  # there was nothing to grade
             kind = Labelled if compared.labelled(self.parameters, task) else Written
             items = len(pd.read_csv(path))
             rows.append({"task": TASKS[task], "sheet": f"sheets/{task}.csv", "items": items, "asks": ", ".join(CRITERIA[kind]).replace("_", " ")})
@@ -312,11 +323,11 @@ class Chapter:
         for values, some in rows.groupby(["task", *by], sort=False):
             column = compared.outcome(self.parameters, values[0])
             found = contrast(_means(self.folder, some, column), LEVEL)
-            measures = {name: some[name].mean() for name in MEASURES if name in some}
+            measures = {name: some[name].mean() if name in some else np.nan for name in MEASURES}
             out.append(
                 dict(zip(["task", *by], values, strict=True)) | measures
-                | {"series": KINDS[some["strategy"].iloc[0]], "score": 100 * found.estimate, "score_low": 100 * found.low}
-                | {"score_high": 100 * found.high, "replicates": found.replicates}
+                | {"series": KINDS[some["strategy"].iloc[0]], "score": 100 * found.estimate, "replicates": found.replicates}
+                | {"score_low": 100 * max(0.0, found.low), "score_high": 100 * min(1.0, found.high)}
             )  # fmt: skip
         table = pd.DataFrame(out)
         return table.assign(task=table["task"].map(TASKS)) if len(table) else table
@@ -348,9 +359,8 @@ def run(parameters: FinetunedTeacher) -> Chapter:
     done = store.rows()
     check([cell for cell in cells if cell.key not in done])
     run_cells(cells, store, parameters.workers, parameters.device)
-    runs = read_runs(store.folder, "finetuned_teacher")
-    runs = runs[runs["key"].isin({cell.key for cell in cells})].reset_index(drop=True)
-    return Chapter(parameters, with_measures(runs))
+    runs = read_runs(store.folder, "finetuned_teacher").set_index("key", drop=False)
+    return Chapter(parameters, with_measures(runs.loc[[cell.key for cell in cells]].reset_index(drop=True)))
 
 
 def check(cells: Sequence[Cell]) -> None:

@@ -104,6 +104,9 @@ def dial(
                 some["value"], some[measure], yerr=bars, color=colour, marker=marker, markersize=5, capsize=2.5,
                 linewidth=1.4, elinewidth=1, linestyle="none" if curve is not None else "-", zorder=4,
             )  # fmt: skip
+        if points.loc[points["task"] == task, measure].isna().all():
+            axes.text(0.5, 0.5, "not known", transform=axes.transAxes, ha="center", color=_GREY, fontsize=9)
+            axes.set_yticks([])
         if log:
             axes.set_xscale("log", base=2)
             axes.minorticks_off()

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from crossover.cli import numbers, study
+from crossover.cli import numbers, own, study
 from crossover.errors import CrossoverError
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ app = typer.Typer(
 )
 study.register(app)
 numbers.register(app)
+own.register(app)
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ class BudgetRatio(Parameters):
     connection = ("base_url", "concurrency", "timeout")
     spending = ("price_in", "price_out", "max_cost", "max_total_tokens")
 
-    task: Literal["math_words", "text_to_sql", "gsm_symbolic", "gsm8k", "arc", "spider"] = Field(
+    task: Literal["math_words", "text_to_sql", "gsm_symbolic", "gsm8k", "arc", "spider", "own"] = Field(
         "math_words", description="what is learnt"
     )
     task_options: dict[str, str | bool | int | float] = Field(

@@ -19,6 +19,7 @@ TASKS = {
     "arc": ("crossover.tasks.arc", "Arc"),
     "text_to_sql": ("crossover.tasks.text_to_sql", "TextToSql"),
     "spider": ("crossover.tasks.spider", "Spider"),
+    "own": ("crossover.tasks.own", "Own"),
     "rte": ("crossover.tasks.inference", "Rte"),
     "boolq": ("crossover.tasks.inference", "BoolQ"),
     "mc_taco": ("crossover.tasks.inference", "McTaco"),

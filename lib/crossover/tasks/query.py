@@ -17,16 +17,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from crossover.assets import Asset
+from crossover.assets import ELEMENTS_DB
 from crossover.tasks.sql import run
 
-ELEMENTS_DB = Asset(
-    "mendeleev",
-    "1.3.0",
-    "mendeleev",
-    "elements.db",
-    "8a6312b57603e22c58ab28005bb8cacfbff721bc859eea8ddc2b784c17ffd717",
-)
 TEST_BUCKETS, BUCKETS = 1, 10
 
 #: Tables whose rows belong to an element, and tables that say more of an element's series and group.

@@ -41,6 +41,10 @@ class Pooled(Sets):
     def _pool(self, side: str) -> list[Problem]:
         """The problems of one side, ``"seed"`` or ``"test"``, in the order of the files."""
 
+    def available(self, side: str) -> int:
+        """Return how many problems there are of a side, ``"seed"`` or ``"test"``."""
+        return len(self._pool(side))
+
     def _some(self, side: str, n: int, replicate: int) -> list[Problem]:
         pool = self._pool("test" if side == "test" else "seed")
         if not 0 <= n <= len(pool):

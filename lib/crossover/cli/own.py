@@ -1,0 +1,139 @@
+"""The command that takes anyone's pairs and a teacher, runs a small grid within a budget, and advises."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from crossover.cells import Cell
+    from crossover.schemas.budget_ratio import BudgetRatio
+
+BUDGETS = 5  # of a pilot, each twice the one before
+STRATEGIES = ("answer_augmentation", "question_rephrase", "new_question")
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``pilot`` to the command line."""
+    app.command()(pilot)
+
+
+def pilot(
+    seeds: Annotated[Path, typer.Argument(metavar="SEEDS.JSONL", help="Your pairs: one {instruction, response} a line.")],
+    test: Annotated[Path, typer.Option(help="Pairs to test on, as SEEDS.JSONL; none of them may be a seed.")],
+    queries: Annotated[int, typer.Option(min=48, help="Teacher calls that the pilot may make in all.")],
+    teacher: Annotated[str, typer.Option(help="local (a model on this machine) or endpoint (an OpenAI-compatible server).")] = "local",
+    teacher_model: Annotated[str, typer.Option(help="Its name, folder, hub:org/name@revision, or the server's name for it.")] = "SmolLM2-135M-Instruct",
+    student: Annotated[str, typer.Option(help="What is trained: name, folder, or hub:org/name@revision.")] = "SmolLM2-135M-Instruct",
+    compare: Annotated[str, typer.Option(help="exact, number, choice, or your own function as file.py:name.")] = "exact",
+    replicates: Annotated[int, typer.Option(min=1, help="Repeats with other draws; two show what luck does.")] = 2,
+    budget: Annotated[float | None, typer.Option(help="Queries you mean to buy in the end; advice is given for them.")] = None,
+    base_url: Annotated[str, typer.Option(help="Of the endpoint; its key is in CROSSOVER_API_KEY.")] = "http://127.0.0.1:8000/v1",
+    price_in: Annotated[float, typer.Option(help="Money for a million tokens of the endpoint's prompts.")] = 0.0,
+    price_out: Annotated[float, typer.Option(help="The same for its replies.")] = 0.0,
+    max_cost: Annotated[float, typer.Option(help="Money that may be spent; 0 for no cap.")] = 0.0,
+    max_new_tokens: Annotated[int, typer.Option(help="Longest answer, in tokens.")] = 96,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before starting.")] = False,
+) -> None:
+    """Try all strategies on your own task within a query budget, and say which to buy.
+
+    Plans a small grid (every strategy, five budgets, each twice the one before, on all seeds), shows what it will take, asks,
+    runs it, fits learning curves and advises. Killed or stopped, the same command goes on where it was.
+
+    \b
+    crossover pilot seeds.jsonl --test test.jsonl --queries 600 --compare number
+    crossover pilot seeds.jsonl --test test.jsonl --queries 2000 --teacher endpoint --teacher-model llama-3.1-8b \\
+      --price-in 0.2 --price-out 0.6 --max-cost 5
+    """
+    from rich.console import Console
+
+    from crossover import advisor
+    from crossover.cells import run_cells
+    from crossover.crossovers import find, show
+    from crossover.curves import fit_table
+    from crossover.store import Store, results_folder
+
+    parameters, n_seeds = _parameters(locals())
+    cells, folder = parameters.cells(), results_folder(parameters.results)
+    store, console = Store(folder), Console()
+    left = [cell for cell in cells if cell.key not in store.rows()]
+    console.print(estimate(parameters, cells, left), highlight=False)
+    if left and not yes:
+        typer.confirm("Start?", abort=True)
+    run_cells(cells, store, parameters.workers, parameters.device)
+    table = advisor.counts(folder)
+    table.to_csv(folder / "pilot.csv", index=False)
+    fits = fit_table(table, advisor.LEVEL, advisor.DRAWS, advisor.SEED)
+    console.print(show(find(fits)).drop(columns="message").to_string(index=False), highlight=False)
+    from crossover.advise import advise
+
+    for amount in dict.fromkeys((float(cells[0].budget), budget or 0.0)):
+        if amount:
+            console.print(advise(fits, n_seeds, amount)[0].message, highlight=False)
+    console.print(f"The counts: {folder / 'pilot.csv'}, for `crossover fit`, `advise --from` and `plan`.", highlight=False)
+
+
+def estimate(parameters: BudgetRatio, cells: list[Cell], left: list[Cell]) -> str:
+    """Say what a pilot will take: cells, calls, money at the most, and time where this student's speed is on record."""
+    from crossover.cells import examples
+    from crossover.params import PUBLISHED
+    from crossover.store import read_runs, results_folder
+    from crossover.tasks import load_task
+
+    if not left:
+        return f"All {len(cells)} cells are there already."
+    calls = sum(max(c.budget for c in group) for group in _by_stream(left).values())
+    said = [f"{len(left)} of {len(cells)} students to train, at most {calls:,} teacher calls."]
+    pairs = load_task("own", **parameters.task_options).test(min(20, parameters.n_test))
+    length = sum(len(p.question) + len(p.answer) for p in pairs) / len(pairs) / 4  # about four characters a token
+    if parameters.price_in or parameters.price_out:
+        money = calls * (4 * length * parameters.price_in + parameters.max_new_tokens * parameters.price_out) / 1e6
+        said.append(f"About {money:.2f} at the most at the prices given" + (f", capped at {parameters.max_cost:g}." if parameters.max_cost else "."))
+    study = read_runs(results_folder(PUBLISHED), "budget_ratio")
+    study = study[(study["student"] == parameters.student) & (study["device"] == parameters.device)]
+    if len(study):
+        rate = study["seconds_train"].sum() / study["train_tokens"].sum()
+        tokens = sum(max(examples(c) * parameters.epochs, parameters.min_steps * parameters.batch_size) * length for c in left)
+        score = (study["seconds_eval"] / study["n_test"]).median() * parameters.n_test * len(left)
+        said.append(f"About {(rate * tokens + score) / 3600:.1f} hours of one core beside the teacher's, at the study's speed.")
+    else:
+        said.append(f"No speed of {parameters.student} on {parameters.device} is on record.")
+    return " ".join(said)
+
+
+def _parameters(given: dict) -> tuple[BudgetRatio, int]:
+    """The budget-ratio parameters of a pilot, in a results folder of its own, and the number of seeds."""
+    from crossover.params import check
+    from crossover.tasks import load_task
+    from crossover.tasks.own import digest
+
+    files = [str(given[name].expanduser().resolve()) for name in ("seeds", "test")]
+    compare = given["compare"]
+    if ".py:" in compare:
+        path, _, name = compare.rpartition(":")
+        compare = f"{Path(path).expanduser().resolve()}:{name}"
+    options = {"seeds_file": files[0], "test_file": files[1], "compare": compare, "digest": digest(*files, compare)}
+    task = load_task("own", **options)
+    n_seeds, n_test = task.available("seed"), task.available("test")
+    largest = given["queries"] // (len(STRATEGIES) * given["replicates"])
+    budgets = sorted({max(2, largest >> i) for i in range(BUDGETS)})
+    shared = ("queries", "replicates", "teacher", "teacher_model", "student", "base_url", "price_in", "price_out", "max_cost", "max_new_tokens")
+    values = {name: given[name] for name in shared if name != "queries"} | {
+        "task": "own", "task_options": options, "seed_sizes": [n_seeds], "budgets": budgets, "max_budget": largest,
+        "n_test": min(n_test, 300),
+    }  # fmt: skip
+    decisive = {k: v for k, v in values.items() if k not in ("base_url", "price_in", "price_out", "max_cost")}
+    name = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:8]
+    return check("03_budget_ratio", values | {"results": f"pilot-{name}"}), n_seeds
+
+
+def _by_stream(cells: list[Cell]) -> dict[tuple, list[Cell]]:
+    """Cells whose calls are shared: a larger budget repeats those of a smaller one and adds to them."""
+    groups: dict[tuple, list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault((cell.strategy, cell.seed_size, cell.replicate), []).append(cell)
+    return groups

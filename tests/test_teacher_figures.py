@@ -1,0 +1,92 @@
+"""Figures and sentences of the chapter on fine-tuned teachers, from numbers that are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from crossover import plots_teachers
+from crossover.claims import decide, load_claims
+from crossover.finetuned_teacher import Chapter, _advice
+from crossover.params import resolve
+from crossover.schemas.finetuned_teacher import FinetunedTeacher
+from crossover.teacher_contrasts import against_alone, annotation, families, in_words, smaller, tuning
+
+
+def rows_of(estimates):
+    return pd.DataFrame(
+        {"panel": panel, "line": line, "series": series, "estimate": e, "low": e - 0.02, "high": e + 0.02}
+        for (panel, line, series), e in estimates.items()
+    )
+
+
+def test_a_panel_shows_what_was_run_in_points():
+    rows = rows_of({("A", "one", "s"): 0.05, ("A", "two", "s"): np.nan, ("B", "one", "s"): -0.01, ("B", "two", "s"): 0.0})
+    figure = plots_teachers.differences(rows, 0.9, "more is more")
+    drawn = {axes.get_title(loc="left"): [c.lines[0].get_xdata().tolist() for c in axes.containers] for axes in figure.axes}
+    assert drawn["A"] == [pytest.approx([5.0])] and drawn["B"] == [pytest.approx([-1.0, 0.0])]
+    assert figure._supxlabel.get_text() == "Paper: more is more"
+    assert figure.legends[0].get_texts()[0].get_text() == "s, 90% interval"
+
+
+def test_a_measure_that_nobody_knows_is_said_to_be():
+    points = pd.DataFrame({"task": ["A", "A", "B", "B"], "series": "s", "value": [0.1, 0.8] * 2, "score": [50.0, 60, 30, 20],
+                           "score_low": 10.0, "score_high": 70.0, "right": [0.9, 0.8, np.nan, np.nan]})  # fmt: skip
+    figure = plots_teachers.dial(points, {"score": "score", "right": "right"}, "temperature", "")
+    texts = [[text.get_text() for text in axes.texts] for axes in figure.axes]
+    assert texts == [[], [], [], ["not known"]]
+
+
+@pytest.mark.parametrize(
+    ("curve", "said"),
+    [
+        (lambda r: 60 - 20 * np.exp(-r / 1.0), "2.3 queries an example"),
+        (lambda r: 60 + 0 * r, "no gain seen"),
+        (lambda r: 20 + 2 * r, "beyond the 8 queries an example that were run"),
+    ],
+)
+def test_saturation_is_found_where_there_is_some(monkeypatch, curve, said):
+    ratio = np.array([0.5, 1, 2, 4, 8])
+    points = pd.DataFrame({"task": "SST-2", "series": "annotated", "budget": ratio * 50, "score": curve(ratio)})
+    monkeypatch.setattr(Chapter, "_points", lambda *_: points)
+    table = Chapter(FinetunedTeacher(dial_size=50), pd.DataFrame()).saturation().data
+    assert table["90% of the gain at"].tolist() == [said]
+
+
+def test_a_sentence_says_whether_an_interval_decides():
+    rows = pd.DataFrame([("generation tasks", -0.01, -0.03, 0.01, 2)], columns=["of", "estimate", "low", "high", "tasks"])
+    assert in_words(rows, "X") == "- X, generation tasks (2): **-1.0 points** (-3.0 to 1.0; not told from no difference)."
+    ends = [rows.assign(low=low, high=high) for low, high in ((-0.1, 0.1), (0.1, 0.2), (-0.2, -0.1))]
+    assert len({_advice("gains", r) for r in ends}) == 3
+
+
+def test_the_study_runs_what_the_chapter_and_the_claims_compare():
+    """Every selector picks cells of the grid, in each of the study's draws; the claims' are the chapter's own."""
+    p = resolve("02_finetuned_teacher", "study", {})
+    flat = [
+        {"task": c.task, "seed_size": c.seed_size, "scoring": c.scoring, "strategy": c.strategy, "teacher": c.teacher, "budget": c.budget,
+         "teacher_layers": 0, "experiment": c.experiment, **c.teacher_settings}
+        for c in p.cells()
+    ]  # fmt: skip
+
+    def runs(selector):
+        return any(all(cell.get(name) == value for name, value in selector.items()) for cell in flat)
+
+    wanted = [d for compared in (against_alone, tuning, annotation, smaller, families) for d in compared(p)]
+    assert len(wanted) > 50 and len({(d.panel, d.line, d.series) for d in tuning(p)}) == len(tuning(p))
+    for d in wanted:
+        for which in (d.one, d.other):
+            assert runs({"task": d.task, "seed_size": d.size} | which), (d, which)
+    left_out = {"boolq", "mc_taco"}
+    for name, claim in load_claims().claims.items():
+        if claim.paper == "2310.01119":
+            for part in claim.parts:
+                for point in part.points:
+                    for term in part.terms:
+                        selector = claim.base | point | {k: v for k, v in term.items() if k != "weight"}
+                        assert runs(selector) == (point["task"] not in left_out), (name, selector)
+
+
+def test_no_claim_is_decided_before_its_cells_are_run(tmp_path):
+    assert {f.verdict for f in decide(tmp_path) if f.claim.startswith("B")} == {"not testable here"}
