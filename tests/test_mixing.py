@@ -28,10 +28,15 @@ ARTICLES = [
 ]
 
 
-@pytest.fixture
-def cell(tmp_path) -> Cell:
-    folder = tmp_path / "texts"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A results folder whose bank of questions is made once."""
+    return tmp_path_factory.mktemp("results")
+
+
+@pytest.fixture(scope="module")
+def cell(tmp_path_factory) -> Cell:
+    folder = tmp_path_factory.mktemp("texts")
     for number, text in enumerate(ARTICLES):
         (folder / f"{number}.txt").write_text(text)
     parameters = check(
@@ -54,39 +59,39 @@ def split(examples: list[Example]) -> tuple[list[Example], list[Example]]:
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5])
-def test_tokens_equal_keeps_the_tokens_and_gives_synthetic_questions_their_share(cell, tmp_path, share):
-    whole = tokens(mixture(cell, tmp_path))
-    real, made = split(mixture(mixed(cell, "tokens_equal", share), tmp_path))
+def test_tokens_equal_keeps_the_tokens_and_gives_synthetic_questions_their_share(cell, folder, share):
+    whole = tokens(mixture(cell, folder))
+    real, made = split(mixture(mixed(cell, "tokens_equal", share), folder))
     assert abs(tokens(real + made) - whole) <= 60  # half an example at either seam
     assert abs(tokens(made) - share * whole) <= 40
 
 
-def test_real_equal_keeps_all_real_questions_and_adds(cell, tmp_path):
-    alone = mixture(cell, tmp_path)
-    real, made = split(mixture(mixed(cell, "real_equal", 0.4), tmp_path))
+def test_real_equal_keeps_all_real_questions_and_adds(cell, folder):
+    alone = mixture(cell, folder)
+    real, made = split(mixture(mixed(cell, "real_equal", 0.4), folder))
     assert real == alone and len(alone) == 20
     assert abs(tokens(made) / tokens(real + made) - 0.4) < 0.05
 
 
-def test_mixtures_of_a_replicate_are_nested_and_replicates_differ(cell, tmp_path):
-    small, large = (set(mixture(mixed(cell, "tokens_equal", s), tmp_path)) for s in (0.2, 0.5))
+def test_mixtures_of_a_replicate_are_nested_and_replicates_differ(cell, folder):
+    small, large = (set(mixture(mixed(cell, "tokens_equal", s), folder)) for s in (0.2, 0.5))
     assert split(list(small))[1] and set(split(list(small))[1]) < set(split(list(large))[1])
     assert set(split(list(large))[0]) < set(split(list(small))[0])
-    assert set(mixture(mixed(cell, "real", 0.0, 1), tmp_path)) != set(mixture(cell, tmp_path))
+    assert set(mixture(mixed(cell, "real", 0.0, 1), folder)) != set(mixture(cell, folder))
 
 
-def test_synthetic_alone_holds_no_real_question_and_untouched_nothing(cell, tmp_path):
-    assert not split(mixture(mixed(cell, "tokens_equal", 0.9999), tmp_path))[0][1:]
-    assert mixture(mixed(cell, "untouched", 0.0), tmp_path) == []
+def test_synthetic_alone_holds_no_real_question_and_untouched_nothing(cell, folder):
+    assert split(mixture(mixed(cell, "tokens_equal", 1.0), folder))[0] == []
+    assert mixture(mixed(cell, "untouched", 0.0), folder) == []
 
 
-def test_too_few_questions_are_refused_with_the_number(cell, tmp_path):
+def test_too_few_questions_are_refused_with_the_number(cell, folder):
     with pytest.raises(CrossoverError, match="synthetic questions have .* tokens, .* are needed; read more texts"):
-        mixture(mixed(cell, "real_equal", 0.99), tmp_path)
+        mixture(mixed(cell, "real_equal", 0.99), folder)
     with pytest.raises(CrossoverError, match="real questions to train on, not 100000"):
-        mixture(replace(cell, seed_size=100_000), tmp_path)
+        mixture(replace(cell, seed_size=100_000), folder)
     with pytest.raises(CrossoverError, match="Did you mean 'real_equal'"):
-        mixture(mixed(cell, "real_eqal", 0.1), tmp_path)
+        mixture(mixed(cell, "real_eqal", 0.1), folder)
 
 
 def test_no_real_training_question_is_near_a_test_question():
@@ -118,8 +123,8 @@ def test_test_items_are_the_same_whatever_their_number():
         draw_test("nq_open", "pypi", 4000)
 
 
-def test_a_cell_reports_the_variety_of_its_mixture(cell, tmp_path):
-    made = mixing.make(mixed(cell, "tokens_equal", 0.5), Store(tmp_path), "cpu")
+def test_a_cell_reports_the_variety_of_its_mixture(cell, folder):
+    made = mixing.make(mixed(cell, "tokens_equal", 0.5), Store(folder), "cpu")
     assert made.measures["synthetic"] == made.funnel.kept > 0
     assert {p.partition("\n")[0].split(":")[0] for p, _ in made.pairs} == {"Answer these questions", "Question"}
     uniform = measure(cell, [Example("Who was it?", "Isaac Newton", "real")] * 4)

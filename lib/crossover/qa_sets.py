@@ -107,13 +107,18 @@ def pool(sources: Mapping[str, str]) -> list[Real]:
     sources : mapping of str to str
         The question sets' sources, by set.
     """
-    tested = near_tests(sources)
-    found = []
-    for name, source in sorted(sources.items()):
+    return list(_pool(tuple(sorted(sources.items()))))
+
+
+@cache
+def _pool(sources: tuple[tuple[str, str], ...]) -> tuple[Real, ...]:
+    tested = _near_tests(sources)
+    found: list[Real] = []
+    for name, source in sources:
         rows = _training(name, source)
         near = tested.holds([words(row["question"]) for row in rows])
         found += [_real(name, row) for row, leaks in zip(rows, near, strict=True) if not leaks]
-    return found
+    return tuple(found)
 
 
 def near_tests(sources: Mapping[str, str]) -> Neighbourhood:
