@@ -339,7 +339,7 @@ def test_a_grid_is_run_scored_shown_and_resumed(tmp_path, capsys, monkeypatch):
     }  # fmt: skip
     for nothing in (chapter.amounts(), chapter.saturation(), chapter.temperatures("annotate"), chapter.sizes(), chapter.smaller(), chapter.families()):
         assert "Not run" in nothing.data
-    assert "original examples" in chapter.findings("gains").data and chapter.findings("families") is None
+    assert "Data of a fine-tuned teacher, generation tasks (1)" in chapter.findings("gains").data and chapter.findings("families") is None
     assert chapter.scores().data["task"].nunique() == 2 and len(chapter.scores().data) == 2 * 7
     assert "SST-2, tuned teacher" in chapter.chance().data
 

@@ -118,7 +118,11 @@ class Chapter:
     def sizes(self) -> plots.Picture | Markdown:
         """Draw the gain of annotation and generation by a fine-tuned teacher against the original set's size."""
         p = self.parameters
-        wanted = [d for d in compared.against_alone(p) if d.line.endswith("tuned teacher") and "half" not in d.line]
+        wanted = [
+            d
+            for d in compared.against_alone(p)
+            if d.line.endswith("tuned teacher") and "half" not in d.line and d.task in p.tasks
+        ]
         if len({d.size for d in wanted}) < 2:
             return NOT_RUN
         rows = compared.differences(p, self.runs, self.folder, wanted)
@@ -229,9 +233,7 @@ class Chapter:
 
     def chance(self) -> Markdown:
         """Say for each task with labels whether the teacher's labels are told from always giving the commonest one."""
-        table, said = self.quality_table(), []
-        if "annotations_right" not in table:
-            return NOT_RUN
+        said = []
         rows = self.runs[(self.runs["strategy"] == "annotate") & self.runs["key"].isin({c.key for c in self._cells("base")})]
         rows = rows[rows["student_seed"] == 0]
         for (task, teacher), some in rows.groupby(["task", "teacher"], sort=False):
@@ -253,7 +255,7 @@ class Chapter:
                 )
             else:
                 said.append(f"- {who}: {share}, above the {common:.0%} of always giving the commonest label.")
-        return Markdown("\n".join(said))
+        return Markdown("\n".join(said)) if said else NOT_RUN
 
     def caption(self) -> Markdown:
         """Say what the points of the figures are."""

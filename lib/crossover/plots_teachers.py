@@ -87,7 +87,7 @@ def dial(
     """
     tasks, series = (list(dict.fromkeys(points[name])) for name in ("task", "series"))
     figure = Picture(figsize=(max(6.4, 3.4 * len(tasks)), 2.3 * len(measures) + 1.1), dpi=150, layout="constrained")
-    grid = figure.subplots(len(measures), len(tasks), squeeze=False, sharex=True)
+    grid = figure.subplots(len(measures), len(tasks), squeeze=False, sharex="col")
     for (row, (measure, label)), (column, task) in ((r, c) for r in enumerate(measures.items()) for c in enumerate(tasks)):
         axes = grid[row, column]
         for name, (colour, marker) in zip(series, _LOOKS, strict=False):
