@@ -333,7 +333,7 @@ def test_a_grid_is_run_scored_shown_and_resumed(tmp_path, capsys, monkeypatch):
     counted = runs[runs["strategy"] == "both"].set_index(["task", "strategy", "teacher"])
     assert (table.loc[counted.index, "usable"] == counted["kept"] / counted["asked"]).all()
     for shown in (chapter.gains(), chapter.tuning(), chapter.annotation()):
-        assert len(shown._repr_png_()) > 5000
+        assert len(shown._repr_png_()[0]) > 5000
     assert {path.stem for path in (tmp_path / "figures").glob("*.csv")} == {
         "teachers_gains", "teachers_tuning", "teachers_annotation",
     }  # fmt: skip
