@@ -20,9 +20,9 @@ from pathlib import Path
 import krippendorff
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from crossover.errors import CrossoverError
+from crossover.plots import wilson
 
 LEVEL = 0.9
 ALL = "all"  # what the rows of every source together are called
@@ -119,14 +119,11 @@ def rates(grades: pd.DataFrame, level: float = LEVEL) -> pd.DataFrame:
     not independent, and their mean counts as the item's. ``error_rate`` is what is left, ``1 - met``, and its interval
     ``1 - high`` to ``1 - low``. Source ``all`` is every source together.
     """
-    z2 = stats.norm.ppf((1 + level) / 2) ** 2
     rows = []
     for criterion, source, group in _groups(grades):
         each = group.groupby("item")["grade"].mean()
         n, share = len(each), float(each.mean())
-        centre = (share + z2 / (2 * n)) / (1 + z2 / n)
-        half = float(np.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n)))) / (1 + z2 / n)
-        rows.append((criterion, source, n, share, max(0.0, centre - half), min(1.0, centre + half), 1 - share))
+        rows.append((criterion, source, n, share, *wilson(float(each.sum()), n, level), 1 - share))
     return pd.DataFrame(rows, columns=["criterion", "source", "items", "met", "low", "high", "error_rate"])
 
 

@@ -120,7 +120,7 @@ def styles(strategies: Iterable[str]) -> dict[str, Style]:
     }
 
 
-def wilson(k: int, n: int, level: float = 0.9) -> tuple[float, float]:
+def wilson(k: float, n: int, level: float = 0.9) -> tuple[float, float]:
     r"""Return the Wilson score interval of a proportion.
 
     .. math:: \frac{\hat p + z^2/2n \pm z\sqrt{\hat p(1-\hat p)/n + z^2/4n^2}}{1 + z^2/n}
