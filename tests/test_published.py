@@ -40,15 +40,15 @@ def chapter(tmp_path_factory):
         return chapter, root / "study"
 
 
-def test_every_row_is_named_by_its_settings(runs):
-    for row in runs.itertuples():
+def test_every_row_is_named_by_its_settings():
+    for row in read_runs(STUDY).itertuples():
         cell = Cell(**json.loads(row.settings))
         assert cell.key == row.key
         assert (cell.strategy, cell.seed_size, cell.budget, cell.replicate) == (row.strategy, row.seed_size, row.budget, row.replicate)
 
 
-def test_every_count_is_that_of_its_items(runs):
-    for row in runs.itertuples():
+def test_every_count_is_that_of_its_items():
+    for row in read_runs(STUDY).itertuples():
         items = pd.read_parquet(STUDY / "items" / f"{row.key}.parquet")
         assert (len(items), int(items["correct"].sum())) == (row.n_test, row.n_correct)
         assert items["item"].is_unique
@@ -61,7 +61,7 @@ def test_every_budget_was_spent_to_the_last_query(runs):
 
 def test_the_stored_calls_are_those_that_the_rows_paid_for(runs, tmp_path):
     """Made again from its settings, a cell's data cost the same and hold the same samples as when it was run."""
-    for row in runs.sample(4, random_state=0).itertuples():
+    for row in runs[runs["teacher"] == "oracle"].sample(4, random_state=0).itertuples():
         data, ledger = make_data(Cell(**json.loads(row.settings)), Store(tmp_path))
         assert isinstance(ledger, Ledger)
         assert (ledger.spent, len(data.samples), ledger.tokens_out) == (row.queries, row.n_train, row.tokens_out)
