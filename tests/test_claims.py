@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from crossover.cells import Cell
-from crossover.claims import Claims, Part, decide, load_claims, table, verdict, worst
+from crossover.claims import Claims, Part, decide, load_claims, summary, table, verdict, worst
 from crossover.contrasts import contrast
 from crossover.errors import CrossoverError
 from crossover.evaluate import Outcome
@@ -261,3 +261,18 @@ def test_a_measure_has_a_t_interval_over_replicates(mixtures):
     assert (found.estimate, found.low, found.high) == pytest.approx((0.55, expected.low, expected.high))
     (missing,) = decide(mixtures, mixture_claim(statistic="measure", measure="type_entrop"))
     assert "no measure 'type_entrop'" in missing.why
+
+
+def test_the_summary_shows_what_decides_and_names_what_was_not_run():
+    folder = repository() / "results" / "study"
+    findings = decide(folder)
+    text = summary(findings)
+    whole = table(findings).drop_duplicates("claim").set_index("claim")
+    shown = {line.split(". ")[0].strip("| "): line for line in text.splitlines() if line.startswith("| ") and ". " in line}
+    missing = text.splitlines()[-1] if "Not testable here" in text else ""
+    for claim, verdict in whole["verdict"].items():
+        if claim in shown:
+            assert f"**{verdict}**" in shown[claim]
+        else:
+            assert verdict == "not testable here" and claim in missing
+    assert "C6" in shown

@@ -196,15 +196,22 @@ def publish(folder: Path) -> list[Finding]:
 
 
 def summary(findings: Sequence[Finding], ledger: Claims | None = None) -> str:
-    """Return a Markdown table with one row a claim: what was published, the part that decides here, the verdict."""
+    """Return a Markdown table with one row a decided claim: what was published, the part that decides here, the verdict.
+
+    Claims whose cells were not run are named below it.
+    """
     ledger = ledger or load_claims()
-    lines = ["| claim | published | ours (90% interval) | verdict |", "|---|---|---|---|"]
+    lines, untested = ["| claim | published | ours (90% interval) | verdict |", "|---|---|---|---|"], []
     for name, group in itertools.groupby(findings, lambda f: f.claim):
         deciding = min(group, key=lambda f: VERDICTS.index(f.verdict))
-        claim, ours = ledger.claims[name], _in_words(deciding)
-        said = ours if deciding.estimate is None else f"{deciding.part.says} {ours}"
+        if deciding.estimate is None:
+            untested.append(name)
+            continue
+        claim = ledger.claims[name]
+        said = f"{deciding.part.says} {_in_words(deciding)}"
         lines.append(f"| {name}. {claim.statement} | {claim.published} | {said} | **{deciding.verdict}** |")
-    return "\n".join(lines)
+    note = f"\n\nNot testable here, for want of runs: {', '.join(untested)}." if untested else ""
+    return "\n".join(lines) + note
 
 
 def show(findings: Sequence[Finding], papers: Sequence[str], ledger: Claims | None = None) -> Styler:
