@@ -270,9 +270,9 @@ def test_the_summary_shows_what_decides_and_names_what_was_not_run():
     whole = table(findings).drop_duplicates("claim").set_index("claim")
     shown = {line.split(". ")[0].strip("| "): line for line in text.splitlines() if line.startswith("| ") and ". " in line}
     missing = text.splitlines()[-1] if "Not testable here" in text else ""
-    for claim, verdict in whole["verdict"].items():
+    for claim, found in whole["verdict"].items():
         if claim in shown:
-            assert f"**{verdict}**" in shown[claim]
+            assert f"**{found}**" in shown[claim]
         else:
-            assert verdict == "not testable here" and claim in missing
+            assert found == "not testable here" and claim in missing
     assert "C6" in shown
