@@ -10,12 +10,11 @@ from urllib.parse import unquote, urlsplit
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
-from crossover import advisor
 from crossover import book as book_module
-from crossover.advise import advise
 from crossover.book import banner, build, build_book, duration, keep_blocks, stage
-from crossover.curves import fit_table
+from crossover.cli import app
 from crossover.errors import CrossoverError
 from crossover.plots import display_name
 from pages import visit
@@ -309,12 +308,6 @@ def test_search_works_from_disk(browser, html):
 # --- the page that advises --------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def fits(html):
-    results = html.parents[1] / "laptop"
-    return fit_table(advisor.counts(results), advisor.LEVEL, advisor.DRAWS, advisor.SEED)
-
-
 def ask(browser, **values):
     """Fill the form as a reader would, with the keyboard, and return the answer's rows by strategy and its text."""
     from selenium.webdriver.common.by import By
@@ -332,19 +325,22 @@ def ask(browser, **values):
 @pytest.mark.parametrize(
     ("seeds", "queries", "price"), [(50, 400, 1), (200, 300, 1), (120, 2500, 0.25), (20, 90_000, 1), (3000, 4000.5, 3)]
 )
-def test_the_page_says_what_the_command_says_to_the_printed_digit(browser, html, fits, seeds, queries, price):
+def test_the_page_says_what_the_command_says_to_the_printed_digit(monkeypatch, browser, html, seeds, queries, price):
+    monkeypatch.setenv("CROSSOVER_RESULTS", str(html.parents[1]))
+    command = ["advise", "--profile", "laptop", "--seeds", seeds, "--queries", queries, "--unit", "answers", "--json",
+               "--cost", "answer_augmentation=1", "--cost", f"new_question={1 + price}"]  # fmt: skip
+    (said,) = json.loads(CliRunner().invoke(app, list(map(str, command))).stdout)["advice"]
     visit(browser, html / "advisor.html", 1280)
     shown, text = ask(browser, seeds=seeds, queries=queries, price=price)
-    costs = {"answer_augmentation": 1.0, "new_question": 1.0 + price}
-    (a,) = advise(fits, seeds, queries, costs=costs, unit="answers")
-    assert list(shown) == [c.strategy for c in a.choices]
-    for c in a.choices:
-        accuracy, p_best, regret, inside = shown[c.strategy]
-        assert accuracy == f"{c.accuracy:.3f} ({c.interval[0]:.3f} to {c.interval[1]:.3f})"
-        assert (p_best, regret) == (f"{c.p_best:.2f}", f"{c.regret:.3f}")
-        assert (inside == "yes") == c.inside
-    assert f"Buy {display_name(a.best.strategy).lower()}" in text
-    assert ("extrapolation" in text) == (not all(c.inside for c in a.choices))
+    assert list(shown) == [c["strategy"] for c in said["choices"]]
+    for c in said["choices"]:
+        accuracy, p_best, regret, inside = shown[c["strategy"]]
+        low, high = c["interval"]
+        assert accuracy == f"{c['accuracy']:.3f} ({low:.3f} to {high:.3f})"
+        assert (p_best, regret) == (f"{c['p_best']:.2f}", f"{c['regret']:.3f}")
+        assert (inside == "yes") == c["inside"]
+    assert f"Buy {display_name(said['choose']).lower()}" in text
+    assert ("extrapolation" in text) == said["extrapolation"]
 
 
 def test_an_impossible_question_is_refused_in_words_and_every_field_has_a_label(browser, html):

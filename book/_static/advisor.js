@@ -3,9 +3,8 @@
 "use strict";
 (() => {
   const { level, strategies: looks, curves } = window.CROSSOVER_CURVES;
-  // Teacher calls that a sample takes, and what it costs when a question costs `price` answers.
-  const CALLS = { answer_augmentation: 1, question_rephrase: 2, new_question: 2 };
-  const costOfQuery = (strategy, price) => (CALLS[strategy] === 2 ? (1 + price) / 2 : 1);
+  // What a call costs on average: of a sample's calls one is an answer, the others cost `price` answers each.
+  const costOfQuery = (strategy, price) => (1 + (looks[strategy].calls - 1) * price) / looks[strategy].calls;
   const DASHES = ["", "7 4", "2 3", "9 3 2 3", "1 2"];
 
   for (const curve of curves) {

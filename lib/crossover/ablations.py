@@ -32,6 +32,7 @@ from crossover.comparisons import ANSWERS, COMPARISONS, QUESTIONS, advice, cover
 from crossover.crossovers import QUERIES_PER_SAMPLE, Crossover, find, show
 from crossover.curves import Fits, fit_table
 from crossover.params import PUBLISHED
+from crossover.plots import NOT_RUN
 from crossover.schemas.ablations import Ablations
 from crossover.store import results_folder
 
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
 
 #: What arXiv 2607.01727 says of new questions that re-use seeds.
 RESAMPLING = "re-using a pool of seeds does not beat new answers; new sources do, at large budgets (arXiv 2607.01727)"
-NOT_RUN = Markdown("Not run in this profile.")
 
 
 @dataclass(frozen=True)

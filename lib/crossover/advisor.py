@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from crossover import pilot
+from crossover.crossovers import QUERIES_PER_SAMPLE
 from crossover.curves import Fits, fit_table
 from crossover.errors import CrossoverError
 from crossover.plots import styles
@@ -88,7 +89,10 @@ def _as_dict(fits: Fits) -> dict[str, object]:
         for c, d in known
     ]
     looks = styles({c.strategy for c, _ in known})
-    names = {name: {"label": look.label, "colour": look.colour} for name, look in looks.items()}
+    names = {
+        name: {"label": look.label, "colour": look.colour, "calls": QUERIES_PER_SAMPLE.get(name, 1)}
+        for name, look in looks.items()
+    }
     return {"level": fits.level, "strategies": names, "curves": curves}
 
 

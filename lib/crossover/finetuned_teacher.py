@@ -24,7 +24,7 @@ from crossover.contrasts import contrast
 from crossover.curves import fit_exponential
 from crossover.errors import CrossoverError
 from crossover.grading import Item, write_sheet
-from crossover.plots import wilson
+from crossover.plots import NOT_RUN, wilson
 from crossover.schemas.finetuned_teacher import FinetunedTeacher
 from crossover.store import Store, read_runs, results_folder
 from crossover.tasks import load_task
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
 LEVEL = 0.9
-NOT_RUN = Markdown("Not run in this profile.")
 #: What a grader is asked of a synthetic example, by the kind of task: 1 for yes, 0 for no.
 CRITERIA = {Labelled: ("input_makes_sense", "label_is_right"), Written: ("output_is_fluent", "output_is_supported")}
 #: Measures of a cell's synthetic data, in the order in which a table shows them, and what readers are told.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from IPython.display import Markdown
 from matplotlib.figure import Figure
 
 from crossover.errors import CrossoverError
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from pandas.io.formats.style import Styler
 
+#: What stands in place of a figure or table whose cells a profile leaves out.
+NOT_RUN = Markdown("Not run in this profile.")
 #: How a strategy is written for readers.
 NAMES = {
     "answer_augmentation": "Answer augmentation",

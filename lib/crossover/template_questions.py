@@ -27,6 +27,7 @@ from crossover.grading import Item, write_sheet
 from crossover.mixing import distributions
 from crossover.params import PUBLISHED
 from crossover.parser import load_parser
+from crossover.plots import NOT_RUN
 from crossover.plots_questions import SET_NAMES
 from crossover.qa_sets import Real, answers, near_tests, pool, test_rows
 from crossover.question_bank import Bank, load_bank, read_texts
@@ -261,7 +262,7 @@ class Chapter:
     def size(self) -> plots.Picture | Markdown:
         """Draw the smaller student against the larger, and save figure and data."""
         rows = self._size
-        return Markdown("Not run in this profile.") if rows.empty else self._forest("template_size", rows)
+        return NOT_RUN if rows.empty else self._forest("template_size", rows)
 
     def size_findings(self) -> Markdown | None:
         """Say how the smaller student compares."""
@@ -285,7 +286,7 @@ class Chapter:
     def language(self) -> plots.Picture | Markdown:
         """Draw what template questions change in language modelling, and save figure and data."""
         rows = self._language
-        return Markdown("Not run in this profile.") if rows.empty else self._forest("template_language", rows)
+        return NOT_RUN if rows.empty else self._forest("template_language", rows)
 
     def language_findings(self) -> Markdown | None:
         """Say what each change shows."""

@@ -121,8 +121,8 @@ def _parameters(given: dict) -> tuple[BudgetRatio, int]:
     n_seeds, n_test = task.available("seed"), task.available("test")
     largest = given["queries"] // (len(STRATEGIES) * given["replicates"])
     budgets = sorted({max(2, largest >> i) for i in range(BUDGETS)})
-    shared = ("queries", "replicates", "teacher", "teacher_model", "student", "base_url", "price_in", "price_out", "max_cost", "max_new_tokens")
-    values = {name: given[name] for name in shared if name != "queries"} | {
+    shared = ("replicates", "teacher", "teacher_model", "student", "base_url", "price_in", "price_out", "max_cost", "max_new_tokens")
+    values = {name: given[name] for name in shared} | {
         "task": "own", "task_options": options, "seed_sizes": [n_seeds], "budgets": budgets, "max_budget": largest,
         "n_test": min(n_test, 300),
     }  # fmt: skip
