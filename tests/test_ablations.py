@@ -71,7 +71,7 @@ def test_every_grid_changes_one_thing(parameters):
 
 
 def test_a_local_teacher_and_its_augmenter_are_fine_tuned_apart_and_another_task_has_its_own_settings():
-    given = {"local_gold": [8], "other_tasks": ["text_to_sql", "arc"], "side_replicates": 1, "budget_ratios": [1, 2, 4, 8]}
+    given = {"local_gold": [8], "other_tasks": ["text_to_sql", "gsm_symbolic", "arc"], "side_replicates": 1, "budget_ratios": [1, 2, 4, 8]}
     grids = check("04_ablations", {"profile": "laptop", "results": "laptop", **given}).grids()
     strengths = {
         (c.strategy, c.teacher_settings.get("gold", 0), (c.augmenter_settings or c.teacher_settings).get("gold", 0)) for c in grids["local"]
@@ -82,6 +82,7 @@ def test_a_local_teacher_and_its_augmenter_are_fine_tuned_apart_and_another_task
     }  # fmt: skip
     assert {(c.task, json.dumps(c.task_settings), c.replicate) for c in grids["text_to_sql"]} == {("text_to_sql", '{"shapes": "simple"}', 0)}
     assert {(c.task, c.teacher, c.scoring) for c in grids["arc"]} == {("arc", "local", "choice")}
+    assert {(c.task, c.teacher, c.teacher_settings["gold"]) for c in grids["gsm_symbolic"]} == {("gsm_symbolic", "local", 128)}
     assert "mixed" not in {c.strategy for c in grids["text_to_sql"]}
 
 

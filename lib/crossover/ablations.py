@@ -234,9 +234,11 @@ class Chapter:
         plots.save(figure, name, self.folder / "figures", data)
         return figure
 
-    def local_funnel(self) -> Styler | Markdown:
-        """Return what became of the local teachers' calls: how many answers are right, and how many questions new."""
-        rows = self._of("local")
+    def local_funnel(self, grid: str = "local") -> Styler | Markdown:
+        """Return what became of the local teachers' calls in one grid: how many answers are right, and how many questions new."""
+        if grid not in self.parameters.grids():
+            return NOT_RUN
+        rows = self._of(grid)
         if rows.empty:
             return NOT_RUN
         gold = ["augmented with " + ("gold" if a else "prompts") + (", answered with gold" if t else ", answered with prompts")

@@ -33,7 +33,7 @@ class Ablations(BudgetRatio):
         [64, 128], min_length=2, max_length=2, description="teacher queries, two large budgets"
     )
     local_gold: list[Count] = Field([], description="gold problems that local teachers are fine-tuned on")
-    other_tasks: list[Literal["text_to_sql", "arc"]] = Field([], description="other tasks on which the base strategies are run")
+    other_tasks: list[Literal["text_to_sql", "gsm_symbolic", "arc"]] = Field([], description="other tasks on which the base strategies are run")
     side_replicates: int = Field(2, ge=1, le=100, description="draws of the seeds for local teachers and other tasks")
     question_costs: list[Annotated[float, Field(gt=0)]] = Field(
         [0.25, 0.5, 1, 2, 4], description="cost of writing a question, in answers"
@@ -97,10 +97,11 @@ class Ablations(BudgetRatio):
         }
 
 
-#: How other tasks are run. No oracle knows the truth of ARC, and a student of this size is scored there by likelihood, without
-#: the list of choices, whose letters it cannot tell apart.
+#: How other tasks are run. No oracle answers GSM-Symbolic in several ways, and none knows the truth of ARC. A student of this size
+#: is scored there by likelihood, without the list of choices, whose letters it cannot tell apart.
 OTHER_TASKS: dict[str, dict[str, object]] = {
     "text_to_sql": {"task_options": {"shapes": "simple"}, "max_new_tokens": 64},
+    "gsm_symbolic": {"teacher": "local", "teacher_gold": 128, "augmenter_gold": 128, "max_new_tokens": 128, "replicates": 1},
     "arc": {"task_options": {"listed": False}, "scoring": "choice", "teacher": "local", "max_new_tokens": 48, "replicates": 1},
 }
 
