@@ -1,11 +1,15 @@
 """A results table with rows of one's own, as the store would have written it."""
 
 import json
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pandas as pd
 
 from crossover import store
+from crossover.cells import Cell
+from crossover.claims import settings_table
+from crossover.evaluate import Outcome
 
 #: What a clean oracle's cells have in common.
 SETTINGS = {"teacher_settings": {"answer_error": 0.0, "coverage": 1.0}, "verify": False}
@@ -22,3 +26,24 @@ def write_runs(folder: Path, table: pd.DataFrame) -> None:
             rows[name] = "" if kind is str else 0
     folder.mkdir(parents=True, exist_ok=True)
     rows[list(store.COLUMNS)].to_csv(folder / "runs.csv", index=False)
+
+
+def plant(folder: Path, cells: Iterable[Cell], outcomes: Callable[[Cell], list[Outcome]], measures: Callable[[Cell], dict] = lambda _: {}):
+    """Fill a results folder with cells whose outcomes and measures are set, and return the rows with their settings."""
+    filled = store.Store(folder)
+    zeros = {name: kind() for name, kind in store.COLUMNS.items()}
+    for cell in cells:
+        found = outcomes(cell)
+        row = zeros | {
+            "key": cell.key, "experiment": cell.experiment, "task": cell.task, "strategy": cell.strategy, "seed_size": cell.seed_size,
+            "budget": cell.budget, "replicate": cell.replicate, "n_test": len(found), "n_correct": sum(o.correct for o in found),
+            "queries": cell.budget, "tokens_in": 10 * cell.budget, "tokens_out": 5 * cell.budget, "settings": cell.settings,
+            "measures": json.dumps(measures(cell)),
+        }  # fmt: skip
+        filled.append(row, found)
+    return settings_table(store.read_runs(folder))
+
+
+def first_right(right: int, n: int) -> list[Outcome]:
+    """Return the outcomes of ``n`` items of which the first are right."""
+    return [Outcome(str(i), None, i < right) for i in range(n)]

@@ -7,15 +7,13 @@ import pandas as pd
 import pytest
 
 from crossover import plots_ablations
-from crossover.claims import settings_table
 from crossover.comparisons import COMPARISONS, advice, coverage_advice, effects
 from crossover.crossovers import find
 from crossover.curves import fit_table
 from crossover.errors import CrossoverError
-from crossover.evaluate import Outcome
 from crossover.params import check, resolve
 from crossover.schemas.ablations import kept_size
-from crossover.store import COLUMNS, Store, read_runs
+from stored import first_right, plant
 
 
 @pytest.fixture
@@ -26,23 +24,12 @@ def parameters():
     )
 
 
-def plant(folder, cells, accuracy, n_test=60):
-    """Fill a results folder with cells whose accuracy is what ``accuracy`` says of them, exactly."""
-    store = Store(folder)
-    zeros = {name: kind() for name, kind in COLUMNS.items()}
-    for cell in cells:
-        right = round(accuracy(cell) * n_test)
-        row = zeros | {
-            "key": cell.key, "experiment": cell.experiment, "task": cell.task, "strategy": cell.strategy, "seed_size": cell.seed_size,
-            "budget": cell.budget, "replicate": cell.replicate, "n_test": n_test, "n_correct": right, "queries": cell.budget,
-            "tokens_in": 10 * cell.budget, "tokens_out": 5 * cell.budget, "settings": cell.settings,
-        }  # fmt: skip
-        store.append(row, [Outcome(str(i), None, i < right) for i in range(n_test)])
-    return settings_table(read_runs(folder))
-
-
 def planted(cell):
-    """A world in which each change has a known effect."""
+    """Return the outcomes of a world in which each change has a known effect."""
+    return first_right(round(60 * accuracy(cell)), 60)
+
+
+def accuracy(cell):
     if cell.teacher_settings["invalid_rate"]:
         return 0.5 - (0.2 if cell.strategy == "new_question" else 0.05)
     if cell.verify:

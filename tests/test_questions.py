@@ -6,7 +6,6 @@ import gzip
 import json
 from collections import Counter
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,27 +15,35 @@ from thinc.api import NumpyOps, get_current_ops
 
 from crossover import bench, text_sources
 from crossover.errors import CrossoverError
-from crossover.expectations import Precision, expand, failures, judge, normalise, precision, read_expectations
+from crossover.expectations import (
+    EXPECTATIONS,
+    Precision,
+    expand,
+    failures,
+    judge,
+    normalise,
+    precision,
+    read_expectations,
+)
 from crossover.parser import Blas, load_parser
 from crossover.questions import Funnel, Generator, generate
 from crossover.screening import MOST_CHARACTERS, pieces, refusal
 from crossover.text_sources import Text, folder, hub, passages, plain_text, wikipedia
 
-FILE = Path(__file__).parent / "data" / "template_questions.yaml"
 CURIE = "Marie Curie discovered polonium in 1898."
 quick = settings(max_examples=150, deadline=None)
 
 
 @pytest.fixture(scope="module")
 def judged():
-    return judge(Generator(load_parser()), read_expectations(FILE))
+    return judge(Generator(load_parser()), read_expectations(EXPECTATIONS))
 
 
 # --- precision --------------------------------------------------------------------------------------------------------
 
 
 def test_the_hand_made_sentences():
-    expected = read_expectations(FILE)
+    expected = read_expectations(EXPECTATIONS)
     assert Counter(e.part for e in expected) == {"tune": 120, "held_out": 80}
     assert len({e.text for e in expected}) == 200
     assert sum(not e.accepted for e in expected) >= 30, "sentences that give nothing are a test too"
@@ -51,7 +58,7 @@ def test_nine_in_ten_questions_are_right(judged, part):
 
 
 def test_most_sentences_with_expectations_give_a_question(judged):
-    wanted = {e.text for e in read_expectations(FILE) if e.accepted}
+    wanted = {e.text for e in read_expectations(EXPECTATIONS) if e.accepted}
     assert len(wanted & set(judged["text"])) >= 0.85 * len(wanted)
 
 
@@ -62,7 +69,7 @@ def test_failures_are_the_rows_that_are_wrong(judged):
 
 
 def test_a_wrong_question_is_judged_wrong():
-    entry = next(e for e in read_expectations(FILE) if e.text.startswith("Roald Amundsen"))
+    entry = next(e for e in read_expectations(EXPECTATIONS) if e.text.startswith("Roald Amundsen"))
     made = {q.template: q for q in Generator(load_parser()).text(entry.text)}
     assert entry.allows(made["who_subject"]) and entry.allows(made["cloze_date"])
     from dataclasses import replace

@@ -17,39 +17,22 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from crossover import data, plots, plots_ablations, plots_questions
+from crossover import plots, plots_ablations, plots_questions
 from crossover.cells import run_cells
 from crossover.claims import MissingRows, Selector, paired, settings_table
 from crossover.comparisons import COLUMNS, in_words
 from crossover.contrasts import contrast, items_needed
-from crossover.expectations import failures, judge, precision, read_expectations
-from crossover.grading import Item, write_sheet
-from crossover.mixing import distributions
 from crossover.params import PUBLISHED
 from crossover.parser import load_parser
 from crossover.plots import NOT_RUN
 from crossover.plots_questions import SET_NAMES
-from crossover.qa_sets import Real, answers, near_tests, pool, test_rows
-from crossover.question_bank import Bank, load_bank, read_texts
-from crossover.question_quality import (
-    answerable,
-    compare,
-    distinct,
-    entity_types,
-    entropy,
-    funnel_table,
-    gallery,
-    perplexity,
-    question_type,
-    reading,
-    repetition,
-)
-from crossover.questions import Generator, Question
+from crossover.qa_sets import answers, test_rows
+from crossover.question_bank import Bank, load_bank
+from crossover.question_quality import entity_types, question_type
 from crossover.ratio_peak import LEVEL, Peak, find_peak
 from crossover.schemas.template_questions import TemplateQuestions
-from crossover.store import Store, read_runs, repository, results_folder, save_numbers
-from crossover.students.causal import Student
-from crossover.tasks.near import words
+from crossover.store import Store, read_runs, results_folder, save_numbers
+from crossover.template_quality import Quality, shown
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
@@ -57,8 +40,6 @@ if TYPE_CHECKING:
 #: The paper's gains, as fractions of 1 (arXiv 2310.07830, section 5).
 PUBLISHED_GAINS = {"nq_open": 0.0093, "web_questions": 0.0152, "trivia_qa": 0.0123}
 RATES = "rates of 0.1, 0.3 and 0.5 were tried, and a balance of the two was found best (arXiv 2310.07830, section 5)"
-VARIETY = "templates bring a wider variety of question types and more balanced examples; no measure is given (section 4)"
-CRITERIA = ("grammatical", "understandable_alone", "answer_right")
 SMALLEST = 20  # test items that a type needs for its accuracy to be shown
 
 
@@ -84,116 +65,10 @@ class Chapter:
         """The run's results folder."""
         return results_folder(self.parameters.results)
 
-    # --- the questions ------------------------------------------------------------------------------------------------
-
-    def funnel(self) -> Styler:
-        """Return how many reach each stage of the pipeline, and why the others do not."""
-        return _shown(funnel_table(self.bank.funnel), "question-funnel")
-
-    def precision(self) -> Styler:
-        """Return how many questions on 200 sentences are among those expected, by part, with 95% intervals."""
-        rows = {"tuned on": self._judged[self._judged["part"] == "tune"], "held out": self._judged[self._judged["part"] == "held_out"]}
-        found = {name: precision(part) for name, part in rows.items()}
-        table = [(name, p.made, p.right, f"{p.share:.1%}", f"{p.low:.1%} to {p.high:.1%}") for name, p in found.items()]
-        return _shown(pd.DataFrame(table, columns=["sentences", "questions", "right", "precision", "95% interval"]), "precision")
-
-    def failures(self) -> Styler:
-        """Return every question on the 200 sentences that was not expected."""
-        return _shown(failures(self._judged), "failures")
-
     @cached_property
-    def _judged(self) -> pd.DataFrame:
-        expected = read_expectations(repository() / "tests" / "data" / "template_questions.yaml")
-        return judge(Generator(load_parser()), expected)
-
-    def quality(self) -> Styler:
-        """Return what can be measured of generated and of real questions alike."""
-        generated, real = [q.question for q in self._drawn], [r.question for r in self._real_drawn]
-        fluent = compare(perplexity(self._reader, generated), perplexity(self._reader, real))
-        read, real_read = (answerable(self._reader, rows, 8) for rows in (self._readings, self._real_readings))
-        size = min(len(generated), len(real))
-        makes = repetition((q.question, q.answer) for q in self.bank.questions)
-        reals = repetition((r.question, r.answers[0]) for r in self._real)
-        near = near_tests(self.parameters.question_sources).holds([words(q.question) for q in self.bank.questions])
-        rows = [
-            ("median perplexity", f"{fluent.generated:.0f}", f"{fluent.real:.0f}"),
-            ("probability that a generated one's perplexity is higher", f"{fluent.higher:.2f} ({fluent.low:.2f} to {fluent.high:.2f})", ""),
-            ("answer found in its passage by a small model", _share(read), _share(real_read)),
-            *((f"distinct-{n} of {size} questions", *(f"{distinct(some, n, size):.2f}" for some in (generated, real))) for n in (1, 2)),
-            ("entropy of question types, bits", *(f"{entropy(_types(some)):.2f}" for some in (generated, real))),
-            ("question and answer repeated", f"{makes.repeated / makes.questions:.1%}", f"{reals.repeated / reals.questions:.1%}"),
-            ("question with two answers", f"{makes.ambiguous / makes.questions:.1%}", f"{reals.ambiguous / reals.questions:.1%}"),
-            ("near a test question, and left out", f"{np.mean(near):.2%}", "left out before"),
-        ]
-        return _shown(pd.DataFrame(rows, columns=["measure", "generated", "real"]), "quality")
-
-    def distributions(self) -> plots.Picture:
-        """Draw the distributions of question types and of the answers' entity types, and save figure and data."""
-        made = distributions([q.question for q in self._drawn], [q.answer for q in self._drawn])
-        real = distributions([r.question for r in self._real_drawn], [r.answers[0] for r in self._real_drawn])
-        titles = ("question types", "entity types of answers")
-        tables = {title: _side_by_side(a, b) for title, a, b in zip(titles, made, real, strict=True)}
-        figure = plots_questions.distributions(tables, VARIETY)
-        rows = pd.concat([t.rename_axis("label").reset_index().assign(property=title) for title, t in tables.items()])
-        plots.save(figure, "question_distributions", self.folder / "figures", rows)
-        return figure
-
-    def gallery(self, each: int = 2, seed: int = 0) -> Styler:
-        """Return questions of every type, drawn by seed: what is usual, picked by nobody."""
-        return _shown(gallery(self.bank.questions, each, seed), "gallery")
-
-    def sheet(self) -> Markdown:
-        """Write the blinded sheet of 100 questions where there is none yet, and say how to grade it."""
-        sheet = self.folder / "sheets" / "template_questions.csv"
-        if not sheet.exists():
-            items = [Item({"text": r.passage, "question": r.question, "answer": r.answer}, "generated") for r in self._passages]
-            items += [Item({"text": r.passage, "question": r.question, "answer": r.answer}, "real") for r in self._real_passages]
-            write_sheet(items, sheet, CRITERIA)
-        name = f"results/{self.parameters.results}/sheets/template_questions"
-        return Markdown(
-            f"`{name}.csv` holds generated questions and as many of SQuAD in random order. Make a copy for each grader; then, for rates "
-            f"and agreement: `python -m crossover.grading {name}.key.csv <copies>`. Nobody has graded it yet."
-        )
-
-    @cached_property
-    def _reader(self) -> Student:
-        return Student.load(self.parameters.student, self.parameters.device)
-
-    @cached_property
-    def _real(self) -> list[Real]:
-        return pool(self.parameters.question_sources)
-
-    @cached_property
-    def _drawn(self) -> list[Question]:
-        return _draw(self.bank.questions, self.parameters.n_quality)
-
-    @cached_property
-    def _real_drawn(self) -> list[Real]:
-        return _draw(self._real, self.parameters.n_quality)
-
-    @cached_property
-    def _passages(self) -> list[_Passage]:
-        """Questions with a one-word or longer answer in their paragraph; yes and no have no span to find."""
-        texts = {text.source: text.text for text in read_texts(self.parameters.text)}
-        spans = [q for q in self.bank.questions if q.type not in ("yes-no", "cloze")]
-        return [_Passage(_paragraph(texts[q.source], q), q.question, q.answer) for q in _draw(spans, self.parameters.n_quality)]
-
-    @cached_property
-    def _real_passages(self) -> list[_Passage]:
-        rows = data.load("squad", "validation_sample1000", "pypi")
-        return [_Passage(r["context"], r["question"], r["answers"]["text"][0]) for r in _draw(rows, self.parameters.n_quality)]
-
-    @cached_property
-    def _readings(self) -> list:
-        return self._put(self._passages)
-
-    @cached_property
-    def _real_readings(self) -> list:
-        return self._put(self._real_passages)
-
-    def _put(self, passages: Sequence[_Passage]) -> list:
-        nlp = load_parser()
-        return [reading(nlp, p.passage, p.question, p.answer, most=6) for p in passages[: self.parameters.n_read]]
+    def quality(self) -> Quality:
+        """What the synthetic questions are like."""
+        return Quality(self.parameters, self.bank)
 
     # --- training -----------------------------------------------------------------------------------------------------
 
@@ -257,7 +132,7 @@ class Chapter:
                  f"{100 * c.detectable:.2f}", f"{items_needed(found, 0.01, LEVEL):,}")
             )  # fmt: skip
         columns = ["set", "test items", "replicates", "gain, points", f"{LEVEL:.0%} interval", "detectable, points", "items to show 1 point"]
-        return _shown(pd.DataFrame(rows, columns=columns), "detectable")
+        return shown(pd.DataFrame(rows, columns=columns), "detectable")
 
     def size(self) -> plots.Picture | Markdown:
         """Draw the smaller student against the larger, and save figure and data."""
@@ -330,7 +205,7 @@ class Chapter:
         """Return accuracy by question type and by the entity type of the answer, with and without template questions."""
         found = [self._outcomes(strategy, share) for strategy, share in (("real", 0.0), *(("real_equal", s) for s in self._published_shares("real_equal")))]
         if len(found) < 2:
-            return _shown(pd.DataFrame({"accuracy by type": ["not run in this profile"]}), "by-type")
+            return shown(pd.DataFrame({"accuracy by type": ["not run in this profile"]}), "by-type")
         without, with_ = found[0], sum(found[1:]) / len(found[1:])
         labels = self._labels.reindex(without.columns)
         rows = []
@@ -342,7 +217,7 @@ class Chapter:
                 rows.append((kind, label, len(items), f"{without[items].to_numpy().mean():.1%}", f"{100 * c.estimate:+.1f}",
                              f"{100 * c.low:+.1f} to {100 * c.high:+.1f}"))  # fmt: skip
         columns = ["by", "type", "test items", "exact match without", "change, points", f"{LEVEL:.0%} interval"]
-        return _shown(pd.DataFrame(rows, columns=columns), "by-type")
+        return shown(pd.DataFrame(rows, columns=columns), "by-type")
 
     @cached_property
     def _labels(self) -> pd.DataFrame:
@@ -434,15 +309,6 @@ class Chapter:
         return figure
 
 
-@dataclass(frozen=True)
-class _Passage:
-    """A question with the paragraph that answers it."""
-
-    passage: str
-    question: str
-    answer: str
-
-
 def run(parameters: TemplateQuestions) -> Chapter:
     """Run the grid and return what there is to show."""
     store = Store(results_folder(parameters.results))
@@ -454,11 +320,6 @@ def run(parameters: TemplateQuestions) -> Chapter:
     return Chapter(parameters, settings_table(runs), bank)
 
 
-def _draw(items: Sequence, n: int, seed: int = 0) -> list:
-    """Draw items by seed, all where there are fewer."""
-    return [items[i] for i in np.random.default_rng(seed).permutation(len(items))[:n]]
-
-
 def _terms(strategy: str) -> list[Selector]:
     return [{"weight": 1, "strategy": strategy}, {"weight": -1, "strategy": "real", "share": 0.0}]
 
@@ -466,28 +327,3 @@ def _terms(strategy: str) -> list[Selector]:
 def _sentences(rows: pd.DataFrame) -> Markdown:
     said = [f"{r.comparison}: {r.why}." if r.why else in_words(r.comparison, r.estimate, r.low, r.high) for r in rows.itertuples()]
     return Markdown("\n".join(f"- {text}" for text in said))
-
-
-def _shown(table: pd.DataFrame, name: str) -> Styler:
-    left = {"white-space": "normal", "text-align": "left", "vertical-align": "top"}
-    return table.style.hide(axis="index").set_properties(**left).set_uuid(name)
-
-
-def _share(right: np.ndarray) -> str:
-    return f"{right.mean():.0%} of {len(right)}"
-
-
-def _types(questions: Sequence[str]) -> dict[str, float]:
-    return distributions(questions, [])[0]
-
-
-def _side_by_side(generated: dict[str, float], real: dict[str, float]) -> pd.DataFrame:
-    table = pd.DataFrame({"generated": generated, "real": real}).fillna(0.0)
-    return table.sort_values(["real", "generated"], ascending=False)
-
-
-def _paragraph(text: str, question: Question) -> str:
-    """Return the paragraph of a text that holds a question's sentence."""
-    start = text.rfind("\n", 0, question.sentence[0]) + 1
-    end = text.find("\n", question.sentence[1])
-    return text[start : end if end >= 0 else len(text)]
