@@ -34,6 +34,17 @@ def test_without_runs_it_says_so(tmp_path):
     assert found["parameter_tables"].count("(not run in this profile)") == len(SCHEMAS)
 
 
+def test_speed_is_what_the_bench_wrote(tmp_path):
+    assert "make bench" in appendices.tables(tmp_path / "laptop")["speed"]
+    bench = tmp_path / "bench"
+    (bench / "provenance").mkdir(parents=True)
+    rows = pd.DataFrame({"what": ["sampling, ours | generate"], "value": [3.104], "unit": ["x"], "wanted": [">= 3"], "met": ["yes"], "provenance": ["abc"]})
+    rows.to_csv(bench / "decoding.csv", index=False)
+    (bench / "provenance" / "abc.json").write_text('{"hardware": {"cpu": "Xeon", "cores": 2}, "commit": "0123456789"}')
+    text = appendices.tables(tmp_path / "laptop")["speed"]
+    assert "| sampling, ours \\| generate | 3.104 x | >= 3 | yes |" in text and "Xeon, 2 cores, commit `01234567`" in text
+
+
 def test_every_parameter_data_set_and_asset_is_listed(tmp_path):
     found = appendices.tables(tmp_path)
     for name, schema in SCHEMAS.items():

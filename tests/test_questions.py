@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from thinc.api import NumpyOps, get_current_ops
 
-from crossover import bench, text_sources
+from crossover import text_sources
+from crossover.bench import template_questions
 from crossover.errors import CrossoverError
 from crossover.expectations import (
     EXPECTATIONS,
@@ -122,7 +123,7 @@ def test_parses_are_those_of_the_stock_model():
 
 @pytest.mark.slow
 def test_the_bench_states_what_is_wanted():
-    table = bench.template_questions(passages=20, repeats=1)
+    table = template_questions.run(passages=20, repeats=1)
     assert (table["value"] > 0).all() and ">= 0.8" in set(table["wanted"])
 
 

@@ -24,6 +24,7 @@ def tables(results: Path) -> dict[str, str]:
     return {
         "costs": costs(results, runs),
         "checklist": checklist(results, runs),
+        "speed": speed(results.parent / "bench"),
         "parameter_tables": parameters(results),
         "data_cards": data_cards(),
         "model_cards": model_cards(),
@@ -85,6 +86,20 @@ def checklist(results: Path, runs: pd.DataFrame) -> str:
         "Are data and code there?": "Every row, item, teacher reply and executed notebook is in the repository under `results/`.",
     }
     return _table(["asked", "answer"], list(asked.items()))
+
+
+def speed(folder: Path) -> str:
+    """What ``make bench`` measured, section by section, on which machine and from which commit."""
+    found = {path.stem: pd.read_csv(path, keep_default_na=False, dtype=str) for path in sorted(folder.glob("*.csv"))}
+    if not found:
+        return "Not measured here yet: `make bench`."
+    parts = []
+    for name, rows in found.items():
+        shown = [[r.what, f"{r.value} {r.unit}".strip(), r.wanted, r.met] for r in rows.itertuples()]
+        parts.append(f"### {name.replace('_', ' ').capitalize()}\n\n" + _table(["what", "measured", "wanted", "met"], shown, right=[1]))
+    records = [_record(folder, name) for name in sorted({digest for rows in found.values() for digest in rows["provenance"]})]
+    origins = {f"{r['hardware']['cpu']}, {r['hardware']['cores']} cores, commit `{str(r['commit'])[:8]}`" for r in records if r}
+    return "\n\n".join(parts) + f"\n\nMeasured on: {'; '.join(sorted(origins)) or 'not on record'}."
 
 
 def parameters(results: Path) -> str:

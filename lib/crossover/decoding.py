@@ -15,6 +15,8 @@ from crossover.students.causal import Student
 
 #: From logits ``(rows, vocabulary)`` and the rows' numbers to one token id a row.
 Pick = Callable[[torch.Tensor, Sequence[int]], torch.Tensor]
+#: More than the largest ``-log(-log u)`` of a float32 draw, whose largest is 1 - 2**-24.
+MOST_LIFT = 16.7
 
 
 def greedy(logits: torch.Tensor, rows: Sequence[int]) -> torch.Tensor:
@@ -29,7 +31,8 @@ def sampled(temperature: float, seeds: Sequence[int]) -> Pick:
 
     .. math:: \arg\max_v \left(\ell_v / T - \log(-\log u_v)\right), \qquad u_v \sim U(0, 1),
 
-    which has exactly the softmax distribution.
+    which has exactly the softmax distribution. A draw of 24 bits cannot lift a token by more than :data:`MOST_LIFT`, so
+    logarithms are taken only for tokens that could still pass the likeliest token's own value.
 
     Parameters
     ----------
@@ -41,8 +44,14 @@ def sampled(temperature: float, seeds: Sequence[int]) -> Pick:
     streams = [torch.Generator().manual_seed(seed) for seed in seeds]
 
     def pick(logits: torch.Tensor, rows: Sequence[int]) -> torch.Tensor:
-        uniform = torch.stack([torch.rand(logits.shape[-1], generator=streams[row]) for row in rows])
-        return (logits.float() / temperature - (-uniform.log()).log().to(logits.device)).argmax(-1)
+        uniform = torch.stack([torch.rand(logits.shape[-1], generator=streams[row]) for row in rows]).to(logits.device)
+        scaled = logits.float() / temperature
+        likeliest, at = scaled.max(-1, keepdim=True)
+        row, token = (scaled >= likeliest - (-uniform.gather(-1, at).log()).log() - MOST_LIFT).nonzero(as_tuple=True)
+        lifted = scaled[row, token] - (-uniform[row, token].log()).log()
+        highest = torch.full_like(likeliest[:, 0], -torch.inf).scatter_reduce(0, row, lifted, "amax")
+        first = lifted == highest[row]
+        return torch.full_like(at[:, 0], logits.shape[-1]).scatter_reduce(0, row[first], token[first], "amin")
 
     return pick
 

@@ -1,23 +1,22 @@
-"""Speed that the project promises, measured: ``python -m crossover.bench`` writes ``results/bench/*.csv``.
-
-Each section is a function that returns a table; the command runs them and prints what it wrote.
-"""
+"""Curve fits: bootstrap refits a second, and fits against scipy's ``curve_fit`` from many starts."""
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable
-from pathlib import Path
+import warnings
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import curve_fit
+
+from crossover import curves, forms, noise, pilot
+from crossover.bench.tables import table
 
 STARTS = 20  # starts of scipy's curve_fit in the comparison
 CASES = 500
 
 
-def curve_fits(cases: int = CASES, draws: int = 10_000, seed: int = 0) -> pd.DataFrame:
+def run(cases: int = CASES, draws: int = 10_000, seed: int = 0) -> pd.DataFrame:
     """Time bootstrap refits with crossovers, and compare fits with scipy's ``curve_fit`` from many starts.
 
     Parameters
@@ -44,16 +43,14 @@ def curve_fits(cases: int = CASES, draws: int = 10_000, seed: int = 0) -> pd.Dat
         (f"{cases} fits by curve_fit, {STARTS} starts each", comparison["scipy_seconds"].sum(), "s", ""),
         ("curve_fit time over ours, one by one", ratio, "x", ""),
         ("curve_fit time over ours, in one call", comparison["scipy_seconds"].sum() / together, "x", ">= 100"),
-        ("cases where curve_fit's loss is lower", int((comparison["excess"] > 1e-9).sum()), "", "0"),
+        ("cases where curve_fit's loss is lower", int((comparison["excess"] > 1e-9).sum()), "", "= 0"),
         ("largest excess of our loss, relative", max(float(comparison["excess"].max()), 0.0), "", "< 1e-9"),
     ]
-    return pd.DataFrame(rows, columns=["what", "value", "unit", "wanted"])
+    return table(rows)
 
 
 def refit_seconds(draws: int, seed: int = 0, repeats: int = 3) -> float:
     """Best wall time of ``draws`` refits of three curves, with the crossings of all pairs of every draw."""
-    from crossover import curves, forms, noise, pilot
-
     rng = np.random.default_rng(seed)
     x = np.array([1, 2, 4, 8, 16, 32, 64.0])
     tables = []
@@ -104,8 +101,6 @@ def make_cases(cases: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 def batch_seconds(cases: int, seed: int = 0, repeats: int = 3) -> float:
     """Best wall time of all cases to full precision in one call."""
-    from crossover import forms
-
     x, data = make_cases(cases, seed)
     best = np.inf
     for _ in range(repeats):
@@ -117,11 +112,7 @@ def batch_seconds(cases: int, seed: int = 0, repeats: int = 3) -> float:
 
 def against_curve_fit(cases: int, seed: int = 0) -> pd.DataFrame:
     """Fit each case alone by both: ``seconds, scipy_seconds, loss, scipy_loss, excess`` (relative to scipy's)."""
-    import warnings
 
-    from scipy.optimize import curve_fit
-
-    from crossover import forms
 
     def exponential(r, E, B, tau):
         return E - B * np.exp(-r / tau)
@@ -149,76 +140,3 @@ def against_curve_fit(cases: int, seed: int = 0) -> pd.DataFrame:
         end = time.perf_counter()
         rows.append((middle - start, end - middle, loss, best, loss / max(best, 1e-300) - 1))
     return pd.DataFrame(rows, columns=["seconds", "scipy_seconds", "loss", "scipy_loss", "excess"])
-
-
-def template_questions(passages: int = 400, processes: int = 2, repeats: int = 3) -> pd.DataFrame:
-    """Time the question pipeline against spaCy alone, on the same Wikipedia passages, turn about.
-
-    Rates are for ``processes`` processes by the wall clock; ratios are medians over the turns, so that other work on
-    the machine, which falls on both, matters less. CPU rates are for one process.
-
-    Returns
-    -------
-    DataFrame
-        ``what, value, unit, wanted``, one row a measurement.
-    """
-    from itertools import islice
-
-    from thinc.api import NumpyOps
-
-    from crossover import parser, questions, text_sources
-
-    texts = [text.text for text in islice(text_sources.passages("boolq", "validation", "pypi"), passages)]
-    stock, plain, full = parser.load_parser(NumpyOps()), parser.load_parser(), parser.load_parser()
-    full.add_pipe("template_questions")
-    docs = list(plain.pipe(texts))
-    sentences = sum(1 for doc in docs for _ in doc.sents)
-    generator = questions.Generator(plain)
-    start = time.process_time()
-    made = [q for doc in docs for sentence in doc.sents for q in generator.sentence(sentence, questions.Funnel())]
-    templates = (time.process_time() - start) / sentences
-
-    def rate(nlp, clock: Callable[[], float], n_process: int) -> float:
-        begin = clock()
-        for _ in nlp.pipe(texts, batch_size=64, n_process=n_process):
-            pass
-        return sentences / (clock() - begin)
-
-    pipelines = {"stock": stock, "plain": plain, "full": full}
-    turns = [{name: rate(nlp, time.process_time, 1) for name, nlp in pipelines.items()} for _ in range(repeats)]
-    walls = [{name: rate(nlp, time.perf_counter, processes) for name, nlp in pipelines.items()} for _ in range(repeats)]
-    cpu, wall = pd.DataFrame(turns), pd.DataFrame(walls)
-    words = sum(len(doc) for doc in docs) / sentences
-    rows = [
-        (f"sentences, of {words:.0f} tokens on average", sentences, "", ""),
-        ("questions", len(made), "", ""),
-        (f"the pipeline, {processes} processes", wall["full"].max(), "sentences/s", ">= 1000, or the next row"),
-        ("over spaCy's parse alone, CPU time", (cpu["full"] / cpu["plain"]).median(), "x", ">= 0.8"),
-        ("over spaCy's parse alone with its own matrix product, CPU time", (cpu["full"] / cpu["stock"]).median(), "x", ""),
-        (f"over spaCy's parse alone, {processes} processes, wall clock", (wall["full"] / wall["plain"]).median(), "x", ""),
-        ("the pipeline, one process", cpu["full"].median(), "sentences/CPU s", ""),
-        ("spaCy's parse alone", cpu["plain"].median(), "sentences/CPU s", ""),
-        ("spaCy's parse alone with its own matrix product", cpu["stock"].median(), "sentences/CPU s", ""),
-        ("templates, checks and wording", templates * 1e6, "CPU us/sentence", ""),
-    ]
-    return pd.DataFrame(rows, columns=["what", "value", "unit", "wanted"])
-
-
-SECTIONS: dict[str, Callable[[], pd.DataFrame]] = {"curve_fits": curve_fits, "template_questions": template_questions}
-
-
-def main() -> None:
-    """Run every section and write its table."""
-    from crossover.store import results_folder
-
-    folder: Path = results_folder("bench")
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, section in SECTIONS.items():
-        table = section().assign(cpus=os.cpu_count())
-        table.to_csv(folder / f"{name}.csv", index=False, float_format="%.4g", lineterminator="\n")
-        print(f"{folder / name}.csv")
-        print(table.to_string(index=False))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,143 @@
+"""Writing text, sampled and greedy, against ``transformers.generate`` and, where there is a ``llama-server``, llama.cpp.
+
+Sampling: every row writes as many tokens as every other, so that only the speed of a step counts. Greedy evaluation: a
+trained student answers test problems, and rows end when they end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pandas as pd
+import torch
+
+from crossover.assets import SMOLLM2
+from crossover.bench.ceilings import matmul
+from crossover.bench.tables import ratio, seconds, table, turns
+from crossover.bench.training import MODEL, ours, pairs
+from crossover.decoding import Pick, by_length, decode, greedy, sampled
+from crossover.evaluate import answered, evaluate
+from crossover.students.causal import Student
+from crossover.tasks import load_task
+
+PROMPTS, NEW, TEMPERATURE = 64, 48, 0.7
+ANSWER = 72  # most tokens of an answer
+
+
+def run(repeats: int = 3, n_test: int = 128) -> pd.DataFrame:
+    """Return rates of sampling and of greedy evaluation, and the ratios wanted.
+
+    Parameters
+    ----------
+    repeats : int
+        Turns of the timing.
+    n_test : int
+        Test problems that the trained student answers.
+    """
+    task, base = load_task("math_words"), Student.load(MODEL)
+    texts = [task.prompt(p.question) for p in task.test(PROMPTS)]
+    prompts = base.tokenizer(texts, add_special_tokens=False)["input_ids"]
+    ways: dict[str, Callable[[], float]] = {
+        "ours": lambda: PROMPTS * NEW / seconds(lambda: decode(base, prompts, _endless(base, sampled(TEMPERATURE, range(PROMPTS))), _never, NEW)),
+        "generate": lambda: PROMPTS * NEW / seconds(lambda: _generate(base, texts, NEW, do_sample=True, temperature=TEMPERATURE, top_k=0, min_new_tokens=NEW)),
+    }  # fmt: skip
+    with llama_server() as address:
+        if address:
+            ways["llama.cpp"] = lambda: PROMPTS * NEW / seconds(lambda: _served(address, texts))
+        found = turns(ways, repeats)
+    rows = [(f"sampling {PROMPTS} x {NEW} tokens, {name}", found[name].median(), "tokens/s", "") for name in ways]
+    rows.append(("sampling, ours over generate", ratio(found, "ours", "generate"), "x", ">= 3"))
+    if "llama.cpp" in ways:
+        rows.append(("sampling, ours over llama.cpp's batched server on the GGUF file", ratio(found, "ours", "llama.cpp"), "x", ">= 1"))
+    weights = sum(p.numel() for p in base.model.parameters() if p.ndim == 2)  # the output embedding is tied: counted once, used once
+    rows.append(("sampling, ours, share of the bf16 ceiling", 2 * weights * found["ours"].median() / matmul(torch.bfloat16), "", ""))
+    return table(rows + _evaluation(repeats, n_test))
+
+
+def _evaluation(repeats: int, n_test: int) -> list[tuple[str, float, str, str]]:
+    student, _ = ours(pairs(96), 0)
+    task = load_task("math_words")
+    problems = task.test(n_test)
+    texts = [task.prompt(p.question) for p in problems]
+    prompts = student.tokenizer(texts, add_special_tokens=False)["input_ids"]
+    ended = answered(student.tokenizer, task)
+    own = {i: t for rows in by_length(prompts, 256) for i, t in zip(rows, decode(student, [prompts[i] for i in rows], greedy, ended, ANSWER), strict=True)}
+    other = _generate(student, texts, ANSWER, do_sample=False)
+    same = sum(own[i].strip() == other[i].strip()[: len(own[i].strip())] for i in range(n_test)) / n_test
+    ways = {
+        "ours": lambda: n_test / seconds(lambda: evaluate(student, task, problems, ANSWER)),
+        "generate": lambda: n_test / seconds(lambda: _generate(student, texts, ANSWER, do_sample=False)),
+    }
+    found = turns(ways, repeats)
+    return [
+        *((f"greedy evaluation of {n_test} problems, {name}", found[name].median(), "problems/s", "") for name in ways),
+        ("greedy evaluation, ours over generate", ratio(found, "ours", "generate"), "x", ">= 3"),
+        ("answers that are generate's token for token (batched bf16 turns near ties)", same, "", ""),
+    ]
+
+
+def _generate(student: Student, texts: Sequence[str], new: int, **how: object) -> list[str]:
+    """Continue texts by ``generate`` in one batch padded on the left."""
+    student.tokenizer.padding_side = "left"
+    inputs = student.tokenizer(list(texts), add_special_tokens=False, padding=True, return_tensors="pt")
+    with torch.inference_mode():
+        out = student.model.generate(**inputs, max_new_tokens=new, pad_token_id=student.tokenizer.pad_token_id, **how)
+    return student.tokenizer.batch_decode(out[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+
+
+def _endless(student: Student, pick: Pick) -> Pick:
+    """Return a pick that never picks the end of the text."""
+    end = student.tokenizer.eos_token_id
+
+    def without(logits: torch.Tensor, rows: Sequence[int]) -> torch.Tensor:
+        logits[:, end] = -torch.inf
+        return pick(logits, rows)
+
+    return without
+
+
+def _never(tokens: list[int]) -> bool:
+    return False
+
+
+@contextlib.contextmanager
+def llama_server(wait: float = 60) -> Iterator[str]:
+    """Serve the GGUF file that the students' weights come from; the address is empty where no ``llama-server`` is on the path."""
+    program = shutil.which("llama-server")
+    if not program:
+        yield ""
+        return
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    context = PROMPTS * 256
+    command = [program, "-m", str(SMOLLM2.path()), "-np", str(PROMPTS), "-c", str(context), "-t", str(torch.get_num_threads()), "--port", str(port)]
+    server, address = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL), f"http://127.0.0.1:{port}"
+    try:
+        until = time.monotonic() + wait
+        while server.poll() is None and time.monotonic() < until:
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(f"{address}/health").status_code == 200:
+                    break
+            time.sleep(0.5)
+        else:
+            raise RuntimeError(f"{' '.join(command)} did not answer within {wait:g} s")
+        yield address
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _served(address: str, texts: Sequence[str]) -> None:
+    """Have a server continue all texts at once."""
+    asked = {"n_predict": NEW, "temperature": TEMPERATURE, "ignore_eos": True, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "cache_prompt": False}
+    with httpx.Client(timeout=600, limits=httpx.Limits(max_connections=len(texts))) as client, ThreadPoolExecutor(len(texts)) as pool:
+        for reply in pool.map(lambda text: client.post(f"{address}/completion", json=asked | {"prompt": text}), texts):
+            reply.raise_for_status()

@@ -1,0 +1,118 @@
+"""Training a student against transformers' ``Trainer`` as a user would configure it, and against the matrix-product ceiling."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import tempfile
+from collections.abc import Sequence
+
+import pandas as pd
+import torch
+from transformers import AutoModelForCausalLM, DataCollatorForSeq2Seq, Trainer, TrainingArguments
+from transformers.utils import logging
+
+from crossover.assets import model_folder
+from crossover.bench.ceilings import matmul
+from crossover.bench.tables import ratio, seconds, table, turns
+from crossover.evaluate import evaluate
+from crossover.plots import wilson
+from crossover.students.causal import Recipe, Student, encode, train
+from crossover.tasks import load_task
+
+MODEL, LAYERS, TRAINED, BATCH, EPOCHS = "SmolLM2-135M-Instruct", 30, 15, 8, 3
+
+
+def pairs(n: int) -> list[tuple[str, str]]:
+    """Return prompts and gold answers of ``n`` problems in words."""
+    task = load_task("math_words")
+    return [(task.prompt(p.question), p.answer) for p in task.seeds(n, 0)]
+
+
+def ours(examples: Sequence[tuple[str, str]], trained_layers: int, rate: float = 2e-4, seed: int = 0) -> tuple[Student, float]:
+    """Train a fresh student; return it and the seconds."""
+    student = Student.load(MODEL)
+    recipe = Recipe(MODEL, trained_layers, EPOCHS, 1, BATCH, rate)
+    return student, seconds(lambda: train(student, examples, recipe, seed))
+
+
+def theirs(examples: Sequence[tuple[str, str]], trained_layers: int, rate: float = 2e-4, seed: int = 0) -> tuple[Student, float]:
+    """Do the same with ``Trainer``: float32 weights, bfloat16 autocast, padded batches, all logits; return student and seconds."""
+    student = Student.load(MODEL)
+    student.model = AutoModelForCausalLM.from_pretrained(model_folder(MODEL), dtype=torch.float32)
+    if trained_layers:
+        student.model.requires_grad_(False)
+        for part in (student.model.model.layers[-trained_layers:], student.model.model.norm):
+            part.requires_grad_(True)
+    data = [{"input_ids": ids, "labels": labels, "attention_mask": [1] * len(ids)} for ids, labels in encode(student.tokenizer, examples)]
+    logging.disable_progress_bar()
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        arguments = TrainingArguments(
+            folder, per_device_train_batch_size=BATCH, num_train_epochs=EPOCHS, learning_rate=rate, seed=seed, bf16=True, use_cpu=True,
+            weight_decay=0.0, adam_beta2=0.95, lr_scheduler_type="cosine", warmup_steps=0.1, save_strategy="no", report_to=[], disable_tqdm=True,
+        )  # fmt: skip
+        trainer = Trainer(student.model, arguments, train_dataset=data, data_collator=DataCollatorForSeq2Seq(student.tokenizer))
+        taken = seconds(trainer.train)
+    student.model = student.model.to(torch.bfloat16).eval()
+    return student, taken
+
+
+def work(examples: Sequence[tuple[str, str]], trained_layers: int) -> float:
+    r"""Return the floating-point operations that training needs in weight products.
+
+    A weight costs 2 operations a token forward, 2 for the gradient of its input and 2 for its own. Frozen layers take the
+    forward pass of the first epoch alone; the output embedding has logits where there is loss, and no gradient of its own
+    where it is frozen.
+    """
+    student = Student.load(MODEL)
+    layer = sum(p.numel() for p in student.model.model.layers[0].parameters() if p.ndim == 2)
+    encoded = encode(student.tokenizer, examples)
+    tokens, losses = sum(len(ids) for ids, _ in encoded), sum(label != -100 for _, labels in encoded for label in labels)
+    head = student.model.lm_head.weight.numel()
+    upper = 6 * layer * (trained_layers or LAYERS) * tokens * EPOCHS
+    lower = 2 * layer * (LAYERS - trained_layers) * tokens if trained_layers else 0
+    return upper + lower + (4 if trained_layers else 6) * head * losses * EPOCHS
+
+
+def run(n: int = 48, repeats: int = 3, n_test: int = 100, seeds: int = 3) -> pd.DataFrame:
+    """Time both trainers on the same examples, batch and epochs, all layers or the upper half; compare what they learn.
+
+    Parameters
+    ----------
+    n, repeats : int
+        Examples, and turns of the timing.
+    n_test, seeds : int
+        Test problems and training seeds of the comparison of accuracies, on four times the examples.
+    """
+    examples = pairs(n)
+    tokens = EPOCHS * sum(len(ids) for ids, _ in encode(Student.load(MODEL).tokenizer, examples))
+    ways = {
+        f"{who}, {what}": (lambda way=way, layers=layers: tokens / way(examples, layers)[1])
+        for what, layers in (("upper half", TRAINED), ("all layers", 0))
+        for who, way in (("ours", ours), ("Trainer", theirs))
+    }
+    found, ceiling = turns(ways, repeats), matmul(torch.bfloat16)
+    rows = [(f"training, {name}", found[name].median(), "tokens/s", "") for name in ways]
+    rows += [
+        ("the study's recipe (upper half) over Trainer's default (all layers)", ratio(found, "ours, upper half", "Trainer, all layers"), "x", ">= 3"),
+        ("upper half, ours over Trainer", ratio(found, "ours, upper half", "Trainer, upper half"), "x", ""),
+        ("all layers, ours over Trainer", ratio(found, "ours, all layers", "Trainer, all layers"), "x", ""),
+    ]
+    for what, layers in (("upper half", TRAINED), ("all layers", 0)):
+        share = work(examples, layers) / tokens * found[f"ours, {what}"].median() / ceiling
+        rows.append((f"share of the bf16 ceiling, ours, {what}", share, "", ">= 0.5"))
+    return table(rows + learnt(4 * n, n_test, seeds))
+
+
+def learnt(n: int, n_test: int, seeds: int) -> list[tuple[str, float, str, str]]:
+    """Return how right students of both trainers are, all layers trained, over training seeds."""
+    task, examples = load_task("math_words"), pairs(n)
+    tests = task.test(n_test)
+    rows, bounds = [], []
+    for who, way in (("ours", ours), ("Trainer", theirs)):
+        right = [sum(o.correct for o in evaluate(way(examples, 0, seed=seed)[0], task, tests, 72)) for seed in range(seeds)]
+        low, high = wilson(sum(right), seeds * n_test, 0.9)
+        bounds.append((low, high))
+        rows.append((f"accuracy on {n_test} problems, {seeds} seeds, {who} ({low:.1%} to {high:.1%})", sum(right) / seeds / n_test, "", ""))
+    apart = max(bounds[0][0] - bounds[1][1], bounds[1][0] - bounds[0][1])
+    return [*rows, ("gap between their 90% intervals, below 0 where they overlap", apart, "", "<= 0")]

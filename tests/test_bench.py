@@ -1,0 +1,75 @@
+"""The bench: what it counts, what it calls met, and that every section runs."""
+
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+import torch
+
+from crossover.bench import SECTIONS, __main__, ceilings, decoding, tables, training
+from crossover.students.causal import Student, encode
+
+
+def test_a_ratio_is_taken_within_a_turn_and_its_median_over_turns():
+    found = pd.DataFrame({"ours": [2.0, 20.0, 6.0], "theirs": [1.0, 10.0, 2.0]})
+    assert tables.ratio(found, "ours", "theirs") == 2.0
+    values = iter(range(6))
+    assert tables.turns({"a": lambda: next(values), "b": lambda: next(values)}, 3).to_numpy().tolist() == [[0, 1], [2, 3], [4, 5]]
+
+
+def test_what_is_wanted_is_met_or_not():
+    rows = [("a", 3.0, "x", ">= 3"), ("b", 2.99, "x", ">= 3"), ("c", 5.0, "s", "< 5"), ("d", 0.0, "", "= 0"), ("e", 1.0, "", "")]
+    assert tables.table(rows)["met"].tolist() == ["yes", "no", "no", "yes", ""]
+
+
+def test_the_ceiling_is_the_same_whatever_the_shape_of_the_product():
+    """Far from a timing test: a rate that forgets a factor of the shape would be off by hundreds."""
+    large, small = (ceilings.matmul(torch.float32, (256, 256, n), repeats=3) for n in (1024, 64))
+    assert 0.05 < large / small < 20
+
+
+def test_work_is_six_operations_a_weight_and_token_where_all_is_trained():
+    examples = training.pairs(4)
+    student = Student.load(training.MODEL)
+    encoded = encode(student.tokenizer, examples)
+    tokens, losses = sum(len(ids) for ids, _ in encoded), sum(label != -100 for _, labels in encoded for label in labels)
+    body = sum(p.numel() for name, p in student.model.named_parameters() if p.ndim == 2 and "embed" not in name)
+    assert training.work(examples, 0) == 6 * training.EPOCHS * (body * tokens + student.model.lm_head.weight.numel() * losses)
+    assert training.work(examples, 15) < 0.6 * training.work(examples, 0)
+
+
+def test_a_text_without_an_end_goes_on_to_the_limit():
+    student = Student.load("tiny-random")
+    pick = decoding._endless(student, lambda logits, rows: logits.argmax(-1))
+    logits = torch.zeros(2, 300)
+    logits[:, student.tokenizer.eos_token_id] = 9.0
+    assert (pick(logits, [0, 1]) != student.tokenizer.eos_token_id).all()
+
+
+def test_without_a_llama_server_there_is_no_address(monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    with decoding.llama_server() as address:
+        assert address == ""
+
+
+def test_a_llama_server_that_dies_is_named(monkeypatch, tmp_path):
+    (tmp_path / "llama-server").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "llama-server").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(RuntimeError, match="llama-server -m .*did not answer"), decoding.llama_server(wait=5):
+        pass
+
+
+def test_a_section_that_is_none_is_named(capsys):
+    assert __main__.main(["trainign"]) == 2
+    assert "no section 'trainign'" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_section_writes_its_table(section, tmp_path, monkeypatch):
+    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
+    subprocess.run([sys.executable, "-m", "crossover.bench", section], check=True, timeout=900)
+    table = pd.read_csv(tmp_path / "bench" / f"{section}.csv")
+    assert table["value"].notna().all() and (tmp_path / "bench" / "provenance" / f"{table['provenance'][0]}.json").exists()
