@@ -11,10 +11,11 @@ import shutil
 import socket
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
+import openai
 import pandas as pd
 import torch
 
@@ -123,9 +124,8 @@ def llama_server(wait: float = 60) -> Iterator[str]:
     try:
         until = time.monotonic() + wait
         while server.poll() is None and time.monotonic() < until:
-            with contextlib.suppress(httpx.TransportError):
-                if httpx.get(f"{address}/health").status_code == 200:
-                    break
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/health"):
+                break
             time.sleep(0.5)
         else:
             raise RuntimeError(f"{' '.join(command)} did not answer within {wait:g} s")
@@ -137,7 +137,13 @@ def llama_server(wait: float = 60) -> Iterator[str]:
 
 def _served(address: str, texts: Sequence[str]) -> None:
     """Have a server continue all texts at once."""
-    asked = {"n_predict": NEW, "temperature": TEMPERATURE, "ignore_eos": True, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "cache_prompt": False}
-    with httpx.Client(timeout=600, limits=httpx.Limits(max_connections=len(texts))) as client, ThreadPoolExecutor(len(texts)) as pool:
-        for reply in pool.map(lambda text: client.post(f"{address}/completion", json=asked | {"prompt": text}), texts):
-            reply.raise_for_status()
+    client = openai.OpenAI(base_url=f"{address}/v1", api_key="none", timeout=600)
+    plain = {"ignore_eos": True, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "cache_prompt": False}
+
+    def ask(text: str) -> None:
+        reply = client.completions.create(model="any", prompt=text, max_tokens=NEW, temperature=TEMPERATURE, extra_body=plain)
+        if reply.usage.completion_tokens != NEW:
+            raise RuntimeError(f"the server wrote {reply.usage.completion_tokens} tokens, not {NEW}")
+
+    with ThreadPoolExecutor(len(texts)) as pool:
+        list(pool.map(ask, texts))
