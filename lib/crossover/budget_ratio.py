@@ -177,7 +177,7 @@ def run_grid(parameters: BudgetRatio) -> pd.DataFrame:
     task = load_task(cells[0].task, **cells[0].task_settings)
     # More than the task has is refused here.
     draw_seeds(max(cells, key=lambda cell: cell.seed_size), task), task.test(parameters.n_test)
-    run_cells(cells, store, parameters.workers, parameters.device)
+    run_cells(cells, store, parameters.workers, parameters.device, parameters.cluster)
     runs = read_runs(store.folder, "budget_ratio")
     return runs[runs["key"].isin({cell.key for cell in cells})].reset_index(drop=True)
 

@@ -13,14 +13,10 @@ import hashlib
 import importlib
 import json
 import math
-import multiprocessing
-import os
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import MISSING, Field, dataclass, field, fields
 from types import ModuleType
 
@@ -30,6 +26,7 @@ from crossover.errors import CrossoverError, nearest
 from crossover.evaluate import Outcome
 from crossover.generations import Recorded
 from crossover.ledger import Account, Funnel, Ledger
+from crossover.pools import Lost, Pool, open_pool, quiet
 from crossover.store import Store
 from crossover.strategies import Yield, load_strategy
 from crossover.tasks import load_task
@@ -40,7 +37,6 @@ from crossover.teachers.prompts import EXAMPLES
 #: Modules with functions ``make``, ``train_and_score`` and ``examples`` of their own, by experiment.
 ELSEWHERE = {"finetuned_teacher": "crossover.teaching", "template_questions": "crossover.mixing"}
 SCORINGS = ("generate", "choice")
-GB_A_WORKER = 3.5  # measured peak of a worker that trains 15 of SmolLM2-135M's layers, with room to spare
 
 
 @dataclass(frozen=True)
@@ -254,7 +250,7 @@ def train_and_score(cell: Cell, pairs: Sequence[tuple[str, str]], device: str) -
     return Scored(outcomes, trained.tokens, trained.loss, between - start, end - between)
 
 
-def run_cells(cells: Sequence[Cell], store: Store, workers: int, device: str = "cpu") -> None:
+def run_cells(cells: Sequence[Cell], store: Store, workers: int, device: str = "cpu", cluster: str = "") -> None:
     """Fill the results table with the cells that it lacks.
 
     Parameters
@@ -262,10 +258,8 @@ def run_cells(cells: Sequence[Cell], store: Store, workers: int, device: str = "
     cells : sequence of Cell
         Run in this order; cells whose key is in the table already are not run again.
     store : Store
-    workers : int
-        Worker processes; 0 for one a core, as far as memory goes.
-    device : str
-        ``"cpu"`` or ``"cuda"``.
+    workers, device, cluster
+        Where students are trained, see :func:`crossover.pools.open_pool`.
 
     Raises
     ------
@@ -285,13 +279,12 @@ def run_cells(cells: Sequence[Cell], store: Store, workers: int, device: str = "
             return
         models = {model: fingerprint(model) for model in sorted({cell.recipe["model"] for cell in missing})}
         origin = provenance.save(provenance.record(device, models), store.folder)
-        _quiet()
-        workers = workers or _workers(device)
+        quiet()
         # The bar counts optimiser steps rather than cells: a cell with twice the data takes twice as long.
         label = f"{len(missing)} cell{'s' if len(missing) > 1 else ''}"
         bar = tqdm(total=sum(map(_work, missing)), unit="step", file=sys.stderr, desc=label, smoothing=0)
-        with bar, _pool(workers, device) as pool:
-            for cell, made, scored in _finished(missing, store, pool, workers, device, tick=bar.refresh):
+        with bar, open_pool(workers, device, cluster) as pool:
+            for cell, made, scored in _finished(missing, store, pool, device, tick=bar.refresh):
                 row = _row(cell, made, scored, device, origin)
                 store.append(row, scored.outcomes)
                 bar.update(_work(cell))
@@ -302,8 +295,7 @@ def run_cells(cells: Sequence[Cell], store: Store, workers: int, device: str = "
 def _finished(
     cells: Sequence[Cell],
     store: Store,
-    pool: ProcessPoolExecutor,
-    workers: int,
+    pool: Pool,
     device: str,
     tick: Callable[[], object],
 ) -> Iterator[tuple[Cell, Made, Scored]]:
@@ -311,7 +303,7 @@ def _finished(
     running: dict[Future, tuple[Cell, Made]] = {}
     queue, failure = iter(cells), None
     while True:
-        while failure is None and len(running) <= workers and (cell := next(queue, None)) is not None:
+        while failure is None and len(running) <= pool.workers and (cell := next(queue, None)) is not None:
             made = _module(cell).make(cell, store, device)
             running[pool.submit(_module(cell).train_and_score, cell, made.pairs, device)] = (cell, made)
         if not running:
@@ -320,9 +312,9 @@ def _finished(
         for future in wait(running, timeout=2, return_when=FIRST_COMPLETED).done:
             cell, made = running.pop(future)
             try:
-                scored = future.result()
-            except BrokenProcessPool:
-                failure = failure or (cell, "its worker was killed, most likely for want of memory; try workers=1")
+                scored = pool.result(future)
+            except Lost as problem:
+                failure = failure or (cell, str(problem))
                 continue
             except Exception as problem:  # noqa: BLE001 - whatever a cell raised, the run must say which cell
                 failure = failure or (cell, f"{type(problem).__name__}: {problem}")
@@ -381,52 +373,3 @@ def _work(cell: Cell) -> int:
     from crossover.students.causal import Recipe
 
     return Recipe(**cell.recipe).steps(_module(cell).examples(cell)) + cell.n_test // 10
-
-
-def _workers(device: str) -> int:
-    """One worker a core, as far as free memory goes; one on a GPU."""
-    if device != "cpu":
-        return 1
-    import psutil
-
-    free = psutil.virtual_memory().available / 2**30
-    return max(1, min(os.cpu_count() or 1, int(free / GB_A_WORKER)))
-
-
-def _pool(workers: int, device: str) -> ProcessPoolExecutor:
-    # glibc keeps what a worker frees, for batches of every shape: large blocks go back to the system instead. A worker
-    # reads this when it starts; elsewhere it means nothing.
-    os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**21))
-    return ProcessPoolExecutor(
-        workers,
-        # Spawned, not forked: a forked child of a process that has used threads can hang.
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_start_worker,
-        initargs=(os.getpid(), device),
-    )
-
-
-def _quiet() -> None:
-    """Keep the libraries' own progress bars, one for each model loaded, out of ours."""
-    import transformers
-
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-
-
-def _start_worker(parent: int, device: str) -> None:
-    """Prepare a worker: one thread, quiet libraries, and an end when the parent ends, however it ends."""
-    import torch
-
-    if device == "cpu":
-        torch.set_num_threads(1)
-    elif not torch.cuda.is_available():
-        raise CrossoverError(f"device is {device!r}, but torch finds no such device; use device='cpu'.")
-    _quiet()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

@@ -149,7 +149,7 @@ def _stamp(notebook: str, parameters: Parameters, folder: Path) -> dict[str, str
     library = root / "lib" / "crossover"
     stamp = {
         "the notebook": _digest(root / "notebooks" / f"{notebook}.ipynb"),
-        "its parameters": hashlib.sha256(parameters.model_dump_json().encode()).hexdigest()[:16],
+        "its parameters": hashlib.sha256(parameters.model_dump_json(exclude=set(parameters.training)).encode()).hexdigest()[:16],
         "the lock": provenance.locks_digest(),
     }
     keys = {cell.key for cell in parameters.cells()}

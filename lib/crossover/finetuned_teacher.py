@@ -359,7 +359,7 @@ def run(parameters: FinetunedTeacher) -> Chapter:
     store, cells = Store(results_folder(parameters.results)), parameters.cells()
     done = store.rows()
     check([cell for cell in cells if cell.key not in done])
-    run_cells(cells, store, parameters.workers, parameters.device)
+    run_cells(cells, store, parameters.workers, parameters.device, parameters.cluster)
     runs = read_runs(store.folder, "finetuned_teacher").set_index("key", drop=False)
     return Chapter(parameters, with_measures(runs.loc[[cell.key for cell in cells]].reset_index(drop=True)))
 

@@ -69,8 +69,8 @@ def resolve(notebook: str, profile: str, overrides: Mapping[str, object]) -> Par
         A full name, see :func:`find_notebook`.
     profile : str
     overrides : mapping
-        The user's own values. With any of them, results go to a folder of their own, named by the digest of those that
-        decide numbers: a run goes on where it was when its server has moved.
+        The user's own values. With any that decides a number, results go to a folder of their own, named by the digest of
+        those: a run goes on where it was when its server has moved or a cluster takes over.
 
     Raises
     ------
@@ -82,10 +82,10 @@ def resolve(notebook: str, profile: str, overrides: Mapping[str, object]) -> Par
         raise CrossoverError(f"The profile {profile} does not run {notebook}; see notebooks/profiles/{profile}.yaml.")
     values = {"profile": profile, "results": profile, **settings}
     schema = SCHEMAS[notebook]
-    if overrides:
+    decisive = {name: v for name, v in overrides.items() if name not in (*schema.connection, *schema.spending, *schema.training)}
+    if decisive:
         import hashlib
 
-        decisive = {name: v for name, v in overrides.items() if name not in (*schema.connection, *schema.spending)}
         text = json.dumps([notebook, decisive], sort_keys=True)
         values["results"] = f"{profile}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
     return check(notebook, values | overrides)

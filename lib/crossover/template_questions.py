@@ -313,7 +313,7 @@ def run(parameters: TemplateQuestions) -> Chapter:
     """Run the grid and return what there is to show."""
     store = Store(results_folder(parameters.results))
     cells = parameters.cells()
-    run_cells(cells, store, parameters.workers, parameters.device)
+    run_cells(cells, store, parameters.workers, parameters.device, parameters.cluster)
     runs = read_runs(store.folder, "template_questions")
     runs = runs[runs["key"].isin({cell.key for cell in cells})].reset_index(drop=True)
     bank = load_bank(store.folder / "generations", parameters.text, parameters.texts)

@@ -64,7 +64,7 @@ def pilot(
     console.print(estimate(parameters, cells, left), highlight=False)
     if left and not yes:
         typer.confirm("Start?", abort=True)
-    run_cells(cells, store, parameters.workers, parameters.device)
+    run_cells(cells, store, parameters.workers, parameters.device, parameters.cluster)
     table = advisor.counts(folder)
     table.to_csv(folder / "pilot.csv", index=False)
     fits = fit_table(table, advisor.LEVEL, advisor.DRAWS, advisor.SEED)

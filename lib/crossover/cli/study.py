@@ -33,15 +33,23 @@ def run(
     print(f"Notebook: {_shown(done.output)}   As a page: crossover book --profile {done.folder.name}")
 
 
-def reproduce(profile: Profile = "laptop", force: Annotated[bool, typer.Option("--force", help="Run everything.")] = False) -> None:
+def reproduce(
+    profile: Profile = "laptop",
+    force: Annotated[bool, typer.Option("--force", help="Run everything.")] = False,
+    cluster: Annotated[str, typer.Option(help="Ray cluster that trains the students: its address, or local.")] = "",
+) -> None:
     """Run every notebook of a profile that something has changed for, and build the book.
 
-    With nothing changed it says so and ends within seconds.
+    With nothing changed it says so and ends within seconds. On a node of a Ray cluster, with the same results:
+    crossover reproduce --profile paper --cluster auto
     """
     from crossover.execute import execute
-    from crossover.params import load_profile
+    from crossover.params import SCHEMAS, load_profile
 
-    runs = [execute(name, profile, {}, force=force) for name in load_profile(profile)]
+    runs = [
+        execute(name, profile, {"cluster": cluster} if cluster and "cluster" in SCHEMAS[name].model_fields else {}, force=force)
+        for name in load_profile(profile)
+    ]
     for done in runs:
         print(f"{done.notebook}: {'recomputed' if done.reasons else 'nothing changed'}")
     book(profile)

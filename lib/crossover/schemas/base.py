@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Workers = Annotated[int, Field(ge=0, description="parallel students; 0 for one a core as memory allows")]
+Device = Annotated[Literal["cpu", "cuda"], Field(description="where teachers and students run")]
+Cluster = Annotated[str, Field(description="Ray cluster that trains the students: its address, or 'local'; empty for this machine's processes")]
 
 
 class Parameters(BaseModel):
@@ -21,9 +24,10 @@ class Parameters(BaseModel):
     #: Result tables that the notebook reads, of its own run and of the published study. Of the run's ``runs.csv`` a notebook
     #: that has cells reads their rows alone.
     reads: ClassVar[tuple[str, ...]] = ()
-    #: Parameters that decide no number: how a served teacher is called, and what it may cost.
+    #: Parameters that decide no number: how a served teacher is called, what it may cost, and who trains the students.
     connection: ClassVar[tuple[str, ...]] = ()
     spending: ClassVar[tuple[str, ...]] = ()
+    training: ClassVar[tuple[str, ...]] = ("workers", "cluster")
 
     profile: Literal["smoke", "laptop", "study", "paper"] = Field("laptop", description="size of the run")
     results: str = Field("laptop", pattern=r"^[\w.-]+$", description="folder under results/ that the run fills")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from crossover.schemas.base import Count, Parameters, Share
+from crossover.schemas.base import Cluster, Count, Device, Parameters, Share, Workers
 
 if TYPE_CHECKING:
     from crossover.cells import Cell
@@ -76,8 +76,9 @@ class BudgetRatio(Parameters):
     scoring: Literal["generate", "choice"] = Field(
         "generate", description="whether the student writes an answer or picks the likeliest choice (arc)"
     )
-    workers: int = Field(0, ge=0, description="parallel students; 0 for one a core as memory allows")
-    device: Literal["cpu", "cuda"] = Field("cpu", description="where students run")
+    workers: Workers = 0
+    device: Device = "cpu"
+    cluster: Cluster = ""
 
     @model_validator(mode="after")
     def _spends_something(self) -> BudgetRatio:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from crossover.schemas.base import Count, Parameters
+from crossover.schemas.base import Cluster, Count, Device, Parameters, Workers
 
 if TYPE_CHECKING:
     from crossover.cells import Cell
@@ -81,8 +81,9 @@ class FinetunedTeacher(Parameters):
     replicates: int = Field(1, ge=1, le=100, description="draws of the original examples, each with teachers of its own")
     n_test: int = Field(200, ge=1, description="test items of tasks with labels")
     n_test_texts: int = Field(60, ge=1, description="test items of generation tasks")
-    workers: int = Field(0, ge=0, description="parallel students; 0 for one a core as memory allows")
-    device: Literal["cpu", "cuda"] = Field("cpu", description="where teachers and students run")
+    workers: Workers = 0
+    device: Device = "cpu"
+    cluster: Cluster = ""
 
     @model_validator(mode="after")
     def _can_be_run(self) -> FinetunedTeacher:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from crossover.schemas.base import Parameters
+from crossover.schemas.base import Cluster, Device, Parameters, Workers
 
 if TYPE_CHECKING:
     from crossover.cells import Cell
@@ -58,8 +58,9 @@ class TemplateQuestions(Parameters):
     learning_rate: float = Field(2e-4, gt=0, le=0.1, description="peak rate of AdamW")
     n_quality: int = Field(100, ge=10, description="generated questions, and as many real ones, that quality is measured on")
     n_read: int = Field(8, ge=1, description="of these, how many a model looks for the answer of in their passages")
-    workers: int = Field(0, ge=0, description="parallel students; 0 for one a core as memory allows")
-    device: Literal["cpu", "cuda"] = Field("cpu", description="where students run")
+    workers: Workers = 0
+    device: Device = "cpu"
+    cluster: Cluster = ""
 
     @model_validator(mode="after")
     def _fits_together(self) -> TemplateQuestions:

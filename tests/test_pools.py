@@ -1,0 +1,100 @@
+"""Where students are trained: a Ray cluster gives the rows that this machine's processes give, workers lost or not."""
+
+import os
+import threading
+import time
+
+import pandas as pd
+import psutil
+import pytest
+
+from crossover.cells import run_cells
+from crossover.errors import CrossoverError
+from crossover.params import check
+from crossover.pools import RETRIES, Lost, Processes, Ray, open_pool
+from crossover.store import Store
+from crossover.tasks import load_task
+
+TIMES = ["seconds_train", "seconds_eval", "finished", "provenance"]
+
+
+@pytest.fixture(scope="module")
+def cells():
+    values = {
+        "student": "tiny-random", "trained_layers": 0, "seed_sizes": [4], "budgets": [4, 8], "n_test": 2, "max_new_tokens": 8,
+        "epochs": 16, "strategies": ["answer_augmentation", "new_question"],
+    }  # fmt: skip
+    return check("03_budget_ratio", values).cells()
+
+
+def rows(cells, folder, cluster):
+    store = Store(folder)
+    run_cells(cells, store, 2, cluster=cluster)
+    return pd.read_csv(folder / "runs.csv").drop(columns=TIMES)
+
+
+def kill_workers(times: int, killed: list[int], done: threading.Event) -> None:
+    """Kill a Ray worker that is at work, ``times`` times over."""
+    while len(killed) < times and not done.is_set():
+        for process in psutil.process_iter(["pid", "cmdline"]):
+            if " ".join(process.info["cmdline"] or []).startswith("ray::_call") and process.info["pid"] not in killed:
+                process.kill()
+                killed.append(process.info["pid"])
+                time.sleep(1)
+                break
+        time.sleep(0.02)
+
+
+def test_the_same_rows_on_this_machine_on_ray_and_on_ray_with_workers_killed(cells, tmp_path):
+    here = rows(cells, tmp_path / "here", "")
+    ray = rows(cells, tmp_path / "ray", "local")
+    pd.testing.assert_frame_equal(ray, here)
+
+    killed, done = [], threading.Event()
+    killer = threading.Thread(target=kill_workers, args=(2, killed, done), daemon=True)
+    killer.start()
+    survived = rows(cells, tmp_path / "killed", "local")
+    done.set()
+    killer.join()
+    assert len(killed) == 2, "the grid was over before two workers could be killed"
+    pd.testing.assert_frame_equal(survived, here)
+    for key in here["key"]:
+        items = [pd.read_parquet(tmp_path / name / "items" / f"{key}.parquet") for name in ("here", "killed")]
+        pd.testing.assert_frame_equal(*items)
+
+
+def test_what_a_cell_raises_on_ray_is_what_it_raises_here():
+    for cluster in ("", "local"):
+        with open_pool(1, "cpu", cluster) as pool:
+            future = pool.submit(load_task, "math_wrods")
+            with pytest.raises(CrossoverError, match="^[^\\n]*math_wrods[^\\n]*$"):
+                while not future.done():
+                    time.sleep(0.01)
+                pool.result(future)
+
+
+def test_a_worker_that_is_killed_here_is_lost():
+    with Processes(1, "cpu") as pool:
+        future = pool.submit(os._exit, 1)
+        with pytest.raises(Lost, match="most likely for want of memory"):
+            pool.result(future)
+
+
+def test_a_cell_that_kills_every_worker_is_lost_on_ray_in_the_end():
+    with Ray("local", 1, "cpu") as pool:
+        future = pool.submit(os._exit, 1)
+        with pytest.raises(Lost, match=f"lost {RETRIES + 1} times"):
+            pool.result(future)
+
+
+def test_a_cluster_that_does_not_answer_and_a_device_it_lacks_are_named():
+    with pytest.raises(CrossoverError, match="no Ray cluster answers there.*ray://host:10001"):
+        Ray("127.0.0.1:1", 1, "cpu")
+    with pytest.raises(CrossoverError, match="'local' has no GPU"):
+        Ray("local", 1, "cuda")
+
+
+def test_without_ray_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "ray", None)
+    with pytest.raises(CrossoverError, match=r"pip install 'crossover\[cluster\]'"):
+        Ray("local", 1, "cpu")
