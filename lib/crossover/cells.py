@@ -304,8 +304,8 @@ def _finished(
     queue, failure = iter(cells), None
     while True:
         while failure is None and len(running) <= pool.workers and (cell := next(queue, None)) is not None:
-            made = _module(cell).make(cell, store, device)
-            running[pool.submit(_module(cell).train_and_score, cell, made.pairs, device)] = (cell, made)
+            made = module_of(cell).make(cell, store, device)
+            running[pool.submit(module_of(cell).train_and_score, cell, made.pairs, device)] = (cell, made)
         if not running:
             break
         tick()
@@ -324,7 +324,7 @@ def _finished(
         raise CrossoverError(f"The cell ({failure[0]}) failed: {failure[1]}. Finished cells are kept.")
 
 
-def _module(cell: Cell) -> ModuleType:
+def module_of(cell: Cell) -> ModuleType:
     """The module that makes and scores a cell of its experiment."""
     return importlib.import_module(ELSEWHERE.get(cell.experiment, __name__))
 
@@ -364,7 +364,7 @@ def _row(cell: Cell, made: Made, scored: Scored, device: str, origin: str) -> di
 def _metric(cell: Cell) -> str:
     """What ``n_correct`` counts, in words."""
     if cell.scoring == "harness":
-        return _module(cell).metric(cell)
+        return module_of(cell).metric(cell)
     return "likelihood of the choices" if cell.scoring == "choice" else load_task(cell.task, **cell.task_settings).metric
 
 
@@ -372,4 +372,4 @@ def _work(cell: Cell) -> int:
     """Optimiser steps that a cell takes at most, evaluation counted as a tenth of a step an item."""
     from crossover.students.causal import Recipe
 
-    return Recipe(**cell.recipe).steps(_module(cell).examples(cell)) + cell.n_test // 10
+    return Recipe(**cell.recipe).steps(module_of(cell).examples(cell)) + cell.n_test // 10

@@ -169,8 +169,11 @@ def advise(
 
 
 def plan(
-    table: Annotated[Path, typer.Argument(metavar="PILOT.CSV", help="A table of counts, as for `crossover fit`.")],
-    spend: Annotated[float, typer.Option(help="What you can still spend, in --unit.")],
+    table: Annotated[Path | None, typer.Argument(metavar="[PILOT.CSV]", help="A table of counts, as for `crossover fit`.")] = None,
+    spend: Annotated[float | None, typer.Option(help="What you can still spend, in --unit.")] = None,
+    profile: Annotated[str | None, typer.Option(help="In place of a table: what running a whole profile will take.")] = None,
+    price_in: Annotated[float, typer.Option(min=0, help="With --profile: money for a million tokens of a served teacher's prompts.")] = 0.0,
+    price_out: Annotated[float, typer.Option(min=0, help="The same for its replies.")] = 0.0,
     unit: Annotated[str, typer.Option(help="queries, or seconds (needs a column seconds).")] = "queries",
     first: Annotated[str | None, typer.Option(help="One of the two strategies to tell apart.")] = None,
     second: Annotated[str | None, typer.Option(help="The other one.")] = None,
@@ -181,7 +184,7 @@ def plan(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Say which cells to run next, so that the crossover's interval shrinks most for what they cost.
+    """Say which cells to run next, so that the crossover's interval shrinks most for what they cost; or what a profile will take.
 
     Prints the cells in the order of buying and how wide the interval is expected to be after each (its high end over
     its low end). Data are nested: within a replicate a smaller budget costs no queries once a larger one is bought.
@@ -189,7 +192,13 @@ def plan(
     \b
     crossover plan pilot.csv --spend 20000
     crossover plan pilot.csv --spend 3600 --unit seconds
+    crossover plan --profile paper --price-in 0.9 --price-out 0.9
     """
+    if profile:
+        _print_profile(profile, price_in, price_out)
+        return
+    if table is None or spend is None:
+        raise CrossoverError("Give a table and --spend, as in `crossover plan pilot.csv --spend 20000`, or --profile.")
     from crossover import curves, pilot
     from crossover import plan as planning
 
@@ -204,6 +213,37 @@ def plan(
         if p.steps:
             _print_table(console, p.title, p.rows())
         console.print(p.message, highlight=False)
+
+
+def _print_profile(profile: str, price_in: float, price_out: float) -> None:
+    """Print what each notebook of a profile will take."""
+    from crossover.estimate import estimate
+    from crossover.params import PUBLISHED, load_profile, resolve
+    from crossover.store import Store, read_runs, results_folder
+
+    study, done = read_runs(results_folder(PUBLISHED)), Store(results_folder(profile)).rows()
+    rows, basis, unknown = [], [], 0
+    for name in load_profile(profile):
+        parameters = resolve(name, profile, {})
+        if not (cells := parameters.cells()):
+            continue
+        e = estimate(cells, done, study, parameters.device)
+        served = getattr(parameters, "teacher", "") == "endpoint"
+        rows.append({
+            "": name[:2], "students": f"{e.left:,} of {e.students:,}", "calls": f"{e.calls:,}",
+            "M read": (e.tokens_in * 1e-6).text(",.2f"), "M written": (e.tokens_out * 1e-6).text(",.2f"),
+            "money": e.money(price_in, price_out).text(",.2f") if served else "",
+            "M trained": (e.train_tokens * 1e-6).text(",.2f"), f"{'GPU' if parameters.device == 'cuda' else 'core'} hours": e.hours.text(",.1f"),
+        })  # fmt: skip
+        basis += e.basis
+        unknown += e.unknown
+    console = _console()
+    _print_table(console, f"What the profile {profile} will take", rows)
+    for line in dict.fromkeys(basis):
+        console.print(line, highlight=False)
+    left_out = f" {unknown} students of no known speed or size are not in the hours." if unknown else ""
+    console.print("Millions of tokens that the teacher reads and writes and that students are trained on.", highlight=False)
+    console.print(f"Hours are the students' alone; a local teacher's come on top.{left_out}", highlight=False)
 
 
 def as_dict(fits: Fits, found: list[Crossover]) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from crossover.cells import Cell
     from crossover.schemas.budget_ratio import BudgetRatio
 
@@ -60,9 +62,9 @@ def pilot(
     parameters, n_seeds = _parameters(locals())
     cells, folder = parameters.cells(), results_folder(parameters.results)
     store, console = Store(folder), Console()
-    left = [cell for cell in cells if cell.key not in store.rows()]
-    console.print(estimate(parameters, cells, left), highlight=False)
-    if left and not yes:
+    done = store.rows()
+    console.print(expected(parameters, cells, done), highlight=False)
+    if not yes and any(cell.key not in done for cell in cells):
         typer.confirm("Start?", abort=True)
     run_cells(cells, store, parameters.workers, parameters.device, parameters.cluster)
     table = advisor.counts(folder)
@@ -77,32 +79,24 @@ def pilot(
     console.print(f"The counts: {folder / 'pilot.csv'}, for `crossover fit`, `advise --from` and `plan`.", highlight=False)
 
 
-def estimate(parameters: BudgetRatio, cells: list[Cell], left: list[Cell]) -> str:
-    """Say what a pilot will take: cells, calls, money at the most, and time where this student's speed is on record."""
-    from crossover.cells import examples
+def expected(parameters: BudgetRatio, cells: list[Cell], done: Collection[str]) -> str:
+    """Say what a pilot will take: students, calls, money at the most, and time where this student's speed is known."""
+    from crossover.estimate import Range, estimate
     from crossover.params import PUBLISHED
     from crossover.store import read_runs, results_folder
     from crossover.tasks import load_task
 
-    if not left:
-        return f"All {len(cells)} cells are there already."
-    calls = sum(max(c.budget for c in group) for group in _by_stream(left).values())
-    said = [f"{len(left)} of {len(cells)} students to train, at most {calls:,} teacher calls."]
     pairs = load_task("own", **parameters.task_options).test(min(20, parameters.n_test))
     length = sum(len(p.question) + len(p.answer) for p in pairs) / len(pairs) / 4  # about four characters a token
+    e = estimate(cells, done, read_runs(results_folder(PUBLISHED)), parameters.device, Range(length, length))
+    if not e.left:
+        return f"All {e.students} cells are there already."
+    said = [f"{e.left} of {e.students} students to train, at most {e.calls:,} teacher calls."]
     if parameters.price_in or parameters.price_out:
-        money = calls * (4 * length * parameters.price_in + parameters.max_new_tokens * parameters.price_out) / 1e6
+        money = e.calls * (4 * length * parameters.price_in + parameters.max_new_tokens * parameters.price_out) / 1e6
         said.append(f"About {money:.2f} at the most at the prices given" + (f", capped at {parameters.max_cost:g}." if parameters.max_cost else "."))
-    study = read_runs(results_folder(PUBLISHED), "budget_ratio")
-    study = study[(study["student"] == parameters.student) & (study["device"] == parameters.device)]
-    if len(study):
-        rate = study["seconds_train"].sum() / study["train_tokens"].sum()
-        tokens = sum(max(examples(c) * parameters.epochs, parameters.min_steps * parameters.batch_size) * length for c in left)
-        score = (study["seconds_eval"] / study["n_test"]).median() * parameters.n_test * len(left)
-        said.append(f"About {(rate * tokens + score) / 3600:.1f} hours of one core beside the teacher's, at the study's speed.")
-    else:
-        said.append(f"No speed of {parameters.student} on {parameters.device} is on record.")
-    return " ".join(said)
+    speed = "No speed is known" if e.unknown else f"{e.hours.text(',.1f')} hours of one worker beside the teacher's"
+    return " ".join([*said, f"{speed} ({'; '.join(e.basis)})."])
 
 
 def _parameters(given: dict) -> tuple[BudgetRatio, int]:
@@ -129,11 +123,3 @@ def _parameters(given: dict) -> tuple[BudgetRatio, int]:
     decisive = {k: v for k, v in values.items() if k not in ("base_url", "price_in", "price_out", "max_cost")}
     name = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:8]
     return check("03_budget_ratio", values | {"results": f"pilot-{name}"}), n_seeds
-
-
-def _by_stream(cells: list[Cell]) -> dict[tuple, list[Cell]]:
-    """Cells whose calls are shared: a larger budget repeats those of a smaller one and adds to them."""
-    groups: dict[tuple, list[Cell]] = {}
-    for cell in cells:
-        groups.setdefault((cell.strategy, cell.seed_size, cell.replicate), []).append(cell)
-    return groups

@@ -37,22 +37,27 @@ def reproduce(
     profile: Profile = "laptop",
     force: Annotated[bool, typer.Option("--force", help="Run everything.")] = False,
     cluster: Annotated[str, typer.Option(help="Ray cluster that trains the students: its address, or local.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tiny models and data in place of the profile's: does everything go through?")] = False,
 ) -> None:
     """Run every notebook of a profile that something has changed for, and build the book.
 
     With nothing changed it says so and ends within seconds. On a node of a Ray cluster, with the same results:
-    crossover reproduce --profile paper --cluster auto
+    crossover reproduce --profile paper --cluster auto. Before that, in minutes on a laptop: the same with --dry-run.
     """
+    from contextlib import nullcontext
+
     from crossover.execute import execute
     from crossover.params import SCHEMAS, load_profile
 
-    runs = [
-        execute(name, profile, {"cluster": cluster} if cluster and "cluster" in SCHEMAS[name].model_fields else {}, force=force)
-        for name in load_profile(profile)
-    ]
-    for done in runs:
-        print(f"{done.notebook}: {'recomputed' if done.reasons else 'nothing changed'}")
-    book(profile)
+    if dry_run:
+        from crossover import dry_run as dry
+    with dry.served() if dry_run else nullcontext("") as base_url:
+        for name, changes in dry.runs(profile, base_url) if dry_run else ((name, {}) for name in load_profile(profile)):
+            if cluster and "cluster" in SCHEMAS[name].model_fields:
+                changes = changes | {"cluster": cluster}
+            done = execute(name, profile, changes, force=force)
+            print(f"{done.notebook}: {'recomputed' if done.reasons else 'nothing changed'}")
+    book(f"{profile}-dry-run" if dry_run else profile)
 
 
 def book(profile: Profile = "laptop") -> None:
