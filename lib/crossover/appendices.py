@@ -17,6 +17,8 @@ from crossover.data import DATA_SETS
 from crossover.params import SCHEMAS, describe
 from crossover.store import read_runs
 
+PRICE = 0.9  # of a million tokens, for an example of what a served teacher costs
+
 
 def tables(results: Path) -> dict[str, str]:
     """Return every table of the appendices by the name under which a page quotes it."""
@@ -25,6 +27,7 @@ def tables(results: Path) -> dict[str, str]:
         "costs": costs(results, runs),
         "checklist": checklist(results, runs),
         "speed": speed(results.parent / "bench"),
+        "paper_costs": paper_costs(),
         "parameter_tables": parameters(results),
         "data_cards": data_cards(),
         "model_cards": model_cards(),
@@ -100,6 +103,15 @@ def speed(folder: Path) -> str:
     records = [_record(folder, name) for name in sorted({digest for rows in found.values() for digest in rows["provenance"]})]
     origins = {f"{r['hardware']['cpu']}, {r['hardware']['cores']} cores, commit `{str(r['commit'])[:8]}`" for r in records if r}
     return "\n\n".join(parts) + f"\n\nMeasured on: {'; '.join(sorted(origins)) or 'not on record'}."
+
+
+def paper_costs() -> str:
+    """What the paper profile will take, as ``crossover plan --profile paper`` says it."""
+    from crossover.estimate import profile_rows  # which loads torch
+
+    rows, notes = profile_rows("paper", PRICE, PRICE)
+    shown = _table(list(rows[0]), [list(row.values()) for row in rows], right=range(1, len(rows[0])))
+    return f"{shown}\n\nAt {PRICE:g} for a million tokens either way. " + " ".join(notes)
 
 
 def parameters(results: Path) -> str:

@@ -456,7 +456,7 @@ def _from_hub(name: str, data: DataSet, split: str, revision: str | None) -> lis
     except (OSError, ValueError, RuntimeError, ConnectionError) as error:
         raise CrossoverError(
             f"{name}: cannot read {data.hub} at {revision} from the hub ({type(error).__name__}: {error}). "
-            "Check the network and the commit, or use another source."
+            f"With a network, fetch it once with `hf download --repo-type dataset {data.hub} --revision {revision}`, or use another source."
         ) from error
 
 

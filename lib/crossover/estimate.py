@@ -19,6 +19,8 @@ from functools import cached_property
 import pandas as pd
 
 from crossover.cells import Cell, module_of
+from crossover.params import PUBLISHED, load_profile, resolve
+from crossover.store import Store, read_runs, results_folder
 from crossover.students.training import Recipe
 
 PEAK = 989e12  # floating-point operations a second of an H100 in bfloat16, dense
@@ -122,6 +124,40 @@ def estimate(cells: Sequence[Cell], done: Collection[str], study: pd.DataFrame, 
         else:
             hours += taken * (1 / 3600)
     return Estimate(len(cells), len(left), calls, tokens_in, tokens_out, train, hours, unknown, tuple(sorted(basis)))
+
+
+def profile_rows(profile: str, price_in: float = 0.0, price_out: float = 0.0) -> tuple[list[dict[str, str]], list[str]]:
+    """Return what each notebook of a profile will take, for readers, and notes on what the numbers rest on.
+
+    Parameters
+    ----------
+    profile : str
+    price_in, price_out : float
+        Money for a million tokens of a served teacher's prompts and replies.
+    """
+    study, done = read_runs(results_folder(PUBLISHED)), Store(results_folder(profile)).rows()
+    rows, basis, unknown = [], [], 0
+    for name in load_profile(profile):
+        parameters = resolve(name, profile, {})
+        if not (cells := parameters.cells()):
+            continue
+        e = estimate(cells, done, study, parameters.device)
+        priced = getattr(parameters, "teacher", "") == "endpoint" and (price_in or price_out)
+        rows.append({
+            "": name[:2], "students": f"{e.left:,} of {e.students:,}", "calls": f"{e.calls:,}",
+            "M read": (e.tokens_in * 1e-6).text(",.2f"), "M written": (e.tokens_out * 1e-6).text(",.2f"),
+            "money": e.money(price_in, price_out).text(",.2f") if priced else "",
+            "M trained": (e.train_tokens * 1e-6).text(",.2f"), f"{'GPU' if parameters.device == 'cuda' else 'core'} hours": e.hours.text(",.1f"),
+        })  # fmt: skip
+        basis += e.basis
+        unknown += e.unknown
+    left_out = f" {unknown} students of no known speed or size are not in the hours." if unknown else ""
+    notes = [
+        ("M: millions of tokens, which the teacher reads and writes and students are trained on. Hours are the students' alone; "
+         f"a teacher on the same machine comes on top.{left_out}"),
+        f"Hours of {'; '.join(dict.fromkeys(basis))}.",
+    ]
+    return rows, notes
 
 
 def _streams(cells: Sequence[Cell]) -> dict[tuple, list[Cell]]:

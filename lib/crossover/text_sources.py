@@ -119,8 +119,8 @@ def hub(name: str, split: str, revision: str, column: str = "text", config: str 
             yield Text(f"{name}/{number}", row[column] or "")
     except (OSError, ValueError, RuntimeError, ConnectionError) as problem:
         raise CrossoverError(
-            f"Cannot read {name} at {revision} from the hub ({type(problem).__name__}: {problem}). Check the network and "
-            "the commit, or use another source."
+            f"Cannot read {name} at {revision} from the hub ({type(problem).__name__}: {problem}). With a network, fetch it "
+            f"once with `hf download --repo-type dataset {name} --revision {revision}`, or use another source."
         ) from problem
 
 

@@ -74,7 +74,7 @@ def work(examples: Sequence[tuple[str, str]], trained_layers: int) -> float:
     return upper + lower + (4 if trained_layers else 6) * head * losses * EPOCHS
 
 
-def run(n: int = 48, repeats: int = 3, n_test: int = 100, seeds: int = 3) -> pd.DataFrame:
+def run(n: int = 32, repeats: int = 3, n_test: int = 100, seeds: int = 3) -> pd.DataFrame:
     """Time both trainers on the same examples, batch and epochs, all layers or the upper half; compare what they learn.
 
     Parameters
@@ -82,7 +82,7 @@ def run(n: int = 48, repeats: int = 3, n_test: int = 100, seeds: int = 3) -> pd.
     n, repeats : int
         Examples, and turns of the timing.
     n_test, seeds : int
-        Test problems and training seeds of the comparison of accuracies, on four times the examples.
+        Test problems and training seeds of the comparison of accuracies, on twice the examples.
     """
     examples = pairs(n)
     tokens = EPOCHS * sum(len(ids) for ids, _ in encode(Student.load(MODEL).tokenizer, examples))
@@ -101,7 +101,7 @@ def run(n: int = 48, repeats: int = 3, n_test: int = 100, seeds: int = 3) -> pd.
     for what, layers in (("upper half", TRAINED), ("all layers", 0)):
         share = work(examples, layers) / tokens * found[f"ours, {what}"].median() / ceiling
         rows.append((f"share of the bf16 ceiling, ours, {what}", share, "", ">= 0.5"))
-    return table(rows + learnt(4 * n, n_test, seeds))
+    return table(rows + learnt(2 * n, n_test, seeds))
 
 
 def learnt(n: int, n_test: int, seeds: int) -> list[tuple[str, float, str, str]]:

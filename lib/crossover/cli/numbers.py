@@ -217,33 +217,13 @@ def plan(
 
 def _print_profile(profile: str, price_in: float, price_out: float) -> None:
     """Print what each notebook of a profile will take."""
-    from crossover.estimate import estimate
-    from crossover.params import PUBLISHED, load_profile, resolve
-    from crossover.store import Store, read_runs, results_folder
+    from crossover.estimate import profile_rows
 
-    study, done = read_runs(results_folder(PUBLISHED)), Store(results_folder(profile)).rows()
-    rows, basis, unknown = [], [], 0
-    for name in load_profile(profile):
-        parameters = resolve(name, profile, {})
-        if not (cells := parameters.cells()):
-            continue
-        e = estimate(cells, done, study, parameters.device)
-        served = getattr(parameters, "teacher", "") == "endpoint"
-        rows.append({
-            "": name[:2], "students": f"{e.left:,} of {e.students:,}", "calls": f"{e.calls:,}",
-            "M read": (e.tokens_in * 1e-6).text(",.2f"), "M written": (e.tokens_out * 1e-6).text(",.2f"),
-            "money": e.money(price_in, price_out).text(",.2f") if served else "",
-            "M trained": (e.train_tokens * 1e-6).text(",.2f"), f"{'GPU' if parameters.device == 'cuda' else 'core'} hours": e.hours.text(",.1f"),
-        })  # fmt: skip
-        basis += e.basis
-        unknown += e.unknown
+    rows, notes = profile_rows(profile, price_in, price_out)
     console = _console()
     _print_table(console, f"What the profile {profile} will take", rows)
-    for line in dict.fromkeys(basis):
-        console.print(line, highlight=False)
-    left_out = f" {unknown} students of no known speed or size are not in the hours." if unknown else ""
-    console.print("Millions of tokens that the teacher reads and writes and that students are trained on.", highlight=False)
-    console.print(f"Hours are the students' alone; a local teacher's come on top.{left_out}", highlight=False)
+    for note in notes:
+        console.print(note, highlight=False)
 
 
 def as_dict(fits: Fits, found: list[Crossover]) -> dict[str, Any]:

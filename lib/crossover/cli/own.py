@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from crossover.errors import CrossoverError
+
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+    from rich.console import Console
 
     from crossover.cells import Cell
     from crossover.schemas.budget_ratio import BudgetRatio
@@ -25,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 
 def pilot(
-    seeds: Annotated[Path, typer.Argument(metavar="SEEDS.JSONL", help="Your pairs: one {instruction, response} a line.")],
+    seeds: Annotated[Path, typer.Argument(metavar="SEEDS.JSONL", help="Your pairs: one {instruction, response} a line; the teacher answers those without response.")],
     test: Annotated[Path, typer.Option(help="Pairs to test on, as SEEDS.JSONL; none of them may be a seed.")],
     queries: Annotated[int, typer.Option(min=48, help="Teacher calls that the pilot may make in all.")],
     teacher: Annotated[str, typer.Option(help="local (a model on this machine) or endpoint (an OpenAI-compatible server).")] = "local",
@@ -59,9 +63,11 @@ def pilot(
     from crossover.curves import fit_table
     from crossover.store import Store, results_folder
 
-    parameters, n_seeds = _parameters(locals())
+    console = Console()
+    given = _labelled(locals(), yes, console)
+    parameters, n_seeds = _parameters(given)
     cells, folder = parameters.cells(), results_folder(parameters.results)
-    store, console = Store(folder), Console()
+    store = Store(folder)
     done = store.rows()
     console.print(expected(parameters, cells, done), highlight=False)
     if not yes and any(cell.key not in done for cell in cells):
@@ -99,6 +105,44 @@ def expected(parameters: BudgetRatio, cells: list[Cell], done: Collection[str]) 
     return " ".join([*said, f"{speed} ({'; '.join(e.basis)})."])
 
 
+def _labelled(given: dict, yes: bool, console: Console) -> dict:
+    """Have the teacher answer instructions that have no response, and return what was given with those seeds and what is left."""
+    from crossover.labelling import label, unlabelled
+    from crossover.params import check
+    from crossover.store import results_folder
+
+    file = str(given["seeds"].expanduser().resolve())
+    if not (calls := unlabelled(file)):
+        return given
+    if given["queries"] - calls < 48:
+        raise CrossoverError(f"--queries {given['queries']}: {calls} go to answering seeds without a response, and a pilot takes 48 more.")
+    console.print(f"{calls} seeds have no response: the teacher answers them first, {calls} of the {given['queries']:,} calls.", highlight=False)
+    if not yes:
+        typer.confirm("Start?", abort=True)
+    test, compare = str(given["test"].expanduser().resolve()), _comparison(given["compare"])
+    values = _shared(given) | {"task": "own", "task_options": {"seeds_file": file, "test_file": test, "compare": compare}, "seed_sizes": [1], "budgets": [1]}
+    named = hashlib.sha256(json.dumps([file, given["teacher"], given["teacher_model"]]).encode()).hexdigest()[:8]
+    cell = check("03_budget_ratio", values | {"replicates": 1}).cells()[0]
+    labelled, lost = label(file, test, compare, cell, results_folder(f"labels-{named}"))
+    if lost:
+        console.print(f"{lost} answers could not be used, and their seeds are left out.", highlight=False)
+    return given | {"seeds": Path(labelled), "queries": given["queries"] - calls}
+
+
+def _comparison(compare: str) -> str:
+    """The comparison, a file in it by its whole path."""
+    if ".py:" not in compare:
+        return compare
+    path, _, name = compare.rpartition(":")
+    return f"{Path(path).expanduser().resolve()}:{name}"
+
+
+def _shared(given: dict) -> dict:
+    """What the command and the notebook call alike."""
+    names = ("replicates", "teacher", "teacher_model", "student", "base_url", "price_in", "price_out", "max_cost", "max_new_tokens")
+    return {name: given[name] for name in names}
+
+
 def _parameters(given: dict) -> tuple[BudgetRatio, int]:
     """The budget-ratio parameters of a pilot, in a results folder of its own, and the number of seeds."""
     from crossover.params import check
@@ -106,17 +150,13 @@ def _parameters(given: dict) -> tuple[BudgetRatio, int]:
     from crossover.tasks.own import digest
 
     files = [str(given[name].expanduser().resolve()) for name in ("seeds", "test")]
-    compare = given["compare"]
-    if ".py:" in compare:
-        path, _, name = compare.rpartition(":")
-        compare = f"{Path(path).expanduser().resolve()}:{name}"
+    compare = _comparison(given["compare"])
     options = {"seeds_file": files[0], "test_file": files[1], "compare": compare, "digest": digest(*files, compare)}
     task = load_task("own", **options)
     n_seeds, n_test = task.available("seed"), task.available("test")
     largest = given["queries"] // (len(STRATEGIES) * given["replicates"])
     budgets = sorted({max(2, largest >> i) for i in range(BUDGETS)})
-    shared = ("replicates", "teacher", "teacher_model", "student", "base_url", "price_in", "price_out", "max_cost", "max_new_tokens")
-    values = {name: given[name] for name in shared} | {
+    values = _shared(given) | {
         "task": "own", "task_options": options, "seed_sizes": [n_seeds], "budgets": budgets, "max_budget": largest,
         "n_test": min(n_test, 300),
     }  # fmt: skip

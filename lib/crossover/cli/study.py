@@ -1,4 +1,4 @@
-"""Commands that run the study: run, reproduce, book, audit, claims, params."""
+"""Commands that run the study: run, reproduce, fetch, book, audit, claims, params."""
 
 from __future__ import annotations
 
@@ -60,6 +60,24 @@ def reproduce(
     book(f"{profile}-dry-run" if dry_run else profile)
 
 
+def fetch(profile: Profile = "paper") -> None:
+    """Get every model and data set that a profile needs, and list what cannot be had, each with what to do.
+
+    Offline it is the list of what is missing. Ends with status 1 where anything is.
+    """
+    from crossover.needs import get, needs
+    from crossover.params import load_profile, resolve
+
+    cells = [cell for name in load_profile(profile) for cell in resolve(name, profile, {}).cells()]
+    lacking = 0
+    for what, why in get(needs(cells)):
+        print(f"missing  {what}\n         {why}" if why else f"here     {what}", flush=True)
+        lacking += bool(why)
+    if lacking:
+        print(f"{lacking} things are missing.")
+        raise typer.Exit(1)
+
+
 def book(profile: Profile = "laptop") -> None:
     """Build the book from the results that are there; nothing is computed."""
     from crossover.book import build
@@ -110,7 +128,7 @@ def params(notebook: Annotated[str, typer.Argument(help="A notebook's name or nu
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    for command in (run, reproduce, book, audit, claims, params):
+    for command in (run, reproduce, fetch, book, audit, claims, params):
         app.command()(command)
 
 

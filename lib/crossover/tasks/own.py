@@ -10,7 +10,7 @@ import hashlib
 import importlib.util
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +23,7 @@ from crossover.tasks.splits import Pooled
 COMPARISONS = ("exact", "number", "choice")
 #: What the two parts of a pair may be called.
 ASKED, ANSWERED = ("instruction", "question", "prompt"), ("response", "answer", "completion", "output")
+_WANTED = 'a pair is wanted, as {"instruction": "...", "response": "..."}'
 _NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
 _LETTER = re.compile(r"[(\[]?([A-Za-z])(?:[)\].:]|\s|$)")
 
@@ -105,11 +106,19 @@ class Own(QuestionAnswer, Pooled):
         file, pairs = (self.test_file, tests) if side == "test" else (self.seeds_file, seeds)
         return [Problem("", question, self._completion(file, line, answer)) for line, question, answer in pairs]
 
+    def readable(self, response: str) -> bool:
+        """Whether a response holds what answers are compared by."""
+        return self._final(response) is not None
+
+    def _final(self, response: str) -> str | None:
+        """What follows the ``####`` of a response that has none: a number, a letter, or nothing."""
+        ends = {"number": lambda: (_NUMBER.findall(response) or [None])[-1], "choice": lambda: _choice(response)}
+        return ends.get(self.compare, lambda: "")()
+
     def _completion(self, file: str, line: int, answer: str) -> str:
         if self.extract(f" {answer}") is not None:
             return f" {answer}"
-        ends = {"number": lambda: (_NUMBER.findall(answer) or [None])[-1], "choice": lambda: _choice(answer)}
-        final = ends.get(self.compare, lambda: "")()
+        final = self._final(answer)
         if final is None:
             raise CrossoverError(f"{file}, line {line}: no {self.compare} is in the answer {answer[:60]!r}.")
         return f" {answer}\n#### {final}".rstrip()
@@ -128,14 +137,19 @@ def _bytes(file: str) -> bytes:
         raise CrossoverError(f"{file} cannot be read: {problem.strerror}.") from None
 
 
-@lru_cache(maxsize=4)
-def _pairs(file: str) -> list[tuple[int, str, str]]:
-    """Line number, question and answer of every pair of a file."""
+def read_lines(file: str) -> list[tuple[int, dict]]:
+    """Return the objects of a file of JSON lines that ask something, with their line numbers.
+
+    Raises
+    ------
+    CrossoverError
+        The file cannot be read, holds nothing, or a line is no JSON object with an instruction; the message names it.
+    """
     try:
         lines = _bytes(file).decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise CrossoverError(f"{file} is not text in UTF-8; save it so.") from None
-    pairs = []
+    rows = []
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -143,15 +157,28 @@ def _pairs(file: str) -> list[tuple[int, str, str]]:
             row = json.loads(line)
         except json.JSONDecodeError as problem:
             raise CrossoverError(f"{file}, line {number}: not JSON ({problem.msg}). One object a line is wanted.") from None
-        parts = [next((row[k] for k in names if k in row), None) if isinstance(row, dict) else None for names in (ASKED, ANSWERED)]
-        if not all(isinstance(part, str) and part.strip() for part in parts):
-            raise CrossoverError(
-                f'{file}, line {number}: a pair is wanted, as {{"instruction": "...", "response": "..."}}; found {line[:60]!r}.'
-            )
-        pairs.append((number, parts[0].strip(), parts[1].strip()))
-    if not pairs:
+        if not isinstance(row, dict) or not text_of(row, ASKED):
+            raise CrossoverError(f"{file}, line {number}: {_WANTED}; found {line[:60]!r}.")
+        rows.append((number, row))
+    if not rows:
         raise CrossoverError(f"{file} holds no pairs.")
+    return rows
+
+
+@lru_cache(maxsize=4)
+def _pairs(file: str) -> list[tuple[int, str, str]]:
+    """Line number, question and answer of every pair of a file."""
+    pairs = [(number, text_of(row, ASKED), text_of(row, ANSWERED)) for number, row in read_lines(file)]
+    for number, question, answer in pairs:
+        if not answer:
+            raise CrossoverError(f"{file}, line {number}: {_WANTED}; found no response to {question[:60]!r}.")
     return pairs
+
+
+def text_of(row: dict, names: Sequence[str]) -> str:
+    """The text under the first of some names that a row has; empty where it is none."""
+    text = next((row[name] for name in names if name in row), "")
+    return text.strip() if isinstance(text, str) else ""
 
 
 @lru_cache(maxsize=4)
