@@ -24,7 +24,7 @@ def theirs(model: str, names, n: int) -> dict[str, list[dict]]:
 
     folder = model_folder(model)
     lm = HFLM(
-        pretrained=AutoModelForCausalLM.from_pretrained(folder, dtype="bfloat16"), tokenizer=AutoTokenizer.from_pretrained(folder),
+        pretrained=AutoModelForCausalLM.from_pretrained(folder, dtype="float32"), tokenizer=AutoTokenizer.from_pretrained(folder),
         batch_size=1, device="cpu",
     )  # fmt: skip
     found = {}
@@ -34,27 +34,29 @@ def theirs(model: str, names, n: int) -> dict[str, list[dict]]:
     return found
 
 
-def agree(model: str, n: int, names, most: int) -> None:
-    """Compare item by item; rounding of batched bfloat16 arithmetic may turn a near tie."""
-    outcomes, metrics = score(Student.load(model), dict.fromkeys(names, n), dict.fromkeys(names, "pypi"))
+def agree(model: str, n: int, names) -> None:
+    """Compare item by item in float32: bfloat16 rounds a logit of 20 by up to 0.06, and otherwise in a batch than alone."""
+    student = Student.load(model)
+    student.model.float()
+    outcomes, metrics = score(student, dict.fromkeys(names, n), dict.fromkeys(names, "pypi"))
     for name, samples in theirs(model, names, n).items():
         own = [o for o in outcomes if o.item.startswith(f"{name}/")]
         rights = [bool(sample[DEFINITIONS[name].metric]) for sample in samples]
         assert len(own) == len(rights) == n
-        assert sum(o.correct != right for o, right in zip(own, rights, strict=True)) <= most, name
+        assert [o.correct for o in own] == rights, name
         assert sum(o.correct for o in own) / n == pytest.approx(metrics[name][DEFINITIONS[name].metric], abs=1e-4)
         if name == "lambada_openai":
             for outcome, sample in zip(own, samples, strict=True):
-                assert outcome.score == pytest.approx(sample["filtered_resps"][0][0], rel=0.02, abs=0.1)
+                assert outcome.score == pytest.approx(sample["filtered_resps"][0][0], rel=1e-3, abs=1e-3)
 
 
 def test_a_random_models_numbers_agree_with_the_harness_run_on_its_own():
-    agree("tiny-random", 6, ("lambada_openai", "copa", "hellaswag"), 1)
+    agree("tiny-random", 6, ("lambada_openai", "copa", "hellaswag"))
 
 
 @pytest.mark.slow
 def test_the_base_models_numbers_agree_with_the_harness_run_on_its_own():
-    agree("SmolLM2-135M-Instruct", 30, SETS, 1)
+    agree("SmolLM2-135M-Instruct", 20, SETS)
 
 
 @pytest.fixture(scope="module")

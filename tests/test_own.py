@@ -110,3 +110,33 @@ def test_the_command_runs_advises_and_has_nothing_left_to_do(tmp_path, files, mo
     assert again.exit_code == 0 and "All 15 cells are there already" in again.stdout
     numbers = re.compile(r"choose \w+")
     assert numbers.findall(again.stdout) == numbers.findall(done.stdout)
+
+
+def test_instructions_without_a_response_are_answered_first_and_paid_for(tmp_path, monkeypatch):
+    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path / "results"))
+    rows = sums(0, 12)
+    for row in rows[4:]:
+        del row["response"]
+    seeds, test = pairs(tmp_path / "seeds.jsonl", rows), pairs(tmp_path / "test.jsonl", sums(100, 6))
+    command = ["pilot", seeds, "--test", test, "--compare", "exact", "--replicates", "1", "--teacher-model", "tiny-random",
+               "--student", "tiny-random", "--max-new-tokens", "4", "--yes", "--queries"]  # fmt: skip
+    short = runner.invoke(app, [*command, "50"])
+    assert isinstance(short.exception, CrossoverError) and "8 go to answering seeds" in str(short.exception)
+    done = runner.invoke(app, [*command, "104"])
+    assert done.exit_code == 0, done.output
+    assert "8 seeds have no response: the teacher answers them first, 8 of the 104 calls" in " ".join(done.stdout.split())
+    assert "at most 96 teacher calls" in " ".join(done.stdout.split())
+    (file,) = (tmp_path / "results").rglob("labelled.jsonl")
+    kept = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [row["response"] for row in kept[:4]] == [row["response"] for row in rows[:4]], "given responses are left alone"
+    assert all(row["response"] for row in kept) and len(kept) >= 5
+    (stored,) = (tmp_path / "results").rglob("labels.jsonl.gz")
+    before = stored.read_bytes()
+    again = runner.invoke(app, [*command, "104"])
+    assert again.exit_code == 0 and stored.read_bytes() == before, "no call is made twice"
+
+
+def test_a_test_pair_without_a_response_is_refused(tmp_path, files):
+    bare = pairs(tmp_path / "bare.jsonl", [{"instruction": "What is 7 and 8 together?"}])
+    with pytest.raises(CrossoverError, match="bare.jsonl, line 1: a pair is wanted.*found no response"):
+        Own(files[0], bare).test(1)

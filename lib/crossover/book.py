@@ -33,6 +33,7 @@ from pathlib import Path
 from crossover import appendices
 from crossover.advisor import page_data
 from crossover.errors import CrossoverError, nearest
+from crossover.publishing import public_settings
 from crossover.store import repository, results_folder
 
 #: Whose version changes what a page looks like.
@@ -117,6 +118,10 @@ def stage(book: Path, results: Path, profile: str) -> dict[str, bytes]:
     if left_out:
         staged[f"{toc['root']}.md"] += _left_out_note(left_out, profile).encode()
     config = yaml.safe_load(staged["_config.yml"])
+    added = public_settings(os.environ, staged)
+    if preview := added.pop("preview", None):
+        config["sphinx"]["config"]["myst_html_meta"] = preview
+    config |= added
     config.setdefault("parse", {})["myst_substitutions"] = _numbers(results, profile) | appendices.tables(results)
     staged["_toc.yml"] = yaml.safe_dump(toc, sort_keys=False).encode()
     staged["_config.yml"] = yaml.safe_dump(config, sort_keys=False).encode()

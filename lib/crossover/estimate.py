@@ -64,7 +64,7 @@ class Estimate:
     tokens_in, tokens_out : Range
         Of all these calls.
     train_tokens : Range
-        That the students are trained on.
+        That the students are trained on where no example is dropped as wrong or a duplicate.
     hours : Range
         Of one worker: a core, or a GPU.
     unknown : int

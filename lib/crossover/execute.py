@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 #: Parts of the library that no notebook uses: a change to them leaves results as they are.
-NOT_USED_BY_NOTEBOOKS = ("cli/", "audit.py", "bench/", "book.py", "environment.py", "execute.py")
+NOT_USED_BY_NOTEBOOKS = ("cli/", "audit.py", "bench/", "book.py", "dry_run.py", "environment.py", "estimate.py", "execute.py", "needs.py", "publishing.py")
 
 
 @dataclass(frozen=True)

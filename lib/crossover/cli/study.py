@@ -1,7 +1,8 @@
-"""Commands that run the study: run, reproduce, fetch, book, audit, claims, params."""
+"""Commands that run the study: run, reproduce, fetch, book, archive, audit, claims, params."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -65,6 +66,15 @@ def fetch(profile: Profile = "paper") -> None:
 
     Offline it is the list of what is missing. Ends with status 1 where anything is.
     """
+    import os
+    import socket
+    from urllib.parse import urlsplit
+
+    try:
+        socket.getaddrinfo(urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co")).hostname, 443)
+    except OSError:
+        print("The hub is out of reach: this is what is here, and what is missing.")
+        os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's client is imported: no call is tried again and again
     from crossover.needs import get, needs
     from crossover.params import load_profile, resolve
 
@@ -78,11 +88,27 @@ def fetch(profile: Profile = "paper") -> None:
         raise typer.Exit(1)
 
 
-def book(profile: Profile = "laptop") -> None:
+def book(
+    profile: Profile = "laptop",
+    pdf: Annotated[bool, typer.Option("--pdf", help="Also as one PDF; needs Chromium.")] = False,
+) -> None:
     """Build the book from the results that are there; nothing is computed."""
     from crossover.book import build
+    from crossover.publishing import build_pdf
 
     print(f"The book: {build(profile)}")
+    if pdf:
+        print(f"As a PDF: {build_pdf(profile)}")
+
+
+def archive(
+    profile: Profile = "study",
+    out: Annotated[Path, typer.Option(help="Folder for the archive, its manifest and SHA256SUMS.")] = Path("dist"),
+) -> None:
+    """Pack a profile's results and notebooks for a release, with a manifest and checksums."""
+    from crossover.publishing import archive
+
+    print(f"The archive: {archive(profile, out)}")
 
 
 def audit(
@@ -128,7 +154,7 @@ def params(notebook: Annotated[str, typer.Argument(help="A notebook's name or nu
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    for command in (run, reproduce, fetch, book, audit, claims, params):
+    for command in (run, reproduce, fetch, book, archive, audit, claims, params):
         app.command()(command)
 
 
