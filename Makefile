@@ -10,7 +10,7 @@ LOCKS := requirements.lock requirements-assets.lock requirements-sdists.lock
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce book notebook audit bench test test-slow lint clean lock
+.PHONY: help install reproduce book archive notebook audit bench test test-slow lint clean lock
 
 help:  ## this list
 	@echo "Crossover: which synthetic-data strategy should a query budget buy?"
@@ -28,6 +28,10 @@ reproduce: $(STAMP)  ## recompute every chapter and build the book; redoes only 
 
 book: $(STAMP)  ## build the book from the results that are there
 	@$(BIN)/crossover book --profile $(PROFILE)
+
+archive: $(STAMP)  ## pack results with checksums, and the book as a PDF, into dist/
+	@mkdir -p dist && $(BIN)/crossover book --profile $(PROFILE) --pdf && cp book/_build/$(PROFILE)/crossover.pdf dist/
+	@$(BIN)/crossover archive --profile $(PROFILE) --out dist
 
 notebook: $(STAMP)  ## run one notebook: make notebook NB=03
 	@test -n "$(NB)" || { echo "Which notebook? For example: make notebook NB=03"; exit 2; }

@@ -17,6 +17,7 @@ from crossover.book import banner, build, build_book, duration, keep_blocks, sta
 from crossover.cli import app
 from crossover.errors import CrossoverError
 from crossover.plots import display_name
+from crossover.publishing import build_pdf
 from pages import visit
 from stored import write_runs
 from test_crossovers import EARLY, LATE, noisy
@@ -303,6 +304,24 @@ def test_search_works_from_disk(browser, html):
     browser.get((html / "search.html").as_uri() + "?q=crossover")
     hits = WebDriverWait(browser, 15).until(lambda b: b.execute_script("return document.querySelectorAll('#search-results li a').length"))
     assert hits >= 2
+
+
+def test_the_whole_book_is_one_pdf(monkeypatch, browser, html):
+    monkeypatch.setattr(book_module, "build", lambda profile: html / "index.html")
+    pdf = build_pdf("laptop")
+    content = pdf.read_bytes()
+    assert content.startswith(b"%PDF-") and len(content) > 100_000
+    assert not (pdf.parent / "whole").exists()
+
+
+def test_a_published_book_opens_notebooks_and_shows_a_picture_where_it_is_linked_to(tmp_path, monkeypatch, html):
+    monkeypatch.setenv("CROSSOVER_REPOSITORY", "me/crossover")
+    monkeypatch.setenv("CROSSOVER_SITE", "https://me.github.io/crossover")
+    index = build_book(book_module.repository() / "book", html.parents[1] / "laptop", tmp_path / "out", "laptop")
+    page = (index.parent / "03_budget_ratio.html").read_text()
+    assert "https://mybinder.org/v2/gh/me/crossover/main?urlpath=" in page and "notebooks/03_budget_ratio.ipynb" in page
+    assert "https://colab.research.google.com/github/me/crossover/blob/main/notebooks/03_budget_ratio.ipynb" in page
+    assert 'property="og:url"' in page and "https://me.github.io/crossover/" in page
 
 
 # --- the page that advises --------------------------------------------------------------------------------------------

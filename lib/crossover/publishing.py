@@ -62,9 +62,8 @@ def build_pdf(profile: str) -> Path:
         raise CrossoverError("A PDF is printed by Chromium, and there is none. On Debian and Ubuntu: apt-get install chromium")
     out = build(profile).parents[1]
     whole, pdf = out / "whole", out / "crossover.pdf"
-    shutil.rmtree(whole, ignore_errors=True)
     environment = os.environ | {"PYTHONWARNINGS": "ignore"}
-    _run([sys.executable, "-m", "sphinx", "-b", "singlehtml", "-q", "-d", out / "doctrees", out / "source", whole], environment)
+    _run([sys.executable, "-m", "sphinx", "-b", "singlehtml", "-q", "-E", "-d", whole / "doctrees", out / "source", whole], environment)
     print_it = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer", "--virtual-time-budget=60000"]
     _run([browser, *print_it, f"--print-to-pdf={pdf}", (whole / "index.html").as_uri()], environment)
     shutil.rmtree(whole)

@@ -101,7 +101,9 @@ class Ablations(BudgetRatio):
 #: is scored there by likelihood, without the list of choices, whose letters it cannot tell apart.
 OTHER_TASKS: dict[str, dict[str, object]] = {
     "text_to_sql": {"task_options": {"shapes": "simple"}, "max_new_tokens": 64},
-    "gsm_symbolic": {"teacher": "local", "teacher_gold": 128, "augmenter_gold": 128, "max_new_tokens": 128, "replicates": 1},
+    "gsm_symbolic": {
+        "teacher": "local", "teacher_gold": 128, "augmenter_gold": 128, "max_new_tokens": 128, "max_budget": 128, "replicates": 1,
+    },
     "arc": {"task_options": {"listed": False}, "scoring": "choice", "teacher": "local", "max_new_tokens": 48, "replicates": 1},
 }
 
