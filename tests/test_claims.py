@@ -9,7 +9,7 @@ import yaml
 
 from crossover.cells import Cell
 from crossover.claims import Claims, Part, decide, load_claims, summary, table, verdict, worst
-from crossover.contrasts import contrast
+from crossover.contrasts import contrast, items_needed, least_effect
 from crossover.errors import CrossoverError
 from crossover.evaluate import Outcome
 from crossover.store import COLUMNS, Store, read_runs, repository
@@ -45,6 +45,17 @@ def test_no_difference_anywhere_has_no_width():
 def test_what_is_no_table_of_differences_is_refused(bad):
     with pytest.raises(CrossoverError, match="replicates by at least two test items"):
         contrast(bad)
+
+
+@pytest.mark.parametrize("effect", [0.01, 0.03])
+def test_no_fewer_items_show_an_effect_than_its_own_variance_asks_for(effect):
+    """Simulated: where nothing is right without, a gain of whole items is found at the number given, and not at half of it."""
+    rng, nothing = np.random.default_rng(0), np.zeros((1, 50))
+    n = items_needed(nothing, effect)
+    told = {m: np.mean([contrast((rng.random((1, m)) < effect).astype(float)).low > 0 for _ in range(400)]) for m in (n, n // 2)}
+    assert told[n] > 0.8 > told[n // 2]
+    assert contrast(np.zeros((1, n))).detectable == pytest.approx(least_effect(1, n)) <= effect
+    assert contrast(np.zeros((1, n)), binary=False).detectable == 0
 
 
 PART = Part(says="", statistic="contrast", side="above", threshold=0.02, resolution=0.05)

@@ -86,6 +86,14 @@ def test_gains_are_those_planted_and_say_what_could_have_been_seen(chapter, ques
     assert all(int(n.replace(",", "")) > N_TEST for n in table["items to show 1 point"])
 
 
+def test_few_right_answers_are_called_a_floor(chapter):
+    assert "At the floor" not in chapter.gains_findings().data, "a third of the answers are right"
+    rows = chapter.runs
+    nothing = rows[rows["strategy"] == "untouched"].assign(strategy="real")
+    rare = Chapter(chapter.parameters, pd.concat([rows[~rows["strategy"].isin(["real", "untouched"])], nothing]), chapter.bank)
+    assert "**At the floor.** Without template questions 0.0% of the answers are right" in rare.gains_findings().data
+
+
 def test_accuracy_changes_for_the_type_that_was_helped_alone(chapter, questions):
     table = chapter.by_type().data
     types = table[table["by"] == "question type"].set_index("type")

@@ -292,7 +292,7 @@ def paired(
         for r in shared
     }
     total = np.stack([sum(w * means[n, r] for n, (w, _) in enumerate(chosen)) for r in shared])
-    return contrast(total, LEVEL), {key for _, keys in chosen for r in shared for key in keys[r]}
+    return contrast(total, LEVEL, outcome == "correct"), {key for _, keys in chosen for r in shared for key in keys[r]}
 
 
 def _chosen(

@@ -37,7 +37,7 @@ class Contrast:
     level : float
     detectable : float
         The smallest true difference that this many replicates and items would have told from 0 with probability 0.8, at
-        this standard error.
+        this standard error or, of right answers, at the least that such a difference brings with it (:func:`least_effect`).
     replicates, items : int
         With one replicate the interval holds for that draw of the seeds alone.
     """
@@ -53,7 +53,7 @@ class Contrast:
     items: int
 
 
-def contrast(differences: np.ndarray, level: float = 0.9) -> Contrast:
+def contrast(differences: np.ndarray, level: float = 0.9, binary: bool = True) -> Contrast:
     """Return the mean of crossed differences with an interval.
 
     Parameters
@@ -62,6 +62,8 @@ def contrast(differences: np.ndarray, level: float = 0.9) -> Contrast:
         Weighted sums of outcomes, by replicate and test item.
     level : float
         Of the interval, between 0 and 1.
+    binary : bool
+        Whether they are of right answers; otherwise of scores.
 
     Raises
     ------
@@ -96,20 +98,41 @@ def contrast(differences: np.ndarray, level: float = 0.9) -> Contrast:
         variance = total / (R * n)
     error = float(np.sqrt(variance))
     half = float(stats.t.ppf((1 + level) / 2, df)) * error
-    detectable = half + float(stats.t.ppf(POWER, df)) * error
+    detectable = max(half + float(stats.t.ppf(POWER, df)) * error, least_effect(R, n, level) if binary else 0.0)
     return Contrast(mean, mean - half, mean + half, error, df, level, detectable, R, n)
 
 
 def items_needed(differences: np.ndarray, effect: float, level: float = 0.9) -> int:
     """Return how many test items would show a true effect with probability 0.8, the replicates being as they are.
 
-    .. math:: n = \\left(\\frac{(z_{(1 + level)/2} + z_{0.8})\\, s}{effect}\\right)^2,
+    .. math:: n = (z_{(1 + level)/2} + z_{0.8})^2 \\max(s^2, effect / R) / effect^2,
 
-    s being the standard deviation of the items' mean differences. What differs from replicate to replicate is not reduced by
+    s being the standard deviation of the items' mean differences, which where hardly any answer is right says too little: a
+    difference brings a variance of its own (:func:`least_effect`). What differs from replicate to replicate is not reduced by
     further items, and comes on top.
 
     >>> items_needed(np.array([[1, 0, 0, -1, 0, 0, 0, 1]]), 0.01)
     25322
     """
-    spread = float(np.asarray(differences, float).mean(0).std(ddof=1))
-    return int(np.ceil(((stats.norm.ppf((1 + level) / 2) + stats.norm.ppf(POWER)) * spread / effect) ** 2))
+    d = np.asarray(differences, float)
+    variance = max(float(d.mean(0).var(ddof=1)), abs(effect) / len(d))
+    return int(np.ceil(_units(level) ** 2 * variance / effect**2))
+
+
+def least_effect(replicates: int, items: int, level: float = 0.9) -> float:
+    r"""Return the smallest true difference of right answers that could be told from 0 with probability 0.8, at the best.
+
+    An item that is won or lost differs by one, so the variance of a difference :math:`\delta` is at least :math:`\delta` an item
+    and replicate, and
+
+    .. math:: \delta \ge (z_{(1 + level)/2} + z_{0.8})^2 / (R I).
+
+    >>> round(least_effect(3, 100), 4)
+    0.0206
+    """
+    return _units(level) ** 2 / (replicates * items)
+
+
+def _units(level: float) -> float:
+    """Standard errors between no difference and one that is told from it."""
+    return float(stats.norm.ppf((1 + level) / 2) + stats.norm.ppf(POWER))

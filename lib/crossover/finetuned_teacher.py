@@ -323,7 +323,7 @@ class Chapter:
         out = []
         for values, some in rows.groupby(["task", *by], sort=False):
             column = compared.outcome(self.parameters, values[0])
-            found = contrast(_means(self.folder, some, column), LEVEL)
+            found = contrast(_means(self.folder, some, column), LEVEL, column == "correct")
             measures = {name: some[name].mean() if name in some else np.nan for name in MEASURES}
             out.append(
                 dict(zip(["task", *by], values, strict=True)) | measures

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 #: The paper's gains, as fractions of 1 (arXiv 2310.07830, section 5).
 PUBLISHED_GAINS = {"nq_open": 0.0093, "web_questions": 0.0152, "trivia_qa": 0.0123}
 RATES = "rates of 0.1, 0.3 and 0.5 were tried, and a balance of the two was found best (arXiv 2310.07830, section 5)"
+FLOOR = 0.05  # share of right answers below which a gain is hard to see
 SMALLEST = 20  # test items that a type needs for its accuracy to be shown
 
 
@@ -105,8 +106,13 @@ class Chapter:
         return self._forest("template_gains", self._gains)
 
     def gains_findings(self) -> Markdown:
-        """Say what each gain shows."""
-        return _sentences(self._gains)
+        """Say what each gain shows, and whether there is much to be seen where so few answers are right."""
+        without = self._level(self.parameters.question_sets, "real", 0.0)["estimate"]
+        floor = (
+            f"\n\n**At the floor.** Without template questions {without:.1%} of the answers are right. Hardly one can be lost, and intervals "
+            "are narrow because next to nothing varies, not because much is known: the next table says what could have been seen."
+        )
+        return Markdown(_sentences(self._gains).data + (floor if without < FLOOR else ""))
 
     @cached_property
     def _gains(self) -> pd.DataFrame:
