@@ -93,17 +93,23 @@ def test_what_is_missing_is_listed_with_what_to_do(monkeypatch):
     assert "model large" not in served, "a served teacher is its server's"
 
 
+@pytest.mark.parametrize("profile", ["laptop", "study", "paper"])
+def test_a_dry_run_is_short_and_tiny_whatever_the_profile(profile):
+    for notebook, changed in runs(profile, "http://127.0.0.1:1/v1"):
+        cells = resolve(notebook, profile, changed).cells()
+        assert len(cells) < 120, f"{notebook} would take long"
+        named = [s["model"] for c in cells for s in (c.recipe, c.teacher_settings, c.augmenter_settings) if "model" in s]
+        assert all(model.startswith("tiny-random") or model == "all-MiniLM-L6-v2" for model in named), notebook
+
+
 def test_a_dry_run_keeps_what_is_run_and_changes_how_much():
     real, dry = (resolve("03_budget_ratio", "paper", c) for c in ({}, changes("03_budget_ratio", "paper")))
     assert (dry.task, dry.teacher, dry.strategies) == (real.task, real.teacher, real.strategies)
     assert dry.student == dry.teacher_model == "tiny-random" and dry.device == "cpu" and dry.results == "paper-dry-run"
     teachers = resolve("02_finetuned_teacher", "paper", changes("02_finetuned_teacher", "paper"))
     assert set(teachers.tasks) == set(load_profile("paper")["02_finetuned_teacher"]["tasks"])
-    for notebook, changed in runs("paper", "http://127.0.0.1:1/v1"):
-        p = resolve(notebook, "paper", changed)
-        assert len(p.cells()) < 120, f"{notebook} would take long"
-        models = {c.recipe["model"] for c in p.cells()} | {c.teacher_settings.get("model", "tiny-random") for c in p.cells()}
-        assert all(model.startswith("tiny-random") or model == "all-MiniLM-L6-v2" for model in models)
+    bundled = resolve("02_finetuned_teacher", "laptop", changes("02_finetuned_teacher", "laptop"))
+    assert bundled.tasks == load_profile("laptop")["02_finetuned_teacher"]["tasks"]
 
 
 def test_the_paper_profiles_dry_run_passes(tmp_path, monkeypatch):

@@ -2,15 +2,19 @@
 
 import json
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from crossover import labelling
 from crossover.cli import app
 from crossover.errors import CrossoverError
+from crossover.params import check
 from crossover.tasks import load_task
 from crossover.tasks.own import Own, digest
+from crossover.teachers import Reply
 
 runner = CliRunner()
 
@@ -126,7 +130,7 @@ def test_instructions_without_a_response_are_answered_first_and_paid_for(tmp_pat
     assert done.exit_code == 0, done.output
     assert "8 seeds have no response: the teacher answers them first, 8 of the 104 calls" in " ".join(done.stdout.split())
     assert "at most 96 teacher calls" in " ".join(done.stdout.split())
-    (file,) = (tmp_path / "results").rglob("labelled.jsonl")
+    (file,) = (tmp_path / "results").rglob("labelled-*.jsonl")
     kept = [json.loads(line) for line in file.read_text().splitlines()]
     assert [row["response"] for row in kept[:4]] == [row["response"] for row in rows[:4]], "given responses are left alone"
     assert all(row["response"] for row in kept) and len(kept) >= 5
@@ -134,6 +138,46 @@ def test_instructions_without_a_response_are_answered_first_and_paid_for(tmp_pat
     before = stored.read_bytes()
     again = runner.invoke(app, [*command, "104"])
     assert again.exit_code == 0 and stored.read_bytes() == before, "no call is made twice"
+
+
+class Scripted:
+    """A teacher that goes on writing, as a small model does."""
+
+    id, repeatable = "scripted", False
+
+    def __init__(self, text):
+        self.text, self.shown = text, None
+
+    def reply(self, requests):
+        return [Reply(self.text, 1, 1) for _ in requests]
+
+
+@pytest.mark.parametrize(("compare", "wanted"), [("number", "They make 7."), ("exact", "They make 7.")])
+def test_a_teachers_answer_ends_where_it_goes_on_to_another_question(tmp_path, monkeypatch, compare, wanted):
+    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path / "results"))
+    seeds = pairs(tmp_path / "seeds.jsonl", [*sums(0, 1), {"instruction": "What is 3 and 4 together?"}])
+    test = pairs(tmp_path / "test.jsonl", sums(100, 2))
+    teacher = Scripted(" They make 7.\n\nQuestion: What is 9 and 90 together?\nAnswer: They make 99.")
+    seen = []
+    monkeypatch.setattr(labelling, "make_teachers", lambda cell, task, shown, store: (seen.extend(shown), (teacher, teacher))[1])
+    cell = check("03_budget_ratio", {"task": "own", "teacher": "local", "seed_sizes": [1], "budgets": [1]}).cells()[0]
+    done = labelling.label(seeds, test, compare, cell)
+    assert [json.loads(line)["response"] for line in Path(done.file).read_text().splitlines()] == ["They make 1.", wanted] and done.lost == 0
+    assert all("####" in p.answer for p in seen), "examples show where an answer ends"
+    teacher.text = "Nobody knows."
+    pairs(tmp_path / "seeds.jsonl", [*sums(0, 2), {"instruction": "What is 3 and 4 together?"}])
+    again = labelling.label(seeds, test, compare, cell)
+    assert again.lost == (compare == "number"), "with other examples it is asked again"
+    assert again.file != done.file and Path(done.file).read_text(), "the first run's file is left alone"
+
+
+def test_a_number_is_a_response_and_a_misspelt_name_is_refused(tmp_path, files):
+    numbers = pairs(tmp_path / "numbers.jsonl", [{"question": "What is 2 and 2 together?", "answer": 4}])
+    assert labelling.unlabelled(numbers) == 0
+    assert Own(numbers, files[1], "number").seeds(1, 0)[0].answer == " 4\n#### 4"
+    wrong = pairs(tmp_path / "wrong.jsonl", [{"instruction": "What is 2 and 2 together?", "respone": "4"}])
+    with pytest.raises(CrossoverError, match="wrong.jsonl, line 1: 'respone' is no name for a response. Did you mean 'response'"):
+        labelling.unlabelled(wrong)
 
 
 def test_a_test_pair_without_a_response_is_refused(tmp_path, files):

@@ -8,6 +8,7 @@ import pandas as pd
 import psutil
 import pytest
 
+from crossover import pools
 from crossover.cells import run_cells
 from crossover.errors import CrossoverError
 from crossover.params import check
@@ -36,13 +37,20 @@ def rows(cells, folder, cluster):
 def kill_workers(times: int, killed: list[int], done: threading.Event) -> None:
     """Kill a Ray worker that is at work, ``times`` times over."""
     while len(killed) < times and not done.is_set():
-        for process in psutil.process_iter(["pid", "cmdline"]):
-            if " ".join(process.info["cmdline"] or []).startswith("ray::_call") and process.info["pid"] not in killed:
+        for process in psutil.Process().children(recursive=True):
+            if _title(process).startswith("ray::_call") and process.pid not in killed:
                 process.kill()
-                killed.append(process.info["pid"])
+                killed.append(process.pid)
                 time.sleep(1)
                 break
         time.sleep(0.02)
+
+
+def _title(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
 
 
 def test_the_same_rows_on_this_machine_on_ray_and_on_ray_with_workers_killed(cells, tmp_path):
@@ -92,6 +100,12 @@ def test_a_cluster_that_does_not_answer_and_a_device_it_lacks_are_named():
         Ray("127.0.0.1:1", 1, "cpu")
     with pytest.raises(CrossoverError, match="'local' has no GPU"):
         Ray("local", 1, "cuda")
+
+
+def test_a_cluster_without_memory_for_a_student_says_so_before_it_starts(monkeypatch):
+    monkeypatch.setattr(pools, "GB_A_WORKER", 10_000)
+    with pytest.raises(CrossoverError, match="no node with 10000 GB free for a student; the most is"):
+        Ray("local", 1, "cpu")
 
 
 def test_without_ray_it_says_what_to_install(monkeypatch):

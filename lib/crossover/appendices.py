@@ -109,7 +109,7 @@ def paper_costs() -> str:
     """What the paper profile will take, as ``crossover plan --profile paper`` says it."""
     from crossover.estimate import profile_rows  # which loads torch
 
-    rows, notes = profile_rows("paper", PRICE, PRICE)
+    rows, notes = profile_rows("paper", PRICE, PRICE, resume=False)
     shown = _table(list(rows[0]), [list(row.values()) for row in rows], right=range(1, len(rows[0])))
     return f"{shown}\n\nAt {PRICE:g} for a million tokens either way. " + " ".join(notes)
 

@@ -167,7 +167,7 @@ def _gold(cell: Cell) -> int:
     return max(settings.get("gold", 0) for settings in (cell.teacher_settings, cell.augmenter_settings))
 
 
-def make_teachers(cell: Cell, task: Task, seeds: Sequence[Problem], store: Store) -> tuple[Teacher, Teacher]:
+def make_teachers(cell: Cell, task: Task, seeds: Sequence[Problem], store: Store, device: str = "cpu") -> tuple[Teacher, Teacher]:
     """Return the teacher and the augmenter that a cell names; local or served ones are shown the first seeds as examples.
 
     What a served one costs is counted in the store's ``spending.jsonl``, for all cells together.
@@ -180,17 +180,17 @@ def make_teachers(cell: Cell, task: Task, seeds: Sequence[Problem], store: Store
         shown = {"task": task, "examples": seeds[:EXAMPLES], "max_new_tokens": cell.max_new_tokens, **settings}
         if cell.teacher == "endpoint":
             return Endpoint(account=account, **shown, **cell.connection)
-        return Local(**shown)
+        return Local(**shown, device=device)
 
     teacher = make(cell.teacher_settings)
     return teacher, make(cell.augmenter_settings) if cell.augmenter_settings else teacher
 
 
-def make_data(cell: Cell, store: Store) -> tuple[Yield, Ledger]:
+def make_data(cell: Cell, store: Store, device: str = "cpu") -> tuple[Yield, Ledger]:
     """Spend a cell's query budget and return the samples and the ledger."""
     task = load_task(cell.task, **cell.task_settings)
     seeds = draw_seeds(cell, task)
-    teacher, augmenter = make_teachers(cell, task, seeds, store)
+    teacher, augmenter = make_teachers(cell, task, seeds, store, device)
     recorded = _recorded(cell, store, teacher)
     asked = recorded if augmenter is teacher else _recorded(cell, store, augmenter)
     ledger = Ledger(cell.budget)
@@ -200,7 +200,7 @@ def make_data(cell: Cell, store: Store) -> tuple[Yield, Ledger]:
 def make(cell: Cell, store: Store, device: str) -> Made:
     """Spend a cell's query budget and return what its student is trained on."""
     task = load_task(cell.task, **cell.task_settings)
-    data, ledger = make_data(cell, store)
+    data, ledger = make_data(cell, store, device)
     pairs = [(task.prompt(sample.question), sample.answer) for sample in data.samples]
     return Made(pairs, data.funnel, ledger.spent, ledger.tokens_in, ledger.tokens_out)
 

@@ -30,7 +30,10 @@ def changes(notebook: str, profile: str) -> dict[str, object]:
     own = yaml.safe_load((repository() / "notebooks" / "profiles" / "dry_run.yaml").read_text(encoding="utf-8"))
     what = ("tasks", "side_tasks", "dial_tasks")
     smoke = {name: value for name, value in load_profile("smoke")[notebook].items() if name not in what}
-    return smoke | own.get(notebook, {}) | {"results": f"{profile}-dry-run"}
+    own = own.get(notebook, {})
+    if load_profile(profile).get(notebook, {}).get("source", "pypi") == "pypi":
+        own = {name: value for name, value in own.items() if name not in (*what, "source", "revisions")}
+    return smoke | own | {"results": f"{profile}-dry-run"}
 
 
 def runs(profile: str, base_url: str) -> Iterator[tuple[str, dict[str, object]]]:

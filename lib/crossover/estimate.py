@@ -20,7 +20,7 @@ import pandas as pd
 
 from crossover.cells import Cell, module_of
 from crossover.params import PUBLISHED, load_profile, resolve
-from crossover.store import Store, read_runs, results_folder
+from crossover.store import read_runs, results_folder
 from crossover.students.training import Recipe
 
 PEAK = 989e12  # floating-point operations a second of an H100 in bfloat16, dense
@@ -112,7 +112,8 @@ def estimate(cells: Sequence[Cell], done: Collection[str], study: pd.DataFrame, 
         calls += most
         read, written = rates.call(stream[0])
         tokens_in, tokens_out = tokens_in + read * most, tokens_out + written * most
-    basis = set()
+    run = set(study.loc[study["experiment"].isin({cell.experiment for cell in left}), "task"])
+    basis = {f"{task}: was not run here, tokens as in the tasks that were, which may be shorter" for task in {c.task for c in left} - run - {"own"}}
     for cell in left:
         recipe = Recipe(**cell.recipe)
         tokens = (example_tokens or rates.example(cell)) * (recipe.steps(module_of(cell).examples(cell)) * recipe.batch_size)
@@ -126,7 +127,7 @@ def estimate(cells: Sequence[Cell], done: Collection[str], study: pd.DataFrame, 
     return Estimate(len(cells), len(left), calls, tokens_in, tokens_out, train, hours, unknown, tuple(sorted(basis)))
 
 
-def profile_rows(profile: str, price_in: float = 0.0, price_out: float = 0.0) -> tuple[list[dict[str, str]], list[str]]:
+def profile_rows(profile: str, price_in: float = 0.0, price_out: float = 0.0, resume: bool = True) -> tuple[list[dict[str, str]], list[str]]:
     """Return what each notebook of a profile will take, for readers, and notes on what the numbers rest on.
 
     Parameters
@@ -134,8 +135,11 @@ def profile_rows(profile: str, price_in: float = 0.0, price_out: float = 0.0) ->
     profile : str
     price_in, price_out : float
         Money for a million tokens of a served teacher's prompts and replies.
+    resume : bool
+        Leave out what has a row already.
     """
-    study, done = read_runs(results_folder(PUBLISHED)), Store(results_folder(profile)).rows()
+    study = read_runs(results_folder(PUBLISHED))
+    done = set(read_runs(results_folder(profile))["key"]) if resume else set()
     rows, basis, unknown = [], [], 0
     for name in load_profile(profile):
         parameters = resolve(name, profile, {})
@@ -155,7 +159,7 @@ def profile_rows(profile: str, price_in: float = 0.0, price_out: float = 0.0) ->
     notes = [
         ("M: millions of tokens, which the teacher reads and writes and students are trained on. Hours are the students' alone; "
          f"a teacher on the same machine comes on top.{left_out}"),
-        f"Hours of {'; '.join(dict.fromkeys(basis))}.",
+        f"What this rests on: {'; '.join(dict.fromkeys(basis))}.",
     ]
     return rows, notes
 

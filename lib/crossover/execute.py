@@ -55,7 +55,7 @@ def execute(notebook: str, profile: str, overrides: Mapping[str, object], *, for
         A full name, such as ``"03_budget_ratio"``.
     profile : str
     overrides : mapping
-        Parameters given by the user; with any, the run has a results folder of its own.
+        Parameters given by the user; with any that decides a number, the run has a results folder of its own.
     force : bool
         Execute even where nothing changed.
 
@@ -149,7 +149,7 @@ def _stamp(notebook: str, parameters: Parameters, folder: Path) -> dict[str, str
     library = root / "lib" / "crossover"
     stamp = {
         "the notebook": _digest(root / "notebooks" / f"{notebook}.ipynb"),
-        "its parameters": hashlib.sha256(parameters.model_dump_json(exclude=set(parameters.training)).encode()).hexdigest()[:16],
+        "its parameters": hashlib.sha256(parameters.model_dump_json(exclude={*parameters.connection, *parameters.spending, *parameters.training}).encode()).hexdigest()[:16],
         "the lock": provenance.locks_digest(),
     }
     keys = {cell.key for cell in parameters.cells()}

@@ -8,17 +8,31 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from crossover.cells import Cell, make_teachers
 from crossover.errors import CrossoverError
 from crossover.generations import Recorded
-from crossover.store import Store
+from crossover.ledger import Account
+from crossover.store import Store, results_folder
 from crossover.tasks.base import Problem
 from crossover.tasks.own import ANSWERED, ASKED, Own, read_lines, text_of
 from crossover.teachers import Request
 from crossover.teachers.prompts import EXAMPLES
+
+#: Where a model that goes on writing begins with something else.
+_NEXT = re.compile(r"\n\s*\n|\n(?=Question:|Instruction:)")
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A file with all responses, how many answers could not be used, and what the calls cost."""
+
+    file: str
+    lost: int
+    cost: float
 
 
 def unlabelled(file: str) -> int:
@@ -26,7 +40,7 @@ def unlabelled(file: str) -> int:
     return sum(not text_of(row, ANSWERED) for _, row in read_lines(file))
 
 
-def label(seeds_file: str, test_file: str, compare: str, cell: Cell, folder: Path) -> tuple[str, int]:
+def label(seeds_file: str, test_file: str, compare: str, cell: Cell) -> Labelled:
     """Have a teacher answer the instructions that have no response.
 
     Parameters
@@ -35,13 +49,6 @@ def label(seeds_file: str, test_file: str, compare: str, cell: Cell, folder: Pat
         As :class:`crossover.tasks.own.Own` takes them; the first may lack responses.
     cell : Cell
         Any cell of the pilot: it names the teacher and what it may cost.
-    folder : Path
-        Where replies and the labelled file are stored.
-
-    Returns
-    -------
-    str, int
-        The file with all responses, and how many answers could not be used.
 
     Raises
     ------
@@ -49,27 +56,33 @@ def label(seeds_file: str, test_file: str, compare: str, cell: Cell, folder: Pat
         No answer could be used.
     """
     task = Own(seeds_file, test_file, compare)
-    rows = [(text_of(row, ASKED), text_of(row, ANSWERED)) for _, row in read_lines(seeds_file)]
-    problems = [Problem(_id(question), question, f" {answer or ''}") for question, answer in rows]
-    shown = [p for p, (_, answer) in zip(problems, rows, strict=True) if answer][:EXAMPLES]
-    teacher, _ = make_teachers(cell, task, shown, Store(folder))
-    asked = [p for p, (_, answer) in zip(problems, rows, strict=True) if not answer]
-    replies = Recorded(teacher, folder / "generations" / "labels.jsonl.gz").reply([Request("answer", p, 0) for p in asked])
-    said = {p.id: (reply.text or "").strip() for p, reply in zip(asked, replies, strict=True)}
-    usable = {key: text for key, text in said.items() if text and task.readable(text)}
-    pairs = [(p.question, answer or usable.get(p.id)) for p, (_, answer) in zip(problems, rows, strict=True)]
-    return _write(pairs, seeds_file, folder), len(asked) - len(usable)
+    rows = [(line, text_of(row, ASKED), text_of(row, ANSWERED)) for line, row in read_lines(seeds_file)]
+    given = [Problem(_digest(q), q, task.completion(seeds_file, line, a)) for line, q, a in rows if a]
+    asked = [Problem(_digest(q), q, "") for _, q, a in rows if not a]
+    # Replies belong to what the teacher was shown: with other examples it is asked again.
+    shown = given[:EXAMPLES]
+    settings = [cell.teacher, cell.teacher_settings, cell.max_new_tokens, compare, [[p.question, p.answer] for p in shown]]
+    store = Store(results_folder(f"labels-{_digest(json.dumps(settings, sort_keys=True))}"))
+    with store.lock():
+        teacher, _ = make_teachers(cell, task, shown, store)
+        replies = Recorded(teacher, store.folder / "generations" / "labels.jsonl.gz").reply([Request("answer", p, 0) for p in asked])
+        answers = {p.question: _NEXT.split((reply.text or "").strip())[0].strip() for p, reply in zip(asked, replies, strict=True)}
+        usable = {q: text for q, text in answers.items() if text and task.readable(text)}
+        file = _write([(q, a or usable.get(q, "")) for _, q, a in rows], seeds_file, store.folder)
+        spent = Account(store.folder / "spending.jsonl", **cell.spending).cost if cell.teacher == "endpoint" else 0.0
+    return Labelled(file, len(asked) - len(usable), spent)
 
 
-def _write(pairs: Sequence[tuple[str, str | None]], seeds_file: str, folder: Path) -> str:
-    kept = [json.dumps({"instruction": q, "response": a}, ensure_ascii=False) for q, a in pairs if a]
-    if not kept:
+def _write(pairs: list[tuple[str, str]], seeds_file: str, folder: Path) -> str:
+    """Write the pairs that have an answer to a file named by its content, so that no run changes another's."""
+    text = "".join(json.dumps({"instruction": q, "response": a}, ensure_ascii=False) + "\n" for q, a in pairs if a)
+    if not text:
         raise CrossoverError(f"{seeds_file}: no answer of the teacher could be used. Give some responses of your own, as examples.")
-    path = folder / "labelled.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(kept) + "\n", encoding="utf-8")
+    path = folder / f"labelled-{_digest(text)}.jsonl"
+    path.with_suffix(".part").write_text(text, encoding="utf-8")
+    path.with_suffix(".part").replace(path)
     return str(path)
 
 
-def _id(question: str) -> str:
-    return hashlib.sha256(question.encode()).hexdigest()[:12]
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from crossover.assets import model_folder
 from crossover.cells import Cell
 from crossover.errors import CrossoverError
-from crossover.qa_sets import test_rows
+from crossover.qa_sets import SETS, pool, test_rows
 from crossover.question_bank import read_texts
 from crossover.tasks import load_task
 
@@ -26,14 +26,28 @@ def needs(cells: Iterable[Cell]) -> dict[str, Callable[[], object]]:
                 found.setdefault(f"model {model}", lambda model=model: model_folder(model))
         if cell.experiment == "template_questions":
             text, sources = cell.task_settings["text"], cell.task_settings["sources"]
-            found.setdefault(f"text {text}", lambda text=text: next(iter(read_texts(text))))
+            streamed = ", which is read as it comes and not kept" if text.startswith("hub:") else ""
+            found.setdefault(f"text {text}{streamed}", lambda text=text: next(iter(read_texts(text))))
             for name, source in sources.items():
-                found.setdefault(f"data {name}, from {source}", lambda name=name, source=source: test_rows(name, source))
+                found.setdefault(f"data {name}, from {source}", lambda name=name, source=source: _sides(name, source))
         else:
             options = cell.task_settings
             origin = f", from {options['source']}" if "source" in options else ""
-            found.setdefault(f"data {cell.task}{origin}", lambda cell=cell: load_task(cell.task, **cell.task_settings).test(1))
+            found.setdefault(f"data {cell.task}{origin}", lambda cell=cell: _first(cell))
     return found
+
+
+def _first(cell: Cell) -> None:
+    """Read the first test item and the first seed of a cell's task."""
+    task = load_task(cell.task, **cell.task_settings)
+    task.test(1), task.seeds(1, 0)
+
+
+def _sides(name: str, source: str) -> None:
+    """Read the test side of an evaluation set and, of one with questions, the side that is trained on."""
+    test_rows(name, source)
+    if SETS[name].question:
+        pool({name: source})
 
 
 def get(wanted: dict[str, Callable[[], object]]) -> Iterator[tuple[str, str]]:

@@ -19,6 +19,9 @@ from typing import Protocol, Self
 from crossover.errors import CrossoverError
 
 GB_A_WORKER = 3.5  # measured peak of a worker that trains 15 of SmolLM2-135M's layers, with room to spare
+#: glibc keeps what a worker frees, for batches of every shape: blocks from this size on go back to the system instead. A worker
+#: reads it when it starts; elsewhere it means nothing.
+BLOCK = 2**21
 RETRIES = 4  # times that Ray starts a cell again whose worker was lost
 
 
@@ -63,9 +66,7 @@ class Processes:
 
     def __init__(self, workers: int, device: str):
         self.workers = workers or _workers_here(device)
-        # glibc keeps what a worker frees, for batches of every shape: large blocks go back to the system instead. A worker
-        # reads this when it starts; elsewhere it means nothing.
-        os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**21))
+        os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(BLOCK))
         self._executor = ProcessPoolExecutor(
             self.workers,
             # Spawned, not forked: a forked child of a process that has used threads can hang.
@@ -107,7 +108,8 @@ class Ray:
         except ImportError:
             raise CrossoverError(f"cluster is {address!r}, and Ray is not installed. Fix: pip install 'crossover[cluster]'") from None
         self._ray = ray
-        quiet = {"log_to_driver": False, "logging_level": "error", "namespace": "crossover"}
+        kept = {"env_vars": {"MALLOC_MMAP_THRESHOLD_": str(BLOCK)}}
+        quiet = {"log_to_driver": False, "logging_level": "error", "namespace": "crossover", "runtime_env": kept}
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         try:
             _answers(address)
@@ -120,13 +122,17 @@ class Ray:
                 f"cluster is {address!r}, and no Ray cluster answers there: {str(problem).splitlines()[0]} "
                 "Give 'local', 'auto' on a node of the cluster, or ray://host:10001."
             ) from None
-        unit = "CPU" if device == "cpu" else "GPU"
-        there = int(ray.cluster_resources().get(unit, 0))
-        if not there:
+        unit, need = "CPU" if device == "cpu" else "GPU", GB_A_WORKER * 2**30
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        there = int(sum(node.get(unit, 0) for node in nodes))
+        room = int(sum(min(node.get(unit, 0), node.get("memory", 0) // need) for node in nodes))
+        if not room:
             ray.shutdown()
-            raise CrossoverError(f"device is {device!r}, but the cluster {address!r} has no {unit}.")
-        self.workers = min(workers or there, there)
-        needs = {"num_cpus": 1, "num_gpus": int(unit == "GPU"), "memory": int(GB_A_WORKER * 2**30)}
+            most = max((node.get("memory", 0) for node in nodes), default=0) / 2**30
+            lacks = f"no node with {GB_A_WORKER} GB free for a student; the most is {most:.1f} GB" if there else f"no {unit}"
+            raise CrossoverError(f"device is {device!r}, but the cluster {address!r} has {lacks}.")
+        self.workers = min(workers or room, room)
+        needs = {"num_cpus": 1, "num_gpus": int(unit == "GPU"), "memory": int(need)}
         self._call = ray.remote(_call).options(max_retries=RETRIES, **needs)
         self._device = device
 
@@ -138,8 +144,8 @@ class Ray:
         """Return what a finished call returned."""
         try:
             return future.result()
-        except (self._ray.exceptions.WorkerCrashedError, self._ray.exceptions.NodeDiedError):
-            raise Lost(f"its worker was lost {RETRIES + 1} times, most likely for want of memory") from None
+        except (self._ray.exceptions.WorkerCrashedError, self._ray.exceptions.NodeDiedError, self._ray.exceptions.OutOfMemoryError):
+            raise Lost(f"its worker was lost {RETRIES + 1} times, most likely for want of memory; try fewer workers") from None
         except self._ray.exceptions.RayTaskError as problem:
             raise problem.cause from None
 

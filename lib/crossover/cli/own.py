@@ -109,24 +109,25 @@ def _labelled(given: dict, yes: bool, console: Console) -> dict:
     """Have the teacher answer instructions that have no response, and return what was given with those seeds and what is left."""
     from crossover.labelling import label, unlabelled
     from crossover.params import check
-    from crossover.store import results_folder
 
     file = str(given["seeds"].expanduser().resolve())
     if not (calls := unlabelled(file)):
         return given
     if given["queries"] - calls < 48:
         raise CrossoverError(f"--queries {given['queries']}: {calls} go to answering seeds without a response, and a pilot takes 48 more.")
-    console.print(f"{calls} seeds have no response: the teacher answers them first, {calls} of the {given['queries']:,} calls.", highlight=False)
+    priced = f", for {calls * given['max_new_tokens'] * given['price_out'] / 1e6:.2f} of replies at the most" if given["price_out"] else ""
+    console.print(f"{calls} seeds have no response: the teacher answers them first, {calls} of the {given['queries']:,} calls{priced}.", highlight=False)
     if not yes:
         typer.confirm("Start?", abort=True)
     test, compare = str(given["test"].expanduser().resolve()), _comparison(given["compare"])
     values = _shared(given) | {"task": "own", "task_options": {"seeds_file": file, "test_file": test, "compare": compare}, "seed_sizes": [1], "budgets": [1]}
-    named = hashlib.sha256(json.dumps([file, given["teacher"], given["teacher_model"]]).encode()).hexdigest()[:8]
-    cell = check("03_budget_ratio", values | {"replicates": 1}).cells()[0]
-    labelled, lost = label(file, test, compare, cell, results_folder(f"labels-{named}"))
-    if lost:
-        console.print(f"{lost} answers could not be used, and their seeds are left out.", highlight=False)
-    return given | {"seeds": Path(labelled), "queries": given["queries"] - calls}
+    done = label(file, test, compare, check("03_budget_ratio", values | {"replicates": 1}).cells()[0])
+    if done.lost:
+        console.print(f"{done.lost} answers could not be used, and their seeds are left out.", highlight=False)
+    left = given["max_cost"] - done.cost
+    if given["max_cost"] and left <= 0:
+        raise CrossoverError(f"--max-cost {given['max_cost']:g}: the answers to the seeds cost {done.cost:.4g}, and nothing is left for the pilot.")
+    return given | {"seeds": Path(done.file), "queries": given["queries"] - calls, "max_cost": left if given["max_cost"] else 0.0}
 
 
 def _comparison(compare: str) -> str:

@@ -20,7 +20,7 @@ def run(
 ) -> None:
     """Run one notebook, with your own parameters if you like.
 
-    A run with parameters of its own writes to its own folder under results/. It can be killed and run again: finished
+    A run with parameters of its own that decide a number writes to its own folder under results/. It can be killed and run again: finished
     cells are kept. Example: crossover run 03_budget_ratio -p seed_sizes='[16]' -p budgets='[16, 32, 64, 128]'
     """
     from crossover.params import find_notebook, parse_override, resolve
@@ -55,7 +55,7 @@ def reproduce(
     with dry.served() if dry_run else nullcontext("") as base_url:
         for name, changes in dry.runs(profile, base_url) if dry_run else ((name, {}) for name in load_profile(profile)):
             if cluster and "cluster" in SCHEMAS[name].model_fields:
-                changes = changes | {"cluster": cluster}
+                changes = changes | {"cluster": cluster, "workers": 0}  # as many as the cluster has room for
             done = execute(name, profile, changes, force=force)
             print(f"{done.notebook}: {'recomputed' if done.reasons else 'nothing changed'}")
     book(f"{profile}-dry-run" if dry_run else profile)
@@ -69,9 +69,11 @@ def fetch(profile: Profile = "paper") -> None:
     import os
     import socket
     from urllib.parse import urlsplit
+    from urllib.request import getproxies
 
     try:
-        socket.getaddrinfo(urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co")).hostname, 443)
+        if not getproxies():  # behind one, names are its to resolve
+            socket.getaddrinfo(urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co")).hostname, 443)
     except OSError:
         print("The hub is out of reach: this is what is here, and what is missing.")
         os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's client is imported: no call is tried again and again

@@ -12,10 +12,11 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 
-from crossover.errors import CrossoverError
+from crossover.errors import CrossoverError, nearest
 from crossover.tasks.answers import QuestionAnswer, final_number, same_number
 from crossover.tasks.base import Problem
 from crossover.tasks.splits import Pooled
@@ -104,7 +105,7 @@ class Own(QuestionAnswer, Pooled):
                     f"{self.seeds_file}, line {line}, asks what {self.test_file}, line {other}, asks: take it out of one of them."
                 )
         file, pairs = (self.test_file, tests) if side == "test" else (self.seeds_file, seeds)
-        return [Problem("", question, self._completion(file, line, answer)) for line, question, answer in pairs]
+        return [Problem("", question, self.completion(file, line, answer)) for line, question, answer in pairs]
 
     def readable(self, response: str) -> bool:
         """Whether a response holds what answers are compared by."""
@@ -115,7 +116,8 @@ class Own(QuestionAnswer, Pooled):
         ends = {"number": lambda: (_NUMBER.findall(response) or [None])[-1], "choice": lambda: _choice(response)}
         return ends.get(self.compare, lambda: "")()
 
-    def _completion(self, file: str, line: int, answer: str) -> str:
+    def completion(self, file: str, line: int, answer: str) -> str:
+        """Return a response as a student is to write it, its end included; the file and line are for the message where it has none."""
         if self.extract(f" {answer}") is not None:
             return f" {answer}"
         final = self._final(answer)
@@ -157,8 +159,11 @@ def read_lines(file: str) -> list[tuple[int, dict]]:
             row = json.loads(line)
         except json.JSONDecodeError as problem:
             raise CrossoverError(f"{file}, line {number}: not JSON ({problem.msg}). One object a line is wanted.") from None
-        if not isinstance(row, dict) or not text_of(row, ASKED):
+        if not isinstance(row, dict) or not text_of(row, ASKED) or any(isinstance(row.get(k), dict | list | bool) for k in (*ASKED, *ANSWERED)):
             raise CrossoverError(f"{file}, line {number}: {_WANTED}; found {line[:60]!r}.")
+        for name in row if not text_of(row, ANSWERED) else ():
+            if name not in (*ASKED, *ANSWERED) and get_close_matches(name, ANSWERED, n=1):
+                raise CrossoverError(f"{file}, line {number}: {name!r} is no name for a response.{nearest(name, ANSWERED)}")
         rows.append((number, row))
     if not rows:
         raise CrossoverError(f"{file} holds no pairs.")
@@ -176,9 +181,9 @@ def _pairs(file: str) -> list[tuple[int, str, str]]:
 
 
 def text_of(row: dict, names: Sequence[str]) -> str:
-    """The text under the first of some names that a row has; empty where it is none."""
-    text = next((row[name] for name in names if name in row), "")
-    return text.strip() if isinstance(text, str) else ""
+    """The text under the first of some names that a row has, a number as it is written; empty where there is none."""
+    value = next((row[name] for name in names if row.get(name) is not None), "")
+    return json.dumps(value) if isinstance(value, int | float) else str(value).strip()
 
 
 @lru_cache(maxsize=4)
