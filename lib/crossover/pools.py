@@ -108,15 +108,15 @@ class Ray:
         except ImportError:
             raise CrossoverError(f"cluster is {address!r}, and Ray is not installed. Fix: pip install 'crossover[cluster]'") from None
         self._ray = ray
-        kept = {"env_vars": {"MALLOC_MMAP_THRESHOLD_": str(BLOCK)}}
-        quiet = {"log_to_driver": False, "logging_level": "error", "namespace": "crossover", "runtime_env": kept}
+        os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(BLOCK))
+        quiet = {"log_to_driver": False, "logging_level": "error", "namespace": "crossover"}
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         try:
             _answers(address)
             if address == "local":
                 ray.init(num_cpus=workers or _workers_here("cpu"), include_dashboard=False, **quiet)
             else:
-                ray.init(address=address, **quiet)
+                ray.init(address=address, runtime_env={"env_vars": {"MALLOC_MMAP_THRESHOLD_": str(BLOCK)}}, **quiet)
         except (OSError, ValueError) as problem:
             raise CrossoverError(
                 f"cluster is {address!r}, and no Ray cluster answers there: {str(problem).splitlines()[0]} "
