@@ -56,7 +56,7 @@ def test_an_unrecorded_student_is_reckoned_by_its_size(study):
     assert e.train_tokens == Range(tokens, tokens)
     least = 6 * 7e9 * tokens / (0.5 * 989e12) + 2 * 7e9 * 100 * 72 / 8 / (0.2 * 989e12)
     assert e.hours.low == pytest.approx(least / 3600)
-    assert e.basis == (f"{cell.recipe['model']}: reckoned from 7B weights on one H100",)
+    assert e.basis == ("meta-llama/Llama-2-7b-hf: reckoned from 7B weights on one H100",)
     assert estimate([cell], (), study.iloc[:0], "cuda").calls == 64, "without any record too"
 
 
@@ -74,7 +74,7 @@ def test_money_is_tokens_times_prices(study):
 
 def test_the_command_and_the_book_say_the_same():
     rows, notes = profile_rows("paper", 0.9, 0.9)
-    assert [row[""] for row in rows] == ["01", "02", "03", "04"] and rows[2]["money"] and not rows[0]["money"]
+    assert [row["chapter"] for row in rows] == ["01", "02", "03", "04"] and rows[2]["money"] and not rows[0]["money"]
     shown = CliRunner().invoke(app, ["plan", "--profile", "paper", "--price-in", "0.9", "--price-out", "0.9"], env={"COLUMNS": "160"})
     assert shown.exit_code == 0 and all(row["GPU hours"] in shown.stdout and row["calls"] in shown.stdout for row in rows)
     assert notes[0][:40] in shown.stdout

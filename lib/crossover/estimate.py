@@ -113,7 +113,8 @@ def estimate(cells: Sequence[Cell], done: Collection[str], study: pd.DataFrame, 
         read, written = rates.call(stream[0])
         tokens_in, tokens_out = tokens_in + read * most, tokens_out + written * most
     run = set(study.loc[study["experiment"].isin({cell.experiment for cell in left}), "task"])
-    basis = {f"{task}: was not run here, tokens as in the tasks that were, which may be shorter" for task in {c.task for c in left} - run - {"own"}}
+    absent = sorted({c.task for c in left} - run - {"own"})
+    basis = {f"{', '.join(absent)}: not run here, tokens as in the tasks that were, which may be shorter"} if absent else set()
     for cell in left:
         recipe = Recipe(**cell.recipe)
         tokens = (example_tokens or rates.example(cell)) * (recipe.steps(module_of(cell).examples(cell)) * recipe.batch_size)
@@ -148,7 +149,7 @@ def profile_rows(profile: str, price_in: float = 0.0, price_out: float = 0.0, re
         e = estimate(cells, done, study, parameters.device)
         priced = getattr(parameters, "teacher", "") == "endpoint" and (price_in or price_out)
         rows.append({
-            "": name[:2], "students": f"{e.left:,} of {e.students:,}", "calls": f"{e.calls:,}",
+            "chapter": name[:2], "students": f"{e.left:,} of {e.students:,}", "calls": f"{e.calls:,}",
             "M read": (e.tokens_in * 1e-6).text(",.2f"), "M written": (e.tokens_out * 1e-6).text(",.2f"),
             "money": e.money(price_in, price_out).text(",.2f") if priced else "",
             "M trained": (e.train_tokens * 1e-6).text(",.2f"), f"{'GPU' if parameters.device == 'cuda' else 'core'} hours": e.hours.text(",.1f"),
@@ -205,19 +206,20 @@ class Rates:
     def seconds(self, cell: Cell, tokens: Range) -> tuple[Range | None, str]:
         """Return a student's seconds and what they rest on; ``None`` where its size is not in its name."""
         model = cell.recipe["model"]
+        name = model.removeprefix("hub:").partition("@")[0]
         rows = self._rows[(self._rows["student"] == model) & (self._rows["device"] == self.device) & (self._rows["train_tokens"] > 0)]
         if len(rows):
             rows = _nearest(rows, experiment=cell.experiment, task=cell.task)
             a_token, an_item = _spread(rows["seconds_train"] / rows["train_tokens"]), _spread(rows["seconds_eval"] / rows["n_test"])
             taken = Range(tokens.low * a_token.low, tokens.high * a_token.high)
-            return taken + an_item * cell.n_test, f"{model}: recorded on {self.device}"
+            return taken + an_item * cell.n_test, f"{name}: recorded on {self.device}"
         weights = size_of(model)
         if weights is None:
-            return None, f"{model}: no speed on record, no size in its name"
+            return None, f"{name}: no speed on record, no size in its name"
         training = Range(tokens.low / TRAINING_SHARE[1], tokens.high / TRAINING_SHARE[0]) * (6 * weights / PEAK)
         written = cell.n_test * cell.max_new_tokens
         scoring = Range(written / 8 / DECODING_SHARE[1], written / DECODING_SHARE[0]) * (2 * weights / PEAK)
-        return training + scoring, f"{model}: reckoned from {weights / 1e9:.3g}B weights on one H100"
+        return training + scoring, f"{name}: reckoned from {weights / 1e9:.3g}B weights on one H100"
 
 
 def size_of(model: str) -> float | None:
