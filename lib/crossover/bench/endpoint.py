@@ -7,7 +7,7 @@ import json
 import multiprocessing
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -75,11 +75,12 @@ def _serve(port: Connection) -> None:
     reply = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while head := await reader.readuntil(b"\r\n\r\n"):
-            length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
-            await reader.readexactly(length)
-            await asyncio.sleep(LATENCY)
-            writer.write(reply)
+        with suppress(asyncio.IncompleteReadError):  # the client has gone
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+                await reader.readexactly(length)
+                await asyncio.sleep(LATENCY)
+                writer.write(reply)
 
     async def main() -> None:
         server = await asyncio.start_server(talk, "127.0.0.1", 0)
