@@ -8,13 +8,16 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from crossover.cells import run_cells
 from crossover.cli import app
 from crossover.dry_run import changes, runs
+from crossover.errors import CrossoverError
 from crossover.estimate import Range, estimate, profile_rows
 from crossover.needs import get, needs
 from crossover.params import PUBLISHED, check, load_profile, resolve
-from crossover.store import read_runs, repository, results_folder
+from crossover.store import Store, read_runs, repository, results_folder
 from crossover.students.training import Recipe
+from stored import first_right, plant
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +127,20 @@ def test_the_paper_profiles_dry_run_passes(tmp_path, monkeypatch):
     assert len(list((folder / "notebooks").glob("*.ipynb"))) == len(load_profile("paper"))
     settings = runs_there["settings"].map(json.loads)
     assert all("tiny" in s["recipe"]["model"] or s["recipe"]["model"] == "all-MiniLM-L6-v2" for s in settings)
+
+
+def test_an_audit_passes_over_cells_whose_data_are_not_here(tmp_path, monkeypatch):
+    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
+    monkeypatch.delenv("CROSSOVER_DATA", raising=False)
+    shared = {"student": "tiny-random", "trained_layers": 1, "n_test": 4, "max_new_tokens": 4, "epochs": 1, "seed_sizes": [4], "budgets": [4]}
+    here = check("03_budget_ratio", shared | {"strategies": ["answer_augmentation"]}).cells()
+    run_cells(here, Store(tmp_path / "study"), workers=1)
+    elsewhere = check("03_budget_ratio", shared | {"task": "gsm8k", "teacher": "local", "task_options": {"source": "dir"}}).cells()
+    plant(tmp_path / "study", elsewhere, lambda cell: first_right(1, 4))
+    said = CliRunner().invoke(app, ["audit", "--profile", "study", "--cells", "3"])
+    assert said.exit_code == 0, said.output
+    assert said.stdout.count("CROSSOVER_DATA") == len(elsewhere) == 3 and "identical" in said.stdout
+    runs_there = read_runs(tmp_path / "study")
+    runs_there[runs_there["task"] == "gsm8k"].to_csv(tmp_path / "study" / "runs.csv", index=False)
+    refused = CliRunner().invoke(app, ["audit", "--profile", "study"])
+    assert isinstance(refused.exception, CrossoverError) and "crossover fetch --profile study" in str(refused.exception)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from crossover.cells import Cell, run_cells
 from crossover.errors import CrossoverError
+from crossover.needs import get, needs
 from crossover.store import Store, read_runs, results_folder
 
 
@@ -31,6 +32,8 @@ def tolerance(n_correct: int, n_test: int) -> int:
 def audit(profile: str, cells: int, seed: int) -> None:
     """Recompute ``cells`` random cells of a profile and print stored and recomputed counts.
 
+    Cells whose data or models are not on this machine are named and passed over.
+
     Raises
     ------
     CrossoverError
@@ -39,9 +42,20 @@ def audit(profile: str, cells: int, seed: int) -> None:
     runs = read_runs(results_folder(profile))
     if runs.empty:
         raise CrossoverError(f"There are no results of the profile {profile} to audit.")
-    chosen = random.Random(seed).sample(range(len(runs)), min(cells, len(runs)))
+    chosen, grid = [], []
+    for i in random.Random(seed).sample(range(len(runs)), len(runs)):
+        cell = Cell(**json.loads(runs["settings"][i]))
+        lacking = [f"{what}: {why}" for what, why in get(needs([cell])) if why]
+        if lacking:
+            print(f"Left out, {cell}, for what is not here: {lacking[0]}")
+            continue
+        chosen.append(i)
+        grid.append(cell)
+        if len(grid) == cells:
+            break
+    if not grid:
+        raise CrossoverError(f"Of no cell of the profile {profile} are data and models here; `crossover fetch --profile {profile}` lists what is missing.")
     with tempfile.TemporaryDirectory() as folder:
-        grid = [Cell(**json.loads(runs["settings"][i])) for i in chosen]
         if any(cell.teacher == "endpoint" for cell in grid):
             # What a server replied cannot be had again, and asking would cost: its stored replies are used.
             shutil.copytree(results_folder(profile) / "generations", Path(folder) / "generations")
