@@ -108,6 +108,33 @@ def test_nothing_to_train_on_is_an_error(student):
         train(student, [], recipe(), seed=0)
 
 
+@pytest.mark.parametrize(("trained_layers", "expected"), [(1, {"1"}), (0, {"0", "1"})])
+def test_adapters_change_the_linear_maps_of_the_trained_layers_by_their_rank(student, trained_layers, expected):
+    student.model.float()
+    before = copy.deepcopy(student.model.state_dict())
+    train(student, PAIRS, recipe(lora_rank=2, trained_layers=trained_layers), seed=0)
+    after = student.model.state_dict()
+    assert set(after) == set(before), "the adapters are merged, so that the model is a plain one again"
+    changed = [name for name in after if not torch.equal(after[name], before[name])]
+    assert {name.split(".")[2] for name in changed} == expected
+    assert len(changed) == 7 * len(expected), "of each layer the four maps of attention and the three of the feed-forward block"
+    for name in changed:
+        assert torch.linalg.matrix_rank(after[name] - before[name], rtol=1e-3) == 2
+
+
+def test_adapters_learn_and_are_repeatable(student):
+    learnt = recipe(lora_rank=4, trained_layers=0, min_steps=60)
+    first, again = train(student, PAIRS, learnt, seed=0), train(Student.load("tiny-random"), PAIRS, learnt, seed=0)
+    untrained = train(Student.load("tiny-random"), PAIRS, recipe(min_steps=1, epochs=1), seed=0)
+    assert first == again
+    assert first.loss < untrained.loss - 0.1
+
+
+def test_a_recipe_without_adapters_has_the_digest_that_it_had_before_there_were_any():
+    assert "lora_rank" not in recipe().as_dict()
+    assert recipe(lora_rank=4).as_dict()["lora_rank"] == 4
+
+
 @pytest.mark.parametrize("layers", [2, 30])
 def test_more_trained_layers_than_there_are_is_an_error(student, layers):
     with pytest.raises(CrossoverError, match=f"trained_layers is {layers}, the model has 2"):

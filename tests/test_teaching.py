@@ -505,3 +505,17 @@ def test_settings_are_plain_values_under_names_of_their_own():
         assert known == cell
         assert not set(cell.teacher_settings) & set(cell.recipe), "claims select by these names"
         assert all(isinstance(v, int | float | str) for v in cell.teacher_settings.values())
+
+
+def test_adapters_are_a_setting_of_tuned_teachers_alone():
+    plain, adapted = (FinetunedTeacher(tasks=["captions"], originals=[8], teacher_lora_rank=rank, teacher_model="tiny-random", teacher_trained_layers=1)
+                      for rank in (0, 4))  # fmt: skip
+    cells = {(c.strategy, c.teacher): c for c in plain.cells()}
+    for cell in adapted.cells():
+        same = cells[cell.strategy, cell.teacher]
+        assert (cell.key == same.key) == (cell.teacher != "tuned")
+        assert cell.teacher_settings == same.teacher_settings | ({"teacher_lora_rank": 4} if cell.teacher == "tuned" else {})
+    cell = next(c for c in adapted.cells() if (c.strategy, c.teacher) == ("annotate", "tuned"))
+    teacher = teaching.make_teacher(cell, "annotate", CAPTIONS, CAPTIONS.split(8, 4, 0), "cpu")
+    assert teacher.recipe.lora_rank == 4
+    assert "lora_A" not in str(teacher.student.model), "merged, to decode as fast as any other"

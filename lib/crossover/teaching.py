@@ -134,7 +134,12 @@ def make_teacher(cell: Cell, kind: str, task: Instructed, split: Split, device: 
     if cell.teacher == "prompted":
         return InstructedTeacher(task, model, dials[f"{kind}_temperature"], layers, device=device)
     names = ("trained_layers", "epochs", "min_steps", "batch_size", "learning_rate")
-    recipe = Recipe(model=model, student_layers=layers, **{name: dials[f"teacher_{name}"] for name in names})
+    recipe = Recipe(
+        model=model,
+        student_layers=layers,
+        lora_rank=dials.get("teacher_lora_rank", 0),
+        **{name: dials[f"teacher_{name}"] for name in names},
+    )
     learnt = {"original": tuple(split.original), "recipe": recipe, "seed": cell.replicate, "device": device}
     if cell.teacher == "encoder":
         return Labeller(task, **learnt)

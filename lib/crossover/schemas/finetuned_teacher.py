@@ -61,6 +61,7 @@ class FinetunedTeacher(Parameters):
     swapped: bool = Field(False, description="also the other families of students and teachers, tasks with labels")
     teacher_model: str = Field("SmolLM2-135M-Instruct", description="name, folder, or hub:org/name@revision")
     teacher_trained_layers: int = Field(6, ge=0, description="upper layers that tuning trains; 0 trains all weights")
+    teacher_lora_rank: int = Field(0, ge=0, description="rank of LoRA adapters trained in place of the weights; 0: none")
     teacher_epochs: int = Field(2, ge=1, le=100, description="passes over the original examples")
     teacher_min_steps: int = Field(16, ge=1, description="optimiser steps at the least")
     teacher_batch_size: int = Field(8, ge=1, description="examples a step")
@@ -254,6 +255,7 @@ class FinetunedTeacher(Parameters):
             | ({"teacher_layers": layers} if layers else {})
             | {f"{kind}_temperature": getattr(self, f"{kind}_temperature") for kind in kinds}
             | ({"teacher_trained_layers": trained} if teacher == "tuned" else {})
+            | ({"teacher_lora_rank": self.teacher_lora_rank} if teacher == "tuned" and self.teacher_lora_rank else {})
             | {f"teacher_{name}": getattr(self, f"teacher_{name}") for name in names}
         )
 

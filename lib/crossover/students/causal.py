@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
@@ -97,10 +98,14 @@ def train(
     """
     model = student.model.train()
     lower, upper = _split(model, recipe.trained_layers)
+    adapted = _adapt(model, upper.layers, recipe.lora_rank, seed) if recipe.lora_rank else None
     # Frozen weights keep requires_grad: without it, torch.matmul of a batch by a 2-D weight copies the weight for each
     # row of the batch, at twice the time and many times the memory. No gradient reaches them all the same: the lower
     # layers run under no_grad, and the tied output embedding is detached.
-    trained = list(model.parameters()) if lower is None else [*upper.layers.parameters(), *upper.norm.parameters()]
+    if adapted:
+        trained = [parameter for name, parameter in model.named_parameters() if "lora_" in name]
+    else:
+        trained = list(model.parameters()) if lower is None else [*upper.layers.parameters(), *upper.norm.parameters()]
     head = model.lm_head.weight if lower is None else model.lm_head.weight.detach()
     examples = encode(student.tokenizer, pairs)
     fixed: list[torch.Tensor | None] = [None] * len(examples)
@@ -117,8 +122,19 @@ def train(
         return nn.functional.cross_entropy(logits, labels[:, 1:][where])
 
     done = descend(trained, [len(ids) for ids, _ in examples], recipe, seed, loss_of, tick)
+    if adapted:
+        adapted.merge_and_unload()
     model.eval()
     return done
+
+
+def _adapt(model: PreTrainedModel, layers: Sequence[nn.Module], rank: int, seed: int) -> PeftModel:
+    """Put low-rank adapters beside every linear map of some of a model's layers, in place, and freeze the rest."""
+    maps = {id(module) for layer in layers for module in layer.modules() if isinstance(module, nn.Linear)}
+    names = [name for name, module in model.named_modules() if id(module) in maps]
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return get_peft_model(model, LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=names))
 
 
 def _split(model: PreTrainedModel, trained_layers: int) -> tuple[nn.Module | None, nn.Module]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import nn
@@ -36,6 +36,9 @@ class Recipe:
         Peak rate of AdamW; linear warm-up over a tenth of the steps, then cosine decay to a tenth of the peak.
     student_layers : int
         How many layers the student keeps of the pretrained model, from the lowest up; 0 keeps all.
+    lora_rank : int
+        Rank of the low-rank adapters (LoRA, arXiv 2106.09685) that are trained in place of the layers' own weights, on
+        every linear map of the layers that are trained; 0 trains the weights. A causal model's alone.
     """
 
     model: str
@@ -45,6 +48,11 @@ class Recipe:
     batch_size: int
     learning_rate: float
     student_layers: int = 0
+    lora_rank: int = 0
+
+    def as_dict(self) -> dict[str, object]:
+        """Return what a digest of the recipe covers: the adapters only where there are any, so that one without stays as it was."""
+        return {name: value for name, value in asdict(self).items() if name != "lora_rank" or value}
 
     def steps(self, n: int) -> int:
         """Return the optimiser steps for ``n`` training examples."""

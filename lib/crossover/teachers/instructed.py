@@ -11,7 +11,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from tqdm import tqdm
@@ -138,7 +138,7 @@ class InstructedTeacher:
         return self.task.extract(problem.answer) if isinstance(self.task, Labelled) else None
 
     def _digest(self) -> str:
-        text = json.dumps([VERSION, self.pairs, asdict(self.recipe), self.seed], sort_keys=True)
+        text = json.dumps([VERSION, self.pairs, self.recipe.as_dict(), self.seed], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def _stream(self, request: Request) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from crossover.errors import CrossoverError
@@ -49,7 +49,7 @@ class Labeller:
     @cached_property
     def id(self) -> str:
         """Model and training, as stored with each reply."""
-        text = json.dumps([self.pairs, asdict(self.recipe), self.seed], sort_keys=True)
+        text = json.dumps([self.pairs, self.recipe.as_dict(), self.seed], sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         model = self.recipe.model
         return f"labeller({model}@{weights(model)}, tuned on {len(self.pairs)}: {digest})"

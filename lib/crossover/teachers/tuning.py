@@ -15,7 +15,7 @@ import json
 import random
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -90,7 +90,7 @@ class Tuning:
     @cached_property
     def digest(self) -> str:
         """A digest of all that the weights depend on: pretrained weights, training pairs, recipe."""
-        text = json.dumps([VERSION, weights(self.recipe.model), self.pairs, asdict(self.recipe)], sort_keys=True)
+        text = json.dumps([VERSION, weights(self.recipe.model), self.pairs, self.recipe.as_dict()], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def __str__(self) -> str:
@@ -114,7 +114,7 @@ class Tuning:
         student.model.save_pretrained(folder)
         student.tokenizer.save_pretrained(folder)
         (folder / "teacher.json").write_text(
-            json.dumps({"teacher": str(self), "recipe": asdict(self.recipe)}, indent=1)
+            json.dumps({"teacher": str(self), "recipe": self.recipe.as_dict()}, indent=1)
         )
 
 
