@@ -12,7 +12,7 @@ from crossover.claims import settings_table
 from crossover.evaluate import Outcome
 
 #: What a clean oracle's cells have in common.
-SETTINGS = {"teacher_settings": {"answer_error": 0.0, "coverage": 1.0}, "verify": False}
+SETTINGS = {"teacher_settings": {"answer_error": 0.0, "coverage": 1.0, "invalid_rate": 0.0, "rephrase_drift": 0.0}, "verify": False}
 
 
 def write_runs(folder: Path, table: pd.DataFrame) -> None:

@@ -47,6 +47,17 @@ def test_cells_with_a_dial_turned_are_left_out_and_coverages_stand_apart(tmp_pat
     assert (joined["n_correct_x"][halved] == joined["n_correct_y"][halved] // 2).all() and halved.any()
 
 
+def test_an_augmenter_that_spoils_questions_stands_apart_once_it_has_a_curve(tmp_path):
+    base, weak = grid(), grid((50,), invalid_rate=0.5, rephrase_drift=0.5)
+    weak = weak[weak["strategy"] == "new_question"]
+    write_runs(tmp_path, pd.concat([base, weak], ignore_index=True))
+    assert set(advisor.counts(tmp_path)["task"]) == {"math_words", "math_words, augmenter that spoils 50%"}
+    few = weak[weak["budget"].isin(sorted(set(weak["budget"]))[:3])]
+    half = grid((50,), invalid_rate=0.5)
+    write_runs(tmp_path, pd.concat([base, few, half], ignore_index=True))
+    assert set(advisor.counts(tmp_path)["task"]) == {"math_words"}
+
+
 def test_a_strategy_that_some_seed_sizes_lack_is_left_out(tmp_path):
     rows = grid()
     mixed = rows[(rows["strategy"] == "new_question") & (rows["seed_size"] == 50)].assign(strategy="mixed")

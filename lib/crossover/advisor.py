@@ -23,8 +23,13 @@ from crossover.store import read_runs
 DRAWS, LEVEL, SEED = 1000, 0.9, 0
 #: What differs between the cells of one grid.
 AXES = ("strategy", "seed_size", "budget", "replicate", "n_test")
-#: The one dial of a grid that advice keeps apart: how far new questions leave the seeds.
-DIAL = "coverage"
+#: The dials of an augmenter that advice keeps apart, each with what readers are told of a value.
+DIALS = {
+    ("coverage",): "coverage {:g}",
+    ("invalid_rate", "rephrase_drift"): "augmenter that spoils {:.0%}",
+}
+#: A changed grid with fewer budgets has no curve.
+MIN_BUDGETS = 4
 
 
 def common(settings: str) -> str:
@@ -35,9 +40,9 @@ def common(settings: str) -> str:
 def counts(folder: Path) -> pd.DataFrame:
     """Return the counts that advice rests on, as :func:`crossover.pilot.validate` wants them, a task for each question.
 
-    Of each task that is its largest grid of equal settings. Where new questions were also made with another coverage, they
-    stand with the same answers and rephrasings in a task ``"<task>, coverage <share>"``. A strategy that was not run at all
-    of a grid's seed-set sizes is left out: advice would extrapolate it at most of them.
+    Of each task that is its largest grid of equal settings. What was also bought from an augmenter with one of :data:`DIALS`
+    turned stands with the other strategies' cells in a task of its own, as ``"<task>, coverage 0.5"``. A strategy that was not
+    run at all of a grid's seed-set sizes is left out: advice would extrapolate it at most of them.
 
     Parameters
     ----------
@@ -61,11 +66,11 @@ def counts(folder: Path) -> pd.DataFrame:
         base = rows[rows["grid"] == main]
         parts.append(_whole(base))
         for grid, changed in rows[rows["grid"] != main].groupby("grid", sort=True):
-            share = _other_coverage(main, grid)
-            if share is not None:
-                new = _whole(changed[changed["strategy"] == "new_question"])
-                rest = base[(base["strategy"] != "new_question") & base["seed_size"].isin(set(new["seed_size"]))]
-                parts.append(pd.concat([_whole(rest), new]).assign(task=f"{task}, {DIAL} {share:g}"))
+            what = _turned(main, grid)
+            if what and changed["budget"].nunique() >= MIN_BUDGETS:
+                new = _whole(changed)
+                rest = base[~base["strategy"].isin(set(new["strategy"])) & base["seed_size"].isin(set(new["seed_size"]))]
+                parts.append(pd.concat([_whole(rest), new]).assign(task=f"{task}, {what}"))
     table = pd.concat(parts, ignore_index=True)
     return pilot.validate(table[pilot.COLUMNS], where=str(folder / "runs.csv"))
 
@@ -102,12 +107,13 @@ def _whole(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["strategy"].isin(sizes[sizes == rows["seed_size"].nunique()].index)]
 
 
-def _other_coverage(main: str, other: str) -> float | None:
-    """The coverage of a grid that differs from the main one in nothing else."""
+def _turned(main: str, other: str) -> str:
+    """Say which of :data:`DIALS` a grid has at another value than the main one; empty where more or something else differs."""
     first, second = json.loads(main), json.loads(other)
-    dials = second.get("teacher_settings", {})
-    share = dials.get(DIAL)
-    if share is None or DIAL not in first.get("teacher_settings", {}):
-        return None
-    second["teacher_settings"] = dials | {DIAL: first["teacher_settings"][DIAL]}
-    return float(share) if first == second else None
+    dials, own = (settings.get("teacher_settings", {}) for settings in (second, first))
+    for names, told in DIALS.items():
+        values = {dials.get(name) for name in names}
+        as_in_main = second | {"teacher_settings": dials | {name: own.get(name) for name in names}}
+        if len(values) == 1 and None not in values and as_in_main == first:
+            return told.format(*values)
+    return ""

@@ -23,6 +23,7 @@ class Ablations(BudgetRatio):
     )
     coverages: list[Share] = Field([0.0], description="coverages of new questions beside the base grid's")
     weak_augmenter: float = Field(0.5, gt=0, le=1, description="share of questions that a weak augmenter spoils")
+    weak_budgets: list[Count] = Field([], description="teacher queries of a weak augmenter beside high_budgets, for its curve")
     answer_errors: list[Annotated[float, Field(gt=0, lt=1)]] = Field(
         [0.5], description="shares of wrong answers at which verification is tried"
     )
@@ -59,7 +60,9 @@ class Ablations(BudgetRatio):
         changed = ["question_rephrase", "new_question"]
         weak = {"invalid_rate": self.weak_augmenter, "rephrase_drift": self.weak_augmenter}
         augmenter = [
-            c for change in ({}, weak) for c in self.grid(**at, budgets=[middle, high], strategies=changed, **change)
+            c
+            for budgets, change in (([middle, high], {}), (sorted({*self.weak_budgets, middle, high}), weak))
+            for c in self.grid(**at, budgets=budgets, strategies=changed, **change)
         ]
         verification = [
             c
