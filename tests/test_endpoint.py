@@ -10,12 +10,10 @@ import os
 import random
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
-import urllib.request
 import zlib
 from collections import Counter
 from dataclasses import replace
@@ -37,6 +35,7 @@ from crossover.tasks.base import Problem
 from crossover.teachers import Endpoint, Request
 from crossover.teachers.endpoint import KEY_VARIABLE, TEMPLATE_TOKENS
 from crossover.teachers.prompts import chat_prompt
+from crossover.teachers.serving import serving
 from misbehaving import BILLED, USAGE, Running
 
 TASK = load_task("math_words", steps=1)
@@ -551,25 +550,9 @@ def real(tmp_path_factory):
         (folder / path.name).symlink_to(path)
     (folder / "generation_config.json").unlink(missing_ok=True)
     (folder / "generation_config.json").write_text('{"do_sample": true}')
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "transformers.cli.transformers", "serve", str(folder), "--port", str(port)]
-    log = folder.parent / "server.log"
-    with open(log, "w") as file:
-        process = subprocess.Popen([*command, "--host", "127.0.0.1", "--device", "cpu"], stdout=file, stderr=file)
-    try:
-        for _ in range(300):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2).close()
-                break
-            except OSError:
-                assert process.poll() is None, log.read_text()
-                time.sleep(1)
-        yield SimpleNamespace(base_url=f"http://127.0.0.1:{port}/v1", model=str(folder))
-    finally:
-        process.terminate()
-        process.wait()
+    serve = f"'{sys.executable}' -m transformers.cli.transformers serve '{folder}' --port {{port}} --host 127.0.0.1 --device cpu"
+    with serving(serve, wait=300) as address:
+        yield SimpleNamespace(base_url=f"{address}/v1", model=str(folder))
 
 
 @pytest.mark.slow

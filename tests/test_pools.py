@@ -7,6 +7,8 @@ import time
 import pandas as pd
 import psutil
 import pytest
+import ray
+from ray.cluster_utils import Cluster
 
 from crossover import pools
 from crossover.cells import run_cells
@@ -55,8 +57,7 @@ def _title(process: psutil.Process) -> str:
 
 def test_the_same_rows_on_this_machine_on_ray_and_on_ray_with_workers_killed(cells, tmp_path):
     here = rows(cells, tmp_path / "here", "")
-    ray = rows(cells, tmp_path / "ray", "local")
-    pd.testing.assert_frame_equal(ray, here)
+    pd.testing.assert_frame_equal(rows(cells, tmp_path / "ray", "local"), here)
 
     killed, done = [], threading.Event()
     killer = threading.Thread(target=kill_workers, args=(2, killed, done), daemon=True)
@@ -69,6 +70,38 @@ def test_the_same_rows_on_this_machine_on_ray_and_on_ray_with_workers_killed(cel
     for key in here["key"]:
         items = [pd.read_parquet(tmp_path / name / "items" / f"{key}.parquet") for name in ("here", "killed")]
         pd.testing.assert_frame_equal(*items)
+
+
+@pytest.fixture(scope="module")
+def two_nodes():
+    """A cluster of two nodes, each with a store and workers of its own, that say they have two GPUs."""
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    node = {"num_cpus": 1, "num_gpus": 2, "memory": 4 * 2**30, "object_store_memory": 80 * 2**20}
+    cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+    cluster.add_node(**node)
+    yield cluster.address
+    cluster.shutdown()
+
+
+def test_cells_run_on_all_nodes_of_a_cluster_and_give_the_same_rows(cells, two_nodes, tmp_path):
+    def node() -> str:
+        time.sleep(2)
+        return ray.get_runtime_context().get_node_id()
+
+    here = rows(cells, tmp_path / "here", "")
+    pd.testing.assert_frame_equal(rows(cells, tmp_path / "there", two_nodes), here)
+    with open_pool(0, "cpu", two_nodes) as pool:
+        assert pool.workers == 2
+        ran = [pool.submit(node) for _ in range(2)]
+        assert len({pool.result(future) for future in ran}) == 2, "a node has one core, so two students at once are on two nodes"
+
+
+@pytest.mark.parametrize(("device", "students"), [("cuda", 2), ("auto", 2)])
+def test_a_student_that_is_spread_takes_all_gpus_of_a_node(two_nodes, device, students):
+    """Memory holds one student a node, whatever the GPUs; what differs is how many a task asks for."""
+    with open_pool(0, device, two_nodes) as pool:
+        assert pool.workers == students
+        assert pool.gpus == {"cuda": 1, "auto": 2}[device]
 
 
 def test_what_a_cell_raises_on_ray_is_what_it_raises_here():
@@ -100,6 +133,8 @@ def test_a_cluster_that_does_not_answer_and_a_device_it_lacks_are_named():
         Ray("127.0.0.1:1", 1, "cpu")
     with pytest.raises(CrossoverError, match="'local' has no GPU"):
         Ray("local", 1, "cuda")
+    with pytest.raises(CrossoverError, match="device is 'auto', but the cluster 'local' has no GPU"):
+        Ray("local", 1, "auto")
 
 
 def test_a_cluster_without_memory_for_a_student_says_so_before_it_starts(monkeypatch):

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from accelerate import dispatch_model
 from scipy import stats
 from torch import nn
 
@@ -223,3 +224,25 @@ def test_a_pretrained_model_learns_the_task():
 def test_the_model_folder_is_the_readers_own_where_one_is_given(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     assert model_folder(str(tmp_path)) == tmp_path
+
+
+def spread(model):
+    """Put every block of a model on the CPU by accelerate, with the hooks that send inputs to where a block lies."""
+    blocks = ["model.embed_tokens", "model.rotary_emb", "model.norm", "lm_head", *(f"model.layers.{i}" for i in range(len(model.model.layers)))]
+    return dispatch_model(model, dict.fromkeys(blocks, "cpu"), force_hooks=True)
+
+
+@pytest.mark.parametrize("changes", [{}, {"trained_layers": 0}, {"lora_rank": 2}])
+def test_a_model_spread_by_accelerate_trains_and_writes_as_one_in_one_place(student, changes):
+    whole = Student.load("tiny-random")
+    spread(student.model)
+    assert hasattr(student.model.model.layers[1], "_hf_hook"), "a block without a hook would not show that hooks do no harm"
+    assert train(student, PAIRS, recipe(**changes), seed=0) == train(whole, PAIRS, recipe(**changes), seed=0)
+    prompts = student.tokenizer([prompt for prompt, _ in PAIRS[:5]])["input_ids"]
+    assert decode(student, prompts, greedy, lambda _: False, 6) == decode(whole, prompts, greedy, lambda _: False, 6)
+
+
+def test_where_there_is_no_gpu_a_model_spread_over_all_devices_lies_on_the_cpu():
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    assert {p.device.type for p in Student.load("tiny-random", "auto").model.parameters()} == {"cpu"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ from crossover.rounding import interval
 from crossover.schemas.budget_ratio import BudgetRatio
 from crossover.store import Store, read_runs, results_folder, save_numbers
 from crossover.tasks import load_task
+from crossover.teachers.serving import serving
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
@@ -177,7 +179,11 @@ def run_grid(parameters: BudgetRatio) -> pd.DataFrame:
     task = load_task(cells[0].task, **cells[0].task_settings)
     # More than the task has is refused here.
     draw_seeds(max(cells, key=lambda cell: cell.seed_size), task), task.test(parameters.n_test)
-    run_cells(cells, store, parameters.workers, parameters.device, parameters.cluster)
+    wanted = parameters.serve if not {cell.key for cell in cells} <= set(store.rows()) else ""
+    with serving(wanted) if wanted else nullcontext("") as address:
+        if address:
+            cells = parameters.model_copy(update={"base_url": f"{address}/v1"}).cells()
+        run_cells(cells, store, parameters.workers, parameters.device, parameters.cluster)
     runs = read_runs(store.folder, "budget_ratio")
     return runs[runs["key"].isin({cell.key for cell in cells})].reset_index(drop=True)
 

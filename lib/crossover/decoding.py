@@ -120,7 +120,7 @@ def decode(
         # Dropping rows copies the cache, so it waits until a quarter of the batch has ended.
         if 4 * sum(row in done for row in active) >= len(active):
             keep = [i for i, row in enumerate(active) if row not in done]
-            index = torch.tensor(keep, device=model.device)
+            index = torch.tensor(keep)  # on the CPU, from where it can pick rows on any device
             cache.batch_select_indices(index)
             ids, positions, mask = ids[index], positions[index], mask[index]
             active = [active[i] for i in keep]

@@ -152,7 +152,7 @@ def profile_rows(profile: str, price_in: float = 0.0, price_out: float = 0.0, re
             "chapter": name[:2], "students": f"{e.left:,} of {e.students:,}", "calls": f"{e.calls:,}",
             "M read": (e.tokens_in * 1e-6).text(",.2f"), "M written": (e.tokens_out * 1e-6).text(",.2f"),
             "money": e.money(price_in, price_out).text(",.2f") if priced else "",
-            "M trained": (e.train_tokens * 1e-6).text(",.2f"), f"{'GPU' if parameters.device == 'cuda' else 'core'} hours": e.hours.text(",.1f"),
+            "M trained": (e.train_tokens * 1e-6).text(",.2f"), f"{'GPU' if parameters.device != 'cpu' else 'core'} hours": e.hours.text(",.1f"),
         })  # fmt: skip
         basis += e.basis
         unknown += e.unknown

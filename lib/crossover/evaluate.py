@@ -133,7 +133,7 @@ def likelihoods(
     body(input_ids=context, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True)
 
     flat = [(row, tokens) for row, several in enumerate(completions) for tokens in several]
-    rows = torch.tensor([row for row, _ in flat], device=model.device)
+    rows = torch.tensor([row for row, _ in flat])  # on the CPU, from where it can pick rows on any device
     cache.batch_select_indices(rows)  # a copy of a prompt's keys and values for each of its completions
     # The state at a token predicts the next, so the prompt's last token is fed here and the completion's last is not.
     ids = _padded([[prompts[row][-1], *tokens[:-1]] for row, tokens in flat], pad, model.device, "right")
@@ -146,7 +146,8 @@ def likelihoods(
         use_cache=True,
     ).last_hidden_state
     where = targets != IGNORED
-    logits, lengths = model.lm_head(states[where]).float(), [len(tokens) for _, tokens in flat]
+    logits = model.lm_head(states[where.to(states.device)]).float().to(model.device)
+    lengths = [len(tokens) for _, tokens in flat]
     losses = nn.functional.cross_entropy(logits, targets[where], reduction="none").split(lengths)
     chosen = (logits.argmax(-1) == targets[where]).split(lengths)
     found = iter([(-float(loss.sum()), bool(same.all())) for loss, same in zip(losses, chosen, strict=True)])

@@ -53,7 +53,7 @@ def open_pool(workers: int, device: str, cluster: str = "") -> Pool:
     workers : int
         How many; 0 for as many as there are cores (or GPUs) and memory.
     device : str
-        ``"cpu"`` or ``"cuda"``.
+        ``"cpu"``, ``"cuda"`` for one GPU a student, or ``"auto"`` for all GPUs of a machine.
     cluster : str
         Empty for processes of this machine; ``"local"`` for Ray on this machine; else the address of a Ray cluster, as
         ``"auto"`` on one of its nodes or ``"ray://host:10001"``.
@@ -114,7 +114,7 @@ class Ray:
         try:
             _answers(address)
             if address == "local":
-                ray.init(num_cpus=workers or _workers_here("cpu"), include_dashboard=False, **quiet)
+                ray.init(address="local", num_cpus=workers or _workers_here("cpu"), include_dashboard=False, **quiet)
             else:
                 ray.init(address=address, runtime_env={"env_vars": {"MALLOC_MMAP_THRESHOLD_": str(BLOCK)}}, **quiet)
         except (OSError, ValueError) as problem:
@@ -125,14 +125,17 @@ class Ray:
         unit, need = "CPU" if device == "cpu" else "GPU", GB_A_WORKER * 2**30
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         there = int(sum(node.get(unit, 0) for node in nodes))
-        room = int(sum(min(node.get(unit, 0), node.get("memory", 0) // need) for node in nodes))
+        # A student that is spread over GPUs takes all of the largest node's, and runs on the nodes that have as many.
+        units = max((int(node.get(unit, 0)) for node in nodes), default=0) if device == "auto" else 1
+        room = int(sum(min(node.get(unit, 0) // max(1, units), node.get("memory", 0) // need) for node in nodes))
         if not room:
             ray.shutdown()
             most = max((node.get("memory", 0) for node in nodes), default=0) / 2**30
             lacks = f"no node with {GB_A_WORKER} GB free for a student; the most is {most:.1f} GB" if there else f"no {unit}"
             raise CrossoverError(f"device is {device!r}, but the cluster {address!r} has {lacks}.")
         self.workers = min(workers or room, room)
-        needs = {"num_cpus": 1, "num_gpus": int(unit == "GPU"), "memory": int(need)}
+        self.gpus = units if unit == "GPU" else 0
+        needs = {"num_cpus": 1, "num_gpus": self.gpus, "memory": int(need)}
         self._call = ray.remote(_call).options(max_retries=RETRIES, **needs)
         self._device = device
 

@@ -8,11 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import socket
-import subprocess
-import time
-import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import openai
@@ -27,6 +23,7 @@ from crossover.decoding import Pick, by_length, decode, greedy, sampled
 from crossover.evaluate import answered, evaluate
 from crossover.students.causal import Student
 from crossover.tasks import load_task
+from crossover.teachers.serving import serving
 
 PROMPTS, NEW, TEMPERATURE = 64, 48, 0.7
 ANSWER = 72  # most tokens of an answer
@@ -108,31 +105,12 @@ def _never(tokens: list[int]) -> bool:
     return False
 
 
-@contextlib.contextmanager
-def llama_server(wait: float = 60) -> Iterator[str]:
+def llama_server() -> contextlib.AbstractContextManager[str]:
     """Serve the GGUF file that the students' weights come from; the address is empty where no ``llama-server`` is on the path."""
-    program = shutil.which("llama-server")
-    if not program:
-        yield ""
-        return
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    context = PROMPTS * 256
-    command = [program, "-m", str(SMOLLM2.path()), "-np", str(PROMPTS), "-c", str(context), "-t", str(torch.get_num_threads()), "--port", str(port)]
-    server, address = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL), f"http://127.0.0.1:{port}"
-    try:
-        until = time.monotonic() + wait
-        while server.poll() is None and time.monotonic() < until:
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/health"):
-                break
-            time.sleep(0.5)
-        else:
-            raise RuntimeError(f"{' '.join(command)} did not answer within {wait:g} s")
-        yield address
-    finally:
-        server.terminate()
-        server.wait()
+    if not shutil.which("llama-server"):
+        return contextlib.nullcontext("")
+    context, threads = PROMPTS * 256, torch.get_num_threads()
+    return serving(f"llama-server -m '{SMOLLM2.path()}' -np {PROMPTS} -c {context} -t {threads} --port {{port}}", wait=60)
 
 
 def _served(address: str, texts: Sequence[str]) -> None:

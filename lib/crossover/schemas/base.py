@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Workers = Annotated[int, Field(ge=0, description="parallel students; 0 for one a core as memory allows")]
-Device = Annotated[Literal["cpu", "cuda"], Field(description="where teachers and students run")]
+Device = Annotated[Literal["cpu", "cuda", "auto"], Field(description="where models run; auto: each spread over all GPUs of its machine")]
 Cluster = Annotated[str, Field(description="Ray cluster that trains the students: its address, or 'local'; empty for this machine's processes")]
 
 

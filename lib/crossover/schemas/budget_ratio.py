@@ -19,7 +19,7 @@ class BudgetRatio(Parameters):
     """Parameters of ``03_budget_ratio`` (arXiv 2409.19759)."""
 
     reads = ("runs.csv",)
-    connection = ("base_url", "concurrency", "timeout")
+    connection = ("base_url", "serve", "concurrency", "timeout")
     spending = ("price_in", "price_out", "max_cost", "max_total_tokens")
 
     task: Literal["math_words", "text_to_sql", "gsm_symbolic", "gsm8k", "arc", "spider", "own"] = Field(
@@ -54,6 +54,7 @@ class BudgetRatio(Parameters):
     gold_epochs: int = Field(3, ge=1, le=100, description="its passes over the gold problems")
     gold_learning_rate: float = Field(2e-4, gt=0, le=0.1, description="its peak rate of AdamW")
     base_url: str = Field("http://127.0.0.1:8000/v1", description="endpoint's address; its key is in CROSSOVER_API_KEY")
+    serve: str = Field("", description="command that serves the endpoint's model for the time of the run, with {port}; empty: base_url is up")
     concurrency: int = Field(8, ge=1, le=1024, description="calls to the endpoint at once")
     timeout: float = Field(120.0, gt=0, description="seconds that a call to the endpoint may take")
     price_in: float = Field(0.0, ge=0, description="money for a million tokens of the endpoint's prompts")
@@ -96,6 +97,8 @@ class BudgetRatio(Parameters):
         if not re.fullmatch(r"https?://[^\s@?#]+", self.base_url):
             # Not shown: it may hold a password or a key, and so would every record of the run.
             raise ValueError("base_url is http(s)://host:port/path without user, query or key; a key is in CROSSOVER_API_KEY")
+        if self.serve and self.teacher != "endpoint":
+            raise ValueError(f"serve is {self.serve!r}, and the teacher is {self.teacher!r}; a command serves teacher='endpoint'")
         if self.max_cost and not (self.price_in or self.price_out):
             raise ValueError(f"max_cost is {self.max_cost:g} but nothing has a price; set price_in and price_out")
         return self

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+from accelerate import dispatch_model, infer_auto_device_map
+from accelerate.utils import get_balanced_memory
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
@@ -34,7 +36,8 @@ class Student:
     def load(cls, model: str, device: str = "cpu", layers: int = 0) -> Student:
         """Load pretrained weights in bfloat16 (see :func:`crossover.assets.model_folder` for what ``model`` may be).
 
-        With ``layers``, only that many of the model's lowest layers are kept: a smaller student.
+        With ``layers``, only that many of the model's lowest layers are kept: a smaller student. ``device`` is what
+        :func:`place` takes.
         """
         folder = model_folder(model)
         loaded = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16, use_safetensors=True)
@@ -50,7 +53,19 @@ class Student:
                 )
             body.layers = body.layers[:layers]
             loaded.config.num_hidden_layers = layers
-        return cls(loaded.to(device).eval(), tokenizer)
+        return cls(place(loaded, device).eval(), tokenizer)
+
+
+def place(model: PreTrainedModel, device: str) -> PreTrainedModel:
+    """Put a model on ``"cpu"``, on one GPU (``"cuda"``) or, layer by layer and evenly, on all of them (``"auto"``, by accelerate).
+
+    A model that is spread trains and answers as one on a single device does: what a layer reads is sent to where it lies.
+    """
+    if device != "auto":
+        return model.to(device)
+    whole = {"no_split_module_classes": list(model._no_split_modules or ())}
+    places = infer_auto_device_map(model, max_memory=get_balanced_memory(model, **whole), **whole)
+    return dispatch_model(model, device_map=places)
 
 
 def encode(
@@ -118,8 +133,9 @@ def train(
             hidden = upper(inputs_embeds=_lower_states(lower, ids, batch, examples, fixed), use_cache=False).last_hidden_state
         # The state at position t predicts the token at t + 1.
         where = labels[:, 1:] != IGNORED
-        logits = nn.functional.linear(hidden[:, :-1][where], head).float()
-        return nn.functional.cross_entropy(logits, labels[:, 1:][where])
+        states = hidden[:, :-1][where.to(hidden.device)].to(head.device)
+        logits = nn.functional.linear(states, head).float()
+        return nn.functional.cross_entropy(logits, labels[:, 1:][where].to(head.device))
 
     done = descend(trained, [len(ids) for ids, _ in examples], recipe, seed, loss_of, tick)
     if adapted:

@@ -58,14 +58,14 @@ class Encoder:
     def load(cls, model: str, labels: tuple[str, ...], seed: int, device: str = "cpu") -> Encoder:
         """Load a pretrained encoder under a fresh head, whose weights are drawn by ``seed``.
 
-        ``model`` is what :func:`crossover.assets.model_folder` takes.
+        ``model`` is what :func:`crossover.assets.model_folder` takes. An encoder is small: it is never spread over GPUs.
         """
         folder = model_folder(model)
         body = AutoModel.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             classifier = Classifier(body, len(labels))
-        return cls(classifier.to(device).eval(), AutoTokenizer.from_pretrained(folder), labels)
+        return cls(classifier.to("cuda" if device == "auto" else device).eval(), AutoTokenizer.from_pretrained(folder), labels)
 
     def tokens(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of texts, special tokens included, at most :data:`MAX_LENGTH` each."""

@@ -49,7 +49,7 @@ class InstructedTeacher:
     seed : int
         Of the order of the examples in fine-tuning.
     device : str
-        ``"cpu"`` or ``"cuda"``.
+        ``"cpu"``, ``"cuda"`` or ``"auto"``, see :func:`crossover.students.causal.place`.
     batch_size : int
         Replies sampled side by side.
     """

@@ -31,7 +31,7 @@ class Labeller:
     seed : int
         Of its head and of the order of the examples.
     device : str
-        ``"cpu"`` or ``"cuda"``.
+        ``"cpu"``, ``"cuda"`` or ``"auto"``, see :func:`crossover.students.causal.place`.
     """
 
     task: Labelled

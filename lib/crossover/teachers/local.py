@@ -47,7 +47,7 @@ class Local:
     batch_size : int
         Replies sampled side by side.
     device : str
-        ``"cpu"`` or ``"cuda"``.
+        ``"cpu"``, ``"cuda"`` or ``"auto"``, see :func:`crossover.students.causal.place`.
     """
 
     task: Task
