@@ -328,7 +328,7 @@ def test_a_grid_is_run_scored_shown_and_resumed(tmp_path, capsys, monkeypatch):
     assert row["estimate"] == pytest.approx((one["n_correct"] - base["n_correct"]) / 12)
     assert row["low"] <= row["estimate"] <= row["high"]
 
-    table = chapter.quality_table().set_index(["task", "strategy", "teacher"])
+    table = chapter.quality.table().set_index(["task", "strategy", "teacher"])
     assert len(table) == 12 and {"distinct_2", "self_similarity"} <= set(table.columns)
     counted = runs[runs["strategy"] == "both"].set_index(["task", "strategy", "teacher"])
     assert (table.loc[counted.index, "usable"] == counted["kept"] / counted["asked"]).all()
@@ -341,7 +341,7 @@ def test_a_grid_is_run_scored_shown_and_resumed(tmp_path, capsys, monkeypatch):
         assert "Not run" in nothing.data
     assert "Data of a fine-tuned teacher, generation tasks (1)" in chapter.findings("gains").data and chapter.findings("families") is None
     assert chapter.scores().data["task"].nunique() == 2 and len(chapter.scores().data) == 2 * 7
-    assert "SST-2, tuned teacher" in chapter.chance().data
+    assert "SST-2, tuned teacher" in chapter.quality.chance().data
 
     before = store.path.read_bytes()
     run_cells(cells, Store(tmp_path), workers=1)
@@ -351,7 +351,7 @@ def test_a_grid_is_run_scored_shown_and_resumed(tmp_path, capsys, monkeypatch):
 def test_a_sheet_of_a_runs_examples(scripted, tmp_path, monkeypatch):
     monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
     chapter = Chapter(parameters(conditions=["annotate"], classifier_seeds=2), pd.DataFrame())
-    chapter.sheet("sst2", tmp_path / "sheet.csv")
+    chapter.quality.sheet("sst2", tmp_path / "sheet.csv")
     sheet = pd.read_csv(tmp_path / "sheet.csv")
     assert len(sheet) == 24 and sheet["label"].isin(["positive", "negative"]).all()
     sheet.assign(input_makes_sense=1, label_is_right=0).to_csv(tmp_path / "filled.csv", index=False)
@@ -359,7 +359,7 @@ def test_a_sheet_of_a_runs_examples(scripted, tmp_path, monkeypatch):
     assert set(graded["source"]) == {"all", "tuned, annotate", "prompted, annotate"}
     assert set(graded.loc[graded["criterion"] == "label_is_right", "error_rate"]) == {1.0}
     with pytest.raises(CrossoverError, match="no synthetic examples of 'rte'"):
-        chapter.sheet("rte", tmp_path / "other.csv")
+        chapter.quality.sheet("rte", tmp_path / "other.csv")
 
 
 def test_students_on_the_same_data_share_its_calls_and_differ_in_seed(scripted, tmp_path):

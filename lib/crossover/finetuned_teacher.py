@@ -22,27 +22,18 @@ from crossover.cells import Cell, run_cells
 from crossover.claims import settings_table
 from crossover.contrasts import contrast
 from crossover.curves import fit_exponential
-from crossover.errors import CrossoverError
-from crossover.grading import Item, write_sheet
-from crossover.plots import NOT_RUN, wilson
+from crossover.plots import NOT_RUN
 from crossover.schemas.finetuned_teacher import FinetunedTeacher
 from crossover.store import Store, read_runs, results_folder
 from crossover.tasks import load_task
-from crossover.tasks.instructed import Labelled, Written
 from crossover.teacher_contrasts import KINDS, TASKS, Difference
-from crossover.teaching import queries, synthetic
+from crossover.teacher_quality import MEASURES, Quality, condition
+from crossover.teaching import queries
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
 LEVEL = 0.9
-#: What a grader is asked of a synthetic example, by the kind of task: 1 for yes, 0 for no.
-CRITERIA = {Labelled: ("input_makes_sense", "label_is_right"), Written: ("output_is_fluent", "output_is_supported")}
-#: Measures of a cell's synthetic data, in the order in which a table shows them, and what readers are told.
-MEASURES = {
-    "annotations_right": "labels right", "coverage": "input covered", "unsupported": "unsupported", "distinct_2": "distinct-2",
-    "self_similarity": "self-similarity",
-}  # fmt: skip
 #: What the paper found, by figure; it gives directions and few numbers.
 PAPER = {
     "gains": "annotation and generation raise the student on all six tasks, most where the original set is small",
@@ -75,6 +66,11 @@ class Chapter:
     def folder(self) -> Path:
         """The run's results folder."""
         return results_folder(self.parameters.results)
+
+    @property
+    def quality(self) -> Quality:
+        """How good the data are that the teachers gave."""
+        return Quality(self.parameters, self.runs)
 
     # --- differences --------------------------------------------------------------------------------------------------
 
@@ -195,112 +191,25 @@ class Chapter:
         if "test_coverage" in rows:
             rows["test_coverage"] = 100 * rows["test_coverage"]
         columns = [name for name in wanted if name in rows and rows[name].notna().any()]
-        rows = rows.assign(condition=[_condition(*row) for row in rows[["strategy", "teacher"]].itertuples(index=False)])
+        rows = rows.assign(condition=[condition(*row) for row in rows[["strategy", "teacher"]].itertuples(index=False)])
         shown = rows.groupby(["task", "seed_size", "condition"], sort=False)[columns].mean().reset_index()
         shown["task"] = shown["task"].map(TASKS)
         shown = shown.rename(columns=wanted | {"seed_size": "originals"})
         return shown.style.hide(axis="index").format("{:.1f}", subset=[wanted[c] for c in columns], na_rep="").set_uuid("scores")
 
-    def quality(self) -> Styler:
-        """Return the measures of the synthetic data, averaged over draws, by task, size and condition."""
-        table = self.quality_table()
-        names = [name for name in MEASURES if name in table]
-        table["condition"] = [_condition(*row) for row in table[["strategy", "teacher"]].itertuples(index=False)]
-        table["task"] = table["task"].map(TASKS)
-        shares = [MEASURES[name] for name in ("annotations_right", "coverage", "unsupported") if name in names]
-        shown = table[["task", "seed_size", "condition", "usable", *names, "classes"]].rename(
-            columns=MEASURES | {"seed_size": "originals", "classes": "share of each class"}
-        )
-        return (
-            shown.style.hide(axis="index")
-            .format("{:.0%}", subset=["usable", *shares], na_rep="")
-            .format("{:.2f}", subset=[MEASURES[n] for n in names if MEASURES[n] not in shares], na_rep="")
-            .set_uuid("quality")
-        )
-
-    def quality_table(self) -> pd.DataFrame:
-        """Return what :meth:`quality` shows: a row a task, size and condition of the base grid; shares as fractions of 1."""
-        rows = self.runs[self.runs["key"].isin({c.key for c in self._cells("base")}) & (self.runs["strategy"] != "original")]
-        rows = rows[rows["student_seed"] == 0].assign(usable=rows["kept"] / rows["asked"])
-        if "coverage" in rows:  # of texts, which have no labels
-            rows["annotations_right"] = rows["annotations_right"].where(rows["coverage"].isna())
-        names = [name for name in MEASURES if name in rows and rows[name].notna().any()]
-        groups = rows.groupby(["task", "seed_size", "strategy", "teacher"], sort=False)
-        table = groups[["usable", *names]].mean()
-        table["classes"] = groups["measures"].agg(_class_shares)
-        return table.reset_index()
-
-    def chance(self) -> Markdown:
-        """Say for each task with labels whether the teacher's labels are told from always giving the commonest one."""
-        said = []
-        rows = self.runs[(self.runs["strategy"] == "annotate") & self.runs["key"].isin({c.key for c in self._cells("base")})]
-        rows = rows[rows["student_seed"] == 0]
-        for (task, teacher), some in rows.groupby(["task", "teacher"], sort=False):
-            if not compared.labelled(self.parameters, task):
-                continue
-            right, parsed = int(some["verified"].sum()), int(some["parsed"].sum())
-            common = self._commonest(task)
-            who = f"{TASKS[task]}, {teacher} teacher"
-            if not parsed:
-                said.append(f"- {who}: none of its {int(some['asked'].sum())} replies is a label.")
-                continue
-            low, high = wilson(right, parsed, LEVEL)
-            share = f"{right / parsed:.0%} of its labels are right ({low:.0%} to {high:.0%})"
-            if low <= common:
-                said.append(
-                    f"- {who}: {share}; always giving the commonest label would be right for {common:.0%} of the test items. "
-                    "**At chance**: a teacher of this size does not know the task from so few examples, so that its labels teach a "
-                    "student nothing."
-                )
-            else:
-                said.append(f"- {who}: {share}, above the {common:.0%} of always giving the commonest label.")
-        return Markdown("\n".join(said)) if said else NOT_RUN
-
     def caption(self) -> Markdown:
         """Say what the points of the figures are."""
         p = self.parameters
         draws = "one draw" if p.replicates == 1 else f"{p.replicates} draws"
+        alone = "With one draw an interval holds for that draw alone." if p.replicates == 1 else ""
+        if p.side_tasks and not alone:
+            alone = f"{', '.join(TASKS[task] for task in p.side_tasks)}: one draw and one student, so that an interval holds for that draw alone."
         seeds = f", {p.classifier_seeds} students for each" if p.classifier_seeds > 1 else ""
         return Markdown(
             f"Differences with {LEVEL:.0%} intervals, paired over the same test items ({p.n_test} of tasks with labels, "
             f"{p.n_test_texts} of generation tasks), {draws} of the original examples{seeds}, {p.queries} teacher queries a "
-            f"condition, profile {p.profile}. Tasks with labels by accuracy, generation tasks by chrF. With one draw an interval "
-            "holds for that draw alone."
+            f"condition, profile {p.profile}. Tasks with labels by accuracy, generation tasks by chrF. {alone}"
         )
-
-    # --- sheets -------------------------------------------------------------------------------------------------------
-
-    def sheets(self) -> Styler:
-        """Write a blinded sheet of 100 synthetic examples a task where there is none yet; return where they are."""
-        rows = []
-        for task in (*self.parameters.tasks, *self.parameters.side_tasks):
-            path = self.folder / "sheets" / f"{task}.csv"
-            if not path.exists():
-                self.sheet(task, path)
-            if not path.exists():
-                continue  # there was nothing to grade
-            kind = Labelled if compared.labelled(self.parameters, task) else Written
-            items = len(pd.read_csv(path))
-            rows.append({"task": TASKS[task], "sheet": f"sheets/{task}.csv", "items": items, "asks": ", ".join(CRITERIA[kind]).replace("_", " ")})
-        return pd.DataFrame(rows).style.hide(axis="index").set_uuid("sheets")
-
-    def sheet(self, task: str, path: Path, seed: int = 0, size: int = 100) -> None:
-        """Write a blinded sheet of a task's synthetic examples, as many of each teacher and mode; see :mod:`crossover.grading`.
-
-        Nothing is asked of a teacher whose replies are stored.
-        """
-        cells = [cell for cell in self._cells("base") if cell.task == task and cell.budget and cell.student_seed == 0]
-        if not cells:
-            raise CrossoverError(
-                f"This run has no synthetic examples of {task!r}; its tasks: {', '.join((*self.parameters.tasks, *self.parameters.side_tasks))}."
-            )
-        items = [item for cell in cells for item in _items_to_grade(cell, self.folder, self.parameters.device)]
-        if not items:
-            print(f"No teacher gave a usable example of {task}: there is no sheet.")
-            return
-        once = {(*item.shown.values(), item.source): item for item in items}  # half of each holds what either holds
-        kind = Labelled if "label" in items[0].shown else Written
-        write_sheet(list(once.values()), path, CRITERIA[kind], seed, size)
 
     # --- helpers ------------------------------------------------------------------------------------------------------
 
@@ -332,14 +241,6 @@ class Chapter:
             )  # fmt: skip
         table = pd.DataFrame(out)
         return table.assign(task=table["task"].map(TASKS)) if len(table) else table
-
-    def _commonest(self, task: str) -> float:
-        """Share of the commonest gold label among a task's test items, of which there are two labels."""
-        key = self.runs.loc[(self.runs["task"] == task) & (self.runs["scoring"] == "classify"), "key"].iloc[0]
-        items = pd.read_parquet(self.folder / "items" / f"{key}.parquet")
-        first = items["extracted"].iloc[0]
-        share = float(((items["extracted"] == first) == items["correct"]).mean())
-        return max(share, 1 - share)
 
     def _save(self, name: str, figure: plots.Picture, data: pd.DataFrame) -> plots.Picture:
         plots.save(figure, f"teachers_{name}", self.folder / "figures", data)
@@ -405,33 +306,12 @@ def _saturation(points: pd.DataFrame):
     return lambda x: 100 * (e - b * np.exp(-np.asarray(x) / tau))
 
 
-def _condition(strategy: str, teacher: str) -> str:
-    return "original examples alone" if strategy == "original" else f"+ {KINDS[strategy]}, {teacher} teacher"
-
-
-def _class_shares(measures: pd.Series) -> str:
-    """The share of each class among the usable examples of some cells, in words; empty for a generation task."""
-    counts = pd.DataFrame([json.loads(text).get("classes", {}) for text in measures if text]).sum()
-    total = counts.sum()
-    return ", ".join(f"{name} {count / total:.0%}" for name, count in counts.items()) if total else ""
-
-
 def _advice(what: str, rows: pd.DataFrame) -> str:
     """Return one sentence on what pooled differences mean for someone with a budget."""
     unclear, yes, no = _ADVICE[what]
     if (rows["low"] > 0).all():
         return yes
     return no if (rows["high"] < 0).all() else unclear
-
-
-def _items_to_grade(cell: Cell, folder: Path, device: str) -> list[Item]:
-    """A cell's synthetic examples as a grader sees them."""
-    output = "label" if isinstance(load_task(cell.task, **cell.task_settings), Labelled) else "output"
-    return [
-        Item({"input": sample.question, output: sample.answer.strip()}, f"{cell.teacher}, {kind}")
-        for kind, samples in synthetic(cell, Store(folder), device).items()
-        for sample in samples
-    ]
 
 
 #: By figure: what to say when the pooled intervals cross zero or disagree, all lie above it, all lie below it.
