@@ -1,7 +1,8 @@
 """Writing text, sampled and greedy, against ``transformers.generate`` and, where there is a ``llama-server``, llama.cpp.
 
-Sampling: every row writes as many tokens as every other, so that only the speed of a step counts. Greedy evaluation: a
-trained student answers test problems, and rows end when they end.
+Sampling: every row writes as many tokens as every other, so that only the speed of a step counts. Annotation: the same for
+the study's own requests, which begin with one instruction. Greedy evaluation: a trained student answers test problems, and
+rows end when they end.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from crossover.assets import SMOLLM2
 from crossover.bench.ceilings import matmul
 from crossover.bench.tables import ratio, seconds, table, turns
 from crossover.bench.training import MODEL, ours, pairs
-from crossover.decoding import Pick, by_length, decode, greedy, sampled
+from crossover.decoding import Pick, by_length, common, decode, greedy, sampled
 from crossover.evaluate import answered, evaluate
 from crossover.students.causal import Student
 from crossover.tasks import load_task
@@ -54,13 +55,33 @@ def run(repeats: int = 3, n_test: int = 128) -> pd.DataFrame:
     rows.append(("sampling, ours over generate", ratio(found, "ours", "generate"), "x", ">= 3"))
     if "llama.cpp" in ways:
         rows.append(("sampling, ours over llama.cpp's batched server on the GGUF file", ratio(found, "ours", "llama.cpp"), "x", ">= 1"))
-    weights = sum(p.numel() for p in base.model.parameters() if p.ndim == 2)  # the output embedding is tied: counted once, used once
-    rows.append(("sampling, ours, share of the bf16 ceiling", 2 * weights * found["ours"].median() / matmul(torch.bfloat16), "", ""))
-    return table(rows + _evaluation(repeats, n_test))
+    head = base.model.lm_head.weight.numel()  # tied to the input embedding, which multiplies nothing
+    layers = sum(p.numel() for p in base.model.parameters() if p.ndim == 2) - head
+    read = sum(map(len, prompts))  # of a prompt the last token alone goes through the head
+    work = 2 * layers * (read + PROMPTS * (NEW - 1)) + 2 * head * PROMPTS * NEW
+    share = work / (PROMPTS * NEW / found["ours"].median()) / matmul(torch.bfloat16)
+    rows.append((f"sampling, ours, prompts of {read / PROMPTS:.0f} tokens read too, share of the bf16 ceiling", share, "", ""))
+    return table(rows + _annotation(repeats, base) + _evaluation(repeats, n_test))
+
+
+def _annotation(repeats: int, base: Student) -> list[tuple[str, float, str, str]]:
+    """A teacher's requests for labels: one instruction with its examples, then an input; a label is short."""
+    task = load_task("film_sentiment")
+    texts = [task.instruction.annotate(problem.question) for problem in task.test(PROMPTS)]
+    prompts = base.tokenizer(texts, add_special_tokens=False)["input_ids"]
+    new, shared = task.output_tokens, common(prompts)
+    ways = {
+        "ours": lambda: PROMPTS / seconds(lambda: decode(base, prompts, _endless(base, sampled(TEMPERATURE, range(PROMPTS))), _never, new, shared)),
+        "generate": lambda: PROMPTS / seconds(lambda: _generate(base, texts, new, do_sample=True, temperature=TEMPERATURE, top_k=0, min_new_tokens=new)),
+    }  # fmt: skip
+    found = turns(ways, repeats)
+    what = f"{PROMPTS} annotations of {new} tokens, {shared} of {sum(map(len, prompts)) / PROMPTS:.0f} prompt tokens shared"
+    rows = [(f"{what}, {name}", found[name].median(), "inputs/s", "") for name in ways]
+    return [*rows, ("annotation, ours over generate", ratio(found, "ours", "generate"), "x", ">= 3")]
 
 
 def _evaluation(repeats: int, n_test: int) -> list[tuple[str, float, str, str]]:
-    student, _ = ours(pairs(96), 0)
+    student, *_ = ours(pairs(96), 0)
     task = load_task("math_words")
     problems = task.test(n_test)
     texts = [task.prompt(p.question) for p in problems]

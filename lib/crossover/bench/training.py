@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import tempfile
+import time
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 import torch
 from transformers import AutoModelForCausalLM, DataCollatorForSeq2Seq, Trainer, TrainingArguments
@@ -14,7 +16,7 @@ from transformers.utils import logging
 
 from crossover.assets import model_folder
 from crossover.bench.ceilings import matmul
-from crossover.bench.tables import ratio, seconds, table, turns
+from crossover.bench.tables import ratio, table, turns
 from crossover.evaluate import evaluate
 from crossover.plots import wilson
 from crossover.students.causal import Recipe, Student, encode, train
@@ -29,15 +31,17 @@ def pairs(n: int) -> list[tuple[str, str]]:
     return [(task.prompt(p.question), p.answer) for p in task.seeds(n, 0)]
 
 
-def ours(examples: Sequence[tuple[str, str]], trained_layers: int, rate: float = 2e-4, seed: int = 0) -> tuple[Student, float]:
-    """Train a fresh student; return it and the seconds."""
+def ours(examples: Sequence[tuple[str, str]], trained_layers: int, rate: float = 2e-4, seed: int = 0) -> tuple[Student, float, list[float]]:
+    """Train a fresh student; return it, the seconds, and the loss of every step."""
     student = Student.load(MODEL)
     recipe = Recipe(MODEL, trained_layers, EPOCHS, 1, BATCH, rate)
-    return student, seconds(lambda: train(student, examples, recipe, seed))
+    start = time.perf_counter()
+    trained = train(student, examples, recipe, seed)
+    return student, time.perf_counter() - start, list(trained.curve)
 
 
-def theirs(examples: Sequence[tuple[str, str]], trained_layers: int, rate: float = 2e-4, seed: int = 0) -> tuple[Student, float]:
-    """Do the same with ``Trainer``: float32 weights, bfloat16 autocast, padded batches, all logits; return student and seconds."""
+def theirs(examples: Sequence[tuple[str, str]], trained_layers: int, rate: float = 2e-4, seed: int = 0) -> tuple[Student, float, list[float]]:
+    """Do the same with ``Trainer``: float32 weights, bfloat16 autocast, padded batches, all logits."""
     student = Student.load(MODEL)
     student.model = AutoModelForCausalLM.from_pretrained(model_folder(MODEL), dtype=torch.float32)
     if trained_layers:
@@ -49,12 +53,14 @@ def theirs(examples: Sequence[tuple[str, str]], trained_layers: int, rate: float
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         arguments = TrainingArguments(
             folder, per_device_train_batch_size=BATCH, num_train_epochs=EPOCHS, learning_rate=rate, seed=seed, bf16=True, use_cpu=True,
-            weight_decay=0.0, adam_beta2=0.95, lr_scheduler_type="cosine", warmup_steps=0.1, save_strategy="no", report_to=[], disable_tqdm=True,
+            weight_decay=0.0, adam_beta2=0.95, lr_scheduler_type="cosine", warmup_steps=0.1, save_strategy="no", report_to=[], disable_tqdm=True, logging_steps=1,
         )  # fmt: skip
         trainer = Trainer(student.model, arguments, train_dataset=data, data_collator=DataCollatorForSeq2Seq(student.tokenizer))
-        taken = seconds(trainer.train)
+        start = time.perf_counter()
+        trainer.train()
+        taken = time.perf_counter() - start
     student.model = student.model.to(torch.bfloat16).eval()
-    return student, taken
+    return student, taken, [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
 
 
 def work(examples: Sequence[tuple[str, str]], trained_layers: int) -> float:
@@ -105,14 +111,26 @@ def run(n: int = 32, repeats: int = 3, n_test: int = 100, seeds: int = 3) -> pd.
 
 
 def learnt(n: int, n_test: int, seeds: int) -> list[tuple[str, float, str, str]]:
-    """Return how right students of both trainers are, all layers trained, over training seeds."""
+    """Return how right students of both trainers are, all layers trained, over training seeds, and how far their losses part.
+
+    Loss curves are compared as means over each eighth of the steps: the largest gap between the two ways' means over seeds,
+    as a multiple of the larger spread between one way's seeds in that eighth.
+    """
     task, examples = load_task("math_words"), pairs(n)
     tests = task.test(n_test)
-    rows, bounds = [], []
+    rows, bounds, curves = [], [], []
     for who, way in (("ours", ours), ("Trainer", theirs)):
-        right = [sum(o.correct for o in evaluate(way(examples, 0, seed=seed)[0], task, tests, 72)) for seed in range(seeds)]
+        runs = [way(examples, 0, seed=seed) for seed in range(seeds)]
+        curves.append([[float(part.mean()) for part in np.array_split(np.array(curve), 8)] for *_, curve in runs])
+        right = [sum(o.correct for o in evaluate(student, task, tests, 72)) for student, *_ in runs]
         low, high = wilson(sum(right), seeds * n_test, 0.9)
         bounds.append((low, high))
         rows.append((f"accuracy on {n_test} problems, {seeds} seeds, {who} ({low:.1%} to {high:.1%})", sum(right) / seeds / n_test, "", ""))
     apart = max(bounds[0][0] - bounds[1][1], bounds[1][0] - bounds[0][1])
-    return [*rows, ("gap between their 90% intervals, below 0 where they overlap", apart, "", "<= 0")]
+    gap, spread = np.abs(np.subtract(*np.mean(curves, axis=1))), np.ptp(curves, axis=1).max(axis=0)
+    return [
+        *rows,
+        ("gap between their 90% intervals, below 0 where they overlap", apart, "", "<= 0"),
+        ("largest gap between their loss curves", gap.max(), "nats", ""),
+        ("the same over the spread between seeds there", float((gap / spread).max()), "x", "<= 1"),
+    ]

@@ -69,11 +69,23 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Trained:
-    """What training reported: examples' tokens processed over all steps, steps, and the mean loss of the last tenth."""
+    """What training reported.
+
+    Attributes
+    ----------
+    tokens : int
+        Examples' tokens processed over all steps.
+    steps : int
+    loss : float
+        Mean over the last tenth of the steps.
+    curve : tuple of float
+        The loss of every step's batch.
+    """
 
     tokens: int
     steps: int
     loss: float
+    curve: tuple[float, ...] = ()
 
 
 def descend(
@@ -126,7 +138,8 @@ def descend(
         losses.append(loss.detach())
         tokens += sum(lengths[i] for i in batch)
         tick()
-    return Trained(tokens, steps, float(torch.stack(losses[-max(1, steps // 10) :]).mean()))
+    curve = torch.stack(losses)
+    return Trained(tokens, steps, float(curve[-max(1, steps // 10) :].mean()), tuple(curve.tolist()))
 
 
 def _update(
