@@ -11,9 +11,11 @@ from crossover import ablations
 from crossover.budget_ratio import run
 from crossover.cells import Cell, make_data
 from crossover.claims import settings_table
+from crossover.finetuned_teacher import with_measures
 from crossover.ledger import Ledger
 from crossover.params import resolve
 from crossover.store import Store, read_runs, repository
+from crossover.tasks import load_task
 
 STUDY = repository() / "results" / "study"
 
@@ -103,3 +105,21 @@ def test_the_published_effects_follow_from_the_published_rows():
         columns = ["estimate", "low", "high"]
         np.testing.assert_allclose(ours[columns].astype(float), stored[columns], atol=1e-4, err_msg=f"{name}: run the study's 04 again")
     assert json.loads((STUDY / "provenance" / "04_ablations.json").read_text())["cells"] == len(runs)
+
+
+def test_the_fine_tuned_teachers_rows_are_their_grid_and_their_counts_agree(monkeypatch):
+    monkeypatch.delenv("CROSSOVER_DATA", raising=False)  # naming the cells and showing their rows needs no data
+    rows = with_measures(read_runs(STUDY, "finetuned_teacher"))
+    assert set(rows["key"]) == {cell.key for cell in resolve("02_finetuned_teacher", "study", {}).cells()}
+    assert (rows["asked"] == rows["budget"]).all() and (rows["queries"] == rows["budget"]).all()
+    assert (rows["n_train"] == rows["seed_size"] + rows["kept"]).all()
+    assert (rows["kept"] <= rows["unique"]).all() and (rows["unique"] <= rows["parsed"]).all() and (rows["parsed"] <= rows["returned"]).all()
+    annotated = rows[(rows["strategy"] == "annotate") & (rows["parsed"] > 0)]
+    assert (annotated["annotations_right"] - annotated["verified"] / annotated["parsed"]).abs().max() <= 5e-5
+    for row in rows[rows["scoring"] == "classify"].itertuples():
+        assert 0 < row.macro_f1 <= 1
+        assert set(pd.read_parquet(STUDY / "items" / f"{row.key}.parquet")["extracted"]) <= set(load_task(row.task, source="dir").labels)
+    written = rows[rows["scoring"].eq("generate") & rows["chrf"].notna()]
+    for row in written.itertuples():
+        items = pd.read_parquet(STUDY / "items" / f"{row.key}.parquet")
+        assert abs(items["score"].mean() - row.chrf) < 3, "the mean of the texts' scores is near that of the whole"
