@@ -138,7 +138,7 @@ def test_cheap_questions_move_the_advice(fits, price, best):
     (crossover,) = [c for c in find(fits, checks=False) if c.seed_size == 200]
     costs = {"answer_augmentation": 1.0, "new_question": 1.0 + price}
     (a,) = advise.advise(fits, 200, round(0.9 * crossover.queries), costs=costs, unit="answers")
-    assert a.best.strategy == best and "answers choose" in a.message
+    assert a.best.strategy == best and f"{best} (best with probability" in a.message
 
 
 def test_the_scale_of_costs_is_that_of_crossovers(fits):
@@ -146,3 +146,9 @@ def test_the_scale_of_costs_is_that_of_crossovers(fits):
     crossover = next(c for c in find(fits, costs, "dollars", checks=False) if c.seed_size == 200)
     (a,) = advise.advise(fits, 200, 200 * crossover.ratio, costs=costs)
     assert a.choices[0].accuracy == pytest.approx(a.choices[1].accuracy, abs=0.005)
+
+
+@pytest.mark.parametrize(("p_best", "said"), [(0.85, "choose a (best"), (0.5, "the data do not say what to choose; ahead is a (best")])
+def test_a_strategy_is_advised_only_where_it_is_clearly_ahead(p_best, said):
+    choices = [advise.Choice(name, 0.5, (0.4, 0.6), p, 0.0, True, "") for name, p in (("a", p_best), ("b", 1 - p_best))]
+    assert said in advise._message("t", 10, 20, "queries", choices, [], [])

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from crossover import book as book_module
+from crossover.advise import CLEAR
 from crossover.book import banner, build, build_book, duration, keep_blocks, stage
 from crossover.cli import app
 from crossover.errors import CrossoverError
@@ -358,7 +359,10 @@ def test_the_page_says_what_the_command_says_to_the_printed_digit(monkeypatch, b
         assert accuracy == f"{c['accuracy']:.3f} ({low:.3f} to {high:.3f})"
         assert (p_best, regret) == (f"{c['p_best']:.2f}", f"{c['regret']:.3f}")
         assert (inside == "yes") == c["inside"]
-    assert f"Buy {display_name(said['choose']).lower()}" in text
+    told = "Buy" if said["choices"][0]["p_best"] >= CLEAR else "The data do not say what to buy. Ahead is"
+    assert f"{told} {display_name(said['choose']).lower()}" in text
+    assert ("Curves with a doubt" in text) == ("curves with a doubt" in said["message"])
+    assert ("All of this lies outside" in text) == (not any(c["inside"] for c in said["choices"]))
     assert ("extrapolation" in text) == said["extrapolation"]
 
 

@@ -76,7 +76,7 @@ def test_the_same_rows_on_this_machine_on_ray_and_on_ray_with_workers_killed(cel
 def two_nodes():
     """A cluster of two nodes, each with a store and workers of its own, that say they have two GPUs."""
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    node = {"num_cpus": 1, "num_gpus": 2, "memory": 4 * 2**30, "object_store_memory": 80 * 2**20}
+    node = {"num_cpus": 1, "num_gpus": 2, "memory": 8 * 2**30, "object_store_memory": 80 * 2**20}
     cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
     cluster.add_node(**node)
     yield cluster.address
@@ -96,9 +96,9 @@ def test_cells_run_on_all_nodes_of_a_cluster_and_give_the_same_rows(cells, two_n
         assert len({pool.result(future) for future in ran}) == 2, "a node has one core, so two students at once are on two nodes"
 
 
-@pytest.mark.parametrize(("device", "students"), [("cuda", 2), ("auto", 2)])
+@pytest.mark.parametrize(("device", "students"), [("cuda", 4), ("auto", 2)])
 def test_a_student_that_is_spread_takes_all_gpus_of_a_node(two_nodes, device, students):
-    """Memory holds one student a node, whatever the GPUs; what differs is how many a task asks for."""
+    """Each of the two nodes has two GPUs, and memory for two students."""
     with open_pool(0, device, two_nodes) as pool:
         assert pool.workers == students
         assert pool.gpus == {"cuda": 1, "auto": 2}[device]

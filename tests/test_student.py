@@ -12,7 +12,8 @@ from crossover.assets import model_folder
 from crossover.decoding import MOST_LIFT, decode, greedy, sampled
 from crossover.errors import CrossoverError
 from crossover.evaluate import evaluate
-from crossover.students.causal import IGNORED, Recipe, Student, _padded, _split, encode, train
+from crossover.students import causal
+from crossover.students.causal import IGNORED, Recipe, Student, _padded, _split, encode, place, train
 from crossover.tasks import load_task
 
 TASK = load_task("math_words", steps=1)
@@ -240,6 +241,28 @@ def test_a_model_spread_by_accelerate_trains_and_writes_as_one_in_one_place(stud
     assert train(student, PAIRS, recipe(**changes), seed=0) == train(whole, PAIRS, recipe(**changes), seed=0)
     prompts = student.tokenizer([prompt for prompt, _ in PAIRS[:5]])["input_ids"]
     assert decode(student, prompts, greedy, lambda _: False, 6) == decode(whole, prompts, greedy, lambda _: False, 6)
+
+
+@pytest.mark.parametrize(("room", "places"), [(10, {0, 1}), (1, None)])
+def test_layers_are_spread_over_the_gpus_there_are_and_never_left_on_the_cpu(monkeypatch, student, room, places):
+    size = student.model.get_memory_footprint()
+    free = {0: room * size // 12, 1: room * size // 12, "cpu": 10 * size}
+    monkeypatch.setattr(causal, "get_max_memory", lambda: dict(free))
+    monkeypatch.setattr("accelerate.utils.modeling.get_max_memory", lambda places: dict(places))  # which drops GPUs that are not there
+    monkeypatch.setattr(causal, "get_balanced_memory", lambda model, max_memory, **_: max_memory)
+    given = []
+    monkeypatch.setattr(causal, "dispatch_model", lambda model, device_map: given.append(device_map) or model)
+    if places is None:
+        with pytest.raises(CrossoverError, match="does not fit on the GPUs, of which 0.0, 0.0 GB are free"):
+            place(student.model, "auto")
+    else:
+        place(student.model, "auto")
+        assert set(given[0].values()) == places
+
+
+def test_adapters_need_linear_maps_in_layers(student):
+    with pytest.raises(CrossoverError, match="lora_rank is 2, and .* has no linear maps"):
+        causal._adapt(student.model, [nn.LayerNorm(4)], 2, 0)
 
 
 def test_where_there_is_no_gpu_a_model_spread_over_all_devices_lies_on_the_cpu():

@@ -11,7 +11,7 @@ from crossover.claims import decide, load_claims
 from crossover.finetuned_teacher import Chapter, _advice
 from crossover.params import resolve
 from crossover.schemas.finetuned_teacher import FinetunedTeacher
-from crossover.teacher_contrasts import against_alone, annotation, families, in_words, smaller, tuning
+from crossover.teacher_contrasts import against_alone, annotation, families, smaller, tuning
 
 
 def rows_of(estimates):
@@ -54,11 +54,17 @@ def test_saturation_is_found_where_there_is_some(monkeypatch, curve, said):
     assert table["90% of the gain at"].tolist() == [said]
 
 
-def test_a_sentence_says_whether_an_interval_decides():
-    rows = pd.DataFrame([("generation tasks", -0.01, -0.03, 0.01, 2)], columns=["of", "estimate", "low", "high", "tasks"])
-    assert in_words(rows, "X") == "- X, generation tasks (2): **-1.0 points** (-3.0 to 1.0; not told from no difference)."
-    ends = [rows.assign(low=low, high=high) for low, high in ((-0.1, 0.1), (0.1, 0.2), (-0.2, -0.1))]
-    assert len({_advice("gains", r) for r in ends}) == 3
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [
+        ([(0.1, 0.2), (0.1, 0.3), (-0.1, 0.1)], "are worth adding"),
+        ([(-0.2, -0.1), (-0.1, 0.1)], "made students worse"),
+        ([(0.1, 0.2), (-0.2, -0.1)], "It depends"),
+        ([(0.1, 0.2), (-0.1, 0.1), (-0.1, 0.2)], "not told from none"),
+    ],
+)
+def test_advice_decides_where_half_of_the_differences_do_and_none_is_against(ends, said):
+    assert said in _advice("gains", pd.DataFrame(ends, columns=["low", "high"]))
 
 
 def test_the_whole_grid_runs_what_the_chapter_and_the_claims_compare():

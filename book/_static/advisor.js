@@ -2,7 +2,7 @@
 // Curves come from advisor_curves.js. Budgets are in answers of the teacher: with a price of 1 that is queries.
 "use strict";
 (() => {
-  const { level, strategies: looks, curves } = window.CROSSOVER_CURVES;
+  const { level, clear, first, strategies: looks, curves } = window.CROSSOVER_CURVES;
   // What a call costs on average: of a sample's calls one is an answer, the others cost `price` answers each.
   const costOfQuery = (strategy, price) => (1 + (looks[strategy].calls - 1) * price) / looks[strategy].calls;
   const DASHES = ["", "7 4", "2 3", "9 3 2 3", "1 2"];
@@ -39,7 +39,8 @@
     const first = Math.max(from.ratios[0], to.ratios[0]), last = Math.min(from.ratios[1], to.ratios[1]);
     if (ratio < first || ratio > last) why.push(`ratio ${ratio.toPrecision(3)} outside ${first} to ${last}`);
     const [a, b] = [at(from, ratio), at(to, ratio)];
-    return { values: a.map((v, d) => v + weight * (b[d] - v)), why: why.join("; ") };
+    const doubts = [...new Set(own.map((c) => c.doubt).filter(Boolean))].sort();
+    return { values: a.map((v, d) => v + weight * (b[d] - v)), why: why.join("; "), doubts };
   }
 
   function advise(task, seeds, queries, price) {
@@ -137,9 +138,9 @@
   const form = document.getElementById("advisor"), answer = document.getElementById("advice");
   const tasks = [...new Set(curves.map((c) => c.task))].sort();
   tasks.forEach((task) => form.task.append(element("option", task.replaceAll("_", " "), { value: task })));
-  const sizes = curves.filter((c) => c.task === tasks[0]).map((c) => c.seed_size).sort((a, b) => a - b);
+  const sizes = curves.filter((c) => c.task === first).map((c) => c.seed_size).sort((a, b) => a - b);
   const asked = new URLSearchParams(location.search);
-  form.task.value = tasks.includes(asked.get("task")) ? asked.get("task") : tasks[0];
+  form.task.value = tasks.includes(asked.get("task")) ? asked.get("task") : first;
   form.seeds.value = asked.get("seeds") ?? sizes[Math.floor(sizes.length / 2)];
   form.queries.value = asked.get("queries") ?? 4 * form.seeds.value;
   form.price.value = asked.get("price") ?? 1;
@@ -153,9 +154,13 @@
     const [seeds, queries, price] = [form.seeds, form.queries, form.price].map((e) => Number(e.value));
     const choices = advise(form.task.value, seeds, queries, price), [best] = choices;
     const sentence = element("p", "", { class: "verdict" });
-    sentence.append("Buy ", element("strong", looks[best.strategy].label.toLowerCase()),
+    const told = best.pBest >= clear || choices.length === 1;
+    sentence.append(told ? "Buy " : "The data do not say what to buy. Ahead is ", element("strong", looks[best.strategy].label.toLowerCase()),
       `: best with probability ${best.pBest.toFixed(2)}, expected accuracy ${best.accuracy.toFixed(3)}.`);
-    if (choices.some((c) => c.why)) sentence.append(" Part of this lies outside what was run: an extrapolation.");
+    const outside = choices.filter((c) => c.why).length;
+    if (outside) sentence.append(` ${outside === choices.length ? "All" : "Part"} of this lies outside what was run: an extrapolation.`);
+    const doubtful = choices.filter((c) => c.doubts.length).map((c) => `${looks[c.strategy].label.toLowerCase()} (${c.doubts.join(", ")})`).sort();
+    if (doubtful.length) sentence.append(` Curves with a doubt: ${doubtful.join(", ")}.`);
     answer.replaceChildren(sentence, table(choices), chart(form.task.value, seeds, queries, price, choices));
   }
   form.addEventListener("input", show);

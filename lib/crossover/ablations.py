@@ -28,7 +28,16 @@ from crossover.budget_ratio import (
     show_regret,
 )
 from crossover.claims import settings_table
-from crossover.comparisons import ANSWERS, COMPARISONS, QUESTIONS, advice, coverage_advice, effects, in_words
+from crossover.comparisons import (
+    ANSWERS,
+    COMPARISONS,
+    QUESTIONS,
+    advice,
+    coverage_advice,
+    effects,
+    in_words,
+    task_advice,
+)
 from crossover.crossovers import QUERIES_PER_SAMPLE, Crossover, find, show
 from crossover.curves import Fits, fit_table
 from crossover.params import PUBLISHED
@@ -154,7 +163,9 @@ class Chapter:
         """Say where strategies overtake one another on another task."""
         if task not in self.parameters.other_tasks:
             return None
-        return Markdown("\n".join(f"- {sentence(c)}" for c in find(fit_table(self._of(task), LEVEL), checks=False)))
+        found = find(fit_table(self._of(task), LEVEL), checks=False)
+        said = "\n".join(f"- {sentence(c)}" for c in found)
+        return Markdown(f"{said}\n\n**For a budget.** {task_advice(found)}")
 
     # --- single budgets -----------------------------------------------------------------------------------------------
 
@@ -196,14 +207,26 @@ class Chapter:
         shown = points.pivot(index="student", columns=["strategy", "budget"], values="accuracy").sort_index(ascending=False)
         return shown.style.format("{:.1%}").set_uuid("students")
 
-    def caption(self) -> Markdown:
-        """Say what the intervals of the comparisons are."""
-        p = self.parameters
-        replicates = "one replicate" if p.replicates == 1 else f"{p.replicates} replicates"
+    def caption(self, name: str) -> Markdown:
+        """Say what one figure's points and intervals are: the name of its comparisons, or of its curves' grid."""
+        p, rows = self.parameters, self._two() if name == "coverage" else self._of(name)
+        if rows.empty:
+            return Markdown("")
+        draws = rows["replicate"].nunique()
+        seeds, budgets = (sorted(rows[column].unique()) for column in ("seed_size", "budget"))
+        if name in COMPARISONS:
+            what = f"Differences of accuracy with {LEVEL:.0%} intervals, paired over the same {p.n_test} test problems"
+            bought = f"budgets of {', '.join(map(str, budgets))} queries"
+            if name == "augmenter":
+                bought = f"mean over budgets of {' and '.join(map(str, p.high_budgets))} queries"
+        else:
+            what = f"Accuracy on {p.n_test} test problems with {LEVEL:.0%} intervals, and fitted curves"
+            bought = f"{budgets[0]} to {budgets[-1]} queries"
+        replicates = "one replicate" if draws == 1 else f"{draws} replicates"
+        alone = {1: " With one replicate an interval holds for its draw of the seeds alone.", 2: " Two replicates leave intervals wide."}
+        paper = " A diamond is the paper's value, where it gives one." if name in COMPARISONS else ""
         return Markdown(
-            f"Differences of accuracy with {LEVEL:.0%} intervals, paired over the same {p.n_test} test problems, {replicates}, "
-            f"{p.compared_seeds} seeds; budgets of {p.low_budget} (small), {p.high_budgets[0]} and {p.high_budgets[1]} queries (large); "
-            f"profile {p.profile}. A diamond is the paper's value, where it gives one."
+            f"{what}; {replicates}, {', '.join(map(str, seeds))} seeds, {bought}; profile {p.profile}.{paper}{alone.get(draws, '')}"
         )
 
     # --- helpers ------------------------------------------------------------------------------------------------------

@@ -17,6 +17,9 @@ from crossover.crossovers import scales
 from crossover.curves import Fits
 from crossover.errors import CrossoverError
 
+#: The least probability of being best at which a strategy is advised rather than merely named.
+CLEAR = 0.8
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -174,7 +177,11 @@ def _message(
     task: str, seeds: float, queries: float, unit: str, choices: list[Choice], missing: list[str], shaky: list[str]
 ) -> str:
     best = choices[0]
-    head = f"{task}: with {seeds:g} seed questions and {queries:g} {unit} choose {best.strategy} "
+    head = f"{task}: with {seeds:g} seed questions and {queries:g} {unit} "
+    if best.p_best >= CLEAR or len(choices) == 1:
+        head += f"choose {best.strategy} "
+    else:
+        head += f"the data do not say what to choose; ahead is {best.strategy} "
     head += f"(best with probability {best.p_best:.2f}, expected accuracy {best.accuracy:.3f}, "
     parts = [head + f"expected regret {best.regret:.3f})"]
     if len(choices) == 1:

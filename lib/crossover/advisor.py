@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from crossover import pilot
+from crossover.advise import CLEAR
 from crossover.crossovers import QUERIES_PER_SAMPLE
-from crossover.curves import Fits, fit_table
+from crossover.curves import MIN_BUDGETS, Fits, fit_table
 from crossover.errors import CrossoverError
 from crossover.plots import styles
 from crossover.store import read_runs
@@ -28,8 +29,6 @@ DIALS = {
     ("coverage",): "coverage {:g}",
     ("invalid_rate", "rephrase_drift"): "augmenter that spoils {:.0%}",
 }
-#: A changed grid with fewer budgets has no curve.
-MIN_BUDGETS = 4
 
 
 def common(settings: str) -> str:
@@ -67,7 +66,8 @@ def counts(folder: Path) -> pd.DataFrame:
         parts.append(_whole(base))
         for grid, changed in rows[rows["grid"] != main].groupby("grid", sort=True):
             what = _turned(main, grid)
-            if what and changed["budget"].nunique() >= MIN_BUDGETS:
+            budgets = changed.groupby(["strategy", "seed_size"])["budget"].nunique()
+            if what and (budgets >= MIN_BUDGETS).all():
                 new = _whole(changed)
                 rest = base[~base["strategy"].isin(set(new["strategy"])) & base["seed_size"].isin(set(new["seed_size"]))]
                 parts.append(pd.concat([_whole(rest), new]).assign(task=f"{task}, {what}"))
@@ -77,8 +77,10 @@ def counts(folder: Path) -> pd.DataFrame:
 
 def page_data(folder: Path) -> str:
     """Return the script that gives ``advisor.js`` its curves: per curve the draws of ``E, B, log tau`` as float32."""
-    fits = fit_table(counts(folder), LEVEL, DRAWS, SEED)
-    return f"window.CROSSOVER_CURVES = {json.dumps(_as_dict(fits), sort_keys=True)};\n"
+    table = counts(folder)
+    fits = fit_table(table, LEVEL, DRAWS, SEED)
+    data = _as_dict(fits) | {"first": table["task"].value_counts().index[0], "clear": CLEAR}
+    return f"window.CROSSOVER_CURVES = {json.dumps(data, sort_keys=True)};\n"
 
 
 def _as_dict(fits: Fits) -> dict[str, object]:
@@ -89,6 +91,7 @@ def _as_dict(fits: Fits) -> dict[str, object]:
             "strategy": c.strategy,
             "seed_size": c.seed_size,
             "ratios": list(c.ratio_range),
+            "doubt": "" if c.status == "ok" else c.status.replace("_", " "),
             "draws": base64.b64encode(np.stack([d.E, d.B, d.theta[:, 0]]).astype("<f4").tobytes()).decode(),
         }
         for c, d in known

@@ -7,7 +7,7 @@ The notebook ``03_budget_ratio`` calls what is here and adds prose. Every number
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 LEVEL = 0.9
 #: What the paper found (section 5.2), printed below the figures.
 DIRECTION = "new answers lead at small budget ratios, new questions at large ones (arXiv 2409.19759, section 5.2)"
+#: What a task and a teacher are, for readers who have not seen a chapter yet.
+TASKS_SAID = {
+    ("math_words", "oracle"): "word problems from a generator, with a program as teacher that answers rightly and asks what the task can ask",
+}
 #: The two strategies whose crossover is the chapter's question.
 PAIR = ("answer_augmentation", "new_question")
 #: The ratio of an interval's ends that is narrow enough, and the largest budgets' worth of queries that a plan may spend.
@@ -163,6 +167,8 @@ class Chapter:
         main = [c for c in self.crossovers if {c.first, c.second} == {"answer_augmentation", "new_question"}]
         numbers = {
             "findings": " ".join(map(sentence, main)) or "This run does not compare new answers with new questions.",
+            "rule": rule(main, runs),
+            "task_said": TASKS_SAID.get((p.task, p.teacher), f"{p.task}, with the teacher {p.teacher_model}"),
             "n_students": f"{len(runs):,}",
             "n_queries": f"{runs['queries'].sum():,}",
             "worker_hours": f"{seconds / 3600:.1f}",
@@ -179,8 +185,8 @@ def run_grid(parameters: BudgetRatio) -> pd.DataFrame:
     task = load_task(cells[0].task, **cells[0].task_settings)
     # More than the task has is refused here.
     draw_seeds(max(cells, key=lambda cell: cell.seed_size), task), task.test(parameters.n_test)
-    wanted = parameters.serve if not {cell.key for cell in cells} <= set(store.rows()) else ""
-    with serving(wanted) if wanted else nullcontext("") as address:
+    missing = parameters.serve and not {cell.key for cell in cells} <= set(read_runs(store.folder)["key"])
+    with serving(parameters.serve) if missing else nullcontext("") as address:
         if address:
             cells = parameters.model_copy(update={"base_url": f"{address}/v1"}).cells()
         run_cells(cells, store, parameters.workers, parameters.device, parameters.cluster)
@@ -242,8 +248,9 @@ def show_regret(fits: Fits, runs: pd.DataFrame) -> Styler:
     """Return what always buying one strategy is expected to lose, over the seed-set sizes and budgets of ``runs``."""
     losses = regret_table(advise_map(fits, sorted(runs["seed_size"].unique()), sorted(runs["budget"].unique())))
     losses["strategy"] = losses["strategy"].map(plots.display_name)
-    losses = losses.rename(columns={"mean_regret": "mean regret", "largest_regret": "largest regret"})
-    return losses.style.hide(axis="index").format(precision=3).set_uuid("regret")
+    losses[["mean_regret", "largest_regret"]] *= 100
+    named = {"mean_regret": "mean regret, points", "largest_regret": "largest regret, points", "cells": "sizes and budgets"}
+    return losses.rename(columns=named).style.hide(axis="index").format(precision=1).set_uuid("regret")
 
 
 def published(runs: pd.DataFrame, profile: str) -> pd.DataFrame:
@@ -276,6 +283,30 @@ def sentence(c: Crossover) -> str:
         other = first if c.leader == c.second else second
         return f"{where}, **{plots.display_name(c.leader).lower()}** leads **{other}** at every budget that was run."
     return f"{where}, {first} against {second}: {c.status.replace('_', ' ')}. {_readable(c)}."
+
+
+def rule(found: Sequence[Crossover], runs: pd.DataFrame) -> str:
+    """Say in one line what to buy at small and at large budget ratios, as far as the intervals of all seed-set sizes agree.
+
+    Parameters
+    ----------
+    found : sequence of Crossover
+        Of new answers and new questions, one for each seed-set size.
+    runs : DataFrame
+        The rows behind them: what was run.
+    """
+    sizes, most = sorted(runs["seed_size"].unique()), runs["budget"].max()
+    ran = f"{sizes[0]} to {sizes[-1]} seeds" if len(sizes) > 1 else f"{sizes[0]} seeds"
+    there = [c for c in found if c.status == "found"]
+    if not there or any(end is None for c in there for end in c.interval):
+        return f"Measured for {ran} and up to {most} queries, the data do not give a simple rule."
+    low, high = min(c.interval[0] for c in there), max(c.interval[1] for c in there)
+    first, second = (plots.display_name(name).lower() for name in (there[0].first, there[0].second))
+    which = "" if len(there) == len(found) else f" (from {len(there)} of {len(found)} sizes of the seed set)"
+    return (
+        f"**In short: below {low:.2g} queries a seed buy {first}, above {high:.2g} buy {second}**{which}; between them it depends on the "
+        f"size of the seed set. Measured for {ran} and up to {most} queries; beyond that it is a guess, so run a pilot first."
+    )
 
 
 def _readable(c: Crossover) -> str:

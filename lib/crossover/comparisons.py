@@ -80,7 +80,7 @@ def student(p: Ablations) -> list[Comparison]:
     ]
     return [
         Comparison(
-            f"New question on answer augmentation, {low} to {high} queries, {name}",
+            f"Lead of new questions over new answers, grown from {low} to {high} queries, {name}",
             "gains for every student",
             None,
             [which],
@@ -199,6 +199,17 @@ def coverage_advice(found: Sequence[tuple[float, Crossover]]) -> str:
     return "Whether new questions pay at the least coverage depends on the number of seeds here: see the lines above."
 
 
+def task_advice(found: Sequence[Crossover]) -> str:
+    """Return one sentence on what the crossovers of one task's strategies mean for someone with a budget."""
+    told = [c for c in found if c.status in ("found", "none")]
+    if not told:
+        return "On this task nothing tells the strategies apart: what you buy matters less than whether your teacher and student can do it."
+    if any(c.status == "found" for c in told):
+        return "On this task too the best buy turns with the budget ratio: see the lines above for where."
+    leaders = sorted({display_name(c.leader).lower() for c in told})
+    return f"On this task {' and '.join(leaders)} led wherever a lead could be told: buy that first, whatever the budget."
+
+
 #: The comparisons that each sentence rests on.
 _DECISIVE = {"augmenter": "New question", "verification": "more queries", "student": "layers|whole", "local": "fine-tuned"}
 #: By ablation: what to say when the decisive intervals cross zero or disagree, all lie above it, all lie below it.
@@ -214,12 +225,12 @@ _ADVICE = {
         "If checking is cheaper than a second query, check: fewer answers that are right beat more that are not.",
     ),
     "student": (
-        "The turn from new answers to new questions is not seen with every student here: try yours on a small budget first.",
+        "With some students here the lead did not grow; one that hardly learns at any budget shows nothing. Try yours on a small budget first.",
         "Choose the strategy by your budget ratio, not by your student: every student turned from new answers to new questions.",
         "Students differ in sign from the paper: new answers gained on new questions as the budget grew.",
     ),
     "local": (
-        "A few gold problems spent on fine-tuning a small teacher do not pay for every strategy here: see the lines above.",
+        "Fine-tuning a small teacher on a few gold problems: no gain can be told for every strategy here.",
         "If your teacher is small, fine-tune it on the gold problems that you have before you buy anything from it.",
         "Fine-tuning a small teacher on gold problems made its data worse here: prompt it instead.",
     ),

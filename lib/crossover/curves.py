@@ -18,11 +18,13 @@ from crossover.errors import CrossoverError, nearest
 from crossover.noise import Noise
 from crossover.rounding import interval, with_error
 
+#: Distinct budgets that a curve needs at the least: it has three parameters.
+MIN_BUDGETS = 4
 STATUSES = {
     "ok": "",
     "flat": "no gain over the budgets tested can be told from noise: test more items, or a wider range of budgets",
     "asymptote_not_identified": "the curve has not begun to level off: add larger budgets; E and tau are bounds",
-    "too_few_budgets": "a curve needs at least 4 distinct budgets: add budgets between and beyond those run",
+    "too_few_budgets": f"a curve needs at least {MIN_BUDGETS} distinct budgets: add budgets between and beyond those run",
     "lack_of_fit": "the points scatter round the curve by more than the replicates allow: see the rival forms",
 }
 # Levels of the tests behind `flat` and `lack_of_fit`; the second is strict, since it runs on every curve.
@@ -354,7 +356,7 @@ def _status(form: str, n: Noise, point: forms.Solution, taus: np.ndarray, open_h
     loss, free = misfit(form, n, point)
     lacking = n.replicates > 1 and free > 0 and stats.f.sf(loss / free, free, df) < LACK_LEVEL
     largest = float(n.cells.ratios[-1])
-    if B < 4:
+    if B < MIN_BUDGETS:
         status = "too_few_budgets"
     elif lacking:
         status = "lack_of_fit"

@@ -23,6 +23,8 @@ from crossover.params import PUBLISHED, load_profile, resolve
 from crossover.store import read_runs, results_folder
 from crossover.students.training import Recipe
 
+#: What an hour of students is an hour of, by device.
+HOURS = {"cpu": "core", "cuda": "GPU", "auto": "machine"}
 PEAK = 989e12  # floating-point operations a second of an H100 in bfloat16, dense
 SIZES = {"roberta-large": 355e6, "roberta-base": 125e6}  # weights of models whose names do not say (arXiv 1907.11692)
 TRAINING_SHARE, DECODING_SHARE = (0.2, 0.5), (0.02, 0.2)  # of the peak: what fine-tuning and batched decoding usually reach
@@ -152,7 +154,7 @@ def profile_rows(profile: str, price_in: float = 0.0, price_out: float = 0.0, re
             "chapter": name[:2], "students": f"{e.left:,} of {e.students:,}", "calls": f"{e.calls:,}",
             "M read": (e.tokens_in * 1e-6).text(",.2f"), "M written": (e.tokens_out * 1e-6).text(",.2f"),
             "money": e.money(price_in, price_out).text(",.2f") if priced else "",
-            "M trained": (e.train_tokens * 1e-6).text(",.2f"), f"{'GPU' if parameters.device != 'cpu' else 'core'} hours": e.hours.text(",.1f"),
+            "M trained": (e.train_tokens * 1e-6).text(",.2f"), f"{HOURS[parameters.device]} hours": e.hours.text(",.1f"),
         })  # fmt: skip
         basis += e.basis
         unknown += e.unknown

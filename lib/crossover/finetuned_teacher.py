@@ -95,20 +95,20 @@ class Chapter:
         return self._forest("families", compared.families(self.parameters))
 
     def findings(self, what: str) -> Markdown | None:
-        """Say what the comparisons of one figure show on average over tasks, and what that means for a budget."""
+        """Say which comparisons of one figure are told from zero, and what that means for a budget."""
         p = self.parameters
-        subject, wanted = {
-            "gains": ("Data of a fine-tuned teacher", [d for d in compared.against_alone(p) if "tuned" in d.line]),
-            "tuning": ("Fine-tuned against prompted", compared.tuning(p)),
-            "annotation": ("Annotated against generated", [d for d in compared.annotation(p) if "tuned" in d.line]),
-            "teacher_layers": ("Smaller tuned against larger prompted", compared.smaller(p)),
-            "families": ("Annotation by the encoder", [d for d in compared.families(p) if "encoder as" in d.line]),
+        wanted = {
+            "gains": [d for d in compared.against_alone(p) if "tuned" in d.line],
+            "tuning": compared.tuning(p),
+            "annotation": [d for d in compared.annotation(p) if "tuned" in d.line],
+            "teacher_layers": compared.smaller(p),
+            "families": [d for d in compared.families(p) if "encoder as" in d.line],
         }[what]
-        # A side task has one draw: with it, the others' further draws would count for nothing.
-        rows = self._pooled([d for d in wanted if d.size == p.sizes(d.task)[0] and d.task not in p.side_tasks])
+        rows = compared.differences(p, self.runs, self.folder, wanted)
+        rows = rows[rows["estimate"].notna()]
         if rows.empty:
             return None
-        return Markdown(f"{compared.in_words(rows, subject)}\n\n**For a budget.** {_advice(what, rows)}")
+        return Markdown(f"{compared.in_words(rows)}\n\n**For a budget.** {_advice(what, rows)}")
 
     def sizes(self) -> plots.Picture | Markdown:
         """Draw the gain of annotation and generation by a fine-tuned teacher against the original set's size."""
@@ -160,7 +160,7 @@ class Chapter:
             if b < 1e-3:
                 end, enough = f"{100 * e:.1f}", "no gain seen"
             elif ratio_90 > most:
-                end, enough = "-", f"beyond the {most:g} queries an example that were run"
+                end, enough = "not reached", f"beyond the {most:g} queries an example that were run"
             else:
                 end, enough = f"{100 * e:.1f}", f"{ratio_90:.1f} queries an example"
             rows.append({"task": task, "data": name, "levels off at": end, "90% of the gain at": enough})
@@ -197,19 +197,23 @@ class Chapter:
         shown = shown.rename(columns=wanted | {"seed_size": "originals"})
         return shown.style.hide(axis="index").format("{:.1f}", subset=[wanted[c] for c in columns], na_rep="").set_uuid("scores")
 
-    def caption(self) -> Markdown:
-        """Say what the points of the figures are."""
-        p = self.parameters
-        draws = "one draw" if p.replicates == 1 else f"{p.replicates} draws"
-        alone = "With one draw an interval holds for that draw alone." if p.replicates == 1 else ""
-        if p.side_tasks and not alone:
-            alone = f"{', '.join(TASKS[task] for task in p.side_tasks)}: one draw and one student, so that an interval holds for that draw alone."
-        seeds = f", {p.classifier_seeds} students for each" if p.classifier_seeds > 1 else ""
-        return Markdown(
-            f"Differences with {LEVEL:.0%} intervals, paired over the same test items ({p.n_test} of tasks with labels, "
-            f"{p.n_test_texts} of generation tasks), {draws} of the original examples{seeds}, {p.queries} teacher queries a "
-            f"condition, profile {p.profile}. Tasks with labels by accuracy, generation tasks by chrF. {alone}"
-        )
+    def caption(self, grid: str = "base") -> Markdown:
+        """Say what the points of a figure are, from a grid of :meth:`FinetunedTeacher.grids`."""
+        p, base = self.parameters, grid == "base"
+        tasks = (*p.tasks, *p.side_tasks) if base else p.dial_tasks
+        sizes = {"base": [], "teacher_layers": p.originals[:1], "families": p.originals[:1]}.get(grid, [p.dial_size])
+        told = [
+            f"{LEVEL:.0%} intervals over the same test items ({p.n_test} of tasks with labels, {p.n_test_texts} of generation tasks)",
+            *(f"{size} original examples" for size in sizes),
+            _counted(p.replicates if base else p.dial_replicates, "draw") + " of the original examples",
+            _counted(p.classifier_seeds if base else 1, "student") + " for each",
+            *([] if grid == "amounts" else [f"{p.queries} teacher queries a condition"]),
+            f"profile {p.profile}",
+        ]
+        if base and p.side_tasks and (p.replicates > 1 or p.classifier_seeds > 1):
+            told.append(f"of {', '.join(TASKS[task] for task in p.side_tasks)} one draw and one student")
+        alone = " With one draw an interval holds for that draw alone." if 1 in (p.replicates, p.dial_replicates) else ""
+        return Markdown(f"{', '.join(TASKS[t] for t in tasks)}: {'; '.join(told)}. Tasks with labels by accuracy, generation tasks by chrF.{alone}")
 
     # --- helpers ------------------------------------------------------------------------------------------------------
 
@@ -221,9 +225,6 @@ class Chapter:
             return NOT_RUN
         rows = compared.differences(self.parameters, self.runs, self.folder, wanted)
         return self._save(name, plots_teachers.differences(rows, LEVEL, PAPER[name]), rows)
-
-    def _pooled(self, wanted: Sequence[Difference]) -> pd.DataFrame:
-        return compared.pooled(self.parameters, self.runs, self.folder, wanted)
 
     def _points(self, grid: str, by: list[str]) -> pd.DataFrame:
         """Mean scores in % with intervals, and measures, of the cells of a dial's grid that were bought from a tuned teacher."""
@@ -306,28 +307,38 @@ def _saturation(points: pd.DataFrame):
     return lambda x: 100 * (e - b * np.exp(-np.asarray(x) / tau))
 
 
+def _counted(n: int, what: str) -> str:
+    return f"one {what}" if n == 1 else f"{n} {what}s"
+
+
 def _advice(what: str, rows: pd.DataFrame) -> str:
-    """Return one sentence on what pooled differences mean for someone with a budget."""
+    """Return one sentence on what differences mean for someone with a budget.
+
+    They decide where half of them or more are told from zero to one side and none to the other.
+    """
     unclear, yes, no = _ADVICE[what]
-    if (rows["low"] > 0).all():
+    gains, losses = int((rows["low"] > 0).sum()), int((rows["high"] < 0).sum())
+    if gains and losses:
+        return "It depends on the task and on how much you start from: above are gains and losses. Try a part of your budget first."
+    if 2 * gains >= len(rows):
         return yes
-    return no if (rows["high"] < 0).all() else unclear
+    return no if 2 * losses >= len(rows) else unclear
 
 
-#: By figure: what to say when the pooled intervals cross zero or disagree, all lie above it, all lie below it.
+#: By figure: what to say when most intervals cross zero, when the differences decide above it, and when below it.
 _ADVICE = {
     "gains": (
-        "Whether a teacher of this size adds anything to your examples depends on the task: try one on a part of them first.",
-        "Even a small teacher's data are worth adding to a hundred examples.",
+        "Most gains of so small a teacher's data are not told from none here: try one on a part of your budget first.",
+        "Even a small teacher's data are worth adding to your examples.",
         "A teacher of this size made students worse here: spend on gold examples instead.",
     ),
     "tuning": (
-        "Whether fine-tuning the teacher first pays is not settled for every kind of task here: see the lines above.",
+        "Whether fine-tuning the teacher first pays is not settled here.",
         "Fine-tune your teacher on the examples that you have before you ask it for any.",
         "Fine-tuning so small a teacher on so few examples did harm here: prompt it instead.",
     ),
     "annotation": (
-        "Annotation and generation are not told apart for every kind of task here: take whichever your inputs allow.",
+        "Annotation and generation are mostly not told apart here: take whichever your inputs allow.",
         "Where you have unlabelled inputs, have them annotated rather than new ones invented.",
         "Generated examples taught more than annotated ones here, so that unlabelled inputs are no reason to annotate.",
     ),

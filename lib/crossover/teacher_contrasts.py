@@ -96,33 +96,6 @@ def differences(p: FinetunedTeacher, rows: pd.DataFrame, folder: Path, wanted: S
     return pd.DataFrame(out)
 
 
-def pooled(p: FinetunedTeacher, rows: pd.DataFrame, folder: Path, wanted: Sequence[Difference]) -> pd.DataFrame:
-    """Return the mean of differences over tasks, for tasks with labels and for generation tasks.
-
-    Returns
-    -------
-    DataFrame
-        ``of, estimate, low, high, tasks``; no row for a kind of task without rows.
-    """
-    out = []
-    for of, kind in (("tasks with labels", True), ("generation tasks", False)):
-        some = [d for d in wanted if labelled(p, d.task) == kind]
-        if not some:
-            continue
-        weight = 1 / len(some)
-        terms = [
-            {"weight": sign * weight, **base(p, d.task, d.size), **which}
-            for d in some
-            for sign, which in ((1, d.one), (-1, d.other))
-        ]
-        try:
-            c, _ = paired(rows, folder, {"experiment": "finetuned_teacher"}, [{}], terms, outcome(p, some[0].task))
-        except MissingRows:
-            continue
-        out.append({"of": of, "estimate": c.estimate, "low": c.low, "high": c.high, "tasks": len({d.task for d in some})})
-    return pd.DataFrame(out, columns=["of", "estimate", "low", "high", "tasks"])
-
-
 def against_alone(p: FinetunedTeacher) -> list[Difference]:
     """What each condition adds to the original examples alone, and what more gold examples would."""
     found = [
@@ -187,17 +160,20 @@ def families(p: FinetunedTeacher) -> list[Difference]:
     ]
 
 
-def in_words(rows: pd.DataFrame, subject: str) -> str:
-    """Say what pooled differences show, one sentence a kind of task.
+def in_words(rows: pd.DataFrame) -> str:
+    """Say which differences are told from zero, one by one, and how many are not.
 
-    >>> in_words(pd.DataFrame([("tasks with labels", 0.031, 0.01, 0.05, 4)], columns=["of", "estimate", "low", "high", "tasks"]),
-    ...          "Fine-tuning")
-    '- Fine-tuning, tasks with labels (4): **+3.1 points** (1.0 to 5.0).'
+    >>> rows = pd.DataFrame([("SST-2", "125 original examples", "annotated", 0.031, 0.01, 0.05), ("RTE", "25 original examples", "both", 0.0, -0.1, 0.1)],
+    ...                     columns=["panel", "series", "line", "estimate", "low", "high"])
+    >>> print(in_words(rows))
+    - SST-2, 125 original examples, annotated: **+3.1 points** (1.0 to 5.0).
+    - Not told from no difference: 1 of 2 comparisons.
     """
-    said = []
-    for r in rows.itertuples():
-        told = "" if r.low > 0 or r.high < 0 else "; not told from no difference"
-        said.append(
-            f"- {subject}, {r.of} ({r.tasks}): **{100 * r.estimate:+.1f} points** ({100 * r.low:.1f} to {100 * r.high:.1f}{told})."
-        )
+    told = rows[(rows["low"] > 0) | (rows["high"] < 0)]
+    said = [
+        f"- {r.panel}, {r.series}, {r.line}: **{100 * r.estimate:+.1f} points** ({100 * r.low:.1f} to {100 * r.high:.1f})."
+        for r in told.itertuples()
+    ]
+    if unclear := len(rows) - len(told):
+        said.append(f"- Not told from no difference: {unclear} of {len(rows)} comparisons.")
     return "\n".join(said)

@@ -86,17 +86,17 @@ class Quality:
         said = []
         rows = self.runs[(self.runs["strategy"] == "annotate") & self.runs["key"].isin({c.key for c in self._base()})]
         rows = rows[rows["student_seed"] == 0]
-        for (task, teacher), some in rows.groupby(["task", "teacher"], sort=False):
+        for (task, size, teacher), some in rows.groupby(["task", "seed_size", "teacher"], sort=False):
             if not compared.labelled(self.parameters, task):
                 continue
             right, parsed = int(some["verified"].sum()), int(some["parsed"].sum())
             common = self._commonest(task)
-            who = f"{TASKS[task]}, {teacher} teacher"
+            who = f"{TASKS[task]}, {size} original examples, {teacher} teacher"
             if not parsed:
                 said.append(f"- {who}: none of its {int(some['asked'].sum())} replies is a label.")
                 continue
             low, high = wilson(right, parsed, LEVEL)
-            share = f"{right / parsed:.0%} of its labels are right ({low:.0%} to {high:.0%})"
+            share = f"{right / parsed:.0%} of its {parsed} labels are right ({low:.0%} to {high:.0%})"
             if low <= common:
                 said.append(
                     f"- {who}: {share}; always giving the commonest label would be right for {common:.0%} of the test items. "

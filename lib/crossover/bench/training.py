@@ -88,7 +88,7 @@ def run(n: int = 32, repeats: int = 3, n_test: int = 100, seeds: int = 3) -> pd.
     n, repeats : int
         Examples, and turns of the timing.
     n_test, seeds : int
-        Test problems and training seeds of the comparison of accuracies, on twice the examples.
+        Test problems and training seeds, two or more, of the comparison of accuracies, on twice the examples.
     """
     examples = pairs(n)
     tokens = EPOCHS * sum(len(ids) for ids, _ in encode(Student.load(MODEL).tokenizer, examples))

@@ -24,7 +24,7 @@ class Parameters(BaseModel):
     #: Result tables that the notebook reads, of its own run and of the published study. Of the run's ``runs.csv`` a notebook
     #: that has cells reads their rows alone.
     reads: ClassVar[tuple[str, ...]] = ()
-    #: Parameters that decide no number: how a served teacher is called, what it may cost, and who trains the students.
+    #: Parameters that decide no number: how a served teacher is called, what it may cost, and what runs servers and students.
     connection: ClassVar[tuple[str, ...]] = ()
     spending: ClassVar[tuple[str, ...]] = ()
     training: ClassVar[tuple[str, ...]] = ("workers", "cluster")

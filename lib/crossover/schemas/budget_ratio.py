@@ -19,7 +19,8 @@ class BudgetRatio(Parameters):
     """Parameters of ``03_budget_ratio`` (arXiv 2409.19759)."""
 
     reads = ("runs.csv",)
-    connection = ("base_url", "serve", "concurrency", "timeout")
+    connection = ("base_url", "concurrency", "timeout")
+    training = (*Parameters.training, "serve")
     spending = ("price_in", "price_out", "max_cost", "max_total_tokens")
 
     task: Literal["math_words", "text_to_sql", "gsm_symbolic", "gsm8k", "arc", "spider", "own"] = Field(
@@ -99,6 +100,9 @@ class BudgetRatio(Parameters):
             raise ValueError("base_url is http(s)://host:port/path without user, query or key; a key is in CROSSOVER_API_KEY")
         if self.serve and self.teacher != "endpoint":
             raise ValueError(f"serve is {self.serve!r}, and the teacher is {self.teacher!r}; a command serves teacher='endpoint'")
+        if re.search(r"key|token[ =]|password|secret", self.serve, re.IGNORECASE):
+            # Not shown either: the command is written to the run's records.
+            raise ValueError("serve holds what looks like a key; let the server read it from the environment, or from a file")
         if self.max_cost and not (self.price_in or self.price_out):
             raise ValueError(f"max_cost is {self.max_cost:g} but nothing has a price; set price_in and price_out")
         return self

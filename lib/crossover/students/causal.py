@@ -8,12 +8,13 @@ later epoch starts from it.
 from __future__ import annotations
 
 import copy
+import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from accelerate import dispatch_model, infer_auto_device_map
-from accelerate.utils import get_balanced_memory
+from accelerate.utils import get_balanced_memory, get_max_memory
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
@@ -57,14 +58,31 @@ class Student:
 
 
 def place(model: PreTrainedModel, device: str) -> PreTrainedModel:
-    """Put a model on ``"cpu"``, on one GPU (``"cuda"``) or, layer by layer and evenly, on all of them (``"auto"``, by accelerate).
+    """Put a model on ``"cpu"``, on one GPU (``"cuda"``) or, layer by layer, on all of them (``"auto"``, by accelerate).
 
-    A model that is spread trains and answers as one on a single device does: what a layer reads is sent to where it lies.
+    A model that is spread trains and answers as one on a single device does: what a layer reads is sent to where it lies. One
+    small enough for a single GPU's share of it is left whole; without any GPU ``"auto"`` is the CPU.
+
+    Raises
+    ------
+    CrossoverError
+        The GPUs do not hold the model: layers left on the CPU would not be trained.
     """
     if device != "auto":
         return model.to(device)
+    gc.collect()  # a model that was spread before is a cycle of references, and its memory would seem taken
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    free = get_max_memory()
+    gpus = {place: room for place, room in free.items() if place != "cpu"}
     whole = {"no_split_module_classes": list(model._no_split_modules or ())}
-    places = infer_auto_device_map(model, max_memory=get_balanced_memory(model, **whole), **whole)
+    places = infer_auto_device_map(model, max_memory=get_balanced_memory(model, max_memory=gpus or free, **whole), **whole)
+    if gpus and {"cpu", "disk"} & set(map(str, places.values())):
+        room = ", ".join(f"{size / 2**30:.1f}" for size in gpus.values())
+        raise CrossoverError(
+            f"device is 'auto', and the model ({model.get_memory_footprint() / 2**30:.1f} GB) does not fit on the GPUs, of which {room} GB are free. "
+            "Free some, take a smaller model, or let the cells run where there are more."
+        )
     return dispatch_model(model, device_map=places)
 
 
@@ -113,10 +131,10 @@ def train(
     """
     model = student.model.train()
     lower, upper = _split(model, recipe.trained_layers)
-    adapted = _adapt(model, upper.layers, recipe.lora_rank, seed) if recipe.lora_rank else None
+    adapted = _adapt(model, getattr(upper, "layers", ()), recipe.lora_rank, seed) if recipe.lora_rank else None
     # Frozen weights keep requires_grad: without it, torch.matmul of a batch by a 2-D weight copies the weight for each
     # row of the batch, at twice the time and many times the memory. No gradient reaches them all the same: the lower
-    # layers run under no_grad, and the tied output embedding is detached.
+    # layers run under no_grad, and the tied output embedding is detached. Beside adapters the weights are frozen all the same.
     if adapted:
         trained = [parameter for name, parameter in model.named_parameters() if "lora_" in name]
     else:
@@ -148,6 +166,8 @@ def _adapt(model: PreTrainedModel, layers: Sequence[nn.Module], rank: int, seed:
     """Put low-rank adapters beside every linear map of some of a model's layers, in place, and freeze the rest."""
     maps = {id(module) for layer in layers for module in layer.modules() if isinstance(module, nn.Linear)}
     names = [name for name, module in model.named_modules() if id(module) in maps]
+    if not names:
+        raise CrossoverError(f"lora_rank is {rank}, and {type(model).__name__} has no linear maps in a list of layers to adapt; set it to 0.")
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return get_peft_model(model, LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=names))

@@ -58,14 +58,15 @@ class Encoder:
     def load(cls, model: str, labels: tuple[str, ...], seed: int, device: str = "cpu") -> Encoder:
         """Load a pretrained encoder under a fresh head, whose weights are drawn by ``seed``.
 
-        ``model`` is what :func:`crossover.assets.model_folder` takes. An encoder is small: it is never spread over GPUs.
+        ``model`` is what :func:`crossover.assets.model_folder` takes. An encoder is small: it is never spread over GPUs, and ``"auto"`` is one of them or, where there is none, the CPU.
         """
+        where = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
         folder = model_folder(model)
         body = AutoModel.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             classifier = Classifier(body, len(labels))
-        return cls(classifier.to("cuda" if device == "auto" else device).eval(), AutoTokenizer.from_pretrained(folder), labels)
+        return cls(classifier.to(where).eval(), AutoTokenizer.from_pretrained(folder), labels)
 
     def tokens(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of texts, special tokens included, at most :data:`MAX_LENGTH` each."""
@@ -105,7 +106,7 @@ def train(encoder: Encoder, pairs: Sequence[tuple[str, str]], recipe: Recipe, se
     CrossoverError
         No pairs, a label that the encoder does not have, or a recipe that trains or keeps some layers only.
     """
-    for name in ("trained_layers", "student_layers"):
+    for name in ("trained_layers", "student_layers", "lora_rank"):
         if getattr(recipe, name):
             raise CrossoverError(
                 f"{name} is {getattr(recipe, name)}; an encoder is kept and trained whole: set it to 0."

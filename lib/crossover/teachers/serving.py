@@ -6,10 +6,13 @@ The server is a process of this machine that speaks OpenAI's protocol on a free 
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.error
@@ -42,44 +45,81 @@ def serving(command: str, wait: float = WAIT) -> Iterator[str]:
     CrossoverError
         The command has no ``{port}`` or is not installed; the server ended or was not ready in time, with its last words.
     """
-    if "{port}" not in command:
-        raise CrossoverError(f"The command {command!r} has no {{port}}; say where its server's port goes, as in --port {{port}}.")
+    words = _words(command)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    words = [word.replace("{port}", str(port)) for word in shlex.split(command)]
-    if not shutil.which(words[0]):
-        raise CrossoverError(f"{words[0]!r}, which is to serve the model, is not on the path; install it, or correct {command!r}.")
+    words = [word.replace("{port}", str(port)) for word in words]
     address, until = f"http://127.0.0.1:{port}", time.monotonic() + wait
     with tempfile.TemporaryFile() as said:
-        server = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT)
+
+        def failed(how: str) -> CrossoverError:
+            said.seek(max(0, said.seek(0, 2) - 2000))
+            return CrossoverError(f"{shlex.join(words)} {how}. Its last words:\n{said.read().decode(errors='replace')}")
+
+        watched = [sys.executable, __file__, str(os.getpid()), *words]
+        server = subprocess.Popen(watched, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT)
         try:
             while not _ready(address):
-                if server.poll() is not None or time.monotonic() > until:
-                    ended = f"ended with status {server.returncode}" if server.returncode is not None else f"was not ready within {wait:g} s"
-                    said.seek(max(0, said.seek(0, 2) - 2000))
-                    raise CrossoverError(f"{shlex.join(words)} {ended}. Its last words:\n{said.read().decode(errors='replace')}")
+                if server.poll() is not None:
+                    raise failed(f"ended with status {server.returncode}")
+                if time.monotonic() > until:
+                    raise failed(f"was not ready within {wait:g} s")
                 time.sleep(0.5)
-            yield address
+            try:
+                yield address
+            except Exception as problem:
+                if server.poll() is not None:
+                    raise failed(f"ended in the middle of the run with status {server.returncode}") from problem
+                raise
         finally:
             server.terminate()
-            try:
-                server.wait(30)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
+            server.wait()
+
+
+def _words(command: str) -> list[str]:
+    try:
+        words = shlex.split(command)
+    except ValueError as problem:
+        raise CrossoverError(f"The command {command!r} cannot be read: {problem}.") from None
+    if "{port}" not in command:
+        raise CrossoverError(f"The command {command!r} has no {{port}}; say where its server's port goes, as in --port {{port}}.")
+    if not shutil.which(words[0]):
+        raise CrossoverError(f"{words[0]!r}, which is to serve the model, is not on the path; install it, or correct {command!r}.")
+    return words
 
 
 def _ready(address: str) -> bool:
     """Whether a server says that it is well or, where it does not know the question, lists its models."""
+    directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy does not know this machine's ports
     try:
-        urllib.request.urlopen(f"{address}/health", timeout=5).close()
+        directly.open(f"{address}/health", timeout=5).close()
     except urllib.error.HTTPError as problem:
         if problem.code != 404:
             return False
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/v1/models", timeout=5):
+        with contextlib.suppress(OSError), directly.open(f"{address}/v1/models", timeout=5):
             return True
         return False
     except OSError:
         return False
     return True
+
+
+def _watch(parent: int, words: list[str], grace: float = 30) -> int:
+    """Run a server and all that it starts, and end it when asked to or when ``parent`` is gone, however that went."""
+    server = subprocess.Popen(words, start_new_session=True)
+    asked: list[int] = []
+    signal.signal(signal.SIGTERM, lambda *_: asked.append(1))
+    while server.poll() is None and not asked and os.getppid() == parent:
+        time.sleep(0.2)
+    if server.poll() is None:
+        os.killpg(server.pid, signal.SIGTERM)
+        try:
+            server.wait(grace)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)
+    return server.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(_watch(int(sys.argv[1]), sys.argv[2:]))
