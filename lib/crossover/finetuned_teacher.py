@@ -200,7 +200,7 @@ class Chapter:
     def caption(self, grid: str = "base") -> Markdown:
         """Say what the points of a figure are, from a grid of :meth:`FinetunedTeacher.grids`."""
         p, base = self.parameters, grid == "base"
-        tasks = (*p.tasks, *p.side_tasks) if base else p.dial_tasks
+        tasks = (*p.tasks, *p.side_tasks) if base else p.tasks if grid == "teacher_layers" else p.dial_tasks
         sizes = {"base": [], "teacher_layers": p.originals[:1], "families": p.originals[:1]}.get(grid, [p.dial_size])
         told = [
             f"{LEVEL:.0%} intervals over the same test items ({p.n_test} of tasks with labels, {p.n_test_texts} of generation tasks)",

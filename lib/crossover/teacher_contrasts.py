@@ -140,7 +140,7 @@ def smaller(p: FinetunedTeacher) -> list[Difference]:
     return [
         Difference(TASKS[task], KINDS[s], f"lowest {layers} layers tuned against all prompted", task, p.sizes(task)[0],
                    bought(p, s, "tuned", teacher_layers=layers), bought(p, s, "prompted"))
-        for task in p.dial_tasks
+        for task in p.tasks
         for layers in p.teacher_layers
         for s in p.conditions
         if s != "both" and "prompted" in p.teachers

@@ -22,8 +22,9 @@ Name = Literal[Benchmark, Bundled]
 class FinetunedTeacher(Parameters):
     """Parameters of ``02_finetuned_teacher`` (arXiv 2310.01119).
 
-    The base grid is :meth:`plan`'s, for ``tasks`` and, smaller, for ``side_tasks``. Single dials depart from it on ``dial_tasks``: amounts and temperatures at ``dial_size`` original examples,
-    teachers and families at the first size of the base grid.
+    The base grid is :meth:`plan`'s, for ``tasks`` and, smaller, for ``side_tasks``. Single dials depart from it: amounts and
+    temperatures on ``dial_tasks`` at ``dial_size`` original examples, families on ``dial_tasks`` and smaller teachers on ``tasks``
+    at the first size of the base grid.
     """
 
     reads = ("runs.csv",)
@@ -131,7 +132,7 @@ class FinetunedTeacher(Parameters):
             grids[dial] = [c for name in self.dial_tasks for s, changed in conditions for c in dialled.grid(name, self.dial_size, s, **changed)]
         grids["teacher_layers"] = [
             cell
-            for name in self.dial_tasks
+            for name in self.tasks
             for conditions, teacher in ((smaller, "tuned"), ([(s, {}) for s in pure] if smaller else [], "prompted"))
             for s, changed in conditions
             for cell in dialled.grid(name, self.sizes(name)[0], s, teacher, **changed)
