@@ -339,7 +339,7 @@ def test_a_grid_is_run_scored_shown_and_resumed(tmp_path, capsys, monkeypatch):
     }  # fmt: skip
     for nothing in (chapter.amounts(), chapter.saturation(), chapter.temperatures("annotate"), chapter.sizes(), chapter.smaller(), chapter.families()):
         assert "Not run" in nothing.data
-    assert " of 6 comparisons" in chapter.findings("gains").data and chapter.findings("families") is None
+    assert "Not told from no difference: " in chapter.findings("gains").data and chapter.findings("families") is None
     assert "SST-2, Captions: 90% intervals" in chapter.caption().data and "one draw" in chapter.caption().data
     assert chapter.scores().data["task"].nunique() == 2 and len(chapter.scores().data) == 2 * 7
     assert "SST-2, 6 original examples, tuned teacher" in chapter.quality.chance().data

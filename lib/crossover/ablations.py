@@ -209,7 +209,10 @@ class Chapter:
 
     def caption(self, name: str) -> Markdown:
         """Say what one figure's points and intervals are: the name of its comparisons, or of its curves' grid."""
-        p, rows = self.parameters, self._two() if name == "coverage" else self._of(name)
+        p = self.parameters
+        if name not in p.grids():
+            return Markdown("")
+        rows = self._two() if name == "coverage" else self._of(name)
         if rows.empty:
             return Markdown("")
         draws = rows["replicate"].nunique()

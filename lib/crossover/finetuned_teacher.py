@@ -319,7 +319,7 @@ def _advice(what: str, rows: pd.DataFrame) -> str:
     unclear, yes, no = _ADVICE[what]
     gains, losses = int((rows["low"] > 0).sum()), int((rows["high"] < 0).sum())
     if gains and losses:
-        return "It depends on the task and on how much you start from: above are gains and losses. Try a part of your budget first."
+        return "It depends: above are gains and losses, by task, size and student. Try a part of your budget first."
     if 2 * gains >= len(rows):
         return yes
     return no if 2 * losses >= len(rows) else unclear
