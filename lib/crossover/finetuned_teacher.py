@@ -104,6 +104,8 @@ class Chapter:
             "teacher_layers": compared.smaller(p),
             "families": [d for d in compared.families(p) if "encoder as" in d.line],
         }[what]
+        if not wanted:
+            return None
         rows = compared.differences(p, self.runs, self.folder, wanted)
         rows = rows[rows["estimate"].notna()]
         if rows.empty:
