@@ -19,12 +19,12 @@ help:  ## this list
 	@echo
 	@echo "  PROFILE=$(PROFILE) sets the size: smoke (seconds), laptop (up to 20 minutes), study (the published results,"
 	@echo "  hours), paper (the papers' own scale, on a GPU). make notebook NB=03 picks a notebook by its number, make audit"
-	@echo "  CELLS=3 the cells to recompute."
+	@echo "  CELLS=3 the cells to recompute, CLUSTER=auto a Ray cluster that trains the students."
 
 install: $(STAMP)  ## create .venv with the pinned versions (the others do it when needed)
 
 reproduce: $(STAMP)  ## recompute every chapter and build the book; redoes only what changed
-	@$(BIN)/crossover reproduce --profile $(PROFILE)
+	@$(BIN)/crossover reproduce --profile $(PROFILE) $(if $(CLUSTER),--cluster $(CLUSTER))
 
 book: $(STAMP)  ## build the book from the results that are there
 	@$(BIN)/crossover book --profile $(PROFILE)

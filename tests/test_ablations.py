@@ -1,5 +1,6 @@
 """The ablations: grids that change one thing, comparisons that recover a planted effect, and sentences that follow them."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -7,7 +8,8 @@ import pandas as pd
 import pytest
 
 from crossover import plots_ablations
-from crossover.comparisons import COMPARISONS, advice, coverage_advice, effects
+from crossover.budget_ratio import rule
+from crossover.comparisons import COMPARISONS, advice, coverage_advice, effects, task_advice
 from crossover.crossovers import find
 from crossover.curves import fit_table
 from crossover.errors import CrossoverError
@@ -103,6 +105,26 @@ def test_missing_cells_are_named_and_nothing_is_said_of_them(tmp_path, parameter
     assert found["why"].str.contains("no cells with .*verify True").all()
     assert advice("verification", found) == "Not run here, so that nothing is said."
     assert len(plots_ablations.forest(found).axes[0].texts) == len(found)
+
+
+def test_another_tasks_advice_turns_with_what_its_crossovers_tell():
+    budgets, early = [16, 32, 64, 128, 256], lambda r: 0.4 - 0.2 * np.exp(-r / 2)
+    (crosses,) = find(fit_table(curve(budgets, early, lambda r: 0.7 - 0.6 * np.exp(-r / 6), True)), checks=False)
+    (never,) = find(fit_table(curve(budgets, early, lambda r: 0.2 - 0.15 * np.exp(-r / 3), False)), checks=False)
+    assert "turns with the budget ratio" in task_advice([crosses, never])
+    assert "answer augmentation led wherever" in task_advice([never])
+    assert "nothing tells the strategies apart" in task_advice([dataclasses.replace(never, status="undetermined")])
+
+
+def test_the_rule_of_thumb_is_the_widest_span_of_the_intervals():
+    budgets, early = [16, 32, 64, 128, 256], lambda r: 0.4 - 0.2 * np.exp(-r / 2)
+    rows = curve(budgets, early, lambda r: 0.7 - 0.6 * np.exp(-r / 6), True)
+    (found,) = find(fit_table(rows), checks=False)
+    one, other = (dataclasses.replace(found, status="found", interval=ends) for ends in ((1.0, 2.0), (0.5, 1.5)))
+    said = rule([one, other], rows)
+    assert "below 0.5 queries a seed buy answer augmentation, above 2 buy new question" in said and "16 seeds and up to 256 queries" in said
+    assert "from 1 of 2 sizes" in rule([one, dataclasses.replace(found, status="undetermined")], rows)
+    assert "do not give a simple rule" in rule([dataclasses.replace(one, interval=(None, 2.0))], rows)
 
 
 @pytest.mark.parametrize(
