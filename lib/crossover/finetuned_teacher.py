@@ -208,11 +208,11 @@ class Chapter:
             f"{LEVEL:.0%} intervals over the same test items ({p.n_test} of tasks with labels, {p.n_test_texts} of generation tasks)",
             *(f"{size} original examples" for size in sizes),
             _counted(p.replicates if base else p.dial_replicates, "draw") + " of the original examples",
-            _counted(p.classifier_seeds if base else 1, "student") + " for each",
+            _students(*((p.classifier_seeds, p.writer_seeds) if base else (1, 1))),
             *([] if grid == "amounts" else [f"{p.queries} teacher queries a condition"]),
             f"profile {p.profile}",
         ]
-        if base and p.side_tasks and (p.replicates > 1 or p.classifier_seeds > 1):
+        if base and p.side_tasks and max(p.replicates, p.classifier_seeds, p.writer_seeds) > 1:
             told.append(f"of {', '.join(TASKS[task] for task in p.side_tasks)} one draw and one student")
         alone = " With one draw an interval holds for that draw alone." if 1 in (p.replicates, p.dial_replicates) else ""
         return Markdown(f"{', '.join(TASKS[t] for t in tasks)}: {'; '.join(told)}. Tasks with labels by accuracy, generation tasks by chrF.{alone}")
@@ -311,6 +311,13 @@ def _saturation(points: pd.DataFrame):
 
 def _counted(n: int, what: str) -> str:
     return f"one {what}" if n == 1 else f"{n} {what}s"
+
+
+def _students(labels: int, texts: int) -> str:
+    """Say how many students are trained on the same data, which tasks with labels and generation tasks may differ in."""
+    if labels == texts:
+        return _counted(labels, "student") + " for each"
+    return f"{_counted(labels, 'student')} for each ({texts} of generation tasks)"
 
 
 def _advice(what: str, rows: pd.DataFrame) -> str:

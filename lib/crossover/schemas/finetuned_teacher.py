@@ -80,6 +80,7 @@ class FinetunedTeacher(Parameters):
     writer_min_steps: int = Field(32, ge=1, description="optimiser steps at the least")
     writer_batch_size: int = Field(8, ge=1, description="examples a step")
     writer_learning_rate: float = Field(2e-4, gt=0, le=0.1, description="peak rate of Adam")
+    writer_seeds: int = Field(1, ge=1, le=100, description="students trained on the same data, generation tasks")
     replicates: int = Field(1, ge=1, le=100, description="draws of the original examples, each with teachers of its own")
     n_test: int = Field(200, ge=1, description="test items of tasks with labels")
     n_test_texts: int = Field(60, ge=1, description="test items of generation tasks")
@@ -109,7 +110,7 @@ class FinetunedTeacher(Parameters):
 
     def grids(self) -> dict[str, list[Cell]]:
         """Return the cells of each comparison, those with the original examples alone included."""
-        dialled = self.model_copy(update={"replicates": self.dial_replicates, "classifier_seeds": 1})
+        dialled = self.model_copy(update={"replicates": self.dial_replicates, "classifier_seeds": 1, "writer_seeds": 1})
         pure = [s for s in self.conditions if s != "both"]
         amounts = [max(1, round(amount * self.dial_size)) for amount in self.amounts]
         at_size = {
@@ -221,7 +222,7 @@ class FinetunedTeacher(Parameters):
                 student_seed=seed,
             )
             for replicate in range(self.replicates)
-            for seed in range(self.classifier_seeds if encoder else 1)
+            for seed in range(self.classifier_seeds if encoder else self.writer_seeds)
         ]
 
     def _with(self, temperatures: list[float], kind: str) -> list[float]:
