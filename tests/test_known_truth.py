@@ -92,6 +92,9 @@ def test_chapter(tmp_path, monkeypatch):
         assert figure.axes
     assert "crossover" in chapter.recovery_sentence() and "replicate" in chapter.replicates_sentence()
     assert "promised" in chapter.promise_sentence() and "nominal" in chapter.coverage_sentence()
+    for name, said in {"recovery": "7 budgets", "coverage": "4 simulated studies a design,", "replicates": "2 simulated studies a point", "promises": "one of 2"}.items():
+        caption = chapter.caption(name).data
+        assert said in caption and "90% intervals" in caption and caption.endswith("results of laptop.")
     assert len(chapter.wrong_form_table()) == 6 and "crossover" in chapter.coverage_table()
     written = {p.name for p in (tmp_path / "laptop" / "known_truth").glob("*.csv")}
     assert written == {"recovered.csv", "coverage.csv", "replicates.csv", "wrong_form.csv", "promises.csv"}

@@ -2,7 +2,9 @@
 
 import gzip
 import json
+import re
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -47,6 +49,17 @@ def test_every_row_is_named_by_its_settings():
         cell = Cell(**json.loads(row.settings))
         assert cell.key == row.key
         assert (cell.strategy, cell.seed_size, cell.budget, cell.replicate) == (row.strategy, row.seed_size, row.budget, row.replicate)
+
+
+@pytest.mark.parametrize("path", sorted((STUDY / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_every_figure_has_a_caption_that_names_its_interval_and_profile(path):
+    shown = [output.data for cell in nbformat.read(path, 4).cells if cell.cell_type == "code" for output in cell.outputs if "data" in output]
+    for i, data in enumerate(shown):
+        if "image/png" not in data:
+            continue
+        until = next((j for j in range(i + 1, len(shown)) if "image/png" in shown[j]), len(shown))
+        captions = [d["text/markdown"] for d in shown[i + 1 : until] if "text/markdown" in d]
+        assert any("interval" in said and re.search(r"(profile|results of) study\b", said) for said in captions), captions
 
 
 def test_every_count_is_that_of_its_items():

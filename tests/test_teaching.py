@@ -453,6 +453,10 @@ def test_tasks_have_the_student_that_fits():
     p = parameters(tasks=["sst2", "captions"])
     kinds = {c.task: (c.scoring, c.recipe["model"], c.max_new_tokens) for c in p.cells()}
     assert kinds == {"sst2": ("classify", "tiny-random-encoder", 6), "captions": ("generate", "tiny-random", 40)}
+    seeds = {c.task: set() for c in p.cells()}
+    for c in parameters(tasks=["sst2", "captions"], classifier_seeds=2, writer_seeds=3).cells():
+        seeds[c.task].add(c.student_seed)
+    assert seeds == {"sst2": {0, 1}, "captions": {0, 1, 2}}
     swapped = parameters().grid("sst2", 6, "original", family="causal")
     assert {(c.scoring, c.recipe["model"], c.student_seed) for c in swapped} == {("generate", "tiny-random", 0)}
 

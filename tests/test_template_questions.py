@@ -1,5 +1,7 @@
 """The chapter on template questions: planted gains, sizes, peaks and variety come back in what it shows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -84,6 +86,13 @@ def test_gains_are_those_planted_and_say_what_could_have_been_seen(chapter, ques
     assert table["test items"].tolist() == [N_TEST, N_TEST] and (table["replicates"] == 2).all()
     assert (table["detectable, points"].astype(float) > 1).all(), "sixty items cannot show a point"
     assert all(int(n.replace(",", "")) > N_TEST for n in table["items to show 1 point"])
+
+
+def test_captions_follow_what_is_drawn(chapter):
+    assert f"{N_TEST} test questions a set, zero-shot, 2 replicates, 90% intervals" in chapter.caption("gains").data
+    assert "Exact match on" in chapter.caption("ratio_curves").data
+    nowhere = replace(chapter, parameters=chapter.parameters.model_copy(update={"small_layers": 0}))
+    assert nowhere.caption("size") is None
 
 
 def test_few_right_answers_are_called_a_floor(chapter):

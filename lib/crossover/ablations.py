@@ -207,8 +207,8 @@ class Chapter:
         shown = points.pivot(index="student", columns=["strategy", "budget"], values="accuracy").sort_index(ascending=False)
         return shown.style.format("{:.1%}").set_uuid("students")
 
-    def caption(self, name: str) -> Markdown:
-        """Say what one figure's points and intervals are: the name of its comparisons, or of its curves' grid."""
+    def caption(self, name: str, crossovers: bool = False) -> Markdown:
+        """Say what one figure's points and intervals are: the name of its comparisons, or of the grid of its curves or their crossovers."""
         p = self.parameters
         if name not in p.grids():
             return Markdown("")
@@ -224,6 +224,8 @@ class Chapter:
                 bought = f"mean over budgets of {' and '.join(map(str, p.high_budgets))} queries"
         else:
             what = f"Accuracy on {p.n_test} test problems with {LEVEL:.0%} intervals, and fitted curves"
+            if crossovers:
+                what = f"Crossovers of fitted curves with {LEVEL:.0%} intervals, from accuracy on {p.n_test} test problems"
             bought = f"{budgets[0]} to {budgets[-1]} queries"
         replicates = "one replicate" if draws == 1 else f"{draws} replicates"
         alone = {1: " With one replicate an interval holds for its draw of the seeds alone.", 2: " Two replicates leave intervals wide."}

@@ -110,7 +110,6 @@ class Chapter:
     def caption(self) -> Markdown:
         """Say what the points of the learning curves are: items, replicates, interval, profile."""
         p = self.parameters
-        replicates = "one replicate" if p.replicates == 1 else f"means of {p.replicates} replicates"
         published = (
             ""
             if self.published.empty
@@ -118,8 +117,16 @@ class Chapter:
             f"{self.published['n_test'].iloc[0]} test problems)."
         )
         return Markdown(
-            f"Accuracy on {p.n_test} test problems against the budget ratio, {replicates}, {LEVEL:.0%} intervals; lines are "
+            f"Accuracy on {p.n_test} test problems against the budget ratio, {_replicates(p)}, {LEVEL:.0%} intervals; lines are "
             f"fitted exponential curves. Student {p.student}, teacher {p.teacher}, profile {p.profile}.{published}"
+        )
+
+    def map_caption(self) -> Markdown:
+        """Say what the map rests on: students, items, replicates, interval, profile."""
+        p, sizes = self.parameters, sorted(self.runs["seed_size"].unique())
+        return Markdown(
+            f"From {len(self.runs)} students: {', '.join(map(str, sizes))} seeds, {_replicates(p)}, {p.n_test} test problems; the line is the crossover of "
+            f"the two strategies that lead most of the map, its band the {LEVEL:.0%} interval; profile {p.profile}."
         )
 
     def findings(self) -> Markdown:
@@ -203,6 +210,10 @@ def run(parameters: BudgetRatio) -> Chapter:
     fits.table().to_csv(folder / "fits.csv", index=False, float_format="%.6g")
     table(crossovers).to_csv(folder / "crossovers.csv", index=False, float_format="%.6g")
     return Chapter(parameters, runs, published(runs, parameters.profile), fits, crossovers)
+
+
+def _replicates(p: BudgetRatio) -> str:
+    return "one replicate" if p.replicates == 1 else f"means of {p.replicates} replicates"
 
 
 def _planned(p: Plan) -> dict[str, str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from IPython.display import Markdown
 
 from crossover import plots, plots_truth, stress, worlds
 from crossover.crossovers import Crossover
@@ -140,6 +141,19 @@ class Chapter:
             f"low end; the plan promised {m.promised:.2f}, and {m.achieved:.2f} was achieved. Where the replicates at "
             f"hand agree by luck, the promise is too good: a plan can only use the variance that the study shows."
         )
+
+    def caption(self, figure: str) -> Markdown:
+        """Say what the points and bars of a figure are: ``"recovery"``, ``"coverage"``, ``"replicates"`` or ``"promises"``."""
+        w, level, errors = self.world, f"{self.fits.level:.0%} intervals", "bars are two Monte Carlo errors either way"
+        mine = "" if self.published is self.coverage else f", {int(self.coverage['studies'].iloc[0]):,} in this run (hollow)"
+        said = {
+            "recovery": f"One simulated study: {len(w.ratios)} budgets of {w.seed_size} seeds, {w.replicates} replicates, "
+            f"{w.n_test:,} test items a cell, {level}",
+            "coverage": f"{int(self.published['studies'].iloc[0]):,} simulated studies a design{mine}, {level}; {errors}",
+            "replicates": f"{int(self.replicates['studies'].iloc[0]):,} simulated studies a point, {level}; {errors}",
+            "promises": f"Each point one of {len(self.promises)} simulated studies of three replicates, {level}",
+        }[figure]
+        return Markdown(f"{said}; results of {self.folder.parent.name}.")
 
     def _saved(self, name: str, figure: plots.Picture, data: pd.DataFrame) -> plots.Picture:
         plots.save(figure, f"known_truth_{name}", self.folder.parent / "figures", data)

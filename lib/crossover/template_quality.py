@@ -117,6 +117,13 @@ class Quality:
         plots.save(figure, "question_distributions", self.folder / "figures", rows)
         return figure
 
+    def caption(self) -> Markdown:
+        """Say what the bars of the distributions are."""
+        return Markdown(
+            f"Shares among {len(self._drawn):,} generated and {len(self._real_drawn):,} real questions, each drawn once by seed, "
+            f"so without intervals; profile {self.parameters.profile}."
+        )
+
     def gallery(self, each: int = 2, seed: int = 0) -> Styler:
         """Return questions of every type, drawn by seed: what is usual, picked by nobody."""
         return shown(gallery(self.bank.questions, each, seed), "gallery")

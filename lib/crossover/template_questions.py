@@ -243,13 +243,19 @@ class Chapter:
         save_numbers(self.folder, numbers)
         return numbers
 
-    def caption(self) -> Markdown:
-        """Say what the points are: items, replicates, interval, profile."""
+    def caption(self, figure: str) -> Markdown | None:
+        """Say what the points of a figure are: ``"ratio_curves"``, or one of differences (``"gains", "size", "language"``)."""
         p = self.parameters
+        if figure != "ratio_curves" and {"gains": self._gains, "size": self._size, "language": self._language}[figure].empty:
+            return None
+        items = f"{p.n_language} test items" if figure == "language" else f"{p.n_test} test questions"
+        what, more = "Differences over the same", "A diamond is the paper's value, where it gives one."
+        if figure == "ratio_curves":
+            what, more = "Exact match on", "Triangles and bars below: fitted peak and its interval."
         replicates = "one replicate" if p.replicates == 1 else f"{p.replicates} replicates"
         return Markdown(
-            f"Exact match on {p.n_test} test questions a set, zero-shot, {replicates}, {LEVEL:.0%} intervals over replicates and items; "
-            f"{p.n_real} real questions, student {p.student}, profile {p.profile}. Triangles and bars below: fitted peak and its interval."
+            f"{what} {items} a set, zero-shot, {replicates}, {LEVEL:.0%} intervals over replicates and items; "
+            f"{p.n_real} real questions, student {p.student}, profile {p.profile}. {more}"
         )
 
     @cached_property
