@@ -1,6 +1,28 @@
-"""Opening a built page in a browser."""
+"""What a built page loads and links to, and what a browser finds wrong with it."""
 
+import functools
+import importlib.util
+from html.parser import HTMLParser
 from pathlib import Path
+
+
+class Links(HTMLParser):
+    """Collects what a page loads and where it leads."""
+
+    def __init__(self, page: Path):
+        super().__init__()
+        self.loads: list[str] = []
+        self.leads: list[str] = []
+        self.feed(page.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        if tag in {"script", "img", "iframe", "source", "audio", "video", "object", "embed"}:
+            self.loads += [found[a] for a in ("src", "data") if found.get(a)]
+        elif tag == "link" and found.get("rel") not in ("search", "next", "prev", "index", "canonical"):
+            self.loads.append(found["href"])
+        elif tag == "a" and found.get("href"):
+            self.leads.append(found["href"])
 
 
 def visit(browser, page: Path, width: int) -> None:
@@ -13,4 +35,34 @@ def visit(browser, page: Path, width: int) -> None:
     browser.set_script_timeout(20)
     browser.execute_async_script(
         "const done = arguments[0]; window.MathJax?.startup ? MathJax.startup.promise.then(() => done()) : done();"
+    )
+
+
+def faults(browser, page: Path, width: int) -> list[str]:
+    """Return what is wrong with a page at a screen width: complaints in the console, sideways scrolling, pictures or icons not drawn."""
+    visit(browser, page, width)
+    found = [entry["message"] for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+    if (needed := browser.execute_script("return document.documentElement.scrollWidth")) > width:
+        found.append(f"{needed} px wide on a screen of {width}")
+    found += browser.execute_script("return [...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.src)")
+    drawn = "e.querySelector('path')?.getAttribute('d') && !e.querySelector('animate')"  # a missing icon is an animated question mark
+    return found + browser.execute_script(f"return [...document.querySelectorAll('svg[data-icon]')].filter(e => !({drawn})).map(e => e.dataset.icon)")
+
+
+@functools.cache
+def _axe() -> str:
+    """The script of axe-core; the package that brings it is read, not imported, since it wants another browser driver."""
+    (folder,) = importlib.util.find_spec("axe_playwright_python").submodule_search_locations
+    return (Path(folder) / "axe.min.js").read_text(encoding="utf-8")
+
+
+def broken_rules(browser, page: Path, theme: str) -> list[str]:
+    """Return the accessibility rules that a page breaks seriously or worse, each with the first element that does."""
+    visit(browser, page, 1280)
+    browser.execute_script("document.documentElement.dataset.theme = arguments[0]", theme)
+    browser.execute_script(_axe())
+    return browser.execute_async_script(
+        "Promise.allSettled(document.getAnimations().map(a => a.finished)).then(() => axe.run())"  # colours change slowly
+        ".then(r => arguments[0](r.violations.filter(v => ['serious', 'critical'].includes(v.impact))"
+        ".map(v => `${v.id}: ${v.nodes[0].html}`)))"
     )

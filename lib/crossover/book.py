@@ -30,7 +30,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from crossover import appendices
+from crossover import appendices, page_weight
 from crossover.advisor import page_data
 from crossover.errors import CrossoverError, nearest
 from crossover.publishing import public_settings
@@ -289,6 +289,7 @@ def _render(source: Path, out: Path, known: dict[str, str]) -> None:
         for written, accessible in ACCESSIBLE.items():
             text = text.replace(written, accessible)
         page.write_text(text, encoding="utf-8")
+    page_weight.slim(out / "html")
 
 
 def _explain(said: str, source: Path, known: dict[str, str]) -> str:
@@ -306,7 +307,7 @@ def _explain(said: str, source: Path, known: dict[str, str]) -> str:
 def _digest(source: dict[str, bytes]) -> str:
     """Return a digest of all that a build depends on."""
     parts = [f"{name} {importlib.metadata.version(name)}".encode() for name in RENDERERS]
-    parts += [Path(__file__).read_bytes()]
+    parts += [Path(__file__).read_bytes(), Path(page_weight.__file__).read_bytes()]
     parts += [part for name, content in sorted(source.items()) for part in (name.encode(), content)]
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
