@@ -113,18 +113,23 @@ def test_another_tasks_advice_turns_with_what_its_crossovers_tell():
     (never,) = find(fit_table(curve(budgets, early, lambda r: 0.2 - 0.15 * np.exp(-r / 3), False)), checks=False)
     assert "turns with the budget ratio" in task_advice([crosses, never])
     assert "answer augmentation led wherever" in task_advice([never])
-    assert "nothing tells the strategies apart" in task_advice([dataclasses.replace(never, status="undetermined")])
+    assert "answer augmentation led wherever" in task_advice([dataclasses.replace(never, status="beyond_range")])
+    assert "nothing tells the strategies apart" in task_advice([dataclasses.replace(never, status="undetermined", leader=None)])
 
 
-def test_the_rule_of_thumb_is_the_widest_span_of_the_intervals():
+def test_the_rule_of_thumb_is_the_widest_span_of_the_intervals(tmp_path):
     budgets, early = [16, 32, 64, 128, 256], lambda r: 0.4 - 0.2 * np.exp(-r / 2)
     rows = curve(budgets, early, lambda r: 0.7 - 0.6 * np.exp(-r / 6), True)
     (found,) = find(fit_table(rows), checks=False)
     one, other = (dataclasses.replace(found, status="found", interval=ends) for ends in ((1.0, 2.0), (0.5, 1.5)))
-    said = rule([one, other], rows)
+    cells = check("03_budget_ratio", {"seed_sizes": [16], "budgets": [4, 16, 64, 256], "replicates": 3, "n_test": 100}).cells()
+    rows = plant(tmp_path, cells, lambda c: first_right(50 + (20 if c.strategy == "new_question" and c.budget > 16 else 0), 100))
+    said = rule([one, other], rows, tmp_path)
     assert "below 0.5 queries a seed buy answer augmentation, above 2 buy new question" in said and "16 seeds and up to 256 queries" in said
-    assert "from 1 of 2 sizes" in rule([one, dataclasses.replace(found, status="undetermined")], rows)
-    assert "do not give a simple rule" in rule([dataclasses.replace(one, interval=(None, 2.0))], rows)
+    assert "directly at 0.25 does not settle it (+0.0 points" in said
+    assert "directly at 4 bears that out (+20.0 points" in said
+    assert "from 1 of 2 sizes" in rule([one, dataclasses.replace(found, status="undetermined")], rows, tmp_path)
+    assert "do not give a simple rule" in rule([dataclasses.replace(one, interval=(None, 2.0))], rows, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import yaml
 
 from crossover.cells import Cell
 from crossover.claims import Claims, Part, decide, load_claims, summary, table, verdict, worst
-from crossover.contrasts import contrast, items_needed, least_effect
+from crossover.contrasts import contrast, discoveries, items_needed, least_effect
 from crossover.errors import CrossoverError
 from crossover.evaluate import Outcome
 from crossover.store import COLUMNS, Store, read_runs, repository
@@ -36,9 +36,28 @@ def test_a_contrast_of_one_replicate_is_a_paired_t_interval():
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
 
 
-def test_no_difference_anywhere_has_no_width():
+def test_answers_that_never_differ_are_no_proof_that_none_could():
     found = contrast(np.zeros((3, 20)))
-    assert (found.estimate, found.low, found.high) == (0, 0, 0)
+    assert found.estimate == 0 and found.error == 1 / 20 and found.low < -0.05 and found.high > 0.05 and found.p == 1
+    scores = contrast(np.zeros((3, 20)), binary=False)
+    assert (scores.low, scores.high, scores.p) == (0, 0, 1)
+
+
+def test_the_probability_of_no_difference_is_that_of_the_interval():
+    d = np.random.default_rng(1).choice([-1, 0, 1], size=(3, 60), p=[0.2, 0.4, 0.4]).astype(float)
+    found = contrast(d)
+    touching = contrast(d, level=1 - found.p)
+    assert min(abs(touching.low), abs(touching.high)) == pytest.approx(0, abs=1e-9)
+
+
+def test_false_discoveries_stay_below_their_share():
+    rng, false, called = np.random.default_rng(0), [], []
+    for _ in range(400):
+        p = np.where(np.arange(20) < 15, rng.uniform(size=20), rng.uniform(0, 1e-4, size=20))
+        found = discoveries(p)
+        called.append(found.sum()), false.append(found[:15].sum())
+    assert np.mean(np.array(false) / np.maximum(1, called)) < 0.1 and np.mean(called) >= 5
+    assert discoveries([np.nan, 0.001]).tolist() == [False, True] and not len(discoveries([]))
 
 
 @pytest.mark.parametrize("bad", [np.zeros(5), np.zeros((3, 1)), np.full((3, 4), np.nan)])
@@ -69,6 +88,8 @@ PART = Part(says="", statistic="contrast", side="above", threshold=0.02, resolut
         ((0.00, 0.08), 0.04, 3, "holds weakly"),
         ((-0.03, 0.05), 0.01, 3, "inconclusive"),
         ((-0.20, 0.40), 0.10, 3, "inconclusive"),
+        ((0.03, 0.09), 0.06, 2, "holds weakly"),
+        ((-0.05, 0.01), -0.02, 2, "inconclusive"),
         ((0.03, 0.09), 0.06, 1, "holds weakly"),
         ((-0.05, 0.01), -0.02, 1, "inconclusive"),
     ],

@@ -64,7 +64,10 @@ def test_saturation_is_found_where_there_is_some(monkeypatch, curve, said):
     ],
 )
 def test_advice_decides_where_half_of_the_differences_do_and_none_is_against(ends, said):
-    assert said in _advice("gains", pd.DataFrame(ends, columns=["low", "high"]))
+    rows = pd.DataFrame(ends, columns=["low", "high"])
+    told = (rows["low"] > 0) | (rows["high"] < 0)
+    assert said in _advice("gains", rows.assign(p=np.where(told, 0.001, 0.5)))
+    assert "not told from none" in _advice("gains", rows.assign(p=0.2)), "none is called a difference among so many"
 
 
 def test_the_whole_grid_runs_what_the_chapter_and_the_claims_compare():

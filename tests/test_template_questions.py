@@ -84,8 +84,8 @@ def test_gains_are_those_planted_and_say_what_could_have_been_seen(chapter, ques
         assert row["estimate"] == pytest.approx(10 / N_TEST, abs=1e-6), "30 against 20 right at the one share that the paper tried"
     table = chapter.detectable().data
     assert table["test items"].tolist() == [N_TEST, N_TEST] and (table["replicates"] == 2).all()
-    assert (table["detectable, points"].astype(float) > 1).all(), "sixty items cannot show a point"
-    assert all(int(n.replace(",", "")) > N_TEST for n in table["items to show 1 point"])
+    assert (table["detectable at best, points"].astype(float) > 1).all(), "sixty items cannot show a point"
+    assert all(int(n.replace(",", "")) > N_TEST for n in table["items to show 1 point, at least"])
 
 
 def test_captions_follow_what_is_drawn(chapter):

@@ -35,7 +35,7 @@ from crossover.comparisons import (
     advice,
     coverage_advice,
     effects,
-    in_words,
+    sentences,
     task_advice,
 )
 from crossover.crossovers import QUERIES_PER_SAMPLE, Crossover, find, show
@@ -191,11 +191,7 @@ class Chapter:
         rows = self.effects(ablation)
         if rows.empty:
             return None
-        said = [
-            in_words(r.comparison, r.estimate, r.low, r.high) if not r.why else f"{r.comparison}: {r.why}."
-            for r in rows.itertuples()
-        ]
-        return Markdown("\n".join(f"- {text}" for text in said) + f"\n\n**For a budget.** {advice(ablation, rows)}")
+        return Markdown("\n".join(f"- {text}" for text in sentences(rows)) + f"\n\n**For a budget.** {advice(ablation, rows)}")
 
     def student_accuracies(self) -> Styler:
         """Return how accurate each student is at the smallest and the largest budget: one that learns nothing shows no turn."""

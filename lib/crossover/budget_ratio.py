@@ -21,6 +21,7 @@ from crossover import plots
 from crossover.advise import advise_map, regret_table
 from crossover.advisor import common
 from crossover.cells import draw_seeds, run_cells
+from crossover.claims import MissingRows, paired, settings_table
 from crossover.crossovers import Crossover, find, table
 from crossover.curves import Fits, fit_table
 from crossover.joint import held_out
@@ -174,7 +175,7 @@ class Chapter:
         main = [c for c in self.crossovers if {c.first, c.second} == {"answer_augmentation", "new_question"}]
         numbers = {
             "findings": " ".join(map(sentence, main)) or "This run does not compare new answers with new questions.",
-            "rule": rule(main, runs),
+            "rule": rule(main, runs, self.folder),
             "task_said": TASKS_SAID.get((p.task, p.teacher), f"{p.task}, with the teacher {p.teacher_model}"),
             "n_students": f"{len(runs):,}",
             "n_queries": f"{runs['queries'].sum():,}",
@@ -296,8 +297,10 @@ def sentence(c: Crossover) -> str:
     return f"{where}, {first} against {second}: {c.status.replace('_', ' ')}. {_readable(c)}."
 
 
-def rule(found: Sequence[Crossover], runs: pd.DataFrame) -> str:
+def rule(found: Sequence[Crossover], runs: pd.DataFrame, folder: Path) -> str:
     """Say in one line what to buy at small and at large budget ratios, as far as the intervals of all seed-set sizes agree.
+
+    The fitted curves say so; whether students that were compared with one another at such ratios bear it out is said too.
 
     Parameters
     ----------
@@ -305,6 +308,8 @@ def rule(found: Sequence[Crossover], runs: pd.DataFrame) -> str:
         Of new answers and new questions, one for each seed-set size.
     runs : DataFrame
         The rows behind them: what was run.
+    folder : Path
+        Whose ``items/`` hold the outcomes of these.
     """
     sizes, most = sorted(runs["seed_size"].unique()), runs["budget"].max()
     ran = f"{sizes[0]} to {sizes[-1]} seeds" if len(sizes) > 1 else f"{sizes[0]} seeds"
@@ -316,8 +321,26 @@ def rule(found: Sequence[Crossover], runs: pd.DataFrame) -> str:
     which = "" if len(there) == len(found) else f" (from {len(there)} of {len(found)} sizes of the seed set)"
     return (
         f"**In short: below {low:.2g} queries a seed buy {first}, above {high:.2g} buy {second}**{which}; between them it depends on the "
-        f"size of the seed set. Measured for {ran} and up to {most} queries; beyond that it is a guess, so run a pilot first."
+        f"size of the seed set. So say the fitted curves. {_compared(there[0], runs, folder, low, high)}"
+        f"Measured for {ran} and up to {most} queries; beyond that it is a guess, so run a pilot first."
     )
+
+
+def _compared(c: Crossover, runs: pd.DataFrame, folder: Path, low: float, high: float) -> str:
+    """Say what a paired comparison at the nearest ratios below and above an interval shows, for all seed-set sizes run there."""
+    rows, said = settings_table(runs), []
+    ratios = rows["budget"] / rows["seed_size"]
+    for ratio, better, worse in ((ratios[ratios < low].max(), c.first, c.second), (ratios[ratios > high].min(), c.second, c.first)):
+        points = [{"seed_size": int(s), "budget": int(s * ratio)} for s in rows.loc[ratios == ratio, "seed_size"].unique()]
+        try:
+            terms = [{"weight": 1, "strategy": better}, {"weight": -1, "strategy": worse}]
+            found, _ = paired(rows, folder, {}, points, terms)
+        except MissingRows:
+            continue
+        points_said = f"{100 * found.estimate:+.1f} points, {100 * found.low:.1f} to {100 * found.high:.1f}"
+        verdict = "bears that out" if found.low > 0 else "speaks against it" if found.high < 0 else "does not settle it"
+        said.append(f"comparing students directly at {ratio:g} {verdict} ({points_said} for {plots.display_name(better).lower()})")
+    return f"{'; '.join(said).capitalize()}. " if said else ""
 
 
 def _readable(c: Crossover) -> str:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
 LEVEL = 0.9
+#: Replicates that a firm verdict needs. Two that agree by chance give an interval that is far too narrow.
+FIRM = 3
 #: From worst to best; a claim of several parts has the worst of theirs.
 VERDICTS = ("fails", "not testable here", "inconclusive", "holds weakly", "holds")
 Selector = dict[str, bool | int | float | str]
@@ -51,6 +53,7 @@ class Part(_Strict):
     resolution: float = Field(gt=0)
     points: list[Selector] = Field([{}], min_length=1)
     terms: list[Selector] = []
+    least_ratio: float = Field(0.0, ge=0)
 
 
 class Claim(_Strict):
@@ -151,14 +154,14 @@ def settings_table(runs: pd.DataFrame) -> pd.DataFrame:
 def verdict(part: Part, low: float, high: float, estimate: float, replicates: int) -> str:
     """Return the verdict of one part, as the head of the ledger defines it.
 
-    One replicate cannot show what another draw of the seeds would do, so that it decides nothing firmly.
+    Fewer than :data:`FIRM` replicates do not show what another draw of the seeds would do, so that they decide nothing firmly.
     """
     sign = 1 if part.side == "above" else -1
     ends = sorted(sign * (value - part.threshold) for value in (low, high))
     leaning = sign * (estimate - part.threshold) > 0 and (high - low) / 2 <= part.resolution
-    if replicates > 1 and ends[0] > 0:
+    if replicates >= FIRM and ends[0] > 0:
         return "holds"
-    if replicates > 1 and ends[1] < 0:
+    if replicates >= FIRM and ends[1] < 0:
         return "fails"
     return "holds weakly" if leaning else "inconclusive"
 
@@ -248,7 +251,7 @@ def _decide(name: str, part: Part, base: Selector, rows: pd.DataFrame, folder: P
     except MissingRows as missing:
         return Finding(name, part, "not testable here", None, None, None, None, 0, 0, str(missing))
     found = verdict(part, low, high, estimate, replicates)
-    why = "one replicate" if replicates == 1 else ""
+    why = {1: "one replicate", 2: "two replicates"}.get(replicates, "")
     return Finding(name, part, found, estimate, low, high, detectable, cells, replicates, why)
 
 
@@ -341,13 +344,16 @@ def _misfit(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> tup
     found = _select(rows, base, base)
     if found.empty:
         raise MissingRows(f"no cells with {_listed(base)}")
+    found = found[found["budget"] >= part.least_ratio * found["seed_size"]]
     fits = fit_table(found, LEVEL)
     pairs = [misfit(fits.form, n, p) for n, p in zip(fits.noises, fits.points, strict=True) if p is not None]
     loss, df = sum(loss for loss, _ in pairs), sum(df for _, df in pairs)
     if df < 1:
         raise MissingRows("too few budgets for the curves to be fitted with any left over")
-    ends = loss / stats.chi2.ppf([(1 + LEVEL) / 2, (1 - LEVEL) / 2], df)
-    return ends[0], loss / df, ends[1], None, len(found), found["replicate"].nunique()
+    replicates = found["replicate"].nunique()
+    explained = max(1, sum(noise.cell_df for noise in fits.noises))
+    ends = loss / df / stats.f.ppf([(1 + LEVEL) / 2, (1 - LEVEL) / 2], df, explained)
+    return ends[0], loss / df, ends[1], None, len(found), replicates
 
 
 def _select(rows: pd.DataFrame, selector: Mapping[str, object], base: Selector) -> pd.DataFrame:

@@ -12,12 +12,13 @@ from typing import NamedTuple
 import pandas as pd
 
 from crossover.claims import MissingRows, Selector, paired
+from crossover.contrasts import discoveries
 from crossover.crossovers import Crossover
 from crossover.plots import display_name
 from crossover.schemas.ablations import Ablations, kept_size
 
 ANSWERS, REPHRASE, QUESTIONS = "answer_augmentation", "question_rephrase", "new_question"
-COLUMNS = ["comparison", "published", "value", "estimate", "low", "high", "replicates", "items", "why"]
+COLUMNS = ["comparison", "published", "value", "estimate", "low", "high", "replicates", "items", "p", "why"]
 
 
 class Comparison(NamedTuple):
@@ -135,7 +136,7 @@ def effects(rows: pd.DataFrame, folder: Path, base: Selector, comparisons: Seque
     Returns
     -------
     DataFrame
-        ``comparison, published, value, estimate, low, high, replicates, items, why``; ``why`` says which rows are missing
+        ``comparison, published, value, estimate, low, high, replicates, items, p, why``; ``why`` says which rows are missing
         where there is no estimate.
     """
     out = []
@@ -143,25 +144,42 @@ def effects(rows: pd.DataFrame, folder: Path, base: Selector, comparisons: Seque
         row = {"comparison": comparison.name, "published": comparison.published, "value": comparison.value, "why": ""}
         try:
             c, _ = paired(rows, folder, base, comparison.points, comparison.terms)
-            row |= {"estimate": c.estimate, "low": c.low, "high": c.high, "replicates": c.replicates, "items": c.items}
+            row |= {"estimate": c.estimate, "low": c.low, "high": c.high, "replicates": c.replicates, "items": c.items, "p": c.p}
         except MissingRows as missing:
             row["why"] = str(missing)
         out.append(row)
     return pd.DataFrame(out, columns=COLUMNS)
 
 
-def in_words(name: str, estimate: float, low: float, high: float) -> str:
-    """Say what an interval shows.
+def in_words(name: str, estimate: float, low: float, high: float, called: bool) -> str:
+    """Say what an interval shows, and whether it is ``called`` a difference among all that are compared beside it.
 
-    >>> in_words("Filter", 0.051, 0.02, 0.08)
+    >>> in_words("Filter", 0.051, 0.02, 0.08, True)
     'Filter: **up by 5.1 points** (2.0 to 8.0).'
-    >>> in_words("Filter", -0.01, -0.03, 0.02)
+    >>> in_words("Filter", 0.051, 0.02, 0.08, False)
+    'Filter: up by 5.1 points (2.0 to 8.0), which may be chance among so many comparisons.'
+    >>> in_words("Filter", -0.01, -0.03, 0.02, False)
     'Filter: not told from no change (-1.0 points, -3.0 to 2.0).'
     """
     points, ends = 100 * estimate, f"{100 * low:.1f} to {100 * high:.1f}"
-    if low > 0 or high < 0:
-        return f"{name}: **{'up' if low > 0 else 'down'} by {abs(points):.1f} points** ({ends})."
-    return f"{name}: not told from no change ({points:.1f} points, {ends})."
+    if low <= 0 <= high:
+        return f"{name}: not told from no change ({points:.1f} points, {ends})."
+    change = f"{'up' if low > 0 else 'down'} by {abs(points):.1f} points"
+    return f"{name}: **{change}** ({ends})." if called else f"{name}: {change} ({ends}), which may be chance among so many comparisons."
+
+
+def sentences(rows: pd.DataFrame) -> list[str]:
+    """Say what each comparison of one figure shows, or why it shows nothing; false discoveries are held down over all of them.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        From :func:`effects`.
+    """
+    return [
+        f"{r.comparison}: {r.why}." if r.why else in_words(r.comparison, r.estimate, r.low, r.high, called)
+        for r, called in zip(rows.itertuples(), discoveries(rows["p"]), strict=True)
+    ]
 
 
 def advice(ablation: str, rows: pd.DataFrame) -> str:
@@ -191,8 +209,8 @@ def coverage_advice(found: Sequence[tuple[float, Crossover]]) -> str:
         return "Run at one coverage alone, so that nothing is said."
     if all(pays):
         return (
-            "New questions came to pay here even at the least coverage: a source beyond your seeds helps, but an augmenter that "
-            "varies the seeds themselves is worth its queries at large ratios."
+            "New questions came to pay here even at the least coverage: an augmenter that varies the seeds themselves is worth its "
+            "queries at large ratios. What a source beyond them adds is not asked by these crossovers."
         )
     if not any(pays):
         return "At the least coverage new questions did not overtake new answers: without a source beyond your seeds, buy answers."
@@ -201,7 +219,7 @@ def coverage_advice(found: Sequence[tuple[float, Crossover]]) -> str:
 
 def task_advice(found: Sequence[Crossover]) -> str:
     """Return one sentence on what the crossovers of one task's strategies mean for someone with a budget."""
-    told = [c for c in found if c.status in ("found", "none")]
+    told = [c for c in found if c.status == "found" or c.leader]
     if not told:
         return "On this task nothing tells the strategies apart: what you buy matters less than whether your teacher and student can do it."
     if any(c.status == "found" for c in told):

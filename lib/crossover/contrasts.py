@@ -7,11 +7,15 @@ answered (1 right, 0 wrong). Replicates and items are both samples of something 
 .. math:: d_{ri} = \delta + a_r + b_i + e_{ri}, \qquad
    \widehat{\mathrm{var}}\,\bar d = \frac{MS_R + MS_I - MS_E}{RI},
 
-with Satterthwaite's degrees of freedom. Source: Searle, Casella & McCulloch (1992), chapter 4.
+with Satterthwaite's degrees of freedom. Source: Searle, Casella & McCulloch (1992), chapter 4. Of right answers the variance is
+at least what a single item answered differently would bring, :math:`1 / I^2`: where nothing varied, little is known, not all.
+
+With two replicates the interval is too narrow where these happen to agree, since two draws say little of how far draws differ.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +24,7 @@ from scipy import stats
 from crossover.errors import CrossoverError
 
 POWER = 0.8  # at which the detectable effect is quoted
+FALSE_DISCOVERIES = 0.1  # share of false ones that is let among differences called out of many
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,9 @@ class Contrast:
         The smallest true difference that this many replicates and items would have told from 0 with probability 0.8, at
         this standard error or, of right answers, at the least that such a difference brings with it (:func:`least_effect`).
     replicates, items : int
-        With one replicate the interval holds for that draw of the seeds alone.
+        With one replicate the interval holds for that draw of the seeds, and for the students trained on it, alone.
+    p : float
+        Two-sided, of no difference.
     """
 
     estimate: float
@@ -51,6 +58,7 @@ class Contrast:
     detectable: float
     replicates: int
     items: int
+    p: float
 
 
 def contrast(differences: np.ndarray, level: float = 0.9, binary: bool = True) -> Contrast:
@@ -96,10 +104,29 @@ def contrast(differences: np.ndarray, level: float = 0.9, binary: bool = True) -
         total, squares = max((replicates + items - residual, sum(parts)), (replicates, parts[0]), (items, parts[1]))
         df = total**2 / squares if total > 0 else R - 1.0
         variance = total / (R * n)
+    if binary and variance < 1 / n**2:
+        variance, df = 1 / n**2, max(df, n - 1.0)
     error = float(np.sqrt(variance))
     half = float(stats.t.ppf((1 + level) / 2, df)) * error
     detectable = max(half + float(stats.t.ppf(POWER, df)) * error, least_effect(R, n, level) if binary else 0.0)
-    return Contrast(mean, mean - half, mean + half, error, df, level, detectable, R, n)
+    p = 2 * float(stats.t.sf(abs(mean) / error, df)) if error else float(mean == 0)
+    return Contrast(mean, mean - half, mean + half, error, df, level, detectable, R, n, p)
+
+
+def discoveries(p: Sequence[float]) -> np.ndarray:
+    """Return which of several differences may be called one, with :data:`FALSE_DISCOVERIES` of those called false on average.
+
+    The procedure of Benjamini and Hochberg (1995), which holds for differences that share test items and controls, too, where
+    these make them positively dependent; a missing value is none.
+
+    >>> discoveries([0.001, 0.04, 0.03, 0.6]).tolist(), discoveries([0.04, 0.3, 0.6]).tolist()
+    ([True, True, True, False], [False, False, False])
+    """
+    values = np.asarray(p, float)
+    there = ~np.isnan(values)
+    called = np.zeros(len(values), bool)
+    called[there] = stats.false_discovery_control(values[there]) <= FALSE_DISCOVERIES if there.any() else False
+    return called
 
 
 def items_needed(differences: np.ndarray, effect: float, level: float = 0.9) -> int:

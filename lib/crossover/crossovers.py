@@ -175,12 +175,17 @@ def table(crossovers: list[Crossover]) -> pd.DataFrame:
                 "p_exists": c.p_exists, "p_in_range": c.p_in_range,
                 "tested_low": c.tested[0], "tested_high": c.tested[1], "side": c.side, "leader": c.leader,
                 "level": c.level, **{f"share_{k}": v for k, v in c.uncertainty.items()},
-                **{f"ratio_{k}": (v[0] if v else None) for k, v in c.by_form.items()},
+                **{f"ratio_{k}": _nearest(v, c.ratio) for k, v in c.by_form.items()},
                 "t_low": c.t_interval[0] if c.t_interval else None, "t_high": c.t_interval[1] if c.t_interval else None,
                 "message": c.message,
             }
         )  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def _nearest(roots: list[float], ratio: float | None) -> float | None:
+    """Return the one of a form's crossovers that lies nearest to the reported ratio; the first where none is reported."""
+    return min(roots, key=lambda root: abs(np.log(root / ratio)) if ratio else 0.0, default=None)
 
 
 def show(crossovers: list[Crossover]) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from crossover import plots, plots_teachers
 from crossover import teacher_contrasts as compared
 from crossover.cells import Cell, run_cells
 from crossover.claims import settings_table
-from crossover.contrasts import contrast
+from crossover.contrasts import contrast, discoveries
 from crossover.curves import fit_exponential
 from crossover.plots import NOT_RUN
 from crossover.schemas.finetuned_teacher import FinetunedTeacher
@@ -214,7 +214,7 @@ class Chapter:
         ]
         if base and p.side_tasks and max(p.replicates, p.classifier_seeds, p.writer_seeds) > 1:
             told.append(f"of {', '.join(TASKS[task] for task in p.side_tasks)} one draw and one student")
-        alone = " With one draw an interval holds for that draw alone." if 1 in (p.replicates, p.dial_replicates) else ""
+        alone = "".join(_DRAWS[n] for n in sorted({p.replicates, p.dial_replicates} if base else {p.dial_replicates}) if n in _DRAWS)
         return Markdown(f"{', '.join(TASKS[t] for t in tasks)}: {'; '.join(told)}. Tasks with labels by accuracy, generation tasks by chrF.{alone}")
 
     # --- helpers ------------------------------------------------------------------------------------------------------
@@ -309,6 +309,13 @@ def _saturation(points: pd.DataFrame):
     return lambda x: 100 * (e - b * np.exp(-np.asarray(x) / tau))
 
 
+#: What few draws leave out of an interval.
+_DRAWS = {
+    1: " With one draw and one student an interval holds for that draw and that student alone.",
+    2: " With two draws it is too narrow where these happen to agree.",
+}
+
+
 def _counted(n: int, what: str) -> str:
     return f"one {what}" if n == 1 else f"{n} {what}s"
 
@@ -323,10 +330,11 @@ def _students(labels: int, texts: int) -> str:
 def _advice(what: str, rows: pd.DataFrame) -> str:
     """Return one sentence on what differences mean for someone with a budget.
 
-    They decide where half of them or more are told from zero to one side and none to the other.
+    They decide where half of them or more are called differences to one side (:func:`crossover.contrasts.discoveries`) and none to the other.
     """
     unclear, yes, no = _ADVICE[what]
-    gains, losses = int((rows["low"] > 0).sum()), int((rows["high"] < 0).sum())
+    called = discoveries(rows["p"])
+    gains, losses = int((called & (rows["low"] > 0)).sum()), int((called & (rows["high"] < 0)).sum())
     if gains and losses:
         return "It depends: above are gains and losses, by task, size and student. Try a part of your budget first."
     if 2 * gains >= len(rows):

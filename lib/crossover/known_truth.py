@@ -14,6 +14,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from crossover import plots, plots_truth, stress, worlds
+from crossover.budget_ratio import sentence
 from crossover.crossovers import Crossover
 from crossover.curves import Fits
 from crossover.errors import CrossoverError, nearest
@@ -66,8 +67,7 @@ class Chapter:
         held = int(judged["holds"].astype(bool).sum())
         return (
             f"In this one study, {held} of {len(judged)} intervals at {self.fits.level:.0%} hold the true value. "
-            f"The true crossover is at a ratio of {self.world.crossover():.3g}; {self.crossover.message}, "
-            f"at {self.crossover.row()['ratio']} ({self.crossover.row()['interval']})."
+            f"The true crossover is at a ratio of {self.world.crossover():.3g}. {sentence(self.crossover)}"
         )
 
     def coverage_figure(self) -> plots.Picture:

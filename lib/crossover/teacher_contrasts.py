@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from crossover.claims import MissingRows, Outcome, Selector, paired
+from crossover.contrasts import discoveries
 from crossover.schemas.finetuned_teacher import FinetunedTeacher
 from crossover.tasks import load_task
 from crossover.tasks.instructed import Labelled
@@ -79,17 +80,17 @@ def differences(p: FinetunedTeacher, rows: pd.DataFrame, folder: Path, wanted: S
     Returns
     -------
     DataFrame
-        ``panel, line, series, task, size, estimate, low, high, replicates, items, why``; ``why`` says which rows are
+        ``panel, line, series, task, size, estimate, low, high, replicates, items, p, why``; ``why`` says which rows are
         missing where there is no estimate.
     """
     out = []
     for d in wanted:
         row = {"panel": d.panel, "line": d.line, "series": d.series, "task": d.task, "size": d.size, "why": ""}
-        row |= dict.fromkeys(("estimate", "low", "high"), np.nan) | {"replicates": 0, "items": 0}
+        row |= dict.fromkeys(("estimate", "low", "high", "p"), np.nan) | {"replicates": 0, "items": 0}
         try:
             terms = [{"weight": 1, **d.one}, {"weight": -1, **d.other}]
             c, _ = paired(rows, folder, base(p, d.task, d.size), [{}], terms, outcome(p, d.task))
-            row |= {"estimate": c.estimate, "low": c.low, "high": c.high, "replicates": c.replicates, "items": c.items}
+            row |= {"estimate": c.estimate, "low": c.low, "high": c.high, "replicates": c.replicates, "items": c.items, "p": c.p}
         except MissingRows as missing:
             row["why"] = str(missing)
         out.append(row)
@@ -161,19 +162,24 @@ def families(p: FinetunedTeacher) -> list[Difference]:
 
 
 def in_words(rows: pd.DataFrame) -> str:
-    """Say which differences are told from zero, one by one, and how many are not.
+    """Say which differences are told from zero, one by one, and how many are not; those called among all of them are bold.
 
-    >>> rows = pd.DataFrame([("SST-2", "125 original examples", "annotated", 0.031, 0.01, 0.05), ("RTE", "25 original examples", "both", 0.0, -0.1, 0.1)],
-    ...                     columns=["panel", "series", "line", "estimate", "low", "high"])
+    >>> rows = pd.DataFrame([("SST-2", "125 original examples", "annotated", 0.031, 0.01, 0.05, 0.004),
+    ...                      ("SST-2", "125 original examples", "generated", 0.021, 0.001, 0.04, 0.08),
+    ...                      ("RTE", "25 original examples", "both", 0.0, -0.1, 0.1, 0.9)],
+    ...                     columns=["panel", "series", "line", "estimate", "low", "high", "p"])
     >>> print(in_words(rows))
     - SST-2, 125 original examples, annotated: **+3.1 points** (1.0 to 5.0).
-    - Not told from no difference: 1 of 2 comparisons.
+    - SST-2, 125 original examples, generated: +2.1 points (0.1 to 4.0).
+    - Not told from no difference: 1 of 3 comparisons. Bold: also told where of all differences so called one in ten may be false; the others may be chance.
     """
-    told = rows[(rows["low"] > 0) | (rows["high"] < 0)]
+    called = rows.assign(called=discoveries(rows["p"]))
+    told = called[(rows["low"] > 0) | (rows["high"] < 0)]
+    points = [f"{100 * estimate:+.1f} points" for estimate in told["estimate"]]
     said = [
-        f"- {r.panel}, {r.series}, {r.line}: **{100 * r.estimate:+.1f} points** ({100 * r.low:.1f} to {100 * r.high:.1f})."
-        for r in told.itertuples()
+        f"- {r.panel}, {r.series}, {r.line}: {f'**{change}**' if r.called else change} ({100 * r.low:.1f} to {100 * r.high:.1f})."
+        for r, change in zip(told.itertuples(), points, strict=True)
     ]
-    if unclear := len(rows) - len(told):
-        said.append(f"- Not told from no difference: {unclear} of {len(rows)} comparisons.")
+    bold = " Bold: also told where of all differences so called one in ten may be false; the others may be chance." if len(told) else ""
+    said.append(f"- Not told from no difference: {len(rows) - len(told)} of {len(rows)} comparisons.{bold}")
     return "\n".join(said)

@@ -20,7 +20,7 @@ from IPython.display import Markdown
 from crossover import plots, plots_ablations, plots_questions
 from crossover.cells import run_cells
 from crossover.claims import MissingRows, Selector, paired, settings_table
-from crossover.comparisons import COLUMNS, in_words
+from crossover.comparisons import COLUMNS, sentences
 from crossover.contrasts import contrast, items_needed
 from crossover.params import PUBLISHED
 from crossover.parser import load_parser
@@ -137,7 +137,7 @@ class Chapter:
                 (SET_NAMES[name], c.items, c.replicates, f"{100 * c.estimate:+.2f}", f"{100 * c.low:+.2f} to {100 * c.high:+.2f}",
                  f"{100 * c.detectable:.2f}", f"{items_needed(found, 0.01, LEVEL):,}")
             )  # fmt: skip
-        columns = ["set", "test items", "replicates", "gain, points", f"{LEVEL:.0%} interval", "detectable, points", "items to show 1 point"]
+        columns = ["set", "test items", "replicates", "gain, points", f"{LEVEL:.0%} interval", "detectable at best, points", "items to show 1 point, at least"]
         return shown(pd.DataFrame(rows, columns=columns), "detectable")
 
     def size(self) -> plots.Picture | Markdown:
@@ -238,7 +238,7 @@ class Chapter:
 
     def numbers(self) -> dict[str, str]:
         """Store and return what pages of the book quote, as text by name."""
-        said = [in_words(r.comparison, r.estimate, r.low, r.high) for r in self._gains.itertuples() if not r.why]
+        said = sentences(self._gains[self._gains["why"] == ""])
         numbers = {"template_findings": " ".join(said) or "This run compares nothing.", "n_template_questions": f"{len(self.bank.questions):,}"}
         save_numbers(self.folder, numbers)
         return numbers
@@ -283,7 +283,7 @@ class Chapter:
             c, _ = paired(self.runs, self.folder, self._base, points, terms, sets=sets)
         except MissingRows as missing:
             return row | {"why": str(missing)}
-        return row | {"estimate": c.estimate, "low": c.low, "high": c.high, "replicates": c.replicates, "items": c.items}
+        return row | {"estimate": c.estimate, "low": c.low, "high": c.high, "replicates": c.replicates, "items": c.items, "p": c.p}
 
     def _outcomes(self, strategy: str, share: float) -> pd.DataFrame:
         """Return right (1) and wrong (0) of the whole student's answers to test questions, replicates by items."""
@@ -337,5 +337,4 @@ def _terms(strategy: str) -> list[Selector]:
 
 
 def _sentences(rows: pd.DataFrame) -> Markdown:
-    said = [f"{r.comparison}: {r.why}." if r.why else in_words(r.comparison, r.estimate, r.low, r.high) for r in rows.itertuples()]
-    return Markdown("\n".join(f"- {text}" for text in said))
+    return Markdown("\n".join(f"- {text}" for text in sentences(rows)))
