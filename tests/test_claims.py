@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from crossover import appendices, claims
 from crossover.cells import Cell
 from crossover.claims import Claims, Part, decide, load_claims, summary, table, verdict, worst
 from crossover.contrasts import contrast, discoveries, items_needed, least_effect
@@ -20,7 +21,7 @@ def simulate(rng, replicate_sd, item_sd, replicates, items=150, effect=0.0):
     return effect + rng.normal(0, replicate_sd, replicates)[:, None] + rng.normal(0, item_sd, items) + noise
 
 
-@pytest.mark.parametrize(("replicate_sd", "item_sd", "replicates"), [(0, 0, 3), (0.03, 0.2, 3), (0.1, 0.2, 3), (0.05, 0.2, 8)])
+@pytest.mark.parametrize(("replicate_sd", "item_sd", "replicates"), [(0, 0, 3), (0.03, 0.2, 3), (0.1, 0.2, 3), (0.05, 0.2, 8), (0, 0.2, 2), (0.2, 0.2, 2)])
 def test_a_contrast_covers_the_truth_as_often_as_it_says(replicate_sd, item_sd, replicates):
     rng = np.random.default_rng(1)
     found = [contrast(simulate(rng, replicate_sd, item_sd, replicates, effect=0.05)) for _ in range(800)]
@@ -235,6 +236,20 @@ def test_the_published_verdicts_follow_from_the_published_rows():
         where = f"claims.csv, {ours_row.claim}, {ours_row.part!r}"
         assert ours_row.part_verdict == theirs_row.part_verdict, f"{where}: rows say {ours_row.part_verdict}"
         assert ours_row.estimate == pytest.approx(theirs_row.estimate, rel=1e-3, abs=1e-9, nan_ok=True), where
+
+
+def test_a_verdict_that_changes_is_on_record(tmp_path, monkeypatch):
+    monkeypatch.setattr(claims, "load_claims", ledger)
+    for shares, runs in (((0.5, 0.5), 1), ((0.9, 0.2), 2)):
+        for _ in range(runs):  # the second time nothing changes
+            (tmp_path / "runs.csv").unlink(missing_ok=True)
+            fill(tmp_path, dict(zip(("new_question", "answer_augmentation"), shares, strict=True)))
+            claims.publish(tmp_path)
+    (row,) = pd.read_csv(tmp_path / "verdicts.csv").itertuples(index=False)
+    assert (row.claim, row.part, row.was) == ("C", 1, "inconclusive") and row[3] == "holds" and row.estimate > 0.5
+    table_ = appendices.verdict_changes(tmp_path / "verdicts.csv")
+    assert f"| {row.date} | C, part 1 | inconclusive | holds |" in table_
+    assert "No verdict" in appendices.verdict_changes(tmp_path / "none.csv")
 
 
 def test_every_claim_of_the_ledger_names_its_paper():

@@ -457,6 +457,8 @@ def test_tasks_have_the_student_that_fits():
     for c in parameters(tasks=["sst2", "captions"], classifier_seeds=2, writer_seeds=3).cells():
         seeds[c.task].add(c.student_seed)
     assert seeds == {"sst2": {0, 1}, "captions": {0, 1, 2}}
+    dials = parameters(tasks=["captions"], writer_seeds=3, dial_tasks=["captions"], dial_size=6, amounts=[8]).grids()["amounts"]
+    assert {c.student_seed for c in dials} == {0}, "one student for a single dial"
     swapped = parameters().grid("sst2", 6, "original", family="causal")
     assert {(c.scoring, c.recipe["model"], c.student_seed) for c in swapped} == {("generate", "tiny-random", 0)}
 

@@ -27,6 +27,7 @@ def tables(results: Path) -> dict[str, str]:
         "costs": costs(results, runs),
         "checklist": checklist(results, runs),
         "speed": speed(results.parent / "bench"),
+        "verdict_changes": verdict_changes(results / "verdicts.csv"),
         "paper_costs": paper_costs(),
         "parameter_tables": parameters(results),
         "data_cards": data_cards(),
@@ -103,6 +104,19 @@ def speed(folder: Path) -> str:
     records = [_record(folder, name) for name in sorted({digest for rows in found.values() for digest in rows["provenance"]})]
     origins = {f"{r['hardware']['cpu']}, {r['hardware']['cores']} cores, commit `{str(r['commit'])[:8]}`" for r in records if r}
     return "\n\n".join(parts) + f"\n\nMeasured on: {'; '.join(sorted(origins)) or 'not on record'}."
+
+
+def verdict_changes(path: Path) -> str:
+    """Which parts of claims were decided otherwise before, when that changed, and by what numbers."""
+    if not path.exists():
+        return "No verdict of this profile has changed."
+    found = pd.read_csv(path)
+    rows = [
+        [r.date, f"{r.claim}, part {r.part}", r.was, r.IS, "" if pd.isna(r.estimate) else f"{r.estimate:.3g} ({r.low:.3g} to {r.high:.3g})",
+         f"{r.cells}", f"{r.replicates}"]
+        for r in found.rename(columns={"is": "IS"}).itertuples()
+    ]  # fmt: skip
+    return _table(["date", "claim", "was", "became", "estimate (90% interval)", "students", "replicates"], rows, right=(5, 6))
 
 
 def paper_costs() -> str:

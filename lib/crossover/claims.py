@@ -10,6 +10,7 @@ import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -191,11 +192,34 @@ def table(findings: Sequence[Finding], ledger: Claims | None = None) -> pd.DataF
 
 
 def publish(folder: Path) -> list[Finding]:
-    """Decide every claim from a results folder, and store the verdicts there as ``claims.csv`` and for the first page."""
+    """Decide every claim from a results folder, and store the verdicts there as ``claims.csv`` and for the first page.
+
+    Verdicts that have changed since the last time are added to ``verdicts.csv``.
+    """
     findings = decide(folder)
-    table(findings).to_csv(folder / "claims.csv", index=False, float_format="%.6g")
+    now, file, log = table(findings), folder / "claims.csv", folder / "verdicts.csv"
+    if file.exists():
+        changed = changes(pd.read_csv(file), now).assign(date=datetime.now(UTC).date().isoformat())
+        if len(changed):
+            changed.to_csv(log, index=False, float_format="%.4g", mode="a", header=not log.exists(), lineterminator="\n")
+    now.to_csv(file, index=False, float_format="%.6g")
     save_numbers(folder, {"claims_table": summary(findings)})
     return findings
+
+
+def changes(before: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
+    """Return the parts of claims whose verdict is another one in ``now``, one row each: what it was, what it is, and from what.
+
+    Parameters
+    ----------
+    before, now : DataFrame
+        As :func:`table` gives them. Parts are told by their place in a claim; a claim that was not there before is no change.
+    """
+    placed = [rows.assign(place=rows.groupby("claim").cumcount() + 1) for rows in (before, now)]
+    both = placed[1].merge(placed[0][["claim", "place", "part_verdict"]], on=["claim", "place"], suffixes=("", "_before"))
+    both = both[both["part_verdict"] != both["part_verdict_before"]]
+    columns = {"claim": "claim", "place": "part", "part_verdict_before": "was", "part_verdict": "is"}
+    return both.drop(columns="part").rename(columns=columns)[[*columns.values(), "estimate", "low", "high", "cells", "replicates"]]
 
 
 def summary(findings: Sequence[Finding], ledger: Claims | None = None) -> str:
