@@ -201,7 +201,7 @@ def test_nothing_is_built_twice(pages, results, tmp_path, monkeypatch):
 
 def test_build_finds_the_results_and_the_pages(pages, results, monkeypatch):
     monkeypatch.setattr(book_module, "repository", lambda: pages.parent)
-    monkeypatch.setattr(book_module, "results_folder", lambda name: results if name == "laptop" else None)
+    monkeypatch.setattr(book_module, "results_folder", lambda name: results if name == "laptop" else results.parent / name)
     assert build("laptop") == pages / "_build" / "laptop" / "html" / "index.html"
 
 

@@ -32,8 +32,8 @@ from crossover.store import Store
 from crossover.strategies.base import paid
 from crossover.tasks import load_task
 from crossover.tasks.base import Problem
-from crossover.teachers import Endpoint, Request
-from crossover.teachers.endpoint import KEY_VARIABLE, TEMPLATE_TOKENS
+from crossover.teachers import Request
+from crossover.teachers.endpoint import KEY_VARIABLE, TEMPLATE_TOKENS, Endpoint
 from crossover.teachers.prompts import chat_prompt
 from crossover.teachers.serving import serving
 from misbehaving import BILLED, USAGE, Running

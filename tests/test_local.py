@@ -16,7 +16,8 @@ from crossover.store import Store
 from crossover.students.causal import Student
 from crossover.tasks import Problem, load_task
 from crossover.tasks.base import seeds_apart
-from crossover.teachers import Local, Request, local, tuning
+from crossover.teachers import Request, local, tuning
+from crossover.teachers.local import Local
 
 TASK = load_task("math_words", steps=1)
 RECIPE = {"trained_layers": 0, "epochs": 4, "min_steps": 4, "batch_size": 4, "learning_rate": 1e-2}

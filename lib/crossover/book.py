@@ -33,6 +33,7 @@ from pathlib import Path
 from crossover import appendices, page_weight
 from crossover.advisor import page_data
 from crossover.errors import CrossoverError, nearest
+from crossover.params import PUBLISHED
 from crossover.publishing import public_settings
 from crossover.store import repository, results_folder
 
@@ -74,11 +75,11 @@ def build(profile: str, *, clean: bool = False) -> Path:
 
 def build_book(book: Path, results: Path, out: Path, profile: str, *, clean: bool = False) -> Path:
     """Build the pages in ``book`` with the results in ``results`` into ``out``; return ``out/html/index.html``."""
-    source = stage(book, results, profile)
     index, stamp = out / "html" / "index.html", out / "stamp"
-    digest = _digest(source)
+    digest = _digest(book, results)
     if not clean and index.exists() and stamp.exists() and stamp.read_text() == digest:
         return index
+    source = stage(book, results, profile)
     # The old book stays until the new one is whole. Sphinx starts afresh: it repeats no warning of an unchanged page.
     fresh = out / "fresh"
     for folder in (out / "source", fresh):
@@ -304,11 +305,19 @@ def _explain(said: str, source: Path, known: dict[str, str]) -> str:
     return "The book has warnings, which are errors here:\n" + "\n".join(lines[:_SHOWN_WARNINGS]) + more
 
 
-def _digest(source: dict[str, bytes]) -> str:
-    """Return a digest of all that a build depends on."""
+def _digest(book: Path, results: Path) -> str:
+    """Return a digest of all that a build reads: pages, results, profiles, this library, its renderers, the environment.
+
+    Nothing is computed from these, so that it takes no time to find that nothing has changed.
+    """
+    studied, bench, root = results_folder(PUBLISHED), results.parent / "bench", repository()
+    paths = [path for path in book.rglob("*") if "_build" not in path.relative_to(book).parts and not path.name.startswith(".")]
+    paths += [path for kind in ("*.csv", "*.json", "notebooks/*.ipynb", "figures/*", "provenance/*.json") for path in results.glob(kind)]
+    paths += [studied / "runs.csv", *bench.rglob("*.csv"), *bench.rglob("*.json"), *(root / "notebooks" / "profiles").glob("*.yaml")]
+    paths += Path(__file__).parent.rglob("*.py")
     parts = [f"{name} {importlib.metadata.version(name)}".encode() for name in RENDERERS]
-    parts += [Path(__file__).read_bytes(), Path(page_weight.__file__).read_bytes()]
-    parts += [part for name, content in sorted(source.items()) for part in (name.encode(), content)]
+    parts += [f"{name}={value}".encode() for name, value in sorted(os.environ.items()) if name.startswith("CROSSOVER_")]
+    parts += [part for path in sorted(set(paths)) if path.is_file() for part in (str(path).encode(), path.read_bytes())]
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 

@@ -19,11 +19,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import MISSING, Field, dataclass, field, fields
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from crossover import provenance
 from crossover.assets import fingerprint
 from crossover.errors import CrossoverError, nearest
-from crossover.evaluate import Outcome
 from crossover.generations import Recorded
 from crossover.ledger import Account, Funnel, Ledger
 from crossover.pools import Lost, Pool, open_pool, quiet
@@ -31,8 +31,11 @@ from crossover.store import Store
 from crossover.strategies import Yield, load_strategy
 from crossover.tasks import load_task
 from crossover.tasks.base import ChoiceTask, Problem, Task, seeds_apart
-from crossover.teachers import Endpoint, Local, Oracle, Teacher
+from crossover.teachers import Oracle, Teacher
 from crossover.teachers.prompts import EXAMPLES
+
+if TYPE_CHECKING:
+    from crossover.evaluate import Outcome  # which loads torch, not needed to say which cells there are
 
 #: Modules with functions ``make``, ``train_and_score`` and ``examples`` of their own, by experiment.
 ELSEWHERE = {"finetuned_teacher": "crossover.teaching", "template_questions": "crossover.mixing"}
@@ -73,7 +76,7 @@ class Cell:
         Which of several students that are trained on the same data.
     connection, spending : dict
         Where a served teacher is and how it is called (``base_url, concurrency, timeout`` of
-        :class:`crossover.teachers.Endpoint`); what it may cost (the fields of :class:`crossover.ledger.Account`). They
+        :class:`crossover.teachers.endpoint.Endpoint`); what it may cost (the fields of :class:`crossover.ledger.Account`). They
         decide no number and belong to no key, so that a server can move without any call or cell being repeated.
     """
 
@@ -179,7 +182,11 @@ def make_teachers(cell: Cell, task: Task, seeds: Sequence[Problem], store: Store
             return Oracle(task, **settings)
         shown = {"task": task, "examples": seeds[:EXAMPLES], "max_new_tokens": cell.max_new_tokens, **settings}
         if cell.teacher == "endpoint":
+            from crossover.teachers.endpoint import Endpoint
+
             return Endpoint(account=account, **shown, **cell.connection)
+        from crossover.teachers.local import Local
+
         return Local(**shown, device=device)
 
     teacher = make(cell.teacher_settings)

@@ -18,7 +18,8 @@ from crossover.bench.tables import ratio, seconds, table, turns
 from crossover.generations import Recorded
 from crossover.ledger import Account
 from crossover.tasks import load_task
-from crossover.teachers import Endpoint, Request
+from crossover.teachers import Request
+from crossover.teachers.endpoint import Endpoint
 from crossover.teachers.prompts import chat_prompt
 
 MODEL, CONCURRENCY = "any", 16

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import torch
 from accelerate import dispatch_model, infer_auto_device_map
 from accelerate.utils import get_balanced_memory, get_max_memory
-from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
@@ -162,8 +161,10 @@ def train(
     return done
 
 
-def _adapt(model: PreTrainedModel, layers: Sequence[nn.Module], rank: int, seed: int) -> PeftModel:
+def _adapt(model: PreTrainedModel, layers: Sequence[nn.Module], rank: int, seed: int) -> nn.Module:
     """Put low-rank adapters beside every linear map of some of a model's layers, in place, and freeze the rest."""
+    from peft import LoraConfig, get_peft_model  # seconds to load, and rarely needed
+
     maps = {id(module) for layer in layers for module in layer.modules() if isinstance(module, nn.Linear)}
     names = [name for name, module in model.named_modules() if id(module) in maps]
     if not names:
