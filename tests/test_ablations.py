@@ -128,6 +128,8 @@ def test_the_rule_of_thumb_is_the_widest_span_of_the_intervals(tmp_path):
     assert "below 0.5 queries a seed buy answer augmentation, above 2 buy new question" in said and "16 seeds and up to 256 queries" in said
     assert "directly at 0.25 does not settle it (+0.0 points" in said
     assert "directly at 4 bears that out (+20.0 points" in said
+    wide = rule([dataclasses.replace(one, interval=(0.1, 20.0))], rows, tmp_path)
+    assert "above 20 buy new question" in wide and "directly" not in wide, "nothing was run so far out"
     assert "from 1 of 2 sizes" in rule([one, dataclasses.replace(found, status="undetermined")], rows, tmp_path)
     assert "do not give a simple rule" in rule([dataclasses.replace(one, interval=(None, 2.0))], rows, tmp_path)
 

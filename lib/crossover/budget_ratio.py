@@ -331,6 +331,8 @@ def _compared(c: Crossover, runs: pd.DataFrame, folder: Path, low: float, high: 
     rows, said = settings_table(runs), []
     ratios = rows["budget"] / rows["seed_size"]
     for ratio, better, worse in ((ratios[ratios < low].max(), c.first, c.second), (ratios[ratios > high].min(), c.second, c.first)):
+        if pd.isna(ratio):  # nothing was run so far out
+            continue
         points = [{"seed_size": int(s), "budget": int(s * ratio)} for s in rows.loc[ratios == ratio, "seed_size"].unique()]
         try:
             terms = [{"weight": 1, "strategy": better}, {"weight": -1, "strategy": worse}]
