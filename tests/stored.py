@@ -8,8 +8,8 @@ import pandas as pd
 
 from crossover import store
 from crossover.cells import Cell
-from crossover.claims import settings_table
 from crossover.evaluate import Outcome
+from crossover.paired import settings_table
 
 #: What a clean oracle's cells have in common.
 SETTINGS = {"teacher_settings": {"answer_error": 0.0, "coverage": 1.0, "invalid_rate": 0.0, "rephrase_drift": 0.0}, "verify": False}

@@ -12,9 +12,9 @@ import pytest
 from crossover import ablations
 from crossover.budget_ratio import run
 from crossover.cells import Cell, make_data
-from crossover.claims import settings_table
 from crossover.finetuned_teacher import with_measures
 from crossover.ledger import Ledger
+from crossover.paired import settings_table
 from crossover.params import resolve
 from crossover.store import Store, read_runs, repository
 from crossover.tasks import load_task

@@ -27,7 +27,6 @@ from crossover.budget_ratio import (
     sentence,
     show_regret,
 )
-from crossover.claims import settings_table
 from crossover.comparisons import (
     ANSWERS,
     COMPARISONS,
@@ -40,6 +39,7 @@ from crossover.comparisons import (
 )
 from crossover.crossovers import QUERIES_PER_SAMPLE, Crossover, find, show
 from crossover.curves import Fits, fit_table
+from crossover.paired import settings_table
 from crossover.params import PUBLISHED
 from crossover.plots import NOT_RUN
 from crossover.schemas.ablations import Ablations
@@ -61,7 +61,7 @@ class Chapter:
     ----------
     parameters : Ablations
     runs : DataFrame
-        This run's cells, with a column for each setting (:func:`crossover.claims.settings_table`).
+        This run's cells, with a column for each setting (:func:`crossover.paired.settings_table`).
     published : DataFrame
         The published study's rows with the same settings, likewise; empty in the study itself.
     """

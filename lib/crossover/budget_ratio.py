@@ -21,10 +21,10 @@ from crossover import plots
 from crossover.advise import advise_map, regret_table
 from crossover.advisor import common
 from crossover.cells import draw_seeds, run_cells
-from crossover.claims import MissingRows, paired, settings_table
 from crossover.crossovers import Crossover, find, table
 from crossover.curves import Fits, fit_table
 from crossover.joint import held_out
+from crossover.paired import MissingRows, paired, settings_table
 from crossover.params import PUBLISHED
 from crossover.plan import Plan, plan
 from crossover.plots_map import map_of_fits

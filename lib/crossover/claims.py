@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,21 +20,17 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scipy import stats
 
-from crossover.contrasts import Contrast, contrast
-from crossover.errors import CrossoverError, nearest
+from crossover.errors import CrossoverError
+from crossover.paired import LEVEL, MissingRows, Outcome, Selector, choose, paired, select, settings_table
 from crossover.store import read_runs, repository, save_numbers
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
-LEVEL = 0.9
 #: Replicates that a firm verdict needs. Two that agree by chance give an interval that is far too narrow.
 FIRM = 3
 #: From worst to best; a claim of several parts has the worst of theirs.
 VERDICTS = ("fails", "not testable here", "inconclusive", "holds weakly", "holds")
-Selector = dict[str, bool | int | float | str]
-#: What a contrast is of: right answers, or the scores of texts.
-Outcome = Literal["correct", "score"]
 
 
 class _Strict(BaseModel):
@@ -73,10 +69,6 @@ class Claims(_Strict):
 
     base: Selector
     claims: dict[str, Claim]
-
-
-class MissingRows(CrossoverError):
-    """Rows that a statistic needs are not in the results."""
 
 
 @dataclass(frozen=True)
@@ -127,29 +119,6 @@ def decide(folder: Path, ledger: Claims | None = None) -> list[Finding]:
         for name, claim in ledger.claims.items()
         for part in claim.parts
     ]
-
-
-def settings_table(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return a results table with a column for every setting of its cells, nested ones by their own names.
-
-    A setting that a cell does not have is missing (``NaN``) there, unless :class:`crossover.cells.Cell` has a default. Gold
-    problems are counted for the teacher (``teacher_gold``) and for the augmenter (``augmenter_gold``), which may be the same one.
-    """
-    from crossover.cells import Cell
-
-    flat = []
-    for text in runs["settings"]:
-        cell = Cell(**json.loads(text))
-        augmenter = cell.augmenter_settings or cell.teacher_settings
-        flat.append(
-            {"verify": cell.verify, "version": cell.version, "scoring": cell.scoring, "student_seed": cell.student_seed}
-            | {"student_layers": 0, "teacher_layers": 0}
-            | {"teacher_gold": cell.teacher_settings.get("gold", 0), "augmenter_gold": augmenter.get("gold", 0)}
-            | cell.task_settings
-            | {name: value for name, value in cell.teacher_settings.items() if name not in ("gold", "recipe")}
-            | cell.recipe
-        )
-    return pd.concat([runs, pd.DataFrame(flat, index=runs.index)], axis=1)
 
 
 def verdict(part: Part, low: float, high: float, estimate: float, replicates: int) -> str:
@@ -279,71 +248,6 @@ def _decide(name: str, part: Part, base: Selector, rows: pd.DataFrame, folder: P
     return Finding(name, part, found, estimate, low, high, detectable, cells, replicates, why)
 
 
-def paired(
-    rows: pd.DataFrame,
-    folder: Path,
-    base: Selector,
-    points: Sequence[Selector],
-    terms: Sequence[Selector],
-    outcome: Outcome = "correct",
-    sets: Sequence[str] = (),
-) -> tuple[Contrast, set[str]]:
-    """Return a paired contrast between cells, and the keys of the cells that it used.
-
-    Where several students were trained on the same data, a replicate's outcomes are their mean.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        From :func:`settings_table`.
-    folder : Path
-        Whose ``items/`` hold the outcomes.
-    base, points, terms
-        As the head of ``notebooks/claims.yaml`` explains.
-    outcome : {"correct", "score"}
-        Of what: right answers, or the scores of texts as fractions of 1.
-    sets : sequence of str
-        The evaluation sets whose items count, where a student was tested on several; by default all.
-
-    Raises
-    ------
-    MissingRows
-        Cells that a term selects are not in the table; the message names them.
-    CrossoverError
-        A selector names a setting that no cell has, or picks two cells where one is meant.
-    """
-    chosen, shared = _chosen(rows, base, points, terms)
-    means = {
-        (n, r): np.mean([_items(folder, key, outcome, sets) for key in keys[r]], axis=0)
-        for n, (_, keys) in enumerate(chosen)
-        for r in shared
-    }
-    total = np.stack([sum(w * means[n, r] for n, (w, _) in enumerate(chosen)) for r in shared])
-    return contrast(total, LEVEL, outcome == "correct"), {key for _, keys in chosen for r in shared for key in keys[r]}
-
-
-def _chosen(
-    rows: pd.DataFrame, base: Selector, points: Sequence[Selector], terms: Sequence[Selector]
-) -> tuple[list[tuple[float, pd.Series]], list[int]]:
-    """Return the weight and the cells of every term at every point, by replicate one a student, and the replicates that have them all."""
-    chosen = []
-    for point, term in itertools.product(points, terms):
-        selector = base | point | {k: v for k, v in term.items() if k != "weight"}
-        found = _select(rows, selector, base)
-        if found.empty:
-            named = {k: v for k, v in selector.items() if base.get(k) != v}
-            raise MissingRows(f"no cells with {_listed(named)}")
-        if found.duplicated(["replicate", "student_seed"]).any():
-            raise CrossoverError(
-                f"{_listed(selector)} picks several cells of one replicate: name what tells them apart."
-            )
-        chosen.append((float(term["weight"]) / len(points), found.groupby("replicate")["key"].agg(list)))
-    shared = sorted(set.intersection(*(set(keys.index) for _, keys in chosen)))
-    if not shared:
-        raise MissingRows("no replicate has all the cells that are compared")
-    return chosen, shared
-
-
 def _contrast(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> tuple:
     c, used = paired(rows, folder, base, part.points, part.terms, part.outcome, part.sets)
     return c.low, c.estimate, c.high, c.detectable, len(used), c.replicates
@@ -351,7 +255,7 @@ def _contrast(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> t
 
 def _measure(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> tuple:
     """A contrast of a measure of the training data: a t interval over replicates, no items being tested."""
-    chosen, shared = _chosen(rows, base, part.points, part.terms)
+    chosen, shared = choose(rows, base, part.points, part.terms)
     values = rows.set_index("key")["measures"].map(lambda text: json.loads(text or "{}").get(part.measure, np.nan))
     total = np.array([sum(w * values[keys[r]].mean() for w, keys in chosen) for r in shared])
     if np.isnan(total).any():
@@ -365,9 +269,9 @@ def _measure(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> tu
 def _misfit(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> tuple:
     from crossover.curves import fit_table, misfit
 
-    found = _select(rows, base, base)
+    found = select(rows, base, base)
     if found.empty:
-        raise MissingRows(f"no cells with {_listed(base)}")
+        raise MissingRows(f"no cells with {', '.join(f'{name} {value}' for name, value in base.items())}")
     found = found[found["budget"] >= part.least_ratio * found["seed_size"]]
     fits = fit_table(found, LEVEL)
     pairs = [misfit(fits.form, n, p) for n, p in zip(fits.noises, fits.points, strict=True) if p is not None]
@@ -378,39 +282,3 @@ def _misfit(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> tup
     explained = max(1, sum(noise.cell_df for noise in fits.noises))
     ends = loss / df / stats.f.ppf([(1 + LEVEL) / 2, (1 - LEVEL) / 2], df, explained)
     return ends[0], loss / df, ends[1], None, len(found), replicates
-
-
-def _select(rows: pd.DataFrame, selector: Mapping[str, object], base: Selector) -> pd.DataFrame:
-    """Return the rows with a selector's values; a setting of the base that no cell has (another teacher's dial) selects none."""
-    if "experiment" in selector:
-        # Another experiment's settings are empty columns here: naming one of them is as wrong as a misspelt one.
-        rows = rows[rows["experiment"] == selector["experiment"]].dropna(axis=1, how="all")
-    missing = [name for name in selector if name not in rows]
-    for name in missing:
-        if len(rows) and name not in base:
-            raise CrossoverError(
-                f"The claims ledger selects by {name!r}, which no cell has.{nearest(name, rows.columns)}"
-            )
-    if missing:
-        return rows.iloc[:0]
-    wanted = np.logical_and.reduce([(rows[name] == value).to_numpy() for name, value in selector.items()])
-    return rows[wanted]
-
-
-def _items(folder: Path, key: str, outcome: Outcome = "correct", sets: Sequence[str] = ()) -> np.ndarray:
-    """Return the outcomes of a cell's test items, in the items' order; scores as fractions of 1; of some sets alone where named."""
-    path = folder / "items" / f"{key}.parquet"
-    if not path.exists():
-        raise CrossoverError(
-            f"{path} is missing: the cell's outcomes are needed. Delete its row in runs.csv and run again."
-        )
-    items = pd.read_parquet(path, columns=["item", outcome]).sort_values("item")
-    if sets:
-        items = items[items["item"].str.partition("/")[0].isin(sets)]
-        if items.empty:
-            raise MissingRows(f"no items of {', '.join(sets)}")
-    return items[outcome].to_numpy(float) / (100 if outcome == "score" else 1)
-
-
-def _listed(selector: Mapping[str, object]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in selector.items())

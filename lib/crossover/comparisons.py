@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from crossover.claims import MissingRows, Selector, paired
 from crossover.contrasts import discoveries
 from crossover.crossovers import Crossover
+from crossover.paired import Selector, paired_row
 from crossover.plots import display_name
 from crossover.schemas.ablations import Ablations, kept_size
 
@@ -126,7 +126,7 @@ def effects(rows: pd.DataFrame, folder: Path, base: Selector, comparisons: Seque
     Parameters
     ----------
     rows : DataFrame
-        From :func:`crossover.claims.settings_table`.
+        From :func:`crossover.paired.settings_table`.
     folder : Path
         Whose ``items/`` hold the outcomes.
     base : mapping
@@ -139,15 +139,10 @@ def effects(rows: pd.DataFrame, folder: Path, base: Selector, comparisons: Seque
         ``comparison, published, value, estimate, low, high, replicates, items, p, why``; ``why`` says which rows are missing
         where there is no estimate.
     """
-    out = []
-    for comparison in comparisons:
-        row = {"comparison": comparison.name, "published": comparison.published, "value": comparison.value, "why": ""}
-        try:
-            c, _ = paired(rows, folder, base, comparison.points, comparison.terms)
-            row |= {"estimate": c.estimate, "low": c.low, "high": c.high, "replicates": c.replicates, "items": c.items, "p": c.p}
-        except MissingRows as missing:
-            row["why"] = str(missing)
-        out.append(row)
+    out = [
+        {"comparison": c.name, "published": c.published, "value": c.value} | paired_row(rows, folder, base, c.points, c.terms)
+        for c in comparisons
+    ]
     return pd.DataFrame(out, columns=COLUMNS)
 
 

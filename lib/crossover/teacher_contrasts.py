@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
-from crossover.claims import MissingRows, Outcome, Selector, paired
 from crossover.contrasts import discoveries
+from crossover.paired import Outcome, Selector, paired_row
 from crossover.schemas.finetuned_teacher import FinetunedTeacher
 from crossover.tasks import load_task
 from crossover.tasks.instructed import Labelled
@@ -72,7 +71,7 @@ def differences(p: FinetunedTeacher, rows: pd.DataFrame, folder: Path, wanted: S
     ----------
     p : FinetunedTeacher
     rows : DataFrame
-        From :func:`crossover.claims.settings_table`.
+        From :func:`crossover.paired.settings_table`.
     folder : Path
         Whose ``items/`` hold the outcomes.
     wanted : sequence of Difference
@@ -85,15 +84,9 @@ def differences(p: FinetunedTeacher, rows: pd.DataFrame, folder: Path, wanted: S
     """
     out = []
     for d in wanted:
-        row = {"panel": d.panel, "line": d.line, "series": d.series, "task": d.task, "size": d.size, "why": ""}
-        row |= dict.fromkeys(("estimate", "low", "high", "p"), np.nan) | {"replicates": 0, "items": 0}
-        try:
-            terms = [{"weight": 1, **d.one}, {"weight": -1, **d.other}]
-            c, _ = paired(rows, folder, base(p, d.task, d.size), [{}], terms, outcome(p, d.task))
-            row |= {"estimate": c.estimate, "low": c.low, "high": c.high, "replicates": c.replicates, "items": c.items, "p": c.p}
-        except MissingRows as missing:
-            row["why"] = str(missing)
-        out.append(row)
+        terms = [{"weight": 1, **d.one}, {"weight": -1, **d.other}]
+        row = {"panel": d.panel, "line": d.line, "series": d.series, "task": d.task, "size": d.size}
+        out.append(row | paired_row(rows, folder, base(p, d.task, d.size), [{}], terms, outcome(p, d.task)))
     return pd.DataFrame(out)
 
 

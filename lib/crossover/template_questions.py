@@ -19,9 +19,9 @@ from IPython.display import Markdown
 
 from crossover import plots, plots_ablations, plots_questions
 from crossover.cells import run_cells
-from crossover.claims import MissingRows, Selector, paired, settings_table
 from crossover.comparisons import COLUMNS, sentences
 from crossover.contrasts import contrast, items_needed
+from crossover.paired import Selector, paired, paired_row, settings_table
 from crossover.params import PUBLISHED
 from crossover.parser import load_parser
 from crossover.plots import NOT_RUN
@@ -52,7 +52,7 @@ class Chapter:
     ----------
     parameters : TemplateQuestions
     runs : DataFrame
-        This run's cells, with a column for each setting (:func:`crossover.claims.settings_table`).
+        This run's cells, with a column for each setting (:func:`crossover.paired.settings_table`).
     bank : Bank
         The synthetic questions.
     """
@@ -278,12 +278,8 @@ class Chapter:
         return {"estimate": c.estimate, "low": max(c.low, 0.0), "high": c.high}
 
     def _effect(self, name: str, said: str, value: float | None, sets: Sequence[str], points: list[Selector], terms: list[Selector]) -> dict[str, object]:
-        row = {"comparison": name, "published": said, "value": value, "why": ""}
-        try:
-            c, _ = paired(self.runs, self.folder, self._base, points, terms, sets=sets)
-        except MissingRows as missing:
-            return row | {"why": str(missing)}
-        return row | {"estimate": c.estimate, "low": c.low, "high": c.high, "replicates": c.replicates, "items": c.items, "p": c.p}
+        found = paired_row(self.runs, self.folder, self._base, points, terms, sets=sets)
+        return {"comparison": name, "published": said, "value": value} | found
 
     def _outcomes(self, strategy: str, share: float) -> pd.DataFrame:
         """Return right (1) and wrong (0) of the whole student's answers to test questions, replicates by items."""
