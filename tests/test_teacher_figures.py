@@ -98,5 +98,24 @@ def test_the_whole_grid_runs_what_the_chapter_and_the_claims_compare():
                         assert runs(selector) == (point["task"] not in left_out), (name, selector)
 
 
+def test_side_tasks_have_their_own_draws_and_a_caption_says_so():
+    small = {"tasks": ["film_sentiment"], "side_tasks": ["product_sentiment"], "replicates": 2, "classifier_seeds": 3, "full": 50}
+    p = resolve("02_finetuned_teacher", "smoke", small | {"side_replicates": 5})
+    students = {(c.task, c.replicate, c.student_seed) for c in p.grids()["base"]}
+    assert students == {("film_sentiment", r, s) for r in range(2) for s in range(3)} | {("product_sentiment", r, 0) for r in range(5)}
+    upper = [(c.task, c.replicate) for c in p.grids()["full"]]
+    assert upper.count(("film_sentiment", 1)) == 3 and upper.count(("product_sentiment", 0)) == 1 and ("product_sentiment", 1) not in upper
+    said = Chapter(p, pd.DataFrame()).caption().data
+    assert "of Product sentiment 5 draws, the first alone with 50 gold examples, one student for each" in said
+    assert "one draw" not in said.lower() and "two draws it is too narrow" in said
+
+
+def test_a_figure_that_is_not_there_has_no_caption():
+    bare = {"side_tasks": [], "dial_tasks": [], "other_originals": [], "originals": [50], "swapped": False}
+    chapter = Chapter(resolve("02_finetuned_teacher", "smoke", bare), pd.DataFrame())
+    assert chapter.caption() is not None
+    assert [chapter.caption(name) for name in ("sizes", "amounts", "annotate_temperatures", "families")] == [None] * 4
+
+
 def test_no_claim_is_decided_before_its_cells_are_run(tmp_path):
     assert {f.verdict for f in decide(tmp_path) if f.claim.startswith("B")} == {"not testable here"}

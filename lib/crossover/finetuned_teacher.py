@@ -19,9 +19,9 @@ from IPython.display import Markdown
 from crossover import plots, plots_teachers
 from crossover import teacher_contrasts as compared
 from crossover.cells import Cell, run_cells
-from crossover.claims import settings_table
 from crossover.contrasts import contrast, discoveries
 from crossover.curves import fit_exponential
+from crossover.paired import settings_table
 from crossover.plots import NOT_RUN
 from crossover.schemas.finetuned_teacher import FinetunedTeacher
 from crossover.store import Store, read_runs, results_folder
@@ -199,22 +199,28 @@ class Chapter:
         shown = shown.rename(columns=wanted | {"seed_size": "originals"})
         return shown.style.hide(axis="index").format("{:.1f}", subset=[wanted[c] for c in columns], na_rep="").set_uuid("scores")
 
-    def caption(self, grid: str = "base") -> Markdown:
-        """Say what the points of a figure are, from a grid of :meth:`FinetunedTeacher.grids`."""
-        p, base = self.parameters, grid == "base"
-        tasks = (*p.tasks, *p.side_tasks) if base else p.tasks if grid == "teacher_layers" else p.dial_tasks
-        sizes = {"base": [], "teacher_layers": p.originals[:1], "families": p.originals[:1]}.get(grid, [p.dial_size])
+    def caption(self, figure: str = "base") -> Markdown | None:
+        """Say what the points of a figure are, if there is one: of a grid of :meth:`FinetunedTeacher.grids`, or ``"sizes"``."""
+        p, whole = self.parameters, figure in ("base", "sizes")
+        if not (len({size for task in p.tasks for size, _ in p.plan(task)}) > 1 if figure == "sizes" else self._cells(figure)):
+            return None
+        side = p.side_tasks if figure == "base" else []
+        tasks = [*p.tasks, *side] if whole or figure == "teacher_layers" else p.dial_tasks
+        sizes = {"base": [], "sizes": [], "teacher_layers": p.originals[:1], "families": p.originals[:1]}.get(figure, [p.dial_size])
+        draws = {p.replicates if whole else p.dial_replicates}
         told = [
             f"{LEVEL:.0%} intervals over the same test items ({p.n_test} of tasks with labels, {p.n_test_texts} of generation tasks)",
             *(f"{size} original examples" for size in sizes),
-            _counted(p.replicates if base else p.dial_replicates, "draw") + " of the original examples",
-            _students(*((p.classifier_seeds, p.writer_seeds) if base else (1, 1))),
-            *([] if grid == "amounts" else [f"{p.queries} teacher queries a condition"]),
+            _counted(min(draws), "draw") + " of the original examples",
+            _students(*((p.classifier_seeds, p.writer_seeds) if whole else (1, 1))),
+            *([] if figure == "amounts" else [f"{p.queries} teacher queries a condition"]),
             f"profile {p.profile}",
         ]
-        if base and p.side_tasks and max(p.replicates, p.classifier_seeds, p.writer_seeds) > 1:
-            told.append(f"of {', '.join(TASKS[task] for task in p.side_tasks)} one draw and one student")
-        alone = "".join(_DRAWS[n] for n in sorted({p.replicates, p.dial_replicates} if base else {p.dial_replicates}) if n in _DRAWS)
+        if side:
+            draws.add(p.side_replicates)
+            upper = f", the first alone with {p.full} gold examples" if p.full and p.side_replicates > 1 else ""
+            told.append(f"of {', '.join(TASKS[task] for task in side)} {_counted(p.side_replicates, 'draw')}{upper}, one student for each")
+        alone = "".join(_DRAWS[n] for n in sorted(draws) if n in _DRAWS)
         return Markdown(f"{', '.join(TASKS[t] for t in tasks)}: {'; '.join(told)}. Tasks with labels by accuracy, generation tasks by chrF.{alone}")
 
     # --- helpers ------------------------------------------------------------------------------------------------------
