@@ -63,6 +63,6 @@ def test_a_section_that_is_none_is_named(capsys):
 @pytest.mark.parametrize("section", SECTIONS)
 def test_every_section_writes_its_table(section, tmp_path, monkeypatch):
     monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
-    subprocess.run([sys.executable, "-m", "crossover.bench", section], check=True, timeout=900)
+    subprocess.run([sys.executable, "-m", "crossover.bench", section], check=True, timeout=1800)
     table = pd.read_csv(tmp_path / "bench" / f"{section}.csv")
     assert table["value"].notna().all() and (tmp_path / "bench" / "provenance" / f"{table['provenance'][0]}.json").exists()

@@ -100,7 +100,7 @@ def test_the_whole_grid_runs_what_the_chapter_and_the_claims_compare():
 
 def test_side_tasks_have_their_own_draws_and_a_caption_says_so():
     small = {"tasks": ["film_sentiment"], "side_tasks": ["product_sentiment"], "replicates": 2, "classifier_seeds": 3, "full": 50}
-    p = resolve("02_finetuned_teacher", "smoke", small | {"side_replicates": 5})
+    p = resolve("02_finetuned_teacher", "smoke", small | {"side_draws": {"product_sentiment": 5}})
     students = {(c.task, c.replicate, c.student_seed) for c in p.grids()["base"]}
     assert students == {("film_sentiment", r, s) for r in range(2) for s in range(3)} | {("product_sentiment", r, 0) for r in range(5)}
     upper = [(c.task, c.replicate) for c in p.grids()["full"]]

@@ -217,9 +217,11 @@ class Chapter:
             f"profile {p.profile}",
         ]
         if side:
-            draws.add(p.side_replicates)
-            upper = f", the first alone with {p.full} gold examples" if p.full and p.side_replicates > 1 else ""
-            told.append(f"of {', '.join(TASKS[task] for task in side)} {_counted(p.side_replicates, 'draw')}{upper}, one student for each")
+            counts = [p.side_draws.get(task, 1) for task in side]
+            draws.update(counts)
+            upper = f", the first alone with {p.full} gold examples" if p.full and max(counts) > 1 else ""
+            named = ", ".join(f"{TASKS[task]} {_counted(n, 'draw')}" for task, n in zip(side, counts, strict=True))
+            told.append(f"of {named}{upper}, one student for each")
         alone = "".join(_DRAWS[n] for n in sorted(draws) if n in _DRAWS)
         return Markdown(f"{', '.join(TASKS[t] for t in tasks)}: {'; '.join(told)}. Tasks with labels by accuracy, generation tasks by chrF.{alone}")
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import tempfile
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,6 +21,7 @@ import torch
 from crossover.assets import SMOLLM2
 from crossover.bench.ceilings import matmul
 from crossover.bench.tables import ratio, seconds, table, turns
+from crossover.bench.together import AT_ONCE, rate
 from crossover.bench.training import MODEL, ours, pairs
 from crossover.decoding import Pick, by_length, common, decode, greedy, sampled
 from crossover.evaluate import answered, evaluate
@@ -46,22 +49,44 @@ def run(repeats: int = 3, n_test: int = 128) -> pd.DataFrame:
     ways: dict[str, Callable[[], float]] = {
         "ours": lambda: PROMPTS * NEW / seconds(lambda: decode(base, prompts, _endless(base, sampled(TEMPERATURE, range(PROMPTS))), _never, NEW)),
         "generate": lambda: PROMPTS * NEW / seconds(lambda: _generate(base, texts, NEW, do_sample=True, temperature=TEMPERATURE, top_k=0, min_new_tokens=NEW)),
+        f"ours, {AT_ONCE}": lambda: rate(PROMPTS * NEW, sampling, prompts),
     }  # fmt: skip
     with llama_server() as address:
         if address:
             ways["llama.cpp"] = lambda: PROMPTS * NEW / seconds(lambda: _served(address, texts))
         found = turns(ways, repeats)
     rows = [(f"sampling {PROMPTS} x {NEW} tokens, {name}", found[name].median(), "tokens/s", "") for name in ways]
-    rows.append(("sampling, ours over generate", ratio(found, "ours", "generate"), "x", ">= 3"))
+    rows.append((f"sampling as the study does ({AT_ONCE}) over generate in one process", ratio(found, f"ours, {AT_ONCE}", "generate"), "x", ">= 3"))
+    rows.append(("sampling in one process, ours over generate", ratio(found, "ours", "generate"), "x", ""))
     if "llama.cpp" in ways:
         rows.append(("sampling, ours over llama.cpp's batched server on the GGUF file", ratio(found, "ours", "llama.cpp"), "x", ">= 1"))
     head = base.model.lm_head.weight.numel()  # tied to the input embedding, which multiplies nothing
     layers = sum(p.numel() for p in base.model.parameters() if p.ndim == 2) - head
     read = sum(map(len, prompts))  # of a prompt the last token alone goes through the head
     work = 2 * layers * (read + PROMPTS * (NEW - 1)) + 2 * head * PROMPTS * NEW
-    share = work / (PROMPTS * NEW / found["ours"].median()) / matmul(torch.bfloat16)
-    rows.append((f"sampling, ours, prompts of {read / PROMPTS:.0f} tokens read too, share of the bf16 ceiling", share, "", ""))
+    ceiling = matmul(torch.bfloat16)
+    for name in ("ours", f"ours, {AT_ONCE}"):
+        share = work / (PROMPTS * NEW / found[name].median()) / ceiling
+        rows.append((f"sampling, {name}, prompts of {read / PROMPTS:.0f} tokens read too, share of the bf16 ceiling", share, "", ""))
+    bound = PROMPTS * NEW * ceiling / work / found["generate"].median()
+    rows.append(("sampling, matrix products at the ceiling and nothing else over generate", bound, "x", ""))
     return table(rows + _annotation(repeats, base) + _evaluation(repeats, n_test))
+
+
+def sampling(prompts: Sequence[list[int]]) -> tuple[float, float]:
+    """Sample as :func:`run` times it, and return when that began and ended."""
+    student = Student.load(MODEL)
+    start = time.time()
+    decode(student, prompts, _endless(student, sampled(TEMPERATURE, range(len(prompts)))), _never, NEW)
+    return start, time.time()
+
+
+def evaluating(folder: str, n_test: int) -> tuple[float, float]:
+    """Have the student that a folder holds answer test problems, and return when that began and ended."""
+    student, task = Student.load(folder), load_task("math_words")
+    start = time.time()
+    evaluate(student, task, task.test(n_test), ANSWER)
+    return start, time.time()
 
 
 def _annotation(repeats: int, base: Student) -> list[tuple[str, float, str, str]]:
@@ -94,10 +119,14 @@ def _evaluation(repeats: int, n_test: int) -> list[tuple[str, float, str, str]]:
         "ours": lambda: n_test / seconds(lambda: evaluate(student, task, problems, ANSWER)),
         "generate": lambda: n_test / seconds(lambda: _generate(student, texts, ANSWER, do_sample=False)),
     }
-    found = turns(ways, repeats)
+    with tempfile.TemporaryDirectory() as folder:
+        student.model.save_pretrained(folder)
+        student.tokenizer.save_pretrained(folder)
+        found = turns(ways | {f"ours, {AT_ONCE}": lambda: rate(n_test, evaluating, folder, n_test)}, repeats)
     return [
-        *((f"greedy evaluation of {n_test} problems, {name}", found[name].median(), "problems/s", "") for name in ways),
-        ("greedy evaluation, ours over generate", ratio(found, "ours", "generate"), "x", ">= 3"),
+        *((f"greedy evaluation of {n_test} problems, {name}", found[name].median(), "problems/s", "") for name in found),
+        (f"greedy evaluation as the study does ({AT_ONCE}) over generate in one process", ratio(found, f"ours, {AT_ONCE}", "generate"), "x", ">= 3"),
+        ("greedy evaluation in one process, ours over generate", ratio(found, "ours", "generate"), "x", ""),
         ("answers that are generate's token for token (batched bf16 turns near ties)", same, "", ""),
     ]
 

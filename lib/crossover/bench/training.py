@@ -6,7 +6,7 @@ import contextlib
 import io
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,12 +17,13 @@ from transformers.utils import logging
 from crossover.assets import model_folder
 from crossover.bench.ceilings import matmul
 from crossover.bench.tables import ratio, table, turns
+from crossover.bench.together import AT_ONCE, rate
 from crossover.evaluate import evaluate
 from crossover.plots import wilson
 from crossover.students.causal import Recipe, Student, encode, train
 from crossover.tasks import load_task
 
-MODEL, LAYERS, TRAINED, BATCH, EPOCHS = "SmolLM2-135M-Instruct", 30, 15, 8, 3
+MODEL, LAYERS, TRAINED, BATCH, EPOCHS, RATE = "SmolLM2-135M-Instruct", 30, 15, 8, 3, 2e-4
 
 
 def pairs(n: int) -> list[tuple[str, str]]:
@@ -31,16 +32,16 @@ def pairs(n: int) -> list[tuple[str, str]]:
     return [(task.prompt(p.question), p.answer) for p in task.seeds(n, 0)]
 
 
-def ours(examples: Sequence[tuple[str, str]], trained_layers: int, rate: float = 2e-4, seed: int = 0) -> tuple[Student, float, list[float]]:
+def ours(examples: Sequence[tuple[str, str]], trained_layers: int, seed: int = 0) -> tuple[Student, float, list[float]]:
     """Train a fresh student; return it, the seconds, and the loss of every step."""
     student = Student.load(MODEL)
-    recipe = Recipe(MODEL, trained_layers, EPOCHS, 1, BATCH, rate)
+    recipe = Recipe(MODEL, trained_layers, EPOCHS, 1, BATCH, RATE)
     start = time.perf_counter()
     trained = train(student, examples, recipe, seed)
     return student, time.perf_counter() - start, list(trained.curve)
 
 
-def theirs(examples: Sequence[tuple[str, str]], trained_layers: int, rate: float = 2e-4, seed: int = 0) -> tuple[Student, float, list[float]]:
+def theirs(examples: Sequence[tuple[str, str]], trained_layers: int, seed: int = 0) -> tuple[Student, float, list[float]]:
     """Do the same with ``Trainer``: float32 weights, bfloat16 autocast, padded batches, all logits."""
     student = Student.load(MODEL)
     student.model = AutoModelForCausalLM.from_pretrained(model_folder(MODEL), dtype=torch.float32)
@@ -52,7 +53,7 @@ def theirs(examples: Sequence[tuple[str, str]], trained_layers: int, rate: float
     logging.disable_progress_bar()
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         arguments = TrainingArguments(
-            folder, per_device_train_batch_size=BATCH, num_train_epochs=EPOCHS, learning_rate=rate, seed=seed, bf16=True, use_cpu=True,
+            folder, per_device_train_batch_size=BATCH, num_train_epochs=EPOCHS, learning_rate=RATE, seed=seed, bf16=True, use_cpu=True,
             weight_decay=0.0, adam_beta2=0.95, lr_scheduler_type="cosine", warmup_steps=0.1, save_strategy="no", report_to=[], disable_tqdm=True, logging_steps=1,
         )  # fmt: skip
         trainer = Trainer(student.model, arguments, train_dataset=data, data_collator=DataCollatorForSeq2Seq(student.tokenizer))
@@ -80,34 +81,45 @@ def work(examples: Sequence[tuple[str, str]], trained_layers: int) -> float:
     return upper + lower + (4 if trained_layers else 6) * head * losses * EPOCHS
 
 
-def run(n: int = 32, repeats: int = 3, n_test: int = 100, seeds: int = 3) -> pd.DataFrame:
-    """Time both trainers on the same examples, batch and epochs, all layers or the upper half; compare what they learn.
+def begun_and_ended(way: Callable[..., tuple[Student, float, object]], examples: Sequence[tuple[str, str]], trained_layers: int) -> tuple[float, float]:
+    """Train one of the two ways, and return when that began and ended."""
+    _, taken, _ = way(examples, trained_layers)
+    return time.time() - taken, time.time()
+
+
+def run(n: int = 16, repeats: int = 3, n_learnt: int = 64, n_test: int = 100, seeds: int = 3) -> pd.DataFrame:
+    """Time both trainers on the same examples, batch and epochs, alone and in every worker at once; compare what they learn.
 
     Parameters
     ----------
     n, repeats : int
         Examples, and turns of the timing.
-    n_test, seeds : int
-        Test problems and training seeds, two or more, of the comparison of accuracies, on twice the examples.
+    n_learnt, n_test, seeds : int
+        Examples, test problems and training seeds, two or more, of the comparison of what is learnt.
     """
     examples = pairs(n)
     tokens = EPOCHS * sum(len(ids) for ids, _ in encode(Student.load(MODEL).tokenizer, examples))
-    ways = {
-        f"{who}, {what}": (lambda way=way, layers=layers: tokens / way(examples, layers)[1])
-        for what, layers in (("upper half", TRAINED), ("all layers", 0))
-        for who, way in (("ours", ours), ("Trainer", theirs))
-    }
+    parts = {"upper half": TRAINED, "all layers": 0}
+    compared = [("ours", ours, "upper half"), ("ours", ours, "all layers"), ("Trainer", theirs, "all layers")]
+    ways = {f"{who}, {what}": (lambda way=way, layers=parts[what]: tokens / way(examples, layers)[1]) for who, way, what in compared}
+    for who, way, what in (compared[0], compared[2]):
+        ways[f"{who}, {what}, {AT_ONCE}"] = lambda way=way, layers=parts[what]: rate(tokens, begun_and_ended, way, examples, layers)
     found, ceiling = turns(ways, repeats), matmul(torch.bfloat16)
     rows = [(f"training, {name}", found[name].median(), "tokens/s", "") for name in ways]
+    study, default = f"ours, upper half, {AT_ONCE}", "Trainer, all layers"
     rows += [
-        ("the study's recipe (upper half) over Trainer's default (all layers)", ratio(found, "ours, upper half", "Trainer, all layers"), "x", ">= 3"),
-        ("upper half, ours over Trainer", ratio(found, "ours, upper half", "Trainer, upper half"), "x", ""),
-        ("all layers, ours over Trainer", ratio(found, "ours, all layers", "Trainer, all layers"), "x", ""),
+        (f"the study's recipe as the study runs it ({study[6:]}) over Trainer's default (all layers, one process)", ratio(found, study, default), "x", ">= 3"),
+        ("the same recipe in one process over Trainer's default", ratio(found, "ours, upper half", default), "x", ""),
+        (f"the study's recipe over Trainer's default, both {AT_ONCE}", ratio(found, study, f"{default}, {AT_ONCE}"), "x", ""),
+        ("all layers in one process, ours over Trainer", ratio(found, "ours, all layers", default), "x", ""),
     ]
-    for what, layers in (("upper half", TRAINED), ("all layers", 0)):
-        share = work(examples, layers) / tokens * found[f"ours, {what}"].median() / ceiling
-        rows.append((f"share of the bf16 ceiling, ours, {what}", share, "", ">= 0.5"))
-    return table(rows + learnt(2 * n, n_test, seeds))
+    wanted = {study: ">= 0.5"}
+    for name in ways:
+        share = work(examples, parts[name.split(", ")[1]]) / tokens * found[name].median() / ceiling
+        rows.append((f"share of the bf16 ceiling, {name}", share, "", wanted.get(name, "")))
+    bound = tokens * ceiling / work(examples, TRAINED) / found[default].median()
+    rows.append(("the study's recipe, matrix products at the ceiling and nothing else, over Trainer's default", bound, "x", ""))
+    return table(rows + learnt(n_learnt, n_test, seeds))
 
 
 def learnt(n: int, n_test: int, seeds: int) -> list[tuple[str, float, str, str]]:

