@@ -57,12 +57,20 @@ def test_training_changes_the_upper_layers_alone(student):
     assert not [name for name in changed if name.startswith(("model.layers.0.", "model.embed", "lm_head"))]
 
 
-def test_a_frozen_prefix_gives_the_same_student_as_computing_it_each_time(student):
-    """Reference: the loss of the whole float32 model, its gradients to the upper layers, a plain AdamW."""
+@pytest.mark.parametrize(("short", "attention"), [(causal.SHORT, "eager"), (8, "sdpa")])
+def test_a_frozen_prefix_gives_the_same_student_as_computing_it_each_time(student, monkeypatch, short, attention):
+    """Reference: the loss of the whole float32 model, its gradients to the upper layers, a plain AdamW.
+
+    Texts longer than a limit are trained with fused attention, shorter ones without; the student is left as it was.
+    """
+    used, padded = set(), causal._padded
+    monkeypatch.setattr(causal, "SHORT", short)
+    monkeypatch.setattr(causal, "_padded", lambda *data: used.add(student.model.config._attn_implementation) or padded(*data))
     student.model.float()
     reference = copy.deepcopy(student.model)
     learnt = recipe(batch_size=len(PAIRS), epochs=3, min_steps=1)
     train(student, PAIRS, learnt, seed=0)
+    assert used == {attention} and student.model.config._attn_implementation == "sdpa"
 
     ids, labels = _padded(encode(student.tokenizer, PAIRS), student.tokenizer.pad_token_id, torch.device("cpu"))
     upper = [*reference.model.layers[1].parameters(), *reference.model.norm.parameters()]

@@ -23,6 +23,9 @@ from crossover.errors import CrossoverError
 from crossover.students.training import Recipe, Trained, descend
 
 IGNORED = -100  # cross_entropy's label for positions without loss
+#: Tokens of the longest example up to which a CPU trains without the fused attention kernel: its backward pass takes several times as
+#: long as the few products of short texts. Beyond, plain attention would win little and keep every weight in memory.
+SHORT = 256
 
 
 @dataclass
@@ -128,7 +131,11 @@ def train(
     CrossoverError
         No pairs, or a model without the layers that the recipe asks for.
     """
-    model = student.model.train()
+    model, examples = student.model.train(), encode(student.tokenizer, pairs)
+    lengths = [len(ids) for ids, _ in examples]
+    attention = model.config._attn_implementation
+    if model.device.type == "cpu" and max(lengths, default=0) <= SHORT:
+        model.set_attn_implementation("eager")
     lower, upper = _split(model, recipe.trained_layers)
     adapted = _adapt(model, getattr(upper, "layers", ()), recipe.lora_rank, seed) if recipe.lora_rank else None
     # Frozen weights keep requires_grad: without it, torch.matmul of a batch by a 2-D weight copies the weight for each
@@ -139,7 +146,6 @@ def train(
     else:
         trained = list(model.parameters()) if lower is None else [*upper.layers.parameters(), *upper.norm.parameters()]
     head = model.lm_head.weight if lower is None else model.lm_head.weight.detach()
-    examples = encode(student.tokenizer, pairs)
     fixed: list[torch.Tensor | None] = [None] * len(examples)
 
     def loss_of(batch: list[int]) -> torch.Tensor:
@@ -154,9 +160,10 @@ def train(
         logits = nn.functional.linear(states, head).float()
         return nn.functional.cross_entropy(logits, labels[:, 1:][where].to(head.device))
 
-    done = descend(trained, [len(ids) for ids, _ in examples], recipe, seed, loss_of, tick)
+    done = descend(trained, lengths, recipe, seed, loss_of, tick)
     if adapted:
         adapted.merge_and_unload()
+    model.set_attn_implementation(attention)
     model.eval()
     return done
 
