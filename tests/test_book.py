@@ -6,11 +6,15 @@ import shutil
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from crossover import book as book_module
+from crossover import page_weight
 from crossover.advise import CLEAR
 from crossover.book import banner, build, build_book, duration, keep_blocks, stage
 from crossover.cli import app
@@ -367,3 +371,22 @@ def test_a_question_can_come_with_the_address(browser, html):
 @pytest.mark.parametrize("page", ["03_budget_ratio", "search"])
 def test_no_accessibility_rule_is_seriously_broken(browser, html, page, theme):
     assert broken_rules(browser, html / f"{page}.html", theme) == []
+
+
+def test_a_slimmed_site_keeps_the_icons_it_shows_and_its_pictures_look_the_same(tmp_path):
+    script, images = tmp_path / page_weight.ICONS, tmp_path / "_images"
+    script.parent.mkdir(parents=True)
+    images.mkdir()
+    (tmp_path / "page.html").write_text('<i class="fa-bars"></i>', encoding="utf-8")
+    script.write_text('x={bars:[448,512,[],"f0c9","M0"],"list-ol":[512,512,[],"f0cb","M1"],}', encoding="utf-8")
+    figure, axes = plt.subplots()
+    axes.plot([0, 1, 2], [1, 3, 2], color="tab:orange")
+    axes.set_title("a figure")
+    figure.savefig(images / "figure.png")
+    plt.close(figure)
+    before, weight = np.asarray(Image.open(images / "figure.png").convert("RGB"), int), (images / "figure.png").stat().st_size
+    page_weight.slim(tmp_path)
+    assert script.read_text(encoding="utf-8") == 'x={bars:[448,512,[],"f0c9","M0"],}'
+    with Image.open(images / "figure.png") as after:
+        assert after.mode == "P" and np.abs(np.asarray(after.convert("RGB"), int) - before).max() <= 32
+    assert (images / "figure.png").stat().st_size < weight
