@@ -321,9 +321,10 @@ def ask(browser, **values):
 
 
 @pytest.mark.parametrize(
-    ("seeds", "queries", "price"), [(50, 400, 1), (200, 300, 1), (120, 2500, 0.25), (20, 90_000, 1), (3000, 4000.5, 3)]
+    ("seeds", "queries", "price", "clear"),
+    [(50, 400, 1, True), (50, 800, 1, False), (200, 300, 1, True), (120, 2500, 0.25, True), (20, 90_000, 1, True), (3000, 4000.5, 3, True)],
 )
-def test_the_page_says_what_the_command_says_to_the_printed_digit(monkeypatch, browser, html, seeds, queries, price):
+def test_the_page_says_what_the_command_says_to_the_printed_digit(monkeypatch, browser, html, seeds, queries, price, clear):
     monkeypatch.setenv("CROSSOVER_RESULTS", str(html.parents[1]))
     command = ["advise", "--profile", "laptop", "--seeds", seeds, "--queries", queries, "--unit", "answers", "--json",
                "--cost", "answer_augmentation=1", "--cost", f"new_question={1 + price}"]  # fmt: skip
@@ -337,7 +338,8 @@ def test_the_page_says_what_the_command_says_to_the_printed_digit(monkeypatch, b
         assert accuracy == f"{c['accuracy']:.3f} ({low:.3f} to {high:.3f})"
         assert (p_best, regret) == (f"{c['p_best']:.2f}", f"{c['regret']:.3f}")
         assert (inside == "yes") == c["inside"]
-    told = "Buy" if said["choices"][0]["p_best"] >= CLEAR else "The data do not say what to buy. Ahead is"
+    assert (said["choices"][0]["p_best"] >= CLEAR) == clear
+    told = "Buy" if clear else "The data do not say what to buy. Ahead is"
     assert f"{told} {display_name(said['choose']).lower()}" in text
     assert ("Curves with a doubt" in text) == ("curves with a doubt" in said["message"])
     assert ("All of this lies outside" in text) == (not any(c["inside"] for c in said["choices"]))
