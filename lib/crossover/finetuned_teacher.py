@@ -40,7 +40,7 @@ PAPER = {
     "tuning": "fine-tuning the teacher on 125 examples raises the student by several points",
     "annotation": "annotation beats generation where unlabelled inputs exist; generation helps too",
     "sizes": "the smaller the original set, the larger the gain",
-    "amounts": "more synthetic data helps; where it stops to is left open",
+    "amounts": "more synthetic data helps; where that ends is left open",
     "annotate_temperatures": "0.1 for annotation; other values are not reported",
     "generate_temperatures": "0.8 for generation: variety is traded for accuracy",
     "teacher_layers": "a fine-tuned 20B teacher beats a larger one, of 175B",
@@ -202,10 +202,13 @@ class Chapter:
     def caption(self, figure: str = "base") -> Markdown | None:
         """Say what the points of a figure are, if there is one: of a grid of :meth:`FinetunedTeacher.grids`, or ``"sizes"``."""
         p, whole = self.parameters, figure in ("base", "sizes")
-        if not (len({size for task in p.tasks for size, _ in p.plan(task)}) > 1 if figure == "sizes" else self._cells(figure)):
+        if figure == "sizes":
+            tasks = p.tasks if len({size for task in p.tasks for size, _ in p.plan(task)}) > 1 else []
+        else:
+            tasks = list(dict.fromkeys(cell.task for cell in self._cells(figure)))
+        if not tasks:
             return None
         side = p.side_tasks if figure == "base" else []
-        tasks = [*p.tasks, *side] if whole or figure == "teacher_layers" else p.dial_tasks
         sizes = {"base": [], "sizes": [], "teacher_layers": p.originals[:1], "families": p.originals[:1]}.get(figure, [p.dial_size])
         draws = {p.replicates if whole else p.dial_replicates}
         told = [
