@@ -32,18 +32,21 @@ def pairs(n: int) -> list[tuple[str, str]]:
     return [(task.prompt(p.question), p.answer) for p in task.seeds(n, 0)]
 
 
+def _recipe(trained_layers: int) -> Recipe:
+    return Recipe(MODEL, trained_layers, EPOCHS, 1, BATCH, RATE)
+
+
 def ours(examples: Sequence[tuple[str, str]], trained_layers: int, seed: int = 0) -> tuple[Student, float, list[float]]:
     """Train a fresh student; return it, the seconds, and the loss of every step."""
-    student = Student.load(MODEL)
-    recipe = Recipe(MODEL, trained_layers, EPOCHS, 1, BATCH, RATE)
+    student, recipe = Student.load(MODEL), _recipe(trained_layers)
     start = time.perf_counter()
     trained = train(student, examples, recipe, seed)
     return student, time.perf_counter() - start, list(trained.curve)
 
 
 def theirs(examples: Sequence[tuple[str, str]], trained_layers: int, seed: int = 0) -> tuple[Student, float, list[float]]:
-    """Do the same with ``Trainer``: float32 weights, bfloat16 autocast, padded batches, all logits."""
-    student = Student.load(MODEL)
+    """Do the same with ``Trainer``: float32 weights, bfloat16 autocast, padded batches, all logits; the same Adam at the same rates."""
+    student, recipe = Student.load(MODEL), _recipe(trained_layers)
     student.model = AutoModelForCausalLM.from_pretrained(model_folder(MODEL), dtype=torch.float32)
     if trained_layers:
         student.model.requires_grad_(False)
@@ -53,10 +56,15 @@ def theirs(examples: Sequence[tuple[str, str]], trained_layers: int, seed: int =
     logging.disable_progress_bar()
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         arguments = TrainingArguments(
-            folder, per_device_train_batch_size=BATCH, num_train_epochs=EPOCHS, learning_rate=RATE, seed=seed, bf16=True, use_cpu=True,
-            weight_decay=0.0, adam_beta2=0.95, lr_scheduler_type="cosine", warmup_steps=0.1, save_strategy="no", report_to=[], disable_tqdm=True, logging_steps=1,
+            folder, per_device_train_batch_size=BATCH, num_train_epochs=EPOCHS, seed=seed, bf16=True, use_cpu=True,
+            save_strategy="no", report_to=[], disable_tqdm=True, logging_steps=1,
         )  # fmt: skip
-        trainer = Trainer(student.model, arguments, train_dataset=data, data_collator=DataCollatorForSeq2Seq(student.tokenizer))
+        trained = [p for p in student.model.parameters() if p.requires_grad]
+        adam = torch.optim.AdamW(trained, lr=1.0, weight_decay=0.0, betas=(0.9, 0.95), fused=True)
+        rates = torch.optim.lr_scheduler.LambdaLR(adam, lambda step: recipe.rate(step, recipe.steps(len(data))))
+        trainer = Trainer(
+            student.model, arguments, train_dataset=data, data_collator=DataCollatorForSeq2Seq(student.tokenizer), optimizers=(adam, rates)
+        )
         start = time.perf_counter()
         trainer.train()
         taken = time.perf_counter() - start
