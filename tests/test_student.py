@@ -1,10 +1,14 @@
 """The student: what is trained, what is frozen, that gradients are right, and that decoding is what it says."""
 
 import copy
+import itertools
+import math
 
 import pytest
 import torch
 from accelerate import dispatch_model
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -13,7 +17,7 @@ from crossover.assets import model_folder
 from crossover.decoding import MOST_LIFT, decode, greedy, sampled
 from crossover.errors import CrossoverError
 from crossover.evaluate import evaluate
-from crossover.students import causal
+from crossover.students import causal, training
 from crossover.students.causal import IGNORED, Recipe, Student, _padded, _split, encode, place, train
 from crossover.tasks import load_task
 
@@ -57,20 +61,31 @@ def test_training_changes_the_upper_layers_alone(student):
     assert not [name for name in changed if name.startswith(("model.layers.0.", "model.embed", "lm_head"))]
 
 
-@pytest.mark.parametrize(("short", "attention"), [(causal.SHORT, "eager"), (8, "sdpa")])
-def test_a_frozen_prefix_gives_the_same_student_as_computing_it_each_time(student, monkeypatch, short, attention):
+@pytest.mark.parametrize(
+    ("short", "attention", "one_more", "passes"), [(causal.SHORT, "eager", math.inf, 1), (8, "sdpa", math.inf, 1), (causal.SHORT, "eager", 8, 6)]
+)
+def test_a_frozen_prefix_gives_the_same_student_as_computing_it_each_time(student, monkeypatch, short, attention, one_more, passes):
     """Reference: the loss of the whole float32 model, its gradients to the upper layers, a plain AdamW.
 
-    Texts longer than a limit are trained with fused attention, shorter ones without; the student is left as it was.
+    Texts longer than a limit are trained with fused attention, shorter ones without, whole batches or parts of them; the
+    student is left as it was.
     """
-    used, padded = set(), causal._padded
+    used, padded, sizes = set(), causal._padded, []
     monkeypatch.setattr(causal, "SHORT", short)
-    monkeypatch.setattr(causal, "_padded", lambda *data: used.add(student.model.config._attn_implementation) or padded(*data))
+    monkeypatch.setattr(training, "PASS", one_more)
+
+    def watched(examples, *rest):
+        used.add(student.model.config._attn_implementation)
+        sizes.append(len(examples))
+        return padded(examples, *rest)
+
+    monkeypatch.setattr(causal, "_padded", watched)
     student.model.float()
     reference = copy.deepcopy(student.model)
     learnt = recipe(batch_size=len(PAIRS), epochs=3, min_steps=1)
     train(student, PAIRS, learnt, seed=0)
     assert used == {attention} and student.model.config._attn_implementation == "sdpa"
+    assert sum(sizes) == 3 * len(PAIRS) and len(sizes) == 3 * passes
 
     ids, labels = _padded(encode(student.tokenizer, PAIRS), student.tokenizer.pad_token_id, torch.device("cpu"))
     upper = [*reference.model.layers[1].parameters(), *reference.model.norm.parameters()]
@@ -86,6 +101,21 @@ def test_a_frozen_prefix_gives_the_same_student_as_computing_it_each_time(studen
         optimiser.step()
     for name, value in student.model.state_dict().items():
         torch.testing.assert_close(value, reference.state_dict()[name], atol=2e-5, rtol=1e-4, msg=lambda m, n=name: f"{n}: {m}")
+
+
+@given(st.lists(st.integers(1, 200), min_size=1, max_size=7), st.integers(0, 300))
+def test_no_other_parts_of_a_batch_cost_less(lengths, one_more):
+    """Against all ways to cut the batch in order of length."""
+
+    def cost(cut):
+        return sum(max(part) * len(part) + one_more for part in cut)
+
+    found = training.parts(range(len(lengths)), lengths, one_more)
+    assert sorted(i for part in found for i in part) == list(range(len(lengths)))
+    ordered, ends = sorted(lengths), range(1, len(lengths))
+    ways = [cut for n in range(len(lengths)) for cut in itertools.combinations(ends, n)]
+    least = min(cost([ordered[a:b] for a, b in itertools.pairwise((0, *cut, len(lengths)))]) for cut in ways)
+    assert cost([[lengths[i] for i in part] for part in found]) == least
 
 
 def test_updates_too_small_for_bfloat16_are_not_lost(student):

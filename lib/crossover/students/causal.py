@@ -160,7 +160,8 @@ def train(
         logits = nn.functional.linear(states, head).float()
         return nn.functional.cross_entropy(logits, labels[:, 1:][where].to(head.device))
 
-    done = descend(trained, lengths, recipe, seed, loss_of, tick)
+    scored = [sum(label != IGNORED for label in labels[1:]) for _, labels in examples]
+    done = descend(trained, lengths, scored, recipe, seed, loss_of, tick)
     if adapted:
         adapted.merge_and_unload()
     model.set_attn_implementation(attention)

@@ -123,6 +123,6 @@ def train(encoder: Encoder, pairs: Sequence[tuple[str, str]], recipe: Recipe, se
     encoder.model.train()
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        done = descend(list(encoder.model.parameters()), list(map(len, tokens)), recipe, seed, loss_of)
+        done = descend(list(encoder.model.parameters()), list(map(len, tokens)), [1] * len(tokens), recipe, seed, loss_of)
     encoder.model.eval()
     return done
