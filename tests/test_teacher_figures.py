@@ -110,6 +110,18 @@ def test_side_tasks_have_their_own_draws_and_a_caption_says_so():
     assert "one draw" not in said.lower() and "two draws it is too narrow" in said
 
 
+def test_whole_training_sets_are_a_second_upper_line_of_one_student():
+    small = {"tasks": ["film_sentiment"], "side_tasks": ["product_sentiment"], "replicates": 2, "classifier_seeds": 3, "full": 50}
+    p = resolve("02_finetuned_teacher", "smoke", small | {"whole": {"film_sentiment": 1200, "captions": 10}})
+    assert [(c.task, c.strategy, c.seed_size, c.budget, c.replicate, c.student_seed) for c in p.grids()["whole"]] == [
+        ("film_sentiment", "original", 1200, 0, 0, 0)
+    ]
+    assert {c.key for c in p.grids()["whole"]} < {c.key for c in p.cells()}
+    lines = [(d.task, d.one["seed_size"]) for d in against_alone(p) if d.line == "the whole training set"]
+    assert set(lines) == {("film_sentiment", 1200)}
+    assert "the whole training set: Film sentiment 1,200 examples, one student for each" in Chapter(p, pd.DataFrame()).caption().data
+
+
 def test_a_figure_that_is_not_there_has_no_caption():
     bare = {"side_tasks": [], "dial_tasks": [], "other_originals": [], "originals": [50], "swapped": False}
     chapter = Chapter(resolve("02_finetuned_teacher", "smoke", bare), pd.DataFrame())

@@ -187,7 +187,7 @@ class Chapter:
 
     def scores(self) -> Styler:
         """Return the scores of every condition at the base grid: means over draws and students, in %."""
-        rows = self.runs[self.runs["key"].isin({c.key for c in self._cells("base") + self._cells("full")})]
+        rows = self.runs[self.runs["key"].isin({c.key for grid in ("base", "full", "whole") for c in self._cells(grid)})]
         rows = rows.assign(accuracy=100 * rows["n_correct"] / rows["n_test"], macro_F1=100 * rows.get("macro_f1", np.nan))
         wanted = {"accuracy": "right or complete", "macro_F1": "macro-F1", "chrf": "chrF", "rouge_l": "ROUGE-L", "bleu": "BLEU", "test_coverage": "covered"}
         if "test_coverage" in rows:
@@ -225,6 +225,8 @@ class Chapter:
             upper = f", the first alone with {p.full} gold examples" if p.full and max(counts) > 1 else ""
             named = ", ".join(f"{TASKS[task]} {_counted(n, 'draw')}" for task, n in zip(side, counts, strict=True))
             told.append(f"of {named}{upper}, one student for each")
+        if figure == "base" and (upper := [f"{TASKS[task]} {p.whole[task]:,} examples" for task in tasks if task in p.whole]):
+            told.append(f"the whole training set: {', '.join(upper)}, one student for each")
         alone = "".join(_DRAWS[n] for n in sorted(draws) if n in _DRAWS)
         return Markdown(f"{', '.join(TASKS[t] for t in tasks)}: {'; '.join(told)}. Tasks with labels by accuracy, generation tasks by chrF.{alone}")
 

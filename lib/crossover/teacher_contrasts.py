@@ -98,9 +98,10 @@ def against_alone(p: FinetunedTeacher) -> list[Difference]:
         for s, t in conditions
     ]
     upper = [
-        Difference(TASKS[task], f"{p.full} gold examples", f"{size} original examples", task, size, ALONE | {"seed_size": p.full}, ALONE)
+        Difference(TASKS[task], line, f"{size} original examples", task, size, ALONE | {"seed_size": gold}, ALONE)
         for task, size, _ in _planned(p)
-        if p.full
+        for line, gold in ((f"{p.full} gold examples", p.full), ("the whole training set", p.whole.get(task, 0)))
+        if gold
     ]
     return found + upper
 

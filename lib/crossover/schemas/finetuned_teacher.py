@@ -53,6 +53,9 @@ class FinetunedTeacher(Parameters):
     annotate_temperature: Temperature = Field(0.1, description="of sampling annotations")
     generate_temperature: Temperature = Field(0.8, description="of sampling new examples")
     full: int = Field(0, ge=0, description="original examples of the upper line, without a teacher; 0 leaves it out; of side_tasks the first draw alone")
+    whole: dict[Name, Count] = Field(
+        {}, description="original examples that a task has in all: a second upper line, one student; left out where a task is not named"
+    )
     dial_tasks: list[Name] = Field([], description="tasks on which single dials are turned")
     dial_size: Count = Field(100, description="original examples where amounts and temperatures are turned")
     dial_replicates: int = Field(1, ge=1, le=100, description="draws of the original examples for single dials")
@@ -146,6 +149,7 @@ class FinetunedTeacher(Parameters):
         ]
         grids["families"] = dialled._families() if self.swapped else []
         grids["full"] = [c for name, _, p in whole if self.full for c in p.grid(name, self.full, "original")]
+        grids["whole"] = [c for name, _, _ in whole if name in self.whole for c in first.grid(name, self.whole[name], "original")]
         return grids
 
     def plan(self, name: str) -> list[tuple[int, list[tuple[str, str]]]]:
