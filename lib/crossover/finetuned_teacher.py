@@ -225,8 +225,8 @@ class Chapter:
             upper = f", the first alone with {p.full} gold examples" if p.full and max(counts) > 1 else ""
             named = ", ".join(f"{TASKS[task]} {_counted(n, 'draw')}" for task, n in zip(side, counts, strict=True))
             told.append(f"of {named}{upper}, one student for each")
-        if figure == "base" and (upper := [f"{TASKS[task]} {p.whole[task]:,} examples" for task in tasks if task in p.whole]):
-            told.append(f"the whole training set: {', '.join(upper)}, one student for each")
+        if figure == "base" and (sets := [f"{TASKS[task]} {p.whole[task]:,} examples" for task in tasks if task in p.whole]):
+            told.append(f"the whole training set: {', '.join(sets)}, one student for each")
         alone = "".join(_DRAWS[n] for n in sorted(draws) if n in _DRAWS)
         return Markdown(f"{', '.join(TASKS[t] for t in tasks)}: {'; '.join(told)}. Tasks with labels by accuracy, generation tasks by chrF.{alone}")
 

@@ -29,11 +29,20 @@ def load_parser(ops: NumpyOps | None = None) -> Language:
     ops : NumpyOps, optional
         thinc's operations; by default :class:`Blas`.
     """
+    return _load(ops or Blas(), disable=["lemmatizer", "attribute_ruler"])
+
+
+def load_tagger(ops: NumpyOps | None = None) -> Language:
+    """Return the pipeline with tagger and lemmatiser, without the parts that find names and sentence structure; ``ops`` as above."""
+    return _load(ops or Blas(), exclude=["parser", "ner"])
+
+
+def _load(ops: NumpyOps, **parts: list[str]) -> Language:
     import spacy
 
     before = get_current_ops()
-    set_current_ops(ops or Blas())
+    set_current_ops(ops)
     try:
-        return spacy.load(EN_CORE_WEB_SM.path().parents[1], disable=["lemmatizer", "attribute_ruler"])
+        return spacy.load(EN_CORE_WEB_SM.path().parents[1], **parts)
     finally:
         set_current_ops(before)

@@ -168,7 +168,6 @@ def _forms(text: str) -> frozenset[str]:
 
 @cache
 def _tagger():
-    """spaCy's small English model, without the parts that find names and sentence structure."""
-    import spacy
+    from crossover.parser import load_tagger  # spaCy takes seconds to load
 
-    return spacy.load(EN_CORE_WEB_SM.path().parents[1], exclude=["parser", "ner"])
+    return load_tagger()
