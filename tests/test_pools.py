@@ -8,6 +8,7 @@ import pandas as pd
 import psutil
 import pytest
 import ray
+import torch
 from ray.cluster_utils import Cluster
 
 from crossover import pools
@@ -112,6 +113,17 @@ def test_what_a_cell_raises_on_ray_is_what_it_raises_here():
                 while not future.done():
                     time.sleep(0.01)
                 pool.result(future)
+
+
+def test_while_workers_of_this_machine_train_the_caller_computes_with_one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with Processes(1, "cpu"):
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_a_worker_that_is_killed_here_is_lost():

@@ -263,7 +263,8 @@ def run_cells(cells: Sequence[Cell], store: Store, workers: int, device: str = "
     Parameters
     ----------
     cells : sequence of Cell
-        Run in this order; cells whose key is in the table already are not run again.
+        Run in this order, those without queries first: their students train while the first teacher is fine-tuned. Cells whose key
+        is in the table already are not run again.
     store : Store
     workers, device, cluster
         Where students are trained, see :func:`crossover.pools.open_pool`.
@@ -279,7 +280,7 @@ def run_cells(cells: Sequence[Cell], store: Store, workers: int, device: str = "
         raise CrossoverError("The grid names a cell twice; a value is repeated in one of its lists.")
     with store.lock():
         done = store.rows()
-        missing = [cell for cell in cells if cell.key not in done]
+        missing = sorted((cell for cell in cells if cell.key not in done), key=lambda cell: cell.budget > 0)
         if not missing:
             print(f"All {len(cells)} cells are in {store.path.name} already.", file=sys.stderr)
             store.sort()
@@ -306,11 +307,11 @@ def _finished(
     device: str,
     tick: Callable[[], object],
 ) -> Iterator[tuple[Cell, Made, Scored]]:
-    """Yield cells as they finish, with at most one waiting beyond those that run; call ``tick`` every second or so."""
+    """Yield cells as they finish, with one made ahead for each worker; call ``tick`` every second or so."""
     running: dict[Future, tuple[Cell, Made]] = {}
     queue, failure = iter(cells), None
     while True:
-        while failure is None and len(running) <= pool.workers and (cell := next(queue, None)) is not None:
+        while failure is None and len(running) < 2 * pool.workers and (cell := next(queue, None)) is not None:
             made = module_of(cell).make(cell, store, device)
             running[pool.submit(module_of(cell).train_and_score, cell, made.pairs, device)] = (cell, made)
         if not running:

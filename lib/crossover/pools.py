@@ -62,10 +62,15 @@ def open_pool(workers: int, device: str, cluster: str = "") -> Pool:
 
 
 class Processes:
-    """Worker processes of this machine."""
+    """Worker processes of this machine.
+
+    While they are open the calling process computes with one thread as well: a thread more than there are cores keeps the others
+    waiting, and those that wait hold their cores.
+    """
 
     def __init__(self, workers: int, device: str):
         self.workers = workers or _workers_here(device)
+        self._device = device
         os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(BLOCK))
         self._executor = ProcessPoolExecutor(
             self.workers,
@@ -87,10 +92,18 @@ class Processes:
             raise Lost("its worker was killed, most likely for want of memory; try workers=1") from None
 
     def __enter__(self) -> Self:
+        import torch
+
+        self._threads = torch.get_num_threads()
+        if self._device == "cpu":
+            torch.set_num_threads(1)
         return self
 
     def __exit__(self, *problem: object) -> None:
+        import torch
+
         self._executor.__exit__(*problem)
+        torch.set_num_threads(self._threads)
 
 
 class Ray:
