@@ -14,7 +14,7 @@ from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from crossover.assets import model_folder
-from crossover.decoding import MOST_LIFT, decode, greedy, sampled
+from crossover.decoding import MOST_LIFT, decode, greedy, packed, sampled
 from crossover.errors import CrossoverError
 from crossover.evaluate import evaluate
 from crossover.students import causal, training
@@ -198,6 +198,24 @@ def test_greedy_decoding_in_a_batch_is_transformers_own_one_by_one(student):
     prompts = student.tokenizer([prompt for prompt, _ in PAIRS])["input_ids"]
     ours = decode(student, prompts, greedy, lambda tokens: False, 10)
     assert ours == [reference_continuation(student, prompt, 10) for prompt in prompts]
+
+
+@pytest.mark.skipif(not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="this processor has no products in bfloat16")
+@pytest.mark.parametrize("rows", [1, 8, 50])
+def test_packed_weights_give_the_same_products_and_are_gone_afterwards(student, rows):
+    module = student.model.lm_head
+    states = torch.randn(rows, 1, module.in_features).bfloat16()
+    with torch.inference_mode():
+        plain = module(states)
+        with packed(student.model, rows):
+            assert "weight" in module.forward.keywords
+            assert torch.equal(module(states), plain)
+        module.weight.zero_()
+        with packed(student.model, rows):
+            assert not module(states).any()
+    with pytest.raises(ZeroDivisionError), packed(student.model, rows):
+        _ = 1 / 0
+    assert not any("forward" in vars(part) for part in student.model.modules())
 
 
 def test_a_row_that_ended_stops_writing_while_others_go_on(student):

@@ -1,14 +1,18 @@
 """Continuing prompts in batches: greedy for scoring, sampled for teachers, one loop for both.
 
-Prompts are padded on the left, the cache is kept, and rows that have ended are dropped from the batch.
+Prompts are padded on the left, the cache is kept, and rows that have ended are dropped from the batch. On a CPU the weights are
+laid out once for all steps.
 """
 
 from __future__ import annotations
 
 import os.path
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 
 import torch
+from torch import nn
 from transformers import DynamicCache
 
 from crossover.students.causal import Student
@@ -56,6 +60,39 @@ def sampled(temperature: float, seeds: Sequence[int]) -> Pick:
     return pick
 
 
+@contextmanager
+def packed(model: nn.Module, rows: int) -> Iterator[None]:
+    """Lay out a model's bfloat16 weights as oneDNN's products read them, which each product would do again: a step has few rows.
+
+    The same products, bit for bit, in half the time at 8 rows. On a GPU, and on a CPU without products in bfloat16, nothing changes.
+
+    Parameters
+    ----------
+    model : Module
+        Its weights must not change inside the context, where they are in memory twice.
+    rows : int
+        Of the products for which the layout is chosen.
+    """
+    able = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    linear = [
+        module
+        for module in model.modules()
+        if able and isinstance(module, nn.Linear) and module.weight.device.type == "cpu" and module.weight.dtype == torch.bfloat16
+        and "forward" not in vars(module)  # accelerate's, of a model that is spread
+    ]  # fmt: skip
+    for module in linear:
+        module.forward = partial(_product, weight=torch.ops.mkldnn._reorder_linear_weight(module.weight.detach(), rows), bias=module.bias)
+    try:
+        yield
+    finally:
+        for module in linear:
+            del module.forward
+
+
+def _product(states: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    return torch.ops.mkldnn._linear_pointwise(states, weight, bias, "none", [], "")
+
+
 @torch.inference_mode()
 def decode(
     student: Student,
@@ -98,32 +135,33 @@ def decode(
     positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, shared:]
     written: list[list[int]] = [[] for _ in prompts]
     active, done = list(range(len(prompts))), set()
-    for _ in range(max_new_tokens):
-        output = model(
-            input_ids=ids,
-            attention_mask=mask,
-            position_ids=positions,
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        tokens = pick(output.logits[:, -1], active)
-        for row, token in zip(active, tokens.tolist(), strict=True):
-            if row not in done:
-                written[row].append(token)
-                if token == tokenizer.eos_token_id or ended(written[row]):
-                    done.add(row)
-        if len(done) == len(prompts):
-            break
-        ids, positions = tokens[:, None], positions[:, -1:] + 1
-        mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
-        # Dropping rows copies the cache, so it waits until a quarter of the batch has ended.
-        if 4 * sum(row in done for row in active) >= len(active):
-            keep = [i for i, row in enumerate(active) if row not in done]
-            index = torch.tensor(keep)  # on the CPU, from where it can pick rows on any device
-            cache.batch_select_indices(index)
-            ids, positions, mask = ids[index], positions[index], mask[index]
-            active = [active[i] for i in keep]
+    with packed(model, len(prompts)):
+        for _ in range(max_new_tokens):
+            output = model(
+                input_ids=ids,
+                attention_mask=mask,
+                position_ids=positions,
+                past_key_values=cache,
+                use_cache=True,
+                logits_to_keep=1,
+            )
+            tokens = pick(output.logits[:, -1], active)
+            for row, token in zip(active, tokens.tolist(), strict=True):
+                if row not in done:
+                    written[row].append(token)
+                    if token == tokenizer.eos_token_id or ended(written[row]):
+                        done.add(row)
+            if len(done) == len(prompts):
+                break
+            ids, positions = tokens[:, None], positions[:, -1:] + 1
+            mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
+            # Dropping rows copies the cache, so it waits until a quarter of the batch has ended.
+            if 4 * sum(row in done for row in active) >= len(active):
+                keep = [i for i, row in enumerate(active) if row not in done]
+                index = torch.tensor(keep)  # on the CPU, from where it can pick rows on any device
+                cache.batch_select_indices(index)
+                ids, positions, mask = ids[index], positions[index], mask[index]
+                active = [active[i] for i in keep]
     return tokenizer.batch_decode(written, skip_special_tokens=True)
 
 

@@ -7,6 +7,8 @@ of each item is kept: two students that answered the same items are compared in 
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +20,7 @@ from crossover.decoding import by_length, decode, greedy
 from crossover.errors import CrossoverError
 from crossover.students.causal import IGNORED, Student
 from crossover.students.encoder import Encoder
+from crossover.students.training import PASS, parts
 from crossover.tasks.base import ChoiceTask, Problem, Task
 
 
@@ -114,8 +117,9 @@ def likelihoods(
 ) -> list[list[tuple[float, bool]]]:
     """Return the log-likelihood of every completion after its prompt, and whether greedy decoding would write it.
 
-    A prompt is computed once for all its completions; logits are computed for completion tokens alone, and their
-    log-softmax in float32 whatever the model's arithmetic.
+    A prompt is computed once for all its completions; on a CPU prompts and then completions go in parts of like length, so that
+    little is computed for padding. Logits are computed for completion tokens alone, and their log-softmax in float32 whatever
+    the model's arithmetic.
 
     Parameters
     ----------
@@ -125,33 +129,51 @@ def likelihoods(
     completions : sequence of sequence of list of int
         For each prompt the token ids of its completions, each of one or more.
     """
-    model, body, pad = student.model, student.model.base_model, student.tokenizer.pad_token_id
-    context = _padded([prompt[:-1] for prompt in prompts], pad, model.device, "left")
-    mask = _padded([[1] * (len(prompt) - 1) for prompt in prompts], 0, model.device, "left")
-    positions = (mask.cumsum(-1) - 1).clamp(min=0)
-    cache = DynamicCache(config=model.config)
-    body(input_ids=context, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True)
+    device = student.model.device
+    one_more = PASS if device.type == "cpu" else math.inf  # a GPU is not busy with a part of a batch
+    flat = [tokens for several in completions for tokens in several]
+    of = [row for row, several in enumerate(completions) for _ in several]
+    found: dict[int, tuple[float, bool]] = {}
+    for rows in parts(range(len(prompts)), [len(prompt) for prompt in prompts], one_more):
+        context = _padded([prompts[row][:-1] for row in rows], student.tokenizer.pad_token_id, device, "left")
+        mask = _padded([[1] * (len(prompts[row]) - 1) for row in rows], 0, device, "left")
+        cache = DynamicCache(config=student.model.config)
+        positions = (mask.cumsum(-1) - 1).clamp(min=0)
+        student.model.base_model(input_ids=context, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True)
+        theirs = [number for number, row in enumerate(of) if row in rows]
+        for numbers in parts(theirs, [len(tokens) for tokens in flat], one_more):
+            at = torch.tensor([rows.index(of[number]) for number in numbers])  # on the CPU, from where it can pick rows on any device
+            copied = copy.deepcopy(cache)
+            copied.batch_select_indices(at)  # a prompt's keys and values for each of its completions
+            last = [prompts[of[number]][-1] for number in numbers]
+            values = _after(student, copied, mask[at], last, [flat[number] for number in numbers])
+            found.update(zip(numbers, values, strict=True))
+    ordered = iter(sorted(found))
+    return [[found[next(ordered)] for _ in several] for several in completions]
 
-    flat = [(row, tokens) for row, several in enumerate(completions) for tokens in several]
-    rows = torch.tensor([row for row, _ in flat])  # on the CPU, from where it can pick rows on any device
-    cache.batch_select_indices(rows)  # a copy of a prompt's keys and values for each of its completions
+
+def _after(
+    student: Student, cache: DynamicCache, mask: torch.Tensor, last: Sequence[int], completions: Sequence[list[int]]
+) -> list[tuple[float, bool]]:
+    """Return what :func:`likelihoods` does for completions of prompts that are in the cache but for their last tokens."""
+    model, device = student.model, student.model.device
     # The state at a token predicts the next, so the prompt's last token is fed here and the completion's last is not.
-    ids = _padded([[prompts[row][-1], *tokens[:-1]] for row, tokens in flat], pad, model.device, "right")
-    targets = _padded([tokens for _, tokens in flat], IGNORED, model.device, "right")
-    states = body(
+    fed = [[token, *tokens[:-1]] for token, tokens in zip(last, completions, strict=True)]
+    ids = _padded(fed, student.tokenizer.pad_token_id, device, "right")
+    targets = _padded(completions, IGNORED, device, "right")
+    states = model.base_model(
         input_ids=ids,
-        attention_mask=torch.cat([mask[rows], torch.ones_like(ids)], dim=1),
-        position_ids=positions[rows, -1:] + 1 + torch.arange(ids.shape[1], device=model.device),
+        attention_mask=torch.cat([mask, torch.ones_like(ids)], dim=1),
+        position_ids=mask.sum(-1, keepdim=True) + torch.arange(ids.shape[1], device=device),
         past_key_values=cache,
         use_cache=True,
     ).last_hidden_state
     where = targets != IGNORED
-    logits = model.lm_head(states[where.to(states.device)]).float().to(model.device)
-    lengths = [len(tokens) for _, tokens in flat]
+    logits = model.lm_head(states[where.to(states.device)]).float().to(device)
+    lengths = [len(tokens) for tokens in completions]
     losses = nn.functional.cross_entropy(logits, targets[where], reduction="none").split(lengths)
     chosen = (logits.argmax(-1) == targets[where]).split(lengths)
-    found = iter([(-float(loss.sum()), bool(same.all())) for loss, same in zip(losses, chosen, strict=True)])
-    return [[next(found) for _ in several] for several in completions]
+    return [(-float(loss.sum()), bool(same.all())) for loss, same in zip(losses, chosen, strict=True)]
 
 
 def _padded(rows: Sequence[list[int]], value: int, device: torch.device, side: str) -> torch.Tensor:
