@@ -11,6 +11,7 @@ import ray
 import torch
 from ray.cluster_utils import Cluster
 
+from crossover import cells as cells_module
 from crossover import pools
 from crossover.cells import run_cells
 from crossover.errors import CrossoverError
@@ -113,6 +114,16 @@ def test_what_a_cell_raises_on_ray_is_what_it_raises_here():
                 while not future.done():
                     time.sleep(0.01)
                 pool.result(future)
+
+
+def test_cells_without_queries_go_first_and_the_others_in_their_order(tmp_path, monkeypatch):
+    values = {"tasks": ["film_sentiment", "product_sentiment"], "originals": [8], "classifier": "tiny-random-encoder", "teacher_model": "tiny-random"}
+    grid = check("02_finetuned_teacher", values).cells()
+    taken = []
+    monkeypatch.setattr(cells_module, "_finished", lambda missing, *rest, **named: taken.extend(missing) or iter(()))
+    run_cells(grid, Store(tmp_path), 1)
+    alone = [cell for cell in grid if cell.strategy == "original"]
+    assert len(alone) == 2 and taken == alone + [cell for cell in grid if cell not in alone]
 
 
 def test_while_workers_of_this_machine_train_the_caller_computes_with_one_thread():
