@@ -110,6 +110,16 @@ def test_side_tasks_have_their_own_draws_and_a_caption_says_so():
     assert "one draw" not in said.lower() and "two draws it is too narrow" in said
 
 
+def test_further_sizes_of_a_side_task_are_a_tuned_teachers_and_the_first_draws_alone():
+    small = {"tasks": ["film_sentiment"], "side_tasks": ["product_sentiment"], "originals": [50], "other_originals": [], "replicates": 2}
+    p = resolve("02_finetuned_teacher", "smoke", small | {"side_draws": {"product_sentiment": 3}, "side_sizes": {"product_sentiment": [25]}})
+    further = {(c.strategy, c.teacher, c.replicate) for c in p.grids()["base"] if c.seed_size == 25}
+    assert further == {("original", "none", 0)} | {(s, "tuned", 0) for s in p.conditions if s != "both"}
+    assert {c.task for c in p.grids()["base"] if c.seed_size == 25} == {"product_sentiment"}
+    assert "Product sentiment 3 draws, the first alone at further sizes" in Chapter(p, pd.DataFrame()).caption("sizes").data
+    assert "Film" not in Chapter(p, pd.DataFrame()).caption("sizes").data
+
+
 def test_whole_training_sets_are_a_second_upper_line_of_one_student():
     small = {"tasks": ["film_sentiment"], "side_tasks": ["product_sentiment"], "replicates": 2, "classifier_seeds": 3, "full": 50}
     p = resolve("02_finetuned_teacher", "smoke", small | {"whole": {"film_sentiment": 1200, "captions": 10}})

@@ -118,7 +118,7 @@ class Chapter:
         wanted = [
             d
             for d in compared.against_alone(p)
-            if d.line.endswith("tuned teacher") and "half" not in d.line and d.task in p.tasks
+            if d.line.endswith("tuned teacher") and "half" not in d.line and len(p.plan(d.task)) > 1
         ]
         if len({d.size for d in wanted}) < 2:
             return NOT_RUN
@@ -203,12 +203,12 @@ class Chapter:
         """Say what the points of a figure are, if there is one: of a grid of :meth:`FinetunedTeacher.grids`, or ``"sizes"``."""
         p, whole = self.parameters, figure in ("base", "sizes")
         if figure == "sizes":
-            tasks = p.tasks if len({size for task in p.tasks for size, _ in p.plan(task)}) > 1 else []
+            tasks = [task for task in (*p.tasks, *p.side_tasks) if len(p.plan(task)) > 1]
         else:
             tasks = list(dict.fromkeys(cell.task for cell in self._cells(figure)))
         if not tasks:
             return None
-        side = p.side_tasks if figure == "base" else []
+        side = [task for task in tasks if whole and task in p.side_tasks]
         sizes = {"base": [], "sizes": [], "teacher_layers": p.originals[:1], "families": p.originals[:1]}.get(figure, [p.dial_size])
         draws = {p.replicates if whole else p.dial_replicates}
         told = [
@@ -222,7 +222,8 @@ class Chapter:
         if side:
             counts = [p.side_draws.get(task, 1) for task in side]
             draws.update(counts)
-            upper = f", the first alone with {p.full} gold examples" if p.full and max(counts) > 1 else ""
+            once = [f"with {p.full} gold examples"] * bool(p.full and figure == "base") + ["at further sizes"] * any(t in p.side_sizes for t in side)
+            upper = f", the first alone {' and '.join(once)}" if once and max(counts) > 1 else ""
             named = ", ".join(f"{TASKS[task]} {_counted(n, 'draw')}" for task, n in zip(side, counts, strict=True))
             told.append(f"of {named}{upper}, one student for each")
         if figure == "base" and (sets := [f"{TASKS[task]} {p.whole[task]:,} examples" for task in tasks if task in p.whole]):

