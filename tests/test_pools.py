@@ -116,22 +116,39 @@ def test_what_a_cell_raises_on_ray_is_what_it_raises_here():
                 pool.result(future)
 
 
-def test_cells_without_queries_go_first_and_the_others_in_their_order(tmp_path, monkeypatch):
-    values = {"tasks": ["film_sentiment", "product_sentiment"], "originals": [8], "classifier": "tiny-random-encoder", "teacher_model": "tiny-random"}
+def test_some_cells_without_queries_go_first_and_the_others_in_their_order():
+    values = {"tasks": ["film_sentiment", "product_sentiment"], "originals": [8, 16], "replicates": 2}
     grid = check("02_finetuned_teacher", values).cells()
-    taken = []
-    monkeypatch.setattr(cells_module, "_finished", lambda missing, *rest, **named: taken.extend(missing) or iter(()))
-    run_cells(grid, Store(tmp_path), 1)
     alone = [cell for cell in grid if cell.strategy == "original"]
-    assert len(alone) == 2 and taken == alone + [cell for cell in grid if cell not in alone]
+    assert len(alone) == 8
+    ordered = cells_module._ordered(grid, 4)
+    assert ordered[:4] == alone[:4] and ordered[4:] == [cell for cell in grid if cell not in alone[:4]]
 
 
-def test_while_workers_of_this_machine_train_the_caller_computes_with_one_thread():
+def test_cells_that_had_finished_are_stored_when_data_cannot_be_made(cells, tmp_path, monkeypatch):
+    """The third cell's data fail while the first two train: both are in the table, and the error is the third's own."""
+    made, real = [], cells_module.make
+
+    def failing(cell, store, device):
+        made.append(cell)
+        if len(made) == 3:
+            raise CrossoverError("the cap is spent")
+        return real(cell, store, device)
+
+    monkeypatch.setattr(cells_module, "make", failing)
+    with pytest.raises(CrossoverError, match="^the cap is spent$"):
+        run_cells(cells, Store(tmp_path), 2)
+    assert set(Store(tmp_path).rows()) == {cell.key for cell in made[:2]} and len(made) == 3
+
+
+@pytest.mark.parametrize(("cores", "left"), [(1, 1), (2, 1), (4, 3), (64, 3)])
+def test_while_workers_of_this_machine_train_the_caller_leaves_them_their_cores(monkeypatch, cores, left):
     before = torch.get_num_threads()
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
     torch.set_num_threads(3)
     try:
         with Processes(1, "cpu"):
-            assert torch.get_num_threads() == 1
+            assert torch.get_num_threads() == left
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)

@@ -200,7 +200,10 @@ def test_greedy_decoding_in_a_batch_is_transformers_own_one_by_one(student):
     assert ours == [reference_continuation(student, prompt, 10) for prompt in prompts]
 
 
-@pytest.mark.skipif(not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="this processor has no products in bfloat16")
+@pytest.mark.skipif(
+    not (torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()),
+    reason="this processor has no products in bfloat16",
+)
 @pytest.mark.parametrize("rows", [1, 8, 50])
 def test_packed_weights_give_the_same_products_and_are_gone_afterwards(student, rows):
     module = student.model.lm_head
@@ -216,6 +219,20 @@ def test_packed_weights_give_the_same_products_and_are_gone_afterwards(student, 
     with pytest.raises(ZeroDivisionError), packed(student.model, rows):
         _ = 1 / 0
     assert not any("forward" in vars(part) for part in student.model.modules())
+
+
+def test_packed_weights_have_their_bias_and_other_kinds_of_linear_maps_are_left_alone():
+    class Doubled(nn.Linear):
+        def forward(self, states):
+            return 2 * super().forward(states)
+
+    model = nn.ModuleList([nn.Linear(32, 48), Doubled(32, 48)]).to(torch.bfloat16)
+    states = torch.randn(5, 32).bfloat16()
+    with torch.inference_mode():
+        plain = [part(states) for part in model]
+        with packed(model, 5):
+            assert "forward" not in vars(model[1])
+            assert all(torch.equal(part(states), before) for part, before in zip(model, plain, strict=True))
 
 
 def test_a_row_that_ended_stops_writing_while_others_go_on(student):

@@ -107,7 +107,9 @@ def test_side_tasks_have_their_own_draws_and_a_caption_says_so():
     assert upper.count(("film_sentiment", 1)) == 3 and upper.count(("product_sentiment", 0)) == 1 and ("product_sentiment", 1) not in upper
     said = Chapter(p, pd.DataFrame()).caption().data
     assert "of Product sentiment 5 draws, the first alone with 50 gold examples, one student for each" in said
-    assert "one draw" not in said.lower() and "two draws it is too narrow" in said
+    assert "With one draw and one student" in said and "two draws it is too narrow" in said
+    several = Chapter(p.model_copy(update={"full": 0}), pd.DataFrame()).caption().data
+    assert "one draw" not in several.lower() and "two draws it is too narrow" in several
 
 
 def test_further_sizes_of_a_side_task_are_a_tuned_teachers_and_the_first_draws_alone():
@@ -116,8 +118,10 @@ def test_further_sizes_of_a_side_task_are_a_tuned_teachers_and_the_first_draws_a
     further = {(c.strategy, c.teacher, c.replicate) for c in p.grids()["base"] if c.seed_size == 25}
     assert further == {("original", "none", 0)} | {(s, "tuned", 0) for s in p.conditions if s != "both"}
     assert {c.task for c in p.grids()["base"] if c.seed_size == 25} == {"product_sentiment"}
-    assert "Product sentiment 3 draws, the first alone at further sizes" in Chapter(p, pd.DataFrame()).caption("sizes").data
-    assert "Film" not in Chapter(p, pd.DataFrame()).caption("sizes").data
+    said = Chapter(p, pd.DataFrame()).caption("sizes").data
+    assert "Product sentiment 3 draws, the first alone at further sizes" in said and "With one draw and one student" in said
+    assert "Film" not in said and "2 draws" not in said and "two draws" not in said, "the film task has one size, and no point in the figure"
+    assert Chapter(p.model_copy(update={"side_sizes": {"product_sentiment": [50]}}), pd.DataFrame()).caption("sizes") is None
 
 
 def test_whole_training_sets_are_a_second_upper_line_of_one_student():

@@ -263,7 +263,7 @@ def run_cells(cells: Sequence[Cell], store: Store, workers: int, device: str = "
     Parameters
     ----------
     cells : sequence of Cell
-        Run in this order, those without queries first: their students train while the first teacher is fine-tuned. Cells whose key
+        Run in this order, a few without queries first: their students train while the first teacher is fine-tuned. Cells whose key
         is in the table already are not run again.
     store : Store
     workers, device, cluster
@@ -280,7 +280,7 @@ def run_cells(cells: Sequence[Cell], store: Store, workers: int, device: str = "
         raise CrossoverError("The grid names a cell twice; a value is repeated in one of its lists.")
     with store.lock():
         done = store.rows()
-        missing = sorted((cell for cell in cells if cell.key not in done), key=lambda cell: cell.budget > 0)
+        missing = [cell for cell in cells if cell.key not in done]
         if not missing:
             print(f"All {len(cells)} cells are in {store.path.name} already.", file=sys.stderr)
             store.sort()
@@ -307,29 +307,50 @@ def _finished(
     device: str,
     tick: Callable[[], object],
 ) -> Iterator[tuple[Cell, Made, Scored]]:
-    """Yield cells as they finish, with one made ahead for each worker; call ``tick`` every second or so."""
+    """Yield cells as they finish, with one made ahead for each worker; call ``tick`` every second or so while none is made.
+
+    What goes wrong is raised when the cells that run have finished.
+    """
     running: dict[Future, tuple[Cell, Made]] = {}
-    queue, failure = iter(cells), None
+    most = 2 * pool.workers
+    queue, failure = iter(_ordered(cells, most)), None
     while True:
-        while failure is None and len(running) < 2 * pool.workers and (cell := next(queue, None)) is not None:
-            made = module_of(cell).make(cell, store, device)
-            running[pool.submit(module_of(cell).train_and_score, cell, made.pairs, device)] = (cell, made)
-        if not running:
+        if failure is None and len(running) < most and (cell := next(queue, None)) is not None:
+            pause = 0
+            try:
+                made = module_of(cell).make(cell, store, device)
+            except Exception as problem:  # noqa: BLE001 - raised below
+                failure = problem
+            else:
+                running[pool.submit(module_of(cell).train_and_score, cell, made.pairs, device)] = (cell, made)
+        elif running:
+            pause = 2
+            tick()
+        else:
             break
-        tick()
-        for future in wait(running, timeout=2, return_when=FIRST_COMPLETED).done:
+        for future in wait(running, timeout=pause, return_when=FIRST_COMPLETED).done:
             cell, made = running.pop(future)
             try:
                 scored = pool.result(future)
             except Lost as problem:
-                failure = failure or (cell, str(problem))
+                failure = failure or _failed(cell, str(problem))
                 continue
             except Exception as problem:  # noqa: BLE001 - whatever a cell raised, the run must say which cell
-                failure = failure or (cell, f"{type(problem).__name__}: {problem}")
+                failure = failure or _failed(cell, f"{type(problem).__name__}: {problem}")
                 continue
             yield cell, made, scored
     if failure:
-        raise CrossoverError(f"The cell ({failure[0]}) failed: {failure[1]}. Finished cells are kept.")
+        raise failure
+
+
+def _failed(cell: Cell, why: str) -> CrossoverError:
+    return CrossoverError(f"The cell ({cell}) failed: {why}. Finished cells are kept.")
+
+
+def _ordered(cells: Sequence[Cell], most: int) -> list[Cell]:
+    """Return cells with some of those without queries first: as many as keep the workers busy while a teacher is fine-tuned."""
+    first = [cell for cell in cells if not cell.budget][:most]
+    return first + [cell for cell in cells if cell not in first]
 
 
 def module_of(cell: Cell) -> ModuleType:

@@ -62,14 +62,14 @@ def sampled(temperature: float, seeds: Sequence[int]) -> Pick:
 
 @contextmanager
 def packed(model: nn.Module, rows: int) -> Iterator[None]:
-    """Lay out a model's bfloat16 weights as oneDNN's products read them, which each product would do again: a step has few rows.
+    """Copy a model's bfloat16 weights into the layout that oneDNN's products read, as each product would do: a step has few rows.
 
     The same products, bit for bit, in half the time at 8 rows. On a GPU, and on a CPU without products in bfloat16, nothing changes.
 
     Parameters
     ----------
     model : Module
-        Its weights must not change inside the context, where they are in memory twice.
+        Its weights must not change inside the context, where those of its linear maps are in memory twice.
     rows : int
         Of the products for which the layout is chosen.
     """
@@ -77,16 +77,17 @@ def packed(model: nn.Module, rows: int) -> Iterator[None]:
     linear = [
         module
         for module in model.modules()
-        if able and isinstance(module, nn.Linear) and module.weight.device.type == "cpu" and module.weight.dtype == torch.bfloat16
-        and "forward" not in vars(module)  # accelerate's, of a model that is spread
+        # Neither a kind of linear map with products of its own nor, of a model that is spread, accelerate's.
+        if able and getattr(type(module), "forward", None) is nn.Linear.forward and "forward" not in vars(module)
+        and module.weight.device.type == "cpu" and module.weight.dtype == torch.bfloat16
     ]  # fmt: skip
-    for module in linear:
-        module.forward = partial(_product, weight=torch.ops.mkldnn._reorder_linear_weight(module.weight.detach(), rows), bias=module.bias)
     try:
+        for module in linear:
+            module.forward = partial(_product, weight=torch.ops.mkldnn._reorder_linear_weight(module.weight.detach(), rows), bias=module.bias)
         yield
     finally:
         for module in linear:
-            del module.forward
+            vars(module).pop("forward", None)
 
 
 def _product(states: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:

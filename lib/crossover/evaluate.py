@@ -8,6 +8,7 @@ of each item is kept: two students that answered the same items are compared in 
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -141,15 +142,18 @@ def likelihoods(
         positions = (mask.cumsum(-1) - 1).clamp(min=0)
         student.model.base_model(input_ids=context, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True)
         theirs = [number for number, row in enumerate(of) if row in rows]
-        for numbers in parts(theirs, [len(tokens) for tokens in flat], one_more):
+        left = parts(theirs, [len(tokens) for tokens in flat], one_more)
+        while left:
+            numbers = left.pop()
             at = torch.tensor([rows.index(of[number]) for number in numbers])  # on the CPU, from where it can pick rows on any device
-            copied = copy.deepcopy(cache)
-            copied.batch_select_indices(at)  # a prompt's keys and values for each of its completions
+            picked = copy.deepcopy(cache) if left else cache
+            picked.batch_select_indices(at)  # a prompt's keys and values for each of its completions
             last = [prompts[of[number]][-1] for number in numbers]
-            values = _after(student, copied, mask[at], last, [flat[number] for number in numbers])
+            values = _after(student, picked, mask[at], last, [flat[number] for number in numbers])
             found.update(zip(numbers, values, strict=True))
-    ordered = iter(sorted(found))
-    return [[found[next(ordered)] for _ in several] for several in completions]
+            del picked
+    number = itertools.count()
+    return [[found[next(number)] for _ in several] for several in completions]
 
 
 def _after(

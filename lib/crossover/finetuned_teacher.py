@@ -210,24 +210,29 @@ class Chapter:
             return None
         side = [task for task in tasks if whole and task in p.side_tasks]
         sizes = {"base": [], "sizes": [], "teacher_layers": p.originals[:1], "families": p.originals[:1]}.get(figure, [p.dial_size])
-        draws = {p.replicates if whole else p.dial_replicates}
+        drawn = p.replicates if whole else p.dial_replicates
+        students = _students(*((p.classifier_seeds, p.writer_seeds) if whole else (1, 1)))
+        main = len(side) < len(tasks)
+        draws = {drawn} if main else set()
         told = [
             f"{LEVEL:.0%} intervals over the same test items ({p.n_test} of tasks with labels, {p.n_test_texts} of generation tasks)",
             *(f"{size} original examples" for size in sizes),
-            _counted(min(draws), "draw") + " of the original examples",
-            _students(*((p.classifier_seeds, p.writer_seeds) if whole else (1, 1))),
+            *([_counted(drawn, "draw") + " of the original examples", students] if main else []),
             *([] if figure == "amounts" else [f"{p.queries} teacher queries a condition"]),
             f"profile {p.profile}",
         ]
         if side:
             counts = [p.side_draws.get(task, 1) for task in side]
             draws.update(counts)
-            once = [f"with {p.full} gold examples"] * bool(p.full and figure == "base") + ["at further sizes"] * any(t in p.side_sizes for t in side)
+            further = any(len(p.plan(task)) > 1 for task in side)
+            once = [f"with {p.full} gold examples"] * bool(p.full and figure == "base") + ["at further sizes"] * further
             upper = f", the first alone {' and '.join(once)}" if once and max(counts) > 1 else ""
+            draws |= {1} if once else set()
             named = ", ".join(f"{TASKS[task]} {_counted(n, 'draw')}" for task, n in zip(side, counts, strict=True))
             told.append(f"of {named}{upper}, one student for each")
         if figure == "base" and (sets := [f"{TASKS[task]} {p.whole[task]:,} examples" for task in tasks if task in p.whole]):
             told.append(f"the whole training set: {', '.join(sets)}, one student for each")
+            draws.add(1)
         alone = "".join(_DRAWS[n] for n in sorted(draws) if n in _DRAWS)
         return Markdown(f"{', '.join(TASKS[t] for t in tasks)}: {'; '.join(told)}. Tasks with labels by accuracy, generation tasks by chrF.{alone}")
 

@@ -64,8 +64,8 @@ def open_pool(workers: int, device: str, cluster: str = "") -> Pool:
 class Processes:
     """Worker processes of this machine.
 
-    While they are open the calling process computes with one thread as well: a thread more than there are cores keeps the others
-    waiting, and those that wait hold their cores.
+    While they are open the calling process computes with the threads that they leave cores for, and one at the least: with more, each
+    thread waits for the others, and holds its core meanwhile.
     """
 
     def __init__(self, workers: int, device: str):
@@ -96,14 +96,16 @@ class Processes:
 
         self._threads = torch.get_num_threads()
         if self._device == "cpu":
-            torch.set_num_threads(1)
+            torch.set_num_threads(max(1, min(self._threads, (os.cpu_count() or 1) - self.workers)))
         return self
 
     def __exit__(self, *problem: object) -> None:
         import torch
 
-        self._executor.__exit__(*problem)
-        torch.set_num_threads(self._threads)
+        try:
+            self._executor.__exit__(*problem)
+        finally:
+            torch.set_num_threads(self._threads)
 
 
 class Ray:

@@ -136,7 +136,7 @@ class FinetunedTeacher(Parameters):
                 for name, p, upper in whole
                 for size, conditions in self.plan(name)
                 for strategy, teacher in [("original", "none"), *conditions]
-                for cell in (p if size in self.sizes(name) else upper).grid(name, size, strategy, teacher)
+                for cell in (p if name in self.tasks or size == self.sizes(name)[0] else upper).grid(name, size, strategy, teacher)
             ]
         }
         for dial, conditions in at_size.items():
@@ -161,8 +161,9 @@ class FinetunedTeacher(Parameters):
         pure = [s for s in self.conditions if s != "both"]
         few = [(s, "tuned") for s in pure]
         if name not in self.tasks:
-            first = (self.sizes(name)[0], [*itertools.product(pure, self.teachers)])
-            return [first, *((size, few) for size in self.side_sizes.get(name, []))]
+            first = self.sizes(name)[0]
+            further = [size for size in dict.fromkeys(self.side_sizes.get(name, [])) if size != first]
+            return [(first, [*itertools.product(pure, self.teachers)]), *((size, few) for size in further)]
         every = [*itertools.product(self.conditions, self.teachers)]
         return [(size, every) for size in self.sizes(name)] + [(size, few) for size in self.other_originals]
 
