@@ -131,9 +131,9 @@ def test_whole_training_sets_are_a_second_upper_line_of_one_student():
         ("film_sentiment", "original", 1200, 0, 0, 0)
     ]
     assert {c.key for c in p.grids()["whole"]} < {c.key for c in p.cells()}
-    lines = [(d.task, d.one["seed_size"]) for d in against_alone(p) if d.line == "the whole training set"]
+    lines = [(d.task, d.one["seed_size"]) for d in against_alone(p) if d.line == "all examples at hand"]
     assert set(lines) == {("film_sentiment", 1200)}
-    assert "the whole training set: Film sentiment 1,200 examples, one student for each" in Chapter(p, pd.DataFrame()).caption().data
+    assert "all training examples at hand that are not near a test item: Film sentiment 1,200 examples, one student for each" in Chapter(p, pd.DataFrame()).caption().data
 
 
 def test_a_figure_that_is_not_there_has_no_caption():

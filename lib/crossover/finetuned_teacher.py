@@ -231,7 +231,7 @@ class Chapter:
             named = ", ".join(f"{TASKS[task]} {_counted(n, 'draw')}" for task, n in zip(side, counts, strict=True))
             told.append(f"of {named}{upper}, one student for each")
         if figure == "base" and (sets := [f"{TASKS[task]} {p.whole[task]:,} examples" for task in tasks if task in p.whole]):
-            told.append(f"the whole training set: {', '.join(sets)}, one student for each")
+            told.append(f"all training examples at hand that are not near a test item: {', '.join(sets)}, one student for each")
             draws.add(1)
         alone = "".join(_DRAWS[n] for n in sorted(draws) if n in _DRAWS)
         return Markdown(f"{', '.join(TASKS[t] for t in tasks)}: {'; '.join(told)}. Tasks with labels by accuracy, generation tasks by chrF.{alone}")

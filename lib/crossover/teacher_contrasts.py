@@ -100,7 +100,7 @@ def against_alone(p: FinetunedTeacher) -> list[Difference]:
     upper = [
         Difference(TASKS[task], line, f"{size} original examples", task, size, ALONE | {"seed_size": gold}, ALONE)
         for task, size, _ in _planned(p)
-        for line, gold in ((f"{p.full} gold examples", p.full), ("the whole training set", p.whole.get(task, 0)))
+        for line, gold in ((f"{p.full} gold examples", p.full), ("all examples at hand", p.whole.get(task, 0)))
         if gold
     ]
     return found + upper
@@ -158,20 +158,21 @@ def families(p: FinetunedTeacher) -> list[Difference]:
 def in_words(rows: pd.DataFrame) -> str:
     """Say which differences are told from zero, one by one, and how many are not; those called among all of them are bold.
 
-    >>> rows = pd.DataFrame([("SST-2", "125 original examples", "annotated", 0.031, 0.01, 0.05, 0.004),
-    ...                      ("SST-2", "125 original examples", "generated", 0.021, 0.001, 0.04, 0.08),
-    ...                      ("RTE", "25 original examples", "both", 0.0, -0.1, 0.1, 0.9)],
-    ...                     columns=["panel", "series", "line", "estimate", "low", "high", "p"])
+    >>> rows = pd.DataFrame([("SST-2", "125 original examples", "annotated", 0.031, 0.01, 0.05, 0.004, 2),
+    ...                      ("SST-2", "125 original examples", "generated", 0.021, 0.001, 0.04, 0.08, 1),
+    ...                      ("RTE", "25 original examples", "both", 0.0, -0.1, 0.1, 0.9, 1)],
+    ...                     columns=["panel", "series", "line", "estimate", "low", "high", "p", "replicates"])
     >>> print(in_words(rows))
     - SST-2, 125 original examples, annotated: **+3.1 points** (1.0 to 5.0).
-    - SST-2, 125 original examples, generated: +2.1 points (0.1 to 4.0).
+    - SST-2, 125 original examples, generated: +2.1 points (0.1 to 4.0; one draw alone).
     - Not told from no difference: 1 of 3 comparisons. Bold: also told where of all differences so called one in ten may be false; the others may be chance.
     """
     called = rows.assign(called=discoveries(rows["p"]))
     told = called[(rows["low"] > 0) | (rows["high"] < 0)]
     points = [f"{100 * estimate:+.1f} points" for estimate in told["estimate"]]
     said = [
-        f"- {r.panel}, {r.series}, {r.line}: {f'**{change}**' if r.called else change} ({100 * r.low:.1f} to {100 * r.high:.1f})."
+        f"- {r.panel}, {r.series}, {r.line}: {f'**{change}**' if r.called else change} "
+        f"({100 * r.low:.1f} to {100 * r.high:.1f}{'; one draw alone' if r.replicates == 1 else ''})."
         for r, change in zip(told.itertuples(), points, strict=True)
     ]
     bold = " Bold: also told where of all differences so called one in ten may be false; the others may be chance." if len(told) else ""
