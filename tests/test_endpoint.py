@@ -328,6 +328,15 @@ def _lines(folder):
         return 0
 
 
+@pytest.fixture
+def interruptible():
+    """Interrupts are taken, though a shell starts what runs in its background with them ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_keeps_the_replies_under_way(tmp_path):
     with Running(latency=0.5) as server:
         arrivals = teacher(server, tmp_path, concurrency=4).arrivals(ask(50))
@@ -340,6 +349,7 @@ def test_an_interrupt_keeps_the_replies_under_way(tmp_path):
         assert len(got) == len(server.log()) == 4
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_a_second_interrupt_gives_up_the_replies_under_way(tmp_path):
     with Running(latency=60) as server:
         arrivals = teacher(server, tmp_path, concurrency=4).arrivals(ask(50))
