@@ -1,13 +1,15 @@
 """The bench: what it counts, what it calls met, and that every section runs."""
 
+import contextlib
 import subprocess
 import sys
 
 import pandas as pd
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
-from crossover.bench import SECTIONS, __main__, ceilings, decoding, tables, training
+from crossover.bench import SECTIONS, __main__, ceilings, decoding, products, tables, training
 from crossover.students.causal import Student, encode
 
 
@@ -38,6 +40,21 @@ def test_work_is_six_operations_a_weight_and_token_where_all_is_trained():
     body = sum(p.numel() for name, p in student.model.named_parameters() if p.ndim == 2 and "embed" not in name)
     assert training.work(examples, 0) == 6 * training.EPOCHS * (body * tokens + student.model.lm_head.weight.numel() * losses)
     assert training.work(examples, 15) < 0.6 * training.work(examples, 0)
+
+
+def test_products_alone_do_the_work_and_no_more(monkeypatch):
+    examples = training.pairs(training.BATCH)
+    with FlopCounterMode(display=False) as counted:
+        training.products_alone(examples, 15)
+    assert counted.get_total_flops() == training.work(examples, 15)
+
+    monkeypatch.setattr(products, "packed", lambda *_: contextlib.nullcontext())  # products that the counter does not know
+    student = Student.load("tiny-random")
+    head = student.model.lm_head.weight.numel()
+    layers = sum(p.numel() for p in student.model.model.layers.parameters() if p.ndim == 2)
+    with FlopCounterMode(display=False) as counted:
+        products.write(student, 23, 4, 5)
+    assert counted.get_total_flops() == 2 * layers * (23 + 4 * 4) + 2 * head * 4 * 5
 
 
 def test_a_text_without_an_end_goes_on_to_the_limit():

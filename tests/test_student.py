@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from scipy import stats
 from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM
+from transformers.models.llama.modeling_llama import eager_attention_forward
 
 from crossover.assets import model_folder
 from crossover.decoding import MOST_LIFT, decode, greedy, packed, sampled
 from crossover.errors import CrossoverError
 from crossover.evaluate import evaluate
-from crossover.students import causal, training
+from crossover.students import attention, causal, training
+from crossover.students.attention import NAME, SHORT, attending, grouped
 from crossover.students.causal import IGNORED, Recipe, Student, _padded, _split, encode, place, train
 from crossover.tasks import load_task
 
@@ -62,16 +64,16 @@ def test_training_changes_the_upper_layers_alone(student):
 
 
 @pytest.mark.parametrize(
-    ("short", "attention", "one_more", "passes"), [(causal.SHORT, "eager", math.inf, 1), (8, "sdpa", math.inf, 1), (causal.SHORT, "eager", 8, 6)]
+    ("short", "kind", "one_more", "passes"), [(SHORT, NAME, math.inf, 1), (8, "sdpa", math.inf, 1), (SHORT, NAME, 8, 6)]
 )
-def test_a_frozen_prefix_gives_the_same_student_as_computing_it_each_time(student, monkeypatch, short, attention, one_more, passes):
+def test_a_frozen_prefix_gives_the_same_student_as_computing_it_each_time(student, monkeypatch, short, kind, one_more, passes):
     """Reference: the loss of the whole float32 model, its gradients to the upper layers, a plain AdamW.
 
     Texts longer than a limit are trained with fused attention, shorter ones without, whole batches or parts of them; the
     student is left as it was.
     """
     used, padded, sizes = set(), causal._padded, []
-    monkeypatch.setattr(causal, "SHORT", short)
+    monkeypatch.setattr(attention, "SHORT", short)
     monkeypatch.setattr(training, "PASS", one_more)
 
     def watched(examples, *rest):
@@ -84,7 +86,7 @@ def test_a_frozen_prefix_gives_the_same_student_as_computing_it_each_time(studen
     reference = copy.deepcopy(student.model)
     learnt = recipe(batch_size=len(PAIRS), epochs=3, min_steps=1)
     train(student, PAIRS, learnt, seed=0)
-    assert used == {attention} and student.model.config._attn_implementation == "sdpa"
+    assert used == {kind} and student.model.config._attn_implementation == "sdpa"
     assert sum(sizes) == 3 * len(PAIRS) and len(sizes) == 3 * passes
 
     ids, labels = _padded(encode(student.tokenizer, PAIRS), student.tokenizer.pad_token_id, torch.device("cpu"))
@@ -101,6 +103,34 @@ def test_a_frozen_prefix_gives_the_same_student_as_computing_it_each_time(studen
         optimiser.step()
     for name, value in student.model.state_dict().items():
         torch.testing.assert_close(value, reference.state_dict()[name], atol=2e-5, rtol=1e-4, msg=lambda m, n=name: f"{n}: {m}")
+
+
+@pytest.mark.parametrize(("shared", "length", "tokens"), [(3, 1, 7), (1, 4, 4), (9, 5, 8)])
+@pytest.mark.parametrize("masked", [True, False])
+def test_grouped_attention_and_its_gradients_are_those_of_eager_attention(shared, length, tokens, masked):
+    draws = torch.Generator().manual_seed(0)
+    module = nn.Module().eval()
+    module.num_key_value_groups = 9 // shared
+    states = [torch.randn(2, heads, n, 16, generator=draws, requires_grad=True) for heads, n in ((9, length), (shared, tokens), (shared, tokens))]
+    mask = torch.zeros(2, 1, length, tokens).masked_fill_(torch.rand(2, 1, length, tokens, generator=draws) < 0.3, -1e30) if masked else None
+    pulled = torch.randn(2, length, 9, 16, generator=draws)
+    found = []
+    for attend in (grouped, eager_attention_forward):
+        out, weights = attend(module, *states, mask, scaling=0.3)
+        found.append([out, weights, *torch.autograd.grad((out * pulled).sum(), states)])
+    torch.testing.assert_close(found[0], found[1])
+
+
+def test_a_model_attends_as_before_after_an_error_and_keeps_a_way_of_its_own(student):
+    config = student.model.config
+    with pytest.raises(KeyError), attending(student.model, SHORT):
+        assert config._attn_implementation == NAME
+        raise KeyError
+    with attending(student.model, SHORT + 1):
+        assert config._attn_implementation == "sdpa"
+    student.model.set_attn_implementation("eager")
+    with attending(student.model, 1):
+        assert config._attn_implementation == "eager"
 
 
 @given(st.lists(st.integers(1, 200), min_size=1, max_size=7), st.integers(0, 300))

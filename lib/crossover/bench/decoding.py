@@ -19,6 +19,7 @@ import pandas as pd
 import torch
 
 from crossover.assets import SMOLLM2
+from crossover.bench import products
 from crossover.bench.ceilings import matmul
 from crossover.bench.tables import ratio, seconds, table, turns
 from crossover.bench.together import AT_ONCE, rate
@@ -51,6 +52,8 @@ def run(repeats: int = 3, n_test: int = 128) -> pd.DataFrame:
         "generate": lambda: PROMPTS * NEW / seconds(lambda: _generate(base, texts, NEW, do_sample=True, temperature=TEMPERATURE, top_k=0, min_new_tokens=NEW)),
         f"ours, {AT_ONCE}": lambda: rate(PROMPTS * NEW, sampling, prompts),
     }  # fmt: skip
+    read = sum(map(len, prompts))
+    ways[products.ALONE] = lambda: PROMPTS * NEW / seconds(lambda: products.write(base, read, PROMPTS, NEW))
     with llama_server() as address:
         if address:
             ways["llama.cpp"] = lambda: PROMPTS * NEW / seconds(lambda: _served(address, texts))
@@ -62,13 +65,14 @@ def run(repeats: int = 3, n_test: int = 128) -> pd.DataFrame:
         rows.append(("sampling, ours over llama.cpp's batched server on the GGUF file", ratio(found, "ours", "llama.cpp"), "x", ">= 1"))
     head = base.model.lm_head.weight.numel()  # tied to the input embedding, which multiplies nothing
     layers = sum(p.numel() for p in base.model.parameters() if p.ndim == 2) - head
-    read = sum(map(len, prompts))  # of a prompt the last token alone goes through the head
+    # Of a prompt the last token alone goes through the head.
     work = 2 * layers * (read + PROMPTS * (NEW - 1)) + 2 * head * PROMPTS * NEW
     ceiling = matmul(torch.bfloat16)
     for name in ("ours", f"ours, {AT_ONCE}"):
         share = work / (PROMPTS * NEW / found[name].median()) / ceiling
         rows.append((f"sampling, {name}, prompts of {read / PROMPTS:.0f} tokens read too, share of the bf16 ceiling", share, "", ""))
     bound = PROMPTS * NEW * ceiling / work / found["generate"].median()
+    rows.append((f"sampling, {products.ALONE} over generate", ratio(found, products.ALONE, "generate"), "x", ""))
     rows.append(("sampling, matrix products at the ceiling and nothing else over generate", bound, "x", ""))
     return table(rows + _annotation(repeats, base) + _evaluation(repeats, n_test))
 

@@ -15,12 +15,13 @@ from transformers import AutoModelForCausalLM, DataCollatorForSeq2Seq, Trainer, 
 from transformers.utils import logging
 
 from crossover.assets import model_folder
+from crossover.bench import products
 from crossover.bench.ceilings import matmul
-from crossover.bench.tables import ratio, table, turns
+from crossover.bench.tables import ratio, seconds, table, turns
 from crossover.bench.together import AT_ONCE, rate
 from crossover.evaluate import evaluate
 from crossover.plots import wilson
-from crossover.students.causal import Recipe, Student, encode, train
+from crossover.students.causal import IGNORED, Recipe, Student, encode, train
 from crossover.tasks import load_task
 
 MODEL, LAYERS, TRAINED, BATCH, EPOCHS, RATE = "SmolLM2-135M-Instruct", 30, 15, 8, 3, 2e-4
@@ -82,11 +83,19 @@ def work(examples: Sequence[tuple[str, str]], trained_layers: int) -> float:
     student = Student.load(MODEL)
     layer = sum(p.numel() for p in student.model.model.layers[0].parameters() if p.ndim == 2)
     encoded = encode(student.tokenizer, examples)
-    tokens, losses = sum(len(ids) for ids, _ in encoded), sum(label != -100 for _, labels in encoded for label in labels)
+    tokens, losses = sum(len(ids) for ids, _ in encoded), sum(label != IGNORED for _, labels in encoded for label in labels)
     head = student.model.lm_head.weight.numel()
     upper = 6 * layer * (trained_layers or LAYERS) * tokens * EPOCHS
     lower = 2 * layer * (LAYERS - trained_layers) * tokens if trained_layers else 0
     return upper + lower + (4 if trained_layers else 6) * head * losses * EPOCHS
+
+
+def products_alone(examples: Sequence[tuple[str, str]], trained_layers: int) -> float:
+    """Return the seconds that the products of :func:`work` take, and nothing else."""
+    student = Student.load(MODEL)
+    encoded, fresh = encode(student.tokenizer, examples), len(examples) // BATCH
+    tokens, losses = sum(len(ids) for ids, _ in encoded), sum(label != IGNORED for _, labels in encoded for label in labels)
+    return seconds(lambda: products.train(student, tokens // fresh, losses // fresh, trained_layers, EPOCHS * fresh, fresh))
 
 
 def begun_and_ended(way: Callable[..., tuple[Student, float, object]], examples: Sequence[tuple[str, str]], trained_layers: int) -> tuple[float, float]:
@@ -112,6 +121,7 @@ def run(n: int = 16, repeats: int = 3, n_learnt: int = 64, n_test: int = 100, se
     ways = {f"{who}, {what}": (lambda way=way, layers=parts[what]: tokens / way(examples, layers)[1]) for who, way, what in compared}
     for who, way, what in (compared[0], compared[2]):
         ways[f"{who}, {what}, {AT_ONCE}"] = lambda way=way, layers=parts[what]: rate(tokens, begun_and_ended, way, examples, layers)
+    ways[products.ALONE] = lambda: tokens / products_alone(examples, TRAINED)
     found, ceiling = turns(ways, repeats), matmul(torch.bfloat16)
     rows = [(f"training, {name}", found[name].median(), "tokens/s", "") for name in ways]
     study, default = f"ours, upper half, {AT_ONCE}", "Trainer, all layers"
@@ -122,10 +132,11 @@ def run(n: int = 16, repeats: int = 3, n_learnt: int = 64, n_test: int = 100, se
         ("all layers in one process, ours over Trainer", ratio(found, "ours, all layers", default), "x", ""),
     ]
     wanted = {study: ">= 0.5"}
-    for name in ways:
+    for name in [name for name in ways if name != products.ALONE]:
         share = work(examples, parts[name.split(", ")[1]]) / tokens * found[name].median() / ceiling
         rows.append((f"share of the bf16 ceiling, {name}", share, "", wanted.get(name, "")))
     bound = tokens * ceiling / work(examples, TRAINED) / found[default].median()
+    rows.append((f"the study's recipe, {products.ALONE} over Trainer's default", ratio(found, products.ALONE, default), "x", ""))
     rows.append(("the study's recipe, matrix products at the ceiling and nothing else, over Trainer's default", bound, "x", ""))
     return table(rows + learnt(n_learnt, n_test, seeds))
 

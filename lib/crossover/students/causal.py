@@ -20,12 +20,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 
 from crossover.assets import model_folder
 from crossover.errors import CrossoverError
+from crossover.students.attention import attending
 from crossover.students.training import Recipe, Trained, descend
 
 IGNORED = -100  # cross_entropy's label for positions without loss
-#: Tokens of the longest example up to which a CPU trains without the fused attention kernel: its backward pass takes several times as
-#: long as the few products of short texts. Beyond, plain attention would win little and keep every weight in memory.
-SHORT = 256
 
 
 @dataclass
@@ -133,38 +131,35 @@ def train(
     """
     model, examples = student.model.train(), encode(student.tokenizer, pairs)
     lengths = [len(ids) for ids, _ in examples]
-    attention = model.config._attn_implementation
-    if model.device.type == "cpu" and max(lengths, default=0) <= SHORT:
-        model.set_attn_implementation("eager")
-    lower, upper = _split(model, recipe.trained_layers)
-    adapted = _adapt(model, getattr(upper, "layers", ()), recipe.lora_rank, seed) if recipe.lora_rank else None
-    # Frozen weights keep requires_grad: without it, torch.matmul of a batch by a 2-D weight copies the weight for each
-    # row of the batch, at twice the time and many times the memory. No gradient reaches them all the same: the lower
-    # layers run under no_grad, and the tied output embedding is detached. Beside adapters the weights are frozen all the same.
-    if adapted:
-        trained = [parameter for name, parameter in model.named_parameters() if "lora_" in name]
-    else:
-        trained = list(model.parameters()) if lower is None else [*upper.layers.parameters(), *upper.norm.parameters()]
-    head = model.lm_head.weight if lower is None else model.lm_head.weight.detach()
-    fixed: list[torch.Tensor | None] = [None] * len(examples)
-
-    def loss_of(batch: list[int]) -> torch.Tensor:
-        ids, labels = _padded([examples[i] for i in batch], student.tokenizer.pad_token_id, model.device)
-        if lower is None:
-            hidden = upper(input_ids=ids, use_cache=False).last_hidden_state
+    with attending(model, max(lengths, default=0)):
+        lower, upper = _split(model, recipe.trained_layers)
+        adapted = _adapt(model, getattr(upper, "layers", ()), recipe.lora_rank, seed) if recipe.lora_rank else None
+        # Frozen weights keep requires_grad: without it, torch.matmul of a batch by a 2-D weight copies the weight for each
+        # row of the batch, at twice the time and many times the memory. No gradient reaches them all the same: the lower
+        # layers run under no_grad, and the tied output embedding is detached. Beside adapters the weights are frozen all the same.
+        if adapted:
+            trained = [parameter for name, parameter in model.named_parameters() if "lora_" in name]
         else:
-            hidden = upper(inputs_embeds=_lower_states(lower, ids, batch, examples, fixed), use_cache=False).last_hidden_state
-        # The state at position t predicts the token at t + 1.
-        where = labels[:, 1:] != IGNORED
-        states = hidden[:, :-1][where.to(hidden.device)].to(head.device)
-        logits = nn.functional.linear(states, head).float()
-        return nn.functional.cross_entropy(logits, labels[:, 1:][where].to(head.device))
+            trained = list(model.parameters()) if lower is None else [*upper.layers.parameters(), *upper.norm.parameters()]
+        head = model.lm_head.weight if lower is None else model.lm_head.weight.detach()
+        fixed: list[torch.Tensor | None] = [None] * len(examples)
 
-    scored = [sum(label != IGNORED for label in labels[1:]) for _, labels in examples]
-    done = descend(trained, lengths, scored, recipe, seed, loss_of, tick)
-    if adapted:
-        adapted.merge_and_unload()
-    model.set_attn_implementation(attention)
+        def loss_of(batch: list[int]) -> torch.Tensor:
+            ids, labels = _padded([examples[i] for i in batch], student.tokenizer.pad_token_id, model.device)
+            if lower is None:
+                hidden = upper(input_ids=ids, use_cache=False).last_hidden_state
+            else:
+                hidden = upper(inputs_embeds=_lower_states(lower, ids, batch, examples, fixed), use_cache=False).last_hidden_state
+            # The state at position t predicts the token at t + 1.
+            where = labels[:, 1:] != IGNORED
+            states = hidden[:, :-1][where.to(hidden.device)].to(head.device)
+            logits = nn.functional.linear(states, head).float()
+            return nn.functional.cross_entropy(logits, labels[:, 1:][where].to(head.device))
+
+        scored = [sum(label != IGNORED for label in labels[1:]) for _, labels in examples]
+        done = descend(trained, lengths, scored, recipe, seed, loss_of, tick)
+        if adapted:
+            adapted.merge_and_unload()
     model.eval()
     return done
 

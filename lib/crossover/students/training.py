@@ -135,7 +135,7 @@ def descend(
     optimiser = torch.optim.AdamW(master, lr=recipe.learning_rate, weight_decay=0.0, betas=(0.9, 0.95), fused=True)
     order = torch.Generator().manual_seed(seed)
     steps = recipe.steps(len(lengths))
-    one_more = PASS if parameters[0].device.type == "cpu" else math.inf  # a GPU is not busy with a part of a batch
+    one_more = one_pass(parameters[0].device)
     queue: list[int] = []
     losses, tokens = [], 0
     for step in range(steps):
@@ -153,6 +153,11 @@ def descend(
         tick()
     curve = torch.stack(losses)
     return Trained(tokens, steps, float(curve[-max(1, steps // 10) :].mean()), tuple(curve.tolist()))
+
+
+def one_pass(device: torch.device) -> float:
+    """Return what one more pass through a model costs, in tokens, for :func:`parts`: a GPU is not busy with a part of a batch."""
+    return PASS if device.type == "cpu" else math.inf
 
 
 def parts(batch: Sequence[int], lengths: Sequence[int], one_more: float) -> list[list[int]]:

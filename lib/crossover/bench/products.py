@@ -1,0 +1,68 @@
+"""Matrix products alone: what training and writing cannot do without, at the speed at which torch's products run here."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from crossover.decoding import packed
+from crossover.students.causal import Student
+
+#: How tables name it.
+ALONE = "its matrix products alone"
+
+
+def write(student: Student, read: int, rows: int, new: int) -> None:
+    """Multiply by a student's weights as often as :func:`crossover.decoding.decode` must, laid out as there, and do nothing else.
+
+    Parameters
+    ----------
+    student : Student
+    read : int
+        Tokens of all prompts.
+    rows, new : int
+        Prompts, and tokens that each is continued by.
+    """
+    head, maps = student.model.lm_head, _maps(student.model)
+    states = {(n, module.in_features): _ones(n, module.in_features) for module in maps for n in (read, rows)}
+    with torch.inference_mode(), packed(student.model, rows):
+        for n in (read, *[rows] * (new - 1)):
+            for module in maps:
+                module(states[rows if module is head else n, module.in_features])
+
+
+def train(student: Student, tokens: int, losses: int, trained_layers: int, steps: int, fresh: int) -> None:
+    """Multiply as often as training a student's upper layers must, each batch in one and without padding, and do nothing else.
+
+    Parameters
+    ----------
+    student : Student
+    tokens, losses : int
+        Tokens of a batch, and those of them that have loss.
+    trained_layers, steps : int
+    fresh : int
+        Steps of the first epoch, in which the frozen layers are computed.
+    """
+    layers, head = student.model.model.layers, student.model.lm_head
+    lower, upper = _maps(layers[:-trained_layers]), _maps(layers[-trained_layers:])
+    states = {module.in_features: _ones(tokens, module.in_features).requires_grad_() for module in upper}
+    gradients = {module.out_features: _ones(tokens, module.out_features) for module in upper}
+    last, lost = _ones(losses, head.in_features).requires_grad_(), _ones(losses, head.out_features)
+    for step in range(steps):
+        with torch.no_grad():
+            for module in lower if step < fresh else ():
+                module(states[module.in_features])
+        for module in upper:
+            given = states[module.in_features]
+            module(given).backward(gradients[module.out_features])
+            given.grad = module.weight.grad = None
+        nn.functional.linear(last, head.weight.detach()).backward(lost)
+        last.grad = None
+
+
+def _maps(part: nn.Module) -> list[nn.Linear]:
+    return [module for module in part.modules() if isinstance(module, nn.Linear)]
+
+
+def _ones(n: int, size: int) -> torch.Tensor:
+    return torch.ones(n, size, dtype=torch.bfloat16)
