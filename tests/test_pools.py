@@ -141,13 +141,13 @@ def test_cells_that_had_finished_are_stored_when_data_cannot_be_made(cells, tmp_
     assert set(Store(tmp_path).rows()) == {cell.key for cell in made[:2]} and len(made) == 3
 
 
-@pytest.mark.parametrize(("cores", "left"), [(1, 1), (2, 1), (4, 3), (64, 3)])
-def test_while_workers_of_this_machine_train_the_caller_leaves_them_their_cores(monkeypatch, cores, left):
+@pytest.mark.parametrize(("cluster", "cores", "left"), [("", 1, 1), ("", 2, 1), ("", 4, 3), ("", 64, 3), ("local", 2, 1)])
+def test_while_workers_of_this_machine_train_the_caller_leaves_them_their_cores(monkeypatch, cluster, cores, left):
     before = torch.get_num_threads()
     monkeypatch.setattr(os, "cpu_count", lambda: cores)
     torch.set_num_threads(3)
     try:
-        with Processes(1, "cpu"):
+        with open_pool(1, "cpu", cluster):
             assert torch.get_num_threads() == left
         assert torch.get_num_threads() == 3
     finally:

@@ -11,9 +11,10 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import Protocol, Self
 
 from crossover.errors import CrossoverError
@@ -45,8 +46,12 @@ class Pool(Protocol):
     def __exit__(self, *problem: object) -> None: ...
 
 
-def open_pool(workers: int, device: str, cluster: str = "") -> Pool:
-    """Return the workers that students are trained on.
+@contextmanager
+def open_pool(workers: int, device: str, cluster: str = "") -> Iterator[Pool]:
+    """Open the workers that students are trained on.
+
+    Beside workers on this machine's cores the calling process computes with the threads that they leave cores for, and one at the
+    least: with more, each thread waits for the others, and holds its core meanwhile.
 
     Parameters
     ----------
@@ -58,19 +63,23 @@ def open_pool(workers: int, device: str, cluster: str = "") -> Pool:
         Empty for processes of this machine; ``"local"`` for Ray on this machine; else the address of a Ray cluster, as
         ``"auto"`` on one of its nodes or ``"ray://host:10001"``.
     """
-    return Ray(cluster, workers, device) if cluster else Processes(workers, device)
+    import torch
+
+    threads = torch.get_num_threads()
+    with Ray(cluster, workers, device) if cluster else Processes(workers, device) as pool:
+        if device == "cpu" and cluster in ("", "local"):
+            torch.set_num_threads(max(1, min(threads, (os.cpu_count() or 1) - pool.workers)))
+        try:
+            yield pool
+        finally:
+            torch.set_num_threads(threads)
 
 
 class Processes:
-    """Worker processes of this machine.
-
-    While they are open the calling process computes with the threads that they leave cores for, and one at the least: with more, each
-    thread waits for the others, and holds its core meanwhile.
-    """
+    """Worker processes of this machine."""
 
     def __init__(self, workers: int, device: str):
         self.workers = workers or _workers_here(device)
-        self._device = device
         os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(BLOCK))
         self._executor = ProcessPoolExecutor(
             self.workers,
@@ -92,20 +101,10 @@ class Processes:
             raise Lost("its worker was killed, most likely for want of memory; try workers=1") from None
 
     def __enter__(self) -> Self:
-        import torch
-
-        self._threads = torch.get_num_threads()
-        if self._device == "cpu":
-            torch.set_num_threads(max(1, min(self._threads, (os.cpu_count() or 1) - self.workers)))
         return self
 
     def __exit__(self, *problem: object) -> None:
-        import torch
-
-        try:
-            self._executor.__exit__(*problem)
-        finally:
-            torch.set_num_threads(self._threads)
+        self._executor.__exit__(*problem)
 
 
 class Ray:

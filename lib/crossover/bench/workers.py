@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pandas as pd
 
@@ -15,15 +16,10 @@ def run(calls: int = 200) -> pd.DataFrame:
     """Time the start of two workers, and calls that carry a cell's data there and its outcomes back and do nothing else."""
     rows = []
     for name, cluster, wanted in (("processes", "", ""), ("Ray", "local", "< 0.5")):
-        pool = None
-
-        def start(cluster: str = cluster) -> None:
-            nonlocal pool
-            pool = open_pool(2, "cpu", cluster)
+        start = time.perf_counter()
+        with open_pool(2, "cpu", cluster) as pool:
             _all(pool, 4)
-
-        started = seconds(start)
-        with pool:
+            started = time.perf_counter() - start
             taken = seconds(lambda pool=pool: _all(pool, calls))
         rows += [(f"two workers ready, {name}", started, "s", ""), (f"overhead a cell, {name}", taken / calls, "s", wanted)]
     return table(rows)
