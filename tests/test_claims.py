@@ -96,9 +96,12 @@ PART = Part(says="", statistic="contrast", side="above", threshold=0.02, resolut
     ],
 )
 def test_the_verdict_follows_the_rule_of_the_ledger(ends, estimate, replicates, expected):
-    assert verdict(PART, *ends, estimate, replicates) == expected
+    assert verdict(PART, ends, ends, estimate, replicates) == expected
     mirrored = PART.model_copy(update={"side": "below", "threshold": -0.02})
-    assert verdict(mirrored, -ends[1], -ends[0], -estimate, replicates) == expected
+    turned = (-ends[1], -ends[0])
+    assert verdict(mirrored, turned, turned, -estimate, replicates) == expected
+    wide = (-1.0, 1.0)
+    assert verdict(PART, ends, wide, estimate, replicates) == {"fails": "inconclusive"}.get(expected, expected), "only a failure takes more"
 
 
 def test_a_claim_is_as_good_as_its_worst_part():
@@ -147,6 +150,19 @@ def test_the_verdict_turns_with_the_rows(tmp_path, shares, expected):
     assert (finding.cells, finding.replicates) == (6, 3)
     runs = read_runs(tmp_path).groupby("strategy")["n_correct"].sum() / 300
     assert finding.estimate == pytest.approx(runs["new_question"] - runs["answer_augmentation"])
+
+
+@pytest.mark.parametrize("parts", [1, 12])
+def test_a_true_claim_of_many_parts_fails_no_more_often_than_one_of_a_single_part(tmp_path, monkeypatch, parts):
+    """Simulated at the threshold itself, where a part fails in one of twenty repetitions."""
+    rng = np.random.default_rng(0)
+    one = ledger()
+    claim = one.claims["C"]
+    many = one.model_copy(update={"claims": {"C": claim.model_copy(update={"parts": claim.parts * parts})}})
+    fill(tmp_path, {"new_question": 0.5, "answer_augmentation": 0.5})
+    monkeypatch.setattr(claims, "paired", lambda *given: (contrast(simulate(rng, 0.05, 0.2, 5), given[-1], binary=False), set()))
+    failed = [worst([finding.verdict for finding in decide(tmp_path, many)]) == "fails" for _ in range(300)]
+    assert 0.0 < np.mean(failed) < 0.08
 
 
 def test_rows_that_are_missing_are_named(tmp_path):

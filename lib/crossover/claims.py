@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Replicates that a firm verdict needs. Two that agree by chance give an interval that is far too narrow.
 FIRM = 3
+#: Of an interval.
+Ends = tuple[float, float]
 #: From worst to best; a claim of several parts has the worst of theirs.
 VERDICTS = ("fails", "not testable here", "inconclusive", "holds weakly", "holds")
 
@@ -115,23 +118,31 @@ def decide(folder: Path, ledger: Claims | None = None) -> list[Finding]:
     ledger = ledger or load_claims()
     rows = settings_table(read_runs(folder))
     return [
-        _decide(name, part, ledger.base if claim.base is None else claim.base, rows, folder)
+        _decide(name, part, len(claim.parts), ledger.base if claim.base is None else claim.base, rows, folder)
         for name, claim in ledger.claims.items()
         for part in claim.parts
     ]
 
 
-def verdict(part: Part, low: float, high: float, estimate: float, replicates: int) -> str:
+def verdict(part: Part, interval: Ends, wide: Ends, estimate: float, replicates: int) -> str:
     """Return the verdict of one part, as the head of the ledger defines it.
 
     Fewer than :data:`FIRM` replicates do not show what another draw of the seeds would do, so that they decide nothing firmly.
+
+    Parameters
+    ----------
+    part : Part
+    interval, wide : (float, float)
+        At 90%, and at the level at which a claim of as many parts fails by one of them.
+    estimate : float
+    replicates : int
     """
     sign = 1 if part.side == "above" else -1
-    ends = sorted(sign * (value - part.threshold) for value in (low, high))
-    leaning = sign * (estimate - part.threshold) > 0 and (high - low) / 2 <= part.resolution
+    ends, most = (sorted(sign * (value - part.threshold) for value in both) for both in (interval, wide))
+    leaning = sign * (estimate - part.threshold) > 0 and (interval[1] - interval[0]) / 2 <= part.resolution
     if replicates >= FIRM and ends[0] > 0:
         return "holds"
-    if replicates >= FIRM and ends[1] < 0:
+    if replicates >= FIRM and most[1] < 0:
         return "fails"
     return "holds weakly" if leaning else "inconclusive"
 
@@ -237,23 +248,24 @@ def _in_words(finding: Finding) -> str:
     return f"{numbers[0]}{unit} ({numbers[1]} to {numbers[2]}); claimed {finding.part.side} {values[3]:g}"
 
 
-def _decide(name: str, part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> Finding:
-    compute = {"contrast": _contrast, "misfit": _misfit, "measure": _measure}[part.statistic]
+def _decide(name: str, part: Part, parts: int, base: Selector, rows: pd.DataFrame, folder: Path) -> Finding:
+    compute = partial({"contrast": _contrast, "misfit": _misfit, "measure": _measure}[part.statistic], part, base, rows, folder)
     try:
-        low, estimate, high, detectable, cells, replicates = compute(part, base, rows, folder)
+        low, estimate, high, detectable, cells, replicates = compute(LEVEL)
+        wide = compute(1 - (1 - LEVEL) / parts)
     except MissingRows as missing:
         return Finding(name, part, "not testable here", None, None, None, None, 0, 0, str(missing))
-    found = verdict(part, low, high, estimate, replicates)
+    found = verdict(part, (low, high), (wide[0], wide[2]), estimate, replicates)
     why = {1: "one replicate", 2: "two replicates"}.get(replicates, "")
     return Finding(name, part, found, estimate, low, high, detectable, cells, replicates, why)
 
 
-def _contrast(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> tuple:
-    c, used = paired(rows, folder, base, part.points, part.terms, part.outcome, part.sets)
+def _contrast(part: Part, base: Selector, rows: pd.DataFrame, folder: Path, level: float) -> tuple:
+    c, used = paired(rows, folder, base, part.points, part.terms, part.outcome, part.sets, level)
     return c.low, c.estimate, c.high, c.detectable, len(used), c.replicates
 
 
-def _measure(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> tuple:
+def _measure(part: Part, base: Selector, rows: pd.DataFrame, folder: Path, level: float) -> tuple:
     """A contrast of a measure of the training data: a t interval over replicates, no items being tested."""
     chosen, shared = choose(rows, base, part.points, part.terms)
     values = rows.set_index("key")["measures"].map(lambda text: json.loads(text or "{}").get(part.measure, np.nan))
@@ -261,12 +273,12 @@ def _measure(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> tu
     if np.isnan(total).any():
         raise MissingRows(f"the rows hold no measure {part.measure!r}")
     error = float(stats.sem(total)) if len(total) > 1 else 0.0
-    half = float(stats.t.ppf((1 + LEVEL) / 2, len(total) - 1)) * error if error else 0.0
+    half = float(stats.t.ppf((1 + level) / 2, len(total) - 1)) * error if error else 0.0
     estimate, used = float(total.mean()), {key for _, keys in chosen for r in shared for key in keys[r]}
     return estimate - half, estimate, estimate + half, None, len(used), len(total)
 
 
-def _misfit(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> tuple:
+def _misfit(part: Part, base: Selector, rows: pd.DataFrame, folder: Path, level: float) -> tuple:
     from crossover.curves import fit_table, misfit
 
     found = select(rows, base, base)
@@ -280,5 +292,5 @@ def _misfit(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> tup
         raise MissingRows("too few budgets for the curves to be fitted with any left over")
     replicates = found["replicate"].nunique()
     explained = max(1, sum(noise.cell_df for noise in fits.noises))
-    ends = loss / df / stats.f.ppf([(1 + LEVEL) / 2, (1 - LEVEL) / 2], df, explained)
+    ends = loss / df / stats.f.ppf([(1 + level) / 2, (1 - level) / 2], df, explained)
     return ends[0], loss / df, ends[1], None, len(found), replicates

@@ -56,6 +56,7 @@ def paired(
     terms: Sequence[Selector],
     outcome: Outcome = "correct",
     sets: Sequence[str] = (),
+    level: float = LEVEL,
 ) -> tuple[Contrast, set[str]]:
     """Return a paired contrast between cells, and the keys of the cells that it used.
 
@@ -73,6 +74,8 @@ def paired(
         Of what: right answers, or the scores of texts as fractions of 1.
     sets : sequence of str
         The evaluation sets whose items count, where a student was tested on several; by default all.
+    level : float
+        Of the interval.
 
     Raises
     ------
@@ -88,7 +91,7 @@ def paired(
         for r in shared
     }
     total = np.stack([sum(w * means[n, r] for n, (w, _) in enumerate(chosen)) for r in shared])
-    return contrast(total, LEVEL, outcome == "correct"), {key for _, keys in chosen for r in shared for key in keys[r]}
+    return contrast(total, level, outcome == "correct"), {key for _, keys in chosen for r in shared for key in keys[r]}
 
 
 def paired_row(
@@ -100,7 +103,7 @@ def paired_row(
     outcome: Outcome = "correct",
     sets: Sequence[str] = (),
 ) -> dict[str, object]:
-    """Return what :func:`paired` finds, whose arguments these are, as columns of a table.
+    """Return what :func:`paired` finds, whose arguments these are, as columns of a table, with its usual interval.
 
     They are ``estimate, low, high, p, replicates, items, why``; where rows are missing there is no estimate, and ``why`` names them.
     """
