@@ -154,15 +154,22 @@ def test_the_verdict_turns_with_the_rows(tmp_path, shares, expected):
 
 @pytest.mark.parametrize("parts", [1, 12])
 def test_a_true_claim_of_many_parts_fails_no_more_often_than_one_of_a_single_part(tmp_path, monkeypatch, parts):
-    """Simulated at the threshold itself, where a part fails in one of twenty repetitions."""
+    """Simulated at the threshold itself, where a part fails in about one of twenty repetitions: intervals of five replicates are a little narrow."""
     rng = np.random.default_rng(0)
     one = ledger()
     claim = one.claims["C"]
     many = one.model_copy(update={"claims": {"C": claim.model_copy(update={"parts": claim.parts * parts})}})
     fill(tmp_path, {"new_question": 0.5, "answer_augmentation": 0.5})
-    monkeypatch.setattr(claims, "paired", lambda *given: (contrast(simulate(rng, 0.05, 0.2, 5), given[-1], binary=False), set()))
+    drawn = []
+
+    def paired(*given):
+        if given[-1] == claims.LEVEL:  # a part's first interval; a wider one is of the same outcomes
+            drawn.append(simulate(rng, 0.05, 0.2, 5))
+        return contrast(drawn[-1], given[-1], binary=False), set()
+
+    monkeypatch.setattr(claims, "paired", paired)
     failed = [worst([finding.verdict for finding in decide(tmp_path, many)]) == "fails" for _ in range(300)]
-    assert 0.0 < np.mean(failed) < 0.08
+    assert 0.0 < np.mean(failed) < 0.12, "of twelve at 90% each, 46% would"
 
 
 def test_rows_that_are_missing_are_named(tmp_path):

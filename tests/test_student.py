@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from torch import nn
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 from transformers.models.llama.modeling_llama import eager_attention_forward
 
 from crossover.assets import model_folder
@@ -19,7 +19,7 @@ from crossover.decoding import MOST_LIFT, decode, greedy, packed, sampled
 from crossover.errors import CrossoverError
 from crossover.evaluate import evaluate
 from crossover.students import attention, causal, training
-from crossover.students.attention import NAME, SHORT, attending, grouped
+from crossover.students.attention import KINDS, MOST, NAME, SHORT, attending, grouped
 from crossover.students.causal import IGNORED, Recipe, Student, _padded, _split, encode, place, train
 from crossover.tasks import load_task
 
@@ -123,14 +123,37 @@ def test_grouped_attention_and_its_gradients_are_those_of_eager_attention(shared
 
 def test_a_model_attends_as_before_after_an_error_and_keeps_a_way_of_its_own(student):
     config = student.model.config
-    with pytest.raises(KeyError), attending(student.model, SHORT):
+    most = MOST // SHORT**2
+    with pytest.raises(KeyError), attending(student.model, most, SHORT):
         assert config._attn_implementation == NAME
         raise KeyError
-    with attending(student.model, SHORT + 1):
-        assert config._attn_implementation == "sdpa"
+    for rows, longest in ((1, SHORT + 1), (most + 1, SHORT)):
+        with attending(student.model, rows, longest):
+            assert config._attn_implementation == "sdpa"
     student.model.set_attn_implementation("eager")
-    with attending(student.model, 1):
+    with attending(student.model, 1, 1):
         assert config._attn_implementation == "eager"
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_models_of_every_kind_that_attends_in_groups_give_the_same_logits(kind):
+    """Prompts padded on the left, and then a token more from the cache."""
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, vocab_size=96, pad_token_id=0, bos_token_id=1, eos_token_id=2, **sizes)).eval()
+    ids = torch.randint(3, 96, (3, 8), generator=torch.Generator().manual_seed(1))
+    mask = torch.ones_like(ids)
+    mask[0, :5] = 0
+
+    @torch.no_grad()
+    def logits():
+        first = model(input_ids=ids[:, :-1], attention_mask=mask[:, :-1], use_cache=True)
+        return first.logits[:, -1], model(input_ids=ids[:, -1:], attention_mask=mask, past_key_values=first.past_key_values).logits
+
+    usual = logits()
+    with attending(model, 3, 8):
+        assert model.config._attn_implementation == NAME
+        torch.testing.assert_close(logits(), usual)
 
 
 @given(st.lists(st.integers(1, 200), min_size=1, max_size=7), st.integers(0, 300))

@@ -210,7 +210,7 @@ def summary(findings: Sequence[Finding], ledger: Claims | None = None) -> str:
     ledger = ledger or load_claims()
     lines, untested = ["| claim | published | ours (90% interval) | verdict |", "|---|---|---|---|"], []
     for name, group in itertools.groupby(findings, lambda f: f.claim):
-        deciding = min(group, key=lambda f: VERDICTS.index(f.verdict))
+        deciding = min(group, key=lambda f: (VERDICTS.index(f.verdict), _lead(f)))
         if deciding.estimate is None:
             untested.append(name)
             continue
@@ -230,13 +230,21 @@ def show(findings: Sequence[Finding], papers: Sequence[str], ledger: Claims | No
             "claim": [f"{r.claim}. {r.statement} Published: {r.published}." for r in rows.itertuples()],
             "what was measured": rows["part"],
             "ours (90% interval)": [_in_words(f) for f in findings if f.claim in set(rows["claim"])],
-            "this part": rows["part_verdict"],
+            "this part": [f"{r.part_verdict} ({r.why})" if r.cells and r.why else r.part_verdict for r in rows.itertuples()],
             "verdict": rows["verdict"],
         }
     )
     shown.loc[shown["claim"].duplicated(), ["claim", "verdict"]] = ""
     left = {"white-space": "normal", "text-align": "left", "vertical-align": "top", "min-width": "6em"}
     return shown.style.hide(axis="index").set_properties(**left).set_uuid("claims")
+
+
+def _lead(finding: Finding) -> float:
+    """How far a part is on the side on which its claim puts it, in half-widths of its interval."""
+    if finding.estimate is None or finding.low == finding.high:
+        return 0.0
+    sign = 1 if finding.part.side == "above" else -1
+    return sign * (finding.estimate - finding.part.threshold) / (finding.high - finding.low) * 2
 
 
 def _in_words(finding: Finding) -> str:
@@ -251,13 +259,15 @@ def _in_words(finding: Finding) -> str:
 def _decide(name: str, part: Part, parts: int, base: Selector, rows: pd.DataFrame, folder: Path) -> Finding:
     compute = partial({"contrast": _contrast, "misfit": _misfit, "measure": _measure}[part.statistic], part, base, rows, folder)
     try:
-        low, estimate, high, detectable, cells, replicates = compute(LEVEL)
-        wide = compute(1 - (1 - LEVEL) / parts)
+        low, estimate, high, detectable, cells, replicates = found = compute(LEVEL)
+        wide, _, widest, *_ = compute(1 - (1 - LEVEL) / parts) if parts > 1 else found
     except MissingRows as missing:
         return Finding(name, part, "not testable here", None, None, None, None, 0, 0, str(missing))
-    found = verdict(part, (low, high), (wide[0], wide[2]), estimate, replicates)
+    decided = verdict(part, (low, high), (wide, widest), estimate, replicates)
     why = {1: "one replicate", 2: "two replicates"}.get(replicates, "")
-    return Finding(name, part, found, estimate, low, high, detectable, cells, replicates, why)
+    if decided != verdict(part, (low, high), (low, high), estimate, replicates):
+        why = f"fails at 90%, not as one of {parts} parts"
+    return Finding(name, part, decided, estimate, low, high, detectable, cells, replicates, why)
 
 
 def _contrast(part: Part, base: Selector, rows: pd.DataFrame, folder: Path, level: float) -> tuple:

@@ -140,7 +140,7 @@ def decode(
     positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, shared:]
     written: list[list[int]] = [[] for _ in prompts]
     active, done = list(range(len(prompts))), set()
-    with attending(model, shared + width + max_new_tokens), packed(model, len(prompts)):
+    with attending(model, len(prompts), shared + width + max_new_tokens), packed(model, len(prompts)):
         for _ in range(max_new_tokens):
             output = model(
                 input_ids=ids,

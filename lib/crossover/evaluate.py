@@ -136,7 +136,7 @@ def likelihoods(
     of = [row for row, several in enumerate(completions) for _ in several]
     found: dict[int, tuple[float, bool]] = {}
     longest = max((len(prompt) + len(tokens) for prompt, several in zip(prompts, completions, strict=True) for tokens in several), default=0)
-    with attending(student.model, longest):
+    with attending(student.model, len(of), longest):
         for rows in parts(range(len(prompts)), [len(prompt) for prompt in prompts], one_more):
             context = _padded([prompts[row][:-1] for row in rows], student.tokenizer.pad_token_id, device, "left")
             mask = _padded([[1] * (len(prompts[row]) - 1) for row in rows], 0, device, "left")

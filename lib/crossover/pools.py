@@ -50,8 +50,8 @@ class Pool(Protocol):
 def open_pool(workers: int, device: str, cluster: str = "") -> Iterator[Pool]:
     """Open the workers that students are trained on.
 
-    Beside workers on this machine's cores the calling process computes with the threads that they leave cores for, and one at the
-    least: with more, each thread waits for the others, and holds its core meanwhile.
+    Where ``cluster`` is empty or ``"local"``, the calling process computes meanwhile with the threads that the workers leave cores for,
+    and one at the least: with more, each thread waits for the others, and holds its core.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ from crossover.decoding import packed
 from crossover.students.causal import Student
 
 #: How tables name it.
-ALONE = "its matrix products alone"
+ALONE = "its matrix products alone in one process"
 
 
 def write(student: Student, read: int, rows: int, new: int) -> None:

@@ -93,9 +93,10 @@ def work(examples: Sequence[tuple[str, str]], trained_layers: int) -> float:
 def products_alone(examples: Sequence[tuple[str, str]], trained_layers: int) -> float:
     """Return the seconds that the products of :func:`work` take, and nothing else."""
     student = Student.load(MODEL)
-    encoded, fresh = encode(student.tokenizer, examples), len(examples) // BATCH
+    encoded, steps = encode(student.tokenizer, examples), _recipe(trained_layers).steps(len(examples))
+    fresh = steps // EPOCHS
     tokens, losses = sum(len(ids) for ids, _ in encoded), sum(label != IGNORED for _, labels in encoded for label in labels)
-    return seconds(lambda: products.train(student, tokens // fresh, losses // fresh, trained_layers, EPOCHS * fresh, fresh))
+    return seconds(lambda: products.train(student, tokens // fresh, losses // fresh, trained_layers, steps, fresh))
 
 
 def begun_and_ended(way: Callable[..., tuple[Student, float, object]], examples: Sequence[tuple[str, str]], trained_layers: int) -> tuple[float, float]:

@@ -10,25 +10,31 @@ from torch import nn
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 from transformers.masking_utils import eager_mask
 
-#: Tokens up to which a text is short: for longer ones the fused kernel of torch wins, and plain attention keeps every weight in memory.
+#: Tokens up to which a text is short: for longer ones the fused kernel of torch wins.
 SHORT = 256
+#: Rows times the square of their tokens up to which plain attention is used, since it keeps every weight in memory: for 9 heads 0.6 GB.
+MOST = 2**23
 NAME = "crossover_grouped"
+#: The kinds of model (``model_type``) that attend as :func:`grouped` does; others have masks or terms of their own.
+KINDS = frozenset({"granite", "llama", "mistral", "olmo2", "phi3", "qwen2", "qwen3", "smollm3"})
 
 
 @contextmanager
-def attending(model: PreTrainedModel, longest: int) -> Iterator[None]:
-    """Let a model attend by :func:`grouped` inside the context where that is faster than the fused kernel (``sdpa``): on a CPU, up to
-    :data:`SHORT` tokens. The fused kernel takes about twice as long for a step of decoding, and several times for the backward pass.
+def attending(model: PreTrainedModel, rows: int, longest: int) -> Iterator[None]:
+    """Let a model attend by :func:`grouped` inside the context where that is faster than the fused kernel (``sdpa``): short texts on a CPU.
+    The fused kernel takes about twice as long for a step of decoding, and several times for the backward pass.
+
+    A model is in one such context at a time: threads that share one must take turns.
 
     Parameters
     ----------
     model : PreTrainedModel
-        One that attends in a way of its own is left as it is.
-    longest : int
-        Tokens of the longest text, those that will be written included.
+        One of another kind than :data:`KINDS` is left as it is.
+    rows, longest : int
+        Texts side by side, and tokens of the longest, those that will be written included.
     """
-    usual = model.config._attn_implementation
-    if model.device.type != "cpu" or longest > SHORT or usual != "sdpa":
+    usual, kind = model.config._attn_implementation, model.config.model_type
+    if model.device.type != "cpu" or usual != "sdpa" or kind not in KINDS or longest > SHORT or rows * longest**2 > MOST:
         yield
         return
     model.set_attn_implementation(NAME)

@@ -131,7 +131,7 @@ def train(
     """
     model, examples = student.model.train(), encode(student.tokenizer, pairs)
     lengths = [len(ids) for ids, _ in examples]
-    with attending(model, max(lengths, default=0)):
+    with attending(model, recipe.batch_size, max(lengths, default=0)):
         lower, upper = _split(model, recipe.trained_layers)
         adapted = _adapt(model, getattr(upper, "layers", ()), recipe.lora_rank, seed) if recipe.lora_rank else None
         # Frozen weights keep requires_grad: without it, torch.matmul of a batch by a 2-D weight copies the weight for each
