@@ -230,7 +230,7 @@ def show(findings: Sequence[Finding], papers: Sequence[str], ledger: Claims | No
             "claim": [f"{r.claim}. {r.statement} Published: {r.published}." for r in rows.itertuples()],
             "what was measured": rows["part"],
             "ours (90% interval)": [_in_words(f) for f in findings if f.claim in set(rows["claim"])],
-            "this part": [f"{r.part_verdict} ({r.why})" if r.cells and r.why else r.part_verdict for r in rows.itertuples()],
+            "this part": rows["part_verdict"],
             "verdict": rows["verdict"],
         }
     )
@@ -253,7 +253,7 @@ def _in_words(finding: Finding) -> str:
     scale, unit = (100, " points") if finding.part.statistic == "contrast" else (1, "")
     values = [scale * v for v in (finding.estimate, finding.low, finding.high, finding.part.threshold)]
     numbers = [f"{v:+.1f}" if unit else f"{v:.2f}" for v in values]
-    return f"{numbers[0]}{unit} ({numbers[1]} to {numbers[2]}); claimed {finding.part.side} {values[3]:g}"
+    return f"{numbers[0]}{unit} ({numbers[1]} to {numbers[2]}); claimed {finding.part.side} {values[3]:g}{finding.why and f'; {finding.why}'}"
 
 
 def _decide(name: str, part: Part, parts: int, base: Selector, rows: pd.DataFrame, folder: Path) -> Finding:
