@@ -38,6 +38,17 @@ def test_a_measure_that_nobody_knows_is_said_to_be():
     assert texts == [[], [], [], ["not known"]]
 
 
+def test_tasks_beyond_three_go_below_with_all_their_measures():
+    points = pd.DataFrame({"task": list("ABCDE"), "series": "s", "value": 1.0, "score": [1.0, 2, 3, 4, 5], "right": 0.5})
+    figure = plots_teachers.dial(points, {"score": "score", "right": "right"}, "temperature", "")
+    grid = np.array(figure.axes).reshape(4, 3)
+    shown = {(row, column): axes for (row, column), axes in np.ndenumerate(grid) if axes.get_visible()}
+    assert set(shown) == {(r, c) for r in range(4) for c in range(3)} - {(2, 2), (3, 2)}
+    assert [grid[row, column].get_title(loc="left") for row in (0, 2) for column in range(3)] == ["A", "B", "C", "D", "E", ""]
+    drawn = {where: axes.containers[0].lines[0].get_ydata().tolist() for where, axes in shown.items()}
+    assert drawn[2, 1] == [5.0] and drawn[3, 0] == [0.5] and grid[3, 1].get_xlabel() == "temperature"
+
+
 @pytest.mark.parametrize(
     ("curve", "said"),
     [

@@ -69,8 +69,11 @@ def dial(
     paper: str,
     curves: Mapping[tuple[str, str], Callable[[np.ndarray], np.ndarray]] | None = None,
     log: bool = False,
+    columns: int = 3,
 ) -> Picture:
     """Draw measures against a dial's value: a row of panels for each measure, a column for each task, a line for each series.
+
+    Where there are more tasks than ``columns``, the others go below.
 
     Parameters
     ----------
@@ -84,12 +87,19 @@ def dial(
         For ``(task, series)`` a fitted function of the value, drawn through the first measure in place of a line.
     log : bool
         Whether the dial has a log axis.
+    columns : int
+        Tasks side by side.
     """
     tasks, series = (list(dict.fromkeys(points[name])) for name in ("task", "series"))
-    figure = Picture(figsize=(max(6.4, 3.4 * len(tasks)), 2.3 * len(measures) + 1.1), dpi=150, layout="constrained")
-    grid = figure.subplots(len(measures), len(tasks), squeeze=False, sharex="col")
-    for (row, (measure, label)), (column, task) in ((r, c) for r in enumerate(measures.items()) for c in enumerate(tasks)):
-        axes = grid[row, column]
+    columns = min(columns, len(tasks))
+    down = len(measures) * -(-len(tasks) // columns)
+    figure = Picture(figsize=(max(6.4, 3.4 * columns), 2.3 * down + 1.1), dpi=150, layout="constrained")
+    grid = figure.subplots(down, columns, squeeze=False, sharex="col" if down == len(measures) else "none")
+    for axes in grid[-len(measures) :, (len(tasks) - 1) % columns + 1 :].flat:
+        axes.set_visible(False)
+    for (row, (measure, label)), (place, task) in ((r, c) for r in enumerate(measures.items()) for c in enumerate(tasks)):
+        above, column = divmod(place, columns)
+        axes = grid[above * len(measures) + row, column]
         for name, (colour, marker) in zip(series, _LOOKS, strict=False):
             some = points[(points["task"] == task) & (points["series"] == name)].dropna(subset=[measure]).sort_values("value")
             if some.empty:
