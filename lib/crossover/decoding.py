@@ -15,7 +15,6 @@ import torch
 from torch import nn
 from transformers import DynamicCache
 
-from crossover.students.attention import attending
 from crossover.students.causal import Student
 
 #: From logits ``(rows, vocabulary)`` and the rows' numbers to one token id a row.
@@ -140,7 +139,7 @@ def decode(
     positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, shared:]
     written: list[list[int]] = [[] for _ in prompts]
     active, done = list(range(len(prompts))), set()
-    with attending(model, len(prompts), shared + width + max_new_tokens), packed(model, len(prompts)):
+    with packed(model, len(prompts)):
         for _ in range(max_new_tokens):
             output = model(
                 input_ids=ids,

@@ -18,7 +18,6 @@ from transformers import DynamicCache
 
 from crossover.decoding import by_length, decode, greedy
 from crossover.errors import CrossoverError
-from crossover.students.attention import attending
 from crossover.students.causal import IGNORED, Student
 from crossover.students.encoder import Encoder
 from crossover.students.training import one_pass, parts
@@ -135,25 +134,23 @@ def likelihoods(
     flat = [tokens for several in completions for tokens in several]
     of = [row for row, several in enumerate(completions) for _ in several]
     found: dict[int, tuple[float, bool]] = {}
-    longest = max((len(prompt) + len(tokens) for prompt, several in zip(prompts, completions, strict=True) for tokens in several), default=0)
-    with attending(student.model, len(of), longest):
-        for rows in parts(range(len(prompts)), [len(prompt) for prompt in prompts], one_more):
-            context = _padded([prompts[row][:-1] for row in rows], student.tokenizer.pad_token_id, device, "left")
-            mask = _padded([[1] * (len(prompts[row]) - 1) for row in rows], 0, device, "left")
-            cache = DynamicCache(config=student.model.config)
-            positions = (mask.cumsum(-1) - 1).clamp(min=0)
-            student.model.base_model(input_ids=context, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True)
-            theirs = [number for number, row in enumerate(of) if row in rows]
-            left = parts(theirs, [len(tokens) for tokens in flat], one_more)
-            while left:
-                numbers = left.pop()
-                at = torch.tensor([rows.index(of[number]) for number in numbers])  # on the CPU, from where it can pick rows on any device
-                picked = copy.deepcopy(cache) if left else cache
-                picked.batch_select_indices(at)  # a prompt's keys and values for each of its completions
-                last = [prompts[of[number]][-1] for number in numbers]
-                values = _after(student, picked, mask[at], last, [flat[number] for number in numbers])
-                found.update(zip(numbers, values, strict=True))
-                del picked
+    for rows in parts(range(len(prompts)), [len(prompt) for prompt in prompts], one_more):
+        context = _padded([prompts[row][:-1] for row in rows], student.tokenizer.pad_token_id, device, "left")
+        mask = _padded([[1] * (len(prompts[row]) - 1) for row in rows], 0, device, "left")
+        cache = DynamicCache(config=student.model.config)
+        positions = (mask.cumsum(-1) - 1).clamp(min=0)
+        student.model.base_model(input_ids=context, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True)
+        theirs = [number for number, row in enumerate(of) if row in rows]
+        left = parts(theirs, [len(tokens) for tokens in flat], one_more)
+        while left:
+            numbers = left.pop()
+            at = torch.tensor([rows.index(of[number]) for number in numbers])  # on the CPU, from where it can pick rows on any device
+            picked = copy.deepcopy(cache) if left else cache
+            picked.batch_select_indices(at)  # a prompt's keys and values for each of its completions
+            last = [prompts[of[number]][-1] for number in numbers]
+            values = _after(student, picked, mask[at], last, [flat[number] for number in numbers])
+            found.update(zip(numbers, values, strict=True))
+            del picked
     number = itertools.count()
     return [[found[next(number)] for _ in several] for several in completions]
 

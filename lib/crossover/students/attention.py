@@ -1,4 +1,8 @@
-"""Attention for short texts on a CPU: plain matrix products, the query heads that share keys and values in one of them."""
+"""Attention for training on short texts on a CPU: plain matrix products, the query heads that share keys and values in one of them.
+
+Weights are rounded to the model's precision before the softmax, as in transformers' ``eager`` attention; the fused kernel keeps them
+in float32. Decoding and scoring keep that, so that answers are those of ``generate``.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +26,7 @@ KINDS = frozenset({"granite", "llama", "mistral", "olmo2", "phi3", "qwen2", "qwe
 @contextmanager
 def attending(model: PreTrainedModel, rows: int, longest: int) -> Iterator[None]:
     """Let a model attend by :func:`grouped` inside the context where that is faster than the fused kernel (``sdpa``): short texts on a CPU.
-    The fused kernel takes about twice as long for a step of decoding, and several times for the backward pass.
+    The fused kernel takes several times as long for the backward pass.
 
     A model is in one such context at a time: threads that share one must take turns.
 
@@ -31,7 +35,7 @@ def attending(model: PreTrainedModel, rows: int, longest: int) -> Iterator[None]
     model : PreTrainedModel
         One of another kind than :data:`KINDS` is left as it is.
     rows, longest : int
-        Texts side by side, and tokens of the longest, those that will be written included.
+        Texts side by side, and tokens of the longest.
     """
     usual, kind = model.config._attn_implementation, model.config.model_type
     if model.device.type != "cpu" or usual != "sdpa" or kind not in KINDS or longest > SHORT or rows * longest**2 > MOST:
