@@ -1,6 +1,7 @@
 """Where students are trained: a Ray cluster gives the rows that this machine's processes give, workers lost or not."""
 
 import os
+import platform
 import threading
 import time
 
@@ -152,6 +153,28 @@ def test_while_workers_of_this_machine_train_the_caller_leaves_them_their_cores(
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
+
+
+def pages_cleared_for_a_second_batch():
+    """Fill and free forty blocks of 8 MB twice; return how many pages the system cleared the second time."""
+    import resource
+
+    def batch():
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        blocks = [torch.ones(2**21) for _ in range(40)]
+        after = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        del blocks
+        return after - before
+
+    batch()
+    return batch()
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator has settings of its own")
+def test_workers_keep_freed_memory_for_the_next_batch():
+    with Processes(1, "cpu") as pool:
+        cleared = pool.result(pool.submit(pages_cleared_for_a_second_batch))
+    assert cleared < 40 * 2**23 / 4096 / 2  # of the pages that they fill; all of them where freed memory goes back
 
 
 def test_a_worker_that_is_killed_here_is_lost():

@@ -20,9 +20,9 @@ from typing import Protocol, Self
 from crossover.errors import CrossoverError
 
 GB_A_WORKER = 3.5  # measured peak of a worker that trains 15 of SmolLM2-135M's layers, with room to spare
-#: glibc keeps what a worker frees, for batches of every shape: blocks from this size on go back to the system instead. A worker
-#: reads it when it starts; elsewhere it means nothing.
-BLOCK = 2**21
+#: What glibc in a worker does with freed memory. Blocks of 32 MB and more, such as logits, go back to the system; of the rest it keeps 1 GB
+#: for the next batch: the system would have to clear every page anew. A worker reads this when it starts; elsewhere it means nothing.
+MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**30)}
 RETRIES = 4  # times that Ray starts a cell again whose worker was lost
 
 
@@ -80,7 +80,7 @@ class Processes:
 
     def __init__(self, workers: int, device: str):
         self.workers = workers or _workers_here(device)
-        os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(BLOCK))
+        _keep_freed_memory()
         self._executor = ProcessPoolExecutor(
             self.workers,
             # Spawned, not forked: a forked child of a process that has used threads can hang.
@@ -122,7 +122,7 @@ class Ray:
         except ImportError:
             raise CrossoverError(f"cluster is {address!r}, and Ray is not installed. Fix: pip install 'crossover[cluster]'") from None
         self._ray = ray
-        os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(BLOCK))
+        _keep_freed_memory()
         quiet = {"log_to_driver": False, "logging_level": "error", "namespace": "crossover"}
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         try:
@@ -130,7 +130,7 @@ class Ray:
             if address == "local":
                 ray.init(address="local", num_cpus=workers or _workers_here("cpu"), include_dashboard=False, **quiet)
             else:
-                ray.init(address=address, runtime_env={"env_vars": {"MALLOC_MMAP_THRESHOLD_": str(BLOCK)}}, **quiet)
+                ray.init(address=address, runtime_env={"env_vars": MALLOC}, **quiet)
         except (OSError, ValueError) as problem:
             raise CrossoverError(
                 f"cluster is {address!r}, and no Ray cluster answers there: {str(problem).splitlines()[0]} "
@@ -178,6 +178,12 @@ def _answers(address: str) -> None:
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if colon:
         socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+
+
+def _keep_freed_memory() -> None:
+    """Let workers that start from now on allocate as :data:`MALLOC` says, where the reader does not say otherwise."""
+    for name, value in MALLOC.items():
+        os.environ.setdefault(name, value)
 
 
 def quiet() -> None:

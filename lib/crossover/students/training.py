@@ -183,7 +183,10 @@ def _update(
 ) -> None:
     """Take one AdamW step on the float32 copies with clipped gradients and round the result into the model."""
     for parameter, copied in zip(trained, master, strict=True):
-        copied.grad = None if parameter.grad is None else parameter.grad.float()
+        if parameter.grad is None or copied.grad is None:
+            copied.grad = None if parameter.grad is None else parameter.grad.float()
+        else:  # in the memory of the step before: the system would have to clear new pages
+            copied.grad.copy_(parameter.grad)
         parameter.grad = None
     torch.nn.utils.clip_grad_norm_(master, 1.0)
     for group in optimiser.param_groups:
