@@ -53,8 +53,8 @@ def test_products_alone_do_the_work_and_no_more(monkeypatch):
     head = student.model.lm_head.weight.numel()
     layers = sum(p.numel() for p in student.model.model.layers.parameters() if p.ndim == 2)
     with FlopCounterMode(display=False) as counted:
-        products.write(student, 23, 4, 5)
-    assert counted.get_total_flops() == 2 * layers * (23 + 4 * 4) + 2 * head * 4 * 5
+        products.write(student, 23, [5, 5, 2, 1])
+    assert counted.get_total_flops() == 2 * layers * (23 + 3 + 2 + 2 + 2) + 2 * head * (4 + 3 + 2 + 2 + 2)
 
 
 def test_a_text_without_an_end_goes_on_to_the_limit():

@@ -53,7 +53,7 @@ def run(repeats: int = 3, n_test: int = 128) -> pd.DataFrame:
         f"ours, {AT_ONCE}": lambda: rate(PROMPTS * NEW, sampling, prompts),
     }  # fmt: skip
     read = sum(map(len, prompts))
-    ways[products.ALONE] = lambda: PROMPTS * NEW / seconds(lambda: products.write(base, read, PROMPTS, NEW))
+    ways[products.ALONE] = lambda: PROMPTS * NEW / seconds(lambda: products.write(base, read, [NEW] * PROMPTS))
     with llama_server() as address:
         if address:
             ways["llama.cpp"] = lambda: PROMPTS * NEW / seconds(lambda: _served(address, texts))
@@ -102,11 +102,16 @@ def _annotation(repeats: int, base: Student) -> list[tuple[str, float, str, str]
     ways = {
         "ours": lambda: PROMPTS / seconds(lambda: decode(base, prompts, _endless(base, sampled(TEMPERATURE, range(PROMPTS))), _never, new, shared)),
         "generate": lambda: PROMPTS / seconds(lambda: _generate(base, texts, new, do_sample=True, temperature=TEMPERATURE, top_k=0, min_new_tokens=new)),
+        products.ALONE: lambda: PROMPTS / seconds(lambda: products.write(base, shared + sum(len(prompt) - shared for prompt in prompts), [new] * PROMPTS)),
     }  # fmt: skip
     found = turns(ways, repeats)
     what = f"{PROMPTS} annotations of {new} tokens, {shared} of {sum(map(len, prompts)) / PROMPTS:.0f} prompt tokens shared"
     rows = [(f"{what}, {name}", found[name].median(), "inputs/s", "") for name in ways]
-    return [*rows, ("annotation, ours over generate", ratio(found, "ours", "generate"), "x", ">= 3")]
+    return [
+        *rows,
+        ("annotation, ours over generate", ratio(found, "ours", "generate"), "x", ">= 3"),
+        (f"annotation, {products.ALONE} over generate", ratio(found, products.ALONE, "generate"), "x", ""),
+    ]
 
 
 def _evaluation(repeats: int, n_test: int) -> list[tuple[str, float, str, str]]:
@@ -118,10 +123,12 @@ def _evaluation(repeats: int, n_test: int) -> list[tuple[str, float, str, str]]:
     ended = answered(student.tokenizer, task)
     own = {i: t for rows in by_length(prompts, 256) for i, t in zip(rows, decode(student, [prompts[i] for i in rows], greedy, ended, ANSWER), strict=True)}
     other = _generate(student, texts, ANSWER, do_sample=False)
+    lengths = [len(student.tokenizer(own[i] + student.tokenizer.eos_token, add_special_tokens=False)["input_ids"]) for i in range(n_test)]
     same = sum(own[i].strip() == other[i].strip()[: len(own[i].strip())] for i in range(n_test)) / n_test
     ways = {
         "ours": lambda: n_test / seconds(lambda: evaluate(student, task, problems, ANSWER)),
         "generate": lambda: n_test / seconds(lambda: _generate(student, texts, ANSWER, do_sample=False)),
+        products.ALONE: lambda: n_test / seconds(lambda: products.write(student, sum(map(len, prompts)), lengths)),
     }
     with tempfile.TemporaryDirectory() as folder:
         student.model.save_pretrained(folder)
@@ -131,6 +138,7 @@ def _evaluation(repeats: int, n_test: int) -> list[tuple[str, float, str, str]]:
         *((f"greedy evaluation of {n_test} problems, {name}", found[name].median(), "problems/s", "") for name in found),
         (f"greedy evaluation as the study does ({AT_ONCE}) over generate in one process", ratio(found, f"ours, {AT_ONCE}", "generate"), "x", ">= 3"),
         ("greedy evaluation in one process, ours over generate", ratio(found, "ours", "generate"), "x", ""),
+        (f"greedy evaluation, {products.ALONE} over generate", ratio(found, products.ALONE, "generate"), "x", ""),
         ("answers that are generate's token for token (batched bf16 turns near ties)", same, "", ""),
     ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 
@@ -12,7 +14,7 @@ from crossover.students.causal import Student
 ALONE = "its matrix products alone in one process"
 
 
-def write(student: Student, read: int, rows: int, new: int) -> None:
+def write(student: Student, read: int, lengths: Sequence[int]) -> None:
     """Multiply by a student's weights as often as :func:`crossover.decoding.decode` must, laid out as there, and do nothing else.
 
     Parameters
@@ -20,15 +22,16 @@ def write(student: Student, read: int, rows: int, new: int) -> None:
     student : Student
     read : int
         Tokens of all prompts.
-    rows, new : int
-        Prompts, and tokens that each is continued by.
+    lengths : sequence of int
+        Tokens that each prompt is continued by, one or more; a row that has ended takes part no longer.
     """
-    head, maps = student.model.lm_head, _maps(student.model)
-    states = {(n, module.in_features): _ones(n, module.in_features) for module in maps for n in (read, rows)}
+    head, maps, rows = student.model.lm_head, _maps(student.model), len(lengths)
+    states = {size: _ones(max(read, rows), size) for size in {module.in_features for module in maps}}
     with torch.inference_mode(), packed(student.model, rows):
-        for n in (read, *[rows] * (new - 1)):
+        for step in range(max(lengths)):
+            left = sum(n > step for n in lengths)
             for module in maps:
-                module(states[rows if module is head else n, module.in_features])
+                module(states[module.in_features][: left if step or module is head else read])
 
 
 def train(student: Student, tokens: int, losses: int, trained_layers: int, steps: int, fresh: int) -> None:
