@@ -22,7 +22,12 @@ def browser(tmp_path_factory):
     options = selenium.ChromeOptions()
     options.binary_location = chromium
     flags = "headless=new no-sandbox disable-gpu disable-background-networking disable-component-update disable-sync"
-    for flag in [*flags.split(), "no-first-run", "window-size=1280,900", f"user-data-dir={tmp_path_factory.mktemp('chrome')}"]:
+    for flag in [
+        *flags.split(),
+        "no-first-run",
+        "window-size=1280,900",
+        f"user-data-dir={tmp_path_factory.mktemp('chrome')}",
+    ]:
         options.add_argument(f"--{flag}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     session = selenium.Chrome(options=options, service=selenium.ChromeService(driver))

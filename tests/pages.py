@@ -28,7 +28,8 @@ class Links(HTMLParser):
 def visit(browser, page: Path, width: int) -> None:
     """Open a page from disk at a screen width, and wait until MathJax is done with it."""
     browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride", {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600},
     )
     browser.get_log("browser")
     browser.get(page.as_uri())
@@ -44,9 +45,13 @@ def faults(browser, page: Path, width: int) -> list[str]:
     found = [entry["message"] for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
     if (needed := browser.execute_script("return document.documentElement.scrollWidth")) > width:
         found.append(f"{needed} px wide on a screen of {width}")
-    found += browser.execute_script("return [...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.src)")
+    found += browser.execute_script(
+        "return [...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.src)"
+    )
     drawn = "e.querySelector('path')?.getAttribute('d') && !e.querySelector('animate')"  # a missing icon is an animated question mark
-    return found + browser.execute_script(f"return [...document.querySelectorAll('svg[data-icon]')].filter(e => !({drawn})).map(e => e.dataset.icon)")
+    return found + browser.execute_script(
+        f"return [...document.querySelectorAll('svg[data-icon]')].filter(e => !({drawn})).map(e => e.dataset.icon)"
+    )
 
 
 @functools.cache

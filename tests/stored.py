@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from crossover import store
-from crossover.cells import Cell
-from crossover.evaluate import Outcome
-from crossover.paired import settings_table
+from crossover.evaluation.answers import Outcome
+from crossover.study import store
+from crossover.study.cell import Cell
+from crossover.study.paired import settings_table
 
 #: What a clean oracle's cells have in common.
-SETTINGS = {"teacher_settings": {"answer_error": 0.0, "coverage": 1.0, "invalid_rate": 0.0, "rephrase_drift": 0.0}, "verify": False}
+SETTINGS = {
+    "teacher_settings": {"answer_error": 0.0, "coverage": 1.0, "invalid_rate": 0.0, "rephrase_drift": 0.0},
+    "verify": False,
+}
 
 
 def write_runs(folder: Path, table: pd.DataFrame) -> None:
@@ -28,7 +31,12 @@ def write_runs(folder: Path, table: pd.DataFrame) -> None:
     rows[list(store.COLUMNS)].to_csv(folder / "runs.csv", index=False)
 
 
-def plant(folder: Path, cells: Iterable[Cell], outcomes: Callable[[Cell], list[Outcome]], measures: Callable[[Cell], dict] = lambda _: {}):
+def plant(
+    folder: Path,
+    cells: Iterable[Cell],
+    outcomes: Callable[[Cell], list[Outcome]],
+    measures: Callable[[Cell], dict] = lambda _: {},
+):
     """Fill a results folder with cells whose outcomes and measures are set, and return the rows with their settings."""
     filled = store.Store(folder)
     zeros = {name: kind() for name, kind in store.COLUMNS.items()}

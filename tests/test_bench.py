@@ -10,18 +10,28 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from crossover.bench import SECTIONS, __main__, ceilings, decoding, products, tables, training
-from crossover.students.causal import Student, encode
+from crossover.models.language_model import Student, encode
 
 
 def test_a_ratio_is_taken_within_a_turn_and_its_median_over_turns():
     found = pd.DataFrame({"ours": [2.0, 20.0, 6.0], "theirs": [1.0, 10.0, 2.0]})
     assert tables.ratio(found, "ours", "theirs") == 2.0
     values = iter(range(6))
-    assert tables.turns({"a": lambda: next(values), "b": lambda: next(values)}, 3).to_numpy().tolist() == [[0, 1], [2, 3], [4, 5]]
+    assert tables.turns({"a": lambda: next(values), "b": lambda: next(values)}, 3).to_numpy().tolist() == [
+        [0, 1],
+        [2, 3],
+        [4, 5],
+    ]
 
 
 def test_what_is_wanted_is_met_or_not():
-    rows = [("a", 3.0, "x", ">= 3"), ("b", 2.99, "x", ">= 3"), ("c", 5.0, "s", "< 5"), ("d", 0.0, "", "= 0"), ("e", 1.0, "", "")]
+    rows = [
+        ("a", 3.0, "x", ">= 3"),
+        ("b", 2.99, "x", ">= 3"),
+        ("c", 5.0, "s", "< 5"),
+        ("d", 0.0, "", "= 0"),
+        ("e", 1.0, "", ""),
+    ]
     assert tables.table(rows)["met"].tolist() == ["yes", "no", "no", "yes", ""]
 
 
@@ -36,9 +46,14 @@ def test_work_is_six_operations_a_weight_and_token_where_all_is_trained():
     examples = training.pairs(4)
     student = Student.load(training.MODEL)
     encoded = encode(student.tokenizer, examples)
-    tokens, losses = sum(len(ids) for ids, _ in encoded), sum(label != -100 for _, labels in encoded for label in labels)
+    tokens, losses = (
+        sum(len(ids) for ids, _ in encoded),
+        sum(label != -100 for _, labels in encoded for label in labels),
+    )
     body = sum(p.numel() for name, p in student.model.named_parameters() if p.ndim == 2 and "embed" not in name)
-    assert training.work(examples, 0) == 6 * training.EPOCHS * (body * tokens + student.model.lm_head.weight.numel() * losses)
+    assert training.work(examples, 0) == 6 * training.EPOCHS * (
+        body * tokens + student.model.lm_head.weight.numel() * losses
+    )
     assert training.work(examples, 15) < 0.6 * training.work(examples, 0)
 
 
@@ -48,7 +63,9 @@ def test_products_alone_do_the_work_and_no_more(monkeypatch):
         training.products_alone(examples, 15)
     assert counted.get_total_flops() == training.work(examples, 15)
 
-    monkeypatch.setattr(products, "packed", lambda *_: contextlib.nullcontext())  # products that the counter does not know
+    monkeypatch.setattr(
+        products, "packed", lambda *_: contextlib.nullcontext()
+    )  # products that the counter does not know
     student = Student.load("tiny-random")
     head = student.model.lm_head.weight.numel()
     layers = sum(p.numel() for p in student.model.model.layers.parameters() if p.ndim == 2)
@@ -82,4 +99,6 @@ def test_every_section_writes_its_table(section, tmp_path, monkeypatch):
     monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
     subprocess.run([sys.executable, "-m", "crossover.bench", section], check=True, timeout=1800)
     table = pd.read_csv(tmp_path / "bench" / f"{section}.csv")
-    assert table["value"].notna().all() and (tmp_path / "bench" / "provenance" / f"{table['provenance'][0]}.json").exists()
+    assert (
+        table["value"].notna().all() and (tmp_path / "bench" / "provenance" / f"{table['provenance'][0]}.json").exists()
+    )

@@ -7,13 +7,14 @@ import pandas as pd
 import pytest
 import yaml
 
-from crossover import appendices, claims
-from crossover.cells import Cell
+from crossover import claims
+from crossover.book import appendices
 from crossover.claims import Claims, Part, decide, load_claims, summary, table, verdict, worst
-from crossover.contrasts import contrast, discoveries, items_needed, least_effect
 from crossover.errors import CrossoverError
-from crossover.evaluate import Outcome
-from crossover.store import COLUMNS, Store, read_runs, repository
+from crossover.evaluation.answers import Outcome
+from crossover.stats.contrasts import contrast, discoveries, items_needed, least_effect
+from crossover.study.cell import Cell
+from crossover.study.store import COLUMNS, Store, read_runs, repository
 
 
 def simulate(rng, replicate_sd, item_sd, replicates, items=150, effect=0.0):
@@ -21,7 +22,10 @@ def simulate(rng, replicate_sd, item_sd, replicates, items=150, effect=0.0):
     return effect + rng.normal(0, replicate_sd, replicates)[:, None] + rng.normal(0, item_sd, items) + noise
 
 
-@pytest.mark.parametrize(("replicate_sd", "item_sd", "replicates"), [(0, 0, 3), (0.03, 0.2, 3), (0.1, 0.2, 3), (0.05, 0.2, 8), (0, 0.2, 2), (0.2, 0.2, 2)])
+@pytest.mark.parametrize(
+    ("replicate_sd", "item_sd", "replicates"),
+    [(0, 0, 3), (0.03, 0.2, 3), (0.1, 0.2, 3), (0.05, 0.2, 8), (0, 0.2, 2), (0.2, 0.2, 2)],
+)
 def test_a_contrast_covers_the_truth_as_often_as_it_says(replicate_sd, item_sd, replicates):
     rng = np.random.default_rng(1)
     found = [contrast(simulate(rng, replicate_sd, item_sd, replicates, effect=0.05)) for _ in range(800)]
@@ -72,7 +76,10 @@ def test_no_fewer_items_show_an_effect_than_its_own_variance_asks_for(effect):
     """Simulated: where nothing is right without, a gain of whole items is found at the number given, and not at half of it."""
     rng, nothing = np.random.default_rng(0), np.zeros((1, 50))
     n = items_needed(nothing, effect)
-    told = {m: np.mean([contrast((rng.random((1, m)) < effect).astype(float)).low > 0 for _ in range(400)]) for m in (n, n // 2)}
+    told = {
+        m: np.mean([contrast((rng.random((1, m)) < effect).astype(float)).low > 0 for _ in range(400)])
+        for m in (n, n // 2)
+    }
     assert told[n] > 0.8 > told[n // 2]
     assert contrast(np.zeros((1, n))).detectable == least_effect(1, n) <= effect
     assert contrast(np.zeros((1, n)), binary=False).detectable == 0
@@ -101,7 +108,9 @@ def test_the_verdict_follows_the_rule_of_the_ledger(ends, estimate, replicates, 
     turned = (-ends[1], -ends[0])
     assert verdict(mirrored, turned, turned, -estimate, replicates) == expected
     wide = (-1.0, 1.0)
-    assert verdict(PART, ends, wide, estimate, replicates) == {"fails": "inconclusive"}.get(expected, expected), "only a failure takes more"
+    assert verdict(PART, ends, wide, estimate, replicates) == {"fails": "inconclusive"}.get(expected, expected), (
+        "only a failure takes more"
+    )
 
 
 def test_a_claim_is_as_good_as_its_worst_part():
@@ -129,7 +138,17 @@ def fill(folder, right, replicates=3, items=100, coverage=1.0):
     for strategy, share in right.items():
         for replicate in range(replicates):
             cell = Cell(
-                "e", 2, "math_words", strategy, 16, 64, replicate, "oracle", items, 8, teacher_settings={"coverage": coverage}
+                "e",
+                2,
+                "math_words",
+                strategy,
+                16,
+                64,
+                replicate,
+                "oracle",
+                items,
+                8,
+                teacher_settings={"coverage": coverage},
             )
             correct = rng.random(items) < share
             outcomes = [Outcome(f"test-{i:05d}", "1", bool(c)) for i, c in enumerate(correct)]
@@ -142,7 +161,9 @@ def fill(folder, right, replicates=3, items=100, coverage=1.0):
     return folder
 
 
-@pytest.mark.parametrize(("shares", "expected"), [((0.8, 0.2), "holds"), ((0.2, 0.8), "fails"), ((0.5, 0.5), "inconclusive")])
+@pytest.mark.parametrize(
+    ("shares", "expected"), [((0.8, 0.2), "holds"), ((0.2, 0.8), "fails"), ((0.5, 0.5), "inconclusive")]
+)
 def test_the_verdict_turns_with_the_rows(tmp_path, shares, expected):
     fill(tmp_path, dict(zip(("new_question", "answer_augmentation"), shares, strict=True)))
     (finding,) = decide(tmp_path, ledger())
@@ -224,7 +245,10 @@ def test_another_experiments_rows_are_not_looked_at(tmp_path):
 
 
 def test_students_on_the_same_data_are_averaged_and_scores_are_fractions(tmp_path):
-    store, right = Store(tmp_path), {("new_question", 0): 1.0, ("new_question", 1): 0.0, ("answer_augmentation", 0): 0.25}
+    store, right = (
+        Store(tmp_path),
+        {("new_question", 0): 1.0, ("new_question", 1): 0.0, ("answer_augmentation", 0): 0.25},
+    )
     for (strategy, seed), share in right.items():
         for replicate in range(2):
             cell = Cell("e", 2, "math_words", strategy, 16, 64, replicate, "oracle", 20, 8, student_seed=seed)
@@ -308,11 +332,20 @@ def mixture_claim(**changes):
         "says": "more", "statistic": "contrast", "side": "above", "threshold": 0.0, "resolution": 0.05,
         "terms": [{"weight": 1, "strategy": "real_equal", "share": 0.3}, {"weight": -1, "strategy": "real", "share": 0.0}],
     } | changes  # fmt: skip
-    claim = {"paper": "p", "where": "w", "statement": "s", "published": "", "parts": [part], "base": {"experiment": "template_questions"}}
+    claim = {
+        "paper": "p",
+        "where": "w",
+        "statement": "s",
+        "published": "",
+        "parts": [part],
+        "base": {"experiment": "template_questions"},
+    }
     return Claims.model_validate({"base": {}, "claims": {"A": claim}})
 
 
-@pytest.mark.parametrize(("sets", "expected"), [(["nq_open"], 0.3), (["trivia_qa"], -0.15), ([], 0.075), (["nq_open", "trivia_qa"], 0.075)])
+@pytest.mark.parametrize(
+    ("sets", "expected"), [(["nq_open"], 0.3), (["trivia_qa"], -0.15), ([], 0.075), (["nq_open", "trivia_qa"], 0.075)]
+)
 def test_a_contrast_counts_the_items_of_the_sets_that_it_names(mixtures, sets, expected):
     (found,) = decide(mixtures, mixture_claim(sets=sets))
     assert found.estimate == pytest.approx(expected) and found.replicates == 2
@@ -338,7 +371,9 @@ def test_the_summary_shows_what_decides_and_names_what_was_not_run():
     findings = decide(folder)
     text = summary(findings)
     whole = table(findings).drop_duplicates("claim").set_index("claim")
-    shown = {line.split(". ")[0].strip("| "): line for line in text.splitlines() if line.startswith("| ") and ". " in line}
+    shown = {
+        line.split(". ")[0].strip("| "): line for line in text.splitlines() if line.startswith("| ") and ". " in line
+    }
     missing = text.splitlines()[-1] if "Not testable here" in text else ""
     for claim, found in whole["verdict"].items():
         if claim in shown:

@@ -14,7 +14,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from crossover.assets import VADER
+from crossover.data.pinned import VADER
 from crossover.environment import closure, direct_dependencies, parse_pins, render_conda, render_lock
 
 ROOT = Path(__file__).resolve().parents[1]

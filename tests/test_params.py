@@ -8,7 +8,7 @@ import nbformat
 import pytest
 
 from crossover.errors import CrossoverError
-from crossover.params import (
+from crossover.params.profiles import (
     PROFILES,
     SCHEMAS,
     check,
@@ -19,7 +19,7 @@ from crossover.params import (
     parse_override,
     resolve,
 )
-from crossover.store import repository
+from crossover.study.store import repository
 
 
 def parameters_cell(notebook):
@@ -112,7 +112,10 @@ def test_a_misspelt_parameter_fails_before_anything_heavy_is_imported():
         finally:
             print(sorted({"torch", "transformers", "pandas", "papermill"} & set(sys.modules)))"""
     done = subprocess.run(
-        [sys.executable, "-c", script, "run", "03_budget_ratio", "-p", "buget=3"], capture_output=True, text=True, check=False
+        [sys.executable, "-c", script, "run", "03_budget_ratio", "-p", "buget=3"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 2
     assert done.stderr == "crossover: Unknown parameter 'buget'. Did you mean 'budgets'?\n"

@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crossover import ablations
-from crossover.budget_ratio import run
-from crossover.cells import Cell, make_data
-from crossover.finetuned_teacher import with_measures
-from crossover.ledger import Ledger
-from crossover.paired import settings_table
-from crossover.params import resolve
-from crossover.store import Store, read_runs, repository
+from crossover.chapters.ablations import chapter as ablations
+from crossover.chapters.budget_ratio import run
+from crossover.chapters.finetuned_teacher.chapter import with_measures
+from crossover.params.profiles import resolve
+from crossover.strategies.ledger import Ledger
+from crossover.study.cell import Cell, make_data
+from crossover.study.paired import settings_table
+from crossover.study.store import Store, read_runs, repository
 from crossover.tasks import load_task
 
 STUDY = repository() / "results" / "study"
@@ -40,7 +40,9 @@ def chapter(tmp_path_factory):
         (root / "study" / "items").symlink_to(STUDY / "items")
         before = (STUDY / "runs.csv").read_bytes()
         chapter = run(resolve("03_budget_ratio", "study", {}))
-        assert (root / "study" / "runs.csv").read_bytes() == before, "every cell of the profile is published, and sorted"
+        assert (root / "study" / "runs.csv").read_bytes() == before, (
+            "every cell of the profile is published, and sorted"
+        )
         chapter.numbers()
         return chapter, root / "study"
 
@@ -49,18 +51,31 @@ def test_every_row_is_named_by_its_settings():
     for row in read_runs(STUDY).itertuples():
         cell = Cell(**json.loads(row.settings))
         assert cell.key == row.key
-        assert (cell.strategy, cell.seed_size, cell.budget, cell.replicate) == (row.strategy, row.seed_size, row.budget, row.replicate)
+        assert (cell.strategy, cell.seed_size, cell.budget, cell.replicate) == (
+            row.strategy,
+            row.seed_size,
+            row.budget,
+            row.replicate,
+        )
 
 
 @pytest.mark.parametrize("path", sorted((STUDY / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
 def test_every_figure_has_a_caption_that_names_its_interval_and_profile(path):
-    shown = [output.data for cell in nbformat.read(path, 4).cells if cell.cell_type == "code" for output in cell.outputs if "data" in output]
+    shown = [
+        output.data
+        for cell in nbformat.read(path, 4).cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+        if "data" in output
+    ]
     for i, data in enumerate(shown):
         if "image/png" not in data:
             continue
         until = next((j for j in range(i + 1, len(shown)) if "image/png" in shown[j]), len(shown))
         captions = [d["text/markdown"] for d in shown[i + 1 : until] if "text/markdown" in d]
-        assert any("interval" in said and re.search(r"(profile|results of) study\b", said) for said in captions), captions
+        assert any("interval" in said and re.search(r"(profile|results of) study\b", said) for said in captions), (
+            captions
+        )
 
 
 def test_every_count_is_that_of_its_items():
@@ -117,7 +132,9 @@ def test_the_published_effects_follow_from_the_published_rows():
         ours = chapter.effects(name)
         assert ours["comparison"].tolist() == stored["comparison"].tolist()
         columns = ["estimate", "low", "high"]
-        np.testing.assert_allclose(ours[columns].astype(float), stored[columns], atol=1e-4, err_msg=f"{name}: run the study's 04 again")
+        np.testing.assert_allclose(
+            ours[columns].astype(float), stored[columns], atol=1e-4, err_msg=f"{name}: run the study's 04 again"
+        )
     assert json.loads((STUDY / "provenance" / "04_ablations.json").read_text())["cells"] == len(runs)
 
 
@@ -127,12 +144,18 @@ def test_the_fine_tuned_teachers_rows_are_their_grid_and_their_counts_agree(monk
     assert set(rows["key"]) == {cell.key for cell in resolve("02_finetuned_teacher", "study", {}).cells()}
     assert (rows["asked"] == rows["budget"]).all() and (rows["queries"] == rows["budget"]).all()
     assert (rows["n_train"] == rows["seed_size"] + rows["kept"]).all()
-    assert (rows["kept"] <= rows["unique"]).all() and (rows["unique"] <= rows["parsed"]).all() and (rows["parsed"] <= rows["returned"]).all()
+    assert (
+        (rows["kept"] <= rows["unique"]).all()
+        and (rows["unique"] <= rows["parsed"]).all()
+        and (rows["parsed"] <= rows["returned"]).all()
+    )
     annotated = rows[(rows["strategy"] == "annotate") & (rows["parsed"] > 0)]
     assert (annotated["annotations_right"] - annotated["verified"] / annotated["parsed"]).abs().max() <= 5e-5
     for row in rows[rows["scoring"] == "classify"].itertuples():
         assert 0 < row.macro_f1 <= 1
-        assert set(pd.read_parquet(STUDY / "items" / f"{row.key}.parquet")["extracted"]) <= set(load_task(row.task, source="dir").labels)
+        assert set(pd.read_parquet(STUDY / "items" / f"{row.key}.parquet")["extracted"]) <= set(
+            load_task(row.task, source="dir").labels
+        )
     written = rows[rows["scoring"].eq("generate") & rows["chrf"].notna()]
     for row in written.itertuples():
         items = pd.read_parquet(STUDY / "items" / f"{row.key}.parquet")

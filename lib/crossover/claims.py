@@ -22,8 +22,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scipy import stats
 
 from crossover.errors import CrossoverError
-from crossover.paired import LEVEL, MissingRows, Outcome, Selector, choose, paired, select, settings_table
-from crossover.store import read_runs, repository, save_numbers
+from crossover.study.paired import LEVEL, MissingRows, Outcome, Selector, choose, paired, select, settings_table
+from crossover.study.store import read_runs, repository, save_numbers
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
@@ -181,7 +181,9 @@ def publish(folder: Path) -> list[Finding]:
     if file.exists():
         changed = changes(pd.read_csv(file), now).assign(date=datetime.now(UTC).date().isoformat())
         if len(changed):
-            changed.to_csv(log, index=False, float_format="%.4g", mode="a", header=not log.exists(), lineterminator="\n")
+            changed.to_csv(
+                log, index=False, float_format="%.4g", mode="a", header=not log.exists(), lineterminator="\n"
+            )
     now.to_csv(file, index=False, float_format="%.6g")
     save_numbers(folder, {"claims_table": summary(findings)})
     return findings
@@ -196,10 +198,14 @@ def changes(before: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
         As :func:`table` gives them. Parts are told by their place in a claim; a claim that was not there before is no change.
     """
     placed = [rows.assign(place=rows.groupby("claim").cumcount() + 1) for rows in (before, now)]
-    both = placed[1].merge(placed[0][["claim", "place", "part_verdict"]], on=["claim", "place"], suffixes=("", "_before"))
+    both = placed[1].merge(
+        placed[0][["claim", "place", "part_verdict"]], on=["claim", "place"], suffixes=("", "_before")
+    )
     both = both[both["part_verdict"] != both["part_verdict_before"]]
     columns = {"claim": "claim", "place": "part", "part_verdict_before": "was", "part_verdict": "is"}
-    return both.drop(columns="part").rename(columns=columns)[[*columns.values(), "estimate", "low", "high", "cells", "replicates"]]
+    return both.drop(columns="part").rename(columns=columns)[
+        [*columns.values(), "estimate", "low", "high", "cells", "replicates"]
+    ]
 
 
 def summary(findings: Sequence[Finding], ledger: Claims | None = None) -> str:
@@ -257,7 +263,9 @@ def _in_words(finding: Finding) -> str:
 
 
 def _decide(name: str, part: Part, parts: int, base: Selector, rows: pd.DataFrame, folder: Path) -> Finding:
-    compute = partial({"contrast": _contrast, "misfit": _misfit, "measure": _measure}[part.statistic], part, base, rows, folder)
+    compute = partial(
+        {"contrast": _contrast, "misfit": _misfit, "measure": _measure}[part.statistic], part, base, rows, folder
+    )
     try:
         low, estimate, high, detectable, cells, replicates = found = compute(LEVEL)
         wide, _, widest, *_ = compute(1 - (1 - LEVEL) / parts) if parts > 1 else found
@@ -289,7 +297,7 @@ def _measure(part: Part, base: Selector, rows: pd.DataFrame, folder: Path, level
 
 
 def _misfit(part: Part, base: Selector, rows: pd.DataFrame, folder: Path, level: float) -> tuple:
-    from crossover.curves import fit_table, misfit
+    from crossover.stats.curves import fit_table, misfit
 
     found = select(rows, base, base)
     if found.empty:

@@ -4,4 +4,14 @@ Each module is a section: its ``run`` returns a table of measurements, most of t
 work, taken turn about in one process.
 """
 
-SECTIONS = ("ceilings", "training", "decoding", "scoring", "template_questions", "curve_fits", "endpoint", "workers", "null_reproduce")
+SECTIONS = (
+    "ceilings",
+    "training",
+    "decoding",
+    "scoring",
+    "template_questions",
+    "curve_fits",
+    "endpoint",
+    "workers",
+    "null_reproduce",
+)

@@ -8,10 +8,10 @@ import resource
 import subprocess
 import sys
 
-from crossover import provenance
 from crossover.bench import SECTIONS
 from crossover.bench.tables import table
-from crossover.store import results_folder
+from crossover.study import provenance
+from crossover.study.store import results_folder
 
 
 def measure(section: str) -> None:
@@ -20,10 +20,16 @@ def measure(section: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     found = importlib.import_module(f"crossover.bench.{section}").run()
     peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
-    rows = [*found[["what", "value", "unit", "wanted"]].itertuples(index=False, name=None), ("peak memory of a process", peak, "MB", "")]
+    rows = [
+        *found[["what", "value", "unit", "wanted"]].itertuples(index=False, name=None),
+        ("peak memory of a process", peak, "MB", ""),
+    ]
     found = table(rows).assign(cpus=os.cpu_count(), provenance=provenance.save(provenance.record("cpu", {}), folder))
     found.to_csv(folder / f"{section}.csv", index=False, float_format="%.4g", lineterminator="\n")
-    print(f"\n{folder / section}.csv\n{found[['what', 'value', 'unit', 'wanted', 'met']].to_string(index=False)}", flush=True)
+    print(
+        f"\n{folder / section}.csv\n{found[['what', 'value', 'unit', 'wanted', 'met']].to_string(index=False)}",
+        flush=True,
+    )
 
 
 def main(sections: list[str]) -> int:
@@ -34,7 +40,10 @@ def main(sections: list[str]) -> int:
     if len(sections) == 1:
         measure(sections[0])
         return 0
-    codes = [subprocess.run([sys.executable, "-m", "crossover.bench", name], check=False).returncode for name in sections or SECTIONS]
+    codes = [
+        subprocess.run([sys.executable, "-m", "crossover.bench", name], check=False).returncode
+        for name in sections or SECTIONS
+    ]
     return int(any(codes))
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import curve_fit
 
-from crossover import curves, forms, noise, pilot
 from crossover.bench.tables import table
+from crossover.stats import counts, curves, forms, noise
 
 STARTS = 20  # starts of scipy's curve_fit in the comparison
 CASES = 500
@@ -59,7 +59,7 @@ def refit_seconds(draws: int, seed: int = 0, repeats: int = 3) -> float:
             k = rng.binomial(1000, np.clip(E - B * np.exp(-x / tau) + rng.normal(0, 0.02), 0, 1))
             columns = {"strategy": name, "seed_size": 100, "budget": 100 * x, "replicate": j, "n_correct": k}
             tables.append(pd.DataFrame(columns).assign(n_test=1000))
-    noises = [noise.estimate(c) for c in pilot.cells(pilot.validate(pd.concat(tables)))]
+    noises = [noise.estimate(c) for c in counts.cells(counts.validate(pd.concat(tables)))]
     form = forms.FORMS["exponential"]
     points = [curves.point_fit(n, "exponential") for n in noises]
     grid = np.geomspace(1, 64, 97)
@@ -112,7 +112,6 @@ def batch_seconds(cases: int, seed: int = 0, repeats: int = 3) -> float:
 
 def against_curve_fit(cases: int, seed: int = 0) -> pd.DataFrame:
     """Fit each case alone by both: ``seconds, scipy_seconds, loss, scipy_loss, excess`` (relative to scipy's)."""
-
 
     def exponential(r, E, B, tau):
         return E - B * np.exp(-r / tau)

@@ -18,15 +18,15 @@ import openai
 import pandas as pd
 import torch
 
-from crossover.assets import SMOLLM2
 from crossover.bench import products
 from crossover.bench.ceilings import matmul
 from crossover.bench.tables import ratio, seconds, table, turns
 from crossover.bench.together import AT_ONCE, rate
 from crossover.bench.training import MODEL, ours, pairs
-from crossover.decoding import Pick, by_length, common, decode, greedy, sampled
-from crossover.evaluate import answered, evaluate
-from crossover.students.causal import Student
+from crossover.data.pinned import SMOLLM2
+from crossover.evaluation.answers import answered, evaluate
+from crossover.models.decoding import Pick, by_length, common, decode, greedy, sampled
+from crossover.models.language_model import Student
 from crossover.tasks import load_task
 from crossover.teachers.serving import serving
 
@@ -59,10 +59,24 @@ def run(repeats: int = 3, n_test: int = 128) -> pd.DataFrame:
             ways["llama.cpp"] = lambda: PROMPTS * NEW / seconds(lambda: _served(address, texts))
         found = turns(ways, repeats)
     rows = [(f"sampling {PROMPTS} x {NEW} tokens, {name}", found[name].median(), "tokens/s", "") for name in ways]
-    rows.append((f"sampling as the study does ({AT_ONCE}) over generate in one process", ratio(found, f"ours, {AT_ONCE}", "generate"), "x", ">= 3"))
+    rows.append(
+        (
+            f"sampling as the study does ({AT_ONCE}) over generate in one process",
+            ratio(found, f"ours, {AT_ONCE}", "generate"),
+            "x",
+            ">= 3",
+        )
+    )
     rows.append(("sampling in one process, ours over generate", ratio(found, "ours", "generate"), "x", ""))
     if "llama.cpp" in ways:
-        rows.append(("sampling, ours over llama.cpp's batched server on the GGUF file", ratio(found, "ours", "llama.cpp"), "x", ">= 1"))
+        rows.append(
+            (
+                "sampling, ours over llama.cpp's batched server on the GGUF file",
+                ratio(found, "ours", "llama.cpp"),
+                "x",
+                ">= 1",
+            )
+        )
     head = base.model.lm_head.weight.numel()  # tied to the input embedding, which multiplies nothing
     layers = sum(p.numel() for p in base.model.parameters() if p.ndim == 2) - head
     # Of a prompt the last token alone goes through the head.
@@ -70,7 +84,14 @@ def run(repeats: int = 3, n_test: int = 128) -> pd.DataFrame:
     ceiling = matmul(torch.bfloat16)
     for name in ("ours", f"ours, {AT_ONCE}"):
         share = work / (PROMPTS * NEW / found[name].median()) / ceiling
-        rows.append((f"sampling, {name}, prompts of {read / PROMPTS:.0f} tokens read too, share of the bf16 ceiling", share, "", ""))
+        rows.append(
+            (
+                f"sampling, {name}, prompts of {read / PROMPTS:.0f} tokens read too, share of the bf16 ceiling",
+                share,
+                "",
+                "",
+            )
+        )
     bound = PROMPTS * NEW * ceiling / work / found["generate"].median()
     rows.append((f"sampling, {products.ALONE} over generate", ratio(found, products.ALONE, "generate"), "x", ""))
     rows.append(("sampling, matrix products at the ceiling and nothing else over generate", bound, "x", ""))
@@ -121,9 +142,16 @@ def _evaluation(repeats: int, n_test: int) -> list[tuple[str, float, str, str]]:
     texts = [task.prompt(p.question) for p in problems]
     prompts = student.tokenizer(texts, add_special_tokens=False)["input_ids"]
     ended = answered(student.tokenizer, task)
-    own = {i: t for rows in by_length(prompts, 256) for i, t in zip(rows, decode(student, [prompts[i] for i in rows], greedy, ended, ANSWER), strict=True)}
+    own = {
+        i: t
+        for rows in by_length(prompts, 256)
+        for i, t in zip(rows, decode(student, [prompts[i] for i in rows], greedy, ended, ANSWER), strict=True)
+    }
     other = _generate(student, texts, ANSWER, do_sample=False)
-    lengths = [len(student.tokenizer(own[i] + student.tokenizer.eos_token, add_special_tokens=False)["input_ids"]) for i in range(n_test)]
+    lengths = [
+        len(student.tokenizer(own[i] + student.tokenizer.eos_token, add_special_tokens=False)["input_ids"])
+        for i in range(n_test)
+    ]
     same = sum(own[i].strip() == other[i].strip()[: len(own[i].strip())] for i in range(n_test)) / n_test
     ways = {
         "ours": lambda: n_test / seconds(lambda: evaluate(student, task, problems, ANSWER)),
@@ -135,8 +163,16 @@ def _evaluation(repeats: int, n_test: int) -> list[tuple[str, float, str, str]]:
         student.tokenizer.save_pretrained(folder)
         found = turns(ways | {f"ours, {AT_ONCE}": lambda: rate(n_test, evaluating, folder, n_test)}, repeats)
     return [
-        *((f"greedy evaluation of {n_test} problems, {name}", found[name].median(), "problems/s", "") for name in found),
-        (f"greedy evaluation as the study does ({AT_ONCE}) over generate in one process", ratio(found, f"ours, {AT_ONCE}", "generate"), "x", ">= 3"),
+        *(
+            (f"greedy evaluation of {n_test} problems, {name}", found[name].median(), "problems/s", "")
+            for name in found
+        ),
+        (
+            f"greedy evaluation as the study does ({AT_ONCE}) over generate in one process",
+            ratio(found, f"ours, {AT_ONCE}", "generate"),
+            "x",
+            ">= 3",
+        ),
         ("greedy evaluation in one process, ours over generate", ratio(found, "ours", "generate"), "x", ""),
         (f"greedy evaluation, {products.ALONE} over generate", ratio(found, products.ALONE, "generate"), "x", ""),
         ("answers that are generate's token for token (batched bf16 turns near ties)", same, "", ""),
@@ -172,7 +208,9 @@ def llama_server() -> contextlib.AbstractContextManager[str]:
     if not shutil.which("llama-server"):
         return contextlib.nullcontext("")
     context, threads = PROMPTS * 256, torch.get_num_threads()
-    return serving(f"llama-server -m '{SMOLLM2.path()}' -np {PROMPTS} -c {context} -t {threads} --port {{port}}", wait=60)
+    return serving(
+        f"llama-server -m '{SMOLLM2.path()}' -np {PROMPTS} -c {context} -t {threads} --port {{port}}", wait=60
+    )
 
 
 def _served(address: str, texts: Sequence[str]) -> None:
@@ -181,7 +219,9 @@ def _served(address: str, texts: Sequence[str]) -> None:
     plain = {"ignore_eos": True, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "cache_prompt": False}
 
     def ask(text: str) -> None:
-        reply = client.completions.create(model="any", prompt=text, max_tokens=NEW, temperature=TEMPERATURE, extra_body=plain)
+        reply = client.completions.create(
+            model="any", prompt=text, max_tokens=NEW, temperature=TEMPERATURE, extra_body=plain
+        )
         if reply.usage.completion_tokens != NEW:
             raise RuntimeError(f"the server wrote {reply.usage.completion_tokens} tokens, not {NEW}")
 

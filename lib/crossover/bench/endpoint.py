@@ -15,12 +15,12 @@ import openai
 import pandas as pd
 
 from crossover.bench.tables import ratio, seconds, table, turns
-from crossover.generations import Recorded
-from crossover.ledger import Account
+from crossover.strategies.ledger import Account
 from crossover.tasks import load_task
 from crossover.teachers import Request
 from crossover.teachers.endpoint import Endpoint
-from crossover.teachers.prompts import chat_prompt
+from crossover.teachers.few_shot_prompts import chat_prompt
+from crossover.teachers.recorded import Recorded
 
 MODEL, CONCURRENCY = "any", 16
 #: The time that the server takes for a call; it takes as many at once as come.
@@ -47,7 +47,10 @@ def run(calls: int = 300, repeats: int = 3) -> pd.DataFrame:
                 raise RuntimeError("a call was lost")
 
         texts = [chat_prompt(request, task, problems[:3]) for request in requests]
-        ways = {"ours": lambda: calls / seconds(ours), "plain": lambda: calls / seconds(lambda: asyncio.run(_load(address, texts)))}
+        ways = {
+            "ours": lambda: calls / seconds(ours),
+            "plain": lambda: calls / seconds(lambda: asyncio.run(_load(address, texts))),
+        }
         found = turns(ways, repeats)
     return table([
         (f"calls to a served teacher, {CONCURRENCY} at once, ours: counted, capped and stored", found["ours"].median(), "calls/s", ""),
@@ -72,13 +75,17 @@ def served() -> Iterator[str]:
 def _serve(port: Connection) -> None:
     message = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "3 + 4 = 7\n#### 7"}}
     usage = {"prompt_tokens": 90, "completion_tokens": 8, "total_tokens": 98}
-    body = json.dumps({"id": "one", "object": "chat.completion", "created": 0, "model": MODEL, "choices": [message], "usage": usage}).encode()
+    body = json.dumps(
+        {"id": "one", "object": "chat.completion", "created": 0, "model": MODEL, "choices": [message], "usage": usage}
+    ).encode()
     reply = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError):  # the client has gone
             while head := await reader.readuntil(b"\r\n\r\n"):
-                length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+                length = next(
+                    int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")
+                )
                 await reader.readexactly(length)
                 await asyncio.sleep(LATENCY)
                 writer.write(reply)
@@ -96,6 +103,8 @@ async def _load(address: str, texts: Sequence[str]) -> None:
 
     async def ask(text: str) -> None:
         async with gate:
-            await client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": text}], temperature=0.7, max_tokens=8)
+            await client.chat.completions.create(
+                model=MODEL, messages=[{"role": "user", "content": text}], temperature=0.7, max_tokens=8
+            )
 
     await asyncio.gather(*map(ask, texts))

@@ -11,7 +11,7 @@ from statistics import median
 import pandas as pd
 
 from crossover.bench.tables import seconds, table
-from crossover.store import repository
+from crossover.study.store import repository
 
 PROFILE = "smoke"
 
@@ -29,4 +29,6 @@ def run(repeats: int = 3) -> pd.DataFrame:
 
 def _reproduce(folder: str) -> None:
     command = [sys.executable, "-c", "from crossover.cli import main; main()", "reproduce", "--profile", PROFILE]
-    subprocess.run(command, cwd=repository(), env=os.environ | {"CROSSOVER_RESULTS": folder}, check=True, capture_output=True)
+    subprocess.run(
+        command, cwd=repository(), env=os.environ | {"CROSSOVER_RESULTS": folder}, check=True, capture_output=True
+    )

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from crossover.decoding import packed
-from crossover.students.causal import Student
+from crossover.models.decoding import packed
+from crossover.models.language_model import Student
 
 #: How tables name it.
 ALONE = "its matrix products alone in one process"
 
 
 def write(student: Student, read: int, lengths: Sequence[int]) -> None:
-    """Multiply by a student's weights as often as :func:`crossover.decoding.decode` must, laid out as there, and do nothing else.
+    """Multiply by a student's weights as often as :func:`crossover.models.decoding.decode` must, laid out as there, and do nothing else.
 
     Parameters
     ----------

@@ -8,8 +8,8 @@ from torch import nn
 
 from crossover.bench.tables import ratio, seconds, table, turns
 from crossover.bench.training import MODEL
-from crossover.evaluate import log_likelihoods
-from crossover.students.causal import Student
+from crossover.evaluation.answers import log_likelihoods
+from crossover.models.language_model import Student
 from crossover.tasks import load_task
 
 
@@ -22,14 +22,25 @@ def run(n: int = 32, repeats: int = 5) -> pd.DataFrame:
     choices = [encode([text for _, text in task.completions(p.question)]) for p in problems]
 
     def ours() -> list[list[float]]:
-        return [found for i in range(0, n, 16) for found in log_likelihoods(student, prompts[i : i + 16], choices[i : i + 16])]
+        return [
+            found
+            for i in range(0, n, 16)
+            for found in log_likelihoods(student, prompts[i : i + 16], choices[i : i + 16])
+        ]
 
     @torch.inference_mode()
     def plain() -> list[list[float]]:
-        return [[_whole(student, prompt, tokens) for tokens in several] for prompt, several in zip(prompts, choices, strict=True)]
+        return [
+            [_whole(student, prompt, tokens) for tokens in several]
+            for prompt, several in zip(prompts, choices, strict=True)
+        ]
 
     found = turns({"ours": lambda: n / seconds(ours), "plain": lambda: n / seconds(plain)}, repeats)
-    apart = max(abs(a - b) / max(1.0, abs(b)) for one, other in zip(ours(), plain(), strict=True) for a, b in zip(one, other, strict=True))
+    apart = max(
+        abs(a - b) / max(1.0, abs(b))
+        for one, other in zip(ours(), plain(), strict=True)
+        for a, b in zip(one, other, strict=True)
+    )
     return table([
         ("scoring choices, ours", found["ours"].median(), "questions/s", ""),
         ("scoring choices, one forward pass each", found["plain"].median(), "questions/s", ""),

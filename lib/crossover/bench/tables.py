@@ -20,7 +20,9 @@ def table(rows: Sequence[tuple[str, float, str, str]]) -> pd.DataFrame:
     ['yes', '']
     """
     found = pd.DataFrame(rows, columns=COLUMNS)
-    return found.assign(met=[_met(value, wanted) for value, wanted in zip(found["value"], found["wanted"], strict=True)])
+    return found.assign(
+        met=[_met(value, wanted) for value, wanted in zip(found["value"], found["wanted"], strict=True)]
+    )
 
 
 def _met(value: float, wanted: str) -> str:

@@ -9,8 +9,10 @@ from itertools import islice
 import pandas as pd
 from thinc.api import NumpyOps
 
-from crossover import parser, questions, text_sources
 from crossover.bench.tables import table
+from crossover.data import corpora
+from crossover.models import spacy_english
+from crossover.questions import generate
 
 
 def run(passages: int = 400, processes: int = 2, repeats: int = 3) -> pd.DataFrame:
@@ -24,14 +26,14 @@ def run(passages: int = 400, processes: int = 2, repeats: int = 3) -> pd.DataFra
     DataFrame
         ``what, value, unit, wanted``, one row a measurement.
     """
-    texts = [text.text for text in islice(text_sources.passages("boolq", "validation", "pypi"), passages)]
-    stock, plain, full = parser.load_parser(NumpyOps()), parser.load_parser(), parser.load_parser()
+    texts = [text.text for text in islice(corpora.passages("boolq", "validation", "pypi"), passages)]
+    stock, plain, full = spacy_english.load_parser(NumpyOps()), spacy_english.load_parser(), spacy_english.load_parser()
     full.add_pipe("template_questions")
     docs = list(plain.pipe(texts))
     sentences = sum(1 for doc in docs for _ in doc.sents)
-    generator = questions.Generator(plain)
+    generator = generate.Generator(plain)
     start = time.process_time()
-    made = [q for doc in docs for sentence in doc.sents for q in generator.sentence(sentence, questions.Funnel())]
+    made = [q for doc in docs for sentence in doc.sents for q in generator.sentence(sentence, generate.Funnel())]
     templates = (time.process_time() - start) / sentences
 
     def rate(nlp, clock: Callable[[], float], n_process: int) -> float:
@@ -50,8 +52,18 @@ def run(passages: int = 400, processes: int = 2, repeats: int = 3) -> pd.DataFra
         ("questions", len(made), "", ""),
         (f"the pipeline, {processes} processes", wall["full"].max(), "sentences/s", ">= 1000"),
         ("over spaCy's parse alone, CPU time", (cpu["full"] / cpu["plain"]).median(), "x", ">= 0.8"),
-        ("over spaCy's parse alone with its own matrix product, CPU time", (cpu["full"] / cpu["stock"]).median(), "x", ""),
-        (f"over spaCy's parse alone, {processes} processes, wall clock", (wall["full"] / wall["plain"]).median(), "x", ""),
+        (
+            "over spaCy's parse alone with its own matrix product, CPU time",
+            (cpu["full"] / cpu["stock"]).median(),
+            "x",
+            "",
+        ),
+        (
+            f"over spaCy's parse alone, {processes} processes, wall clock",
+            (wall["full"] / wall["plain"]).median(),
+            "x",
+            "",
+        ),
         ("the pipeline, one process", cpu["full"].median(), "sentences/CPU s", ""),
         ("spaCy's parse alone", cpu["plain"].median(), "sentences/CPU s", ""),
         ("spaCy's parse alone with its own matrix product", cpu["stock"].median(), "sentences/CPU s", ""),

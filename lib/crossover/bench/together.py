@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from crossover.pools import open_pool
+from crossover.study.workers import open_pool
 
 #: How tables name it.
 AT_ONCE = "a process a core"

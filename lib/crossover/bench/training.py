@@ -14,14 +14,14 @@ import torch
 from transformers import AutoModelForCausalLM, DataCollatorForSeq2Seq, Trainer, TrainingArguments
 from transformers.utils import logging
 
-from crossover.assets import model_folder
 from crossover.bench import products
 from crossover.bench.ceilings import matmul
 from crossover.bench.tables import ratio, seconds, table, turns
 from crossover.bench.together import AT_ONCE, rate
-from crossover.evaluate import evaluate
-from crossover.plots import wilson
-from crossover.students.causal import IGNORED, Recipe, Student, encode, train
+from crossover.data.pinned import model_folder
+from crossover.evaluation.answers import evaluate
+from crossover.figures.style import wilson
+from crossover.models.language_model import IGNORED, Recipe, Student, encode, train
 from crossover.tasks import load_task
 
 MODEL, LAYERS, TRAINED, BATCH, EPOCHS, RATE = "SmolLM2-135M-Instruct", 30, 15, 8, 3, 2e-4
@@ -45,7 +45,9 @@ def ours(examples: Sequence[tuple[str, str]], trained_layers: int, seed: int = 0
     return student, time.perf_counter() - start, list(trained.curve)
 
 
-def theirs(examples: Sequence[tuple[str, str]], trained_layers: int, seed: int = 0) -> tuple[Student, float, list[float]]:
+def theirs(
+    examples: Sequence[tuple[str, str]], trained_layers: int, seed: int = 0
+) -> tuple[Student, float, list[float]]:
     """Do the same with ``Trainer``: float32 weights, bfloat16 autocast, padded batches, all logits; the same Adam at the same rates."""
     student, recipe = Student.load(MODEL), _recipe(trained_layers)
     student.model = AutoModelForCausalLM.from_pretrained(model_folder(MODEL), dtype=torch.float32)
@@ -53,7 +55,10 @@ def theirs(examples: Sequence[tuple[str, str]], trained_layers: int, seed: int =
         student.model.requires_grad_(False)
         for part in (student.model.model.layers[-trained_layers:], student.model.model.norm):
             part.requires_grad_(True)
-    data = [{"input_ids": ids, "labels": labels, "attention_mask": [1] * len(ids)} for ids, labels in encode(student.tokenizer, examples)]
+    data = [
+        {"input_ids": ids, "labels": labels, "attention_mask": [1] * len(ids)}
+        for ids, labels in encode(student.tokenizer, examples)
+    ]
     logging.disable_progress_bar()
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         arguments = TrainingArguments(
@@ -64,7 +69,11 @@ def theirs(examples: Sequence[tuple[str, str]], trained_layers: int, seed: int =
         adam = torch.optim.AdamW(trained, lr=1.0, weight_decay=0.0, betas=(0.9, 0.95), fused=True)
         rates = torch.optim.lr_scheduler.LambdaLR(adam, lambda step: recipe.rate(step, recipe.steps(len(data))))
         trainer = Trainer(
-            student.model, arguments, train_dataset=data, data_collator=DataCollatorForSeq2Seq(student.tokenizer), optimizers=(adam, rates)
+            student.model,
+            arguments,
+            train_dataset=data,
+            data_collator=DataCollatorForSeq2Seq(student.tokenizer),
+            optimizers=(adam, rates),
         )
         start = time.perf_counter()
         trainer.train()
@@ -83,7 +92,10 @@ def work(examples: Sequence[tuple[str, str]], trained_layers: int) -> float:
     student = Student.load(MODEL)
     layer = sum(p.numel() for p in student.model.model.layers[0].parameters() if p.ndim == 2)
     encoded = encode(student.tokenizer, examples)
-    tokens, losses = sum(len(ids) for ids, _ in encoded), sum(label != IGNORED for _, labels in encoded for label in labels)
+    tokens, losses = (
+        sum(len(ids) for ids, _ in encoded),
+        sum(label != IGNORED for _, labels in encoded for label in labels),
+    )
     head = student.model.lm_head.weight.numel()
     upper = 6 * layer * (trained_layers or LAYERS) * tokens * EPOCHS
     lower = 2 * layer * (LAYERS - trained_layers) * tokens if trained_layers else 0
@@ -95,11 +107,16 @@ def products_alone(examples: Sequence[tuple[str, str]], trained_layers: int) -> 
     student = Student.load(MODEL)
     encoded, steps = encode(student.tokenizer, examples), _recipe(trained_layers).steps(len(examples))
     fresh = steps // EPOCHS
-    tokens, losses = sum(len(ids) for ids, _ in encoded), sum(label != IGNORED for _, labels in encoded for label in labels)
+    tokens, losses = (
+        sum(len(ids) for ids, _ in encoded),
+        sum(label != IGNORED for _, labels in encoded for label in labels),
+    )
     return seconds(lambda: products.train(student, tokens // fresh, losses // fresh, trained_layers, steps, fresh))
 
 
-def begun_and_ended(way: Callable[..., tuple[Student, float, object]], examples: Sequence[tuple[str, str]], trained_layers: int) -> tuple[float, float]:
+def begun_and_ended(
+    way: Callable[..., tuple[Student, float, object]], examples: Sequence[tuple[str, str]], trained_layers: int
+) -> tuple[float, float]:
     """Train one of the two ways, and return when that began and ended."""
     _, taken, _ = way(examples, trained_layers)
     return time.time() - taken, time.time()
@@ -119,17 +136,32 @@ def run(n: int = 16, repeats: int = 3, n_learnt: int = 64, n_test: int = 100, se
     tokens = EPOCHS * sum(len(ids) for ids, _ in encode(Student.load(MODEL).tokenizer, examples))
     parts = {"upper half": TRAINED, "all layers": 0}
     compared = [("ours", ours, "upper half"), ("ours", ours, "all layers"), ("Trainer", theirs, "all layers")]
-    ways = {f"{who}, {what}": (lambda way=way, layers=parts[what]: tokens / way(examples, layers)[1]) for who, way, what in compared}
+    ways = {
+        f"{who}, {what}": (lambda way=way, layers=parts[what]: tokens / way(examples, layers)[1])
+        for who, way, what in compared
+    }
     for who, way, what in (compared[0], compared[2]):
-        ways[f"{who}, {what}, {AT_ONCE}"] = lambda way=way, layers=parts[what]: rate(tokens, begun_and_ended, way, examples, layers)
+        ways[f"{who}, {what}, {AT_ONCE}"] = lambda way=way, layers=parts[what]: rate(
+            tokens, begun_and_ended, way, examples, layers
+        )
     ways[products.ALONE] = lambda: tokens / products_alone(examples, TRAINED)
     found, ceiling = turns(ways, repeats), matmul(torch.bfloat16)
     rows = [(f"training, {name}", found[name].median(), "tokens/s", "") for name in ways]
     study, default = f"ours, upper half, {AT_ONCE}", "Trainer, all layers"
     rows += [
-        (f"the study's recipe as the study runs it ({study[6:]}) over Trainer's default (all layers, one process)", ratio(found, study, default), "x", ">= 3"),
+        (
+            f"the study's recipe as the study runs it ({study[6:]}) over Trainer's default (all layers, one process)",
+            ratio(found, study, default),
+            "x",
+            ">= 3",
+        ),
         ("the same recipe in one process over Trainer's default", ratio(found, "ours, upper half", default), "x", ""),
-        (f"the study's recipe over Trainer's default, both {AT_ONCE}", ratio(found, study, f"{default}, {AT_ONCE}"), "x", ""),
+        (
+            f"the study's recipe over Trainer's default, both {AT_ONCE}",
+            ratio(found, study, f"{default}, {AT_ONCE}"),
+            "x",
+            "",
+        ),
         ("all layers in one process, ours over Trainer", ratio(found, "ours, all layers", default), "x", ""),
     ]
     wanted = {study: ">= 0.5"}
@@ -137,8 +169,12 @@ def run(n: int = 16, repeats: int = 3, n_learnt: int = 64, n_test: int = 100, se
         share = work(examples, parts[name.split(", ")[1]]) / tokens * found[name].median() / ceiling
         rows.append((f"share of the bf16 ceiling, {name}", share, "", wanted.get(name, "")))
     bound = tokens * ceiling / work(examples, TRAINED) / found[default].median()
-    rows.append((f"the study's recipe, {products.ALONE} over Trainer's default", ratio(found, products.ALONE, default), "x", ""))
-    rows.append(("the study's recipe, matrix products at the ceiling and nothing else, over Trainer's default", bound, "x", ""))
+    rows.append(
+        (f"the study's recipe, {products.ALONE} over Trainer's default", ratio(found, products.ALONE, default), "x", "")
+    )
+    rows.append(
+        ("the study's recipe, matrix products at the ceiling and nothing else, over Trainer's default", bound, "x", "")
+    )
     return table(rows + learnt(n_learnt, n_test, seeds))
 
 
@@ -157,7 +193,14 @@ def learnt(n: int, n_test: int, seeds: int) -> list[tuple[str, float, str, str]]
         right = [sum(o.correct for o in evaluate(student, task, tests, 72)) for student, *_ in runs]
         low, high = wilson(sum(right), seeds * n_test, 0.9)
         bounds.append((low, high))
-        rows.append((f"accuracy on {n_test} problems, {seeds} seeds, {who} ({low:.1%} to {high:.1%})", sum(right) / seeds / n_test, "", ""))
+        rows.append(
+            (
+                f"accuracy on {n_test} problems, {seeds} seeds, {who} ({low:.1%} to {high:.1%})",
+                sum(right) / seeds / n_test,
+                "",
+                "",
+            )
+        )
     apart = max(bounds[0][0] - bounds[1][1], bounds[1][0] - bounds[0][1])
     gap, spread = np.abs(np.subtract(*np.mean(curves, axis=1))), np.ptp(curves, axis=1).max(axis=0)
     return [

@@ -8,8 +8,8 @@ import time
 import pandas as pd
 
 from crossover.bench.tables import seconds, table
-from crossover.evaluate import Outcome
-from crossover.pools import Pool, open_pool
+from crossover.evaluation.answers import Outcome
+from crossover.study.workers import Pool, open_pool
 
 
 def run(calls: int = 200) -> pd.DataFrame:
@@ -21,7 +21,10 @@ def run(calls: int = 200) -> pd.DataFrame:
             _all(pool, 4)
             started = time.perf_counter() - start
             taken = seconds(lambda pool=pool: _all(pool, calls))
-        rows += [(f"two workers ready, {name}", started, "s", ""), (f"overhead a cell, {name}", taken / calls, "s", wanted)]
+        rows += [
+            (f"two workers ready, {name}", started, "s", ""),
+            (f"overhead a cell, {name}", taken / calls, "s", wanted),
+        ]
     return table(rows)
 
 

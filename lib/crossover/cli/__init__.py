@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from crossover.cli import numbers, own, study
+from crossover.cli import counts, pilot, study
 from crossover.errors import CrossoverError
 
 app = typer.Typer(
@@ -16,8 +16,8 @@ app = typer.Typer(
     help="Which synthetic-data strategy should a query budget buy? Reproduce the study, or fit your own numbers.",
 )
 study.register(app)
-numbers.register(app)
-own.register(app)
+counts.register(app)
+pilot.register(app)
 
 
 def main() -> None:

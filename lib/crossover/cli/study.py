@@ -7,14 +7,17 @@ from typing import Annotated
 
 import typer
 
-Profile = Annotated[str, typer.Option("--profile", help="Size of the run: smoke (seconds), laptop (minutes) or study (hours).")]
+Profile = Annotated[
+    str, typer.Option("--profile", help="Size of the run: smoke (seconds), laptop (minutes) or study (hours).")
+]
 
 
 def run(
     notebook: Annotated[str, typer.Argument(help="A notebook's name or number, as 03_budget_ratio or 03.")],
     profile: Profile = "laptop",
     parameter: Annotated[
-        list[str] | None, typer.Option("-p", "--parameter", help="name=value; give it again for more. Lists as '[16, 32]'.")
+        list[str] | None,
+        typer.Option("-p", "--parameter", help="name=value; give it again for more. Lists as '[16, 32]'."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run even if nothing changed.")] = False,
 ) -> None:
@@ -23,11 +26,11 @@ def run(
     A run with parameters of its own that decide a number writes to its own folder under results/. It can be killed and run again: finished
     cells are kept. Example: crossover run 03_budget_ratio -p seed_sizes='[16]' -p budgets='[16, 32, 64, 128]'
     """
-    from crossover.params import find_notebook, parse_override, resolve
+    from crossover.params.profiles import find_notebook, parse_override, resolve
 
     name, overrides = find_notebook(notebook), dict(parse_override(text) for text in parameter or [])
     resolve(name, profile, overrides)  # refuse wrong parameters before anything heavy is imported
-    from crossover.execute import execute
+    from crossover.book.notebooks import execute
 
     done = execute(name, profile, overrides, force=force)
     print(f"{name}: {'done' if done.reasons else 'nothing changed'}. Results: {_shown(done.folder)}")
@@ -38,7 +41,10 @@ def reproduce(
     profile: Profile = "laptop",
     force: Annotated[bool, typer.Option("--force", help="Run everything.")] = False,
     cluster: Annotated[str, typer.Option(help="Ray cluster that trains the students: its address, or local.")] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tiny models and data in place of the profile's: does everything go through?")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Tiny models and data in place of the profile's: does everything go through?"),
+    ] = False,
 ) -> None:
     """Run every notebook of a profile that something has changed for, and build the book.
 
@@ -47,11 +53,11 @@ def reproduce(
     """
     from contextlib import nullcontext
 
-    from crossover.execute import execute
-    from crossover.params import SCHEMAS, load_profile
+    from crossover.book.notebooks import execute
+    from crossover.params.profiles import SCHEMAS, load_profile
 
     if dry_run:
-        from crossover import dry_run as dry
+        from crossover.study import dry_run as dry
     with dry.served() if dry_run else nullcontext("") as base_url:
         for name, changes in dry.runs(profile, base_url) if dry_run else ((name, {}) for name in load_profile(profile)):
             if cluster and "cluster" in SCHEMAS[name].model_fields:
@@ -77,8 +83,8 @@ def fetch(profile: Profile = "paper") -> None:
     except OSError:
         print("The hub is out of reach: this is what is here, and what is missing.")
         os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's client is imported: no call is tried again and again
-    from crossover.needs import get, needs
-    from crossover.params import load_profile, resolve
+    from crossover.params.profiles import load_profile, resolve
+    from crossover.study.requirements import get, needs
 
     cells = [cell for name in load_profile(profile) for cell in resolve(name, profile, {}).cells()]
     lacking = 0
@@ -95,8 +101,8 @@ def book(
     pdf: Annotated[bool, typer.Option("--pdf", help="Also as one PDF; needs Chromium.")] = False,
 ) -> None:
     """Build the book from the results that are there; nothing is computed."""
-    from crossover.book import build
-    from crossover.publishing import build_pdf
+    from crossover.book.build import build
+    from crossover.book.publishing import build_pdf
 
     print(f"The book: {build(profile)}")
     if pdf:
@@ -108,7 +114,7 @@ def archive(
     out: Annotated[Path, typer.Option(help="Folder for the archive, its manifest and SHA256SUMS.")] = Path("dist"),
 ) -> None:
     """Pack a profile's results and notebooks for a release, with a manifest and checksums."""
-    from crossover.publishing import archive
+    from crossover.book.publishing import archive
 
     print(f"The archive: {archive(profile, out)}")
 
@@ -119,7 +125,7 @@ def audit(
     seed: Annotated[int, typer.Option("--seed", help="Which cells: the draw's seed.")] = 0,
 ) -> None:
     """Recompute randomly chosen cells of a results table and compare them with what is stored."""
-    from crossover.audit import audit
+    from crossover.study.audit import audit
 
     audit(profile, cells, seed)
 
@@ -130,7 +136,7 @@ def claims(profile: Profile = "study") -> None:
     from rich.table import Table
 
     from crossover.claims import decide, table
-    from crossover.store import results_folder
+    from crossover.study.store import results_folder
 
     out = Table("claim", "measured", "estimate", "90% interval", "claimed", "verdict", title=f"Claims, {profile}")
     for row in table(decide(results_folder(profile))).itertuples():
@@ -145,7 +151,7 @@ def params(notebook: Annotated[str, typer.Argument(help="A notebook's name or nu
     from rich.console import Console
     from rich.table import Table
 
-    from crossover.params import SCHEMAS, describe, find_notebook
+    from crossover.params.profiles import SCHEMAS, describe, find_notebook
 
     name = find_notebook(notebook)
     table = Table("parameter", "default", "allowed", "meaning", title=name)

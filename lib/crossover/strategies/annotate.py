@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from crossover.ledger import Ledger
 from crossover.strategies.base import Yield, paid, sift
+from crossover.strategies.ledger import Ledger
 from crossover.tasks.base import Problem
-from crossover.tasks.instructed import Instructed
+from crossover.tasks.instructed.base import Instructed
 from crossover.teachers.base import Request, Teacher
 
 

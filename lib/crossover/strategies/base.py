@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from crossover.ledger import Funnel, Ledger
+from crossover.strategies.ledger import Funnel, Ledger
 from crossover.tasks.base import Problem, Task
 from crossover.teachers.base import Kind, Reply, Request, Teacher
 

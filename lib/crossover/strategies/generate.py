@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from crossover.ledger import Funnel, Ledger
 from crossover.strategies.base import Sample, Yield, paid
+from crossover.strategies.ledger import Funnel, Ledger
 from crossover.tasks.base import Problem
-from crossover.tasks.instructed import Instructed, Written
+from crossover.tasks.instructed.base import Instructed, Written
 from crossover.teachers.base import Request, Teacher
 
 DRAWS = 10**6  # more than anyone buys of one class
@@ -32,7 +32,11 @@ def generate(
     """
     wanted = [task.classes[j % len(task.classes)] for j in range(queries)]
     requests = [
-        Request("generate", Problem(f"new-{output or 'example'}", output or "", ""), replicate * DRAWS + j // len(task.classes))
+        Request(
+            "generate",
+            Problem(f"new-{output or 'example'}", output or "", ""),
+            replicate * DRAWS + j // len(task.classes),
+        )
         for j, output in enumerate(wanted)
     ]
     replies = paid(teacher, requests, ledger)

@@ -5,8 +5,8 @@ Not one of the strategies of arXiv 2409.19759: a buyer who does not know which s
 
 from collections.abc import Sequence
 
-from crossover.ledger import Ledger
 from crossover.strategies.base import Yield, answer_seeds, augment_then_answer, known_answer, sift
+from crossover.strategies.ledger import Ledger
 from crossover.tasks.base import Problem, Task
 from crossover.teachers.base import Teacher
 

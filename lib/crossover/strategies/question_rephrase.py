@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from crossover.ledger import Ledger
 from crossover.strategies.base import Yield, augment_then_answer, sift
+from crossover.strategies.ledger import Ledger
 from crossover.tasks.base import Problem, Task
 from crossover.teachers.base import Teacher
 

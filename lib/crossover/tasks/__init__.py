@@ -13,22 +13,22 @@ __all__ = ["TASKS", "ChoiceTask", "Problem", "ProceduralTask", "Task", "load_tas
 
 # Module and class of each task, imported only when it is asked for.
 TASKS = {
-    "math_words": ("crossover.tasks.math_words", "MathWords"),
-    "gsm_symbolic": ("crossover.tasks.gsm_symbolic", "GsmSymbolic"),
-    "gsm8k": ("crossover.tasks.gsm8k", "Gsm8k"),
-    "arc": ("crossover.tasks.arc", "Arc"),
-    "text_to_sql": ("crossover.tasks.text_to_sql", "TextToSql"),
-    "spider": ("crossover.tasks.spider", "Spider"),
-    "own": ("crossover.tasks.own", "Own"),
-    "rte": ("crossover.tasks.inference", "Rte"),
-    "boolq": ("crossover.tasks.inference", "BoolQ"),
-    "mc_taco": ("crossover.tasks.inference", "McTaco"),
-    "sst2": ("crossover.tasks.sentiment", "Sst2"),
-    "film_sentiment": ("crossover.tasks.sentiment", "FilmSentiment"),
-    "product_sentiment": ("crossover.tasks.sentiment", "ProductSentiment"),
-    "e2e_nlg": ("crossover.tasks.restaurants", "E2e"),
-    "common_gen": ("crossover.tasks.concepts", "CommonGen"),
-    "captions": ("crossover.tasks.concepts", "Captions"),
+    "math_words": ("crossover.tasks.word_problems.task", "MathWords"),
+    "gsm_symbolic": ("crossover.tasks.benchmarks.gsm_symbolic", "GsmSymbolic"),
+    "gsm8k": ("crossover.tasks.benchmarks.gsm8k", "Gsm8k"),
+    "arc": ("crossover.tasks.benchmarks.arc", "Arc"),
+    "text_to_sql": ("crossover.tasks.text_to_sql.task", "TextToSql"),
+    "spider": ("crossover.tasks.benchmarks.spider", "Spider"),
+    "own": ("crossover.tasks.user_pairs", "Own"),
+    "rte": ("crossover.tasks.instructed.yes_no", "Rte"),
+    "boolq": ("crossover.tasks.instructed.yes_no", "BoolQ"),
+    "mc_taco": ("crossover.tasks.instructed.yes_no", "McTaco"),
+    "sst2": ("crossover.tasks.instructed.sentiment", "Sst2"),
+    "film_sentiment": ("crossover.tasks.instructed.sentiment", "FilmSentiment"),
+    "product_sentiment": ("crossover.tasks.instructed.sentiment", "ProductSentiment"),
+    "e2e_nlg": ("crossover.tasks.instructed.e2e_nlg", "E2e"),
+    "common_gen": ("crossover.tasks.instructed.common_gen", "CommonGen"),
+    "captions": ("crossover.tasks.instructed.common_gen", "Captions"),
 }
 
 
@@ -60,7 +60,13 @@ def load_task(name: str, **settings: Any) -> Task:
     for key in settings:
         if key not in allowed:
             raise CrossoverError(f"Task {name!r} has no setting {key!r}. It takes: {', '.join(allowed)}.")
-    needed = [f.name for f in dataclasses.fields(kind) if f.init and f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING]
+    needed = [
+        f.name
+        for f in dataclasses.fields(kind)
+        if f.init and f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+    ]
     if missing := [key for key in needed if key not in settings]:
-        raise CrossoverError(f"Task {name!r} needs the setting{'s' * (len(missing) > 1)} {', '.join(map(repr, missing))}.")
+        raise CrossoverError(
+            f"Task {name!r} needs the setting{'s' * (len(missing) > 1)} {', '.join(map(repr, missing))}."
+        )
     return kind(**settings)

@@ -10,7 +10,7 @@ from typing import ClassVar, TypeVar
 
 from crossover.errors import CrossoverError
 from crossover.tasks.base import Problem
-from crossover.tasks.splits import Sets
+from crossover.tasks.problem_sets import Sets
 
 T = TypeVar("T")
 

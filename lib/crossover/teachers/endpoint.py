@@ -28,10 +28,10 @@ from urllib.parse import urlsplit
 import openai
 
 from crossover.errors import CrossoverError
-from crossover.ledger import Account, BudgetExceeded
+from crossover.strategies.ledger import Account, BudgetExceeded
 from crossover.tasks.base import Problem, Task
 from crossover.teachers.base import Reply, Request
-from crossover.teachers.prompts import chat_prompt, ending
+from crossover.teachers.few_shot_prompts import chat_prompt, ending
 
 KEY_VARIABLE = "CROSSOVER_API_KEY"
 LONGEST_PAUSE = 60.0  # seconds between two attempts, unless the server asks for more
@@ -73,7 +73,7 @@ class Endpoint:
 
     Notes
     -----
-    A request is one query of the strategy's budget, however often it is sent (:mod:`crossover.ledger`). In tokens, an
+    A request is one query of the strategy's budget, however often it is sent (:mod:`crossover.strategies.ledger`). In tokens, an
     attempt that the server answered with an error costs nothing, and one whose reply was lost on the way the most it can
     have cost; that is added to the tokens of the reply that came in the end. A reply without text is a failed call.
 

@@ -16,14 +16,14 @@ from functools import cached_property, lru_cache
 
 from tqdm import tqdm
 
-from crossover.decoding import by_length, common, decode, sampled
 from crossover.errors import CrossoverError
-from crossover.students.causal import Student, train
-from crossover.students.training import Recipe
+from crossover.models.decoding import by_length, common, decode, sampled
+from crossover.models.language_model import Student, train
+from crossover.models.training import Recipe
 from crossover.tasks.base import Problem
-from crossover.tasks.instructed import Instructed, Labelled
+from crossover.tasks.instructed.base import Instructed, Labelled
 from crossover.teachers.base import Kind, Reply, Request
-from crossover.teachers.tuning import weights
+from crossover.teachers.finetuning import weights
 
 VERSION = 1  # raised when a change here changes what a fine-tuned teacher is
 
@@ -37,7 +37,7 @@ class InstructedTeacher:
     task : Instructed
         Its instruction and its forms of input and output.
     model : str
-        What :func:`crossover.assets.model_folder` takes.
+        What :func:`crossover.data.pinned.model_folder` takes.
     temperature : float
         Of sampling, above 0; arXiv 2310.01119 has 0.1 for annotation and 0.8 for generation.
     layers : int
@@ -49,7 +49,7 @@ class InstructedTeacher:
     seed : int
         Of the order of the examples in fine-tuning.
     device : str
-        ``"cpu"``, ``"cuda"`` or ``"auto"``, see :func:`crossover.students.causal.place`.
+        ``"cpu"``, ``"cuda"`` or ``"auto"``, see :func:`crossover.models.language_model.place`.
     batch_size : int
         Replies sampled side by side.
     """

@@ -1,7 +1,7 @@
 """A teacher on this machine: any transformers causal language model, sampled in batches.
 
 As it comes, a pretrained model continues the prompts for answers and new questions; the one for rephrasings goes through
-its chat template where it has one. Fine-tuned on gold problems (:mod:`crossover.teachers.tuning`), it is asked in the form
+its chat template where it has one. Fine-tuned on gold problems (:mod:`crossover.teachers.finetuning`), it is asked in the form
 that it was trained in, without solved examples. Sources: arXiv 2409.19759, appendix (few-shot prompts, sampling at
 temperature 0.7); arXiv 2310.01119 (fine-tuned teacher).
 """
@@ -14,14 +14,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from crossover.decoding import by_length, decode, sampled
 from crossover.errors import CrossoverError
-from crossover.evaluate import answered
-from crossover.students.causal import Recipe, Student
+from crossover.evaluation.answers import answered
+from crossover.models.decoding import by_length, decode, sampled
+from crossover.models.language_model import Recipe, Student
 from crossover.tasks.base import Problem, Task
 from crossover.teachers.base import Kind, Reply, Request
-from crossover.teachers.prompts import prompt
-from crossover.teachers.tuning import Tuning, rephrase_prompt, weights
+from crossover.teachers.few_shot_prompts import prompt
+from crossover.teachers.finetuning import Tuning, rephrase_prompt, weights
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Local:
     examples : sequence of Problem
         Solved problems that the prompts show.
     model : str
-        What :func:`crossover.assets.model_folder` takes.
+        What :func:`crossover.data.pinned.model_folder` takes.
     temperature : float
         Of sampling, above 0.
     max_new_tokens : int
@@ -43,11 +43,11 @@ class Local:
     gold : int
         Gold problems of the task that the model is fine-tuned on; 0 leaves it as it comes.
     recipe : mapping
-        With gold problems, the fields of :class:`crossover.students.causal.Recipe` other than ``model``.
+        With gold problems, the fields of :class:`crossover.models.language_model.Recipe` other than ``model``.
     batch_size : int
         Replies sampled side by side.
     device : str
-        ``"cpu"``, ``"cuda"`` or ``"auto"``, see :func:`crossover.students.causal.place`.
+        ``"cpu"``, ``"cuda"`` or ``"auto"``, see :func:`crossover.models.language_model.place`.
     """
 
     task: Task
@@ -65,7 +65,9 @@ class Local:
         if self.temperature <= 0:
             raise CrossoverError(f"temperature is {self.temperature}; a sampled teacher needs one above 0.")
         if self.gold < 0:
-            raise CrossoverError(f"gold is {self.gold}; give how many gold problems to fine-tune on, or 0 to prompt only.")
+            raise CrossoverError(
+                f"gold is {self.gold}; give how many gold problems to fine-tune on, or 0 to prompt only."
+            )
         if bool(self.gold) != bool(self.recipe):
             raise CrossoverError(
                 f"gold is {self.gold} and recipe is {dict(self.recipe)}; give both to fine-tune the teacher, or neither."
@@ -91,7 +93,9 @@ class Local:
     def reply(self, requests: Sequence[Request]) -> list[Reply]:
         """Return one sampled reply a request; a request's draws do not depend on which others came with it."""
         student = self.student
-        prompts = student.tokenizer([self._prompt(request) for request in requests], add_special_tokens=False)["input_ids"]
+        prompts = student.tokenizer([self._prompt(request) for request in requests], add_special_tokens=False)[
+            "input_ids"
+        ]
         replies: dict[int, Reply] = {}
         for kind in dict.fromkeys(request.kind for request in requests):
             numbers = [i for i, request in enumerate(requests) if request.kind == kind]
@@ -102,7 +106,9 @@ class Local:
                 texts = decode(student, [prompts[i] for i in rows], pick, ended, self.max_new_tokens)
                 for i, text in zip(rows, texts, strict=True):
                     out = len(student.tokenizer(text, add_special_tokens=False)["input_ids"])
-                    replies[i] = Reply(text.rstrip() if kind == "answer" else text.strip() or None, len(prompts[i]), out)
+                    replies[i] = Reply(
+                        text.rstrip() if kind == "answer" else text.strip() or None, len(prompts[i]), out
+                    )
         return [replies[i] for i in range(len(requests))]
 
     def _prompt(self, request: Request) -> str:

@@ -75,7 +75,9 @@ class Oracle:
         # The coin is tossed before anything else, so that turning a dial changes only the replies it must.
         coin, source = rng.random(), rng.random()
         if request.kind == "answer":
-            if problem.structure is None:  # a question that cannot be answered gets the confident guess that came with it
+            if (
+                problem.structure is None
+            ):  # a question that cannot be answered gets the confident guess that came with it
                 return _reply(problem.question, problem.answer)
             write = self.task.err if coin < self.answer_error else self.task.solve
             return _reply(problem.question, write(problem, rng))

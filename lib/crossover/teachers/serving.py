@@ -83,15 +83,21 @@ def _words(command: str) -> list[str]:
     except ValueError as problem:
         raise CrossoverError(f"The command {command!r} cannot be read: {problem}.") from None
     if "{port}" not in command:
-        raise CrossoverError(f"The command {command!r} has no {{port}}; say where its server's port goes, as in --port {{port}}.")
+        raise CrossoverError(
+            f"The command {command!r} has no {{port}}; say where its server's port goes, as in --port {{port}}."
+        )
     if not shutil.which(words[0]):
-        raise CrossoverError(f"{words[0]!r}, which is to serve the model, is not on the path; install it, or correct {command!r}.")
+        raise CrossoverError(
+            f"{words[0]!r}, which is to serve the model, is not on the path; install it, or correct {command!r}."
+        )
     return words
 
 
 def _ready(address: str) -> bool:
     """Whether a server says that it is well or, where it does not know the question, lists its models."""
-    directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy does not know this machine's ports
+    directly = urllib.request.build_opener(
+        urllib.request.ProxyHandler({})
+    )  # a proxy does not know this machine's ports
     try:
         directly.open(f"{address}/health", timeout=5).close()
     except urllib.error.HTTPError as problem:

@@ -1,0 +1,1 @@
+"""Notebooks executed, the book built and its releases packed."""

@@ -1,0 +1,192 @@
+"""The book's appendices: what runs cost, what every parameter means, where data and models come from, how curves were fitted.
+
+Each function returns Markdown that a page quotes; all of it is read from run records, schemas and the registers of data and
+models, so that a page cannot fall behind them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from crossover.data import pinned
+from crossover.data.catalog import DATA_SETS
+from crossover.params.profiles import SCHEMAS, describe
+from crossover.study.store import read_runs
+
+PRICE = 0.9  # of a million tokens, for an example of what a served teacher costs
+
+
+def tables(results: Path) -> dict[str, str]:
+    """Return every table of the appendices by the name under which a page quotes it."""
+    runs = read_runs(results)
+    return {
+        "costs": costs(results, runs),
+        "checklist": checklist(results, runs),
+        "speed": speed(results.parent / "bench"),
+        "verdict_changes": verdict_changes(results / "verdicts.csv"),
+        "paper_costs": paper_costs(),
+        "parameter_tables": parameters(results),
+        "data_cards": data_cards(),
+        "model_cards": model_cards(),
+    }
+
+
+def costs(results: Path, runs: pd.DataFrame) -> str:
+    """What was run: students, queries, tokens and hours of one worker by experiment and task, and on what machine."""
+    if not len(runs):
+        return "No student was trained in this profile."
+    hours = (runs["seconds_train"] + runs["seconds_eval"]) / 3600
+    sums = (
+        runs.assign(hours=hours, students=1)
+        .groupby(["experiment", "task"])[["students", "queries", "tokens_in", "tokens_out", "train_tokens", "hours"]]
+        .sum()
+        .reset_index()
+    )
+    rows = [
+        [
+            r.experiment.replace("_", " "), r.task.replace("_", " "), f"{r.students:,}", f"{r.queries:,}",
+            f"{r.tokens_in + r.tokens_out:,}", f"{r.train_tokens:,}", f"{r.hours:.1f}",
+        ]
+        for r in sums.itertuples()
+    ]  # fmt: skip
+    rows.append(["all", "", f"{len(runs):,}", f"{runs['queries'].sum():,}",
+                 f"{(runs['tokens_in'] + runs['tokens_out']).sum():,}", f"{runs['train_tokens'].sum():,}", f"{hours.sum():.1f}"])  # fmt: skip
+    head = ["experiment", "task", "students", "teacher queries", "teacher tokens", "training tokens", "worker hours"]
+    records = [_record(results, name) for name in sorted(runs["provenance"].unique())]
+    machines = sorted({f"{r['hardware']['cpu']}, {r['hardware']['cores']} cores" for r in records if r})
+    return _table(head, rows, right=range(2, 7)) + f"\n\nMachines: {'; '.join(machines) or 'not on record'}."
+
+
+def checklist(results: Path, runs: pd.DataFrame) -> str:
+    """What a report of fitted scaling curves should state, filled in for the curves of this profile."""
+    path = results / "fits.csv"
+    if not path.exists():
+        return "No curve was fitted in this profile."
+    fits, grid = pd.read_csv(path), runs[runs["experiment"] == "budget_ratio"]
+    statuses = ", ".join(f"{n} {status.replace('_', ' ')}" for status, n in fits["status"].value_counts().items())
+    models = ", ".join(sorted(grid["student"].unique()))
+    asked = {
+        "What is predicted, from what?": "Accuracy on held-out items, from teacher queries for each seed question.",
+        "Which form?": "A(r) = E - B exp(-r / tau) with 0 <= E <= 1, B >= 0 and tau > 0; power law, rectified and logistic "
+        "forms are fitted beside it and shown with each crossover.",
+        "How many curves and points?": f"{len(fits)} curves, {int(fits['n_budgets'].sum())} points (means over replicates).",
+        "What became of the fits?": statuses + ".",
+        "Which models, at which sizes?": f"{models}; layers and what of them is trained are in each row's settings.",
+        "Which seed-set sizes, budgets, replicates?": f"S = {_list(grid['seed_size'])}; Q = {_list(grid['budget'])}; "
+        f"{grid['replicate'].nunique()} replicates.",
+        "Were hyperparameters scaled or tuned for each point?": "Neither: one recipe for all cells; how it was chosen is said in "
+        "the chapter's limits.",
+        "How is a curve fitted?": "Variable projection: exact constrained least squares for E and B, a search over log tau; no "
+        "starting values, no random restarts.",
+        "Which loss, which weights?": "Squared error weighted by the inverse covariance of the budget means: binomial noise of "
+        "the test items, and replicates as a random effect.",
+        "How are intervals made?": "Parametric bootstrap over items and replicates together; coverage in simulated studies is in "
+        "the chapter on known truth.",
+        "Is the prediction checked out of sample?": "At the largest seed-set size, predicted from the smaller ones.",
+        "Are data and code there?": "Every row, item, teacher reply and executed notebook is in the repository under `results/`.",
+    }
+    return _table(["asked", "answer"], list(asked.items()))
+
+
+def speed(folder: Path) -> str:
+    """What ``make bench`` measured, section by section, on which machine and from which commit."""
+    found = {path.stem: pd.read_csv(path, keep_default_na=False, dtype=str) for path in sorted(folder.glob("*.csv"))}
+    if not found:
+        return "Not measured here yet: `make bench`."
+    parts = []
+    for name, rows in found.items():
+        shown = [[r.what, f"{r.value} {r.unit}".strip(), r.wanted, r.met] for r in rows.itertuples()]
+        parts.append(
+            f"### {name.replace('_', ' ').capitalize()}\n\n"
+            + _table(["what", "measured", "wanted", "met"], shown, right=[1])
+        )
+    records = [
+        _record(folder, name) for name in sorted({digest for rows in found.values() for digest in rows["provenance"]})
+    ]
+    origins = {
+        f"{r['hardware']['cpu']}, {r['hardware']['cores']} cores, commit `{str(r['commit'])[:8]}`" for r in records if r
+    }
+    return "\n\n".join(parts) + f"\n\nMeasured on: {'; '.join(sorted(origins)) or 'not on record'}."
+
+
+def verdict_changes(path: Path) -> str:
+    """Which parts of claims were decided otherwise before, when that changed, and by what numbers."""
+    if not path.exists():
+        return "No verdict of this profile has changed."
+    found = pd.read_csv(path)
+    rows = [
+        [r.date, f"{r.claim}, part {r.part}", r.was, r.IS, "" if pd.isna(r.estimate) else f"{r.estimate:.3g} ({r.low:.3g} to {r.high:.3g})",
+         f"{r.cells}", f"{r.replicates}"]
+        for r in found.rename(columns={"is": "IS"}).itertuples()
+    ]  # fmt: skip
+    return _table(
+        ["date", "claim", "was", "became", "estimate (90% interval)", "students", "replicates"], rows, right=(5, 6)
+    )
+
+
+def paper_costs() -> str:
+    """What the paper profile will take, as ``crossover plan --profile paper`` says it."""
+    from crossover.study.cost_estimate import profile_rows  # which loads torch
+
+    rows, notes = profile_rows("paper", PRICE, PRICE, resume=False)
+    shown = _table(list(rows[0]), [list(row.values()) for row in rows], right=range(1, len(rows[0])))
+    return f"{shown}\n\nAt {PRICE:g} for a million tokens either way. " + " ".join(notes)
+
+
+def parameters(results: Path) -> str:
+    """Every notebook's parameters: what each means and allows, its default, and its value in this profile where it differs."""
+    parts = []
+    for name, schema in SCHEMAS.items():
+        record = _record(results, name)
+        used = record.get("parameters", {}) if record else {}
+        rows = [
+            [
+                f"`{p}`",
+                meaning,
+                f"`{default}`",
+                f"`{json.dumps(used[p])}`" if p in used and json.dumps(used[p]) != default else "",
+            ]
+            for p, default, _, meaning in describe(schema)
+        ]
+        title = f"### `{name}`" + ("" if record else " (not run in this profile)")
+        parts.append(title + "\n\n" + _table(["parameter", "meaning", "default", "here"], rows))
+    return "\n\n".join(parts)
+
+
+def data_cards() -> str:
+    """Every data set: canonical id, licence, splits by source, and where a source's rows differ."""
+    rows = []
+    for name, data in DATA_SETS.items():
+        hub = f"`{data.hub}`" + (f" ({data.config})" if data.config else "") if data.hub else "not on the hub"
+        splits = "; ".join(
+            f"{source}: {', '.join(data.splits(source))}" for source in ("pypi", "dir", "hub") if data.splits(source)
+        )
+        rows.append([f"`{name}`", hub, data.licence, splits, data.note])
+    return _table(["name", "hub id", "licence", "splits by source", "note"], rows)
+
+
+def model_cards() -> str:
+    """Every model and data file that a plain install brings: package, version, digest of the file that is read."""
+    found = [value for value in vars(pinned).values() if isinstance(value, pinned.Asset | pinned.Sdist)]
+    rows = [[f"`{a.package}`", a.version, a.licence, f"`{a.sha256[:16]}`"] for a in found]
+    return _table(["package", "version", "licence of what is read", "SHA-256 (first 16 digits)"], rows)
+
+
+def _record(results: Path, name: str) -> dict | None:
+    path = results / "provenance" / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def _list(values: pd.Series) -> str:
+    return ", ".join(f"{value:g}" for value in sorted(values.unique()))
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
+    """A Markdown table; bars in cells are escaped."""
+    marks = ["---:" if i in right else "---" for i in range(len(head))]
+    lines = [head, marks, *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,226 @@
+"""Executing a notebook: parameters checked first, nothing done twice, a clean notebook and a record left behind.
+
+Papermill runs the notebook. Around it stand what papermill leaves to others: an unknown parameter is an error rather than
+a warning, a stamp of everything that the result depends on says whether there is anything to do, and the stored notebook
+holds no time, no path of this machine and no progress bar.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crossover.errors import CrossoverError
+from crossover.params.fields import Parameters
+from crossover.params.profiles import PUBLISHED, resolve
+from crossover.study import provenance
+from crossover.study.store import read_runs, repository, results_folder
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+#: Parts of the library that no notebook uses: a change to them leaves results as they are.
+NOT_USED_BY_NOTEBOOKS = (
+    "cli/",
+    "audit.py",
+    "bench/",
+    "book.py",
+    "dry_run.py",
+    "environment.py",
+    "estimate.py",
+    "execute.py",
+    "needs.py",
+    "publishing.py",
+)
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What became of a notebook: where its results are, and why it was run (empty where nothing had changed)."""
+
+    notebook: str
+    folder: Path
+    reasons: tuple[str, ...]
+
+    @property
+    def output(self) -> Path:
+        """The executed notebook."""
+        return self.folder / "notebooks" / f"{self.notebook}.ipynb"
+
+
+def execute(notebook: str, profile: str, overrides: Mapping[str, object], *, force: bool = False) -> Execution:
+    """Execute a notebook unless nothing that it depends on has changed since it last was.
+
+    Parameters
+    ----------
+    notebook : str
+        A full name, such as ``"03_budget_ratio"``.
+    profile : str
+    overrides : mapping
+        Parameters given by the user; with any that decides a number, the run has a results folder of its own.
+    force : bool
+        Execute even where nothing changed.
+
+    Raises
+    ------
+    CrossoverError
+        A parameter is wrong (nothing was started), or a cell of the notebook failed (the message names it).
+    """
+    parameters = resolve(notebook, profile, overrides)
+    folder = results_folder(parameters.results)
+    stamp_path = folder / "stamps" / f"{notebook}.json"
+    run = Execution(
+        notebook, folder, ("asked to",) if force else _changes(stamp_path, _stamp(notebook, parameters, folder))
+    )
+    if not force and run.output.exists() and not run.reasons:
+        return run
+    print(f"{notebook}: {'; '.join(run.reasons) or 'its executed notebook is missing'}. Running.", file=sys.stderr)
+    seconds = _papermill(notebook, parameters, run.output)
+    _write_json(folder / "provenance" / f"{notebook}.json", _record(notebook, parameters, folder, seconds))
+    _write_json(stamp_path, _stamp(notebook, parameters, folder))
+    return run
+
+
+def _papermill(notebook: str, parameters: Parameters, output: Path) -> float:
+    """Run a notebook and store it clean; return the seconds it took."""
+    import nbformat
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+    from traitlets.config import Config
+
+    # Without ipywidgets, which a batch run has no use for, a library's import of tqdm.auto warns.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:IProgress not found")
+    source = repository() / "notebooks" / f"{notebook}.ipynb"
+    working = output.with_suffix(".running.ipynb")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        start = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="crossover-") as sockets:
+            # Files in place of ports: none is open, and none is left in the checkout when a run is killed.
+            channel = {"transport": "ipc", "ip": f"{sockets}/kernel"}
+            papermill.execute_notebook(
+                source,
+                working,
+                parameters=parameters.model_dump(),
+                progress_bar=False,
+                stderr_file=sys.stderr,
+                cwd=str(repository()),
+                config=Config(KernelManager=channel),
+            )
+        seconds = time.monotonic() - start
+        executed = nbformat.read(working, as_version=4)
+        nbformat.write(clean(executed), output)
+    except PapermillExecutionError as problem:
+        failed = output.with_suffix(".failed.ipynb")
+        working.replace(failed)
+        # A notebook's cells are counted from 1, as Jupyter shows them.
+        raise CrossoverError(
+            f"{notebook}, cell {problem.cell_index + 1}, failed: {problem.ename}: {problem.evalue}\n"
+            f"The notebook up to there: {failed}"
+        ) from None
+    except OSError as problem:
+        raise CrossoverError(
+            f"Cannot write {output.parent}: {problem.strerror or problem}. Cells already finished are kept; free some "
+            "space or give a writable folder (CROSSOVER_RESULTS), then run again."
+        ) from problem
+    finally:
+        working.unlink(missing_ok=True)
+    return seconds
+
+
+def clean(notebook: NotebookNode) -> NotebookNode:
+    """Remove from an executed notebook what differs between two equal runs: times, paths, progress, random cell ids."""
+    notebook.metadata.pop("papermill", None)
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number:02d}"
+        for key in ("papermill", "execution"):
+            cell.metadata.pop(key, None)
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.metadata.tags.append("hide-input")
+        if cell.cell_type == "code":
+            cell.outputs = [o for o in cell.outputs if not (o.output_type == "stream" and o.name == "stderr")]
+            for output in cell.outputs:
+                if "text" in output:
+                    output.text = output.text.replace(f"{repository()}/", "")
+    return notebook
+
+
+def _stamp(notebook: str, parameters: Parameters, folder: Path) -> dict[str, str]:
+    """Return digests of everything that an executed notebook depends on, by what it is."""
+    root = repository()
+    library = root / "lib" / "crossover"
+    stamp = {
+        "the notebook": _digest(root / "notebooks" / f"{notebook}.ipynb"),
+        "its parameters": hashlib.sha256(
+            parameters.model_dump_json(
+                exclude={*parameters.connection, *parameters.spending, *parameters.training}
+            ).encode()
+        ).hexdigest()[:16],
+        "the lock": provenance.locks_digest(),
+    }
+    keys = {cell.key for cell in parameters.cells()}
+    for name in parameters.reads:
+        stamp[f"the run's {name}"] = (
+            _rows_digest(folder, keys) if keys and name == "runs.csv" else _digest(folder / name)
+        )
+        if parameters.profile != PUBLISHED:
+            stamp[f"the published {name}"] = _digest(results_folder(PUBLISHED) / name)
+    for path in sorted([*library.rglob("*.py"), *library.rglob("*.yaml")]):
+        name = path.relative_to(library).as_posix()
+        if not name.startswith(NOT_USED_BY_NOTEBOOKS):
+            stamp[f"lib/crossover/{name}"] = _digest(path)
+    return stamp
+
+
+def _rows_digest(folder: Path, keys: set[str]) -> str:
+    """Return a digest of some rows of ``runs.csv``: another chapter's rows in the same table change nothing."""
+    runs = read_runs(folder)
+    rows = runs[runs["key"].isin(keys)].sort_values("key")
+    return hashlib.sha256(rows.to_csv(index=False).encode()).hexdigest()[:16] if len(rows) else "absent"
+
+
+def _changes(path: Path, now: Mapping[str, str]) -> tuple[str, ...]:
+    """Say what differs between a stored stamp and the present one."""
+    if not path.exists():
+        return ("not run before",)
+    before = json.loads(path.read_text())
+    changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    return tuple([f"{name} changed" for name in changed[:3]] + [f"and {len(changed) - 3} more"] * (len(changed) > 3))
+
+
+def _record(notebook: str, parameters: Parameters, folder: Path, seconds: float) -> dict[str, object]:
+    """Return what the banner of the rendered page says: origin, machine, cost."""
+    values = parameters.model_dump()
+    keys = {cell.key for cell in parameters.cells()}
+    runs = read_runs(folder)
+    runs = runs[runs["key"].isin(keys)]
+    trained = float(runs["seconds_train"].sum() + runs["seconds_eval"].sum())
+    origin = provenance.record(values.get("device", "cpu"), {})
+    return {
+        "notebook": notebook,
+        "profile": parameters.profile,
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "seconds": round(trained if keys else seconds, 1),
+        "queries": int(runs["queries"].sum()),
+        "cells": len(runs),
+        "parameters": values,
+        **{name: origin[name] for name in ("commit", "dirty", "hardware", "versions", "lock")},
+    }
+
+
+def _write_json(path: Path, value: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, indent=1) + "\n")
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path.exists() else "absent"

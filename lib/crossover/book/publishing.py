@@ -1,0 +1,166 @@
+"""Publishing the book: a PDF of it, an archive of results with checksums, launch buttons and a preview for links to it.
+
+What a published site needs to know comes from the environment, since a checkout does not know where it will stand:
+``CROSSOVER_REPOSITORY`` (``owner/name`` on GitHub) adds buttons that open a chapter's notebook on Binder or Colab, and
+``CROSSOVER_SITE`` (the address of the book) the picture that a link to it shows.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from crossover import __version__
+from crossover.errors import CrossoverError
+from crossover.study.provenance import git_state
+from crossover.study.store import read_runs, repository, results_folder
+
+#: The picture that a link to the book shows, and what it says.
+PREVIEW, SUMMARY = "_static/figures/crossover_map.png", "Which synthetic-data strategy should a query budget buy?"
+
+
+def public_settings(environment: Mapping[str, str], staged: Mapping[str, bytes]) -> dict[str, object]:
+    """Return what the environment adds to ``_config.yml``.
+
+    >>> public_settings({}, {})
+    {}
+    >>> public_settings({"CROSSOVER_REPOSITORY": "me/crossover"}, {})["repository"]["url"]
+    'https://github.com/me/crossover'
+    """
+    added: dict[str, object] = {}
+    if name := environment.get("CROSSOVER_REPOSITORY"):
+        added["repository"] = {"url": f"https://github.com/{name}", "path_to_book": "notebooks", "branch": "main"}
+        added["launch_buttons"] = {
+            "binderhub_url": "https://mybinder.org",
+            "colab_url": "https://colab.research.google.com",
+        }
+    if site := environment.get("CROSSOVER_SITE", "").rstrip("/"):
+        meta = {
+            "description": SUMMARY,
+            "property=og:title": "Crossover",
+            "property=og:description": SUMMARY,
+            "property=og:url": f"{site}/",
+        }
+        if PREVIEW in staged:
+            meta |= {"property=og:image": f"{site}/{PREVIEW}", "name=twitter:card": "summary_large_image"}
+        added["preview"] = meta
+    return added
+
+
+def build_pdf(profile: str) -> Path:
+    """Write the book of a profile as one PDF, printed by a headless browser; return its path.
+
+    Raises
+    ------
+    CrossoverError
+        There is no Chromium, or printing failed.
+    """
+    from crossover.book.build import build
+
+    browser = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
+    if not browser:
+        raise CrossoverError(
+            "A PDF is printed by Chromium, and there is none. On Debian and Ubuntu: apt-get install chromium"
+        )
+    out = build(profile).parents[1]
+    whole, pdf = out / "whole", out / "crossover.pdf"
+    environment = os.environ | {"PYTHONWARNINGS": "ignore"}
+    _run(
+        [
+            sys.executable,
+            "-m",
+            "sphinx",
+            "-b",
+            "singlehtml",
+            "-q",
+            "-E",
+            "-d",
+            whole / "doctrees",
+            out / "source",
+            whole,
+        ],
+        environment,
+    )
+    print_it = [
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-pdf-header-footer",
+        "--virtual-time-budget=60000",
+    ]
+    _run([browser, *print_it, f"--print-to-pdf={pdf}", (whole / "index.html").as_uri()], environment)
+    shutil.rmtree(whole)
+    return pdf
+
+
+def archive(profile: str, folder: Path) -> Path:
+    """Pack a profile's results, the notebooks and the lock files, with a manifest and checksums; return the archive's path.
+
+    The same files give the same archive, byte for byte.
+
+    Parameters
+    ----------
+    profile : str
+    folder : Path
+        Where ``crossover-<version>-<profile>.tar.gz``, ``manifest.json`` and ``SHA256SUMS`` are written.
+
+    Raises
+    ------
+    CrossoverError
+        The profile has no results.
+    """
+    root, results = repository(), results_folder(profile)
+    runs = read_runs(results)
+    if not len(runs):
+        raise CrossoverError(f"{results} holds no rows to archive; run `make reproduce PROFILE={profile}` first.")
+    files = {f"results/{profile}/{p.relative_to(results).as_posix()}": p for p in results.rglob("*") if p.is_file()}
+    files |= {
+        p.relative_to(root).as_posix(): p
+        for p in (root / "notebooks").rglob("*")
+        if p.is_file() and p.suffix in (".ipynb", ".yaml")
+    }
+    files |= {
+        p.name: p for p in [*root.glob("requirements*.lock"), root / "LICENSE", root / "CITATION.cff"] if p.is_file()
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    packed = folder / f"crossover-{__version__}-{profile}.tar.gz"
+    with (
+        open(packed, "wb") as raw,
+        gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as zipped,
+        tarfile.open(fileobj=zipped, mode="w") as tar,
+    ):
+        for name in sorted(files):
+            entry = tarfile.TarInfo(f"crossover-{__version__}/{name}")
+            entry.size, entry.mode = files[name].stat().st_size, 0o644
+            with open(files[name], "rb") as content:
+                tar.addfile(entry, content)
+    state = git_state(root)
+    manifest = {
+        "version": __version__,
+        "profile": profile,
+        **state,
+        "rows": len(runs),
+        "files": {n: _sha256(files[n]) for n in sorted(files)},
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    sums = [f"{_sha256(p)}  {p.name}" for p in sorted(folder.iterdir()) if p.is_file() and p.name != "SHA256SUMS"]
+    (folder / "SHA256SUMS").write_text("\n".join(sums) + "\n")
+    return packed
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _run(command: list, environment: Mapping[str, str]) -> None:
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False, env=dict(environment))
+    if done.returncode:
+        raise CrossoverError(f"{Path(command[0]).name} failed:\n{(done.stderr or done.stdout)[-800:]}")

@@ -1,0 +1,1 @@
+"""The tables, figures and findings of each chapter of the book."""

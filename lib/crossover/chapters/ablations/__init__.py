@@ -1,0 +1,1 @@
+"""What moves the crossover: the chapter on ablations."""

@@ -1,0 +1,186 @@
+"""How good the data are that a teacher gives: yield, labels right, variety, chance level, and a blinded sheet to grade.
+
+The chapter on fine-tuned teachers (arXiv 2310.01119) shows what is here as ``chapter.quality``.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from IPython.display import Markdown
+
+from crossover.chapters.finetuned_teacher import comparisons as compared
+from crossover.chapters.finetuned_teacher.comparisons import KINDS, TASKS
+from crossover.chapters.human_grading import Item, write_sheet
+from crossover.errors import CrossoverError
+from crossover.figures.style import NOT_RUN, wilson
+from crossover.params.finetuned_teacher import FinetunedTeacher
+from crossover.study.cell import Cell
+from crossover.study.experiments.finetuned_teacher import synthetic
+from crossover.study.store import Store, results_folder
+from crossover.tasks import load_task
+from crossover.tasks.instructed.base import Labelled, Written
+
+if TYPE_CHECKING:
+    from pandas.io.formats.style import Styler
+
+LEVEL = 0.9
+#: What a grader is asked of a synthetic example, by the kind of task: 1 for yes, 0 for no.
+CRITERIA = {Labelled: ("input_makes_sense", "label_is_right"), Written: ("output_is_fluent", "output_is_supported")}
+#: Measures of a cell's synthetic data, in the order in which a table shows them, and what readers are told.
+MEASURES = {
+    "annotations_right": "labels right", "coverage": "input covered", "unsupported": "unsupported", "distinct_2": "distinct-2",
+    "self_similarity": "self-similarity",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What the chapter shows of the synthetic data themselves.
+
+    Attributes
+    ----------
+    parameters : FinetunedTeacher
+    runs : DataFrame
+        As :class:`crossover.chapters.finetuned_teacher.chapter.Chapter` has them.
+    """
+
+    parameters: FinetunedTeacher
+    runs: pd.DataFrame
+
+    def measures(self) -> Styler:
+        """Return the measures of the synthetic data, averaged over draws, by task, size and condition."""
+        table = self.table()
+        names = [name for name in MEASURES if name in table]
+        table["condition"] = [condition(*row) for row in table[["strategy", "teacher"]].itertuples(index=False)]
+        table["task"] = table["task"].map(TASKS)
+        shares = [MEASURES[name] for name in ("annotations_right", "coverage", "unsupported") if name in names]
+        shown = table[["task", "seed_size", "condition", "usable", *names, "classes"]].rename(
+            columns=MEASURES | {"seed_size": "originals", "classes": "share of each class"}
+        )
+        return (
+            shown.style.hide(axis="index")
+            .format("{:.0%}", subset=["usable", *shares], na_rep="")
+            .format("{:.2f}", subset=[MEASURES[n] for n in names if MEASURES[n] not in shares], na_rep="")
+            .set_uuid("quality")
+        )
+
+    def table(self) -> pd.DataFrame:
+        """Return what :meth:`measures` shows: a row a task, size and condition of the base grid; shares as fractions of 1."""
+        rows = self.runs[self.runs["key"].isin({c.key for c in self._base()}) & (self.runs["strategy"] != "original")]
+        rows = rows[rows["student_seed"] == 0].assign(usable=rows["kept"] / rows["asked"])
+        if "coverage" in rows:  # of texts, which have no labels
+            rows["annotations_right"] = rows["annotations_right"].where(rows["coverage"].isna())
+        names = [name for name in MEASURES if name in rows and rows[name].notna().any()]
+        groups = rows.groupby(["task", "seed_size", "strategy", "teacher"], sort=False)
+        table = groups[["usable", *names]].mean()
+        table["classes"] = groups["measures"].agg(_class_shares)
+        return table.reset_index()
+
+    def chance(self) -> Markdown:
+        """Say for each task with labels whether the teacher's labels are told from always giving the commonest one."""
+        said = []
+        rows = self.runs[(self.runs["strategy"] == "annotate") & self.runs["key"].isin({c.key for c in self._base()})]
+        rows = rows[rows["student_seed"] == 0]
+        for (task, size, teacher), some in rows.groupby(["task", "seed_size", "teacher"], sort=False):
+            if not compared.labelled(self.parameters, task):
+                continue
+            right, parsed = int(some["verified"].sum()), int(some["parsed"].sum())
+            common = self._commonest(task)
+            who = f"{TASKS[task]}, {size} original examples, {teacher} teacher"
+            if not parsed:
+                said.append(f"- {who}: none of its {int(some['asked'].sum())} replies is a label.")
+                continue
+            low, high = wilson(right, parsed, LEVEL)
+            share = f"{right / parsed:.0%} of its {parsed} labels are right ({low:.0%} to {high:.0%})"
+            if low <= common:
+                said.append(
+                    f"- {who}: {share}; always giving the commonest label would be right for {common:.0%} of the test items. "
+                    "**At chance**: a teacher of this size does not know the task from so few examples, so that its labels teach a "
+                    "student nothing."
+                )
+            else:
+                said.append(f"- {who}: {share}, above the {common:.0%} of always giving the commonest label.")
+        return Markdown("\n".join(said)) if said else NOT_RUN
+
+    def sheets(self) -> Styler:
+        """Write a blinded sheet of 100 synthetic examples a task where there is none yet; return where they are."""
+        rows = []
+        for task in (*self.parameters.tasks, *self.parameters.side_tasks):
+            path = self._folder / "sheets" / f"{task}.csv"
+            if not path.exists():
+                self.sheet(task, path)
+            if not path.exists():
+                continue  # there was nothing to grade
+            kind = Labelled if compared.labelled(self.parameters, task) else Written
+            items = len(pd.read_csv(path))
+            rows.append(
+                {
+                    "task": TASKS[task],
+                    "sheet": f"sheets/{task}.csv",
+                    "items": items,
+                    "asks": ", ".join(CRITERIA[kind]).replace("_", " "),
+                }
+            )
+        return pd.DataFrame(rows).style.hide(axis="index").set_uuid("sheets")
+
+    def sheet(self, task: str, path: Path, seed: int = 0, size: int = 100) -> None:
+        """Write a blinded sheet of a task's synthetic examples, as many of each teacher and mode; see :mod:`crossover.chapters.human_grading`.
+
+        Nothing is asked of a teacher whose replies are stored.
+        """
+        cells = [cell for cell in self._base() if cell.task == task and cell.budget and cell.student_seed == 0]
+        if not cells:
+            raise CrossoverError(
+                f"This run has no synthetic examples of {task!r}; its tasks: {', '.join((*self.parameters.tasks, *self.parameters.side_tasks))}."
+            )
+        items = [item for cell in cells for item in _items_to_grade(cell, self._folder, self.parameters.device)]
+        if not items:
+            print(f"No teacher gave a usable example of {task}: there is no sheet.")
+            return
+        once = {(*item.shown.values(), item.source): item for item in items}  # half of each holds what either holds
+        kind = Labelled if "label" in items[0].shown else Written
+        write_sheet(list(once.values()), path, CRITERIA[kind], seed, size)
+
+    # --- helpers ------------------------------------------------------------------------------------------------------
+
+    @property
+    def _folder(self) -> Path:
+        return results_folder(self.parameters.results)
+
+    def _base(self) -> list[Cell]:
+        return self.parameters.grids()["base"]
+
+    def _commonest(self, task: str) -> float:
+        """Share of the commonest gold label among a task's test items, of which there are two labels."""
+        key = self.runs.loc[(self.runs["task"] == task) & (self.runs["scoring"] == "classify"), "key"].iloc[0]
+        items = pd.read_parquet(self._folder / "items" / f"{key}.parquet")
+        first = items["extracted"].iloc[0]
+        share = float(((items["extracted"] == first) == items["correct"]).mean())
+        return max(share, 1 - share)
+
+
+def condition(strategy: str, teacher: str) -> str:
+    """Return a condition in words."""
+    return "original examples alone" if strategy == "original" else f"+ {KINDS[strategy]}, {teacher} teacher"
+
+
+def _class_shares(measures: pd.Series) -> str:
+    """The share of each class among the usable examples of some cells, in words; empty for a generation task."""
+    counts = pd.DataFrame([json.loads(text).get("classes", {}) for text in measures if text]).sum()
+    total = counts.sum()
+    return ", ".join(f"{name} {count / total:.0%}" for name, count in counts.items()) if total else ""
+
+
+def _items_to_grade(cell: Cell, folder: Path, device: str) -> list[Item]:
+    """A cell's synthetic examples as a grader sees them."""
+    output = "label" if isinstance(load_task(cell.task, **cell.task_settings), Labelled) else "output"
+    return [
+        Item({"input": sample.question, output: sample.answer.strip()}, f"{cell.teacher}, {kind}")
+        for kind, samples in synthetic(cell, Store(folder), device).items()
+        for sample in samples
+    ]

@@ -1,0 +1,1 @@
+"""The chapter on simulated studies whose truth is known."""

@@ -1,0 +1,1 @@
+"""The chapter on template questions (arXiv 2310.07830)."""

@@ -1,0 +1,257 @@
+"""What the questions made from text are like: yield, precision, fluency, answerability, repetition, variety, a blinded sheet.
+
+The section on quality of the chapter on template questions (arXiv 2310.07830, section 4) shows what is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown
+
+from crossover.chapters.human_grading import Item, write_sheet
+from crossover.chapters.template_questions import figures
+from crossover.data import load
+from crossover.data.closed_book import Real, near_tests, pool
+from crossover.data.near_duplicates import words
+from crossover.figures import style
+from crossover.models.language_model import Student
+from crossover.models.spacy_english import load_parser
+from crossover.params.template_questions import TemplateQuestions
+from crossover.questions.bank import Bank, read_texts
+from crossover.questions.generate import Generator, Question
+from crossover.questions.hand_checked import EXPECTATIONS, failures, judge, precision, read_expectations
+from crossover.questions.quality import (
+    answerable,
+    compare,
+    distinct,
+    entropy,
+    funnel_table,
+    gallery,
+    perplexity,
+    reading,
+    repetition,
+)
+from crossover.study.experiments.template_mixture import distributions
+from crossover.study.store import results_folder
+
+if TYPE_CHECKING:
+    from pandas.io.formats.style import Styler
+
+VARIETY = (
+    "templates bring a wider variety of question types and more balanced examples; no measure is given (section 4)"
+)
+CRITERIA = ("grammatical", "understandable_alone", "answer_right")
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What the chapter shows of the questions themselves.
+
+    Attributes
+    ----------
+    parameters : TemplateQuestions
+    bank : Bank
+        The synthetic questions.
+    """
+
+    parameters: TemplateQuestions
+    bank: Bank
+
+    @property
+    def folder(self) -> Path:
+        """The run's results folder."""
+        return results_folder(self.parameters.results)
+
+    def funnel(self) -> Styler:
+        """Return how many reach each stage of the pipeline, and why the others do not."""
+        return shown(funnel_table(self.bank.funnel), "question-funnel")
+
+    def precision(self) -> Styler:
+        """Return how many questions on 200 sentences are among those expected, by part, with 95% intervals."""
+        rows = {
+            "tuned on": self._judged[self._judged["part"] == "tune"],
+            "held out": self._judged[self._judged["part"] == "held_out"],
+        }
+        found = {name: precision(part) for name, part in rows.items()}
+        table = [(name, p.made, p.right, f"{p.share:.1%}", f"{p.low:.1%} to {p.high:.1%}") for name, p in found.items()]
+        return shown(
+            pd.DataFrame(table, columns=["sentences", "questions", "right", "precision", "95% interval"]), "precision"
+        )
+
+    def failures(self) -> Styler:
+        """Return every question on the 200 sentences that was not expected."""
+        return shown(failures(self._judged), "failures")
+
+    @cached_property
+    def _judged(self) -> pd.DataFrame:
+        expected = read_expectations(EXPECTATIONS)
+        return judge(Generator(load_parser()), expected)
+
+    def measures(self) -> Styler:
+        """Return what can be measured of generated and of real questions alike."""
+        generated, real = [q.question for q in self._drawn], [r.question for r in self._real_drawn]
+        fluent = compare(perplexity(self._reader, generated), perplexity(self._reader, real))
+        read, real_read = (answerable(self._reader, rows, 8) for rows in (self._readings, self._real_readings))
+        size = min(len(generated), len(real))
+        makes = repetition((q.question, q.answer) for q in self.bank.questions)
+        reals = repetition((r.question, r.answers[0]) for r in self._real)
+        near = near_tests(self.parameters.question_sources).holds([words(q.question) for q in self.bank.questions])
+        rows = [
+            ("median perplexity", f"{fluent.generated:.0f}", f"{fluent.real:.0f}"),
+            (
+                "probability that a generated one's perplexity is higher",
+                f"{fluent.higher:.2f} ({fluent.low:.2f} to {fluent.high:.2f})",
+                "",
+            ),
+            ("answer found in its passage by a small model", _share(read), _share(real_read)),
+            *(
+                (f"distinct-{n} of {size} questions", *(f"{distinct(some, n, size):.2f}" for some in (generated, real)))
+                for n in (1, 2)
+            ),
+            ("entropy of question types, bits", *(f"{entropy(_types(some)):.2f}" for some in (generated, real))),
+            (
+                "question and answer repeated",
+                f"{makes.repeated / makes.questions:.1%}",
+                f"{reals.repeated / reals.questions:.1%}",
+            ),
+            (
+                "question with two answers",
+                f"{makes.ambiguous / makes.questions:.1%}",
+                f"{reals.ambiguous / reals.questions:.1%}",
+            ),
+            ("near a test question, and left out", f"{np.mean(near):.2%}", "left out before"),
+        ]
+        return shown(pd.DataFrame(rows, columns=["measure", "generated", "real"]), "quality")
+
+    def distributions(self) -> style.Picture:
+        """Draw the distributions of question types and of the answers' entity types, and save figure and data."""
+        made = distributions([q.question for q in self._drawn], [q.answer for q in self._drawn])
+        real = distributions([r.question for r in self._real_drawn], [r.answers[0] for r in self._real_drawn])
+        titles = ("question types", "entity types of answers")
+        tables = {title: _side_by_side(a, b) for title, a, b in zip(titles, made, real, strict=True)}
+        figure = figures.distributions(tables, VARIETY)
+        rows = pd.concat([t.rename_axis("label").reset_index().assign(property=title) for title, t in tables.items()])
+        style.save(figure, "question_distributions", self.folder / "figures", rows)
+        return figure
+
+    def caption(self) -> Markdown:
+        """Say what the bars of the distributions are."""
+        return Markdown(
+            f"Shares among {len(self._drawn):,} generated and {len(self._real_drawn):,} real questions, each drawn once by seed, "
+            f"so without intervals; profile {self.parameters.profile}."
+        )
+
+    def gallery(self, each: int = 2, seed: int = 0) -> Styler:
+        """Return questions of every type, drawn by seed: what is usual, picked by nobody."""
+        return shown(gallery(self.bank.questions, each, seed), "gallery")
+
+    def sheet(self) -> Markdown:
+        """Write the blinded sheet of 100 questions where there is none yet, and say how to grade it."""
+        sheet = self.folder / "sheets" / "template_questions.csv"
+        if not sheet.exists():
+            items = [
+                Item({"text": r.passage, "question": r.question, "answer": r.answer}, "generated")
+                for r in self._passages
+            ]
+            items += [
+                Item({"text": r.passage, "question": r.question, "answer": r.answer}, "real")
+                for r in self._real_passages
+            ]
+            write_sheet(items, sheet, CRITERIA)
+        name = f"results/{self.parameters.results}/sheets/template_questions"
+        return Markdown(
+            f"`{name}.csv` holds generated questions and as many of SQuAD in random order. Make a copy for each grader; then, for rates "
+            f"and agreement: `python -m crossover.chapters.human_grading {name}.key.csv <copies>`. Nobody has graded it yet."
+        )
+
+    @cached_property
+    def _reader(self) -> Student:
+        return Student.load(self.parameters.student, self.parameters.device)
+
+    @cached_property
+    def _real(self) -> list[Real]:
+        return pool(self.parameters.question_sources)
+
+    @cached_property
+    def _drawn(self) -> list[Question]:
+        return _draw(self.bank.questions, self.parameters.n_quality)
+
+    @cached_property
+    def _real_drawn(self) -> list[Real]:
+        return _draw(self._real, self.parameters.n_quality)
+
+    @cached_property
+    def _passages(self) -> list[_Passage]:
+        """Questions with a one-word or longer answer in their paragraph; yes and no have no span to find."""
+        texts = {text.source: text.text for text in read_texts(self.parameters.text)}
+        spans = [q for q in self.bank.questions if q.type not in ("yes-no", "cloze")]
+        return [
+            _Passage(_paragraph(texts[q.source], q), q.question, q.answer)
+            for q in _draw(spans, self.parameters.n_quality)
+        ]
+
+    @cached_property
+    def _real_passages(self) -> list[_Passage]:
+        rows = load.load("squad", "validation_sample1000", "pypi")
+        return [
+            _Passage(r["context"], r["question"], r["answers"]["text"][0])
+            for r in _draw(rows, self.parameters.n_quality)
+        ]
+
+    @cached_property
+    def _readings(self) -> list:
+        return self._put(self._passages)
+
+    @cached_property
+    def _real_readings(self) -> list:
+        return self._put(self._real_passages)
+
+    def _put(self, passages: Sequence[_Passage]) -> list:
+        nlp = load_parser()
+        return [reading(nlp, p.passage, p.question, p.answer, most=6) for p in passages[: self.parameters.n_read]]
+
+
+@dataclass(frozen=True)
+class _Passage:
+    """A question with the paragraph that answers it."""
+
+    passage: str
+    question: str
+    answer: str
+
+
+def _draw(items: Sequence, n: int, seed: int = 0) -> list:
+    """Draw items by seed, all where there are fewer."""
+    return [items[i] for i in np.random.default_rng(seed).permutation(len(items))[:n]]
+
+
+def shown(table: pd.DataFrame, name: str) -> Styler:
+    left = {"white-space": "normal", "text-align": "left", "vertical-align": "top"}
+    return table.style.hide(axis="index").set_properties(**left).set_uuid(name)
+
+
+def _share(right: np.ndarray) -> str:
+    return f"{right.mean():.0%} of {len(right)}"
+
+
+def _types(questions: Sequence[str]) -> dict[str, float]:
+    return distributions(questions, [])[0]
+
+
+def _side_by_side(generated: dict[str, float], real: dict[str, float]) -> pd.DataFrame:
+    table = pd.DataFrame({"generated": generated, "real": real}).fillna(0.0)
+    return table.sort_values(["real", "generated"], ascending=False)
+
+
+def _paragraph(text: str, question: Question) -> str:
+    """Return the paragraph of a text that holds a question's sentence."""
+    start = text.rfind("\n", 0, question.sentence[0]) + 1
+    end = text.find("\n", question.sentence[1])
+    return text[start : end if end >= 0 else len(text)]

@@ -1,0 +1,387 @@
+"""The commands that work on anybody's table of counts: ``crossover fit``, ``advise`` and ``plan``."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from crossover.errors import CrossoverError
+
+if TYPE_CHECKING:  # pandas and scipy load when a command runs, not for --help
+    import pandas as pd
+
+    from crossover.stats.crossovers import Crossover
+    from crossover.stats.curves import Fits
+
+Level = Annotated[float, typer.Option(help="Level of all intervals, between 0 and 1.")]
+Draws = Annotated[int, typer.Option(help="Bootstrap draws; more give steadier ends of intervals.")]
+Seed = Annotated[int, typer.Option(help="Of the draws: the same seed gives the same numbers.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables (null for an open end).")]
+Plot = Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Save a figure (.svg, .png or .pdf).")]
+Cost = Annotated[
+    list[str] | None,
+    typer.Option(help="STRATEGY=COST of one kept sample, once for each strategy: compare at equal cost."),
+]
+CostUnit = Annotated[str, typer.Option(help="Unit of --cost, such as tokens or dollars.")]
+Task = Annotated[str | None, typer.Option(help="One task alone, where the table holds several.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``fit``, ``advise`` and ``plan`` to the command line."""
+    for command in (fit, advise, plan):
+        app.command(command.__name__)(_refusing(command))
+
+
+def _refusing(command: Callable[..., None]) -> Callable[..., None]:
+    """Print what a user can mend and exit with status 2, without a traceback."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except CrossoverError as error:
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(2) from None
+
+    return run
+
+
+def fit(
+    table: Annotated[Path, typer.Argument(metavar="PILOT.CSV", help="A table of counts, one row a trained student.")],
+    level: Level = 0.9,
+    draws: Draws = 2000,
+    seed: Seed = 0,
+    form: Annotated[str, typer.Option(help="exponential, power_law, rectified or logistic.")] = "exponential",
+    cost: Cost = None,
+    unit: CostUnit = "queries",
+    plot: Plot = None,
+    as_json: Json = False,
+) -> None:
+    """Fit learning curves to your own numbers and find where one strategy overtakes another.
+
+    PILOT.CSV has the columns strategy, seed_size, budget (in queries), n_correct, n_test; replicate and task where
+    there are several. Instead of n_correct it may have accuracy.
+
+    \b
+    strategy,seed_size,budget,replicate,n_correct,n_test
+    answer_augmentation,100,100,1,212,1000
+    answer_augmentation,100,200,1,268,1000
+    new_question,100,100,1,180,1000
+
+    Use answer_augmentation, question_rephrase and new_question, or any labels of your own. At least 4 budgets a curve
+    and 3 replicates are worth having: with one replicate the luck of the seed set cannot be seen.
+
+    \b
+    crossover fit pilot.csv --plot pilot.png
+    crossover fit pilot.csv --cost answer_augmentation=400 --cost new_question=1100 --unit tokens
+    """
+    from crossover.stats import counts, crossovers, curves
+
+    _figure_name(plot)
+    fits = curves.fit_table(counts.read(table), level, draws, seed, form)
+    found = crossovers.find(fits, _costs(cost), unit)
+    if plot:
+        from crossover.figures.fits import fits_figure
+
+        _save(fits_figure(fits, found), plot)
+    if as_json:
+        _print_json(as_dict(fits, found))
+        return
+    console = _console()
+    _print_table(console, _curve_title(form), _short([c.row() for c in fits.curves], ("E interval", "tau interval")))
+    if found:
+        _print_table(console, f"Crossovers, {level:.0%} intervals (* extrapolated)", _short([c.row() for c in found]))
+        _print_table(console, "Crossover under each form of curve", _form_rows(found))
+        _print_table(console, "Where the uncertainty of a crossover comes from", _share_rows(found))
+    else:
+        console.print("One strategy: there is nothing to cross.")
+    _print_messages(console, fits, found)
+
+
+def advise(
+    seeds: Annotated[float, typer.Option(help="Seed questions you have, S.")],
+    queries: Annotated[
+        float, typer.Option(help="Teacher queries you can pay for, Q; with --cost, your budget in --unit.")
+    ],
+    source: Annotated[
+        Path | None, typer.Option("--from", metavar="PILOT.CSV", help="Your own table of counts.")
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="Results of this project instead: study (the default) or laptop.")
+    ] = None,
+    task: Task = None,
+    cost: Cost = None,
+    unit: CostUnit = "queries",
+    level: Level = 0.9,
+    draws: Draws = 1000,
+    seed: Seed = 0,
+    plot: Plot = None,
+    as_json: Json = False,
+) -> None:
+    """Say which strategy to buy with Q queries for S seed questions, and how sure that is.
+
+    For each strategy: expected accuracy, the probability that it is the best, and the regret to expect from choosing
+    it. Advice outside the budgets and seed-set sizes that were run is marked as an extrapolation.
+
+    \b
+    crossover advise --seeds 200 --queries 5000
+    crossover advise --seeds 200 --queries 5000 --from pilot.csv
+    crossover advise --seeds 32 --queries 90 --unit dollars --cost answer_augmentation=1 \\
+      --cost question_rephrase=1.5 --cost new_question=1.5
+    """
+    from crossover.stats import advice as advising
+    from crossover.stats import counts, curves
+    from crossover.study import advice_counts
+    from crossover.study.store import results_folder
+
+    if source and profile:
+        raise CrossoverError("--from and --profile: give one, the numbers come from one place")
+    _figure_name(plot)
+    table = counts.read(source) if source else advice_counts.counts(results_folder(profile or "study"))
+    fits = curves.fit_table(table, level, draws, seed)
+    advice = advising.advise(fits, seeds, queries, task, _costs(cost), unit)
+    if plot:
+        from crossover.figures.crossover_map import map_of_fits
+
+        _save(map_of_fits(fits, at=(seeds, queries)), plot)
+    if as_json:
+        about = {"level": level, "seeds": seeds, "queries": queries, "unit": unit}
+        _print_json(about | {"advice": [_advice_dict(a) for a in advice]})
+        return
+    console = _console()
+    for a in advice:
+        rows = [
+            {
+                "strategy": c.strategy,
+                "expected accuracy": f"{c.accuracy:.3f} ({c.interval[0]:.3f} to {c.interval[1]:.3f})",
+                "P(best)": f"{c.p_best:.2f}",
+                "expected regret": f"{c.regret:.3f}",
+                "inside what was run": "yes" if c.inside else "no",
+            }
+            for c in a.choices
+        ]
+        _print_table(console, f"{a.task}: S = {seeds:g}, Q = {queries:g} {unit}, ratio {queries / seeds:.3g}", rows)
+        console.print(a.message, highlight=False)
+
+
+def plan(
+    table: Annotated[
+        Path | None, typer.Argument(metavar="[PILOT.CSV]", help="A table of counts, as for `crossover fit`.")
+    ] = None,
+    spend: Annotated[float | None, typer.Option(help="What you can still spend, in --unit.")] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="In place of a table: what running a whole profile will take.")
+    ] = None,
+    price_in: Annotated[
+        float, typer.Option(min=0, help="With --profile: money for a million tokens of a served teacher's prompts.")
+    ] = 0.0,
+    price_out: Annotated[float, typer.Option(min=0, help="The same for its replies.")] = 0.0,
+    unit: Annotated[str, typer.Option(help="queries, or seconds (needs a column seconds).")] = "queries",
+    first: Annotated[str | None, typer.Option(help="One of the two strategies to tell apart.")] = None,
+    second: Annotated[str | None, typer.Option(help="The other one.")] = None,
+    seed_size: Annotated[float | None, typer.Option(help="Seed-set size, where the table holds several.")] = None,
+    task: Task = None,
+    level: Level = 0.9,
+    draws: Draws = 2000,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Say which cells to run next, so that the crossover's interval shrinks most for what they cost; or what a profile will take.
+
+    Prints the cells in the order of buying and how wide the interval is expected to be after each (its high end over
+    its low end). Data are nested: within a replicate a smaller budget costs no queries once a larger one is bought.
+
+    \b
+    crossover plan pilot.csv --spend 20000
+    crossover plan pilot.csv --spend 3600 --unit seconds
+    crossover plan --profile paper --price-in 0.9 --price-out 0.9
+    """
+    if profile:
+        _print_profile(profile, price_in, price_out)
+        return
+    if table is None or spend is None:
+        raise CrossoverError("Give a table and --spend, as in `crossover plan pilot.csv --spend 20000`, or --profile.")
+    from crossover.stats import counts, curves
+    from crossover.stats import next_cells as planning
+
+    data = _only(counts.read(table), task)
+    fits = curves.fit_table(data, level, draws, seed)
+    plans = planning.plan(fits, spend, unit=unit, table=data, first=first, second=second, seed_size=seed_size)
+    if as_json:
+        _print_json({"level": level, "plans": [p.as_dict() for p in plans]})
+        return
+    console = _console()
+    for p in plans:
+        if p.steps:
+            _print_table(console, p.title, p.rows())
+        console.print(p.message, highlight=False)
+
+
+def _print_profile(profile: str, price_in: float, price_out: float) -> None:
+    """Print what each notebook of a profile will take."""
+    from crossover.study.cost_estimate import profile_rows
+
+    rows, notes = profile_rows(profile, price_in, price_out)
+    console = _console()
+    _print_table(console, f"What the profile {profile} will take", rows)
+    for note in notes:
+        console.print(note, highlight=False)
+
+
+def as_dict(fits: Fits, found: list[Crossover]) -> dict[str, Any]:
+    """The JSON object of ``crossover fit --json``: plain numbers, ``None`` for an open end or no value."""
+    return {
+        "level": fits.level,
+        "curves": [
+            {
+                "task": c.task, "strategy": c.strategy, "seed_size": _plain(c.seed_size), "form": c.form,
+                "E": _plain(c.E), "B": _plain(c.B), "tau": _plain(c.tau), "E_interval": _plain(c.E_interval),
+                "tau_interval": _plain(c.tau_interval), "status": c.status, "message": c.message,
+            }
+            for c in fits.curves
+        ],
+        "crossovers": [
+            {
+                "task": c.task, "first": c.first, "second": c.second, "seed_size": _plain(c.seed_size), 
+                "status": c.status, "ratio": _plain(c.ratio), "interval": _plain(c.interval),
+                "queries": _plain(c.queries), "p_exists": _plain(c.p_exists), "p_in_range": _plain(c.p_in_range),
+                "by_form": {k: _plain(v) for k, v in c.by_form.items()},
+            }
+            for c in found
+        ],
+    }  # fmt: skip
+
+
+def _advice_dict(a: Any) -> dict[str, Any]:
+    choices = [
+        {
+            "strategy": c.strategy, "accuracy": c.accuracy, "interval": list(c.interval), "p_best": c.p_best,
+            "regret": c.regret, "inside": c.inside, "why": c.why,
+        }
+        for c in a.choices
+    ]  # fmt: skip
+    return {"task": a.task, "choose": a.best.strategy, "extrapolation": not all(c.inside for c in a.choices),
+            "choices": choices, "message": a.message}  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    """Numbers that JSON knows: whole ones as int, no infinities or NaN."""
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if value is None or not math.isfinite(value):
+        return None
+    value = float(value)
+    return int(value) if value.is_integer() and abs(value) >= 2 else value
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    typer.echo(json.dumps(value, indent=2, allow_nan=False))
+
+
+def _costs(given: list[str] | None) -> dict[str, float] | None:
+    costs = {}
+    for item in given or []:
+        name, equals, value = item.rpartition("=")
+        try:
+            costs[name] = float(value)
+        except ValueError:
+            equals = ""
+        if not equals or not name:
+            raise CrossoverError(f"--cost {item!r}: write STRATEGY=COST, such as new_question=2.5")
+    return costs or None
+
+
+def _only(table: pd.DataFrame, task: str | None) -> pd.DataFrame:
+    if task is None:
+        return table
+    known = sorted(table["task"].unique())
+    if task not in known:
+        raise CrossoverError(f"no task {task!r} in these numbers; known: {', '.join(known)}")
+    return table[table["task"] == task].reset_index(drop=True)
+
+
+def _figure_name(plot: Path | None) -> None:
+    """Refuse a figure that could not be saved before the work is done."""
+    if plot is None:
+        return
+    if plot.suffix.lower() not in (".svg", ".png", ".pdf"):
+        raise CrossoverError(f"--plot {plot}: give a name that ends in .svg, .png or .pdf")
+    if not plot.absolute().parent.is_dir():
+        raise CrossoverError(f"--plot {plot}: there is no folder {plot.absolute().parent}")
+
+
+def _save(figure: Any, plot: Path) -> None:
+    try:
+        figure.savefig(plot)
+    except OSError as error:
+        raise CrossoverError(f"--plot {plot}: cannot be written: {error.strerror}") from None
+    typer.echo(f"figure: {plot}", err=True)
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    # a pipe has no width of its own: give it one at which the tables need no folding
+    return Console() if sys.stdout.isatty() else Console(width=120)
+
+
+def _curve_title(form: str) -> str:
+    formula = ": accuracy at budget ratio r is E - B exp(-r / tau)" if form == "exponential" else f", form {form}"
+    return f"Curves{formula}"
+
+
+def _short(rows: list[dict[str, str]], without: tuple[str, ...] = ()) -> list[dict[str, str]]:
+    """Leave out what is the same everywhere or said below the table."""
+    hidden = {"message", *without} | ({"task"} if len({r["task"] for r in rows}) == 1 else set())
+    return [{k: v for k, v in r.items() if k not in hidden} for r in rows]
+
+
+def _print_table(console: Any, title: str, rows: list[dict[str, str]]) -> None:
+    from rich import box
+    from rich.table import Table
+
+    if not rows:
+        return
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in rows[0]:
+        table.add_column(name, overflow="fold", no_wrap=console.width >= 110 and name not in ("pair", "change of lead"))
+    for row in rows:
+        table.add_row(*row.values())
+    console.print(table)
+
+
+def _pair(c: Crossover) -> dict[str, str]:
+    return {"pair": f"{c.first} -> {c.second}", "S": f"{c.seed_size:g}"}
+
+
+def _form_rows(found: list[Crossover]) -> list[dict[str, str]]:
+    def ratios(values: list[float]) -> str:
+        return ", ".join(f"{v:.3g}" for v in values) or "none"
+
+    return [_pair(c) | {k.replace("_", " "): ratios(v) for k, v in c.by_form.items()} for c in found if c.by_form]
+
+
+def _share_rows(found: list[Crossover]) -> list[dict[str, str]]:
+    return [
+        _pair(c) | {k.replace("_", " "): f"{v:.0%}" for k, v in c.uncertainty.items()} for c in found if c.uncertainty
+    ]
+
+
+def _print_messages(console: Any, fits: Fits, found: list[Crossover]) -> None:
+    """Say each message once, with all that it is about."""
+    said: dict[str, list[str]] = {}
+    for c in fits.curves:
+        if c.message:
+            said.setdefault(f"{c.status}: {c.message}", []).append(f"{c.strategy}, S = {c.seed_size:g}, {c.task}")
+    for x in found:
+        said.setdefault(f"{x.status}: {x.message}", []).append(f"{x.first} / {x.second}, S = {x.seed_size:g}, {x.task}")
+    for message, about in said.items():
+        console.print("; ".join(about), highlight=False)
+        console.print(f"    {message}", highlight=False)

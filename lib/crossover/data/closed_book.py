@@ -1,0 +1,175 @@
+"""Evaluation sets and real questions: which rows test, which train, and that no training question is near a tested one.
+
+A set with a training split in its source trains on that; of one that has its test side alone, the rows are halved by a
+digest of their text, so that the halves are the same on every machine and for every run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from crossover.data import load
+from crossover.data.catalog import DATA_SETS
+from crossover.data.near_duplicates import Neighbourhood, words
+from crossover.errors import CrossoverError, nearest
+
+
+@dataclass(frozen=True)
+class EvaluationSet:
+    """Where an evaluation set's rows are.
+
+    Attributes
+    ----------
+    data : str
+        Name in :data:`crossover.data.catalog.DATA_SETS`.
+    split : str
+        The split that the field reports on.
+    text : str
+        The column that tells rows apart.
+    question : bool
+        Whether it is closed-book question answering, with questions to train on.
+    """
+
+    load: str
+    split: str
+    text: str
+    question: bool = False
+
+
+SETS = {
+    "nq_open": EvaluationSet("nq_open", "validation", "question", True),
+    "web_questions": EvaluationSet("web_questions", "test", "question", True),
+    "trivia_qa": EvaluationSet("trivia_qa", "validation", "question", True),
+    "lambada_openai": EvaluationSet("lambada_openai", "test", "text"),
+    "hellaswag": EvaluationSet("hellaswag", "validation", "ctx"),
+    "copa": EvaluationSet("super_glue_copa", "validation", "premise"),
+    "story_cloze": EvaluationSet("story_cloze", "validation", "input_sentence_1"),
+}
+
+
+@dataclass(frozen=True)
+class Real:
+    """A real question with the answers that count as right, the first of them the one to train on."""
+
+    set: str
+    question: str
+    answers: tuple[str, ...]
+
+
+def mended(question: str) -> str:
+    """Return a question with a capital letter and a question mark, which NQ-open and WebQuestions lack at times.
+
+    >>> mended("who wrote hamlet")
+    'Who wrote hamlet?'
+    """
+    text = " ".join(question.split())
+    return text[:1].upper() + text[1:].rstrip(" ?.") + "?"
+
+
+def test_rows(name: str, source: str) -> list[tuple[str, load.Row]]:
+    """Return every test row of a set with its item id, in a fixed random order: the first n are a random sample.
+
+    Parameters
+    ----------
+    name : str
+        A key of :data:`SETS`.
+    source : str
+        ``pypi``, ``dir`` or ``hub:<commit>``.
+    """
+    if name not in SETS:
+        raise CrossoverError(f"There is no evaluation set {name!r}.{nearest(name, SETS)}")
+    rows = _ordered(name, source)
+    return rows[: len(rows) // 2] if _halved(name, source) else rows
+
+
+def draw_test(name: str, source: str, n: int) -> list[tuple[str, load.Row]]:
+    """Return the first ``n`` test rows of a set.
+
+    Raises
+    ------
+    CrossoverError
+        The set has fewer.
+    """
+    rows = test_rows(name, source)
+    if n > len(rows):
+        raise CrossoverError(f"{name} has {len(rows)} test items in the source {source!r}, not {n}; lower its number.")
+    return rows[:n]
+
+
+def pool(sources: Mapping[str, str]) -> list[Real]:
+    """Return the real questions to train on, none of them near a test question of any of the sets.
+
+    Parameters
+    ----------
+    sources : mapping of str to str
+        The question sets' sources, by set.
+    """
+    return list(_pool(tuple(sorted(sources.items()))))
+
+
+@cache
+def _pool(sources: tuple[tuple[str, str], ...]) -> tuple[Real, ...]:
+    tested = _near_tests(sources)
+    found: list[Real] = []
+    for name, source in sources:
+        rows = _training(name, source)
+        near = tested.holds([words(row["question"]) for row in rows])
+        found += [_real(name, row) for row, leaks in zip(rows, near, strict=True) if not leaks]
+    return tuple(found)
+
+
+def near_tests(sources: Mapping[str, str]) -> Neighbourhood:
+    """Return what tells whether a question is near a test question of any of the sets, tested on or not."""
+    return _near_tests(tuple(sorted(sources.items())))
+
+
+@cache
+def _near_tests(sources: tuple[tuple[str, str], ...]) -> Neighbourhood:
+    return Neighbourhood(words(row["question"]) for name, source in sources for _, row in test_rows(name, source))
+
+
+def answers(name: str, row: load.Row) -> tuple[str, ...]:
+    """Return the answers of a question set's row that count as right, the one to train on first."""
+    if name == "trivia_qa":
+        first = row["answer"]["value"]
+        return (first, *(alias for alias in row["answer"]["aliases"] if alias != first))
+    return tuple(row["answers" if name == "web_questions" else "answer"])
+
+
+def _real(name: str, row: load.Row) -> Real:
+    return Real(name, mended(row["question"]), answers(name, row))
+
+
+def _training(name: str, source: str) -> Sequence[load.Row]:
+    if not _halved(name, source):
+        kind, revision = _parts(source)
+        return load.load(SETS[name].data, "train", kind, revision=revision)
+    rows = _ordered(name, source)
+    return [row for _, row in rows[len(rows) // 2 :]]
+
+
+def _halved(name: str, source: str) -> bool:
+    """Whether a question set's test split has to give the training questions too."""
+    held = SETS[name]
+    return held.question and "train" not in DATA_SETS[held.data].splits(_parts(source)[0])
+
+
+@cache
+def _ordered(name: str, source: str) -> list[tuple[str, load.Row]]:
+    held = SETS[name]
+    kind, revision = _parts(source)
+    rows = load.load(held.data, held.split, kind, revision=revision)
+    named = [(f"{name}/{number:05d}", row) for number, row in enumerate(rows)]
+    return sorted(named, key=lambda pair: hashlib.sha256(f"{pair[1][held.text]}|{pair[0]}".encode()).digest())
+
+
+def _parts(source: str) -> tuple[load.Source, str | None]:
+    """Split ``hub:<commit>`` into the source and its revision."""
+    if not re.fullmatch(r"pypi|dir|hub:[0-9a-f]{40}", source):
+        raise CrossoverError(f"The source {source!r} is none of pypi, dir and hub:<40-digit commit>.")
+    kind, _, revision = source.partition(":")
+    return kind, revision or None  # type: ignore[return-value]

@@ -1,0 +1,1 @@
+"""Students' answers scored, and synthetic data described."""

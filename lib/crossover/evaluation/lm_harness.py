@@ -1,0 +1,206 @@
+"""A student under EleutherAI's lm-evaluation-harness: its task definitions, our rows and our batched forward passes.
+
+Prompts, stop strings, filters and metrics are those of the definitions that travel in the wheel ``lm-eval``; nothing is
+fetched. What is ours is the model behind them (:class:`HarnessStudent`), F1 beside exact match, and that the outcome of
+every item is kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.resources
+import io
+import logging
+import re
+import string
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import datasets
+import numpy as np
+from lm_eval.api.instance import Instance
+from lm_eval.api.model import TemplateLM
+from lm_eval.api.task import ConfigurableTask
+from lm_eval.evaluator import evaluate
+from lm_eval.tasks._yaml_loader import load_yaml
+
+from crossover.data.closed_book import SETS, answers, draw_test
+from crossover.evaluation.answers import Outcome, likelihoods
+from crossover.models.decoding import by_length, decode, greedy
+from crossover.models.language_model import Student
+
+
+@dataclass(frozen=True)
+class Definition:
+    """The harness's file for a set, and the metric that says whether an item is right."""
+
+    file: str
+    metric: str
+
+
+DEFINITIONS = {
+    "nq_open": Definition("nq_open/nq_open.yaml", "exact_match"),
+    "web_questions": Definition("webqs/webqs.yaml", "exact_match"),
+    "trivia_qa": Definition("triviaqa/default.yaml", "exact_match"),
+    "lambada_openai": Definition("lambada/lambada_openai.yaml", "acc"),
+    "hellaswag": Definition("hellaswag/hellaswag.yaml", "acc_norm"),
+    "copa": Definition("super_glue/copa/default.yaml", "acc"),
+    "story_cloze": Definition("storycloze/storycloze_2016.yaml", "acc"),
+}
+#: Longest answer to a question, in tokens; the definitions leave it to the model. A right answer is shorter.
+ANSWER_TOKENS = 32
+
+
+class HarnessStudent(TemplateLM):
+    """A student as the harness calls a model.
+
+    Parameters
+    ----------
+    student : Student
+    batch_size : int
+        Prompts side by side.
+    """
+
+    backend = "causal"
+
+    def __init__(self, student: Student, batch_size: int = 32):
+        super().__init__()
+        self.student, self.batch_size = student, batch_size
+
+    @property
+    def eot_token_id(self) -> int:
+        """The token that ends a text."""
+        return self.student.tokenizer.eos_token_id
+
+    def tok_encode(self, string: str, add_special_tokens: bool | None = None, **kwargs: object) -> list[int]:
+        """Return a text's token ids; the tokenizer adds none of its own."""
+        return self.student.tokenizer.encode(string, add_special_tokens=False)
+
+    def _loglikelihood_tokens(
+        self, requests: Sequence, disable_tqdm: bool = False, **kwargs: object
+    ) -> list[tuple[float, bool]]:
+        contexts: dict[tuple[int, ...], list[int]] = defaultdict(list)  # a prompt is computed once for all its choices
+        for number, (_, context, _) in enumerate(requests):
+            contexts[tuple(context)].append(number)
+        prompts = [list(context) for context in contexts]
+        found: dict[int, tuple[float, bool]] = {}
+        for rows in by_length(prompts, self.batch_size):
+            numbers = [contexts[tuple(prompts[row])] for row in rows]
+            completions = [[requests[n][2] for n in several] for several in numbers]
+            scored = likelihoods(self.student, [prompts[row] for row in rows], completions)
+            for several, values in zip(numbers, scored, strict=True):
+                found.update(zip(several, values, strict=True))
+        return [found[number] for number in range(len(requests))]
+
+    def generate_until(self, requests: Sequence[Instance], disable_tqdm: bool = False) -> list[str]:
+        """Continue prompts greedily up to the first of their stop strings."""
+        prompts = [self.tok_encode(request.args[0]) for request in requests]
+        stops = [request.args[1]["until"] for request in requests]
+        found: dict[int, str] = {}
+        for rows in by_length(prompts, 2 * self.batch_size):
+            until = sorted({stop for row in rows for stop in stops[row]})
+
+            def ended(tokens: list[int], until: Sequence[str] = until) -> bool:
+                return any(stop in self.student.tokenizer.decode(tokens[-1:]) for stop in until)
+
+            texts = decode(self.student, [prompts[row] for row in rows], greedy, ended, ANSWER_TOKENS)
+            for row, text in zip(rows, texts, strict=True):
+                found[row] = re.split("|".join(map(re.escape, stops[row])), text, maxsplit=1)[0]
+        return [found[row] for row in range(len(requests))]
+
+    def loglikelihood_rolling(self, requests: Sequence[Instance], disable_tqdm: bool = False) -> list[float]:
+        """Refuse: no set here is scored by the perplexity of whole texts."""
+        raise NotImplementedError("No evaluation set here is scored by the perplexity of whole texts.")
+
+
+def harness_task(name: str, rows: Sequence[Mapping[str, Any]]) -> ConfigurableTask:
+    """Return the harness's task of a set over rows of ours.
+
+    Parameters
+    ----------
+    name : str
+        A key of :data:`DEFINITIONS`.
+    rows : sequence of mapping
+        In the hub's columns.
+    """
+    logging.getLogger("lm_eval").setLevel(logging.ERROR)
+    datasets.disable_progress_bars()
+    with importlib.resources.as_file(importlib.resources.files("lm_eval.tasks") / DEFINITIONS[name].file) as path:
+        config = load_yaml(path, resolve_func=True)
+    tags = ("tag", "dataset_path", "dataset_name", "dataset_kwargs", "training_split", "validation_split", "test_split")
+    kept = {key: value for key, value in config.items() if key not in tags}
+    table = datasets.Dataset.from_list([dict(row) for row in rows])
+    return ConfigurableTask(config=kept | {"test_split": "test", "custom_dataset": lambda **_: {"test": table}})
+
+
+def score(
+    student: Student, sizes: Mapping[str, int], sources: Mapping[str, str]
+) -> tuple[list[Outcome], dict[str, dict[str, float]]]:
+    """Score a student, zero-shot, on the first test items of several sets.
+
+    Parameters
+    ----------
+    student : Student
+    sizes : mapping of str to int
+        Test items by set.
+    sources : mapping of str to str
+        Where each set's rows are, see :func:`crossover.data.closed_book.test_rows`.
+
+    Returns
+    -------
+    list of Outcome
+        One an item, ids ``<set>/<number>``; ``score`` is F1 for a generated answer and the log-likelihood of the word for
+        LAMBADA.
+    dict
+        By set, the harness's own metrics and F1.
+    """
+    tests = {name: draw_test(name, sources[name], n) for name, n in sizes.items()}
+    tasks = {name: harness_task(name, [row for _, row in rows]) for name, rows in tests.items()}
+    names = {task.config.task: name for name, task in tasks.items()}
+    with contextlib.redirect_stderr(io.StringIO()):  # its progress bars, which would tear the run's own
+        found = evaluate(
+            HarnessStudent(student), {task.config.task: task for task in tasks.values()}, bootstrap_iters=0
+        )
+    outcomes, metrics = [], {}
+    for theirs, samples in found["samples"].items():
+        name = names[theirs]
+        own = [_outcome(name, item, row, s) for (item, row), s in zip(tests[name], samples, strict=True)]
+        values = {
+            key.partition(",")[0]: v
+            for key, v in found["results"][theirs].items()
+            if isinstance(v, float) and "stderr" not in key
+        }
+        if SETS[name].question and own[0].score is not None:
+            values["f1"] = float(np.mean([outcome.score for outcome in own]))
+        metrics[name] = {key: round(value, 5) for key, value in values.items()}
+        outcomes += own
+    return outcomes, metrics
+
+
+def _outcome(name: str, item: str, row: Mapping[str, Any], sample: Mapping[str, Any]) -> Outcome:
+    right, reply = bool(sample[DEFINITIONS[name].metric]), sample["filtered_resps"][0]
+    if name == "lambada_openai":
+        return Outcome(item, None, right, round(float(reply[0]), 4))
+    if isinstance(reply, str):
+        return Outcome(item, reply, right, round(max(f1(reply, answer) for answer in answers(name, row)), 4))
+    return Outcome(item, None, right)
+
+
+def f1(reply: str, answer: str) -> float:
+    """Return the F1 of the words of a reply and of an answer, without case, punctuation and articles.
+
+    Source: Rajpurkar et al. 2016 (arXiv 1606.05250), section 6.1.
+
+    >>> f1("the Nile river", "River Nile"), round(f1("Nile", "River Nile"), 3), f1("", "Nile")
+    (1.0, 0.667, 0.0)
+    """
+    left, right = (Counter(_normal(text)) for text in (reply, answer))
+    shared = (left & right).total()
+    return 2 * shared / (left.total() + right.total()) if shared else 0.0
+
+
+def _normal(text: str) -> list[str]:
+    plain = "".join(c for c in text.lower() if c not in string.punctuation)
+    return re.sub(r"\b(a|an|the)\b", " ", plain).split()

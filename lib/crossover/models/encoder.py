@@ -1,0 +1,130 @@
+"""An encoder with a classification head, trained by the same loop as every other student.
+
+The head is a linear layer on the mean of the last hidden states, which is how all-MiniLM-L6-v2 was trained to sum up a
+text. Arithmetic is float32: the model is small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from crossover.data.pinned import model_folder
+from crossover.errors import CrossoverError
+from crossover.models.decoding import by_length
+from crossover.models.training import Recipe, Trained, descend
+
+MAX_LENGTH = 256  # tokens of a text; the rest is cut off
+
+
+def mean_state(body: PreTrainedModel, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+    """Return the mean of a text's last hidden states ``(texts, width)`` over its tokens, both arguments ``(texts, tokens)``."""
+    states = body(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+    weights = attention_mask.unsqueeze(-1)
+    return (states * weights).sum(1) / weights.sum(1)
+
+
+class Classifier(nn.Module):
+    """An encoder and a linear layer on its mean state.
+
+    Parameters
+    ----------
+    body : PreTrainedModel
+    classes : int
+    """
+
+    def __init__(self, body: PreTrainedModel, classes: int):
+        super().__init__()
+        self.body, self.head = body, nn.Linear(body.config.hidden_size, classes)
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        """Return logits ``(texts, classes)`` of token ids and their mask, both ``(texts, tokens)``."""
+        return self.head(mean_state(self.body, input_ids, attention_mask))
+
+
+@dataclass
+class Encoder:
+    """A classifier with its tokenizer and the labels that its outputs stand for."""
+
+    model: Classifier
+    tokenizer: PreTrainedTokenizerBase
+    labels: tuple[str, ...]
+
+    @classmethod
+    def load(cls, model: str, labels: tuple[str, ...], seed: int, device: str = "cpu") -> Encoder:
+        """Load a pretrained encoder under a fresh head, whose weights are drawn by ``seed``.
+
+        ``model`` is what :func:`crossover.data.pinned.model_folder` takes. An encoder is small: it is never spread over GPUs, and ``"auto"`` is one of them or, where there is none, the CPU.
+        """
+        where = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+        folder = model_folder(model)
+        body = AutoModel.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            classifier = Classifier(body, len(labels))
+        return cls(classifier.to(where).eval(), AutoTokenizer.from_pretrained(folder), labels)
+
+    def tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the token ids of texts, special tokens included, at most :data:`MAX_LENGTH` each."""
+        return self.tokenizer(list(texts), truncation=True, max_length=MAX_LENGTH)["input_ids"] if texts else []
+
+    def logits(self, tokens: Sequence[list[int]]) -> torch.Tensor:
+        """Return the logits ``(texts, labels)`` of one batch of token ids."""
+        batch = self.tokenizer.pad({"input_ids": list(tokens)}, return_tensors="pt").to(self.model.head.weight.device)
+        return self.model(batch["input_ids"], batch["attention_mask"])
+
+    @torch.inference_mode()
+    def predict(self, texts: Sequence[str], batch_size: int = 64) -> list[str]:
+        """Return the most likely label of each text."""
+        tokens, found = self.tokens(texts), {}
+        for rows in by_length(tokens, batch_size):
+            picked = self.logits([tokens[i] for i in rows]).argmax(-1).tolist()
+            found.update(zip(rows, (self.labels[i] for i in picked), strict=True))
+        return [found[i] for i in range(len(texts))]
+
+
+def train(encoder: Encoder, pairs: Sequence[tuple[str, str]], recipe: Recipe, seed: int) -> Trained:
+    """Fine-tune an encoder in place on (text, label) pairs.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        Changed in place.
+    pairs : sequence of (str, str)
+        Training examples; the order does not matter, batches are drawn by ``seed``.
+    recipe : Recipe
+        The same for every cell that is to be compared; an encoder is trained whole.
+    seed : int
+        Seeds the order of the examples and the encoder's dropout.
+
+    Raises
+    ------
+    CrossoverError
+        No pairs, a label that the encoder does not have, or a recipe that trains or keeps some layers only.
+    """
+    for name in ("trained_layers", "student_layers", "lora_rank"):
+        if getattr(recipe, name):
+            raise CrossoverError(
+                f"{name} is {getattr(recipe, name)}; an encoder is kept and trained whole: set it to 0."
+            )
+    unknown = sorted({label for _, label in pairs} - set(encoder.labels))
+    if unknown:
+        raise CrossoverError(f"The label {unknown[0]!r} is not one of {', '.join(encoder.labels)}.")
+    tokens = encoder.tokens([text for text, _ in pairs])
+    targets = torch.tensor([encoder.labels.index(label) for _, label in pairs], device=encoder.model.head.weight.device)
+
+    def loss_of(batch: list[int]) -> torch.Tensor:
+        return nn.functional.cross_entropy(encoder.logits([tokens[i] for i in batch]), targets[batch])
+
+    encoder.model.train()
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        done = descend(
+            list(encoder.model.parameters()), list(map(len, tokens)), [1] * len(tokens), recipe, seed, loss_of
+        )
+    encoder.model.eval()
+    return done

@@ -1,0 +1,196 @@
+"""Parameters and grid of the budget-ratio chapter."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from crossover.params.fields import Cluster, Count, Device, Parameters, Share, Workers
+
+if TYPE_CHECKING:
+    from crossover.study.cell import Cell
+
+
+class BudgetRatio(Parameters):
+    """Parameters of ``03_budget_ratio`` (arXiv 2409.19759)."""
+
+    reads = ("runs.csv",)
+    connection = ("base_url", "concurrency", "timeout")
+    training = (*Parameters.training, "serve")
+    spending = ("price_in", "price_out", "max_cost", "max_total_tokens")
+
+    task: Literal["math_words", "text_to_sql", "gsm_symbolic", "gsm8k", "arc", "spider", "own"] = Field(
+        "math_words", description="what is learnt"
+    )
+    task_options: dict[str, str | bool | int | float] = Field(
+        {}, description="further settings of the task, such as {'shapes': 'simple'} for text_to_sql"
+    )
+    steps: int = Field(1, ge=1, le=3, description="calculations a problem, math_words only")
+    distractors: int = Field(0, ge=0, le=3, description="sentences that do not matter, math_words only")
+    strategies: list[Literal["answer_augmentation", "question_rephrase", "new_question", "mixed"]] = Field(
+        ["answer_augmentation", "question_rephrase", "new_question"],
+        min_length=1,
+        description="what queries are spent on",
+    )
+    seed_sizes: list[Count] = Field([16], min_length=1, description="seed problems")
+    budget_ratios: list[Annotated[float, Field(gt=0)]] = Field(
+        [1, 2, 4, 8, 16], min_length=1, description="teacher queries for each seed problem"
+    )
+    budgets: list[Count] = Field([], description="teacher queries; where given, used in place of budget_ratios")
+    max_budget: int = Field(512, ge=1, description="teacher queries; larger budgets are left out")
+    replicates: int = Field(1, ge=1, le=100, description="draws of the seeds, each with its own students")
+    n_test: int = Field(100, ge=1, description="test problems, the same for every student")
+    teacher: Literal["oracle", "local", "endpoint"] = Field("oracle", description="who answers, rephrases and invents")
+    teacher_model: str = Field(
+        "SmolLM2-135M-Instruct",
+        description="local: name, folder, or hub:org/name@revision; endpoint: its server's name for it",
+    )
+    temperature: float = Field(0.7, gt=0, le=2, description="of a local or endpoint teacher's sampling")
+    teacher_gold: int = Field(
+        0, ge=0, description="gold problems that the local teacher is fine-tuned on for its answers; 0 only prompts it"
+    )
+    augmenter_gold: int = Field(
+        0, ge=0, description="the same for the one that rephrases and invents; 0 only prompts it"
+    )
+    gold_layers: int = Field(15, ge=0, description="upper layers that this fine-tuning trains; 0 trains all weights")
+    gold_epochs: int = Field(3, ge=1, le=100, description="its passes over the gold problems")
+    gold_learning_rate: float = Field(2e-4, gt=0, le=0.1, description="its peak rate of AdamW")
+    base_url: str = Field("http://127.0.0.1:8000/v1", description="endpoint's address; its key is in CROSSOVER_API_KEY")
+    serve: str = Field(
+        "",
+        description="command that serves the endpoint's model for the time of the run, with {port}; empty: base_url is up",
+    )
+    concurrency: int = Field(8, ge=1, le=1024, description="calls to the endpoint at once")
+    timeout: float = Field(120.0, gt=0, description="seconds that a call to the endpoint may take")
+    price_in: float = Field(0.0, ge=0, description="money for a million tokens of the endpoint's prompts")
+    price_out: float = Field(0.0, ge=0, description="money for a million tokens of the endpoint's replies")
+    max_cost: float = Field(0.0, ge=0, description="money that the run may spend at the endpoint; 0 for no cap")
+    max_total_tokens: int = Field(0, ge=0, description="tokens that the run may use at the endpoint; 0 for no cap")
+    answer_error: Share = Field(0.0, description="share of the oracle's answers that are wrong")
+    rephrase_drift: Share = Field(0.0, description="share of rephrasings that lose the meaning")
+    invalid_rate: Share = Field(0.0, description="share of new questions that have no answer")
+    coverage: Share = Field(1.0, description="share of new questions from the whole task, not edited seeds")
+    verify: bool = Field(False, description="drop samples whose answer is wrong")
+    student: str = Field("SmolLM2-135M-Instruct", description="model name, folder, or hub:org/name@revision")
+    student_layers: int = Field(0, ge=0, description="lowest layers of the student that are kept; 0 keeps all")
+    trained_layers: int = Field(15, ge=0, description="upper layers that are trained; 0 trains all weights")
+    epochs: int = Field(3, ge=1, le=100, description="passes over the training set")
+    min_steps: int = Field(16, ge=1, description="optimiser steps at the least")
+    batch_size: int = Field(8, ge=1, description="examples a step")
+    learning_rate: float = Field(2e-4, gt=0, le=0.1, description="peak rate of AdamW")
+    max_new_tokens: int = Field(72, ge=1, le=4096, description="longest answer, in tokens")
+    scoring: Literal["generate", "choice"] = Field(
+        "generate", description="whether the student writes an answer or picks the likeliest choice (arc)"
+    )
+    workers: Workers = 0
+    device: Device = "cpu"
+    cluster: Cluster = ""
+
+    @model_validator(mode="after")
+    def _spends_something(self) -> BudgetRatio:
+        if not self.budget_list(max(self.seed_sizes)):
+            raise ValueError(f"max_budget {self.max_budget} leaves no budget to run; raise it")
+        if self.teacher == "oracle" and self.task not in ("math_words", "text_to_sql"):
+            raise ValueError(
+                f"the oracle knows the truth of math_words and text_to_sql only; for {self.task} set teacher='local' or 'endpoint'"
+            )
+        if self.teacher != "local" and (self.teacher_gold or self.augmenter_gold):
+            raise ValueError(
+                f"teacher_gold is {self.teacher_gold} and augmenter_gold {self.augmenter_gold}: the {self.teacher} is not "
+                "fine-tuned; set teacher='local', or both to 0"
+            )
+        if not re.fullmatch(r"https?://[^\s@?#]+", self.base_url):
+            # Not shown: it may hold a password or a key, and so would every record of the run.
+            raise ValueError(
+                "base_url is http(s)://host:port/path without user, query or key; a key is in CROSSOVER_API_KEY"
+            )
+        if self.serve and self.teacher != "endpoint":
+            raise ValueError(
+                f"serve is {self.serve!r}, and the teacher is {self.teacher!r}; a command serves teacher='endpoint'"
+            )
+        if re.search(r"key|token[ =]|password|secret", self.serve, re.IGNORECASE):
+            # Not shown either: the command is written to the run's records.
+            raise ValueError(
+                "serve holds what looks like a key; let the server read it from the environment, or from a file"
+            )
+        if self.max_cost and not (self.price_in or self.price_out):
+            raise ValueError(f"max_cost is {self.max_cost:g} but nothing has a price; set price_in and price_out")
+        return self
+
+    def budget_list(self, seed_size: int) -> list[int]:
+        """Return the budgets, in queries, for one seed-set size."""
+        budgets = self.budgets or [max(1, round(ratio * seed_size)) for ratio in self.budget_ratios]
+        return [budget for budget in budgets if budget <= self.max_budget]
+
+    def _task_settings(self) -> dict[str, object]:
+        own = {"steps": self.steps, "distractors": self.distractors} if self.task == "math_words" else {}
+        return own | self.task_options
+
+    def _teacher_settings(self, gold: int) -> dict[str, object]:
+        if self.teacher == "local":
+            tuning = {
+                "gold": gold,
+                "recipe": {
+                    "trained_layers": self.gold_layers,
+                    "epochs": self.gold_epochs,
+                    "min_steps": 16,
+                    "batch_size": 8,
+                    "learning_rate": self.gold_learning_rate,
+                },
+            }
+            return {"model": self.teacher_model, "temperature": self.temperature, **(tuning if gold else {})}
+        if self.teacher == "endpoint":
+            return {"model": self.teacher_model, "temperature": self.temperature}
+        return {name: getattr(self, name) for name in ("answer_error", "rephrase_drift", "invalid_rate", "coverage")}
+
+    def cells(self) -> list[Cell]:
+        """Return the grid, replicate by replicate, longest cells first within one so that workers end together."""
+        return longest_first(self.grid())
+
+    def grid(self, **changes: object) -> list[Cell]:
+        """Return the cells of these parameters with some of them changed; ``changes`` are not checked again."""
+        return self.model_copy(update=changes)._product() if changes else self._product()
+
+    def _product(self) -> list[Cell]:
+        from crossover.study.cell import Cell
+
+        fixed = {
+            "experiment": "budget_ratio",
+            "version": 2,
+            "task": self.task,
+            "task_settings": self._task_settings(),
+            "teacher": self.teacher,
+            "teacher_settings": self._teacher_settings(self.teacher_gold),
+            "augmenter_settings": {}
+            if self.augmenter_gold == self.teacher_gold
+            else self._teacher_settings(self.augmenter_gold),
+            "connection": {name: getattr(self, name) for name in self.connection},
+            "spending": {name: getattr(self, name) for name in self.spending},
+            "verify": self.verify,
+            "n_test": self.n_test,
+            "scoring": self.scoring,
+            "max_new_tokens": self.max_new_tokens,
+            "recipe": {
+                "model": self.student,
+                "trained_layers": self.trained_layers,
+                "epochs": self.epochs,
+                "min_steps": self.min_steps,
+                "batch_size": self.batch_size,
+                "learning_rate": self.learning_rate,
+                **({"student_layers": self.student_layers} if self.student_layers else {}),
+            },
+        }
+        return [
+            Cell(**fixed, strategy=strategy, seed_size=seed_size, budget=budget, replicate=replicate)
+            for replicate, seed_size in itertools.product(range(self.replicates), self.seed_sizes)
+            for budget, strategy in itertools.product(self.budget_list(seed_size), self.strategies)
+        ]
+
+
+def longest_first(cells: Iterable[Cell]) -> list[Cell]:
+    """Return cells replicate by replicate, the largest budgets first within one."""
+    return sorted(cells, key=lambda cell: (cell.replicate, -cell.budget))

@@ -1,0 +1,45 @@
+"""What the parameters of all notebooks share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from crossover.study.cell import Cell
+
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Workers = Annotated[int, Field(ge=0, description="parallel students; 0 for one a core as memory allows")]
+Device = Annotated[
+    Literal["cpu", "cuda", "auto"],
+    Field(description="where models run; auto: each spread over all GPUs of its machine"),
+]
+Cluster = Annotated[
+    str,
+    Field(
+        description="Ray cluster that trains the students: its address, or 'local'; empty for this machine's processes"
+    ),
+]
+
+
+class Parameters(BaseModel):
+    """What every notebook has: where its results go."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    #: Result tables that the notebook reads, of its own run and of the published study. Of the run's ``runs.csv`` a notebook
+    #: that has cells reads their rows alone.
+    reads: ClassVar[tuple[str, ...]] = ()
+    #: Parameters that decide no number: how a served teacher is called, what it may cost, and what runs servers and students.
+    connection: ClassVar[tuple[str, ...]] = ()
+    spending: ClassVar[tuple[str, ...]] = ()
+    training: ClassVar[tuple[str, ...]] = ("workers", "cluster")
+
+    profile: Literal["smoke", "laptop", "study", "paper"] = Field("laptop", description="size of the run")
+    results: str = Field("laptop", pattern=r"^[\w.-]+$", description="folder under results/ that the run fills")
+
+    def cells(self) -> list[Cell]:
+        """Return the cells that the notebook runs; none for a notebook that trains no student."""
+        return []

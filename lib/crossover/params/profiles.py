@@ -1,0 +1,158 @@
+"""Notebook parameters: the profiles that set them, and how a value that cannot be is refused.
+
+A notebook's ``parameters`` cell holds plain Python literals. Its class in :mod:`crossover.params` says what each may be.
+A value is checked before anything starts, and an error names the parameter, the value, what is allowed and, for an
+unknown name, the nearest known one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from crossover.errors import CrossoverError, nearest
+from crossover.params.ablations import Ablations
+from crossover.params.budget_ratio import BudgetRatio
+from crossover.params.fields import Parameters
+from crossover.params.finetuned_teacher import FinetunedTeacher
+from crossover.params.known_truth import KnownTruth
+from crossover.params.template_questions import TemplateQuestions
+from crossover.study.store import repository
+
+PROFILES = ("smoke", "laptop", "study", "paper")
+PUBLISHED = "study"  # the profile whose results are committed and shown in the published book
+
+
+class ClaimsPage(Parameters):
+    """Parameters of ``05_claims``: none of its own; it reads what the other chapters' runs left."""
+
+    reads = ("runs.csv",)
+
+
+SCHEMAS: dict[str, type[Parameters]] = {
+    "00_known_truth": KnownTruth,
+    "01_template_questions": TemplateQuestions,
+    "02_finetuned_teacher": FinetunedTeacher,
+    "03_budget_ratio": BudgetRatio,
+    "04_ablations": Ablations,
+    "05_claims": ClaimsPage,
+}
+
+
+def find_notebook(name: str) -> str:
+    """Return the full name of a notebook given by name, number or file name (``"03"``, ``"03_budget_ratio.ipynb"``)."""
+    wanted = Path(name).stem
+    found = [known for known in SCHEMAS if known == wanted or known.split("_")[0] == wanted]
+    if not found:
+        raise CrossoverError(f"Unknown notebook {name!r}.{nearest(wanted, SCHEMAS)}")
+    return found[0]
+
+
+def load_profile(profile: str) -> dict[str, dict[str, object]]:
+    """Return a profile's settings, by notebook, as written in ``notebooks/profiles/<profile>.yaml``."""
+    if profile not in PROFILES:
+        raise CrossoverError(f"Unknown profile {profile!r}.{nearest(profile, PROFILES)}")
+    path = repository() / "notebooks" / "profiles" / f"{profile}.yaml"
+    return yaml.safe_load(path.read_text()) or {}
+
+
+def resolve(notebook: str, profile: str, overrides: Mapping[str, object]) -> Parameters:
+    """Return the parameters of one run: defaults, then the profile's, then the user's.
+
+    Parameters
+    ----------
+    notebook : str
+        A full name, see :func:`find_notebook`.
+    profile : str
+    overrides : mapping
+        The user's own values. With any that decides a number, results go to a folder of their own, named by the digest of
+        those: a run goes on where it was when its server has moved or a cluster takes over.
+
+    Raises
+    ------
+    CrossoverError
+        An unknown name, a wrong type, a value out of range, or a combination that cannot be run.
+    """
+    settings = load_profile(profile).get(notebook)
+    if settings is None:
+        raise CrossoverError(f"The profile {profile} does not run {notebook}; see notebooks/profiles/{profile}.yaml.")
+    values = {"profile": profile, "results": profile, **settings}
+    schema = SCHEMAS[notebook]
+    decisive = {
+        name: v for name, v in overrides.items() if name not in (*schema.connection, *schema.spending, *schema.training)
+    }
+    if decisive:
+        import hashlib
+
+        text = json.dumps([notebook, decisive], sort_keys=True)
+        values["results"] = f"{profile}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return check(notebook, values | overrides)
+
+
+def check(notebook: str, values: Mapping[str, object]) -> Parameters:
+    """Return the checked parameters of a notebook, or raise a :class:`CrossoverError` that names what is wrong."""
+    schema = SCHEMAS[notebook]
+    try:
+        return schema.model_validate(dict(values))
+    except ValidationError as problem:
+        raise CrossoverError("\n".join(_message(schema, error) for error in problem.errors())) from None
+
+
+def collect(notebook: str, namespace: Mapping[str, object]) -> Parameters:
+    """Return a notebook's checked parameters from its own variables: ``collect("03_budget_ratio", globals())``."""
+    return check(notebook, {name: namespace[name] for name in SCHEMAS[notebook].model_fields if name in namespace})
+
+
+def parse_override(text: str) -> tuple[str, object]:
+    """Read ``name=value`` as typed on the command line; the value is a Python literal or, failing that, a string.
+
+    >>> parse_override("seed_sizes=[16, 32]"), parse_override("task=gsm8k")
+    (('seed_sizes', [16, 32]), ('task', 'gsm8k'))
+    """
+    import ast
+
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise CrossoverError(f"{text!r} is not of the form name=value, as in -p seed_sizes='[16]'.")
+    try:
+        return name.strip(), ast.literal_eval(value.strip())
+    except (ValueError, SyntaxError):
+        return name.strip(), value.strip()
+
+
+def describe(schema: type[Parameters]) -> list[tuple[str, str, str, str]]:
+    """Return name, default, what is allowed, and what it means, for each parameter of a notebook."""
+    fields = schema.model_json_schema()["properties"]
+    return [
+        (name, json.dumps(spec.get("default")), _allowed(spec), spec.get("description", ""))
+        for name, spec in fields.items()
+    ]
+
+
+def _message(schema: type[Parameters], error: Mapping) -> str:
+    if error["type"] == "extra_forbidden":
+        name = str(error["loc"][0])
+        return f"Unknown parameter {name!r}.{nearest(name, schema.model_fields)}"
+    if not error["loc"]:
+        return error["msg"].removeprefix("Value error, ")
+    name = str(error["loc"][0])
+    spec = schema.model_json_schema()["properties"][name]
+    where = "".join(f"[{part}]" for part in error["loc"][1:])
+    return f"Parameter {name}{where} is {error['input']!r}: {error['msg'].lower()}. Allowed: {_allowed(spec)} ({spec['description']})."
+
+
+def _allowed(spec: Mapping) -> str:
+    """Say in words what a JSON-schema fragment allows."""
+    if "enum" in spec or "const" in spec:
+        return " or ".join(map(repr, spec.get("enum", [spec.get("const")])))
+    words = {"integer": "whole number", "number": "number", "string": "text", "boolean": "True or False"}
+    kind = (words | {"object": "values by name"}).get(spec["type"], "list")
+    if kind == "list":
+        return f"list of: {_allowed(spec['items'])}"
+    bounds = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
+    limits = [f"{word} {spec[name]:g}" for name, word in bounds.items() if name in spec]
+    return " ".join([kind, " and ".join(limits)]).strip()

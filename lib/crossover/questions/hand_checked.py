@@ -1,0 +1,162 @@
+"""Precision of generated questions against sentences with hand-made lists of every question that may be made of them.
+
+The file (``template_expectations.yaml``) says how its lists are written. Templates were tuned on one part; the
+other was held out, and both figures are given: the difference is what tuning fitted.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import yaml
+from scipy.stats import binomtest
+
+from crossover.errors import CrossoverError
+from crossover.questions.generate import Generator, Question
+from crossover.questions.realise import BLANK
+
+#: The sentences by which the project's own templates are judged.
+EXPECTATIONS = Path(__file__).with_name("hand_checked.yaml")
+_YEAR = re.compile(r"\b\d{4}\b")
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A sentence and what may be made of it.
+
+    Attributes
+    ----------
+    part : str
+        ``tune`` or ``held_out``.
+    text : str
+    accepted : frozenset of (str, str)
+        Questions with answers, normalised; ``#`` stands for a year that the sentence does not name.
+    cloze : frozenset of str
+        Phrases that may be blanked out, normalised.
+    """
+
+    part: str
+    text: str
+    accepted: frozenset[tuple[str, str]]
+    cloze: frozenset[str]
+
+    def allows(self, made: Question) -> bool:
+        """Whether a generated question is one of those expected."""
+        if made.type == "cloze":
+            restored = made.question.replace(BLANK, made.answer)
+            return normalise(restored) == normalise(self.text) and normalise(made.answer) in self.cloze
+        named = set(_YEAR.findall(self.text))
+        question = _YEAR.sub(lambda year: year[0] if year[0] in named else "#", made.question)
+        return (normalise(question), normalise(made.answer)) in self.accepted
+
+
+@dataclass(frozen=True)
+class Precision:
+    """The share of generated questions that are right, with its 95% Wilson interval."""
+
+    right: int
+    made: int
+    low: float
+    high: float
+
+    @property
+    def share(self) -> float:
+        """Right over made."""
+        return self.right / self.made
+
+    @classmethod
+    def of(cls, right: int, made: int) -> Precision:
+        """Compute the interval of a count."""
+        if not made:
+            raise CrossoverError("Precision needs one generated question or more; the templates made none.")
+        interval = binomtest(right, made).proportion_ci(method="wilson")
+        return cls(right, made, float(interval.low), float(interval.high))
+
+
+def normalise(text: str) -> str:
+    """Return text without case, punctuation (``#`` aside) and repeated spaces.
+
+    >>> normalise('Who wrote "Hamlet"?')
+    'who wrote hamlet'
+    """
+    kept = "".join(c if c == "#" or not unicodedata.category(c).startswith(("P", "S")) else " " for c in text.lower())
+    return " ".join(kept.split())
+
+
+def expand(pattern: str) -> list[str]:
+    """Return every reading of a pattern in which ``[x]`` may be left out and ``(x|y)`` is x or y.
+
+    >>> expand("(When|In which year) did he [first] die?")
+    ['When did he first die?', 'When did he  die?', 'In which year did he first die?', 'In which year did he  die?']
+    """
+    pieces = re.split(r"(\[[^\]]*\]|\([^)]*\|[^)]*\))", pattern)
+    options = [
+        [p[1:-1], ""] if p.startswith("[") else p[1:-1].split("|") if p.startswith("(") and "|" in p else [p]
+        for p in pieces
+    ]
+    return ["".join(choice) for choice in itertools.product(*options)]
+
+
+def read_expectations(path: Path | str) -> list[Expected]:
+    """Read a file of sentences.
+
+    Raises
+    ------
+    CrossoverError
+        A line has no ``->``; the message names the sentence.
+    """
+    parts = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    return [_expected(part, entry) for part, entries in parts.items() for entry in entries]
+
+
+def _expected(part: str, entry: dict) -> Expected:
+    accepted = set()
+    for line in entry.get("accept") or ():
+        question, arrow, answer = line.partition(" -> ")
+        if not arrow:
+            raise CrossoverError(f"{entry['text']!r}: {line!r} has no ' -> ' between question and answer.")
+        accepted |= {(normalise(q), normalise(a)) for q in expand(question) for a in expand(answer)}
+    cloze = frozenset(normalise(a) for phrase in entry.get("cloze") or () for a in expand(phrase))
+    return Expected(part, entry["text"], frozenset(accepted), cloze)
+
+
+def judge(generator: Generator, expected: list[Expected]) -> pd.DataFrame:
+    """Generate questions from every sentence and judge each.
+
+    Returns
+    -------
+    DataFrame
+        ``part, text, question, answer, type, template, right``, one row a generated question.
+    """
+    return pd.DataFrame(_rows(generator, expected))
+
+
+def _rows(generator: Generator, expected: list[Expected]) -> Iterator[dict[str, object]]:
+    for entry in expected:
+        for made in generator.text(entry.text):
+            yield {
+                "part": entry.part,
+                "text": entry.text,
+                "question": made.question,
+                "answer": made.answer,
+                "type": made.type,
+                "template": made.template,
+                "right": entry.allows(made),
+            }
+
+
+def precision(judged: pd.DataFrame) -> Precision:
+    """Return the share that is right of some rows of :func:`judge`."""
+    return Precision.of(int(judged["right"].sum()), len(judged))
+
+
+def failures(judged: pd.DataFrame) -> pd.DataFrame:
+    """Return the questions that were not expected, by template: what a reader has to see beside the precision."""
+    columns = ["part", "template", "text", "question", "answer"]
+    return judged.loc[~judged["right"], columns].sort_values(["template", "text"], ignore_index=True)

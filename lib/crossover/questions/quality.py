@@ -1,0 +1,335 @@
+"""How good generated questions are: grammar, answerability, repetition, variety, and how they differ from real ones.
+
+Every measure is computed in the same way on real questions (NQ-open, SQuAD, ...), because none of them means much as
+a bare number. The paper (arXiv 2310.07830) reports no quality measure; these are ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from scipy.spatial.distance import jensenshannon
+
+from crossover.data import load
+from crossover.data.closed_book import mended
+from crossover.errors import CrossoverError
+from crossover.evaluation.answers import log_likelihoods
+from crossover.models.decoding import by_length
+from crossover.models.language_model import Student
+from crossover.questions.generate import STAGES, Funnel, Question
+from crossover.questions.hand_checked import normalise
+
+PROMPT = "Question:"
+_SOLVED = """\
+The Nile flows north through Egypt into the Mediterranean Sea.
+Question: Where does the Nile flow?
+Answer: the Mediterranean Sea
+
+In 1903 the Wright brothers flew the first aeroplane near Kitty Hawk.
+Question: Who flew the first aeroplane?
+Answer: the Wright brothers
+
+Ada Lovelace was born in 1815 and wrote notes on a machine of Charles Babbage.
+Question: When was Ada Lovelace born?
+Answer: 1815
+
+"""
+_OPENINGS = {
+    "who": r"(who|whom|whose)\b", "when": r"when\b", "where": r"where\b", "why": r"why\b",
+    "how many": r"how (many|much|long|old|tall|high|far|often|big|large|deep|wide|fast|heavy)\b", "how": r"how\b",
+    "which": r"which\b", "what": r"what\b",
+    "yes-no": r"(is|are|was|were|do|does|did|has|have|had|can|could|will|would|must|should|may|might)\b",
+}  # fmt: skip
+
+
+def funnel_table(funnel: Funnel) -> pd.DataFrame:
+    """Return the yield funnel as rows ``stage, reason, count``: what reached each stage, then each refusal."""
+    rows = [(stage, "", getattr(funnel, stage)) for stage in STAGES]
+    rows += [(*reason.split(": ", 1), count) for reason, count in funnel.refused.most_common()]
+    return pd.DataFrame(rows, columns=["stage", "reason", "count"])
+
+
+def real_questions(name: str, split: str, source: load.Source, **where: object) -> list[str]:
+    """Return the distinct questions of a question-answering set, in the form that generated ones have.
+
+    NQ-open and WebQuestions are in lower case without a question mark at times; both are mended, since a language model
+    would otherwise tell them apart by spelling.
+    """
+    rows = load.load(name, split, source, **where)
+    if not rows or "question" not in rows[0]:
+        raise CrossoverError(f"{name} has no questions; use a set with a column 'question', such as nq_open.")
+    return list(dict.fromkeys(mended(row["question"]) for row in rows))
+
+
+# --- grammar ----------------------------------------------------------------------------------------------------------
+
+
+def perplexity(student: Student, questions: Sequence[str], batch_size: int = 32) -> np.ndarray:
+    r"""Return each question's perplexity after "Question:", by a language model's own tokens: (n,).
+
+    .. math:: \exp\Big(-\frac{1}{T} \sum_{t=1}^{T} \log p(q_t \mid \text{prompt}, q_{<t})\Big)
+
+    It falls with fluency, but with fame of the names and with length too: compare with real questions, never alone.
+    """
+    prompt = student.tokenizer(PROMPT, add_special_tokens=False)["input_ids"]
+    tokens = student.tokenizer([f" {q}" for q in questions], add_special_tokens=False)["input_ids"]
+    values = np.empty(len(questions))
+    for rows in by_length(tokens, batch_size):
+        found = log_likelihoods(student, [prompt] * len(rows), [[tokens[i]] for i in rows])
+        for i, (total,) in zip(rows, found, strict=True):
+            values[i] = np.exp(-total / len(tokens[i]))
+    return values
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two samples of one measure.
+
+    Attributes
+    ----------
+    generated, real : float
+        Medians.
+    higher : float
+        Probability that a generated question's value is above a real one's, ties half (the area under the ROC curve,
+        Mann-Whitney U over n m): 0.5 where they cannot be told apart.
+    low, high : float
+        Its 95% interval, from resampling both samples.
+    """
+
+    generated: float
+    real: float
+    higher: float
+    low: float
+    high: float
+
+
+def compare(generated: np.ndarray, real: np.ndarray, draws: int = 1000, seed: int = 0) -> Comparison:
+    """Compare a measure on generated and on real questions.
+
+    >>> compare(np.array([1.0, 2, 3]), np.array([4.0, 5, 6])).higher
+    0.0
+    """
+    if not len(generated) or not len(real):
+        raise CrossoverError(
+            f"A comparison needs both samples; got {len(generated)} generated and {len(real)} real values."
+        )
+    rng = np.random.default_rng(seed)
+    shares = [_above(rng.choice(generated, len(generated)), rng.choice(real, len(real))) for _ in range(draws)]
+    low, high = np.quantile(shares, [0.025, 0.975])
+    return Comparison(
+        float(np.median(generated)), float(np.median(real)), _above(generated, real), float(low), float(high)
+    )
+
+
+def _above(a: np.ndarray, b: np.ndarray) -> float:
+    return float(stats.mannwhitneyu(a, b).statistic / (len(a) * len(b)))
+
+
+# --- answerability ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One question put to a reader that may only choose a span of the passage.
+
+    Attributes
+    ----------
+    passage, question, answer : str
+    candidates : tuple of str
+        Spans of the passage, the answer among them.
+    """
+
+    passage: str
+    question: str
+    answer: str
+    candidates: tuple[str, ...]
+
+
+def reading(nlp, passage: str, question: str, answer: str, most: int = 12, seed: int = 0) -> Reading:
+    """Return a question with rival answers: entities and noun phrases of the passage that neither hold nor repeat it.
+
+    Parameters
+    ----------
+    nlp : Language
+        As :func:`crossover.models.spacy_english.load_parser` gives it.
+    most : int
+        Candidates, the answer included; the rivals are drawn by ``seed``.
+    """
+    doc = nlp(passage)
+    nouns = (doc[t.left_edge.i : t.i + 1] for t in doc if t.dep_ in ("nsubj", "nsubjpass", "dobj", "pobj", "attr"))
+    own = normalise(answer)
+    rivals: dict[str, str] = {}
+    for span in (*doc.ents, *nouns):
+        text = normalise(span.text)
+        if text and own not in text and text not in own and text not in normalise(question):
+            rivals.setdefault(text, span.text)
+    order = np.random.default_rng(seed).permutation(len(rivals))[: most - 1]
+    texts = list(rivals.values())
+    return Reading(passage, question, answer, (answer, *(texts[i] for i in sorted(order))))
+
+
+def answerable(student: Student, readings: Sequence[Reading], batch_size: int = 8) -> np.ndarray:
+    r"""Return whether a language model that reads the passage picks the answer among the candidates: bool (n,).
+
+    The extractive check. Three solved examples precede the passage, and a candidate scores by how much the question
+    raises its likelihood, so that frequent words have no head start (domain-conditional PMI, Holtzman et al. 2021,
+    arXiv 2104.08315):
+
+    .. math:: \log p(c \mid \text{passage}, \text{question}) - \log p(c \mid \text{passage}, \text{"What?"}).
+
+    Chance is one over the number of candidates, and a small model misses many real questions too: compare with them.
+    """
+    asked = _scores(student, readings, [r.question for r in readings], batch_size)
+    unasked = _scores(student, readings, ["What?"] * len(readings), batch_size)
+    return np.array(
+        [len(a) > 1 and int(np.argmax(a - b)) == 0 for a, b in zip(asked, unasked, strict=True)], dtype=bool
+    )
+
+
+def _scores(
+    student: Student, readings: Sequence[Reading], questions: Sequence[str], batch_size: int
+) -> list[np.ndarray]:
+    """The log-likelihood of each candidate of each reading after its passage and a question."""
+    tokenizer = student.tokenizer
+    texts = [f"{_SOLVED}{r.passage}\n{PROMPT} {q}\nAnswer:" for r, q in zip(readings, questions, strict=True)]
+    prompts = tokenizer(texts, add_special_tokens=False)["input_ids"]
+    found: dict[int, np.ndarray] = {}
+    for rows in by_length(prompts, batch_size):
+        tokens = [
+            tokenizer([f" {c}" for c in readings[i].candidates], add_special_tokens=False)["input_ids"] for i in rows
+        ]
+        totals = log_likelihoods(student, [prompts[i] for i in rows], tokens)
+        found.update(zip(rows, map(np.array, totals), strict=True))
+    return [found[i] for i in range(len(readings))]
+
+
+# --- repetition and variety -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """How much of a set repeats itself.
+
+    Attributes
+    ----------
+    questions : int
+    repeated : int
+        Pairs of question and answer that stood before, case and punctuation aside.
+    ambiguous : int
+        Questions that stand with two answers or more: they need the text around them, or are wrong.
+    """
+
+    questions: int
+    repeated: int
+    ambiguous: int
+
+
+def repetition(pairs: Iterable[tuple[str, str]]) -> Repetition:
+    """Count repetitions among (question, answer) pairs.
+
+    >>> repetition([("Who?", "A"), ("who", "a"), ("Who?", "B"), ("When?", "C")])
+    Repetition(questions=4, repeated=1, ambiguous=1)
+    """
+    seen: dict[str, set[str]] = {}
+    total = 0
+    for question, answer in pairs:
+        seen.setdefault(normalise(question), set()).add(normalise(answer))
+        total += 1
+    return Repetition(total, total - sum(map(len, seen.values())), sum(len(answers) > 1 for answers in seen.values()))
+
+
+def overlap(generated: Iterable[str], evaluation: Iterable[str]) -> int:
+    """Count the generated questions that stand in an evaluation set, case and punctuation aside."""
+    held = {normalise(question) for question in evaluation}
+    return sum(normalise(question) in held for question in generated)
+
+
+def distinct(questions: Sequence[str], n: int, sample: int, seed: int = 0) -> float:
+    """Return distinct-n: different n-grams over all n-grams (Li et al. 2016, arXiv 1510.03055, section 5).
+
+    It falls as a set grows, so that sets are compared by a ``sample`` of equal size.
+
+    >>> distinct(["Who is it?", "Who is she?"], 2, 2)
+    0.75
+
+    Raises
+    ------
+    CrossoverError
+        There are fewer questions than the sample takes.
+    """
+    if len(questions) < sample:
+        raise CrossoverError(f"distinct-{n} of {sample} questions: there are {len(questions)}. Take a smaller sample.")
+    chosen = np.random.default_rng(seed).permutation(len(questions))[:sample]
+    grams: Counter[tuple[str, ...]] = Counter()
+    for i in chosen:
+        words = normalise(questions[i]).split()
+        grams.update(zip(*(words[k:] for k in range(n)), strict=False))
+    return len(grams) / grams.total()
+
+
+def question_type(question: str) -> str:
+    """Return a question's type by its words, the same for generated and real ones; ``other`` where none fits.
+
+    A question word that opens the sentence decides; else the first one after a preposition ("In which year").
+
+    >>> [question_type(q) for q in ("Who wrote it?", "In which year was it?", "Is it so?", "Name a river.", "It is ____.")]
+    ['who', 'which', 'yes-no', 'other', 'cloze']
+    """
+    if "____" in question:
+        return "cloze"
+    text = question.lower().strip()
+    for kind, pattern in _OPENINGS.items():
+        if re.match(pattern, text):
+            return kind
+    inside = re.match(r"(?:\w+ ){1,3}?(who|whom|whose|when|where|which|what|how)\b.*", text)
+    return question_type(text[inside.start(1) :]) if inside else "other"
+
+
+def shares(labels: Iterable[str]) -> dict[str, float]:
+    """Return the share of each label, the most frequent first."""
+    counts = Counter(labels)
+    return {label: count / counts.total() for label, count in counts.most_common()}
+
+
+def entropy(distribution: Mapping[str, float]) -> float:
+    """Return a distribution's entropy, in bits.
+
+    >>> entropy({"who": 0.5, "what": 0.5})
+    1.0
+    """
+    return float(stats.entropy(list(distribution.values()), base=2))
+
+
+def distance(a: Mapping[str, float], b: Mapping[str, float]) -> float:
+    """Return the Jensen-Shannon distance of two distributions, base 2: 0 for equal ones, 1 for disjoint ones.
+
+    >>> distance({"who": 1.0}, {"what": 1.0})
+    1.0
+    """
+    labels = sorted(set(a) | set(b))
+    return float(jensenshannon([a.get(k, 0) for k in labels], [b.get(k, 0) for k in labels], base=2))
+
+
+def entity_types(nlp, answers: Sequence[str]) -> list[str]:
+    """Return the entity type of each answer as the recogniser sees it alone, ``none`` where it sees none.
+
+    Answers of real questions come without a passage, so that generated ones are labelled in the same way here.
+    """
+    return [max(doc.ents, key=len).label_ if doc.ents else "none" for doc in nlp.pipe(answers, batch_size=256)]
+
+
+def gallery(questions: Sequence[Question], each: int, seed: int = 0) -> pd.DataFrame:
+    """Draw ``each`` questions of every type by seed, so that a reader sees what is usual and nobody picks."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for kind in sorted({q.type for q in questions}):
+        of_kind = [q for q in questions if q.type == kind]
+        rows += [of_kind[i] for i in sorted(rng.permutation(len(of_kind))[:each])]
+    columns = ["type", "question", "answer", "template", "entity", "source"]
+    return pd.DataFrame([[getattr(q, c) for c in columns] for q in rows], columns=columns)

@@ -1,0 +1,250 @@
+"""The question grammar: statements turned round, with do-support, agreement and passives made active.
+
+=====================  =================================================  ==========================================
+slot                   what it writes                                     from "Curie was given the prize in 1903"
+=====================  =================================================  ==========================================
+``{inverted}``         auxiliary, subject, verb, rest; what is asked for  ``was Curie given the prize``
+                       left out
+``{predicate}``        verb and rest without the subject, agreeing with   ``was given the prize in 1903``
+                       *who* or *what*
+``{predicate_as_is}``  the same with the verb form of the text            ``was given the prize in 1903``
+``{active}``           a passive with an agent, without the agent, as an  (by the Academy:) ``gave Curie the prize``
+                       active predicate
+``{inverted_in_another_year}``  as ``{inverted}``, with a wrong year in place of the one asked for
+``{stranded}``         as ``{inverted}``, the preposition left in its    (of "with him":) ``did Curie work with in Paris``
+                       place
+``{verb}``             the main verb as it stands                         ``was``
+``{is}``, ``{was}``    *is* or *are*, agreeing with the part asked for;   ``is``, ``was``
+                       ``{was}`` takes the tense of the sentence
+``{counted}``          the part asked for without its numeral             (of "two prizes":) ``prizes``
+``{kind}``             the common noun before the name asked for          (of "the chemist Curie":) ``chemist``
+``{preposition}``      the preposition of the part asked for              ``in``
+``{blanked}``          the sentence with ``____`` for what is asked for
+``{subject}``, ...     the words of any part, by its role
+=====================  =================================================  ==========================================
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping
+
+from crossover.questions.constituents import Part, phrase
+from crossover.questions.frames import Frame
+from crossover.questions.verb_forms import Lemmas, past, third_person
+
+BLANK = "____"
+_BE = {"is", "are", "was", "were", "am", "'s", "’s"}
+
+
+class NoForm(Exception):
+    """The frame has no such form; the template does not apply."""
+
+
+class Realiser:
+    """Writes the slots of one question.
+
+    Parameters
+    ----------
+    frame : Frame
+    asked : Part or None
+        What the question asks for; left out of the statement. ``None`` for a question about the whole statement.
+    lemmas : Lemmas
+
+    Attributes
+    ----------
+    used : list of int
+        The tokens of the text that went into the question so far.
+    """
+
+    def __init__(self, frame: Frame, asked: Part | None, lemmas: Lemmas):
+        self.frame, self.asked, self.lemmas = frame, asked, lemmas
+        self.doc = frame.sentence.doc
+        self.used: list[int] = []
+        self._instead = ""  # what stands in place of the part asked for
+
+    def slot(self, name: str) -> str:
+        """Return the text of a slot.
+
+        Raises
+        ------
+        NoForm
+            The frame cannot fill it.
+        """
+        if name in SLOTS:
+            return SLOTS[name](self)
+        part = self.asked if self.asked is not None and self.asked.role == name else self.frame.one(name)
+        if part is None:
+            raise NoForm(name)
+        return self._write(part.indices)
+
+    def _write(self, indices: list[int]) -> str:
+        self.used.extend(indices)
+        return phrase(self.doc, indices)
+
+    def _rest(self, groups: list[list[int]], verb: str | None = None) -> list[str]:
+        """Write token groups in order without what is asked for, the main verb in another form where one is given."""
+        frame, words = self.frame, []
+        negations = {t.i for t in frame.verb.children if t.dep_ == "neg"}
+        for group in groups:
+            if self.asked is not None and group == self.asked.whole:
+                words.append(self._instead)
+            elif group == [frame.verb.i]:
+                words.append(verb or frame.verb.text)
+                self.used.append(frame.verb.i)
+            elif group[0] not in negations:
+                words.append(self._write(group))
+        return words
+
+    def inverted(self) -> str:
+        """Return ``auxiliary subject verb rest``; what stood before the subject goes to the end."""
+        frame = self.frame
+        finite, form = self._finite()
+        subject = frame.one("subject") or frame.one("expletive")
+        if subject is None or subject is self.asked:
+            raise NoForm("inverted")
+        between = [g for g in frame.between if finite is None or g != [finite]]
+        words = [form, self._write(subject.indices)]
+        words += self._rest(between, None if finite is not None else self.lemmas.base(frame.verb.text))
+        return _join(words + self._rest(frame.after) + self._rest(frame.before))
+
+    def _finite(self) -> tuple[int | None, str]:
+        """The auxiliary or form of *be* that goes before the subject, or the *do* that has to."""
+        frame = self.frame
+        if frame.auxiliaries:
+            return frame.auxiliaries[0].i, frame.auxiliaries[0].lower_
+        if frame.verb.lower_ in _BE:
+            if not frame.verb.text[0].isalpha():
+                raise NoForm("inverted")
+            return frame.verb.i, frame.verb.lower_
+        return None, {"VBZ": "does", "VBP": "do"}.get(frame.verb.tag_, "did")
+
+    def predicate(self, agree: bool = True) -> str:
+        """Return verb and rest; with ``agree`` a plural present becomes the singular of *who* and *what*."""
+        frame = self.frame
+        if frame.one("expletive") is not None:
+            raise NoForm("predicate")
+        verb = None
+        inherited = [a.text for a in frame.auxiliaries if not any(g == [a.i] for g in frame.between)]
+        if agree and not frame.auxiliaries and frame.verb.tag_ == "VBP" and frame.verb.lower_ not in _BE:
+            verb = third_person(self.lemmas.base(frame.verb.text))
+        words = inherited + self._rest(frame.between, verb) + self._rest(frame.after) + self._rest(frame.before)
+        text = _join(words)
+        if agree and text.startswith("have ") and frame.auxiliaries:
+            text = "has " + text.removeprefix("have ")
+        return text
+
+    def active(self) -> str:
+        """Return a passive clause as an active predicate: "was written by X" gives "wrote it"."""
+        frame, participle = self.frame, self.frame.verb.lower_
+        subject = frame.one("subject")
+        if not frame.passive or subject is None:
+            raise NoForm("active")
+        match [a.lower_ for a in frame.auxiliaries]:
+            case ["was" | "were"]:
+                verb = past(participle)
+            case ["is" | "are"]:
+                verb = third_person(self.lemmas.base(participle))
+            case ["has" | "have", "been"]:
+                verb = f"has {participle}"
+            case ["had", "been"]:
+                verb = f"had {participle}"
+            case [("can" | "will" | "must") as modal, "be"]:
+                verb = f"{modal} {self.lemmas.base(participle)}"
+            case _:
+                raise NoForm("active")
+        adverbs = [p.whole for p in frame.all("adverb") if p.whole in frame.between]
+        particles = [p.whole for p in frame.all("particle")]
+        taken = [[a.i] for a in frame.auxiliaries] + [[frame.verb.i]] + adverbs + particles
+        after = [g for g in frame.between + frame.after if g not in taken]
+        words = [*self._rest(adverbs), verb, self._write(subject.indices), *map(self._write, particles)]
+        return _join(words + self._rest(after) + self._rest(frame.before))
+
+    def in_another_year(self) -> str:
+        """Return :meth:`inverted` with a year from 2 to 9 before or after the one asked for.
+
+        Which one is settled by the statement's words, so that it does not change from run to run.
+        """
+        year = int(self.doc[self.asked.indices[0]].text)
+        digest = zlib.crc32(self.frame.text.encode())
+        shift = 2 + digest % 8
+        self._instead = f"{self.asked.preposition} {year - shift if digest & 1024 else year + shift}"
+        return self.inverted()
+
+    def stranded(self) -> str:
+        """Return :meth:`inverted` with the preposition of what is asked for left where it stands."""
+        self._instead = self.preposition()
+        return self.inverted()
+
+    def verb(self) -> str:
+        """Return the main verb as it stands, where it is the whole verb."""
+        if self.frame.auxiliaries or not self.frame.verb.text[0].isalpha():
+            raise NoForm("verb")
+        return self.frame.verb.lower_
+
+    def be(self, tensed: bool) -> str:
+        """Return *is* or *are* (with ``tensed`` *was* or *were* in a past sentence) for the part asked for."""
+        verb, plural = self.frame.verb, self.asked.plural
+        past_sentence = verb is not None and (
+            verb.tag_ == "VBD" or any(c.tag_ == "VBD" for c in verb.children if c.dep_ in ("aux", "auxpass"))
+        )
+        if tensed and past_sentence:
+            return "were" if plural else "was"
+        return "are" if plural else "is"
+
+    def counted(self) -> str:
+        """Return the part asked for without its numeral; of an object, what follows the noun stays in its place."""
+        asked, number = self.asked, set(self.asked.number)
+        if not number or any(c.dep_ == "conj" for c in asked.head.children):
+            raise NoForm("counted")
+        last = asked.head.i
+        words = [i for i in asked.indices if i not in number and (i > last or self.doc[i].tag_ not in ("DT", "PRP$"))]
+        for child in asked.head.children:
+            if child.lower_ == "of" and child.i == last + 1:
+                last = child.right_edge.i
+        if asked.role in ("subject", "name"):
+            last = asked.indices[-1]
+        self._instead = self._write([i for i in words if i > last])
+        return self._write([i for i in words if i <= last])
+
+    def kind(self) -> str:
+        """Return the common noun, with its modifiers, before the name asked for."""
+        if not self.asked.kind:
+            raise NoForm("kind")
+        return self._write(self.asked.kind)
+
+    def preposition(self) -> str:
+        """Return the preposition of the part asked for."""
+        if not self.asked.preposition:
+            raise NoForm("preposition")
+        return self.asked.preposition
+
+    def blanked(self) -> str:
+        """Return the whole sentence with a blank for the part asked for."""
+        sentence, text, indices = self.frame.sentence, self.frame.text, self.asked.indices
+        first, last = self.doc[indices[0]], self.doc[indices[-1]]
+        start = sentence.start_char
+        before = text[: first.idx - start]
+        self.used.extend(i for i in range(sentence.start, sentence.end) if not indices[0] <= i <= indices[-1])
+        return before + BLANK + text[last.idx + len(last.text) - start :]
+
+
+def _join(words: list[str]) -> str:
+    return " ".join(word for word in words if word)
+
+
+SLOTS: Mapping[str, Callable[[Realiser], str]] = {
+    "inverted": Realiser.inverted,
+    "inverted_in_another_year": Realiser.in_another_year,
+    "stranded": Realiser.stranded,
+    "verb": Realiser.verb,
+    "predicate": Realiser.predicate,
+    "predicate_as_is": lambda realiser: realiser.predicate(agree=False),
+    "active": Realiser.active,
+    "is": lambda realiser: realiser.be(tensed=False),
+    "was": lambda realiser: realiser.be(tensed=True),
+    "counted": Realiser.counted,
+    "kind": Realiser.kind,
+    "preposition": Realiser.preposition,
+    "blanked": Realiser.blanked,
+}

@@ -1,0 +1,344 @@
+"""Question templates: a data file of conditions on sentence parts and question wordings, checked when it is read.
+
+``templates.yaml`` holds the templates of the study; the head of the file says how to write one. Source of the method:
+arXiv 2310.07830, section 3 (entities and relations extracted by NER and dependency parsing fill predefined templates);
+the paper names no template, so the set is ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from crossover.errors import CrossoverError, nearest
+from crossover.questions.constituents import Part
+from crossover.questions.frames import Frame, spells
+from crossover.questions.realise import SLOTS, NoForm, Realiser
+from crossover.questions.verb_forms import Lemmas
+from crossover.questions.word_lists import is_person
+
+FILE = Path(__file__).with_name("templates.yaml")
+Type = Literal["who", "what", "when", "where", "how many", "which", "yes-no", "cloze"]
+Kind = Literal["clause", "apposition", "bracket", "sentence"]
+ROLES = {
+    "clause": ("subject", "expletive", "object", "recipient", "complement", "agent", "oblique", "adverb", "clausal"),
+    "apposition": ("name", "description"),
+    "bracket": ("name", "description"),
+    "sentence": ("entity",),
+}
+_NUMERAL_STOP = re.compile(r"\b[IVX]+\.$")
+_SLOT = re.compile(r"\{(\w+)\}")
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Words = Annotated[list[str], BeforeValidator(_as_list)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PartCondition(_Strict):
+    """What a part has to be; every condition that is given has to hold.
+
+    Attributes
+    ----------
+    entity, not_entity : list of str
+        OntoNotes types of the head, ``none`` for a head that is not an entity.
+    preposition : list of str
+        In lower case; ``""`` for none.
+    word, not_word : list of str
+        The head, in lower case.
+    tag, not_tag : list of str
+        Penn Treebank tag of the head.
+    determiner : list of str
+        ``definite``, ``indefinite``, ``other``, ``bare``.
+    plural, kind, number, named, person : bool
+        Whether the part is plural; has a common noun before its name; has a numeral; is a named entity as a whole; is
+        a common noun for people (:func:`crossover.questions.word_lists.is_person`).
+    pattern, not_pattern : str
+        Regular expressions, searched in the part's text without its preposition.
+    most_words : int
+    """
+
+    entity: Words = []
+    not_entity: Words = []
+    preposition: Words = []
+    word: Words = []
+    not_word: Words = []
+    tag: Words = []
+    not_tag: Words = []
+    determiner: Words = []
+    plural: bool | None = None
+    kind: bool | None = None
+    number: bool | None = None
+    named: bool | None = None
+    person: bool | None = None
+    pattern: re.Pattern[str] | None = None
+    not_pattern: re.Pattern[str] | None = None
+    most_words: int | None = None
+
+    def holds(self, part: Part) -> bool:
+        """Whether a part meets every condition."""
+        word, tag = part.head.lower_, part.head.tag_
+        return (
+            (not self.entity or part.entity in self.entity)
+            and part.entity not in self.not_entity
+            and (not self.preposition or part.preposition in self.preposition)
+            and (not self.word or word in self.word)
+            and word not in self.not_word
+            and (not self.tag or tag in self.tag)
+            and tag not in self.not_tag
+            and (not self.determiner or part.determiner in self.determiner)
+            and (self.plural is None or part.plural == self.plural)
+            and (self.kind is None or bool(part.kind) == self.kind)
+            and (self.number is None or bool(part.number) == self.number)
+            and (self.named is None or (part.name is not None) == self.named)
+            and (self.person is None or is_person(word) == self.person)
+            and (self.most_words is None or len(part.indices) <= self.most_words)
+            and (self.pattern is None or self.pattern.search(text_of(part)) is not None)
+            and (self.not_pattern is None or self.not_pattern.search(text_of(part)) is None)
+        )
+
+
+_ANY = PartCondition()
+
+
+class VerbCondition(_Strict):
+    """What the main verb has to be: base forms, voice."""
+
+    lemma: Words = []
+    not_lemma: Words = []
+    passive: bool | None = None
+
+
+class Example(_Strict):
+    """A sentence with the one question that the template makes of it, or with none."""
+
+    text: str
+    question: str | None = None
+    answer: str | None = None
+
+
+class Template(_Strict):
+    """One template, as the data file holds it.
+
+    Attributes
+    ----------
+    id : str
+    type : str
+        Question type.
+    frame : str
+        The kind of frame it fits.
+    where : mapping of str to PartCondition
+        By role; a role that is named has to be there.
+    verb : VerbCondition
+    without : list of str
+        Roles that must not be there.
+    negated : bool
+        Whether it fits negated clauses, or the others.
+    spelt : bool
+        For brackets: the text inside is made of the name's initials.
+    ask : str
+        The role that is asked for.
+    answer : str
+        ``part`` (the name, or else the phrase), ``phrase`` (with its preposition), ``number``, ``name``, ``yes``,
+        ``no``, or a named group of the asked part's ``pattern``.
+    question : str
+        Text with slots, see :mod:`crossover.questions.realise`.
+    examples : list of Example
+        At least two; they are tests.
+    """
+
+    id: str
+    type: Type
+    frame: Kind = "clause"
+    where: dict[str, PartCondition] = {}
+    verb: VerbCondition = VerbCondition()
+    without: Words = []
+    negated: bool = False
+    spelt: bool = False
+    ask: str
+    answer: str = "part"
+    question: str
+    examples: list[Example] = Field(min_length=2)
+
+    @cached_property
+    def roles(self) -> frozenset[str]:
+        """Roles that a frame needs."""
+        return frozenset(self.where) | {self.ask}
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A question that a template has made, not yet checked.
+
+    Attributes
+    ----------
+    template : Template
+    question, answer : str
+    start, end : int
+        Characters of the answer in the document; of the sentence where the answer is yes or no.
+    entity : str
+        OntoNotes type of the answer, ``none`` where it has none.
+    asked : Part
+    used : list of int
+        Tokens of the text that the question repeats.
+    frame : Frame
+    """
+
+    template: Template
+    question: str
+    answer: str
+    start: int
+    end: int
+    entity: str
+    asked: Part
+    used: list[int]
+    frame: Frame
+
+
+def text_of(part: Part) -> str:
+    """Return a part's text as it stands in the document, from its first token to its last."""
+    doc = part.head.doc
+    return doc[part.indices[0] : part.indices[-1] + 1].text
+
+
+def load_templates(path: Path | str = FILE) -> list[Template]:
+    """Read and check a file of templates.
+
+    Raises
+    ------
+    CrossoverError
+        The file is not YAML, or a template has an unknown field, role, slot or answer, or an id that is taken; the
+        message names the template.
+    """
+    try:
+        entries = yaml.safe_load(Path(path).read_text(encoding="utf-8"))["templates"]
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as problem:
+        raise CrossoverError(f"{path} holds no list of templates: {problem}.") from problem
+    made: dict[str, Template] = {}
+    for place, entry in enumerate(entries, start=1):
+        name = entry.get("id", f"number {place}") if isinstance(entry, dict) else f"number {place}"
+        try:
+            template = Template.model_validate(entry)
+        except ValidationError as problem:
+            first = problem.errors()[0]
+            field = ".".join(map(str, first["loc"]))
+            raise CrossoverError(f"{path}, template {name}: {field}: {first['msg']}.") from None
+        _check(template, path)
+        if template.id in made:
+            raise CrossoverError(f"{path}: two templates have the id {template.id!r}; rename one.")
+        made[template.id] = template
+    return list(made.values())
+
+
+def _check(template: Template, path: Path | str) -> None:
+    where = f"{path}, template {template.id}"
+    roles = ROLES[template.frame]
+    asked = template.where.get(template.ask)
+    groups = list(asked.pattern.groupindex) if asked and asked.pattern else []
+    for role in (*template.where, *template.without, template.ask):
+        if role not in roles:
+            raise CrossoverError(f"{where}: a {template.frame} has no part {role!r}.{nearest(role, roles)}")
+    for slot in _SLOT.findall(template.question):
+        if slot not in (known := [*SLOTS, *roles, *groups]):
+            raise CrossoverError(f"{where}: there is no slot {{{slot}}}.{nearest(slot, known)}")
+    known = ["part", "phrase", "number", "name", "yes", "no", *groups]
+    if template.answer not in known:
+        raise CrossoverError(f"{where}: there is no answer {template.answer!r}.{nearest(template.answer, known)}")
+
+
+def fits(template: Template, frame: Frame) -> bool:
+    """Whether a frame is of the kind and has the parts and the voice that a template asks for, whatever the words."""
+    passive = template.verb.passive
+    return (
+        frame.kind == template.frame
+        and frame.negated == template.negated
+        and template.roles <= frame.roles
+        and frame.roles.isdisjoint(template.without)
+        and (passive is None or frame.passive == passive)
+    )
+
+
+def drafts(template: Template, frame: Frame, lemmas: Lemmas) -> Iterator[Draft]:
+    """Yield the questions that a template makes of a frame that it fits, one for each part that it may ask for."""
+    verb = template.verb
+    if verb.lemma or verb.not_lemma:
+        lemma = lemmas.base(frame.verb.text)
+        if (verb.lemma and lemma not in verb.lemma) or lemma in verb.not_lemma:
+            return
+    for role, condition in template.where.items():
+        if role != template.ask and not any(condition.holds(part) for part in frame.all(role)):
+            return
+    condition = template.where.get(template.ask, _ANY)
+    for part in frame.all(template.ask):
+        if not condition.holds(part) or (template.spelt and not _spelt(frame)):
+            continue
+        found = _answer(template, frame, part)
+        if found is None:
+            continue
+        realiser = Realiser(frame, None if template.answer == "yes" or template.negated else part, lemmas)
+        groups = _groups(condition, part)
+        try:
+            question = _SLOT.sub(lambda m, r=realiser, g=groups: g.get(m[1]) or r.slot(m[1]), template.question)
+        except NoForm:
+            continue
+        answer, start, end, entity = found
+        question = question[:1].upper() + question[1:]
+        yield Draft(template, question, answer, start, end, entity, part, realiser.used, frame)
+
+
+def _groups(condition: PartCondition, part: Part) -> dict[str, str]:
+    """The named groups of the asked part's pattern, which are slots too."""
+    if condition.pattern is None or not condition.pattern.groupindex:
+        return {}
+    return {k: v for k, v in condition.pattern.search(text_of(part)).groupdict().items() if v}
+
+
+def _spelt(frame: Frame) -> bool:
+    return spells(text_of(frame.one("description")), text_of(frame.one("name")))
+
+
+def _answer(template: Template, frame: Frame, part: Part) -> tuple[str, int, int, str] | None:
+    """The answer with its first and last character in the document and its entity type, or ``None``."""
+    doc, sentence = part.head.doc, frame.sentence
+    if template.answer in ("yes", "no"):
+        return template.answer, sentence.start_char, sentence.end_char, "none"
+    if template.answer not in ("part", "phrase", "number", "name"):
+        match = template.where[part.role].pattern.search(text_of(part))
+        offset = doc[part.indices[0]].idx
+        start, end = (offset + place for place in match.span(template.answer))
+        return match[template.answer], start, end, _entity_at(part, start, end)
+    entity = part.entity
+    if template.answer == "number":
+        indices, entity = part.number, "CARDINAL"
+    elif template.answer == "name" or (template.answer == "part" and part.name is not None and part.role != "entity"):
+        indices = list(range(part.name.start, part.name.end)) if part.name is not None else []
+    elif template.answer == "phrase":
+        indices = part.whole
+    else:
+        indices = part.indices
+    # An answer is a span: what was cut from the middle of a phrase ends it.
+    run = [i for place, i in enumerate(indices) if i == indices[0] + place]
+    if not run or (run != indices and part.head.i not in run):
+        return None
+    span = doc[run[0] : run[-1] + 1]
+    # The tokeniser leaves a full stop on "World War I.".
+    text = span.text[:-1] if _NUMERAL_STOP.search(span.text) and span.end == sentence.end else span.text
+    return text, span.start_char, span.start_char + len(text), entity
+
+
+def _entity_at(part: Part, start: int, end: int) -> str:
+    span = part.head.doc.char_span(start, end, alignment_mode="expand")
+    return span.root.ent_type_ or "none"

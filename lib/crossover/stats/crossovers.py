@@ -1,0 +1,402 @@
+"""Where one strategy overtakes another: crossover ratios with intervals, probabilities and a status.
+
+For curves ``A_1`` and ``A_2`` the crossover is where ``d(r) = A_2(r) - A_1(r)`` changes sign. The interval holds every
+ratio at which the draws leave the sign of ``d`` open (its probability between ``(1 - level) / 2`` and ``(1 + level) /
+2``): with one crossing a draw these are the percentiles of the crossing, and where a draw has none the end is open,
+never a made-up number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from crossover.errors import CrossoverError
+from crossover.stats import forms, sign_changes
+from crossover.stats.curves import Fits, akaike, point_fit
+from crossover.stats.formatting import interval as show_interval
+from crossover.stats.interval_checks import log_t_interval, profile_interval
+from crossover.stats.noise import Noise
+from crossover.stats.sign_changes import Pair
+from crossover.stats.variance_shares import shares
+
+QUERIES_PER_SAMPLE = {"answer_augmentation": 1.0, "question_rephrase": 2.0, "new_question": 2.0, "mixed": 4 / 3}
+BEYOND = 16.0  # a crossing is looked for up to this factor outside the tested range, as a marked extrapolation
+POINTS_PER_RANGE = 160  # of the log grid on which signs are taken
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """A change of lead of the point fits: at ``ratio``, with its ``interval``, to ``leader``; ``inside`` the range."""
+
+    ratio: float
+    interval: Pair
+    leader: str
+    inside: bool
+
+
+@dataclass(frozen=True)
+class Crossover:
+    """What two strategies' curves say about each other at one seed-set size.
+
+    Attributes
+    ----------
+    task, first, second : str
+        ``first`` leads at lower ratios, ``second`` beyond the crossover; with status ``none`` ``first`` leads
+        throughout.
+    seed_size : float
+    status : str
+        ``found``; ``multiple`` (see ``crossings``); ``none`` (``leader`` is best wherever looked); ``beyond_range``
+        (``side`` says where; a value is an extrapolation); ``undetermined`` (the interval spans the tested range, or a
+        curve is missing).
+    ratio, interval
+        In units of ``unit`` per seed question; ``None`` for no value or an open end.
+    queries, queries_interval
+        The same times ``seed_size``.
+    p_exists, p_in_range : float or None
+        Share of draws with a crossing anywhere searched, and inside the tested range.
+    tested, searched : (float, float)
+        Ratios common to both curves, and how far beyond them was searched.
+    side : str or None
+        ``above`` or ``below`` the tested range.
+    leader : str or None
+        Who leads throughout the tested range.
+    crossings : tuple of Crossing
+    by_form : dict
+        Crossing ratios of the point fits inside the searched range under each form.
+    uncertainty : dict
+        Shares of the variance of the log crossover: ``test_set, replicates, training, functional_form``.
+    t_interval, profile_interval
+        Cross-checks: t interval over the replicates' own crossovers; profile likelihood, where no replicate effect is
+        seen.
+    unit : str
+    level : float
+    message : str
+    """
+
+    task: str
+    first: str
+    second: str
+    seed_size: float
+    status: str
+    ratio: float | None
+    interval: Pair
+    queries: float | None
+    queries_interval: Pair
+    p_exists: float | None
+    p_in_range: float | None
+    tested: tuple[float, float]
+    searched: tuple[float, float]
+    side: str | None
+    leader: str | None
+    crossings: tuple[Crossing, ...]
+    by_form: dict[str, list[float]]
+    uncertainty: dict[str, float]
+    t_interval: Pair | None
+    profile_interval: Pair | None
+    unit: str
+    level: float
+    message: str
+
+    def __str__(self) -> str:
+        value = "" if self.ratio is None else f" at {self.ratio:.3g} ({show_interval(*self.interval, self.tested)})"
+        return (
+            f"{self.first} -> {self.second} (S = {self.seed_size:g}, {self.task}): {self.status}{value}; {self.message}"
+        )
+
+    def _repr_html_(self) -> str:
+        return pd.DataFrame([self.row()]).to_html(index=False, border=0)
+
+    def row(self) -> dict[str, str]:
+        """Cells of a printed table."""
+        open_everywhere = self.status == "none" or self.p_exists is None
+        extrapolated = "*" if self.ratio is not None and not self.tested[0] <= self.ratio <= self.tested[1] else ""
+        return {
+            "task": self.task,
+            "change of lead": f"{self.first} -> {self.second}" if self.status != "none" else f"{self.leader} leads",
+            "S": f"{self.seed_size:g}",
+            "status": self.status,
+            "ratio": "-" if self.ratio is None else f"{self.ratio:.3g}{extrapolated}",
+            "interval": "-" if open_everywhere else show_interval(*self.interval, self.tested),
+            self.unit: "-" if self.queries is None else f"{self.queries:,.0f}{extrapolated}",
+            "P(exists)": "-" if self.p_exists is None else f"{self.p_exists:.2f}",
+            "P(in range)": "-" if self.p_in_range is None else f"{self.p_in_range:.2f}",
+            "message": self.message,
+        }
+
+
+def find(
+    fits: Fits,
+    costs: Mapping[str, float] | None = None,
+    unit: str = "queries",
+    queries_per_sample: Mapping[str, float] | None = None,
+    checks: bool = True,
+) -> list[Crossover]:
+    """Every pair of strategies of each task and seed-set size, each pair once.
+
+    Parameters
+    ----------
+    fits : Fits
+    costs : mapping, optional
+        Cost of one kept sample by strategy, any positive unit (tokens, money). Budgets are then compared at equal cost:
+        a strategy whose samples took ``q`` queries each spends ``budget / q * cost``. Default: queries, as run.
+    unit : str
+        Name of that unit.
+    queries_per_sample : mapping, optional
+        ``q`` by strategy; default 1 for answer augmentation, 2 for rephrase and new questions, 1 for other labels.
+    checks : bool
+        Also fit the rival forms and make the cross-checks (``by_form``, ``uncertainty``, ``t_interval``,
+        ``profile_interval``); simulations of thousands of studies leave them out.
+
+    Returns
+    -------
+    list of Crossover
+    """
+    scale = scales(fits, costs, queries_per_sample)
+    out = []
+    for members in fits.groups().values():
+        for i, j in combinations(members, 2):
+            out.append(_pair(fits, i, j, scale, unit, checks))
+    return out
+
+
+def table(crossovers: list[Crossover]) -> pd.DataFrame:
+    """One row a crossover, flat and plain, for a results file."""
+    rows = []
+    for c in crossovers:
+        rows.append(
+            {
+                "task": c.task, "first": c.first, "second": c.second, "seed_size": c.seed_size, "status": c.status,
+                "ratio": c.ratio, "low": c.interval[0], "high": c.interval[1], "queries": c.queries, "unit": c.unit,
+                "p_exists": c.p_exists, "p_in_range": c.p_in_range,
+                "tested_low": c.tested[0], "tested_high": c.tested[1], "side": c.side, "leader": c.leader,
+                "level": c.level, **{f"share_{k}": v for k, v in c.uncertainty.items()},
+                **{f"ratio_{k}": _nearest(v, c.ratio) for k, v in c.by_form.items()},
+                "t_low": c.t_interval[0] if c.t_interval else None, "t_high": c.t_interval[1] if c.t_interval else None,
+                "message": c.message,
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _nearest(roots: list[float], ratio: float | None) -> float | None:
+    """Return the one of a form's crossovers that lies nearest to the reported ratio; the first where none is reported."""
+    return min(roots, key=lambda root: abs(np.log(root / ratio)) if ratio else 0.0, default=None)
+
+
+def show(crossovers: list[Crossover]) -> pd.DataFrame:
+    """The printed table of several crossovers; ``*`` marks an extrapolated value."""
+    return pd.DataFrame([c.row() for c in crossovers])
+
+
+def scales(
+    fits: Fits, costs: Mapping[str, float] | None, queries_per_sample: Mapping[str, float] | None = None
+) -> dict[str, float]:
+    """Return what a query costs by strategy, in the unit of ``costs`` (see :func:`find`); 1 each where none are given."""
+    per_sample = {**QUERIES_PER_SAMPLE, **(queries_per_sample or {})}
+    strategies = sorted({c.strategy for c in fits.curves})
+    for name, value in (costs or {}).items():
+        if name not in strategies:
+            raise CrossoverError(f"cost of {name!r}: no such strategy; known: {', '.join(strategies)}")
+        if not (np.isfinite(value) and value > 0):
+            raise CrossoverError(f"cost of {name!r} is {value}: a cost is a positive number")
+    if not costs:
+        return dict.fromkeys(strategies, 1.0)
+    missing = [s for s in strategies if s not in costs]
+    if missing:
+        raise CrossoverError(f"no cost for {', '.join(missing)}: give every strategy one, in the same unit")
+    return {s: costs[s] / per_sample.get(s, 1.0) for s in strategies}
+
+
+@dataclass(frozen=True)
+class _Curves:
+    """Two fitted curves on a common cost axis: ``scale`` converts cost per seed to each strategy's own ratio."""
+
+    fits: Fits
+    i: int
+    j: int
+    scale: tuple[float, float]
+
+    def difference(self, ratios: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """``A_j - A_i`` of the point fits (n,) and of the draws (D, n)."""
+        a, b = self.fits.at(self.i, ratios / self.scale[0]), self.fits.at(self.j, ratios / self.scale[1])
+        return b[0] - a[0], b[1] - a[1]
+
+    def gap(self, form: forms.Form, fit_i: forms.Solution, fit_j: forms.Solution) -> Callable[[float], float]:
+        """``A_j - A_i`` of two point fits as a function of the log ratio."""
+
+        def difference(log_ratio: float) -> float:
+            x = np.exp(np.array([log_ratio]))
+            a, b = fit_i.predict(form, x / self.scale[0]), fit_j.predict(form, x / self.scale[1])
+            return float(np.clip(b[0, 0], 0, 1) - np.clip(a[0, 0], 0, 1))
+
+        return difference
+
+
+def _pair(fits: Fits, i: int, j: int, scales: dict[str, float], unit: str, checks: bool) -> Crossover:
+    ci, cj = fits.curves[i], fits.curves[j]
+    si, sj = scales[ci.strategy], scales[cj.strategy]
+    low = max(ci.ratio_range[0] * si, cj.ratio_range[0] * sj)
+    high = min(ci.ratio_range[1] * si, cj.ratio_range[1] * sj)
+    if fits.points[i] is None or fits.points[j] is None or low >= high:
+        why = (
+            "the two were not run at overlapping budgets" if low >= high else "a curve has too few budgets to be fitted"
+        )
+        return _nothing(fits, i, j, (low, high), unit, why)
+    both = _Curves(fits, i, j, (si, sj))
+    logs = np.linspace(np.log(low / BEYOND), np.log(high * BEYOND), 3 * POINTS_PER_RANGE + 1)
+    ratios = np.exp(logs)
+    point, draws = both.difference(ratios)
+    form = forms.form_named(fits.form)
+    roots = sign_changes.roots(logs, point, both.gap(form, fits.points[i], fits.points[j]))
+    positive = (draws > 0).mean(0) + (draws == 0).mean(0) / 2
+    inside = (ratios >= low * (1 - 1e-12)) & (ratios <= high * (1 + 1e-12))
+    p_exists, p_in_range = sign_changes.changes(draws), sign_changes.changes(draws[:, inside])
+    names = (ci.strategy, cj.strategy)
+    tail = (1 - fits.level) / 2
+
+    crossings = []
+    for log_root, rising in roots:
+        r = float(np.exp(log_root))
+        ends = sign_changes.open_region(logs, positive, log_root, tail)
+        crossings.append(Crossing(r, ends, names[1] if rising else names[0], bool(low <= r <= high)))
+    chosen = _choose(crossings, low, high)
+    ends = chosen.interval if chosen else sign_changes.nearest_region(logs, positive, tail, inside)
+    status, side = _status(chosen, crossings, positive[inside], ends, (low, high), p_exists, 1 - fits.level, tail)
+    # where the data say nothing inside the range, a value outside of it would be worth nothing
+    ratio = chosen.ratio if chosen and status != "none" and (chosen.inside or status != "undetermined") else None
+    if chosen:
+        order = names if chosen.leader == names[1] else names[::-1]
+    else:
+        leads_i = point[inside].mean() <= 0
+        order = names if leads_i else names[::-1]
+    if status == "none":
+        lead = positive[inside].mean() > 0.5
+        order = names[::-1] if lead else names
+        ends = (None, None)
+    elif side and not chosen:  # who leads inside hands over beyond: upwards he is first, downwards second
+        leader = names[1] if positive[inside].mean() > 0.5 else names[0]
+        other = names[0] if leader == names[1] else names[1]
+        order = (leader, other) if side == "above" else (other, leader)
+    leader = None
+    if status in ("none", "beyond_range"):
+        leader = names[1] if positive[inside].mean() > 0.5 else names[0]
+    size = ci.seed_size
+    pair = (fits.noises[i], fits.noises[j])
+    extras = _checks(both, pair, logs, ratio, fits.level) if checks else ({}, {}, None, None)
+    return Crossover(
+        task=ci.task,
+        first=order[0],
+        second=order[1],
+        seed_size=size,
+        status=status,
+        ratio=ratio,
+        interval=ends,
+        queries=None if ratio is None else ratio * size,
+        queries_interval=tuple(None if e is None else e * size for e in ends),
+        p_exists=p_exists,
+        p_in_range=p_in_range,
+        tested=(float(low), float(high)),
+        searched=(float(ratios[0]), float(ratios[-1])),
+        side=side,
+        leader=leader,
+        crossings=tuple(crossings),
+        by_form=extras[0],
+        uncertainty=extras[1],
+        t_interval=extras[2],
+        profile_interval=extras[3],
+        unit=unit,
+        level=fits.level,
+        message=_message(status, side, order, leader, (low, high), ratio, pair[0].replicates == 1, p_exists, crossings),
+    )
+
+
+def _checks(
+    both: _Curves, pair: tuple[Noise, Noise], logs: np.ndarray, ratio: float | None, level: float
+) -> tuple[dict, dict, Pair | None, Pair | None]:
+    """The rival forms' crossovers, the uncertainty budget, and the two other intervals."""
+    by_form, weight = _by_form(both, logs)
+    if ratio is None:
+        return by_form, {}, None, None
+    form, scale, x = forms.form_named(both.fits.form), both.scale, np.exp(logs)
+    points = (both.fits.points[both.i], both.fits.points[both.j])
+    return (
+        by_form,
+        shares(pair, form, points, scale, ratio, by_form, weight),
+        log_t_interval(pair, form, scale, (x[0], x[-1]), ratio, level),
+        profile_interval(pair, form, scale, x, ratio, level),
+    )
+
+
+def _nothing(fits: Fits, i: int, j: int, tested: tuple[float, float], unit: str, why: str) -> Crossover:
+    a, b = fits.curves[i], fits.curves[j]
+    return Crossover(
+        a.task, a.strategy, b.strategy, a.seed_size, "undetermined", None, (None, None), None, (None, None), None, None,
+        (float(tested[0]), float(tested[1])), (float(tested[0]), float(tested[1])), None, None, (), {}, {}, None, None,
+        unit, fits.level, why,
+    )  # fmt: skip
+
+
+def _choose(crossings: list[Crossing], low: float, high: float) -> Crossing | None:
+    """The crossing to report: the first one inside the tested range, else the one nearest to it."""
+    within = [c for c in crossings if c.inside]
+    if within:
+        return within[0]
+    return min(crossings, key=lambda c: max(low / c.ratio, c.ratio / high), default=None)
+
+
+def _status(chosen, crossings, positive_inside, ends, tested, p_exists, doubt, tail) -> tuple[str, str | None]:
+    open_inside = (np.minimum(positive_inside, 1 - positive_inside) >= tail).all()
+    if open_inside:
+        return "undetermined", None
+    inside = [c for c in crossings if c.inside]
+    if inside:
+        return ("multiple" if len(inside) > 1 else "found"), None
+    if p_exists <= doubt:
+        return "none", None
+    if chosen:
+        return "beyond_range", "above" if chosen.ratio > tested[1] else "below"
+    # the point fits do not cross, but draws do: on the side where the lead is less sure
+    doubtful = np.minimum(positive_inside, 1 - positive_inside)
+    return "beyond_range", "above" if doubtful[-1] >= doubtful[0] else "below"
+
+
+def _message(status, side, order, leader, tested, ratio, single, p_exists, crossings) -> str:
+    where = f"{tested[0]:g} to {tested[1]:g}"
+    end = f"> {tested[1]:g}" if side == "above" else f"< {tested[0]:g}"
+    text = {
+        "found": f"{order[1]} overtakes {order[0]}",
+        "multiple": "the lead changes at " + ", ".join(f"{c.ratio:.3g}" for c in crossings if c.inside),
+        "none": f"{leader} leads at all ratios from {where}, and no crossing is likely beyond",
+        "undetermined": f"at no ratio from {where} do the data say which leads",
+        "beyond_range": f"{leader} leads from {where}; "
+        + (
+            f"a crossover would lie at {end}, by extrapolation"
+            if ratio is not None
+            else f"a crossover, if any (probability {p_exists or 0:.2f}), lies at {end}"
+        ),
+    }[status]
+    return text + ("; one replicate: the effect of the seed set cannot be seen" if single else "")
+
+
+def _by_form(both: _Curves, logs: np.ndarray) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """Crossing ratios of the point fits under every form, and each form's Akaike weight over the two curves."""
+    crossing, aicc = {}, {}
+    fits = both.fits
+    x = np.exp(logs)
+    noises = [fits.noises[k] for k in (both.i, both.j)]
+    for name, form in forms.FORMS.items():
+        pair = [fits.points[k] if name == fits.form else point_fit(fits.noises[k], name) for k in (both.i, both.j)]
+        values = [np.clip(p.predict(form, x / s)[0], 0, 1) for p, s in zip(pair, both.scale, strict=True)]
+        roots = sign_changes.roots(logs, values[1] - values[0], both.gap(form, *pair))
+        crossing[name] = [float(np.exp(r)) for r, _ in roots]
+        scores = [akaike(n, form, p) for n, p in zip(noises, pair, strict=True)]
+        aicc[name] = sum(scores) if None not in scores else np.inf
+    best = min(aicc.values())
+    weight = {k: float(np.exp(-(v - best) / 2)) if np.isfinite(best) else 1.0 for k, v in aicc.items()}
+    total = sum(weight.values())
+    return crossing, {k: w / total for k, w in weight.items()}

@@ -1,0 +1,405 @@
+"""Learning curves: one fit for each task, strategy and seed-set size, with errors, draws and a status.
+
+``fit_table(table)`` is the way in; it needs nothing but counts. ``E`` is the accuracy that unlimited budget would
+reach, ``B`` what there is to gain from no budget at all, ``tau`` the budget ratio over which the rest shrinks by ``e``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from crossover.errors import CrossoverError, nearest
+from crossover.stats import counts, forms, noise
+from crossover.stats.formatting import interval, with_error
+from crossover.stats.noise import Noise
+
+#: Distinct budgets that a curve needs at the least: it has three parameters.
+MIN_BUDGETS = 4
+STATUSES = {
+    "ok": "",
+    "flat": "no gain over the budgets tested can be told from noise: test more items, or a wider range of budgets",
+    "asymptote_not_identified": "the curve has not begun to level off: add larger budgets; E and tau are bounds",
+    "too_few_budgets": f"a curve needs at least {MIN_BUDGETS} distinct budgets: add budgets between and beyond those run",
+    "lack_of_fit": "the points scatter round the curve by more than the replicates allow: see the rival forms",
+}
+# Levels of the tests behind `flat` and `lack_of_fit`; the second is strict, since it runs on every curve.
+FLAT_LEVEL, LACK_LEVEL = 0.10, 0.01
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One fitted curve ``A(r) = E - B exp(-r / tau)`` over budget ratios ``r``; ``None`` where it could not be had.
+
+    ``E``, ``B``, ``start`` (= E - B) are accuracies, ``tau`` and ``ratio_90`` (the ratio at which 90% of the gain is
+    had, ``tau ln 10``) are budget ratios. ``*_error`` is a standard error (half of the central 68%), ``*_interval`` the
+    interval at the fit's level, with ``None`` for an end that is open. For other forms ``tau`` is their ratio scale.
+    """
+
+    task: str
+    strategy: str
+    seed_size: float
+    form: str
+    E: float | None
+    B: float | None
+    tau: float | None
+    E_interval: tuple[float | None, float | None]
+    B_interval: tuple[float | None, float | None]
+    tau_interval: tuple[float | None, float | None]
+    E_error: float | None
+    B_error: float | None
+    tau_error: float | None
+    start: float | None
+    ratio_90: float | None
+    status: str
+    message: str
+    n_budgets: int
+    n_replicates: int
+    ratio_range: tuple[float, float]
+    aicc: float | None
+    left_out_error: float | None
+
+    def __str__(self) -> str:
+        return (
+            f"{self.strategy} (S = {self.seed_size:g}, {self.task}): E = {with_error(self.E, self.E_error)}, "
+            f"B = {with_error(self.B, self.B_error)}, tau = {with_error(self.tau, self.tau_error)}; {self.status}"
+        )
+
+    def _repr_html_(self) -> str:
+        return pd.DataFrame([self.row()]).to_html(index=False, border=0)
+
+    def row(self) -> dict[str, str]:
+        """Cells of a printed table."""
+        return {
+            "task": self.task,
+            "strategy": self.strategy,
+            "S": f"{self.seed_size:g}",
+            "E": with_error(self.E, self.E_error),
+            "B": with_error(self.B, self.B_error),
+            "tau": with_error(self.tau, self.tau_error),
+            "E interval": interval(*self.E_interval) if self.E is not None else "-",
+            "tau interval": interval(*self.tau_interval) if self.tau is not None else "-",
+            "90% gain": "-" if self.ratio_90 is None else f"{self.ratio_90:.3g}",
+            "status": self.status,
+            "message": self.message,
+        }
+
+
+@dataclass(frozen=True)
+class Fits:
+    """All curves of a table, with the draws that their intervals come from.
+
+    Attributes
+    ----------
+    level : float
+        Of all intervals.
+    form : str
+    curves : tuple of Curve
+    noises : tuple of Noise
+    points : tuple of Solution or None
+        The point fit of each curve; ``None`` where there are fewer budgets than parameters.
+    draws : tuple of Solution or None
+        Bootstrap fits; the draws of curves that share replicates belong together row by row.
+    seed : int
+    """
+
+    level: float
+    form: str
+    curves: tuple[Curve, ...]
+    noises: tuple[Noise, ...]
+    points: tuple[forms.Solution | None, ...]
+    draws: tuple[forms.Solution | None, ...]
+    seed: int
+
+    def __len__(self) -> int:
+        return len(self.curves)
+
+    @cached_property
+    def _keys(self) -> dict[tuple[str, str, float], int]:
+        return {n.cells.key: i for i, n in enumerate(self.noises)}
+
+    def index(self, task: str, strategy: str, seed_size: float) -> int:
+        """Position of a curve, or an error that names the nearest."""
+        try:
+            return self._keys[task, strategy, float(seed_size)]
+        except KeyError:
+            known = [f"{t}/{s}/S={z:g}" for t, s, z in self._keys]
+            asked = f"{task}/{strategy}/S={seed_size:g}"
+            raise CrossoverError(f"no curve {asked}.{nearest(asked, known)}") from None
+
+    def groups(self) -> dict[tuple[str, float], list[int]]:
+        """Curves to compare with one another: positions by (task, seed_size)."""
+        out: dict[tuple[str, float], list[int]] = {}
+        for i, n in enumerate(self.noises):
+            out.setdefault((n.cells.task, n.cells.seed_size), []).append(i)
+        return out
+
+    def at(self, i: int, ratios: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Accuracy of curve ``i`` at ``ratios`` (n,): the point fit (n,) and the draws (D, n), held within 0 and 1."""
+        point, draws = self.points[i], self.draws[i]
+        if point is None or draws is None:
+            c = self.curves[i]
+            raise CrossoverError(f"{c.strategy} at S = {c.seed_size:g} has no curve: {c.message}")
+        form, ratios = forms.form_named(self.form), np.asarray(ratios, float)
+        return np.clip(point.predict(form, ratios)[0], 0, 1), np.clip(draws.predict(form, ratios), 0, 1)
+
+    def predict(self, task: str, strategy: str, seed_size: float, ratios: np.ndarray) -> pd.DataFrame:
+        """Accuracy with its interval at budget ratios: columns ``ratio, accuracy, low, high, inside``."""
+        i = self.index(task, strategy, seed_size)
+        ratios = np.atleast_1d(np.asarray(ratios, float))
+        point, draws = self.at(i, ratios)
+        low, high = np.quantile(draws, [(1 - self.level) / 2, (1 + self.level) / 2], axis=0)
+        first, last = self.curves[i].ratio_range
+        inside = (ratios >= first) & (ratios <= last)
+        return pd.DataFrame({"ratio": ratios, "accuracy": point, "low": low, "high": high, "inside": inside})
+
+    def points_table(self) -> pd.DataFrame:
+        """Observed mean of each budget with its standard error: what a figure draws under the curves."""
+        rows = []
+        for n in self.noises:
+            c = n.cells
+            error = np.sqrt(
+                np.diag(n.around_offset + n.reach.T @ n.reach * (n.offsets**2).sum() / max(n.replicates - 1, 1))
+            )
+            for r, mean, e in zip(c.ratios, n.means, error, strict=True):
+                rows.append((c.task, c.strategy, c.seed_size, r, r * c.seed_size, mean, e))
+        return pd.DataFrame(rows, columns=["task", "strategy", "seed_size", "ratio", "budget", "accuracy", "error"])
+
+    def table(self) -> pd.DataFrame:
+        """One row a curve, intervals in columns ``*_low`` and ``*_high`` (empty where open)."""
+        rows = []
+        for c in self.curves:
+            row = asdict(c)
+            for name in ("E", "B", "tau"):
+                row[f"{name}_low"], row[f"{name}_high"] = row.pop(f"{name}_interval")
+            row["ratio_min"], row["ratio_max"] = row.pop("ratio_range")
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    def rivals(self) -> pd.DataFrame:
+        """Every curve under every form: ``aicc``, ``delta_aicc``, error of the largest budget when left out."""
+        rows = []
+        for n in self.noises:
+            for name in forms.FORMS:
+                aicc, left_out = _quality(n, name)
+                rows.append((*n.cells.key, name, aicc, left_out))
+        out = pd.DataFrame(rows, columns=["task", "strategy", "seed_size", "form", "aicc", "left_out_error"])
+        best = out.groupby(["task", "strategy", "seed_size"])["aicc"].transform("min")
+        out.insert(5, "delta_aicc", out["aicc"] - best)
+        return out
+
+    def _repr_html_(self) -> str:
+        return pd.DataFrame([c.row() for c in self.curves]).to_html(index=False, border=0)
+
+
+def fit_exponential(
+    x: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None, *, bounded: bool = True, from_zero: bool = False
+) -> tuple[float, float, float]:
+    """Fit ``y = E - B exp(-x / tau)`` to any data: returns ``E, B, tau``.
+
+    Parameters
+    ----------
+    x, y : (n,) arrays
+    weights : (n,) array, optional
+        Inverse variances.
+    bounded : bool
+        Hold ``0 <= E <= 1`` and ``B >= 0``; false for data that are no accuracies.
+    from_zero : bool
+        Tie ``B = E``, so that the curve starts at zero.
+
+    Examples
+    --------
+    >>> x = np.array([1.0, 2, 4, 8, 16])
+    >>> [round(v, 9) for v in fit_exponential(x, 0.7 - 0.4 * np.exp(-x / 5))]
+    [0.7, 0.4, 5.0]
+    """
+    form = replace(forms.FORMS["exponential"], tied=from_zero)
+    whiten = None if weights is None else np.sqrt(np.asarray(weights, float))
+    fit = forms.solve(form, x, y, whiten, bounded=bounded)
+    return float(fit.E[0]), float(fit.B[0]), float(np.exp(fit.theta[0, 0]))
+
+
+def fit_table(
+    table: pd.DataFrame, level: float = 0.9, draws: int = 2000, seed: int = 0, form: str = "exponential"
+) -> Fits:
+    """Fit every curve of a table of counts.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As :func:`crossover.stats.counts.validate` wants it.
+    level : float
+        Of the intervals, between 0 and 1.
+    draws : int
+        Bootstrap draws, at least 50.
+    seed : int
+        Of the draws; the same seed gives the same intervals.
+    form : str
+        A name in ``forms.FORMS``.
+
+    Returns
+    -------
+    Fits
+    """
+    if not 0 < level < 1:
+        raise CrossoverError(f"level {level:g}: an interval's level lies between 0 and 1, such as 0.9")
+    if draws < 50:
+        raise CrossoverError(f"draws {draws}: at least 50 are needed for an interval")
+    noises = [noise.estimate(c) for c in counts.cells(counts.validate(table))]
+    return fit_noises(noises, level, draws, seed, form)
+
+
+def fit_noises(noises: list[Noise], level: float, draws: int, seed: int, form: str = "exponential") -> Fits:
+    """Fit curves whose budget means and errors are known: the part of :func:`fit_table` that simulations repeat."""
+    shape = forms.form_named(form)
+    noises, points = map(list, zip(*[_point(shape, n) for n in noises], strict=True))
+    errors = noise.redraw(noises, draws, np.random.default_rng(seed))
+    boots: list[forms.Solution | None] = []
+    for n, point, error in zip(noises, points, errors, strict=True):
+        if point is None:
+            boots.append(None)
+            continue
+        x = n.cells.ratios
+        boots.append(forms.solve(shape, x, point.predict(shape, x) + error, n.whiten, tolerance=1e-6, steps=15))
+    curves = [_curve(form, n, p, b, level) for n, p, b in zip(noises, points, boots, strict=True)]
+    return Fits(level, form, tuple(curves), tuple(noises), tuple(points), tuple(boots), seed)
+
+
+def _point(shape: forms.Form, n: Noise) -> tuple[Noise, forms.Solution | None]:
+    """Point fit; with one replicate the scatter round the curve is all that can show training noise."""
+    B = len(n.means)
+    if B < 3:
+        return n, None
+    point = forms.solve(shape, n.cells.ratios, n.means, n.whiten)
+    if n.replicates == 1 and B > shape.n_parameters:
+        df = B - shape.n_parameters
+        n = noise.rescaled(n, float(point.loss[0]) / df, df)
+        point = forms.solve(shape, n.cells.ratios, n.means, n.whiten)
+    return n, point
+
+
+def point_fit(n: Noise, form: str) -> forms.Solution | None:
+    """The point fit of a curve under another form, ``None`` where there are fewer than 3 budgets."""
+    return forms.solve(forms.form_named(form), n.cells.ratios, n.means, n.whiten) if len(n.means) >= 3 else None
+
+
+def _curve(form: str, n: Noise, point: forms.Solution | None, boot: forms.Solution | None, level: float) -> Curve:
+    c = n.cells
+    common = {
+        "task": c.task, "strategy": c.strategy, "seed_size": c.seed_size, "form": form, "n_budgets": len(c.ratios),
+        "n_replicates": n.replicates, "ratio_range": (float(c.ratios[0]), float(c.ratios[-1])),
+    }  # fmt: skip
+    if point is None or boot is None:
+        nothing = dict.fromkeys(
+            ("E", "B", "tau", "E_error", "B_error", "tau_error", "start", "ratio_90", "aicc", "left_out_error")
+        )
+        ends = dict.fromkeys(("E_interval", "B_interval", "tau_interval"), (None, None))
+        return Curve(**common, **nothing, **ends, status="too_few_budgets", message=STATUSES["too_few_budgets"])
+    tail = (1 - level) / 2
+    E, B, tau = float(point.E[0]), float(point.B[0]), float(np.exp(point.theta[0, 0]))
+    # with no gain at all tau means nothing; a draw at an end of the searched range leaves that end open
+    still = B == 0
+    open_low, open_high = (float((boot.edge == side).mean()) + float((boot.B == 0).mean()) > tail for side in (-1, 1))
+    taus = np.exp(boot.theta[:, 0])
+    tau_low, tau_high = np.quantile(taus, [tail, 1 - tail])
+    status, message = _status(form, n, point, taus, open_high)
+    aicc, left_out = _quality(n, form)
+    known = status != "flat" and not still
+    rising = point.edge[0] >= 0 or still  # else the rise is over by the first budget, and nothing shows how far it went
+    return Curve(
+        **common,
+        E=E,
+        B=B if rising else None,
+        tau=tau if known else None,
+        E_interval=_ends(boot.E, tail),
+        B_interval=_ends(boot.B, tail) if rising else (None, None),
+        tau_interval=(
+            None if open_low or not known else float(tau_low),
+            None if open_high or not known else float(tau_high),
+        ),
+        E_error=_error(boot.E),
+        B_error=_error(boot.B) if rising else None,
+        tau_error=None if open_low or open_high or not known else _error(taus),
+        start=E - B if rising else None,
+        ratio_90=tau * float(np.log(10)) if known and form == "exponential" else None,
+        status=status,
+        message=message,
+        aicc=aicc,
+        left_out_error=left_out,
+    )
+
+
+def _ends(values: np.ndarray, tail: float) -> tuple[float, float]:
+    low, high = np.quantile(values, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def _error(values: np.ndarray) -> float:
+    low, high = np.quantile(values, [0.1587, 0.8413])
+    return float(high - low) / 2
+
+
+def _status(form: str, n: Noise, point: forms.Solution, taus: np.ndarray, open_high: bool) -> tuple[str, str]:
+    shape, B = forms.form_named(form), len(n.means)
+    notes = []
+    if point.edge[0] < 0 and point.B[0] > 0:
+        notes.append("what rise there is, is over by the first budget: add smaller budgets to see B and tau")
+    if n.replicates == 1:
+        notes.append("one replicate: the effect of the seed set cannot be seen, and the intervals leave it out")
+    df = n.cell_df or 10**6
+    gain, gain_df = _gain_over_flat(n, point)
+    flat = stats.f.sf(max(gain, 0) / gain_df, gain_df, df) > FLAT_LEVEL or point.B[0] == 0
+    loss, free = misfit(form, n, point)
+    lacking = n.replicates > 1 and free > 0 and stats.f.sf(loss / free, free, df) < LACK_LEVEL
+    largest = float(n.cells.ratios[-1])
+    if B < MIN_BUDGETS:
+        status = "too_few_budgets"
+    elif lacking:
+        status = "lack_of_fit"
+        if point.B[0] == 0:
+            notes.insert(0, "accuracy falls as the budget grows, which no curve of this kind can follow")
+    elif flat:
+        status = "flat"
+    elif not shape.tied and (
+        open_high or float(np.exp(point.theta[0, 0])) > largest or np.quantile(taus, 0.95) > 5 * largest
+    ):
+        status = "asymptote_not_identified"
+    else:
+        status = "ok"
+    return status, "; ".join([STATUSES[status]] * bool(STATUSES[status]) + notes)
+
+
+def misfit(form: str, n: Noise, point: forms.Solution) -> tuple[float, int]:
+    """Chi-square of the budget means round the curve, and its degrees of freedom; a curve without gain is a constant."""
+    used = 1 if point.B[0] == 0 else forms.form_named(form).n_parameters
+    return float(point.loss[0]), len(n.means) - used
+
+
+def _gain_over_flat(n: Noise, point: forms.Solution) -> tuple[float, int]:
+    """Fall in chi-square from a constant to the curve, and the parameters that bought it."""
+    one, m = n.whiten.sum(1), n.whiten @ n.means
+    constant = float(m @ m - (one @ m) ** 2 / (one @ one))
+    return constant - float(point.loss[0]), 2
+
+
+def _quality(n: Noise, form: str) -> tuple[float | None, float | None]:
+    """AICc of a form, and the error of its prediction of the largest budget when that is left out."""
+    shape, B = forms.form_named(form), len(n.means)
+    if B < 3:
+        return None, None
+    aicc = akaike(n, shape, forms.solve(shape, n.cells.ratios, n.means, n.whiten))
+    if B < 4:
+        return aicc, None
+    root = np.linalg.cholesky(np.linalg.inv((np.linalg.inv(n.whiten.T @ n.whiten))[:-1, :-1]))
+    short = forms.solve(shape, n.cells.ratios[:-1], n.means[:-1], root.T)
+    return aicc, float(short.predict(shape, n.cells.ratios[-1:])[0, 0] - n.means[-1])
+
+
+def akaike(n: Noise, shape: forms.Form, fit: forms.Solution) -> float | None:
+    """AICc with known errors, ``chi2 + 2k + 2k(k + 1)/(N - k - 1)`` over N cells; ``None`` where N is too small."""
+    k, N = shape.n_parameters, int((n.cells.tested > 0).sum())
+    return float(fit.loss[0]) + 2 * k + 2 * k * (k + 1) / (N - k - 1) if N - k - 1 > 0 else None

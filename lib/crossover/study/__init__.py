@@ -1,0 +1,1 @@
+"""Cells, how they are run and stored, and what selects them."""

@@ -1,0 +1,124 @@
+"""What advice from this project's own results rests on: its rows by task, and the same curves for the page that advises.
+
+``crossover advise`` and the page read one table (:func:`counts`) with one number of draws and one seed, so that they say the
+same. The page computes in the reader's browser, from the draws themselves.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from crossover.errors import CrossoverError
+from crossover.figures.style import styles
+from crossover.stats import counts as pilot
+from crossover.stats.advice import CLEAR
+from crossover.stats.crossovers import QUERIES_PER_SAMPLE
+from crossover.stats.curves import MIN_BUDGETS, Fits, fit_table
+from crossover.study.store import read_runs
+
+DRAWS, LEVEL, SEED = 1000, 0.9, 0
+#: What differs between the cells of one grid.
+AXES = ("strategy", "seed_size", "budget", "replicate", "n_test")
+#: The dials of an augmenter that advice keeps apart, each with what readers are told of a value.
+DIALS = {
+    ("coverage",): "coverage {:g}",
+    ("invalid_rate", "rephrase_drift"): "augmenter that spoils {:.0%}",
+}
+
+
+def common(settings: str) -> str:
+    """Return a cell's settings, as stored, without what differs between the cells of one grid."""
+    return json.dumps({k: v for k, v in json.loads(settings).items() if k not in AXES}, sort_keys=True)
+
+
+def counts(folder: Path) -> pd.DataFrame:
+    """Return the counts that advice rests on, as :func:`crossover.stats.counts.validate` wants them, a task for each question.
+
+    Of each task that is its largest grid of equal settings. What was also bought from an augmenter with one of :data:`DIALS`
+    turned stands with the other strategies' cells in a task of its own, as ``"<task>, coverage 0.5"``. A strategy that was not
+    run at all of a grid's seed-set sizes is left out: advice would extrapolate it at most of them.
+
+    Parameters
+    ----------
+    folder : Path
+        A profile's results.
+
+    Raises
+    ------
+    CrossoverError
+        There are no rows of the budget-ratio experiment.
+    """
+    runs = read_runs(folder, "budget_ratio")
+    if not len(runs):
+        raise CrossoverError(
+            f"{folder}: no budget-ratio results yet; run `make reproduce PROFILE={folder.name}`, or use --from"
+        )
+    runs = runs.assign(grid=runs["settings"].map(common), task=runs["task"].astype(str))
+    parts = []
+    for task, rows in runs.groupby("task", sort=True):
+        main = rows["grid"].value_counts(sort=True).index[0]
+        base = rows[rows["grid"] == main]
+        parts.append(_whole(base))
+        for grid, changed in rows[rows["grid"] != main].groupby("grid", sort=True):
+            what = _turned(main, grid)
+            budgets = changed.groupby(["strategy", "seed_size"])["budget"].nunique()
+            if what and (budgets >= MIN_BUDGETS).all():
+                new = _whole(changed)
+                rest = base[
+                    ~base["strategy"].isin(set(new["strategy"])) & base["seed_size"].isin(set(new["seed_size"]))
+                ]
+                parts.append(pd.concat([_whole(rest), new]).assign(task=f"{task}, {what}"))
+    table = pd.concat(parts, ignore_index=True)
+    return pilot.validate(table[pilot.COLUMNS], where=str(folder / "runs.csv"))
+
+
+def page_data(folder: Path) -> str:
+    """Return the script that gives ``advisor.js`` its curves: per curve the draws of ``E, B, log tau`` as float32."""
+    table = counts(folder)
+    fits = fit_table(table, LEVEL, DRAWS, SEED)
+    data = _as_dict(fits) | {"first": table["task"].value_counts().index[0], "clear": CLEAR}
+    return f"window.CROSSOVER_CURVES = {json.dumps(data, sort_keys=True)};\n"
+
+
+def _as_dict(fits: Fits) -> dict[str, object]:
+    known = [(c, d) for c, d in zip(fits.curves, fits.draws, strict=True) if d is not None]
+    curves = [
+        {
+            "task": c.task,
+            "strategy": c.strategy,
+            "seed_size": c.seed_size,
+            "ratios": list(c.ratio_range),
+            "doubt": "" if c.status == "ok" else c.status.replace("_", " "),
+            "draws": base64.b64encode(np.stack([d.E, d.B, d.theta[:, 0]]).astype("<f4").tobytes()).decode(),
+        }
+        for c, d in known
+    ]
+    looks = styles({c.strategy for c, _ in known})
+    names = {
+        name: {"label": look.label, "colour": look.colour, "calls": QUERIES_PER_SAMPLE.get(name, 1)}
+        for name, look in looks.items()
+    }
+    return {"level": fits.level, "strategies": names, "curves": curves}
+
+
+def _whole(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of those strategies that were run at every seed-set size."""
+    sizes = rows.groupby("strategy")["seed_size"].nunique()
+    return rows[rows["strategy"].isin(sizes[sizes == rows["seed_size"].nunique()].index)]
+
+
+def _turned(main: str, other: str) -> str:
+    """Say which of :data:`DIALS` a grid has at another value than the main one; empty where more or something else differs."""
+    first, second = json.loads(main), json.loads(other)
+    dials, own = (settings.get("teacher_settings", {}) for settings in (second, first))
+    for names, told in DIALS.items():
+        values = {dials.get(name) for name in names}
+        as_in_main = second | {"teacher_settings": dials | {name: own.get(name) for name in names}}
+        if len(values) == 1 and None not in values and as_in_main == first:
+            return told.format(*values)
+    return ""

@@ -1,0 +1,1 @@
+"""How the cells of each experiment are made and scored."""

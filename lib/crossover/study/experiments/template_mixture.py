@@ -1,0 +1,204 @@
+"""A cell of the chapter on template questions: real and synthetic questions mixed, and the student trained on the mixture.
+
+``share`` is the share of the training tokens that are synthetic. With ``tokens_equal`` real questions make room for
+synthetic ones, with ``real_equal`` synthetic ones are added to all of the real. Source: arXiv 2310.07830, section 5.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from crossover.data.closed_book import SETS, answers, near_tests, pool, test_rows
+from crossover.data.near_duplicates import words
+from crossover.data.pinned import model_folder
+from crossover.errors import CrossoverError, nearest
+from crossover.models.spacy_english import load_parser
+from crossover.questions.bank import load_bank
+from crossover.questions.quality import distance, entity_types, entropy, question_type, shares
+from crossover.strategies.ledger import Funnel
+from crossover.study.cell import Cell, Made, Scored
+from crossover.study.store import Store
+
+#: How the harness asks, with and without its heading; an answer follows after a space.
+PROMPTS = ("Answer these questions:\n\nQ: {}?\nA:", "Question: {}?\nAnswer:")
+STRATEGIES = ("untouched", "real", "tokens_equal", "real_equal")
+#: Questions of the evaluation sets from which their distributions are taken.
+MOST = 2000
+
+
+@dataclass(frozen=True)
+class Example:
+    """A question and the answer to train on; ``type`` is how the question was made, ``real`` or a template's type."""
+
+    question: str
+    answer: str
+    type: str
+
+
+def mixture(cell: Cell, folder: Path) -> list[Example]:
+    """Return a cell's training examples, real ones first.
+
+    Within a replicate every mixture takes its real questions from one random order and its synthetic ones from another, so
+    that a smaller part is contained in a larger one.
+
+    Raises
+    ------
+    CrossoverError
+        An unknown strategy, or fewer questions than the mixture needs; the message says which.
+    """
+    if cell.strategy not in STRATEGIES:
+        raise CrossoverError(f"There is no mixture {cell.strategy!r}.{nearest(cell.strategy, STRATEGIES)}")
+    if cell.strategy == "untouched":
+        return []
+    share, model = cell.task_settings["share"], cell.recipe["model"]
+    real = real_examples(cell)
+    if len(real) < cell.seed_size:
+        raise CrossoverError(f"There are {len(real)} real questions to train on, not {cell.seed_size}; lower n_real.")
+    base = real[: cell.seed_size]
+    whole = sum(_lengths(base, model))
+    if cell.strategy == "real_equal":
+        return base + _filled(_shuffled(synthetic(cell, folder), cell), whole * share / (1 - share), model)
+    return _filled(base, whole * (1 - share), model) + _filled(
+        _shuffled(synthetic(cell, folder), cell), whole * share, model
+    )
+
+
+def real_examples(cell: Cell) -> list[Example]:
+    """Return all real questions that a cell's replicate draws from, in its order."""
+    found = pool({name: s for name, s in cell.task_settings["sources"].items() if SETS[name].question})
+    return _shuffled([Example(real.question, real.answers[0], "real") for real in found], cell)
+
+
+def synthetic(cell: Cell, folder: Path) -> list[Example]:
+    """Return all synthetic questions of a cell's text, none of them near a test question, each question once."""
+    settings = cell.task_settings
+    sources = {name: source for name, source in settings["sources"].items() if SETS[name].question}
+    bank = load_bank(folder / "generations", settings["text"], settings["texts"])
+    first = {q.question: q for q in reversed(bank.questions) if q.type in settings["question_types"]}
+    made = [first[question] for question in dict.fromkeys(q.question for q in bank.questions) if question in first]
+    near = near_tests(sources).holds([words(q.question) for q in made])
+    return [Example(q.question, q.answer, q.type) for q, leaks in zip(made, near, strict=True) if not leaks]
+
+
+def make(cell: Cell, store: Store, device: str) -> Made:
+    """Return a cell's mixture, and how varied it is."""
+    examples = mixture(cell, store.folder)
+    pairs = [_pair(example, number) for number, example in enumerate(examples)]
+    made = len([e for e in examples if e.type != "real"])
+    return Made(pairs, Funnel(made, made, made, made, made, made), 0, 0, 0, measure(cell, examples) if examples else {})
+
+
+def measure(cell: Cell, examples: Sequence[Example]) -> dict[str, object]:
+    """Return the variety of a mixture and its distances from the evaluation sets.
+
+    Returns
+    -------
+    dict
+        ``synthetic``: examples that are. ``type_entropy``, ``entity_entropy``: bits of the distributions of question types
+        and of the entity types of answers (answers that are no entity left out). ``largest_entity``: share of the most
+        frequent entity type. ``type_distance``, ``entity_distance``: Jensen-Shannon distances from the evaluation sets.
+    """
+    types, entities = distributions([e.question for e in examples], [e.answer for e in examples])
+    sources = {n: s for n, s in cell.task_settings["sources"].items() if SETS[n].question}
+    tested_types, tested_entities = tested(tuple(sorted(sources.items())))
+    values = {
+        "type_entropy": entropy(types),
+        "entity_entropy": entropy(entities),
+        "largest_entity": max(entities.values()),
+        "type_distance": distance(types, tested_types),
+        "entity_distance": distance(entities, tested_entities),
+    }
+    return {"synthetic": sum(e.type != "real" for e in examples)} | {n: round(v, 5) for n, v in values.items()}
+
+
+def distributions(questions: Sequence[str], given: Sequence[str]) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the distributions of question types and of the entity types of answers that are entities."""
+    labels = [label for label in _entities(tuple(given)) if label != "none"]
+    return shares(map(question_type, questions)), shares(labels or ["none"])
+
+
+@cache
+def tested(sources: tuple[tuple[str, str], ...]) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the same distributions for the evaluation sets' questions, every set with the same weight."""
+    rows = [(name, row) for name, source in sources for _, row in test_rows(name, source)[: MOST // len(sources)]]
+    return distributions([row["question"] for _, row in rows], [answers(name, row)[0] for name, row in rows])
+
+
+def train_and_score(cell: Cell, pairs: Sequence[tuple[str, str]], device: str) -> Scored:
+    """Train a student on a cell's pairs, unless there are none, and score it under the harness's definitions."""
+    from crossover.evaluation.lm_harness import score
+    from crossover.models.language_model import Recipe, Student, Trained, train
+
+    recipe = Recipe(**cell.recipe)
+    student = Student.load(recipe.model, device, recipe.student_layers)
+    start = time.perf_counter()
+    trained = train(student, pairs, recipe, seed=int(cell.key[:8], 16)) if pairs else Trained(0, 0, float("nan"))
+    between = time.perf_counter()
+    outcomes, metrics = score(student, cell.task_settings["sizes"], cell.task_settings["sources"])
+    end = time.perf_counter()
+    return Scored(outcomes, trained.tokens, trained.loss, between - start, end - between, {"sets": metrics})
+
+
+def examples(cell: Cell) -> int:
+    """Return about how many examples a cell trains on."""
+    return cell.seed_size + (0 if cell.strategy == "tokens_equal" else cell.budget)
+
+
+def metric(cell: Cell) -> str:
+    """Return what a row's ``n_correct`` counts, in words."""
+    return "items right of all sets, each by its harness metric"
+
+
+def _pair(example: Example, number: int) -> tuple[str, str]:
+    """The prompt in one of the harness's forms, in turn, and the answer."""
+    return PROMPTS[number % len(PROMPTS)].format(example.question.rstrip("?")), f" {example.answer}"
+
+
+def _filled(examples: Sequence[Example], tokens: float, model: str) -> list[Example]:
+    """Return the first examples with as many tokens in all as come nearest to a number."""
+    total, taken = 0, []
+    for example, length in zip(examples, _lengths(examples, model), strict=True):
+        if total + length / 2 > tokens:
+            return taken
+        taken.append(example)
+        total += length
+    if tokens - total > 50:
+        kind = "real" if examples and examples[0].type == "real" else "synthetic"
+        raise CrossoverError(
+            f"The {len(examples)} {kind} questions have {total:,} tokens, {tokens:,.0f} are needed; read more texts or lower n_real."
+        )
+    return taken
+
+
+def _shuffled(examples: list[Example], cell: Cell) -> list[Example]:
+    return random.Random(f"template questions {cell.replicate}").sample(examples, len(examples))
+
+
+def _lengths(examples: Sequence[Example], model: str) -> list[int]:
+    """Tokens of each example in training, the end-of-text token included."""
+    if not examples:
+        return []
+    texts = ["".join(_pair(example, number)) for number, example in enumerate(examples)]
+    return [len(ids) + 1 for ids in _tokenizer(model)(texts, add_special_tokens=False)["input_ids"]]
+
+
+@cache
+def _tokenizer(model: str):
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(model_folder(model))
+
+
+@cache
+def _entities(given: tuple[str, ...]) -> list[str]:
+    return entity_types(_parser(), given)
+
+
+@cache
+def _parser():
+    return load_parser()

@@ -1,0 +1,231 @@
+"""The results table of a run: append-only, one row a cell, readable as text, safe to kill at any moment.
+
+``runs.csv`` holds one row a finished cell; ``items/<key>.parquet`` holds the outcome of each of its test items, written
+before the row, so that a row is always backed by its items. While a run goes on rows are appended; when it ends the file
+is sorted, so that the same cells give the same file whatever the order they finished in.
+"""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import io
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crossover.errors import CrossoverError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from crossover.evaluation.answers import Outcome
+
+COLUMNS = {
+    "key": str, "experiment": str, "task": str, "strategy": str, "seed_size": int, "budget": int, "replicate": int,
+    "teacher": str, "student": str, "n_train": int, "n_test": int, "n_correct": int, "metric": str, "queries": int,
+    "asked": int, "returned": int, "parsed": int, "verified": int, "unique": int, "kept": int, "tokens_in": int,
+    "tokens_out": int, "train_tokens": int, "train_loss": float, "device": str, "provenance": str,
+    "seconds_train": float, "seconds_eval": float, "finished": str, "settings": str, "measures": str,
+}  # fmt: skip
+#: Columns that a table has only where some row has something in them: a table made before there were any is sound.
+OPTIONAL = ("measures",)
+TIME_COLUMNS = ("seconds_train", "seconds_eval", "finished")
+_ORDER = ("experiment", "task", "seed_size", "strategy", "budget", "replicate", "key")
+
+
+def repository() -> Path:
+    """Return the checkout this library runs from: the folder with ``notebooks`` and ``lib``."""
+    root = Path(__file__).resolve().parents[3]
+    if not (root / "notebooks").is_dir():
+        raise CrossoverError(
+            f"{root} has no notebooks folder; install the library from a checkout with pip install -e ."
+        )
+    return root
+
+
+def results_folder(name: str) -> Path:
+    """Return the folder of a profile's results (or of one run's own), under ``results/`` or ``$CROSSOVER_RESULTS``."""
+    root = os.environ.get("CROSSOVER_RESULTS")
+    return (Path(root) if root else repository() / "results") / name
+
+
+class Store:
+    """The results of one profile, in one folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is missing.
+
+    Raises
+    ------
+    CrossoverError
+        The folder cannot be written, or its ``runs.csv`` is not a results table.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.path = folder / "runs.csv"
+        self._header: list[str] = []  # the columns of the table as it was last read or written
+        with _written(folder):
+            (folder / "items").mkdir(parents=True, exist_ok=True)
+
+    def rows(self) -> dict[str, dict[str, str]]:
+        """Return the finished rows by cell key, as text.
+
+        A damaged row (cut short by a full disk, say) is dropped with a message; the file as it was is kept beside.
+        """
+        if not self.path.exists():
+            return {}
+        text = self.path.read_text(encoding="utf-8", errors="replace")
+        lines = list(csv.reader(io.StringIO(text)))
+        columns = lines[0] if lines else []
+        if columns not in (list(COLUMNS), _columns([])):
+            raise CrossoverError(
+                f"{self.path} does not begin with the columns of a results table. Move it away (its rows are not lost) "
+                "and run again."
+            )
+        self._header = columns
+        complete = lines if text.endswith("\n") else lines[:-1]
+        damaged = [n for n, line in enumerate(complete[1:], 2) if not _sound(line, columns)]
+        damaged += [len(lines)] * (complete is not lines)
+        sound = (line for line in complete[1:] if _sound(line, columns))
+        rows = {line[0]: dict.fromkeys(OPTIONAL, "") | dict(zip(columns, line, strict=True)) for line in sound}
+        if damaged:
+            self._set_aside(text, damaged, rows)
+        return rows
+
+    def _set_aside(self, text: str, damaged: Sequence[int], rows: Mapping[str, Mapping[str, str]]) -> None:
+        kept = self.path.with_suffix(".csv.damaged")
+        with _written(self.folder):
+            kept.write_text(text, encoding="utf-8")
+        self._replace(rows.values())
+        print(
+            f"{self.path}: line {', '.join(map(str, damaged))} damaged; {len(rows)} sound rows kept, the rest will be "
+            f"computed again. The file as it was: {kept.name}",
+            file=sys.stderr,
+        )
+
+    def append(self, row: Mapping[str, object], outcomes: Sequence[Outcome]) -> None:
+        """Store a finished cell: its items first, then its row, flushed to disk."""
+        import pandas as pd
+
+        fields = ["item", "extracted", "correct"]
+        if any(o.score is not None for o in outcomes):
+            fields.append("score")
+        items = pd.DataFrame({name: [getattr(o, name) for o in outcomes] for name in fields})
+        with _written(self.folder):
+            path = self.folder / "items" / f"{row['key']}.parquet"
+            items.to_parquet(path.with_suffix(".part"), index=False)
+            path.with_suffix(".part").replace(path)
+            columns = self._prepare(row)
+            with open(self.path, "a", encoding="utf-8", newline="") as file:
+                csv.DictWriter(file, columns, lineterminator="\n", extrasaction="ignore").writerow(row)
+                file.flush()
+                os.fsync(file.fileno())
+
+    def _prepare(self, row: Mapping[str, object]) -> list[str]:
+        """Make the table ready for a row to be appended, and return its columns."""
+        wanted = _columns([row])
+        if not self._header:
+            self.rows()
+        if not set(wanted) <= set(self._header):
+            self._replace(self.rows().values(), wanted)
+        return self._header
+
+    def sort(self) -> None:
+        """Put the rows in their final order: by experiment, task, seed-set size, strategy, budget, replicate."""
+        rows = self.rows()
+        if rows:
+            self._replace(sorted(rows.values(), key=lambda row: [COLUMNS[c](row[c]) for c in _ORDER]))
+
+    def _replace(self, rows: Iterable[Mapping[str, object]], columns: Sequence[str] | None = None) -> None:
+        rows = list(rows)
+        self._header = list(columns or _columns(rows))
+        fresh = self.path.with_suffix(".part")
+        with _written(self.folder):
+            with open(fresh, "w", encoding="utf-8", newline="") as file:
+                writer = csv.DictWriter(file, self._header, lineterminator="\n", extrasaction="ignore")
+                writer.writeheader()
+                writer.writerows(rows)
+            fresh.replace(self.path)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder for one run at a time; a second run is refused rather than mixed in."""
+        with _written(self.folder):
+            file = open(self.folder / ".lock", "w")  # noqa: SIM115 - held open for as long as the lock
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise CrossoverError(f"Another run is writing {self.folder}. Wait for it, or stop it.") from None
+            yield
+
+
+def read_runs(folder: Path, experiment: str | None = None) -> pd.DataFrame:
+    """Return a results table with typed columns, or an empty one where there is none yet.
+
+    Parameters
+    ----------
+    folder : Path
+        A profile's results folder.
+    experiment : str, optional
+        Only this experiment's rows.
+    """
+    import pandas as pd
+
+    path = folder / "runs.csv"
+    if not path.exists():
+        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
+    try:
+        runs = pd.read_csv(path, dtype=COLUMNS, keep_default_na=False, na_values={"train_loss": ["nan"]})
+    except ValueError as problem:
+        raise CrossoverError(f"{path} cannot be read: {problem}") from problem
+    runs = runs.assign(**{name: "" for name in OPTIONAL if name not in runs})
+    return runs if experiment is None else runs[runs["experiment"] == experiment].reset_index(drop=True)
+
+
+def save_numbers(folder: Path, numbers: Mapping[str, str]) -> None:
+    """Add to ``numbers.json``, from which the pages of the book quote, what one chapter computed."""
+    path = folder / "numbers.json"
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    with _written(folder):
+        path.write_text(
+            json.dumps({**known, **numbers}, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+
+
+def _columns(rows: Iterable[Mapping[str, object]]) -> list[str]:
+    """The columns that a table of these rows has."""
+    rows = list(rows)
+    return [name for name in COLUMNS if name not in OPTIONAL or any(row.get(name) for row in rows)]
+
+
+def _sound(line: Sequence[str], columns: Sequence[str]) -> bool:
+    """Whether a line has every column, each of its type."""
+    if len(line) != len(columns):
+        return False
+    try:
+        for name, value in zip(columns, line, strict=True):
+            COLUMNS[name](value)
+    except ValueError:
+        return False
+    return True
+
+
+@contextmanager
+def _written(folder: Path) -> Iterator[None]:
+    """Turn a failure to write into an error that says what is kept and what to do."""
+    try:
+        yield
+    except OSError as problem:
+        raise CrossoverError(
+            f"Cannot write results to {folder}: {problem.strerror or problem}. Everything finished so far is kept; free "
+            "some space or give a writable folder (CROSSOVER_RESULTS), then run again."
+        ) from problem

@@ -1,0 +1,245 @@
+"""Where students are trained: worker processes of this machine, or a Ray cluster. One interface for both.
+
+A worker trains one student at a time with one thread, so a cell gives the same numbers wherever it runs. Ray starts a cell
+again on another worker when its worker is lost; on this machine a lost worker ends the run, which can be resumed.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Protocol, Self
+
+from crossover.errors import CrossoverError
+
+GB_A_WORKER = 3.5  # measured peak of a worker that trains 15 of SmolLM2-135M's layers, with room to spare
+#: What glibc in a worker does with freed memory. Blocks of 32 MB and more, such as logits, go back to the system; of the rest it keeps 1 GB
+#: for the next batch: the system would have to clear every page anew. A worker reads this when it starts; elsewhere it means nothing.
+MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**30)}
+RETRIES = 4  # times that Ray starts a cell again whose worker was lost
+
+
+class Lost(Exception):
+    """A worker is gone, and with it what it was doing."""
+
+
+class Pool(Protocol):
+    """Workers that take calls; a context manager."""
+
+    workers: int
+
+    def submit(self, work: Callable, *arguments: object) -> Future:
+        """Have a worker call ``work``."""
+
+    def result(self, future: Future) -> object:
+        """Return what a finished call returned, or raise what it raised, or :class:`Lost`."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *problem: object) -> None: ...
+
+
+@contextmanager
+def open_pool(workers: int, device: str, cluster: str = "") -> Iterator[Pool]:
+    """Open the workers that students are trained on.
+
+    Where ``cluster`` is empty or ``"local"``, the calling process computes meanwhile with the threads that the workers leave cores for,
+    and one at the least: with more, each thread waits for the others, and holds its core.
+
+    Parameters
+    ----------
+    workers : int
+        How many; 0 for as many as there are cores (or GPUs) and memory.
+    device : str
+        ``"cpu"``, ``"cuda"`` for one GPU a student, or ``"auto"`` for all GPUs of a machine.
+    cluster : str
+        Empty for processes of this machine; ``"local"`` for Ray on this machine; else the address of a Ray cluster, as
+        ``"auto"`` on one of its nodes or ``"ray://host:10001"``.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    with Ray(cluster, workers, device) if cluster else Processes(workers, device) as pool:
+        if device == "cpu" and cluster in ("", "local"):
+            torch.set_num_threads(max(1, min(threads, (os.cpu_count() or 1) - pool.workers)))
+        try:
+            yield pool
+        finally:
+            torch.set_num_threads(threads)
+
+
+class Processes:
+    """Worker processes of this machine."""
+
+    def __init__(self, workers: int, device: str):
+        self.workers = workers or _workers_here(device)
+        _keep_freed_memory()
+        self._executor = ProcessPoolExecutor(
+            self.workers,
+            # Spawned, not forked: a forked child of a process that has used threads can hang.
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_start_worker,
+            initargs=(os.getpid(), device),
+        )
+
+    def submit(self, work: Callable, *arguments: object) -> Future:
+        """Have a worker call ``work``."""
+        return self._executor.submit(work, *arguments)
+
+    def result(self, future: Future) -> object:
+        """Return what a finished call returned."""
+        try:
+            return future.result()
+        except BrokenProcessPool:
+            raise Lost("its worker was killed, most likely for want of memory; try workers=1") from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._executor.__exit__(*problem)
+
+
+class Ray:
+    """Tasks of a Ray cluster, each with a core or a GPU and its memory.
+
+    Raises
+    ------
+    CrossoverError
+        Ray is not installed, the cluster cannot be reached, or it has no such device.
+    """
+
+    def __init__(self, address: str, workers: int, device: str):
+        try:
+            import ray
+        except ImportError:
+            raise CrossoverError(
+                f"cluster is {address!r}, and Ray is not installed. Fix: pip install 'crossover[cluster]'"
+            ) from None
+        self._ray = ray
+        _keep_freed_memory()
+        quiet = {"log_to_driver": False, "logging_level": "error", "namespace": "crossover"}
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        try:
+            _answers(address)
+            if address == "local":
+                ray.init(address="local", num_cpus=workers or _workers_here("cpu"), include_dashboard=False, **quiet)
+            else:
+                ray.init(address=address, runtime_env={"env_vars": MALLOC}, **quiet)
+        except (OSError, ValueError) as problem:
+            raise CrossoverError(
+                f"cluster is {address!r}, and no Ray cluster answers there: {str(problem).splitlines()[0]} "
+                "Give 'local', 'auto' on a node of the cluster, or ray://host:10001."
+            ) from None
+        unit, need = "CPU" if device == "cpu" else "GPU", GB_A_WORKER * 2**30
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        there = int(sum(node.get(unit, 0) for node in nodes))
+        # A student that is spread over GPUs takes all of the largest node's, and runs on the nodes that have as many.
+        units = max((int(node.get(unit, 0)) for node in nodes), default=0) if device == "auto" else 1
+        room = int(sum(min(node.get(unit, 0) // max(1, units), node.get("memory", 0) // need) for node in nodes))
+        if not room:
+            ray.shutdown()
+            most = max((node.get("memory", 0) for node in nodes), default=0) / 2**30
+            lacks = (
+                f"no node with {GB_A_WORKER} GB free for a student; the most is {most:.1f} GB"
+                if there
+                else f"no {unit}"
+            )
+            raise CrossoverError(f"device is {device!r}, but the cluster {address!r} has {lacks}.")
+        self.workers = min(workers or room, room)
+        self.gpus = units if unit == "GPU" else 0
+        needs = {"num_cpus": 1, "num_gpus": self.gpus, "memory": int(need)}
+        self._call = ray.remote(_call).options(max_retries=RETRIES, **needs)
+        self._device = device
+
+    def submit(self, work: Callable, *arguments: object) -> Future:
+        """Have a worker call ``work``; a worker that is lost is replaced, :data:`RETRIES` times."""
+        return self._call.remote(self._device, work, *arguments).future()
+
+    def result(self, future: Future) -> object:
+        """Return what a finished call returned."""
+        try:
+            return future.result()
+        except (
+            self._ray.exceptions.WorkerCrashedError,
+            self._ray.exceptions.NodeDiedError,
+            self._ray.exceptions.OutOfMemoryError,
+        ):
+            raise Lost(
+                f"its worker was lost {RETRIES + 1} times, most likely for want of memory; try fewer workers"
+            ) from None
+        except self._ray.exceptions.RayTaskError as problem:
+            raise problem.cause from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._ray.shutdown()
+
+
+def _answers(address: str) -> None:
+    """Raise an OSError where nothing listens at ``host:port`` or ``ray://host:port``: Ray itself would try for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+
+
+def _keep_freed_memory() -> None:
+    """Let workers that start from now on allocate as :data:`MALLOC` says, where the reader does not say otherwise."""
+    for name, value in MALLOC.items():
+        os.environ.setdefault(name, value)
+
+
+def quiet() -> None:
+    """Keep the libraries' own progress bars, one for each model loaded, out of ours."""
+    import transformers
+
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+
+
+def _workers_here(device: str) -> int:
+    """One worker a core, as far as free memory goes; one on a GPU."""
+    if device != "cpu":
+        return 1
+    import psutil
+
+    free = psutil.virtual_memory().available / 2**30
+    return max(1, min(os.cpu_count() or 1, int(free / GB_A_WORKER)))
+
+
+def _call(device: str, work: Callable, *arguments: object) -> object:
+    """Prepare this process and do the work."""
+    _prepare(device)
+    return work(*arguments)
+
+
+def _prepare(device: str) -> None:
+    """Give this process one thread and quiet libraries."""
+    import torch
+
+    if device == "cpu":
+        torch.set_num_threads(1)
+    elif not torch.cuda.is_available():
+        raise CrossoverError(f"device is {device!r}, but torch finds no such device; use device='cpu'.")
+    quiet()
+
+
+def _start_worker(parent: int, device: str) -> None:
+    """Prepare a worker process, and end it when its parent ends, however that ends."""
+    _prepare(device)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

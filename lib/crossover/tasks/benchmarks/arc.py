@@ -1,0 +1,141 @@
+"""The ``arc`` task: grade-school science questions with three to five choices, of Clark et al. (arXiv 1803.05457).
+
+ARC-Challenge is the general question answering task of arXiv 2409.19759. A question is its stem, then one line a
+choice, lettered whatever the labels of the data; a completion is a rationale and then the letter, ``#### B``. The
+benchmark has no rationales, so its reference completion gives the text of the right choice in place of one.
+
+Test problems come from the test split, seeds from the train split. The ``pypi`` source has no train split: there half
+of the test split, by a stable hash of the stem, joins the validation split as seeds and the other half is the test, so
+that its numbers come from half the published items. In every source a seed whose stem is that of a test problem,
+whatever its case and punctuation, is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from crossover.data import load
+from crossover.errors import CrossoverError, nearest
+from crossover.tasks.base import Problem
+from crossover.tasks.final_answers import QuestionAnswer
+from crossover.tasks.problem_sets import Pooled, half
+
+_LETTERS = "ABCDE"
+_SUBSETS = ("challenge", "easy")
+_CHOICE = re.compile(r"[(\[]?([A-Ea-e])[)\].:]+\s+(\S.*)")
+# A letter that more words follow is the article "a" or the start of a sentence, not a choice.
+_FINAL = re.compile(r"\s*[(\[]?([A-Ea-e])(?:[)\].:]|\s*$)")
+
+
+@dataclass(frozen=True)
+class Arc(QuestionAnswer, Pooled):
+    """ARC from one of the data sources.
+
+    Parameters
+    ----------
+    subset : {"challenge", "easy"}
+        Questions that simple methods of retrieval answered wrongly, or the others.
+    listed : bool
+        Whether the prompt lists the choices. Without them (a *cloze* prompt) a choice must be likely by itself, which is how
+        small models, which cannot tell letters apart, are scored by likelihood.
+    source : {"pypi", "dir", "hub"}
+        See :func:`crossover.data.load.load`.
+    folder : str, optional
+        For ``dir``.
+    revision : str, optional
+        For ``hub``.
+
+    Raises
+    ------
+    CrossoverError
+        When the subset is unknown; when problems are asked for and a row is damaged, or there are too few.
+
+    Examples
+    --------
+    >>> task = Arc(subset="easy")
+    >>> task.choices("Which is hot?\\nA. ice\\nB. steam")
+    ['ice', 'steam']
+    >>> task.extract(" Steam is hot.\\n#### (b)."), task.extract("#### A hot one"), task.extract("B")
+    ('B', None, None)
+    """
+
+    subset: str = "challenge"
+    listed: bool = True
+    source: str = "pypi"
+    folder: str | None = None
+    revision: str | None = None
+    name: str = field(default="arc", init=False)
+
+    def __post_init__(self) -> None:
+        if self.subset not in _SUBSETS:
+            raise CrossoverError(f"arc: there is no subset {self.subset!r}.{nearest(str(self.subset), _SUBSETS)}")
+
+    def prompt(self, question: str) -> str:
+        """Return ``"Question: ...\\nAnswer:"``, without the choices in a cloze prompt."""
+        return super().prompt(question if self.listed else question.split("\n", 1)[0])
+
+    def extract(self, completion: str) -> str | None:
+        """Return the letter after the first ``####``, as a capital."""
+        _, _, rest = completion.partition("####")
+        match = _FINAL.match(rest.split("\n", 1)[0])
+        return match[1].upper() if match else None
+
+    def correct(self, completion: str, problem: Problem) -> bool:
+        """Whether the completion's letter is the reference's."""
+        letter = self.extract(completion)
+        return letter is not None and letter == self.extract(problem.answer)
+
+    def choices(self, question: str) -> list[str]:
+        """Return the choices in a question's text, the last list that starts at A; empty where there are not two."""
+        found: list[str] = []
+        for line in question.splitlines():
+            if match := _CHOICE.fullmatch(line.strip()):
+                place = _LETTERS.index(match[1].upper())
+                if place == 0:
+                    found = []
+                if place == len(found):
+                    found.append(match[2])
+        return found if len(found) > 1 else []
+
+    def completions(self, question: str) -> list[tuple[str, str]]:
+        """Return each choice's letter and its text as a completion begins with it.
+
+        The letter's own line is left out of what is scored: it would cost about the same for every choice, and that
+        cost, divided by a choice's length, would favour long choices.
+        """
+        return [(letter, f" {text}") for letter, text in zip(_LETTERS, self.choices(question), strict=False)]
+
+    def _pool(self, side: str) -> list[Problem]:
+        halved, tests = self.source == "pypi", self._rows("test")
+        held_out = [row for row in tests if not halved or half(_words(row)) == "test"]
+        if side == "test":
+            return [self._problem(row) for row in held_out]
+        stems = {_words(row) for row in held_out}
+        rows = [*self._rows("validation"), *tests] if halved else self._rows("train")
+        return [self._problem(row) for row in rows if _words(row) not in stems]
+
+    def _rows(self, split: str) -> list[load.Row]:
+        return load.load(f"arc_{self.subset}", split, self.source, self.folder, self.revision)  # type: ignore[arg-type]
+
+    def _problem(self, row: load.Row) -> Problem:
+        labels, texts = row["choices"]["label"], [_one_line(text) for text in row["choices"]["text"]]
+        lines = [f"{letter}. {text}" for letter, text in zip(_LETTERS, texts, strict=False)]
+        question = "\n".join([_one_line(row["question"]), *lines])
+        if row["answerKey"] not in labels[: len(texts)] or self.choices(question) != texts:
+            raise CrossoverError(
+                f"arc: row {row['id']!r} has the answer {row['answerKey']!r}, the labels {labels} and the choices "
+                f"{texts}. It needs two to five choices, none empty, and the label of one as its answer; mend the row."
+            )
+        right = labels.index(row["answerKey"])
+        stop = "" if texts[right].endswith((".", "!", "?")) else "."
+        return Problem("", question, f" {texts[right]}{stop}\n#### {_LETTERS[right]}")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _words(row: load.Row) -> str:
+    """A row's stem without case and punctuation: what two near copies of a question share."""
+    return " ".join(re.findall(r"\w+", row["question"].casefold()))

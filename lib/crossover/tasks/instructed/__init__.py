@@ -1,0 +1,1 @@
+"""Tasks in the style of Super-NaturalInstructions: a definition, examples, an input."""

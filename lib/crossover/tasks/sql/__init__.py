@@ -1,0 +1,1 @@
+"""SQL run in a sandbox and compared by its rows."""

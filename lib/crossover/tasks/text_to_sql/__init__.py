@@ -1,0 +1,1 @@
+"""Questions about a real database, answered in SQL."""

@@ -1,0 +1,1 @@
+"""Procedural word problems whose structure is known."""

@@ -1,0 +1,79 @@
+"""A teacher of the students' own family: an encoder fine-tuned on the original examples, which can annotate and no more."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from crossover.errors import CrossoverError
+from crossover.models.encoder import Encoder, train
+from crossover.models.training import Recipe
+from crossover.tasks.base import Problem
+from crossover.tasks.instructed.base import Labelled
+from crossover.teachers.base import Reply, Request
+from crossover.teachers.finetuning import weights
+
+
+@dataclass(frozen=True)
+class Labeller:
+    """An encoder as annotator, trained when its first reply is asked for.
+
+    Parameters
+    ----------
+    task : Labelled
+    original : sequence of Problem
+        What it is trained on.
+    recipe : Recipe
+        The pretrained encoder and how it is trained.
+    seed : int
+        Of its head and of the order of the examples.
+    device : str
+        ``"cpu"``, ``"cuda"`` or ``"auto"``, see :func:`crossover.models.language_model.place`.
+    """
+
+    task: Labelled
+    original: Sequence[Problem]
+    recipe: Recipe
+    seed: int = 0
+    device: str = "cpu"
+    repeatable = False
+
+    @cached_property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """What it is trained on, (input, label)."""
+        return tuple((problem.question, self.task.extract(problem.answer)) for problem in self.original)
+
+    @cached_property
+    def id(self) -> str:
+        """Model and training, as stored with each reply."""
+        text = json.dumps([self.pairs, self.recipe.as_dict(), self.seed], sort_keys=True)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        model = self.recipe.model
+        return f"labeller({model}@{weights(model)}, tuned on {len(self.pairs)}: {digest})"
+
+    def reply(self, requests: Sequence[Request]) -> list[Reply]:
+        """Return the most likely label of each input; tokens are those of the input, and one for the label.
+
+        Raises
+        ------
+        CrossoverError
+            Something else than an annotation is asked for.
+        """
+        if other := [request.kind for request in requests if request.kind != "annotate"]:
+            raise CrossoverError(f"An encoder gives labels alone and cannot {other[0]}; use the teacher 'tuned'.")
+        encoder = _trained(self.pairs, self.task.labels, self.recipe, self.seed, self.device)
+        texts = [request.problem.question for request in requests]
+        lengths = map(len, encoder.tokens(texts))
+        return [Reply(label, length, 1) for label, length in zip(encoder.predict(texts), lengths, strict=True)]
+
+
+@lru_cache(maxsize=1)
+def _trained(
+    pairs: tuple[tuple[str, str], ...], labels: tuple[str, ...], recipe: Recipe, seed: int, device: str
+) -> Encoder:
+    encoder = Encoder.load(recipe.model, labels, seed, device)
+    train(encoder, pairs, recipe, seed)
+    return encoder

@@ -1,0 +1,75 @@
+"""The appendices: sums of the rows, every parameter, every data set with its licence, the checklist from the fits."""
+
+import re
+
+import pandas as pd
+
+from crossover.book import appendices
+from crossover.data import pinned
+from crossover.data.catalog import DATA_SETS
+from crossover.params.profiles import SCHEMAS
+from stored import write_runs
+
+
+def cells(table, first):
+    """The cells of the row that begins with a word."""
+    (line,) = [line for line in table.splitlines() if line.startswith(f"| {first} ")]
+    return [cell.strip() for cell in line.strip("|").split(" | ")]
+
+
+def test_costs_are_the_sums_of_the_rows(tmp_path):
+    rows = pd.DataFrame(
+        {"experiment": ["budget_ratio", "budget_ratio", "finetuned_teacher"], "task": ["arc", "math_words", "rte"],
+         "queries": [1000, 250, 50], "tokens_in": [10, 20, 30], "tokens_out": [1, 2, 3], "train_tokens": [5, 6, 7],
+         "seconds_train": [3600.0, 1800.0, 0.0], "seconds_eval": [0.0, 1800.0, 7200.0], "provenance": ["none"] * 3}
+    )  # fmt: skip
+    write_runs(tmp_path, rows)
+    table = appendices.tables(tmp_path)["costs"]
+    assert cells(table, "all") == ["all", "", "3", "1,300", "66", "18", "4.0"]
+    assert cells(table, "finetuned teacher") == ["finetuned teacher", "rte", "1", "50", "33", "7", "2.0"]
+
+
+def test_without_runs_it_says_so(tmp_path):
+    found = appendices.tables(tmp_path)
+    assert "No student was trained" in found["costs"] and "No curve was fitted" in found["checklist"]
+    assert found["parameter_tables"].count("(not run in this profile)") == len(SCHEMAS)
+
+
+def test_speed_is_what_the_bench_wrote(tmp_path):
+    assert "make bench" in appendices.tables(tmp_path / "laptop")["speed"]
+    bench = tmp_path / "bench"
+    (bench / "provenance").mkdir(parents=True)
+    rows = pd.DataFrame(
+        {
+            "what": ["sampling, ours | generate"],
+            "value": [3.104],
+            "unit": ["x"],
+            "wanted": [">= 3"],
+            "met": ["yes"],
+            "provenance": ["abc"],
+        }
+    )
+    rows.to_csv(bench / "decoding.csv", index=False)
+    (bench / "provenance" / "abc.json").write_text('{"hardware": {"cpu": "Xeon", "cores": 2}, "commit": "0123456789"}')
+    text = appendices.tables(tmp_path / "laptop")["speed"]
+    assert (
+        "| sampling, ours \\| generate | 3.104 x | >= 3 | yes |" in text and "Xeon, 2 cores, commit `01234567`" in text
+    )
+
+
+def test_every_parameter_data_set_and_asset_is_listed(tmp_path):
+    found = appendices.tables(tmp_path)
+    for name, schema in SCHEMAS.items():
+        part = re.search(rf"### `{name}`.*?(?=###|\Z)", found["parameter_tables"], re.DOTALL)[0]
+        assert set(re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)) == set(schema.model_fields)
+    assert set(re.findall(r"^\| `(\w+)` \|", found["data_cards"], re.MULTILINE)) == set(DATA_SETS)
+    assert all(data.licence in found["data_cards"] for data in DATA_SETS.values())
+    assert pinned.SMOLLM2.sha256[:16] in found["model_cards"] and pinned.VADER.package in found["model_cards"]
+
+
+def test_the_checklist_counts_the_published_curves():
+    from crossover.study.store import results_folder
+
+    fits = pd.read_csv(results_folder("study") / "fits.csv")
+    text = appendices.tables(results_folder("study"))["checklist"]
+    assert f"{len(fits)} curves, {fits['n_budgets'].sum()} points" in text

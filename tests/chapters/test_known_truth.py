@@ -1,0 +1,149 @@
+"""Worlds make what they say, the chapter's parts run at a small size, and speed is as promised."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+
+from crossover.bench import curve_fits
+from crossover.chapters.known_truth import chapter as known_truth
+from crossover.errors import CrossoverError
+from crossover.stats import forms
+from crossover.stats.simulation import scenarios, stress
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOK = ROOT / "notebooks" / "00_known_truth.ipynb"
+
+
+def test_worlds_have_the_crossovers_they_claim():
+    by_name = {name: w.crossover() for name, w in scenarios.ALL.items()}
+    assert by_name["edge"] == pytest.approx(16, rel=1e-5) and scenarios.ALL["edge"].ratios[-1] == 16
+    assert by_name["beyond"] == pytest.approx(100, rel=1e-5)
+    assert by_name["never"] is None
+    assert 1 < by_name["independent"] < 64
+    assert len(scenarios.DESIGNS) == 5
+
+
+def test_simulated_counts_have_the_set_mean_and_spread():
+    truth = scenarios.Truth(0.6, 0.3, (5.0,))
+    world = scenarios.World("w", "", truth, truth, (1.0, 8.0), 1000, 100_000,
+                         offset=0.03, shared=0.02, training=0.01)  # fmt: skip
+    table = world.simulate(np.random.default_rng(0))
+    wide = (table["n_correct"] / table["n_test"]).to_numpy().reshape(2, 1000, 2)
+    np.testing.assert_allclose(wide.mean(1), world.early(np.array([[1.0, 8.0]] * 2)[0]) * np.ones((2, 1)), atol=0.005)
+    total = 0.03**2 + 0.02**2 + 0.01**2
+    assert wide[0, :, 0].var() == pytest.approx(total, rel=0.15)
+    assert np.cov(wide[0, :, 0], wide[0, :, 1])[0, 1] == pytest.approx(0.03**2 + 0.02**2, rel=0.15)
+    assert np.cov(wide[0, :, 0], wide[1, :, 0])[0, 1] == pytest.approx(0.02**2, rel=0.3)
+
+
+def test_coverage_counts_what_it_says(monkeypatch):
+    """Intervals that always hold, and intervals that never do, are counted as such."""
+    world = scenarios.DESIGNS[0]
+    table = scenarios.coverage([world], studies=5, draws=60)
+    assert set(table["counted"]) <= set(range(6)) and table["rate"].dropna().between(0, 1).all()
+    monkeypatch.setattr(scenarios, "holds", lambda low, high, true: True)
+    full = scenarios.coverage([world], studies=3, draws=60).set_index("quantity")
+    assert full.loc["crossover", "rate"] == 1
+    monkeypatch.setattr(scenarios, "holds", lambda low, high, true: False)
+    assert scenarios.coverage([world], studies=3, draws=60).set_index("quantity").loc["crossover", "rate"] == 0
+
+
+def test_holds():
+    assert scenarios.holds(1, 3, 2) and scenarios.holds(None, 3, 2) and scenarios.holds(1, None, 2)
+    assert not scenarios.holds(2.5, None, 2) and not scenarios.holds(1, 1.5, 2)
+
+
+def test_a_study_is_the_same_again():
+    a, b = (scenarios.coverage([scenarios.DESIGNS[1]], studies=3, draws=60) for _ in range(2))
+    pd.testing.assert_frame_equal(a, b)
+
+
+def test_wrong_form_misses_beyond_the_range():
+    table = stress.wrong_form(8, draws=60).set_index(["truth", "fitted"])
+    right, wrong = (abs(table.loc[("power_law", f), "beyond_miss"]) for f in ("power_law", "exponential"))
+    assert wrong > 0.03 > right
+
+
+def test_one_replicate_holds_less_often():
+    table = stress.replicates_seen(40, draws=80, counts=(1, 8)).set_index("replicates")
+    assert table.loc[1, "rate"] < table.loc[8, "rate"] - 0.1
+
+
+def test_planned_cells_narrow_the_interval():
+    table = stress.promise(scenarios.DESIGNS[1], 8, 20_000, draws=100)
+    closed = table.dropna()
+    assert len(closed) >= 4
+    assert closed["achieved"].median() < closed["width_now"].median()
+    assert (table["promised"] < table["width_now"]).all() and (table["spent"] <= 20_000).all()
+
+
+def test_chapter(tmp_path, monkeypatch):
+    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
+    chapter = known_truth.run(studies=4, draws=60, designs=["independent", "never"])
+    for figure in (
+        chapter.recovery_figure(),
+        chapter.coverage_figure(),
+        chapter.replicates_figure(),
+        chapter.promise_figure(),
+    ):
+        assert figure.axes
+    assert "crossover" in chapter.recovery_sentence() and "replicate" in chapter.replicates_sentence()
+    assert "promised" in chapter.promise_sentence() and "nominal" in chapter.coverage_sentence()
+    for name, said in {
+        "recovery": "7 budgets",
+        "coverage": "4 simulated studies a design,",
+        "replicates": "2 simulated studies a point",
+        "promises": "one of 2",
+    }.items():
+        caption = chapter.caption(name).data
+        assert said in caption and "90% intervals" in caption and caption.endswith("results of laptop.")
+    assert len(chapter.wrong_form_table()) == 6 and "crossover" in chapter.coverage_table()
+    written = {p.name for p in (tmp_path / "laptop" / "known_truth").glob("*.csv")}
+    assert written == {"recovered.csv", "coverage.csv", "replicates.csv", "wrong_form.csv", "promises.csv"}
+    with pytest.raises(CrossoverError, match="Did you mean 'edge'"):
+        known_truth.run(designs=["edgy"])
+
+
+def test_notebook_is_thin():
+    notebook = nbformat.read(NOTEBOOK, 4)
+    code = [c for c in notebook.cells if c.cell_type == "code"]
+    assert all(not c.outputs and c.execution_count is None for c in code)
+    assert not any(line.startswith(("def ", "class ")) for c in code for line in c.source.splitlines())
+    (parameters,) = (c for c in code if "parameters" in c.metadata.get("tags", []))
+    assert all(" = " in line and "  # " in line for line in parameters.source.splitlines())
+
+
+def test_committed_coverage_is_within_the_band():
+    """The table in the book: at least 1,000 studies a design, and what is promised of intervals and statuses."""
+    path = ROOT / "results" / "study" / "coverage.csv"
+    table = pd.read_csv(path)
+    assert (table["studies"] >= 1000).all() and set(table["design"]) == set(scenarios.ALL)
+    crossover = table[table["quantity"] == "crossover"]
+    assert len(crossover) == 5 and crossover["rate"].between(0.87, 0.93).all()
+    curve = table[table["quantity"].str.startswith(("E of", "tau of"))]
+    assert (curve["rate"] >= 0.85).all()
+    assert (table.loc[table["quantity"] == "status", "rate"] >= 0.90).all()
+    assert table["mc_error"].notna().all()
+
+
+def test_never_worse_and_much_faster_than_curve_fit():
+    comparison = curve_fits.against_curve_fit(25)
+    assert (comparison["excess"] <= 1e-9).all()
+    assert comparison["scipy_seconds"].sum() > 100 * curve_fits.batch_seconds(25)
+
+
+def test_crossings_of_draws():
+    grid = np.geomspace(1, 64, 400)
+    difference = np.log(grid)[None] - np.log([[2.0], [40.0], [1e9]])
+    np.testing.assert_allclose(curve_fits.crossings(grid, difference), [2, 40, np.nan], rtol=1e-6)
+
+
+def test_bench_table_states_what_is_wanted():
+    table = curve_fits.run(cases=3, draws=200)
+    assert list(table.columns) == ["what", "value", "unit", "wanted", "met"] and np.isfinite(table["value"]).all()
+    assert curve_fits.make_cases(3)[1].shape == (3, 7) and forms.GRID >= 48

@@ -1,0 +1,171 @@
+"""The chapter on template questions: planted gains, sizes, peaks and variety come back in what it shows."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from crossover.chapters.template_questions.chapter import Chapter
+from crossover.chapters.template_questions.figures import SET_NAMES
+from crossover.data.closed_book import test_rows as rows_of
+from crossover.evaluation.answers import Outcome
+from crossover.params.profiles import check
+from crossover.questions.bank import Bank
+from crossover.questions.quality import question_type
+from crossover.strategies.ledger import Funnel
+from stored import plant
+
+SETS = ["nq_open", "trivia_qa"]
+N_TEST = 60
+#: The one type of question that synthetic data help with in the planted world.
+HELPED = "who"
+
+
+@pytest.fixture(scope="module")
+def questions():
+    return {item: question_type(row["question"]) for name in SETS for item, row in rows_of(name, "pypi")[:N_TEST]}
+
+
+@pytest.fixture(scope="module")
+def parameters(tmp_path_factory):
+    values = {
+        "profile": "laptop", "results": "planted", "question_sets": SETS, "language_sets": ["lambada_openai", "copa"], "n_test": N_TEST,
+        "n_language": 20, "tokens_equal": [0.3, 0.6, 1.0], "real_equal": [0.3, 0.6], "language_shares": [0.3], "size_share": 0.3,
+        "replicates": 2, "n_real": 100,
+    }  # fmt: skip
+    return check("01_template_questions", values)
+
+
+@pytest.fixture(scope="module")
+def chapter(tmp_path_factory, parameters, questions):
+    folder = tmp_path_factory.mktemp("results")
+
+    def outcomes(cell):
+        """Real questions teach every third item; those with synthetic ones beside them, everything of one type too."""
+        found = []
+        for name, n in cell.task_settings["sizes"].items():
+            items = (
+                [item for item, _ in rows_of(name, "pypi")[:n]] if name in SETS else [f"{name}/{i}" for i in range(n)]
+            )
+            for i, item in enumerate(items):
+                right = i % 3 == 0 if cell.strategy != "untouched" else False
+                if cell.strategy == "real_equal":
+                    right = right or questions.get(item) == HELPED
+                    right = right and not (name == "lambada_openai" and i < 6)  # items 0 and 3 are lost
+                if cell.strategy == "tokens_equal":
+                    right = i < {0.3: 30, 0.6: 24, 1.0: 0}[cell.task_settings["share"]]
+                if cell.recipe.get("student_layers"):
+                    right = i < (24 if cell.strategy == "real_equal" else 12)
+                found.append(Outcome(item, None, right))
+        return found
+
+    def measures(cell):
+        if cell.strategy == "untouched":
+            return {"sets": {}}
+        names = ("type_entropy", "type_distance", "entity_entropy", "largest_entity", "entity_distance")
+        sets = {name: {"exact_match": 0.25, "exact_match_stderr": 0.1} for name in SETS}
+        return dict.fromkeys(names, cell.replicate + cell.task_settings["share"]) | {"sets": sets}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CROSSOVER_RESULTS", str(folder))
+        runs = plant(folder / "planted", parameters.cells(), outcomes, measures)
+        yield Chapter(parameters, runs, Bank((), Funnel()))
+
+
+def test_gains_are_those_planted_and_say_what_could_have_been_seen(chapter, questions):
+    chapter.gains()
+    rows = pd.read_csv(chapter.folder / "figures" / "template_gains.csv").set_index("comparison")
+    for name in SETS:
+        title = SET_NAMES[name]
+        items = [item for item in questions if item.startswith(name)]
+        gained = sum(questions[item] == HELPED and i % 3 != 0 for i, item in enumerate(items)) / N_TEST
+        (row,) = [r for label, r in rows.iterrows() if label.startswith(title) and "real questions kept" in label]
+        assert row["estimate"] == pytest.approx(gained, abs=1e-6) and row["low"] <= gained <= row["high"]
+        (row,) = [r for label, r in rows.iterrows() if label.startswith(title) and "as many tokens" in label]
+        assert row["estimate"] == pytest.approx(10 / N_TEST, abs=1e-6), (
+            "30 against 20 right at the one share that the paper tried"
+        )
+    table = chapter.detectable().data
+    assert table["test items"].tolist() == [N_TEST, N_TEST] and (table["replicates"] == 2).all()
+    assert (table["detectable at best, points"].astype(float) > 1).all(), "sixty items cannot show a point"
+    assert all(int(n.replace(",", "")) > N_TEST for n in table["items to show 1 point, at least"])
+
+
+def test_captions_follow_what_is_drawn(chapter):
+    assert f"{N_TEST} test questions a set, zero-shot, 2 replicates, 90% intervals" in chapter.caption("gains").data
+    assert "Exact match on" in chapter.caption("ratio_curves").data
+    nowhere = replace(chapter, parameters=chapter.parameters.model_copy(update={"small_layers": 0}))
+    assert nowhere.caption("size") is None
+
+
+def test_few_right_answers_are_called_a_floor(chapter):
+    assert "At the floor" not in chapter.gains_findings().data, "a third of the answers are right"
+    rows = chapter.runs
+    nothing = rows[rows["strategy"] == "untouched"].assign(strategy="real")
+    rare = Chapter(
+        chapter.parameters, pd.concat([rows[~rows["strategy"].isin(["real", "untouched"])], nothing]), chapter.bank
+    )
+    assert "**At the floor.** Without template questions 0.0% of the answers are right" in rare.gains_findings().data
+
+
+def test_accuracy_changes_for_the_type_that_was_helped_alone(chapter, questions):
+    table = chapter.by_type().data
+    types = table[table["by"] == "question type"].set_index("type")
+    assert HELPED in types.index and len(types) >= 2
+    assert (types.drop(HELPED)["change, points"].astype(float) == 0).all()
+    items = [
+        i
+        for name in SETS
+        for i, item in enumerate(k for k in questions if k.startswith(name))
+        if questions[item] == HELPED
+    ]
+    assert types.loc[HELPED, "test items"] == len(items)
+    assert float(types.loc[HELPED, "change, points"]) == pytest.approx(
+        100 * np.mean([i % 3 != 0 for i in items]), abs=0.05
+    )
+
+
+def test_the_smaller_student_is_compared_with_the_larger_and_with_itself(chapter):
+    chapter.size()
+    rows = pd.read_csv(chapter.folder / "figures" / "template_size.csv")
+    assert rows["estimate"].tolist() == pytest.approx([(24 - 20) / N_TEST, (24 - 12) / N_TEST], abs=1e-6)
+    assert chapter.size_findings().data.count("\n") == 1
+
+
+def test_language_modelling_changes_where_it_was_planted(chapter):
+    chapter.language()
+    rows = pd.read_csv(chapter.folder / "figures" / "template_language.csv")
+    assert rows["estimate"].tolist() == pytest.approx([-2 / 20, 0])
+
+
+def test_the_peak_lies_where_accuracy_is_highest(chapter):
+    chapter.ratio_curves()
+    points = pd.read_csv(chapter.folder / "figures" / "ratio_curves.csv").set_index(["set", "strategy", "share"])[
+        "estimate"
+    ]
+    assert points["nq_open", "tokens_equal", 0.3] == 0.5 and points["nq_open", "tokens_equal", 1.0] == 0
+    assert points["nq_open", "untouched", 0.0] == 0
+    peak = chapter._peak(SETS, "tokens_equal")
+    assert 0.1 < peak.share < 0.6
+    assert "As many tokens in all: highest at a synthetic share of" in chapter.peaks().data
+
+
+def test_the_bias_table_holds_means_over_replicates_of_the_whole_student(chapter):
+    table = chapter.bias().data
+    assert table.loc[("Real alone", "0"), "question types, bits"] == pytest.approx(0.5)
+    kept = [name for name in table.index if name[1] == "0.6"]
+    assert len(kept) == 2 and all(table.loc[name, "distance of entities"] == pytest.approx(1.1) for name in kept)
+
+
+def test_metrics_are_shown_without_their_errors(chapter):
+    assert {metric for _, metric in chapter.scores().data.columns} == {"exact_match"}
+
+
+def test_a_profile_without_a_smaller_student_says_so(chapter, parameters):
+    changed = parameters.model_copy(update={"small_layers": 0, "language_shares": [], "real_equal": [0.9]})
+    less = Chapter(changed, chapter.runs, chapter.bank)
+    assert "Not run" in less.size().data and less.size_findings() is None
+    assert "Not run" in less.language().data and less.language_findings() is None
+    assert less.by_type().data.iloc[0, 0] == "not run in this profile"
+    assert less.detectable().data.empty, "no share of the paper's was run"

@@ -1,0 +1,225 @@
+"""The whole road with tiny random models: parameters to executed notebook to rendered page, killed and resumed."""
+
+import csv
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from crossover.params.profiles import SCHEMAS, resolve
+from crossover.study.store import COLUMNS, OPTIONAL, TIME_COLUMNS, repository
+from pages import visit
+
+COMMAND = [sys.executable, "-c", "from crossover.cli import main; main()"]
+
+
+def crossover(results: Path, *arguments: str) -> subprocess.CompletedProcess:
+    environment = {**os.environ, "CROSSOVER_RESULTS": str(results)}
+    return subprocess.run([*COMMAND, *arguments], env=environment, capture_output=True, text=True, check=False)
+
+
+def table(folder: Path) -> list[dict[str, str]]:
+    """The results table without the columns that hold times, or nothing."""
+    with open(folder / "runs.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [{k: v for k, v in row.items() if k not in TIME_COLUMNS and (v or k not in OPTIONAL)} for row in rows]
+
+
+def keys(notebook: str) -> set[str]:
+    """The keys of the cells that a notebook runs in the smoke profile."""
+    return {cell.key for cell in resolve(notebook, "smoke", {}).cells()}
+
+
+@pytest.fixture(scope="module")
+def reproduced(tmp_path_factory):
+    """A results root in which the smoke profile was reproduced, and what the command printed."""
+    results = tmp_path_factory.mktemp("results")
+    done = crossover(results, "reproduce", "--profile", "smoke")
+    assert done.returncode == 0, done.stderr
+    return results, done
+
+
+def test_the_last_line_names_the_book(reproduced):
+    _, done = reproduced
+    said, path = done.stdout.splitlines()[-1].split(": ", 1)
+    assert said == "The book"
+    assert Path(path).name == "index.html"
+    assert Path(path).exists()
+
+
+def test_progress_is_shown_with_a_line_for_each_cell(reproduced):
+    results, done = reproduced
+    finished = re.findall(
+        r"\w+, \d+ seeds, \d+ (?:queries|synthetic), replicate \d(?:, student \d)?: \d+/\d+ right", done.stderr
+    )
+    assert len(finished) == len(table(results / "smoke")) == len(set.union(*map(keys, SCHEMAS)))
+    assert re.search(r"24 cells: .*\d+:\d\d<", done.stderr), "a bar with the time left"
+
+
+def test_a_chapter_trains_no_cell_that_another_has_trained(reproduced):
+    _, done = reproduced
+    shared = keys("03_budget_ratio") & keys("04_ablations")
+    assert shared
+    assert f"{len(keys('04_ablations') - shared)} cells: " in done.stderr
+
+
+def test_the_page_shows_the_run_in_a_real_browser(reproduced, browser):
+    _, done = reproduced
+    index = Path(done.stdout.splitlines()[-1].split(": ", 1)[1])
+    for name in (
+        "index.html",
+        "01_template_questions.html",
+        "02_finetuned_teacher.html",
+        "03_budget_ratio.html",
+        "04_ablations.html",
+    ):
+        visit(browser, index.parent / name, 1280)
+        assert not [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+        sizes = browser.execute_script("return [...document.querySelectorAll('article img')].map(i => i.naturalWidth)")
+        assert sizes and min(sizes) > 300
+    visit(browser, index.parent / "05_claims.html", 1280)
+    assert "not testable here" in browser.find_element("tag name", "article").text
+    visit(browser, index.parent / "03_budget_ratio.html", 1280)
+    text = browser.find_element("tag name", "article").text
+    assert "Profile smoke" in text
+    assert "asked returned parsed verified unique kept" in " ".join(text.split())
+
+
+def test_a_second_run_does_nothing_and_says_so(reproduced):
+    results, _ = reproduced
+    before = {path: path.stat().st_mtime_ns for path in results.rglob("*") if path.is_file()}
+    done = crossover(results, "reproduce", "--profile", "smoke")
+    for name in SCHEMAS:
+        assert f"{name}: nothing changed" in done.stdout
+    assert {path: path.stat().st_mtime_ns for path in results.rglob("*") if path.is_file()} == before
+
+
+def test_the_stored_notebook_holds_no_times_paths_or_progress(reproduced):
+    results, _ = reproduced
+    text = (results / "smoke" / "notebooks" / "03_budget_ratio.ipynb").read_text()
+    assert str(repository()) not in text
+    assert str(results) not in text
+    assert "papermill" not in json.loads(text)["metadata"]
+    assert not re.search(r"iopub\.|start_time|T\d\d:\d\d:\d\d", text)
+    outputs = [output for cell in json.loads(text)["cells"] for output in cell.get("outputs", [])]
+    assert not [output for output in outputs if output.get("name") == "stderr"]
+
+
+def test_only_what_is_missing_is_computed_again(reproduced):
+    results, _ = reproduced
+    path = results / "smoke" / "runs.csv"
+    whole = table(results / "smoke")
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:7] + lines[8:]))
+    done = crossover(results, "run", "03", "--profile", "smoke")
+    assert "the run's runs.csv changed" in done.stderr
+    assert done.stderr.count("right\n") == 1
+    assert table(results / "smoke") == whole
+
+
+def test_a_failing_notebook_is_named_with_cell_and_cause(tmp_path):
+    done = crossover(tmp_path, "run", "03", "--profile", "smoke", "-p", "student=/no/such/model")
+    assert done.returncode == 2
+    assert re.search(r"03_budget_ratio, cell \d+, failed: CrossoverError: No model '/no/such/model'", done.stderr)
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.rglob("*.failed.ipynb"))
+    assert not list(tmp_path.rglob("stamps/*"))
+
+
+def test_a_run_of_ones_own_writes_to_its_own_folder(reproduced):
+    results, _ = reproduced
+    before = (results / "smoke" / "runs.csv").read_bytes()
+    done = crossover(
+        results, "run", "03_budget_ratio", "--profile", "smoke", "-p", "budgets=[4, 6]", "-p", "replicates=1"
+    )
+    assert done.returncode == 0, done.stderr
+    (own,) = [path for path in results.iterdir() if path.name.startswith("smoke-")]
+    assert {(row["budget"], row["replicate"]) for row in table(own)} == {("4", "0"), ("6", "0")}
+    assert (results / "smoke" / "runs.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["seed_sizes=[100000]", "max_budget=200000"], "seed"),
+        (["n_test=100000"], "test"),
+    ],
+)
+def test_more_problems_than_the_task_has_are_refused_before_anything_is_trained(tmp_path, arguments, message):
+    given = [part for argument in arguments for part in ("-p", argument)]
+    done = crossover(tmp_path, "run", "03", "--profile", "smoke", "-p", "task=gsm8k", "-p", "teacher=local", *given)
+    assert done.returncode == 2
+    assert "100000" in done.stderr.replace(",", "") and message in done.stderr
+    assert not list(tmp_path.rglob("runs.csv"))
+
+
+def test_a_teacher_that_says_nothing_readable_is_paid_and_shown(tmp_path):
+    given = ["teacher=local", "teacher_model=tiny-random", "budgets=[4]", "replicates=1"]
+    done = crossover(tmp_path, "run", "03", "--profile", "smoke", *(part for each in given for part in ("-p", each)))
+    assert done.returncode == 0, done.stderr
+    rows = table(next(tmp_path.iterdir()))
+    assert {(row["queries"], row["kept"], row["n_train"]) for row in rows} == {("4", "0", "0")}
+
+
+def kill_at_random(results: Path, rng: random.Random) -> None:
+    """Start the smoke run and kill its whole process tree but the workers, which must end by themselves."""
+    environment = {**os.environ, "CROSSOVER_RESULTS": str(results)}
+    run = subprocess.Popen(
+        [*COMMAND, "run", "03", "--profile", "smoke"], env=environment, stderr=subprocess.PIPE, text=True
+    )
+    rows = results / "smoke" / "runs.csv"
+    before = rows.stat().st_size if rows.exists() else 0
+    while run.poll() is None and (rows.stat().st_size if rows.exists() else 0) == before:
+        time.sleep(0.05)  # until the first cell of this attempt is stored
+    time.sleep(rng.uniform(0, 1.5))
+    if run.poll() is None:
+        import psutil
+
+        for child in psutil.Process(run.pid).children():
+            child.send_signal(signal.SIGKILL)
+        run.kill()
+    run.communicate()
+
+
+@pytest.mark.parametrize("kills", [1, pytest.param(5, marks=pytest.mark.slow)])
+def test_a_killed_run_resumes_to_the_same_table(reproduced, tmp_path, kills):
+    whole, _ = reproduced
+    rng = random.Random(kills)
+    for _ in range(kills):
+        kill_at_random(tmp_path, rng)
+    done = crossover(tmp_path, "run", "03", "--profile", "smoke")
+    assert done.returncode == 0, done.stderr
+    alone = [
+        {k: v for k, v in row.items() if k not in OPTIONAL}
+        for row in table(whole / "smoke")
+        if row["key"] in keys("03_budget_ratio")
+    ]
+    assert table(tmp_path / "smoke") == alone
+    assert set(table(tmp_path / "smoke")[0]) == set(COLUMNS) - set(TIME_COLUMNS) - set(OPTIONAL)
+
+
+def test_an_audit_recomputes_cells_and_notices_a_changed_count(reproduced, tmp_path):
+    results, _ = reproduced
+    audited = tmp_path / "smoke"
+    audited.mkdir()
+    head, *rows = (results / "smoke" / "runs.csv").read_text().splitlines(keepends=True)
+    (audited / "runs.csv").write_text("".join([head, *(row for row in rows if ",budget_ratio," in row)]))
+    done = crossover(tmp_path, "audit", "--profile", "smoke", "--cells", "2")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("identical") == 2
+    with open(audited / "runs.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    with open(audited / "runs.csv", "w", newline="") as file:
+        writer = csv.DictWriter(file, list(COLUMNS))
+        writer.writeheader()
+        writer.writerows([{**row, "n_correct": "8"} for row in rows])
+    done = crossover(tmp_path, "audit", "--profile", "smoke", "--cells", "1")
+    assert done.returncode == 2
+    assert "stored 8/8, recomputed 0/8, tolerance 3: DIFFERS" in done.stdout

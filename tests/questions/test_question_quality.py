@@ -1,0 +1,180 @@
+"""Measures of question quality against known truth."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crossover.data import load
+from crossover.errors import CrossoverError
+from crossover.models.language_model import Student
+from crossover.models.spacy_english import load_parser
+from crossover.questions.generate import Funnel, Question
+from crossover.questions.quality import (  # fmt: skip
+    Reading,
+    answerable,
+    compare,
+    distance,
+    distinct,
+    entity_types,
+    entropy,
+    funnel_table,
+    gallery,
+    overlap,
+    perplexity,
+    question_type,
+    reading,
+    real_questions,
+    repetition,
+    shares,
+)
+
+TEXT = "Marie Curie discovered polonium in Paris in 1898, and Pierre Curie measured the radiation of uranium."
+
+
+@pytest.fixture(scope="module")
+def nlp():
+    return load_parser()
+
+
+@pytest.fixture(scope="module")
+def student():
+    loaded = Student.load("SmolLM2-135M-Instruct")
+    loaded.model.float()
+    return loaded
+
+
+# --- grammar and answerability ----------------------------------------------------------------------------------------
+
+
+def test_perplexity_is_that_of_the_models_own_loss():
+    import torch
+
+    tiny = Student.load("tiny-random")
+    tiny.model.float()
+    questions = ["Who discovered polonium?", "When?", "Where was the treaty signed in 1919?"]
+    found = perplexity(tiny, questions, batch_size=2)
+    for question, value in zip(questions, found, strict=True):
+        prompt = tiny.tokenizer("Question:", add_special_tokens=False)["input_ids"]
+        tokens = tiny.tokenizer(f" {question}", add_special_tokens=False)["input_ids"]
+        ids = torch.tensor([prompt + tokens])
+        labels = torch.tensor([[-100] * len(prompt) + tokens])
+        assert value == pytest.approx(math.exp(float(tiny.model(ids, labels=labels).loss.detach())), rel=1e-4)
+
+
+@pytest.mark.slow
+def test_perplexity_tells_word_salad_from_questions(student):
+    real = real_questions("nq_open", "validation", "pypi")[:60]
+    rng = np.random.default_rng(0)
+    salad = [" ".join(rng.permutation(q.rstrip("?").split())) + "?" for q in real]
+    assert compare(perplexity(student, salad), perplexity(student, real)).low > 0.8
+
+
+@pytest.mark.slow
+def test_the_reader_picks_real_answers_far_above_chance_and_wrong_ones_rarely(student, nlp):
+    rows = [r for r in load.load("squad", "validation_sample1000", "pypi") if len(r["context"]) < 550][:24]
+    right = [reading(nlp, r["context"], r["question"], r["answers"]["text"][0]) for r in rows]
+    wrong = [replace(r, candidates=(*r.candidates[1:], r.candidates[0])) for r in right if len(r.candidates) > 1]
+    chance = np.mean([1 / len(r.candidates) for r in right])
+    assert answerable(student, right).mean() > 3 * chance
+    assert answerable(student, wrong).mean() < 1.5 * chance
+
+
+def test_rivals_are_spans_that_do_not_hold_the_answer(nlp):
+    made = reading(nlp, TEXT, "Who discovered polonium?", "Marie Curie")
+    assert made.candidates[0] == "Marie Curie" and {"Paris", "1898", "Pierre Curie"} <= set(made.candidates)
+    assert all(c in TEXT for c in made.candidates) and "polonium" not in made.candidates
+    assert len(reading(nlp, TEXT, "Who?", "Marie Curie", most=3).candidates) == 3
+    assert made == reading(nlp, TEXT, "Who discovered polonium?", "Marie Curie")
+
+
+def test_a_question_without_rivals_proves_nothing():
+    tiny = Student.load("tiny-random")
+    assert not answerable(tiny, [Reading("Rome.", "Where?", "Rome", ("Rome",))])[0]
+
+
+def test_comparison_of_equal_and_of_shifted_samples():
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(size=400), rng.normal(size=400)
+    same, above = compare(a, b), compare(a + 1, b)
+    assert same.low < 0.5 < same.high
+    # For unit normals a shift of one puts a value above the other with probability Phi(1 / sqrt 2) = 0.760.
+    assert above.low < 0.760 < above.high and above.generated > above.real
+    with pytest.raises(CrossoverError, match="0 generated and 1 real"):
+        compare(np.array([]), np.array([1.0]))
+
+
+# --- repetition and variety -------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.sampled_from("abcd"), min_size=1, max_size=30))
+@settings(deadline=None)
+def test_entropy_and_distance_of_any_labels(labels):
+    found = shares(labels)
+    assert sum(found.values()) == pytest.approx(1) and 0 <= entropy(found) <= math.log2(len(found)) + 1e-9
+    assert distance(found, found) == pytest.approx(0, abs=1e-6) and distance(found, {"z": 1.0}) == pytest.approx(1)
+
+
+def test_known_entropy_and_distance():
+    assert entropy(shares("abcd")) == pytest.approx(2)
+    assert distance({"a": 0.5, "b": 0.5}, {"a": 1.0}) == pytest.approx(0.5579, abs=1e-4)
+
+
+def test_distinct_n_on_equal_samples():
+    assert distinct(["Who is who?"], 1, 1) == pytest.approx(2 / 3)
+    same, other = ["Who was it?"] * 50, [f"Who met person{i} in city{i}?" for i in range(50)]
+    assert distinct(same, 2, 50) == pytest.approx(2 / 100) and distinct(other, 2, 50) > 0.7
+    with pytest.raises(CrossoverError, match="there are 50. Take a smaller"):
+        distinct(same, 1, 51)
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [("How many moons has it?", "how many"), ("How does it work?", "how"), ("What is it?", "what"), ("Did he go?", "yes-no"),
+     ("At what age did he die?", "what"), ("For how much was it sold?", "how many"), ("Whose book is it?", "who"), ("", "other"),
+     ("Rome fell in ____.", "cloze"), ("The river in Rome is called what?", "other")],
+)  # fmt: skip
+def test_question_types(question, kind):
+    assert question_type(question) == kind
+
+
+def test_repetitions_and_overlap():
+    found = repetition([("Who?", "A"), ("Who?", "A"), ("Who", "a."), ("Who?", "B"), ("When?", "C")])
+    assert (found.questions, found.repeated, found.ambiguous) == (5, 2, 1)
+    assert overlap(["Who wrote it?", "Who sang?"], ["who wrote it", "who danced"]) == 1
+
+
+def test_real_questions_are_spelt_as_generated_ones():
+    found = real_questions("nq_open", "validation", "pypi")
+    assert (
+        len(found) > 3000
+        and all(q[0].isupper() or not q[0].isalpha() for q in found)
+        and all(q.endswith("?") for q in found)
+    )
+    assert max(shares(map(question_type, found)), key=shares(map(question_type, found)).get) == "who"
+    with pytest.raises(CrossoverError, match="sst2 has no questions"):
+        real_questions("sst2", "validation", "pypi")
+
+
+def test_entity_types_of_answers(nlp):
+    assert entity_types(nlp, ["Barack Obama", "1898", "water"]) == ["PERSON", "DATE", "none"]
+
+
+def test_the_gallery_is_drawn_by_seed():
+    made = [Question(f"Who {i}?", "x", 0, 1, "t", kind, "none", (0, 1)) for i in range(50) for kind in ("who", "what")]
+    first = gallery(made, 3, seed=1)
+    assert first.equals(gallery(made, 3, seed=1)) and not first.equals(gallery(made, 3, seed=2))
+    assert first["type"].value_counts().to_dict() == {"who": 3, "what": 3}
+
+
+def test_the_funnel_as_a_table():
+    funnel = Funnel(texts=2, questions=1)
+    funnel.refused["text: empty"] += 1
+    table = funnel_table(funnel)
+    assert table[table["stage"] == "texts"]["count"].tolist() == [2]
+    assert table[table["reason"] == "empty"][["stage", "count"]].values.tolist() == [["text", 1]]

@@ -1,0 +1,196 @@
+"""Question templates: every example in the data file, what a reader may write there, verb forms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from crossover.errors import CrossoverError
+from crossover.models.spacy_english import load_parser
+from crossover.questions import templates
+from crossover.questions.clauses import clauses
+from crossover.questions.frames import spells
+from crossover.questions.generate import Funnel, Generator
+from crossover.questions.templates import FILE, load_templates
+from crossover.questions.verb_forms import past, third_person
+
+TEMPLATES = load_templates()
+EXAMPLES = [(t, e) for t in TEMPLATES for e in t.examples]
+ONE = """
+templates:
+  - id: who_subject
+    type: who
+    where: {subject: {entity: PERSON}}
+    ask: subject
+    question: "Who {predicate}?"
+    examples: [{text: "Marie Curie sang in 1898."}, {text: "x"}]
+"""
+
+
+@pytest.fixture(scope="module")
+def generator():
+    return Generator(load_parser(), TEMPLATES)
+
+
+# --- the data file ----------------------------------------------------------------------------------------------------
+
+
+def test_enough_templates_of_every_type():
+    types = [t.type for t in TEMPLATES]
+    assert len(TEMPLATES) >= 25
+    assert {"who", "what", "when", "where", "how many", "which", "yes-no", "cloze"} == set(types)
+
+
+@pytest.mark.parametrize(("template", "example"), EXAMPLES, ids=[f"{t.id}-{t.examples.index(e)}" for t, e in EXAMPLES])
+def test_examples_in_the_file(generator, template, example):
+    made = [q for q in generator.text(example.text) if q.template == template.id]
+    wanted = [(example.question, example.answer)] if example.question else []
+    assert [(q.question, q.answer) for q in made] == wanted
+    for question in made:
+        assert question.answer in ("yes", "no") or example.text[question.start : question.end] == question.answer
+
+
+def test_every_template_has_an_example_that_gives_a_question():
+    assert [t.id for t in TEMPLATES if not any(e.question for e in t.examples)] == []
+
+
+def test_a_template_that_a_reader_adds_is_used(tmp_path):
+    added = ONE.replace("who_subject", "mine").replace('"Who {predicate}?"', '"Tell me who {predicate}?"')
+    (tmp_path / "mine.yaml").write_text(added)
+    made = Generator(load_parser(), load_templates(tmp_path / "mine.yaml")).text("Marie Curie sang in 1898.")
+    assert [(q.template, q.question, q.answer) for q in made] == [("mine", "Tell me who sang in 1898?", "Marie Curie")]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("ask: subject", "ask: subjekt"), "who_subject: a clause has no part 'subjekt'. Did you mean 'subject'"),
+        (("{predicate}", "{predicat}"), "no slot {predicat}. Did you mean 'predicate'"),
+        (("type: who", "type: whom"), "who_subject: type: Input should be 'who'"),
+        (("entity: PERSON", "entiti: PERSON"), "where.subject.entiti: Extra inputs"),
+        (("    ask: subject\n", "    ask: subject\n    answer: nane\n"), "no answer 'nane'. Did you mean 'name'"),
+        ((', {text: "x"}', ""), "examples: List should have at least 2 items"),
+        (("templates:", "template:"), "holds no list of templates"),
+        (("entity: PERSON", "pattern: '('"), "where.subject.pattern: Input should be a valid regular expression"),
+    ],
+)
+def test_a_mistake_in_the_file_is_named(tmp_path, change, message):
+    (tmp_path / "t.yaml").write_text(ONE.replace(*change))
+    with pytest.raises(CrossoverError) as problem:
+        load_templates(tmp_path / "t.yaml")
+    assert message in str(problem.value)
+
+
+def test_an_id_is_given_once(tmp_path):
+    (tmp_path / "t.yaml").write_text(ONE + ONE.replace("\ntemplates:\n", ""))
+    with pytest.raises(CrossoverError, match="two templates have the id 'who_subject'"):
+        load_templates(tmp_path / "t.yaml")
+
+
+def test_the_file_is_part_of_the_package():
+    assert FILE.parent == Path(templates.__file__).parent and FILE.suffix == ".yaml"
+
+
+# --- grammar ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "answer"),
+    [
+        ("Lions live in Africa.", "Where do lions live?", "Africa"),
+        ("Elizabeth Taylor has lived in London since 1950.", "Where has Elizabeth Taylor lived since 1950?", "London"),
+        ("Albert Einstein had left Germany in 1933.", "When had Albert Einstein left Germany?", "1933"),
+        ("Emily Bronte was buried in Haworth in 1848.", "Where was Emily Bronte buried in 1848?", "Haworth"),
+        (
+            "Albert Einstein moved to Berlin in 1914 and married Elsa in 1919.",
+            "When did Albert Einstein marry Elsa?",
+            "1919",
+        ),
+        ("Jane Austen, who was born in Hampshire, wrote Emma in 1815.", "Where was Jane Austen born?", "Hampshire"),
+        ("Romeo and Juliet was written by William Shakespeare.", "Who wrote Romeo and Juliet?", "William Shakespeare"),
+    ],
+)
+def test_do_support_agreement_and_shared_subjects(generator, text, question, answer):
+    assert (question, answer) in [(q.question, q.answer) for q in generator.text(text)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "He discovered polonium in 1898.",
+        "This was built by George Stephenson in 1829.",
+        "If Napoleon had won at Waterloo in 1815, Europe would have changed.",
+        "Shakespeare may have been born in Stratford in 1564.",
+        "Who discovered polonium in 1898?",
+        "The film was released in 1994.",
+        "A small village in the hills.",
+        "Discover the world in 1994!",
+    ],
+)
+def test_statements_that_give_no_question(generator, text):
+    assert [q.question for q in generator.text(text) if q.type != "cloze"] == []
+
+
+def test_questions_are_spans_unique_and_deterministic(generator):
+    text = (
+        "The physicist Marie Curie, who was born in Warsaw, discovered polonium in 1898. Jupiter has 79 moons. "
+        "The Louvre, a museum in Paris, was opened on 10 August 1793 and holds 380,000 objects."
+    )
+    made = generator.text(text)
+    assert len(made) > 15 and made == generator.text(text)
+    assert len({(q.question, q.answer) for q in made}) == len(made)
+    for q in made:
+        first, last = q.sentence
+        assert first <= q.start < q.end <= last
+        assert text[q.start : q.end] == q.answer or q.answer in ("yes", "no")
+        assert q.question[0].isupper() or q.type == "cloze"
+        assert q.question.count("____") == (q.type == "cloze")
+
+
+def test_the_funnel_adds_up(generator):
+    funnel = Funnel()
+    for sentence in generator.nlp("Marie Curie discovered polonium in 1898. He died. The film was made in 1994.").sents:
+        list(generator.sentence(sentence, funnel))
+    assert funnel.sentences == 3 and funnel.framed == 2 and funnel.refused["sentence: too short"] == 1
+    refused = sum(n for reason, n in funnel.refused.items() if reason.startswith("question"))
+    assert funnel.drafts == funnel.questions + refused and refused > 0
+
+
+def test_conditions_and_speculation_are_no_clauses(generator):
+    doc = generator.nlp("If it rains, the match is cancelled. Rome fell in 476 and Constantinople fell in 1453.")
+    assert [[f.verb.text for f in clauses(s)] for s in doc.sents] == [[], ["fell", "fell"]]
+
+
+# --- verb forms -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("form", "base"),
+    [("wrote", "write"), ("founded", "found"), ("found", "find"), ("discovered", "discover"), ("studies", "study"),
+     ("lies", "lie"), ("stopped", "stop"), ("Used", "use"), ("was", "be"), ("zorbed", "zorbed")],
+)  # fmt: skip
+def test_base_forms(generator, form, base):
+    assert generator.lemmas.base(form) == base
+
+
+@pytest.mark.parametrize(
+    "participle", ["written", "taken", "known", "given", "driven", "seen", "built", "led", "withdrawn"]
+)
+def test_past_and_participle_share_a_base(generator, participle):
+    assert generator.lemmas.base(past(participle)) == generator.lemmas.base(participle)
+
+
+@pytest.mark.parametrize(
+    "base", ["write", "carry", "play", "reach", "go", "have", "fix", "pass", "cause", "lie", "undergo"]
+)
+def test_third_person_goes_back_to_its_base(generator, base):
+    assert generator.lemmas.base(third_person(base)) == base
+
+
+@pytest.mark.parametrize(("acronym", "name", "spelt"), [
+    ("NASA", "National Aeronautics and Space Administration", True), ("UN", "the United Nations", True),
+    ("UK", "the United Nations", False), ("1867", "Marie Curie", False), ("U", "Union", False),
+])  # fmt: skip
+def test_acronyms(acronym, name, spelt):
+    assert spells(acronym, name) is spelt

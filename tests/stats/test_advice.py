@@ -1,0 +1,156 @@
+"""Advice: the right strategy on either side of a known crossover, probabilities that add up, extrapolation said."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import typer
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from crossover.cli import counts
+from crossover.errors import CrossoverError
+from crossover.stats import advice, curves
+from crossover.stats.crossovers import find
+from planted import EARLY, LATE, noisy
+from stored import write_runs
+
+app = typer.Typer()
+counts.register(app)
+runner = CliRunner()
+
+
+def two_sizes(**kw):
+    parts = [noisy(EARLY, LATE, seed=s, size=s, **kw) for s in (50, 200)]
+    return pd.concat(parts, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def fits():
+    return curves.fit_table(two_sizes(n=4000), draws=500)
+
+
+@pytest.mark.parametrize(("queries", "best"), [(400, "answer_augmentation"), (10_000, "new_question")])
+def test_the_better_strategy_is_chosen(fits, queries, best):
+    (a,) = advice.advise(fits, 200, queries)
+    assert a.best.strategy == best and a.best.p_best > 0.95 and a.best.regret < 0.01
+    assert all(c.inside for c in a.choices)
+    assert best in a.message and "extrapolation" not in a.message
+    other = a.choices[1]
+    truth = abs(EARLY(queries / 200) - LATE(queries / 200))
+    assert other.regret == pytest.approx(truth, abs=0.03)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seeds=st.floats(1, 5000), queries=st.floats(1, 1e6))
+def test_probabilities_add_up(fits, seeds, queries):
+    (a,) = advice.advise(fits, seeds, queries)
+    assert sum(c.p_best for c in a.choices) == pytest.approx(1)
+    assert min(c.regret for c in a.choices) >= 0
+    assert all(0 <= c.interval[0] <= c.accuracy <= c.interval[1] <= 1 for c in a.choices)
+    inside = 50 <= seeds <= 200 and 1 <= queries / seeds <= 64
+    assert all(c.inside for c in a.choices) == inside
+    assert ("extrapolation" in a.message) == (not inside)
+
+
+@pytest.mark.parametrize(("seeds", "queries", "what"), [(100, 50, "ratio"), (100, 10**5, "ratio"), (10, 100, "S = 10")])
+def test_extrapolation_says_what_is_outside(fits, seeds, queries, what):
+    (a,) = advice.advise(fits, seeds, queries)
+    assert "extrapolation" in a.message and what in a.message
+    assert all(what in c.why and not c.inside for c in a.choices)
+
+
+def test_between_seed_sizes_lies_between(fits):
+    at = {s: advice.advise(fits, s, s * 10)[0].table().set_index("strategy")["accuracy"] for s in (50, 100, 200)}
+    for name in at[50].index:
+        low, high = sorted((at[50][name], at[200][name]))
+        assert low - 1e-9 <= at[100][name] <= high + 1e-9
+
+
+def test_a_tie_is_shared():
+    table = pd.DataFrame(
+        [(s, 10, 10 * r, j, 0, 50) for s in "ab" for r in (1, 2, 4, 8) for j in range(3)],
+        columns=["strategy", "seed_size", "budget", "replicate", "n_correct", "n_test"],
+    )
+    (a,) = advice.advise(curves.fit_table(table, draws=100), 10, 40)
+    assert [c.p_best for c in a.choices] == pytest.approx([0.5, 0.5], abs=0.15)
+
+
+def test_strategies_without_a_curve_are_named():
+    table = two_sizes(n=1000)
+    keep = (table["strategy"] == "answer_augmentation") | (table["budget"] <= 2 * table["seed_size"])
+    (a,) = advice.advise(curves.fit_table(table[keep].reset_index(drop=True), draws=100), 50, 500)
+    assert "no curve for new_question" in a.message and "no other strategy" in a.message
+
+
+def test_map_and_regret(fits):
+    grid = advice.advise_map(fits, [50, 100, 400], [200, 1000, 6000])
+    assert len(grid) == 18
+    assert (grid.groupby(["seeds", "queries"])["best"].sum() == 1).all()
+    assert not grid[grid["seeds"] == 400]["inside"].any()
+    regret = advice.regret_table(grid).set_index("strategy")
+    assert (regret["mean_regret"] <= regret["largest_regret"]).all()
+    assert (regret["cells"] == grid[grid["inside"]].groupby("strategy").size()).all()
+
+
+@pytest.mark.parametrize(("seeds", "queries"), [(0, 10), (10, 0), (-5, 10), (np.nan, 10)])
+def test_impossible_questions_are_refused(fits, seeds, queries):
+    with pytest.raises(CrossoverError):
+        advice.advise(fits, seeds, queries)
+
+
+def test_command(tmp_path):
+    path = tmp_path / "pilot.csv"
+    two_sizes(n=4000).to_csv(path, index=False)
+    args = ["advise", "--seeds", "100", "--queries", "5000", "--from", str(path), "--draws", "200"]
+    shown = runner.invoke(app, args)
+    assert shown.exit_code == 0 and "choose new_question" in " ".join(shown.stdout.split())
+    answer = json.loads(runner.invoke(app, [*args, "--json"]).stdout)
+    assert answer["advice"][0]["choose"] == "new_question" and not answer["advice"][0]["extrapolation"]
+    figure = tmp_path / "map.png"
+    assert runner.invoke(app, [*args, "--plot", str(figure)]).exit_code == 0 and figure.stat().st_size > 5000
+    assert runner.invoke(app, [*args, "--profile", "study"]).exit_code == 2
+    assert runner.invoke(app, [*args, "--task", "nothing"]).exit_code == 2
+
+
+def test_published_profile(tmp_path, monkeypatch):
+    """Only the budget-ratio cells count, and a profile without results says so."""
+    from crossover.study import store
+
+    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
+    empty = runner.invoke(app, ["advise", "--seeds", "100", "--queries", "800"])
+    assert empty.exit_code == 2 and "no budget-ratio results" in empty.stderr
+    table = two_sizes(n=4000).assign(task="math_words", experiment="budget_ratio")
+    decoy = table.iloc[:1].assign(experiment="other", n_correct=0)
+    write_runs(store.results_folder("study"), pd.concat([table, decoy], ignore_index=True))
+    result = runner.invoke(app, ["advise", "--seeds", "100", "--queries", "800", "--draws", "100"])
+    assert result.exit_code == 0, result.stderr
+    assert "choose answer_augmentation" in " ".join(result.stdout.split())
+
+
+@pytest.mark.parametrize(("price", "best"), [(1.0, "answer_augmentation"), (0.1, "new_question")])
+def test_cheap_questions_move_the_advice(fits, price, best):
+    """Just below the crossover new questions are behind; at a tenth of the price the budget buys nearly twice as many."""
+    (crossover,) = [c for c in find(fits, checks=False) if c.seed_size == 200]
+    costs = {"answer_augmentation": 1.0, "new_question": 1.0 + price}
+    (a,) = advice.advise(fits, 200, round(0.9 * crossover.queries), costs=costs, unit="answers")
+    assert a.best.strategy == best and f"{best} (best with probability" in a.message
+
+
+def test_the_scale_of_costs_is_that_of_crossovers(fits):
+    costs = {"answer_augmentation": 1.0, "new_question": 5.0}
+    crossover = next(c for c in find(fits, costs, "dollars", checks=False) if c.seed_size == 200)
+    (a,) = advice.advise(fits, 200, 200 * crossover.ratio, costs=costs)
+    assert a.choices[0].accuracy == pytest.approx(a.choices[1].accuracy, abs=0.005)
+
+
+@pytest.mark.parametrize(
+    ("p_best", "said"), [(0.85, "choose a (best"), (0.5, "the data do not say what to choose; ahead is a (best")]
+)
+def test_a_strategy_is_advised_only_where_it_is_clearly_ahead(p_best, said):
+    choices = [advice.Choice(name, 0.5, (0.4, 0.6), p, 0.0, True, "") for name, p in (("a", p_best), ("b", 1 - p_best))]
+    assert said in advice._message("t", 10, 20, "queries", choices, [], [])

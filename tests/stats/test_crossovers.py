@@ -1,0 +1,207 @@
+"""Crossovers: values against known curves, every status reached, costs, units and the uncertainty budget."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import brentq
+
+from crossover.errors import CrossoverError
+from crossover.stats import crossovers, curves
+from planted import EARLY, LATE, RATIOS, counts, noisy, rising
+
+TRUE_RATIO = brentq(lambda r: EARLY(r) - LATE(r), 5, 60)
+
+
+def exact(a, b, n=10**9, replicates=1, **kw):
+    """Counts without noise: the curves' own accuracies, rounded at 1e-9."""
+    tables = []
+    for name, curve in (("answer_augmentation", a), ("new_question", b)):
+        t = counts(curve, n=1, replicates=replicates, strategy=name, **kw)
+        t["n_correct"] = [round(float(curve(r)) * n) for r in t["budget"] / t["seed_size"]]
+        tables.append(t.assign(n_test=n))
+    return pd.concat(tables, ignore_index=True)
+
+
+def one(table, **kw):
+    (found,) = crossovers.find(curves.fit_table(table, draws=600), **kw)
+    return found
+
+
+def test_exact_curves_give_the_exact_crossover():
+    x = one(exact(EARLY, LATE))
+    assert x.status == "found"
+    assert x.ratio == pytest.approx(TRUE_RATIO, rel=1e-6)
+    assert x.queries == pytest.approx(100 * TRUE_RATIO, rel=1e-6)
+    assert (x.first, x.second) == ("answer_augmentation", "new_question")
+    assert x.interval[0] < x.ratio < x.interval[1]
+    assert x.p_exists == x.p_in_range == 1
+
+
+@settings(max_examples=30, deadline=None)
+@given(E1=st.floats(0.4, 0.6), gain=st.floats(0.05, 0.3), tau1=st.floats(2, 8), slower=st.floats(1.5, 5))
+def test_any_exact_pair(E1, gain, tau1, slower):
+    a, b = rising(E1, E1 - 0.1, tau1), rising(E1 + gain, E1 + gain - 0.1, tau1 * slower)
+    d = [b(r) - a(r) for r in RATIOS]
+    x = one(exact(a, b))
+    if d[0] < -0.002 and d[-1] > 0.002:
+        assert x.status == "found"
+        assert x.ratio == pytest.approx(brentq(lambda r: b(r) - a(r), 1, 64), rel=1e-5)
+    elif x.status == "found":
+        assert b(x.ratio) - a(x.ratio) == pytest.approx(0, abs=1e-6)
+
+
+def test_swapping_names_changes_names_alone():
+    table = exact(EARLY, LATE)
+    swapped = table.assign(strategy=table["strategy"].map({"answer_augmentation": "z", "new_question": "a"}))
+    x, y = one(table), one(swapped)
+    assert (y.first, y.second) == ("z", "a")
+    assert y.ratio == pytest.approx(x.ratio, rel=1e-9)
+
+
+STATUS_CASES = {
+    "found": exact(EARLY, LATE),
+    "none": noisy(rising(0.5, 0.4, 5.0), rising(0.8, 0.5, 5.0)),
+    "beyond_range": noisy(rising(0.6, 0.5, 8.0), rising(0.75, 0.62, 80.0), n=20_000),
+    "undetermined": noisy(rising(0.6, 0.3, 8.0), rising(0.6, 0.3, 8.0), n=300, offset=0.03),
+}
+
+
+@pytest.mark.parametrize("status", ["found", "none", "beyond_range", "undetermined"])
+def test_every_status_is_reached(status):
+    assert one(STATUS_CASES[status]).status == status
+
+
+def test_several_crossings_are_all_listed():
+    """A tilted pair: the second leads at both ends."""
+    a, b = rising(0.60, 0.50, 6.0), rising(0.66, 0.46, 18.0)
+    x = one(exact(a, b))
+    d = np.array([b(r) - a(r) for r in np.geomspace(1, 64, 2000)])
+    truth = np.geomspace(1, 64, 2000)[:-1][np.sign(d[:-1]) != np.sign(d[1:])]
+    assert len(truth) == 2
+    assert x.status == "multiple"
+    np.testing.assert_allclose([c.ratio for c in x.crossings if c.inside], truth, rtol=0.01)
+    assert [c.leader for c in x.crossings if c.inside] == ["answer_augmentation", "new_question"]
+    np.testing.assert_allclose(x.by_form["exponential"], [c.ratio for c in x.crossings])
+
+
+def test_none_names_the_leader_and_leaves_the_value_out():
+    x = one(STATUS_CASES["none"])
+    assert x.leader == "new_question" and x.leader in x.message
+    assert x.ratio is None and x.queries is None and x.interval == (None, None)
+    assert x.p_exists <= 0.1
+
+
+def test_beyond_range_says_where_and_marks_the_value():
+    x = one(STATUS_CASES["beyond_range"])
+    assert x.side == "above" and "> 64" in x.message and "extrapolation" in x.message
+    assert x.leader == "answer_augmentation" and x.first == x.leader
+    assert x.p_in_range < 0.5
+    assert x.ratio is None or x.ratio > 64
+    assert x.row()["ratio"] == "-" or x.row()["ratio"].endswith("*")
+
+
+def test_open_end_is_none_in_data_and_beyond_in_print():
+    x = one(noisy(rising(0.6, 0.5, 8.0), rising(0.68, 0.56, 40.0), n=300, offset=0.03))
+    assert x.interval[1] is None
+    assert "> 64" in x.row()["interval"]
+
+
+def test_undetermined_interval_spans_the_range():
+    x = one(STATUS_CASES["undetermined"])
+    low, high = x.interval
+    assert (low is None or low <= 1) and (high is None or high >= 64)
+
+
+def test_too_few_budgets_is_undetermined_not_nan():
+    table = exact(EARLY, LATE)
+    x = one(table[table["budget"].isin([100, 200])].reset_index(drop=True))
+    assert x.status == "undetermined" and x.ratio is None and x.p_exists is None
+    assert "too few budgets" in x.message
+
+
+def test_identical_strategies_do_not_cross():
+    for value in (0, 1):
+        x = one(exact(lambda r, v=value: v, lambda r, v=value: v, n=200, replicates=3))
+        assert x.status == "undetermined" and x.ratio is None
+
+
+def test_every_pair_once_at_every_seed_size():
+    tables = [
+        counts(curve, strategy=name, size=size)
+        for name, curve in (("a", EARLY), ("b", LATE), ("c", rising(0.6, 0.4, 9.0)))
+        for size in (50, 200)
+    ]
+    found = crossovers.find(curves.fit_table(pd.concat(tables, ignore_index=True), draws=100))
+    pairs = [(x.seed_size, frozenset((x.first, x.second))) for x in found]
+    assert len(pairs) == len(set(pairs)) == 6
+
+
+@settings(max_examples=10, deadline=None)
+@given(factor=st.floats(0.01, 1000))
+def test_a_common_cost_is_a_change_of_unit(factor):
+    table = exact(EARLY, LATE)
+    costs = {"answer_augmentation": factor, "new_question": 2 * factor}
+    x, y = one(table), one(table, costs=costs, unit="tokens")
+    assert y.unit == "tokens"
+    assert y.ratio == pytest.approx(x.ratio * factor, rel=1e-6)
+
+
+def test_a_dearer_strategy_crosses_later():
+    ratios = [one(exact(EARLY, LATE), costs={"answer_augmentation": 1, "new_question": c}).ratio for c in (1, 2, 3)]
+    assert ratios[0] < ratios[1] < ratios[2]
+    true = brentq(lambda x: EARLY(x) - LATE(x / 1.5), 5, 64)
+    assert ratios[2] == pytest.approx(true, rel=1e-6)
+
+
+@pytest.mark.parametrize("costs", [{"answer_augmentation": 0, "new_question": 1}, {"new_question": 2}, {"nq": 1}])
+def test_bad_costs_are_refused(costs):
+    with pytest.raises(CrossoverError):
+        one(exact(EARLY, LATE), costs=costs)
+
+
+def test_uncertainty_budget_follows_its_cause():
+    by_test_set = one(noisy(EARLY, LATE, n=60, replicates=12)).uncertainty
+    by_replicates = one(noisy(EARLY, LATE, n=100_000, offset=0.03, replicates=12)).uncertainty
+    by_training = one(noisy(EARLY, LATE, n=100_000, training=0.03, replicates=12)).uncertainty
+    for u in (by_test_set, by_replicates, by_training):
+        assert sum(u.values()) == pytest.approx(1)
+    assert by_test_set["test_set"] > 0.6
+    assert by_replicates["replicates"] > 0.6
+    assert by_training["training"] > 0.6
+
+
+def test_cross_checks_agree_where_their_assumptions_hold():
+    x = one(noisy(EARLY, LATE, n=5000, replicates=6, seed=11))
+    assert x.t_interval is not None
+    widths = [np.log(high / low) for low, high in (x.interval, x.t_interval)]
+    assert 0.4 < widths[0] / widths[1] < 2.5
+    single = one(noisy(EARLY, LATE, n=5000, replicates=1, seed=11))
+    assert single.t_interval is None and single.profile_interval is not None
+    widths = [np.log(high / low) for low, high in (single.interval, single.profile_interval)]
+    assert 0.65 < widths[0] / widths[1] < 1.5
+    assert "one replicate" in single.message
+
+
+def test_replicate_effect_widens_the_interval():
+    """The same total variance of a cell, shared over a replicate or not: shared noise does not average out."""
+    shared, loose = (
+        np.median(
+            [
+                np.log(x.interval[1] / x.interval[0])
+                for x in (one(noisy(EARLY, LATE, n=10**5, seed=s, **kw)) for s in range(8))
+            ]
+        )
+        for kw in ({"offset": 0.015}, {"training": 0.015})
+    )
+    assert shared > 1.5 * loose
+
+
+def test_tables_are_plain():
+    found = crossovers.find(curves.fit_table(STATUS_CASES["found"], draws=100))
+    assert crossovers.table(found)["ratio"].iloc[0] == pytest.approx(TRUE_RATIO, rel=1e-6)
+    assert "found" in crossovers.show(found)["status"].tolist()
+    assert "<table" in found[0]._repr_html_()

@@ -1,0 +1,172 @@
+"""What a grid will take: sums over what is left, rates from records, sizes from names; what is missing; a dry run."""
+
+import json
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from crossover.cli import app
+from crossover.errors import CrossoverError
+from crossover.models.training import Recipe
+from crossover.params.profiles import PUBLISHED, check, load_profile, resolve
+from crossover.study.cell import run_cells
+from crossover.study.cost_estimate import Range, estimate, profile_rows
+from crossover.study.dry_run import changes, runs
+from crossover.study.requirements import get, needs
+from crossover.study.store import Store, read_runs, repository, results_folder
+from stored import first_right, plant
+
+
+@pytest.fixture(scope="module")
+def study():
+    return read_runs(results_folder(PUBLISHED))
+
+
+def grid(**values):
+    return check("03_budget_ratio", {"seed_sizes": [16], "budgets": [16, 64], "replicates": 2, **values})
+
+
+def test_calls_of_a_larger_budget_hold_those_of_a_smaller_one(study):
+    p = grid(strategies=["answer_augmentation", "new_question"])
+    whole = estimate(p.cells(), (), study, "cpu")
+    assert (whole.students, whole.left, whole.calls) == (8, 8, 2 * 2 * 64)
+    done = [cell.key for cell in p.cells() if cell.budget == 64]
+    rest = estimate(p.cells(), done, study, "cpu")
+    assert (rest.left, rest.calls) == (4, 2 * 2 * 16)
+    assert rest.hours.high < whole.hours.high and rest.hours.low < whole.hours.low
+
+
+def test_a_recorded_students_hours_hold_those_that_were_measured(study):
+    rows = study[
+        (study["task"] == "math_words") & (study["experiment"] == "budget_ratio") & (study["teacher"] == "oracle")
+    ]
+    wanted = resolve("03_budget_ratio", "study", {}).cells()
+    taken = rows[rows["key"].isin({cell.key for cell in wanted})]
+    e = estimate(wanted, (), study, "cpu")
+    measured = (taken["seconds_train"] + taken["seconds_eval"]).sum() / 3600
+    assert len(taken) == len(wanted) and e.unknown == 0
+    assert e.hours.low < measured < e.hours.high
+    read = taken["train_tokens"].sum()  # of fewer examples than were asked for: duplicates are dropped
+    assert 0.9 * e.train_tokens.low < read < e.train_tokens.high
+
+
+def test_an_unrecorded_student_is_reckoned_by_its_size(study):
+    p = grid(student="hub:meta-llama/Llama-2-7b-hf@" + 40 * "a", device="cuda", trained_layers=0)
+    (cell,) = [c for c in p.cells() if c.budget == 64 and c.strategy == "answer_augmentation" and c.replicate == 0]
+    e = estimate([cell], (), study, "cuda", Range(100, 100))
+    tokens = Recipe(**cell.recipe).steps(64) * 8 * 100
+    assert e.train_tokens == Range(tokens, tokens)
+    least = 6 * 7e9 * tokens / (0.5 * 989e12) + 2 * 7e9 * 100 * 72 / 8 / (0.2 * 989e12)
+    assert e.hours.low == pytest.approx(least / 3600)
+    assert e.basis == ("meta-llama/Llama-2-7b-hf: reckoned from 7B weights on one H100",)
+    assert estimate([cell], (), study.iloc[:0], "cuda").calls == 64, "without any record too"
+
+
+def test_a_student_of_no_known_size_is_counted_apart(study):
+    e = estimate(grid(student="/models/mine").cells(), (), study, "cpu")
+    assert e.unknown == e.students and e.hours == Range() and "no size in its name" in e.basis[0]
+
+
+def test_money_is_tokens_times_prices(study):
+    e = estimate(grid(teacher="endpoint").cells(), (), study, "cpu")
+    money = e.money(2.0, 0.5)
+    assert money.high == pytest.approx((2 * e.tokens_in.high + 0.5 * e.tokens_out.high) / 1e6)
+    assert e.tokens_out.high == e.calls * 72, "no reply is longer than allowed"
+
+
+def test_the_command_and_the_book_say_the_same():
+    rows, notes = profile_rows("paper", 0.9, 0.9)
+    assert [row["chapter"] for row in rows] == ["01", "02", "03", "04"] and rows[2]["money"] and not rows[0]["money"]
+    shown = CliRunner().invoke(
+        app, ["plan", "--profile", "paper", "--price-in", "0.9", "--price-out", "0.9"], env={"COLUMNS": "160"}
+    )
+    assert shown.exit_code == 0 and all(
+        row.get("GPU hours", row.get("machine hours")) in shown.stdout and row["calls"] in shown.stdout for row in rows
+    )
+    assert notes[0][:40] in shown.stdout
+    refused = CliRunner().invoke(app, ["plan"])
+    assert refused.exit_code == 2 and "--profile" in refused.output
+
+
+def test_what_is_missing_is_listed_with_what_to_do(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    asked = needs(grid(student="hub:some/model@" + 40 * "b", task="gsm8k", teacher="local").cells())
+    assert set(asked) == {"model hub:some/model@" + 40 * "b", "model SmolLM2-135M-Instruct", "data gsm8k"}
+    found = dict(get(asked))
+    assert found["data gsm8k"] == "" and found["model SmolLM2-135M-Instruct"] == ""
+    assert f"hf download some/model --revision {40 * 'b'}" in found["model hub:some/model@" + 40 * "b"]
+    served = needs(grid(task="gsm8k", teacher="endpoint", teacher_model="large").cells())
+    assert "model large" not in served, "a served teacher is its server's"
+
+
+@pytest.mark.parametrize("profile", ["laptop", "study", "paper"])
+def test_a_dry_run_is_short_and_tiny_whatever_the_profile(profile):
+    for notebook, changed in runs(profile, "http://127.0.0.1:1/v1"):
+        cells = resolve(notebook, profile, changed).cells()
+        assert len(cells) < 120, f"{notebook} would take long"
+        named = [
+            s["model"] for c in cells for s in (c.recipe, c.teacher_settings, c.augmenter_settings) if "model" in s
+        ]
+        assert all(model.startswith("tiny-random") or model == "all-MiniLM-L6-v2" for model in named), notebook
+
+
+def test_a_dry_run_keeps_what_is_run_and_changes_how_much():
+    real, dry = (resolve("03_budget_ratio", "paper", c) for c in ({}, changes("03_budget_ratio", "paper")))
+    assert (dry.task, dry.teacher, dry.strategies) == (real.task, real.teacher, real.strategies)
+    assert dry.student == dry.teacher_model == "tiny-random" and dry.device == "cpu" and dry.results == "paper-dry-run"
+    teachers = resolve("02_finetuned_teacher", "paper", changes("02_finetuned_teacher", "paper"))
+    assert set(teachers.tasks) == set(load_profile("paper")["02_finetuned_teacher"]["tasks"])
+    bundled = resolve("02_finetuned_teacher", "laptop", changes("02_finetuned_teacher", "laptop"))
+    assert bundled.tasks == load_profile("laptop")["02_finetuned_teacher"]["tasks"]
+
+
+def test_the_paper_profiles_dry_run_passes(tmp_path, monkeypatch):
+    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
+    command = [
+        sys.executable,
+        "-c",
+        "from crossover.cli import main; main()",
+        "reproduce",
+        "--profile",
+        "paper",
+        "--dry-run",
+    ]
+    done = subprocess.run(command, cwd=repository(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    folder = tmp_path / "paper-dry-run"
+    runs_there = pd.read_csv(folder / "runs.csv")
+    assert set(runs_there["teacher"]) >= {"endpoint", "oracle", "templates", "tuned"}
+    assert {"gsm8k", "closed_book_qa", "rte", "boolq", "sst2", "math_words"} <= set(runs_there["task"])
+    assert len(list((folder / "notebooks").glob("*.ipynb"))) == len(load_profile("paper"))
+    settings = runs_there["settings"].map(json.loads)
+    assert all("tiny" in s["recipe"]["model"] or s["recipe"]["model"] == "all-MiniLM-L6-v2" for s in settings)
+
+
+def test_an_audit_passes_over_cells_whose_data_are_not_here(tmp_path, monkeypatch):
+    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
+    monkeypatch.delenv("CROSSOVER_DATA", raising=False)
+    shared = {
+        "student": "tiny-random",
+        "trained_layers": 1,
+        "n_test": 4,
+        "max_new_tokens": 4,
+        "epochs": 1,
+        "seed_sizes": [4],
+        "budgets": [4],
+    }
+    here = check("03_budget_ratio", shared | {"strategies": ["answer_augmentation"]}).cells()
+    run_cells(here, Store(tmp_path / "study"), workers=1)
+    elsewhere = check(
+        "03_budget_ratio", shared | {"task": "gsm8k", "teacher": "local", "task_options": {"source": "dir"}}
+    ).cells()
+    plant(tmp_path / "study", elsewhere, lambda cell: first_right(1, 4))
+    said = CliRunner().invoke(app, ["audit", "--profile", "study", "--cells", "3"])
+    assert said.exit_code == 0, said.output
+    assert said.stdout.count("CROSSOVER_DATA") == len(elsewhere) == 3 and "identical" in said.stdout
+    runs_there = read_runs(tmp_path / "study")
+    runs_there[runs_there["task"] == "gsm8k"].to_csv(tmp_path / "study" / "runs.csv", index=False)
+    refused = CliRunner().invoke(app, ["audit", "--profile", "study"])
+    assert isinstance(refused.exception, CrossoverError) and "crossover fetch --profile study" in str(refused.exception)

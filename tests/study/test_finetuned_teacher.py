@@ -1,0 +1,549 @@
+"""Teaching: what a teacher is shown, what its replies become, what each condition's student is trained on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crossover.chapters.finetuned_teacher.chapter import Chapter, check, with_measures
+from crossover.chapters.finetuned_teacher.comparisons import against_alone, differences
+from crossover.chapters.human_grading import rates, read_sheets
+from crossover.errors import CrossoverError
+from crossover.models.decoding import common, decode, greedy
+from crossover.models.language_model import Student
+from crossover.models.training import Recipe
+from crossover.params.finetuned_teacher import FinetunedTeacher
+from crossover.strategies.annotate import annotate
+from crossover.strategies.generate import generate
+from crossover.strategies.ledger import Ledger
+from crossover.study.cell import Cell, run_cells
+from crossover.study.experiments import finetuned_teacher
+from crossover.study.store import Store, read_runs
+from crossover.tasks import Problem, load_task
+from crossover.teachers import Reply, Request
+from crossover.teachers import instructed as module
+from crossover.teachers.instructed import InstructedTeacher
+
+SST2, CAPTIONS = load_task("sst2"), load_task("captions")
+RECIPE = Recipe(model="tiny-random", trained_layers=1, epochs=1, min_steps=1, batch_size=4, learning_rate=1e-3)
+
+
+@dataclass
+class Scripted:
+    """A teacher that says what it is told, over and over, and remembers what it was asked."""
+
+    texts: list[str | None]
+    id: str = "scripted"
+    repeatable: bool = False
+    asked: list[Request] = field(default_factory=list)
+
+    def reply(self, requests):
+        start = len(self.asked)
+        self.asked += requests
+        return [Reply(self.texts[(start + i) % len(self.texts)], 5, 2) for i in range(len(requests))]
+
+
+def buy_annotations(texts, n, task=SST2):
+    split, teacher, ledger = task.split(8, n, 0), Scripted(texts), Ledger(max(1, n))
+    return annotate(task, split.unlabelled, split.gold, teacher, ledger, n), teacher, split, ledger
+
+
+def buy_examples(texts, n, task=SST2):
+    split, teacher, ledger = task.split(8, 0, 0), Scripted(texts), Ledger(max(1, n))
+    return generate(task, split.original, teacher, ledger, n), teacher, split, ledger
+
+
+# --- annotate ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_teacher_is_shown_inputs_alone():
+    data, teacher, split, ledger = buy_annotations([" positive"], 30)
+    assert [r.problem for r in teacher.asked] == split.unlabelled
+    assert not any(r.problem.answer or r.problem.structure for r in teacher.asked)
+    assert ledger.spent == 30 == ledger.calls["annotate"]
+    assert [s.question for s in data.samples] == [p.question for p in split.unlabelled]
+    right = sum(answer == " positive" for answer in split.gold.values())
+    assert data.funnel.verified == right and data.funnel.kept == 30, "gold is counted by, never filtered by"
+
+
+def test_replies_that_are_no_label_are_paid_for_and_counted():
+    data, _, split, ledger = buy_annotations([None, "", "neutral", "positive\n\nNow", "NEGATIVE."], 10)
+    f = data.funnel
+    assert (f.asked, f.returned, f.parsed, f.kept) == (10, 6, 4, 4) and ledger.spent == 10
+    assert {s.answer for s in data.samples} == {" positive", " negative"}
+    assert data.samples[0].question == split.unlabelled[3].question
+
+
+def test_annotated_sentences_are_verified_by_what_they_mention():
+    split = CAPTIONS.split(2, 6, 0)
+    texts = [
+        f"So {p.question.replace(',', ' and')}.\nNow" if i % 2 else "Nothing at all."
+        for i, p in enumerate(split.unlabelled)
+    ]
+    data = annotate(CAPTIONS, split.unlabelled, split.gold, Scripted(texts), Ledger(6), 6)
+    assert data.funnel.parsed == data.funnel.kept == 6 and data.funnel.verified == 3
+    assert all("\n" not in s.answer for s in data.samples)
+
+
+# --- generate ---------------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 40))
+@settings(max_examples=15, deadline=None)
+def test_every_class_is_asked_for_as_often(n):
+    _, teacher, _, ledger = buy_examples(["x"], n)
+    counts = [sum(r.problem.question == label for r in teacher.asked) for label in SST2.labels]
+    assert sum(counts) == n == ledger.spent and counts[0] - counts[1] in (0, 1)
+    assert len({(r.problem.question, r.index) for r in teacher.asked}) == n, "no draw is made twice"
+
+
+def test_copies_and_leaks_are_dropped():
+    original, leaked = SST2.split(8, 0, 0).original[0].question, SST2.test(1)[0].question
+    data, _, _, _ = buy_examples(
+        [None, " ", "a new text about a film", original, leaked + " !", "a new text about a film"], 6
+    )
+    assert [s.question for s in data.samples] == ["a new text about a film"]
+    f = data.funnel
+    assert (f.asked, f.returned, f.parsed, f.unique, f.kept, f.verified) == (6, 5, 4, 1, 1, 0)
+
+
+def test_a_generated_pair_needs_both_its_parts():
+    texts = [
+        "dog, park, run\nOutput: A dog runs in the park.",
+        "dog, run",
+        "dog\nOutput: A dog.",
+        "dog, run\nOutput: A cat sleeps.",
+    ]
+    data, teacher, _, _ = buy_examples(texts, 4, CAPTIONS)
+    assert all(r.problem.question == "" for r in teacher.asked)
+    assert [s.question for s in data.samples] == ["dog, park, run", "dog, run"]
+    assert (data.funnel.parsed, data.funnel.verified) == (2, 1)
+
+
+# --- the instructed teacher -------------------------------------------------------------------------------------------
+
+
+def teacher_of(task=SST2, n=0, **changes):
+    tuning = {"original": tuple(task.split(n, 0, 0).original), "recipe": RECIPE} if n else {}
+    return InstructedTeacher(task, "tiny-random", **{"temperature": 0.5, **tuning, **changes})
+
+
+def requests_of(task, n=3):
+    annotations = [Request("annotate", p, 0) for p in task.split(0, n, 0).unlabelled]
+    return annotations + [Request("generate", Problem("new", c or "", ""), i) for i in range(n) for c in task.classes]
+
+
+def test_a_shared_beginning_is_computed_once_and_changes_nothing():
+    student = Student.load("tiny-random")
+    student.model.float()
+    texts = [SST2.instruction.annotate(p.question) for p in SST2.test(6)]
+    prompts = student.tokenizer(texts)["input_ids"]
+    n = common(prompts)
+    assert n > 50 and len({tuple(p[:n]) for p in prompts}) == 1
+    whole, shared = (decode(student, prompts, greedy, lambda tokens: False, 8, k) for k in (0, n))
+    assert whole == shared
+    assert common(prompts[:1]) == len(prompts[0]) - 1
+
+
+@pytest.mark.parametrize("task", [SST2, CAPTIONS], ids=["sst2", "captions"])
+def test_a_reply_does_not_depend_on_its_neighbours(task, monkeypatch):
+    teacher, requests = teacher_of(task), requests_of(task)
+    teacher.student.model.float()
+    together = teacher.reply(requests)
+    assert together == [reply for request in requests[::-1] for reply in teacher.reply([request])][::-1]
+    assert [r.tokens_in > 50 for r in together] == [True] * len(requests)
+    module._load.cache_clear()
+
+
+def test_the_prompts_are_the_instructions():
+    teacher = teacher_of()
+    one, two = requests_of(SST2, 1)[:2]
+    assert teacher._prompt(one) == SST2.instruction.annotate(one.problem.question)
+    assert teacher._prompt(two) == SST2.instruction.generate("negative")
+    assert teacher_of(CAPTIONS)._prompt(requests_of(CAPTIONS, 1)[1]) == CAPTIONS.instruction.generate()
+
+
+def test_a_tuned_teacher_learns_both_kinds_of_prompt_from_the_originals_alone():
+    teacher = teacher_of(n=4)
+    originals = SST2.split(4, 0, 0).original
+    assert teacher.pairs[:4] == tuple((SST2.instruction.annotate(p.question), p.answer) for p in originals)
+    assert teacher.pairs[4:] == tuple(
+        (SST2.instruction.generate(p.answer.strip()), f" {p.question}") for p in originals
+    )
+    written = InstructedTeacher(CAPTIONS, "tiny-random", 0.5, original=CAPTIONS.split(1, 0, 0).original, recipe=RECIPE)
+    only = CAPTIONS.split(1, 0, 0).original[0]
+    assert written.pairs[1] == (CAPTIONS.instruction.generate(), f" {only.question}\nOutput:{only.answer}")
+
+
+def test_the_id_names_all_that_replies_depend_on():
+    teachers = [
+        teacher_of(), teacher_of(temperature=0.1), teacher_of(layers=1), teacher_of(n=4), teacher_of(n=5),
+        teacher_of(n=4, seed=1), teacher_of(n=4, recipe=replace(RECIPE, epochs=2)),
+    ]  # fmt: skip
+    assert len({t.id for t in teachers}) == len(teachers)
+    assert teacher_of(n=4).id == teachers[3].id and "tuned on 4" in teachers[3].id and "tuned" not in teachers[0].id
+
+
+def test_tuning_waits_for_the_first_reply_and_is_shared(monkeypatch):
+    calls = []
+    monkeypatch.setattr(module, "train", lambda *a, **k: calls.append(a))
+    module._load.cache_clear()
+    cold, warm = teacher_of(n=4, temperature=0.1), teacher_of(n=4, temperature=0.8)
+    assert cold.id and not calls
+    cold.reply(requests_of(SST2, 1)[:1])
+    warm.reply(requests_of(SST2, 1)[1:])
+    assert len(calls) == 1
+    module._load.cache_clear()
+
+
+def test_tuning_changes_the_model_and_is_repeatable():
+    def told(teacher):
+        module._load.cache_clear()
+        return [r.text for r in teacher.reply(requests_of(SST2, 2))]
+
+    tuned = teacher_of(n=4, recipe=replace(RECIPE, min_steps=20, learning_rate=1e-2))
+    assert told(tuned) == told(tuned) != told(teacher_of())
+    module._load.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"temperature": 0.0}, "temperature is 0.0; a sampled teacher needs one above 0"),
+        ({"recipe": RECIPE}, "0 original examples and the recipe .*give both"),
+        ({"original": tuple(SST2.split(2, 0, 0).original)}, "2 original examples and the recipe None"),
+        ({"layers": 9}, "student_layers is 9; tiny-random has 2 layers"),
+    ],
+)
+def test_a_teacher_that_cannot_be_is_refused(changes, message):
+    with pytest.raises(CrossoverError, match=message):
+        teacher_of(**changes).reply(requests_of(SST2, 1))
+
+
+@pytest.mark.slow
+def test_a_pretrained_teacher_knows_film_from_film():
+    task = load_task("film_sentiment")
+    split = task.split(0, 64, 0)
+    teacher = InstructedTeacher(task, "SmolLM2-135M-Instruct", 0.1)
+    data = annotate(task, split.unlabelled, split.gold, teacher, Ledger(64), 64)
+    assert data.funnel.parsed > 60 and data.funnel.verified > 40
+    made = generate(task, [], replace(teacher, temperature=0.8), Ledger(8), 8)
+    assert made.funnel.kept > 4
+    module._load.cache_clear()
+
+
+# --- cells ------------------------------------------------------------------------------------------------------------
+
+
+def parameters(**changes):
+    small = {
+        "tasks": ["sst2"], "originals": [6], "queries": 12, "n_test": 12, "n_test_texts": 12, "teacher_model": "tiny-random",
+        "teacher_trained_layers": 1, "teacher_epochs": 1, "teacher_min_steps": 1, "classifier": "tiny-random-encoder",
+        "classifier_epochs": 1, "classifier_min_steps": 2, "writer": "tiny-random", "writer_layers": 0,
+        "writer_trained_layers": 1, "writer_epochs": 1, "writer_min_steps": 1, "workers": 1,
+    }  # fmt: skip
+    return FinetunedTeacher(**(small | changes))
+
+
+@pytest.fixture
+def scripted(monkeypatch):
+    """Every cell's teacher is a scripted one; its texts can be changed."""
+    teacher = Scripted(["positive", "negative"])
+    monkeypatch.setattr(finetuned_teacher, "make_teacher", lambda *a: teacher)
+    return teacher
+
+
+def cell_of(strategy, **changes):
+    [found] = [c for c in parameters(**changes).cells() if c.strategy == strategy and c.teacher in ("tuned", "none")]
+    return found
+
+
+def test_a_student_learns_the_originals_and_what_was_bought(scripted, tmp_path):
+    original = [(p.question, p.answer.strip()) for p in SST2.split(6, 0, 0).original]
+    plain = finetuned_teacher.make(cell_of("original"), Store(tmp_path), "cpu")
+    assert plain.pairs == original and (plain.queries, plain.funnel.asked, plain.measures) == (0, 0, {})
+    made = finetuned_teacher.make(cell_of("annotate"), Store(tmp_path), "cpu")
+    inputs = [p.question for p in SST2.split(6, 12, 0).unlabelled]
+    assert made.pairs == original + [(text, ["positive", "negative"][i % 2]) for i, text in enumerate(inputs)]
+    assert made.queries == 12 and made.measures["classes"] == {"negative": 6, "positive": 6}
+    assert made.measures["annotations_right"] == round(made.funnel.verified / 12, 4)
+
+
+def test_both_kinds_cost_as_many_queries_as_one(scripted, tmp_path):
+    scripted.texts = [f"a text number {i} and {j} of its kind" for i in range(9) for j in "abc"]
+    made = finetuned_teacher.make(cell_of("both", queries=15), Store(tmp_path), "cpu")
+    assert [sum(r.kind == kind for r in scripted.asked) for kind in ("annotate", "generate")] == [8, 7]
+    assert made.queries == 15 and made.funnel.asked == 15
+    assert "annotations_right" not in made.measures, "none of its annotations is a label"
+    assert made.measures["classes"] == {"negative": 4, "positive": 3}
+
+
+def test_a_label_that_the_teacher_never_gives_is_reported(scripted, tmp_path, capsys):
+    scripted.texts = ["negative"]
+    made = finetuned_teacher.make(cell_of("annotate"), Store(tmp_path), "cpu")
+    assert made.measures["classes"] == {"negative": 12, "positive": 0}
+    known = sum(p.answer == " positive" for p in SST2.split(6, 0, 0).original)
+    assert f"no usable example of 'positive'; the student sees it in {known} original" in capsys.readouterr().err
+    scripted.texts = [None]
+    scripted.id = "silent"
+    nothing = finetuned_teacher.make(cell_of("annotate"), Store(tmp_path), "cpu")
+    assert len(nothing.pairs) == 6 and nothing.measures == {} and nothing.funnel.returned == 0
+
+
+def test_a_larger_amount_extends_a_smaller_one_and_pays_for_the_rest(scripted, tmp_path):
+    less = finetuned_teacher.make(cell_of("annotate"), Store(tmp_path), "cpu")
+    more = finetuned_teacher.make(cell_of("annotate", queries=24), Store(tmp_path), "cpu")
+    assert more.pairs[: len(less.pairs)] == less.pairs and more.queries == 24
+    assert len(scripted.asked) == 24, "stored replies are not asked for again"
+
+
+def test_a_grid_is_run_scored_shown_and_resumed(tmp_path, capsys, monkeypatch):
+    p = parameters(tasks=["sst2", "captions"])
+    cells, store = p.cells(), Store(tmp_path)
+    assert len(cells) == 2 * (1 + 2 * 3)
+    run_cells(cells, store, workers=1)
+    runs = with_measures(read_runs(tmp_path, "finetuned_teacher"))
+    assert len(runs) == 14 and set(runs["metric"]) == {"accuracy of the label", "every concept is used"}
+    labelled, written = (runs[runs["task"] == name] for name in ("sst2", "captions"))
+    assert labelled["macro_f1"].between(0, 1).all() and written["chrf"].between(0, 100).all()
+    assert (runs["queries"] == runs["budget"]).all() and (runs["asked"] == runs["budget"]).all()
+    plain = runs["strategy"] == "original"
+    assert (runs.loc[plain, "n_train"] == 6).all() and (runs.loc[plain, "queries"] == 0).all()
+    assert (runs["n_train"] == 6 + runs["kept"]).all()
+    items = pd.read_parquet(tmp_path / "items" / f"{written['key'].iloc[0]}.parquet")
+    assert items["score"].notna().all() and len(items) == 12
+
+    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path.parent))
+    chapter = Chapter(p.model_copy(update={"results": tmp_path.name}), runs)
+    found = differences(chapter.parameters, runs, tmp_path, against_alone(chapter.parameters)).set_index(
+        ["task", "line"]
+    )
+    assert len(found) == 2 * 6 and (found["why"] == "").all() and (found["replicates"] == 1).all()
+    one = labelled[(labelled["strategy"] == "both") & (labelled["teacher"] == "tuned")].iloc[0]
+    base = labelled[labelled["strategy"] == "original"].iloc[0]
+    row = found.loc[("sst2", "half of each, tuned teacher")]
+    assert row["estimate"] == pytest.approx((one["n_correct"] - base["n_correct"]) / 12)
+    assert row["low"] <= row["estimate"] <= row["high"]
+
+    table = chapter.quality.table().set_index(["task", "strategy", "teacher"])
+    assert len(table) == 12 and {"distinct_2", "self_similarity"} <= set(table.columns)
+    counted = runs[runs["strategy"] == "both"].set_index(["task", "strategy", "teacher"])
+    assert (table.loc[counted.index, "usable"] == counted["kept"] / counted["asked"]).all()
+    for shown in (chapter.gains(), chapter.tuning(), chapter.annotation()):
+        assert len(shown._repr_png_()[0]) > 5000
+    assert {path.stem for path in (tmp_path / "figures").glob("*.csv")} == {
+        "teachers_gains", "teachers_tuning", "teachers_annotation",
+    }  # fmt: skip
+    for nothing in (
+        chapter.amounts(),
+        chapter.saturation(),
+        chapter.temperatures("annotate"),
+        chapter.sizes(),
+        chapter.smaller(),
+        chapter.families(),
+    ):
+        assert "Not run" in nothing.data
+    assert "Not told from no difference: " in chapter.findings("gains").data and chapter.findings("families") is None
+    assert "SST-2, Captions: 90% intervals" in chapter.caption().data and "one draw" in chapter.caption().data
+    assert chapter.scores().data["task"].nunique() == 2 and len(chapter.scores().data) == 2 * 7
+    assert "SST-2, 6 original examples, tuned teacher" in chapter.quality.chance().data
+
+    before = store.path.read_bytes()
+    run_cells(cells, Store(tmp_path), workers=1)
+    assert store.path.read_bytes() == before and "All 14 cells" in capsys.readouterr().err
+
+
+def test_a_sheet_of_a_runs_examples(scripted, tmp_path, monkeypatch):
+    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
+    chapter = Chapter(parameters(conditions=["annotate"], classifier_seeds=2), pd.DataFrame())
+    chapter.quality.sheet("sst2", tmp_path / "sheet.csv")
+    sheet = pd.read_csv(tmp_path / "sheet.csv")
+    assert len(sheet) == 24 and sheet["label"].isin(["positive", "negative"]).all()
+    sheet.assign(input_makes_sense=1, label_is_right=0).to_csv(tmp_path / "filled.csv", index=False)
+    graded = rates(read_sheets(tmp_path / "sheet.key.csv", [tmp_path / "filled.csv"]))
+    assert set(graded["source"]) == {"all", "tuned, annotate", "prompted, annotate"}
+    assert set(graded.loc[graded["criterion"] == "label_is_right", "error_rate"]) == {1.0}
+    with pytest.raises(CrossoverError, match="no synthetic examples of 'rte'"):
+        chapter.quality.sheet("rte", tmp_path / "other.csv")
+
+
+def test_students_on_the_same_data_share_its_calls_and_differ_in_seed(scripted, tmp_path):
+    one, two = (c for c in parameters(classifier_seeds=2).cells() if (c.strategy, c.teacher) == ("annotate", "tuned"))
+    first, second = (finetuned_teacher.make(cell, Store(tmp_path), "cpu") for cell in (one, two))
+    assert first.pairs == second.pairs and len(scripted.asked) == 12 and one.key != two.key
+    assert "student 1" in str(two) and "student" not in str(one)
+
+
+def test_a_prompted_teachers_calls_serve_every_size_and_another_draw_is_another(scripted, tmp_path):
+    sizes = [c for c in parameters(originals=[3, 6]).cells() if (c.strategy, c.teacher) == ("generate", "prompted")]
+    for cell in sizes:
+        finetuned_teacher.make(cell, Store(tmp_path), "cpu")
+    assert len(scripted.asked) == 12, "it knows no original examples"
+    again = replace(sizes[0], replicate=1)
+    finetuned_teacher.make(again, Store(tmp_path), "cpu")
+    assert len({(r.problem.question, r.index) for r in scripted.asked}) == 24
+
+
+def test_an_encoder_teaches_by_its_own_labels(tmp_path):
+    p = parameters(dial_tasks=["sst2"], dial_size=6, swapped=True)
+    cell = next(c for c in p.grids()["families"] if c.teacher == "encoder" and c.scoring == "classify")
+    made = finetuned_teacher.make(cell, Store(tmp_path), "cpu")
+    assert made.funnel.parsed == 12 and {label for _, label in made.pairs} <= set(SST2.labels)
+    teacher = finetuned_teacher.make_teacher(cell, "annotate", SST2, SST2.split(6, 12, 0), "cpu")
+    assert (
+        teacher.id
+        != finetuned_teacher.make_teacher(replace(cell, replicate=1), "annotate", SST2, SST2.split(6, 12, 1), "cpu").id
+    )
+    with pytest.raises(CrossoverError, match="cannot generate"):
+        teacher.reply([Request("generate", Problem("new", "positive", ""), 0)])
+
+
+# --- parameters -------------------------------------------------------------------------------------------------------
+
+
+def test_every_dial_departs_from_the_base_alone():
+    p = parameters(
+        dial_tasks=["sst2"], dial_size=6, amounts=[1, 2, 8], annotate_temperatures=[0.5], generate_temperatures=[1.2], teacher_layers=[1],
+        swapped=True, full=20, classifier_seeds=2, replicates=2,
+    )  # fmt: skip
+    grids, cells = p.grids(), p.cells()
+    assert len({c.key for c in cells}) == len(cells)
+    base = {c.key for c in grids["base"]}
+    assert len(base) == 2 * 2 * (1 + 2 * 3), "draws, students, the originals alone and six conditions"
+
+    def new(grid):
+        return sorted(
+            (c.strategy, c.teacher, c.scoring, c.seed_size, c.budget)
+            for c in grids[grid]
+            if c.key not in base and (c.replicate, c.student_seed) == (0, 0)
+        )
+
+    assert new("amounts") == [(s, "tuned", "classify", 6, b) for s in ("annotate", "generate") for b in (6, 48)]
+    assert new("annotate_temperatures") == [("annotate", "tuned", "classify", 6, 12)]
+    assert new("generate_temperatures") == [("generate", "tuned", "classify", 6, 12)]
+    assert new("teacher_layers") == [("annotate", "tuned", "classify", 6, 12), ("generate", "tuned", "classify", 6, 12)]
+    assert new("families") == [
+        ("annotate", "encoder", "classify", 6, 12), ("annotate", "encoder", "generate", 6, 12), ("annotate", "tuned", "generate", 6, 12),
+        ("original", "none", "generate", 6, 0),
+    ]  # fmt: skip
+    assert new("full") == [("original", "none", "classify", 20, 0)]
+    teachers = [(c.replicate, c.seed_size, c.teacher, c.teacher_settings.get("teacher_layers", 0)) for c in cells]
+    assert len(set(teachers)) == sum(a != b for a, b in zip(teachers, [None, *teachers[:-1]], strict=True)), (
+        "a teacher's are together"
+    )
+
+
+def test_a_cut_teacher_is_trained_whole_where_it_has_no_more_layers():
+    settings = {c.teacher_settings["teacher_trained_layers"]
+                for c in parameters(teacher_trained_layers=2).grid("sst2", 6, "annotate", layers=2)}  # fmt: skip
+    assert settings == {0}
+
+
+def test_where_a_folder_lies_is_no_part_of_a_cell(monkeypatch):
+    keys = []
+    for folder in ("/one", "/two"):
+        monkeypatch.setenv("CROSSOVER_DATA", folder)
+        keys.append([c.key for c in parameters(tasks=["rte", "film_sentiment"], source="dir").cells()])
+    assert keys[0] == keys[1]
+    with pytest.raises(CrossoverError, match="/two/glue_rte/.* is missing. Put the .* split of nyu-mll/glue there"):
+        check(parameters(tasks=["rte"], source="dir").cells())
+    assert {c.task_settings["source"] for c in parameters(tasks=["film_sentiment"], source="dir").cells()} == {"pypi"}
+
+
+def test_sizes_are_counts_or_shares_of_the_training_split():
+    sizes = {c.seed_size for c in FinetunedTeacher(tasks=["sst2"], fractions=[0.01, 0.1]).cells()}
+    assert sizes == {SST2.share(0.01), SST2.share(0.1)} == {4, 43}
+    assert {c.seed_size for c in parameters(originals=[5, 9]).cells()} == {5, 9}
+    with pytest.raises(CrossoverError, match="rounds to none"):
+        FinetunedTeacher(tasks=["sst2"], fractions=[0.001]).cells()
+
+
+def test_tasks_have_the_student_that_fits():
+    p = parameters(tasks=["sst2", "captions"])
+    kinds = {c.task: (c.scoring, c.recipe["model"], c.max_new_tokens) for c in p.cells()}
+    assert kinds == {"sst2": ("classify", "tiny-random-encoder", 6), "captions": ("generate", "tiny-random", 40)}
+    seeds = {c.task: set() for c in p.cells()}
+    for c in parameters(tasks=["sst2", "captions"], classifier_seeds=2, writer_seeds=3).cells():
+        seeds[c.task].add(c.student_seed)
+    assert seeds == {"sst2": {0, 1}, "captions": {0, 1, 2}}
+    dials = parameters(tasks=["captions"], writer_seeds=3, dial_tasks=["captions"], dial_size=6, amounts=[8]).grids()[
+        "amounts"
+    ]
+    assert {c.student_seed for c in dials} == {0}, "one student for a single dial"
+    swapped = parameters().grid("sst2", 6, "original", family="causal")
+    assert {(c.scoring, c.recipe["model"], c.student_seed) for c in swapped} == {("generate", "tiny-random", 0)}
+
+
+def test_a_causal_student_can_write_labels():
+    [cell] = parameters().grid("sst2", 6, "original", family="causal")
+    pairs = [(SST2.prompt(p.question), p.answer) for p in SST2.seeds(4, 0)]
+    scored = finetuned_teacher.train_and_score(cell, pairs, "cpu")
+    assert len(scored.outcomes) == 12 and 0 <= scored.measures["macro_f1"] <= 1
+
+
+def test_a_grid_that_asks_for_too_much_is_refused_before_it_starts():
+    with pytest.raises(CrossoverError, match="sst2: 6 original and 600 unlabelled items were asked for"):
+        check(parameters(queries=600).cells())
+    with pytest.raises(CrossoverError, match="500 test problems were asked for"):
+        check(parameters(n_test=500).cells())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"source": "hub", "tasks": ["rte", "boolq"], "revisions": {"rte": "0" * 40}},
+            "give one for 'boolq' in revisions",
+        ),
+        ({"revisions": {"rte": "0" * 40}}, "give them with source='hub' alone"),
+        ({"source": "hub", "tasks": ["rte"], "revisions": {"rte": "main"}}, "should match pattern"),
+        ({"fractions": [], "originals": []}, "both empty"),
+        ({"fractions": [0.0]}, "greater than 0"),
+        ({"tasks": ["rte2"]}, "rte2"),
+    ],
+)
+def test_parameters_that_cannot_be(changes, message):
+    with pytest.raises(ValueError, match=message):
+        FinetunedTeacher(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"strategy": "annotated"}, "no condition 'annotated'. Did you mean 'annotate'"),
+        ({"teacher": "tune"}, "no teacher 'tune'"),
+    ],
+)
+def test_cells_that_cannot_be(changes, message, tmp_path):
+    cell = cell_of("annotate")
+    with pytest.raises(CrossoverError, match=message):
+        finetuned_teacher.make(replace(cell, **changes), Store(tmp_path), "cpu")
+
+
+def test_settings_are_plain_values_under_names_of_their_own():
+    for cell in parameters(dial_tasks=["sst2"], dial_size=6, teacher_layers=[1], swapped=True).cells():
+        known = Cell(**json.loads(cell.settings))
+        assert known == cell
+        assert not set(cell.teacher_settings) & set(cell.recipe), "claims select by these names"
+        assert all(isinstance(v, int | float | str) for v in cell.teacher_settings.values())
+
+
+def test_adapters_are_a_setting_of_tuned_teachers_alone():
+    plain, adapted = (FinetunedTeacher(tasks=["captions"], originals=[8], teacher_lora_rank=rank, teacher_model="tiny-random", teacher_trained_layers=1)
+                      for rank in (0, 4))  # fmt: skip
+    cells = {(c.strategy, c.teacher): c for c in plain.cells()}
+    for cell in adapted.cells():
+        same = cells[cell.strategy, cell.teacher]
+        assert (cell.key == same.key) == (cell.teacher != "tuned")
+        assert cell.teacher_settings == same.teacher_settings | (
+            {"teacher_lora_rank": 4} if cell.teacher == "tuned" else {}
+        )
+    cell = next(c for c in adapted.cells() if (c.strategy, c.teacher) == ("annotate", "tuned"))
+    teacher = finetuned_teacher.make_teacher(cell, "annotate", CAPTIONS, CAPTIONS.split(8, 4, 0), "cpu")
+    assert teacher.recipe.lora_rank == 4
+    assert "lora_A" not in str(teacher.student.model), "merged, to decode as fast as any other"

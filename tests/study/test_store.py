@@ -1,0 +1,120 @@
+"""The results table: sound rows survive damage, nothing is mixed, and failures to write say what to do."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from crossover.errors import CrossoverError
+from crossover.evaluation.answers import Outcome
+from crossover.study.store import COLUMNS, OPTIONAL, Store, read_runs, results_folder
+
+
+def row(key, **values):
+    blank = {name: kind() if kind is not str else "x" for name, kind in COLUMNS.items() if name not in OPTIONAL}
+    return {**blank, "key": key, "settings": '{"a": "b, c"}', **values}
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store(tmp_path / "results")
+    for budget in (64, 16, 32):
+        store.append(row(f"k{budget}", budget=budget), [Outcome("test-0", "3", True), Outcome("test-1", None, False)])
+    return store
+
+
+def test_rows_come_back_sorted_with_their_types(store):
+    store.sort()
+    runs = read_runs(store.folder)
+    assert runs["budget"].tolist() == [16, 32, 64]
+    assert runs["settings"][0] == '{"a": "b, c"}'
+    import pandas as pd
+
+    items = pd.read_parquet(store.folder / "items" / "k16.parquet")
+    assert items["correct"].tolist() == [True, False]
+    assert items["item"].tolist() == ["test-0", "test-1"]
+
+
+def test_the_order_of_finishing_does_not_matter(store, tmp_path):
+    other = Store(tmp_path / "other")
+    for budget in (16, 64, 32):
+        other.append(row(f"k{budget}", budget=budget), [])
+    for each in (store, other):
+        each.sort()
+    assert store.path.read_bytes() == other.path.read_bytes()
+
+
+def test_a_column_that_no_row_needs_is_not_there(store):
+    store.sort()
+    before = store.path.read_bytes()
+    assert b"measures" not in before.splitlines()[0]
+    assert read_runs(store.folder)["measures"].tolist() == ["", "", ""]
+    store.append(row("k8", budget=8, measures='{"chrf": 3.5}'), [Outcome("test-0", "a b", True, 12.5)])
+    store.append(row("k9", budget=9), [])
+    assert [r["measures"] for r in store.rows().values()] == ["", "", "", '{"chrf": 3.5}', ""]
+    store.sort()
+    assert read_runs(store.folder)["measures"].tolist() == ['{"chrf": 3.5}', "", "", "", ""]
+    import pandas as pd
+
+    assert pd.read_parquet(store.folder / "items" / "k8.parquet")["score"].tolist() == [12.5]
+    assert "score" not in pd.read_parquet(store.folder / "items" / "k16.parquet")
+    store._replace([r for r in store.rows().values() if r["key"] not in ("k8", "k9")])
+    assert store.path.read_bytes() == before
+
+
+@pytest.mark.parametrize("cut", [1, 5, 40])
+def test_a_truncated_table_keeps_its_sound_rows(store, cut, capsys):
+    whole = store.path.read_text()
+    store.path.write_text(whole[:-cut])
+    assert list(store.rows()) == ["k64", "k16"]
+    assert "line 4 damaged; 2 sound rows kept" in capsys.readouterr().err
+    assert store.path.with_suffix(".csv.damaged").read_text() == whole[:-cut], "the file as it was is kept"
+    assert list(store.rows()) == ["k64", "k16"], "and the table is whole again"
+    assert capsys.readouterr().err == ""
+
+
+def test_a_damaged_row_in_the_middle_is_named(store, capsys):
+    lines = store.path.read_text().splitlines()
+    lines[2] = lines[2].replace("k16,x,x,x,0,16", "k16,x,x,x,0,sixteen")
+    store.path.write_text("\n".join(lines) + "\n")
+    assert list(store.rows()) == ["k64", "k32"]
+    assert "line 3 damaged" in capsys.readouterr().err
+
+
+def test_a_foreign_table_is_refused_and_left_alone(store):
+    store.path.write_text("a,b\n1,2\n")
+    with pytest.raises(CrossoverError, match="columns of a results table"):
+        store.rows()
+    assert store.path.read_text() == "a,b\n1,2\n"
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CrossoverError, match="CROSSOVER_RESULTS"):
+        Store(tmp_path / "file" / "results")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full on this system to write to")
+def test_a_full_disk_loses_nothing(store):
+    before = store.path.read_text()
+    moved = store.folder / "kept.csv"
+    store.path.rename(moved)
+    store.path.symlink_to("/dev/full")
+    with pytest.raises(CrossoverError, match="No space left.*kept"):
+        store.append(row("k128", budget=128), [])
+    assert moved.read_text() == before
+
+
+def test_a_second_run_is_refused_while_the_first_holds_the_folder(store):
+    script = f"from pathlib import Path; from crossover.study.store import Store\nwith Store(Path({str(store.folder)!r})).lock(): pass"
+    with store.lock():
+        second = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert "Another run is writing" in second.stderr
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_the_results_root_can_be_moved(monkeypatch, tmp_path):
+    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
+    assert results_folder("laptop") == tmp_path / "laptop"
+    assert read_runs(results_folder("laptop")).empty

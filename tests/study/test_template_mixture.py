@@ -1,0 +1,231 @@
+"""Mixtures of real and synthetic questions: their sizes, their nesting, and that nothing in them is near a test question."""
+
+import csv
+import gzip
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from crossover.data import closed_book, load
+from crossover.data.closed_book import draw_test, near_tests, pool
+from crossover.data.near_duplicates import words
+from crossover.errors import CrossoverError
+from crossover.params.profiles import check
+from crossover.questions.bank import load_bank, read_texts
+from crossover.stats.peak import find_peak
+from crossover.study.cell import Cell
+from crossover.study.experiments import template_mixture
+from crossover.study.experiments.template_mixture import Example, measure, mixture
+from crossover.study.store import Store
+
+PYPI = {"nq_open": "pypi", "trivia_qa": "pypi"}
+ARTICLES = [
+    "Marie Curie discovered radium in 1898. She was born in Warsaw in 1867. The Nobel Committee honoured Pierre Curie in 1903.",
+    "Ottawa is the capital of Canada. The city lies on the Ottawa River. Queen Victoria chose Ottawa in 1857.",
+    "Isaac Newton published the Principia in 1687. Edmond Halley paid for the book. Newton died in London in 1727.",
+    "William Herschel discovered Uranus in 1781. The planet has 27 moons. Voyager 2 visited Uranus in 1986.",
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A results folder whose bank of questions is made once."""
+    return tmp_path_factory.mktemp("results")
+
+
+@pytest.fixture(scope="module")
+def cell(tmp_path_factory) -> Cell:
+    folder = tmp_path_factory.mktemp("texts")
+    for number, text in enumerate(ARTICLES):
+        (folder / f"{number}.txt").write_text(text)
+    parameters = check(
+        "01_template_questions",
+        {
+            "text": f"folder:{folder}",
+            "texts": 0,
+            "n_real": 20,
+            "student": "tiny-random",
+            "n_test": 5,
+            "language_sets": [],
+            "language_shares": [],
+        },
+    )
+    return next(c for c in parameters.cells() if c.strategy == "real" and not c.recipe.get("student_layers"))
+
+
+def mixed(cell: Cell, strategy: str, share: float, replicate: int = 0) -> Cell:
+    return replace(cell, strategy=strategy, replicate=replicate, task_settings=cell.task_settings | {"share": share})
+
+
+def tokens(examples: list[Example]) -> int:
+    return sum(template_mixture._lengths(examples, "tiny-random"))
+
+
+def split(examples: list[Example]) -> tuple[list[Example], list[Example]]:
+    return [e for e in examples if e.type == "real"], [e for e in examples if e.type != "real"]
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5])
+def test_tokens_equal_keeps_the_tokens_and_gives_synthetic_questions_their_share(cell, folder, share):
+    whole = tokens(mixture(cell, folder))
+    real, made = split(mixture(mixed(cell, "tokens_equal", share), folder))
+    assert abs(tokens(real + made) - whole) <= 60  # half an example at either seam
+    assert abs(tokens(made) - share * whole) <= 40
+
+
+def test_real_equal_keeps_all_real_questions_and_adds(cell, folder):
+    alone = mixture(cell, folder)
+    real, made = split(mixture(mixed(cell, "real_equal", 0.4), folder))
+    assert real == alone and len(alone) == 20
+    assert abs(tokens(made) / tokens(real + made) - 0.4) < 0.05
+
+
+def test_mixtures_of_a_replicate_are_nested_and_replicates_differ(cell, folder):
+    small, large = (set(mixture(mixed(cell, "tokens_equal", s), folder)) for s in (0.2, 0.5))
+    assert split(list(small))[1] and set(split(list(small))[1]) < set(split(list(large))[1])
+    assert set(split(list(large))[0]) < set(split(list(small))[0])
+    assert set(mixture(mixed(cell, "real", 0.0, 1), folder)) != set(mixture(cell, folder))
+
+
+def test_synthetic_alone_holds_no_real_question_and_untouched_nothing(cell, folder):
+    assert split(mixture(mixed(cell, "tokens_equal", 1.0), folder))[0] == []
+    assert mixture(mixed(cell, "untouched", 0.0), folder) == []
+
+
+def test_too_few_questions_are_refused_with_the_number(cell, folder):
+    with pytest.raises(CrossoverError, match="synthetic questions have .* tokens, .* are needed; read more texts"):
+        mixture(mixed(cell, "real_equal", 0.99), folder)
+    with pytest.raises(CrossoverError, match="real questions to train on, not 100000"):
+        mixture(replace(cell, seed_size=100_000), folder)
+    with pytest.raises(CrossoverError, match="Did you mean 'real_equal'"):
+        mixture(mixed(cell, "real_eqal", 0.1), folder)
+
+
+def test_no_real_training_question_is_near_a_test_question():
+    near = near_tests(PYPI)
+    questions = pool(PYPI)
+    assert len(questions) > 5000
+    assert not any(near.holds([words(q.question) for q in questions]))
+    tested = {words(row["question"]) for name in PYPI for _, row in closed_book.test_rows(name, "pypi")}
+    assert not tested & {words(q.question) for q in questions}
+
+
+def test_a_synthetic_question_near_a_test_question_is_left_out(cell, tmp_path):
+    (_, row), *_ = draw_test("trivia_qa", "pypi", 1)
+    settings = cell.task_settings
+    bank = load_bank(tmp_path / "generations", settings["text"], settings["texts"])
+    path = next((tmp_path / "generations").glob("*.jsonl.gz"))
+    leak = vars(bank.questions[0]) | {"question": f"Well, {row['question']}"}
+    lines = gzip.decompress(path.read_bytes()).decode() + "\n" + json.dumps(leak)
+    path.write_bytes(gzip.compress(lines.encode()))
+    load_bank.__globals__["_read"].cache_clear()
+    assert leak["question"] in {
+        q.question for q in load_bank(tmp_path / "generations", settings["text"], settings["texts"]).questions
+    }
+    assert leak["question"] not in {e.question for e in template_mixture.synthetic(cell, tmp_path)}
+
+
+def test_test_items_are_the_same_whatever_their_number():
+    few, more = draw_test("nq_open", "pypi", 5), draw_test("nq_open", "pypi", 50)
+    assert more[:5] == few and len({item for item, _ in more}) == 50
+    with pytest.raises(CrossoverError, match="nq_open has 1805 test items"):
+        draw_test("nq_open", "pypi", 4000)
+
+
+def test_a_cell_reports_the_variety_of_its_mixture(cell, folder):
+    made = template_mixture.make(mixed(cell, "tokens_equal", 0.5), Store(folder), "cpu")
+    assert made.measures["synthetic"] == made.funnel.kept > 0
+    assert {p.partition("\n")[0].split(":")[0] for p, _ in made.pairs} == {"Answer these questions", "Question"}
+    uniform = measure(cell, [Example("Who was it?", "Isaac Newton", "real")] * 4)
+    assert uniform["type_entropy"] == 0 and uniform["largest_entity"] == 1
+
+
+def test_a_bank_is_made_once_and_is_the_same_file_again(tmp_path, cell):
+    text = cell.task_settings["text"]
+    first = load_bank(tmp_path / "a", text, 2)
+    again = load_bank(tmp_path / "b", text, 2)
+    assert first.questions == again.questions and first.funnel == again.funnel and first.funnel.texts == 2
+    (a,), (b,) = ((tmp_path / n).glob("*.gz") for n in "ab")
+    assert a.name == b.name and a.read_bytes() == b.read_bytes()
+
+
+@pytest.mark.parametrize("text", ["wiki", "folder:", "hub:a/b@main"])
+def test_an_unknown_text_is_named(text):
+    with pytest.raises(CrossoverError, match="is none of wikipedia"):
+        read_texts(text)
+
+
+def test_story_cloze_is_read_from_the_authors_table(tmp_path, monkeypatch):
+    sentences = [f"InputSentence{i}" for i in range(1, 5)]
+    columns = ["InputStoryid", *sentences, "RandomFifthSentenceQuiz1", "RandomFifthSentenceQuiz2", "AnswerRightEnding"]
+    (tmp_path / "story_cloze").mkdir()
+    path = tmp_path / "story_cloze" / "validation.csv"
+
+    def write(right: str) -> None:
+        with open(path, "w", newline="") as file:
+            csv.writer(file).writerows([columns, ["x", "A.", "B.", "C.", "D.", "E.", "F.", right]])
+
+    write("2")
+    monkeypatch.setenv("CROSSOVER_DATA", str(tmp_path))
+    (row,) = load.load("story_cloze", "validation", "dir")
+    assert row["input_sentence_3"] == "C." and row["sentence_quiz2"] == "F." and row["answer_right_ending"] == 2
+    write("3")
+    with pytest.raises(CrossoverError, match="AnswerRightEnding is '3'"):
+        load.load("story_cloze", "validation", "dir")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"question_sets": ["web_questions"]}, "sources={'web_questions': 'dir'}"),
+        ({"sources": {"hellaswg": "dir"}}, "sources names 'hellaswg'"),
+        ({"language_shares": [0.7]}, "language_shares holds 0.7"),
+        ({"real_equal": [1.0]}, r"real_equal\[0\] is 1.0"),
+    ],
+)
+def test_wrong_parameters_are_named(given, message):
+    with pytest.raises(CrossoverError, match=message):
+        check("01_template_questions", given)
+
+
+# --- the peak of the ratio curve --------------------------------------------------------------------------------------
+
+
+def outcomes(shares, accuracy, replicates=4, items=600, seed=0):
+    """Outcomes whose accuracy over the share is known, with items of different difficulty that all replicates meet."""
+    rng = np.random.default_rng(seed)
+    difficulty = rng.normal(0, 0.05, items)
+    chance = np.clip(accuracy(np.asarray(shares))[:, None, None] + difficulty, 0, 1)
+    return rng.random((len(shares), replicates, items)) < chance
+
+
+def test_a_planted_peak_is_inside_its_interval():
+    shares = [0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0]
+    held = 0
+    for seed in range(20):
+        peak = find_peak(
+            shares, outcomes(shares, lambda s: 0.5 - 0.8 * (s - 0.35) ** 2, seed=seed), draws=300, seed=seed
+        )
+        held += peak.low <= 0.35 <= peak.high
+    assert held >= 15
+    assert peak.high - peak.low < 0.4 and peak.inside > 0.9
+
+
+def test_a_rising_curve_peaks_at_its_end_and_a_flat_one_anywhere():
+    shares = [0, 0.5, 1.0]
+    rising = find_peak(shares, outcomes(shares, lambda s: 0.2 + 0.5 * s), draws=300)
+    assert rising.share == rising.high == 1.0 and rising.inside < 0.1
+    flat = find_peak(shares, outcomes(shares, lambda s: 0.4 + 0 * s), draws=300)
+    assert flat.high - flat.low > 0.5
+
+
+def test_equal_accuracies_have_no_peak_and_say_so_with_a_whole_interval():
+    peak = find_peak([0, 0.5, 1.0], np.zeros((3, 2, 10)), draws=100)
+    assert np.isnan(peak.share) and peak.low < 0.1 and peak.high > 0.9
+
+
+def test_two_shares_have_no_peak():
+    with pytest.raises(CrossoverError, match="three shares"):
+        find_peak([0, 1], np.zeros((2, 1, 4)))

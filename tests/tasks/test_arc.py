@@ -1,0 +1,304 @@
+"""ARC: question and answer text, letters, pools without leakage; and scoring by the likelihood of the choices."""
+
+from __future__ import annotations
+
+import gzip
+import importlib
+import json
+import math
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crossover.data import load
+from crossover.errors import CrossoverError
+from crossover.evaluation import answers
+from crossover.evaluation.answers import choose, log_likelihoods
+from crossover.models.language_model import Student
+from crossover.study.cell import Cell, _metric, train_and_score
+from crossover.tasks import TASKS, ChoiceTask, Problem, Task, load_task
+from crossover.tasks.benchmarks.arc import Arc, _words
+
+REAL = Path(os.environ.get(load.FOLDER_VARIABLE) or Path(__file__).parents[3] / "shared" / "data")
+needs_folder = pytest.mark.skipif(not (REAL / "arc_challenge").is_dir(), reason=f"no arc_challenge in {REAL}")
+many = settings(max_examples=300, deadline=None)
+lines = st.text().filter(lambda text: text.strip())
+TASK = Arc()
+
+
+def row(question="Which is hot?", texts=("ice", "steam", "snow"), labels="ABCDE", key="B"):
+    choices = {"text": list(texts), "label": list(labels[: len(texts)])}
+    return {"id": "x-1", "question": question, "choices": choices, "answerKey": key}
+
+
+def write(folder, **splits):
+    (folder / "arc_challenge").mkdir(exist_ok=True)
+    for split, rows in splits.items():
+        text = "".join(json.dumps(r) + "\n" for r in rows)
+        (folder / "arc_challenge" / f"{split}.jsonl.gz").write_bytes(gzip.compress(text.encode()))
+
+
+def stem(problem):
+    return _words({"question": problem.question.split("\n")[0]})
+
+
+@pytest.fixture
+def student():
+    loaded = Student.load("tiny-random")
+    loaded.model.float()  # in bfloat16 sums differ by how rows are batched
+    return loaded
+
+
+# --- text -------------------------------------------------------------------------------------------------------------
+
+
+def test_text_of_a_question_and_its_reference_answer(tmp_path):
+    write(tmp_path, test=[row(), row("Do fish\n swim?", ["No. ", "Yes."], "12", "2")])
+    task = Arc(source="dir", folder=str(tmp_path))
+    problems = {p.question: p for p in task.test(2)}
+    assert problems["Which is hot?\nA. ice\nB. steam\nC. snow"].answer == " steam.\n#### B"
+    assert problems["Do fish swim?\nA. No.\nB. Yes."].answer == " Yes.\n#### B"
+    assert task.prompt("q\nA. a\nB. b") == "Question: q\nA. a\nB. b\nAnswer:"
+    assert task.completions("q\nA. a\nB. b") == [("A", " a"), ("B", " b")]
+
+
+@pytest.mark.parametrize("labels", ["ABCDE", "12345"])
+@pytest.mark.parametrize("n", [3, 4, 5])
+def test_labels_become_letters(labels, n):
+    texts = ["one", "two", "three", "four", "five"][:n]
+    for place in range(n):
+        problem = TASK._problem(row(texts=texts, labels=labels, key=labels[place]))
+        assert TASK.extract(problem.answer) == "ABCDE"[place]
+        assert dict(TASK.completions(problem.question))["ABCDE"[place]] == f" {texts[place]}"
+
+
+@given(lines, st.lists(lines, min_size=2, max_size=5), st.data())
+@many
+def test_choices_are_read_back_from_any_text(question, texts, pick):
+    place = pick.draw(st.integers(0, len(texts) - 1))
+    problem = TASK._problem(row(question, texts, key="ABCDE"[place]))
+    assert TASK.choices(problem.question) == [" ".join(text.split()) for text in texts]
+    assert problem.answer.startswith(TASK.completions(problem.question)[place][1])
+    assert problem.question.count("\n") == len(texts)
+
+
+@given(st.text(st.sampled_from("#AbE1().[]: \n\r\u2028é")) | st.text())
+@many
+def test_odd_text_is_read_without_a_crash(text):
+    problem = TASK._problem(row())
+    letter = TASK.extract(text)
+    assert letter is None or (letter in "ABCDE" and "####" in text)
+    assert TASK.correct(text, problem) == (letter == "B")
+    assert not TASK.correct(" steam.\n#### B", Problem("", text, text)) or letter == "B"
+    assert len(TASK.choices(text)) in (0, 2, 3, 4, 5)
+
+
+@given(st.text().filter(lambda text: "####" not in text and not text.endswith("#")), st.sampled_from("ABCDE"))
+@many
+def test_the_letter_after_any_rationale_is_read(rationale, letter):
+    for form in ("{}", "({})", "[{}]", "{}.", "({}).", " {} ", "{}. steam", "{}) steam", "{}\n#### A", "{}\r\nso"):
+        for written in (letter, letter.lower()):
+            assert TASK.extract(f" {rationale}\n#### {form.format(written)}") == letter
+
+
+@pytest.mark.parametrize(
+    "text", ["", "B", "####", "#### \nB", "#### A hot one", "#### F", "#### Because", "#### 2", "#### BC"]
+)
+def test_no_letter(text):
+    assert TASK.extract(text) is None and not TASK.correct(text, Problem("", "", text))
+
+
+@pytest.mark.parametrize(
+    ("question", "choices"),
+    [
+        ("q\nA. x\nB. y", ["x", "y"]), ("q\n(A) x\n\nb) y \n C: z\nTell which.", ["x", "y", "z"]),
+        ("A. Smith sat.\nWho sat?\nA. he\nB. she", ["he", "she"]), ("q\nA. x\nC. y\nB. z", ["x", "z"]),
+        ("q", []), ("", []), ("A. Smith sat.", []), ("q A. x B. y", []), ("q\nB. x\nC. y", []), ("q\nA.\nB.", []),
+    ],
+)  # fmt: skip
+def test_choices_of_a_question_that_a_teacher_wrote(question, choices):
+    assert TASK.choices(question) == choices
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        row(key="D"),
+        row(texts=["a"], key="A"),
+        row(texts=["a", " "], key="A"),
+        row(texts="abcdef", labels="123456", key="1"),
+    ],
+)
+def test_a_damaged_row_is_named(tmp_path, damaged):
+    write(tmp_path, test=[row(), damaged])
+    with pytest.raises(CrossoverError, match="arc: row 'x-1' has the answer.*two to five"):
+        Arc(source="dir", folder=str(tmp_path)).test(1)
+
+
+def test_settings():
+    assert load_task("arc", subset="easy") == Arc("easy") and isinstance(TASK, ChoiceTask) and isinstance(TASK, Task)
+    with pytest.raises(CrossoverError, match="'hard'.*challenge, easy"):
+        load_task("arc", subset="hard")
+
+
+# --- pools ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("subset", "seeds", "tests"), [("challenge", 902, 569), ("easy", 1720, 1226)])
+def test_pools_of_the_wheel(subset, seeds, tests):
+    task = Arc(subset)
+    pool, held_out = task.seeds(seeds, 0), task.test(tests)
+    assert not {stem(p) for p in pool} & {stem(p) for p in held_out}
+    assert task.seeds(40, 0) == pool[:40] and task.test(40) == held_out[:40]
+    assert [p.question for p in task.seeds(40, 1)] != [p.question for p in pool[:40]]
+    for p in [*pool, *held_out]:
+        begins = dict(task.completions(p.question))[task.extract(p.answer)]
+        assert task.correct(p.answer, p) and p.answer.startswith(begins)
+        assert 3 <= len(task.choices(p.question)) <= 5
+    with pytest.raises(CrossoverError, match=f"arc: 5000 seed problems.*pypi source has {seeds}"):
+        task.seeds(5000, 0)
+
+
+def test_a_seed_that_nearly_copies_a_test_question_is_left_out(tmp_path):
+    write(tmp_path, test=[row("Which  is HOT"), row("Why?")], train=[row("Which is hot?"), row("Where?"), row("why")])
+    task = Arc(source="dir", folder=str(tmp_path))
+    assert [p.question.split("\n")[0] for p in task.seeds(1, 0)] == ["Where?"]
+    with pytest.raises(CrossoverError, match="2 seed problems.*has 1"):
+        task.seeds(2, 0)
+
+
+@needs_folder
+def test_a_folder_with_the_real_rows():
+    task = Arc(source="dir", folder=str(REAL))
+    tests, seeds = task.test(1172), task.seeds(1113, 0)
+    assert not {stem(p) for p in tests} & {stem(p) for p in seeds}
+    assert any(r["choices"]["label"][0] == "1" for r in load.load("arc_challenge", "test", "dir", REAL))
+    by_question = {p.question: p.answer for p in tests}
+    assert all(by_question[p.question] == p.answer for p in TASK.test(569)), "the wheel's half of the same items"
+
+
+# --- likelihood of the choices ----------------------------------------------------------------------------------------
+
+
+def reference(student, problem):
+    """Log-likelihood of each choice, one at a time, from the whole text's logits."""
+    totals = []
+    prompt = student.tokenizer(TASK.prompt(problem.question), add_special_tokens=False)["input_ids"]
+    for _, text in TASK.completions(problem.question):
+        tokens = student.tokenizer(text, add_special_tokens=False)["input_ids"]
+        with torch.no_grad():
+            logits = student.model(torch.tensor([prompt + tokens])).logits[0].double().log_softmax(-1)
+        totals.append(sum(float(logits[len(prompt) + i - 1, token]) for i, token in enumerate(tokens)))
+    return totals
+
+
+def picked(totals, problem):
+    scores = [total / len(text) for total, text in zip(totals, TASK.choices(problem.question), strict=True)]
+    return "ABCDE"[scores.index(max(scores))]
+
+
+def batched(student, problems):
+    tokenizer = student.tokenizer
+    prompts = tokenizer([TASK.prompt(p.question) for p in problems], add_special_tokens=False)["input_ids"]
+    texts = [[text for _, text in TASK.completions(p.question)] for p in problems]
+    tokens = [tokenizer(several, add_special_tokens=False)["input_ids"] for several in texts]
+    return log_likelihoods(student, prompts, tokens)
+
+
+def agrees(student, problems, tolerance):
+    expected = [reference(student, p) for p in problems]
+    letters = [picked(totals, p) for totals, p in zip(expected, problems, strict=True)]
+    truths = [TASK.extract(p.answer) for p in problems]
+    for ours, theirs in zip(batched(student, problems), expected, strict=True):
+        assert ours == pytest.approx(theirs, rel=tolerance)
+    for size in (1, 7, len(problems)):
+        outcomes = choose(student, TASK, problems, size)
+        assert [o.item for o in outcomes] == [p.id for p in problems]
+        assert [o.extracted for o in outcomes] == letters
+        assert [o.correct for o in outcomes] == [a == b for a, b in zip(letters, truths, strict=True)]
+
+
+def test_batches_agree_with_one_at_a_time(student):
+    odd = [TASK._problem(row(texts=texts, key="A")) for texts in (["a", "a much longer choice " * 9, "b"], ["x"] * 5)]
+    problems = [*TASK.test(12), *odd]
+    assert len({len(TASK.choices(p.question)) for p in problems}) == 3
+    agrees(student, problems, 1e-5)
+
+
+def test_a_pretrained_models_choices_agree_with_one_at_a_time():
+    student = Student.load("SmolLM2-135M-Instruct")
+    student.model.float()
+    agrees(student, TASK.test(2), 1e-4)
+
+
+def test_a_uniform_model_by_hand():
+    """Where every token has one chance in 49,152, a choice of n tokens scores -n log 49152, in bfloat16 too."""
+    student = Student.load("tiny-random")
+    torch.nn.init.zeros_(student.model.lm_head.weight)
+    problem = TASK._problem(row(texts=["a", "strawberries and cream", "b"]))
+    counts = [len(ids) for ids in student.tokenizer([" a", " strawberries and cream", " b"])["input_ids"]]
+    expected = [-n * math.log(49152) for n in counts]
+    assert batched(student, [problem]) == [pytest.approx(expected, rel=1e-6)]
+    assert choose(student, TASK, [problem])[0].extracted == "B", "few tokens for its many characters"
+
+
+def test_scores_are_for_each_character_and_the_first_of_equals_is_picked(monkeypatch):
+    problems = [TASK._problem(row(texts=["abcdefgh", "ab", "abcd"])) for _ in range(3)]
+    # By character: -1, -0.9, -1; then all equal, but for the space that is scored and not counted; then the last best.
+    totals = [[-8.0, -1.8, -4.0], [-4.0, -1.0, -2.0], [-9.0, -2.0, -2.4]]
+    monkeypatch.setattr(answers, "log_likelihoods", lambda *given: totals)
+    outcomes = choose(Student.load("tiny-random"), TASK, problems)
+    assert [o.extracted for o in outcomes] == ["B", "A", "C"] and [o.correct for o in outcomes] == [True, False, False]
+
+
+def test_a_question_without_choices_is_an_error(student):
+    with pytest.raises(CrossoverError, match="odd-1 lists no choices"):
+        choose(student, TASK, [Problem("odd-1", "Why?", "#### A")])
+
+
+def cell(**changes):
+    recipe = {"model": "tiny-random", "trained_layers": 1, "epochs": 1, "min_steps": 2, "batch_size": 4}
+    recipe["learning_rate"] = 1e-3
+    base = Cell("t", 1, "arc", "answer_augmentation", 4, 4, 0, "local", n_test=9, max_new_tokens=4, recipe=recipe)
+    return replace(base, **changes)
+
+
+def test_a_cell_is_scored_by_choice():
+    plain, by_choice = cell(), cell(scoring="choice")
+    assert "scoring" not in plain.settings and plain.key != by_choice.key
+    pairs = [(TASK.prompt(p.question), p.answer) for p in TASK.seeds(4, 0)]
+    outcomes = train_and_score(by_choice, pairs, "cpu").outcomes
+    assert [o.item for o in outcomes] == [p.id for p in TASK.test(9)] and all(o.extracted in "ABCDE" for o in outcomes)
+    assert _metric(by_choice) == "likelihood of the choices" and _metric(plain) == "exact match of the final answer"
+
+
+def test_a_cell_that_cannot_be_scored_so_says_so():
+    with pytest.raises(CrossoverError, match="math_words lists no choices; use scoring='generate'"):
+        train_and_score(cell(task="math_words", scoring="choice"), [], "cpu")
+    with pytest.raises(CrossoverError, match="'choices'.*Did you mean 'choice'"):
+        train_and_score(cell(scoring="choices"), [], "cpu")
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_task_names_its_metric(name):
+    module, cls = TASKS[name]
+    assert getattr(importlib.import_module(module), cls).metric
+
+
+def test_a_setting_that_a_task_cannot_do_without_is_named():
+    with pytest.raises(CrossoverError, match="'spider' needs the setting 'databases'"):
+        load_task("spider")
+
+
+def test_a_cloze_prompt_leaves_the_choices_out():
+    listed, cloze = Arc(), Arc(listed=False)
+    problem = listed.test(1)[0]
+    stem, first = problem.question.split("\n")[:2]
+    assert first in listed.prompt(problem.question)
+    assert cloze.prompt(problem.question) == f"Question: {stem}\nAnswer:"
+    assert cloze.completions(problem.question) == listed.completions(problem.question)

@@ -1,0 +1,332 @@
+"""Instructed tasks: prompts, pools that leak nothing, labels and inputs read back, what a sentence mentions."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crossover.data import load
+from crossover.data.near_duplicates import NEAR, Neighbourhood, words
+from crossover.errors import CrossoverError
+from crossover.tasks import Problem, Task, load_task
+from crossover.tasks.instructed.base import Labelled, Written
+from crossover.tasks.instructed.e2e_nlg import E2e, slots
+from crossover.tasks.instructed.sentiment import FilmSentiment, ProductSentiment, Sst2
+from crossover.tasks.instructed.yes_no import McTaco, Rte
+
+REAL = Path(os.environ.get(load.FOLDER_VARIABLE) or Path(__file__).parents[3] / "shared" / "data")
+needs_folder = pytest.mark.skipif(not (REAL / "e2e_nlg").is_dir(), reason=f"no local data folder at {REAL}")
+OFFLINE = ["rte", "boolq", "sst2", "film_sentiment", "product_sentiment", "captions"]
+FOLDER = ["rte", "boolq", "sst2", "mc_taco", "e2e_nlg", "common_gen"]
+many = settings(max_examples=200, deadline=None)
+lines = st.text(st.characters(exclude_categories=["C", "Z"]) | st.just(" ")).filter(str.strip)
+
+
+def from_folder(name):
+    return load_task(name, source="dir", folder=str(REAL))
+
+
+def jaccard(a, b):
+    return len(a & b) / len(a | b) if a | b else 0.0
+
+
+def write(folder, name, **splits):
+    (folder / name).mkdir(parents=True, exist_ok=True)
+    for split, rows in splits.items():
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        (folder / name / f"{split}.jsonl.gz").write_bytes(gzip.compress(text.encode()))
+
+
+def entailment(premise, hypothesis="It holds.", label=0):
+    return {"sentence1": premise, "sentence2": hypothesis, "label": label, "idx": 0}
+
+
+# --- near-duplicates --------------------------------------------------------------------------------------------------
+
+units = st.frozensets(st.sampled_from("abcdefgh"), max_size=8)
+
+
+@given(st.lists(units, max_size=8), st.lists(units, max_size=8))
+@many
+def test_near_is_what_comparing_all_pairs_finds(items, texts):
+    found = Neighbourhood(items).holds(texts)
+    assert found == [any(jaccard(text, item) >= NEAR for item in items) for text in texts]
+
+
+def test_texts_are_compared_in_blocks_of_any_size(monkeypatch):
+    rng = random.Random(0)
+    items, texts = ([frozenset(rng.sample(range(30), rng.randint(1, 6))) for _ in range(n)] for n in (40, 50))
+    items, texts = ([frozenset(map(str, unit)) for unit in some] for some in (items, texts))
+    whole = Neighbourhood(items).holds(texts)
+    monkeypatch.setattr("crossover.data.near_duplicates._ROWS", 7)
+    assert Neighbourhood(items).holds(texts) == whole
+
+
+# --- pools ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("task", [load_task(name) for name in OFFLINE], ids=OFFLINE)
+def test_no_pool_holds_a_near_duplicate_of_a_test_item(task):
+    pool, tests = task._pool("seed"), task._pool("test")
+    against = [task._units(p.question) for p in tests]
+    for problem in random.Random(0).sample(pool, min(20, len(pool))):
+        assert not any(jaccard(task._units(problem.question), other) >= NEAR for other in against), problem
+    assert len({p.question for p in pool}) == len(pool)
+    assert not {p.question for p in pool} & {p.question for p in tests}
+
+
+@pytest.mark.parametrize(("name", "field"), [("rte", "Premise"), ("boolq", "Passage")])
+def test_a_premise_or_passage_is_on_one_side_only(name, field):
+    task = load_task(name)
+    sides = [{task._shared(p.question) for p in task._pool(side)} for side in ("seed", "test")]
+    assert not sides[0] & sides[1]
+    assert all(f"{field}: " not in text for text in sides[0])
+
+
+def test_the_sentences_of_a_review_are_on_one_side_only():
+    rows = {r["text"]: r["id"].split("_")[0] for r in load.load("vader_products", "all", "pypi")}
+    by_text = {" ".join(text.split()): review for text, review in rows.items()}
+    task = ProductSentiment()
+    sides = [{by_text[p.question] for p in task._pool(side)} for side in ("seed", "test")]
+    assert not sides[0] & sides[1]
+
+
+def test_leaks_are_planted_and_found(tmp_path):
+    tests = [entailment(f"The number {i} bus to the old harbour leaves at noon on every weekday.") for i in range(5)]
+    clean = [entailment(f"Ship {i} sank.", f"A ship was lost, number {i}.") for i in range(20)]
+    leaks = [
+        entailment("The number 3 bus to the old harbour leaves at noon on every weekday.", "Another hypothesis."),
+        entailment("the NUMBER 4 bus to the old harbour leaves at noon, on every weekday"),
+        entailment("The number 2 bus to the old harbour leaves at noon on every weekday except one."),
+    ]
+    write(tmp_path, "glue_rte", train=[*leaks, *clean, clean[0]], validation=tests)
+    task = Rte(source="dir", folder=str(tmp_path))
+    assert task.size == 24
+    assert {p.question for p in task._pool("seed")} == {task.as_input(r["sentence1"], r["sentence2"]) for r in clean}
+    assert task.near_test([task.as_input(leaks[2]["sentence1"], "x"), task.as_input("Ship 1 sank.", "x")]) == [
+        True,
+        False,
+    ]
+
+
+@pytest.mark.parametrize("name", OFFLINE)
+def test_original_and_unlabelled_never_meet_and_are_nested(name):
+    task = load_task(name)
+    small, large = task.split(10, 20, 0), task.split(25, 60, 0)
+    assert large.original[:10] == small.original and large.unlabelled[:20] == small.unlabelled
+    assert not {p.question for p in large.original} & {p.question for p in large.unlabelled}
+    assert all(p.answer for p in large.original)
+    assert task.split(25, 60, 1).original != large.original
+    everything = task.split(0, len(task._pool("seed")), 0)
+    assert len(everything.unlabelled) == len(task._pool("seed")) and not everything.original
+    assert task.split(5, 0, 0).unlabelled == []
+
+
+@pytest.mark.parametrize("name", OFFLINE)
+def test_unlabelled_problems_carry_no_output(name):
+    split = load_task(name).split(5, 40, 0)
+    assert [p.answer for p in split.unlabelled] == [""] * 40
+    assert not any(getattr(p, "references", ()) for p in split.unlabelled), "references are outputs too"
+    truth = {p.question: p.answer for p in load_task(name)._pool("seed")}
+    assert {p.question: split.gold[p.id] for p in split.unlabelled}.items() <= truth.items()
+
+
+def test_more_than_the_pool_has_is_an_error():
+    with pytest.raises(CrossoverError, match="rte: 100 original and 100 unlabelled.*pypi source has 135"):
+        Rte().split(100, 100, 0)
+
+
+def test_fractions_are_those_of_the_paper(tmp_path):
+    """RTE has 2,490 training pairs; arXiv 2310.01119 counts 1, 5 and 10% of them as 25, 125 and 249."""
+    write(
+        tmp_path,
+        "glue_rte",
+        train=[entailment(f"Number {i} is even.") for i in range(2490)],
+        validation=[entailment("No.")],
+    )
+    task = Rte(source="dir", folder=str(tmp_path))
+    assert [task.share(fraction) for fraction in (0.01, 0.05, 0.1, 1.0)] == [25, 125, 249, 2490]
+    with pytest.raises(
+        CrossoverError, match="fraction 0.0001 of the 2490 training items of rte .dir. rounds to none.*0.0002"
+    ):
+        task.share(0.0001)
+    for wrong in (0.0, -0.1, 1.5):
+        with pytest.raises(CrossoverError, match=f"fraction is {wrong:g}"):
+            task.share(wrong)
+
+
+def test_a_source_that_a_task_does_not_have_is_named():
+    with pytest.raises(CrossoverError, match="mc_taco: there is no source 'pypi'; it can be read from dir, hub"):
+        McTaco().test(1)
+    with pytest.raises(CrossoverError, match="film_sentiment: there is no source 'dir'; it can be read from pypi"):
+        FilmSentiment(source="dir").seeds(1, 0)
+
+
+@pytest.mark.slow
+@needs_folder
+@pytest.mark.parametrize("name", FOLDER)
+def test_real_splits_from_a_folder(name):
+    if not (REAL / from_folder(name).data_set).is_dir():
+        pytest.skip(f"no {name} in {REAL}")
+    task = from_folder(name)
+    assert isinstance(task, Task)
+    pool, tests = task._pool("seed"), [task._units(p.question) for p in task._pool("test")]
+    for problem in random.Random(0).sample(pool, 20):
+        assert not any(jaccard(task._units(problem.question), other) >= NEAR for other in tests)
+    assert [p.id for p in task.test(3)] == ["test-00000", "test-00001", "test-00002"]
+
+
+def test_only_clearly_rated_sentences_have_a_label():
+    ratings = {" ".join(r["text"].split()): r["rating"] for r in load.load("vader_films", "all", "pypi")}
+    for problem in FilmSentiment().test(500):
+        assert (ratings[problem.question] > 0) == (problem.answer == " positive")
+        assert abs(ratings[problem.question]) >= 1
+
+
+# --- texts ------------------------------------------------------------------------------------------------------------
+
+
+def test_prompts_have_the_form_of_super_natural_instructions():
+    instruction = Sst2().instruction
+    one, two = instruction.annotate("fine ."), instruction.generate("negative")
+    assert one.startswith(f"Definition: {instruction.definition}\n\nPositive Example 1 -\nInput: ")
+    assert one.endswith("\nOutput: negative\n\nNow complete the following example -\nInput: fine .\nOutput:")
+    assert two.endswith("\n\nNow write another example -\nOutput: negative\nInput:")
+    assert two.index("Output: positive") < two.index("Input: a warm")
+    assert E2e().instruction.generate().endswith("\n\nNow write another example -\nInput:")
+
+
+@pytest.mark.parametrize("name", sorted({*OFFLINE, *FOLDER}))
+def test_positive_examples_are_right_by_their_own_task(name):
+    task = load_task(name)
+    for given_, wanted in task.instruction.examples:
+        assert task.read_input(given_) == given_
+        if isinstance(task, Labelled):
+            assert task.extract(f" {wanted}\n") == wanted
+        else:
+            assert all(task.mentioned(given_, wanted)) and not task.unsupported(given_, wanted)
+    if isinstance(task, Labelled):
+        assert {wanted for _, wanted in task.instruction.examples} == set(task.labels), "one of each class"
+
+
+@pytest.mark.parametrize("name", OFFLINE)
+def test_a_gold_example_is_read_back_as_generated(name):
+    task = load_task(name)
+    for problem in task.seeds(50, 0):
+        output = task.extract(problem.answer) if isinstance(task, Labelled) else None
+        assert task.read_example(task.as_example(problem) + "\n\nNow write another", output) == (
+            problem.question,
+            problem.answer,
+        )
+
+
+@given(lines, lines, lines)
+@many
+def test_any_input_is_read_back(one, two, three):
+    task = McTaco()
+    text = task.as_input(one, two, three)
+    assert task.read_input(f" {text}\nOutput: yes") == text
+    assert task.read_input("\n".join(text.splitlines()[:2])) is None, "a field is missing"
+    assert text.count("\n") == 2
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "\n\n", "Premise: a", "Premise: a\nHypothesis:", "Hypothesis: a\nPremise: b", "a b"]
+)
+def test_what_is_no_input_is_refused(text):
+    assert Rte().read_input(text) is None
+    assert Rte().read_example(text, "yes") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [(" positive", "positive"), ("Negative.\nInput: x", "negative"), (' "positive" ', "positive"), ("", None), ("\n", None),
+     (" neutral", None), ("positive negative", None), ("posi", None)],
+)  # fmt: skip
+def test_a_label_that_the_task_does_not_have_is_no_label(text, label):
+    task = Sst2()
+    assert task.extract(text) == label
+    assert task.correct(text, task.test(1)[0]) == (f" {label}" == task.test(1)[0].answer)
+
+
+def test_a_student_is_shown_the_input_alone():
+    assert Sst2().prompt("fine .") == "Input: fine .\nOutput:"
+
+
+# --- what a sentence mentions -----------------------------------------------------------------------------------------
+
+MR = "name[The Mill], eatType[pub], food[English], priceRange[less than £20], customer rating[5 out of 5], area[riverside], familyFriendly[yes], near[Café Rouge]"
+
+
+def test_attributes_are_found_in_other_words():
+    task = E2e()
+    text = (
+        "By the river near Café Rouge, The Mill is a cheap, kid friendly pub with British food and excellent reviews."
+    )
+    assert task.mentioned(MR, text) == [True] * 8 and task.unsupported(MR, text) == []
+    assert task.correct(f" {text}\n", Problem("", MR, ""))
+    assert [name for name, ok in zip([s for s, _ in slots(MR)], task.mentioned(MR, "The Mill"), strict=True) if ok] == [
+        "name"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("The Mill is an expensive pub.", ["priceRange: high"]),
+        ("The Mill is not a family place.", ["familyFriendly: no"]),
+        ("The Mill, a restaurant in the city centre, has Indian food.", ["area: city centre", "food: Indian"]),
+        ("The Mill is rated 1 out of 5.", ["customer rating: low"]),
+        ("The Mill near Raja Indian Cuisine.", []),
+    ],
+)
+def test_content_without_support_is_named(text, wrong):
+    assert E2e().unsupported(MR, text) == wrong
+
+
+@pytest.mark.parametrize(
+    "text", ["", "name[]", "name[A], and more", "colour[red]", "name[A], name[B]", "priceRange[free]", "The Mill"]
+)
+def test_attributes_that_cannot_be_read(text):
+    assert E2e().read_input(text) is None
+
+
+@needs_folder
+def test_human_references_mention_nearly_all_and_invent_little():
+    task = from_folder("e2e_nlg")
+    found = [ok for p in task._pool("seed") for text in p.references for ok in task.mentioned(p.question, text)]
+    invented = [bool(task.unsupported(p.question, text)) for p in task._pool("seed") for text in p.references]
+    assert sum(found) / len(found) > 0.92 and sum(invented) / len(invented) < 0.09
+    assert all(task.read_input(p.question) == p.question for p in task._pool("seed"))
+
+
+def test_concepts_are_found_in_any_form():
+    task = load_task("captions")
+    text = "Two boys rode their bikes while the dogs were running."
+    assert task.mentioned("bike, boy, dog, ride, run", text) == [True] * 5
+    assert task.mentioned("cat, ride", text) == [False, True]
+    assert task.unsupported("boy", text) is None
+    assert (
+        task.read_input("dog") is None
+        and task.read_input("dog, dog") is None
+        and task.read_input("Name: [x], y!") is None
+    )
+
+
+def test_captions_use_all_their_concepts():
+    task = load_task("captions")
+    problems = task.test(60)
+    assert all(task.correct(p.answer, p) and p.references == (p.answer.strip(),) for p in problems)
+    assert all(3 <= len(p.question.split(", ")) <= 5 for p in problems)
+    assert isinstance(task, Written) and isinstance(task, Task)
+
+
+def test_words_without_case_and_punctuation():
+    assert words("It's -- GOOD") == {"it", "s", "good"}

@@ -1,0 +1,622 @@
+"""SQL: unchecked statements cannot harm, results are compared as they should be, and the two text-to-SQL tasks."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import itertools
+import json
+import os
+import random
+import re
+import sqlite3
+import subprocess
+import sys
+import time
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from crossover.data import load
+from crossover.errors import CrossoverError
+from crossover.strategies import STRATEGIES
+from crossover.strategies.ledger import Ledger
+from crossover.tasks import ProceduralTask, Task, load_task
+from crossover.tasks.benchmarks.spider import Spider
+from crossover.tasks.sql import sandbox
+from crossover.tasks.sql.execution_match import is_ordered, matches, same_result, statement, without_distinct
+from crossover.tasks.sql.sandbox import run, schema
+from crossover.tasks.text_to_sql.grammar import SHAPES, fits
+from crossover.tasks.text_to_sql.grammar import forms as every_form
+from crossover.tasks.text_to_sql.plan import Condition, Query, database, is_test, lexicon
+from crossover.tasks.text_to_sql.task import TextToSql
+from crossover.tasks.text_to_sql.write_english import question
+from crossover.teachers import Oracle
+
+# Real Spider rows and databases: the user's own, or a folder beside the checkout.
+REAL = Path(os.environ.get(load.FOLDER_VARIABLE) or Path(__file__).parents[3] / "shared" / "data")
+needs_spider = pytest.mark.skipif(
+    not (REAL / "spider" / "database.zip").is_file(), reason=f"no Spider with databases at {REAL / 'spider'}"
+)
+
+cases = st.tuples(st.sampled_from(["all", "all", "simple"]), st.integers(0, 2**32))
+many = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+# The first 40 test problems: any change of wording or drawing shows here, and changes every later result.
+GOLDEN = "97b70c2da86c6f0577742d30b70d5072154e1d60aef0c45f90feaf114c776270"
+
+
+def drawn(case):
+    shapes, seed = case
+    task, rng = TextToSql(shapes), random.Random(seed)
+    return task, task.sample(rng), rng
+
+
+def asks(problem):
+    """A problem's question without its tables."""
+    return problem.question.split("). ", 1)[1]
+
+
+def rows(completion):
+    result = run(database(), completion)
+    assert result.error is None, (completion, result.error)
+    return result.rows
+
+
+# --- statements that nobody has checked -------------------------------------------------------------------------------
+
+LONG = "replace(" * 5 + "'aaaaaaaaaa'" + ", 'a', 'aaaaaaaaaa')" * 5
+NUMBERS = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n)"
+DOUBLED = "WITH a0 AS (SELECT 1 x)" + "".join(
+    f", a{i + 1} AS (SELECT l.x FROM a{i} l LEFT JOIN a{i} r)" for i in range(24)
+)
+
+REFUSED = [
+    "ATTACH 'x.db' AS x", "DETACH main", "PRAGMA journal_mode = DELETE", "PRAGMA table_info(elements)",
+    "SELECT * FROM pragma_table_info('elements')", "SELECT * FROM sqlite_master", "SELECT * FROM dbstat",
+    "SELECT * FROM json_each('[1]')", "INSERT INTO series VALUES (99, 'a', 'b')", "REPLACE INTO series VALUES (1, 'a', 'b')",
+    "UPDATE elements SET name = 'x'", "DELETE FROM elements", "DROP TABLE elements", "CREATE TABLE t (a)",
+    "CREATE TEMP TABLE t (a)", "CREATE VIEW v AS SELECT 1", "CREATE TRIGGER t AFTER INSERT ON series BEGIN SELECT 1; END",
+    "ALTER TABLE series ADD COLUMN x", "VACUUM", "VACUUM INTO 'copy.db'", "ANALYZE", "REINDEX", "BEGIN", "COMMIT",
+    "SAVEPOINT s", "EXPLAIN DROP TABLE elements", "WITH t AS (SELECT 1) DELETE FROM elements",
+    "SELECT load_extension('x')", "SELECT writefile('x', 'y')", "SELECT readfile('/etc/passwd')", "SELECT edit('x')",
+    "SELECT random()", "SELECT randomblob(1000000000)", "SELECT zeroblob(1000000000)", "SELECT hex(zeroblob(100000000))",
+    "SELECT printf('%1000000000d', 1)", "SELECT format('%.*c', 1000000000, 'x')", "SELECT fts3_tokenizer('simple')",
+    "SELECT 1; SELECT 2", "SELECT 1; DROP TABLE elements", "", "   ", ";", "-- nothing", "/* nothing", "SELECT 1\0", "\0",
+    "SELECT '\ud800'", "SELECT", "nonsense", "SELECT " + "(" * 300 + "1" + ")" * 300, "SELECT " + "1+" * 500 + "1",
+    "SELECT '" + "x" * 10_000 + "'", "SELECT ?1", f"SELECT {LONG}", "SELECT " + "*, " * 9 + "* FROM elements",
+]  # fmt: skip
+CUT_OFF = [
+    f"{NUMBERS} SELECT count(*) FROM n", f"{NUMBERS} SELECT x FROM n", f"{NUMBERS} SELECT max(x) FROM n",
+    "WITH RECURSIVE s(x) AS (SELECT 'aaaaaaaa' UNION ALL SELECT x || x FROM s) SELECT x FROM s",
+    "SELECT * FROM elements, isotopes, ionizationenergies, scattering_factors",
+    "SELECT count(*) FROM elements a, elements b, elements c, elements d, elements e",
+    "SELECT * FROM scattering_factors",
+    "SELECT a.description || b.description || a.uses AS x FROM elements a, elements b, isotopes ORDER BY x",
+    "SELECT group_concat(description || uses) FROM elements, isotopes",
+    "SELECT a.mass, b.mass, count(*) FROM isotopes a, isotopes b GROUP BY 1, 2",
+    f"{DOUBLED} SELECT count(*) FROM a24",
+]  # fmt: skip
+
+
+@pytest.fixture
+def untouched():
+    """Nothing is written: neither the database nor anything beside it or in the working folder."""
+
+    def state():
+        path = database()
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        return digest, path.stat().st_mtime_ns, sorted(os.listdir(path.parent)), sorted(os.listdir())
+
+    before = state()
+    yield
+    assert state() == before
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_hostile_statements_are_refused(text, untouched):
+    start = time.monotonic()
+    result = run(database(), text)
+    assert result.error and result.rows == () and time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize("text", CUT_OFF)
+def test_statements_without_end_are_cut_off(text, untouched, monkeypatch):
+    monkeypatch.setattr(sandbox, "STEPS", 4_000_000)
+    monkeypatch.setattr(sandbox, "ROWS", 20_000)
+    start = time.monotonic()
+    result = run(database(), text)
+    assert re.search("more than|too big", result.error) and result.rows == () and time.monotonic() - start < 10
+
+
+def test_a_slow_machine_has_a_limit_in_seconds(monkeypatch):
+    monkeypatch.setattr(sandbox, "SECONDS", 0.05)
+    assert run(database(), f"{NUMBERS} SELECT max(x) FROM n").error == "more than 0.05 seconds"
+
+
+@given(st.text(max_size=80))
+@settings(max_examples=150, deadline=None)
+def test_no_text_raises(text):
+    result = run(database(), text)
+    assert (result.error is None) != (result.rows == ()) or result == sandbox.Result()
+    assert statement(text) is None or "\n" not in statement(text)
+
+
+def test_what_questions_need_is_allowed():
+    ask = "SELECT count(*) FROM (SELECT DISTINCT period FROM elements WHERE name LIKE '%ium' GROUP BY period)"
+    assert rows(ask) == ((7,),)
+    assert rows("WITH big AS (SELECT * FROM elements WHERE atomic_weight > 290) SELECT count(*) FROM big") == ((3,),)
+    assert rows("SELECT upper(substr(name, 1, 2)), round(avg(density), 1) FROM elements WHERE period = 1") == (
+        ("HY", 0.0),
+    )
+    assert rows("SELECT name FROM elements WHERE name = \"Iron\" UNION SELECT symbol FROM elements WHERE symbol = 'Fe'")
+    assert run(database(), "SELECT missing FROM elements").error == "no such column: missing"
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path):
+    with pytest.raises(sqlite3.Error):
+        run(tmp_path / "missing.sqlite", "SELECT 1")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "text.sqlite").write_text("not a database, and longer than its header would be " * 20)
+    with pytest.raises(sqlite3.Error):
+        schema(tmp_path / "text.sqlite")
+
+
+@pytest.mark.parametrize(
+    ("completion", "expected"),
+    [
+        (" SELECT a FROM t", "SELECT a FROM t"), ("\n\nSELECT a FROM t;\nSELECT b FROM t", "SELECT a FROM t"),
+        (" select  a\tfrom t ; drop table t", "select a from t"), (" SELECT 'a;  b' FROM t; x", "SELECT 'a;  b' FROM t"),
+        (" WITH x AS (SELECT 1) SELECT * FROM x", "WITH x AS (SELECT 1) SELECT * FROM x"),
+        (" SELECT a -- why\n FROM t", "SELECT a"), (" SELECT /* x; */ a FROM t", "SELECT a FROM t"),
+        (" SELECT \"a;b\", `c;d`, [e;f], 'it''s;' FROM t;", "SELECT \"a;b\", `c;d`, [e;f], 'it''s;' FROM t"),
+        (" The answer is SELECT 1", None), (" DROP TABLE t", None), (" SELECTED", None), ("", None), (" ; SELECT 1", None),
+    ],
+)  # fmt: skip
+def test_the_first_statement_of_a_completion(completion, expected):
+    assert statement(completion) == expected
+    assert expected is None or statement(f" {expected}") == expected
+
+
+# --- when two results are the same ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "ordered"),
+    [
+        ("SELECT a FROM t ORDER BY a", True), ("select a from t order\n by a limit 1", True),
+        ("SELECT a FROM t UNION SELECT a FROM u ORDER BY 1", True), ("SELECT a FROM t", False),
+        ("SELECT a FROM t WHERE b = (SELECT b FROM t ORDER BY b LIMIT 1)", False),
+        ("SELECT 'ORDER BY' FROM t", False), ("SELECT a FROM t -- ORDER BY a", False), ('SELECT "a)" FROM t ORDER BY a', True),
+        ("SELECT rank() OVER (ORDER BY a) FROM t", False), ("SELECT order_by FROM t", False),
+    ],
+)  # fmt: skip
+def test_only_an_outer_order_by_orders(text, ordered):
+    assert is_ordered(text) == ordered
+
+
+@pytest.mark.parametrize(
+    ("predicted", "gold", "as_sets", "as_lists"),
+    [
+        ([], [], True, True), ([(1,)], [], False, False), ([(1,), (2,)], [(2,), (1,)], True, False),
+        ([(1, "a"), (2, "b")], [("a", 1), ("b", 2)], True, True), ([(1, 2), (2, 1)], [(1, 2), (1, 2)], False, False),
+        ([(1,)], [(1.0,)], True, True), ([(0.1 + 0.2,)], [(0.3,)], True, True), ([(0.301,)], [(0.3,)], False, False),
+        ([("1",)], [(1,)], False, False), ([(None,)], [(None,)], True, True), ([(None,)], [(0,)], False, False),
+        ([(1, 1)], [(1,)], False, False), ([(1, 2, 3)], [(3, 1, 2)], True, True),
+        ([(1,), (1,), (2,)], [(1,), (2,), (2,)], False, False), ([("a",)], [("A",)], False, False),
+    ],
+)  # fmt: skip
+def test_results(predicted, gold, as_sets, as_lists):
+    for first, second in ((predicted, gold), (gold, predicted)):
+        assert same_result(first, second, ordered=False) == as_sets
+        assert same_result(first, second, ordered=True) == as_lists
+
+
+def test_distinct_counts_unless_it_is_left_out_as_in_the_official_evaluation():
+    assert without_distinct('SELECT distinct "DISTINCT" FROM t') == 'SELECT  "DISTINCT" FROM t'
+    gold, other = "SELECT DISTINCT period FROM elements", "SELECT period FROM elements"
+    assert not matches(database(), other, gold) and matches(database(), other, gold, keep_distinct=False)
+    counts = [f"SELECT count({what}period) FROM elements" for what in ("DISTINCT ", "")]
+    assert not matches(database(), *counts) and matches(database(), *counts, keep_distinct=False)
+    assert not matches(database(), "SELECT period + 1 FROM elements", gold, keep_distinct=False)
+
+
+@pytest.mark.parametrize(
+    "gold", ["SELECT missing FROM elements", "DROP TABLE elements", f"{NUMBERS} SELECT max(x) FROM n"]
+)
+def test_a_reference_that_does_not_run_is_named(gold, monkeypatch):
+    monkeypatch.setattr(sandbox, "STEPS", 1_000_000)
+    with pytest.raises(CrossoverError, match="reference statement .* does not run on .*elements.db"):
+        matches(database(), "SELECT 1", gold)
+
+
+def by_definition(predicted, gold, ordered):
+    """Whether some permutation of columns gives the same list or multiset of rows."""
+    if len(predicted) != len(gold) or not gold:
+        return len(predicted) == len(gold)
+    every = itertools.permutations(range(len(predicted[0])))
+    tables = [[tuple(row[i] for i in order) for row in predicted] for order in every]
+    return any(t == gold if ordered else Counter(t) == Counter(gold) for t in tables)
+
+
+tables = st.integers(1, 3).flatmap(lambda w: st.lists(st.tuples(*[st.sampled_from([0, 1, "a", None])] * w), max_size=4))
+
+
+@given(tables, st.randoms(use_true_random=False), st.booleans())
+@settings(max_examples=250, deadline=None)
+def test_results_are_compared_as_defined(gold, rng, ordered):
+    order = rng.sample(range(len(gold[0])), len(gold[0])) if gold else []
+    other = [tuple(row[i] for i in order) for row in gold]
+    if rng.random() < 0.5:
+        rng.shuffle(other)
+    if other and rng.random() < 0.5:
+        i = rng.randrange(len(other))
+        other[i] = tuple(rng.choice([0, 1, "a", None]) for _ in other[i])
+    assert same_result(other, gold, ordered) == by_definition(other, gold, ordered)
+
+
+# --- text_to_sql: what its problems are -------------------------------------------------------------------------------
+
+
+@given(cases)
+@many
+def test_answers_run_are_short_and_are_not_the_whole_table(case):
+    task, problem, _ = drawn(case)
+    assert task.correct(problem.answer, problem) and task.correct(problem.answer + ";\nSELECT 1", problem)
+    result = rows(problem.answer)
+    assert 1 <= len(result) <= 25 and not any(cell is None for row in result for cell in row)
+    assert problem.answer.startswith(" SELECT ") and "\n" not in problem.answer + problem.question
+
+
+TRIVIAL = [
+    f" SELECT {what} FROM {table}"
+    for table, columns in (
+        ("elements", ("name", "symbol", "atomic_number", "*", "period", "block")), ("isotopes", ("mass_number", "*")),
+        ("oxidationstates", ("oxidation_state",)), ("ionizationenergies", ("ionization_energy",)),
+        ("ionicradii", ("ionic_radius",)), ("phasetransitions", ("melting_point",)), ("series", ("name",)), ("groups", ("name",)),
+    )
+    for what in (*columns, "COUNT(*)")
+] + [" SELECT 1", " SELECT 0", " SELECT NULL", " SELECT ''", " SELECT name FROM elements LIMIT 1"]  # fmt: skip
+
+
+def test_nothing_trivial_is_right():
+    trivial = {text: rows(text) for text in TRIVIAL}
+    for p in TextToSql().test(80):
+        gold, ordered = rows(p.answer), is_ordered(p.answer)
+        assert not [text for text, found in trivial.items() if same_result(found, gold, ordered)], p
+
+
+@given(cases)
+@many
+def test_rewording_keeps_the_query_and_the_tables(case):
+    task, problem, rng = drawn(case)
+    other = task.reword(problem, rng)
+    assert other.structure == problem.structure and hash(other.structure) == hash(problem.structure)
+    assert other.question != problem.question and other.answer == problem.answer
+    assert other.question.split("). ")[0] == problem.question.split("). ")[0]
+    assert task.correct(task.solve(other, rng), problem)
+
+
+@given(cases)
+@many
+def test_every_style_of_solution_is_right(case):
+    task, problem, rng = drawn(case)
+    for _ in range(8):
+        solution = task.solve(problem, rng)
+        assert task.correct(solution, problem), solution
+        assert not re.search(r"\b(select|from|where|and|or|join|group|order|by|limit)\b", solution)
+
+
+@given(cases)
+@many
+def test_drift_changes_the_answer_and_knows_the_new_one(case):
+    task, problem, rng = drawn(case)
+    other = task.drift(problem, rng)
+    assert not task.correct(other.answer, problem) and task.correct(task.solve(other, rng), other)
+    assert other.structure.shape == problem.structure.shape and other.question != problem.question
+
+
+@given(cases)
+@many
+def test_mistakes_run_and_are_always_wrong(case):
+    task, problem, rng = drawn(case)
+    for p in (problem, task.edit(problem, rng), task.drift(problem, rng)):
+        mistake = task.err(p, rng)
+        assert not task.correct(mistake, p) and task.extract(mistake)
+        assert run(database(), mistake).error is None
+
+
+@given(cases)
+@many
+def test_edits_keep_the_shape_and_change_the_answer(case):
+    task, problem, rng = drawn(case)
+    other = task.edit(problem, rng)
+    assert (other.structure.shape, other.structure.table) == (problem.structure.shape, problem.structure.table)
+    assert fits(other.structure, task.shapes == "simple")
+    assert not task.correct(other.answer, problem) and task.correct(other.answer, other)
+
+
+UNKNOWN = "|".join(noun for nouns in lexicon()["unknown"].values() for noun in (*nouns, *nouns.values()))
+
+
+@given(cases)
+@many
+def test_invalid_questions_ask_for_what_the_database_cannot_tell(case):
+    task, problem, rng = drawn(case)
+    other = task.invalid(problem, rng)
+    assert other.structure is None and re.search(UNKNOWN, other.question) and not re.search(UNKNOWN, problem.question)
+    assert task.extract(other.answer) and run(database(), other.answer).error is None
+
+
+def names(text):
+    return set(re.findall(r"[a-z_0-9]+", re.sub(r"'[^']*'", "", text.split(" AS ")[0])))
+
+
+@given(cases)
+@many
+def test_the_tables_shown_hold_what_the_answer_needs(case):
+    _, problem, _ = drawn(case)
+    shown = dict(re.findall(r"(\w+)\(([^)]*)\)", problem.question.split("). ")[0] + ")"))
+    known = schema(database())
+    assert all(set(columns.split(", ")) <= set(known[table]) for table, columns in shown.items())
+    everything = set(shown) | {c for columns in shown.values() for c in columns.split(", ")}
+    wanted = {w for w in names(problem.answer) if not w.isdigit()}
+    assert wanted <= everything, wanted - everything
+    assert len(shown) > len(re.findall(r"(?:FROM|JOIN) (\w+)", problem.answer)) - 1
+    assert set(shown) - set(re.findall(r"(?:FROM|JOIN) (\w+)", problem.answer)), "no table that is not needed"
+
+
+def values(conditions):
+    for condition in conditions:
+        if condition.op in ("some", "none"):
+            yield from values(condition.values)
+        else:
+            yield from condition.values
+
+
+@given(cases)
+@many
+def test_a_question_holds_its_querys_values(case):
+    task, problem, rng = drawn(case)
+    for p in (problem, task.reword(problem, rng), task.drift(problem, rng), task.edit(problem, rng)):
+        told = re.findall(r"'[^']*'|-?\d+(?:\.\d+)?", re.sub(r"\b(g|mg)/(cm3|kg)", "", asks(p)))
+        wanted = [*values(p.structure.conditions), *([p.structure.number] if p.structure.number else [])]
+        assert sorted(told) == sorted(f"'{v}'" if isinstance(v, str) else str(v) for v in wanted), asks(p)
+
+
+@given(cases)
+@many
+def test_english(case):
+    task, problem, rng = drawn(case)
+    for p in (problem, task.reword(problem, rng), task.drift(problem, rng), task.invalid(problem, rng)):
+        text = re.sub(r"'[^']*'", "x", asks(p))
+        assert not re.search(r"[{}\[\]_]|  |\.\.|,,|\bNone\b", text), text
+        assert not re.search(r"\b[Aa] [aeio]|\b[Aa]n [^aeio]", text), text
+        assert not re.search(r"\b(?!that)(\w+) \1\b", text), text
+        assert not re.search(r"(?<![\d.])1 [a-z]+s\b|\bthe all\b|\ball the\b", text), text
+        assert text[0].isupper() and text[-1] in ".?"
+        ends = re.findall(r"[.?](?= |$)", text)
+        assert len(ends) <= 2 and (ends[0] == "?") == bool(re.match(r"(What|Which|How|Among.*which|Of.*which)\b", text))
+
+
+def test_questions_in_full():
+    def ask(shape, table, columns, *conditions, seed=0, **more):
+        made = tuple(Condition(*c) for c in conditions)
+        return question(Query(shape, table, columns, made, **more), random.Random(seed))
+
+    density = ("elements.density", "above", (5,))
+    assert ask("count", "elements", (), density) in {
+        f"{start} elements {middle} 5 g/cm3{end}"
+        for start, end in (("How many", " are there?"), ("Count the", "."), ("What is the number of", "?"),
+                           ("Find out how many", " there are."))
+        for middle in ("with a density above", "with a density of more than", "whose density is above",
+                       "whose density exceeds", "that have a density above", "that have a density of more than")
+    }  # fmt: skip
+    text = ask("list", "isotopes", ("isotopes.mass_number",), ("elements.name", "equals", ("Tin",)),
+               ("isotopes.abundance", "below", (5,)))  # fmt: skip
+    assert "mass numbers" in text and "isotopes of the element 'Tin' that have a natural abundance" in text
+    # What is said of the isotopes cannot be taken to be said of the elements.
+    for seed in range(20):
+        text = ask(
+            "count", "isotopes", (), ("elements.period", "equals", (4,)), ("isotopes.spin", "equals", ("0",)), seed=seed
+        )
+        assert "isotopes that have the spin '0' and belong to elements" in text
+
+
+# --- text_to_sql: how much of it there is -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def samples():
+    rng = random.Random(0)
+    return [TextToSql().sample(rng) for _ in range(150)]
+
+
+def test_forms_are_many_and_each_once(samples):
+    assert TextToSql("simple").forms() >= 300
+    forms = Counter(every_form(False))
+    assert TextToSql().forms() == forms.total() >= 10_000 and max(forms.values()) == 1
+    assert {f[0] for f in forms} == set(SHAPES)
+    for p in samples:
+        q = p.structure
+        assert (q.shape, q.table, q.columns, q.how, tuple(c.form for c in q.conditions), q.joined) in forms
+
+
+def test_a_query_has_many_wordings_and_solutions():
+    task, rng = TextToSql(), random.Random(4)
+    problems = task.seeds(40, 0)
+    wordings = [len({task.reword(p, rng).question for _ in range(60)}) for p in problems]
+    assert min(wordings) >= 3 and sum(wordings) >= 8 * len(problems)
+    for each in (task, TextToSql("simple")):
+        solutions = [len({each.solve(p, rng) for _ in range(40)}) for p in each.seeds(40, 0)]
+        assert min(solutions) >= 3 and sum(solutions) >= 8 * len(solutions)
+
+
+def test_sixteen_seeds_cover_little_of_the_distribution(samples):
+    def about(p):
+        return p.structure.shape, p.structure.table, p.structure.columns
+
+    seeds = {about(p) for p in TextToSql().seeds(16, 0)}
+    made = [about(p) for p in samples]
+    assert sum(m in seeds for m in made) < 0.25 * len(made) and len(set(made)) > 80
+
+
+# --- text_to_sql: streams ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shapes", ["all", "simple"])
+def test_test_problems_never_come_up_in_training(shapes):
+    task, rng = TextToSql(shapes), random.Random(5)
+    tests, seeds = task.test(60), task.seeds(60, 0)
+    held_out = {p.structure for p in tests}
+    assert len(held_out) == 60 and all(is_test(q) for q in held_out)
+    made = [task.sample(rng) for _ in range(60)]
+    near = [f(p, rng) for p in seeds[:30] for f in (task.edit, task.drift, task.reword)]
+    near += [task.edit(p, rng) for p in tests[:30]]
+    assert not any(is_test(p.structure) for p in [*seeds, *made, *near])
+
+
+def test_smaller_sets_are_prefixes_and_replicates_differ():
+    task = TextToSql()
+    large = task.seeds(40, 1)
+    assert task.seeds(16, 1) == large[:16] and task.seeds(0, 1) == []
+    assert len({p.question for p in large}) == len({p.id for p in large}) == 40 and large[3].id == "seed-1-00003"
+    assert len({p.question for p in large} & {p.question for p in task.seeds(40, 2)}) < 3
+    assert task.test(10) == task.test(30)[:10]
+
+
+def test_problems_are_the_same_in_every_process():
+    code = (
+        "import hashlib; from crossover.tasks.text_to_sql.task import TextToSql\n"
+        "text = '\\n'.join(p.question + p.answer for p in TextToSql().test(40))\n"
+        "print(hashlib.sha256(text.encode()).hexdigest())"
+    )
+    text = "\n".join(p.question + p.answer for p in TextToSql().test(40))
+    assert hashlib.sha256(text.encode()).hexdigest() == GOLDEN
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": "77"}
+    out = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == GOLDEN
+
+
+def test_the_task_by_name():
+    task = load_task("text_to_sql", shapes="simple")
+    assert isinstance(task, Task) and isinstance(task, ProceduralTask) and task.metric == "execution match"
+    assert task.prompt("Tables: t(a). How many?") == "Tables: t(a). How many?\nSQL:"
+    with pytest.raises(CrossoverError, match="'hard'.*'all' or 'simple'"):
+        load_task("text_to_sql", shapes="hard")
+    with pytest.raises(CrossoverError, match="-1 problems"):
+        task.seeds(-1, 0)
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_strategies_with_the_oracle(name):
+    task = TextToSql()
+    seeds = task.seeds(8, 0)
+    for verify in (False, True):
+        teacher = Oracle(task, answer_error=0.5, rephrase_drift=0.3, invalid_rate=0.3, coverage=0.5)
+        ledger = Ledger(60)
+        made = STRATEGIES[name](task, seeds, teacher, teacher, ledger, verify)
+        assert ledger.spent in (59, 60) and made.funnel.returned == made.funnel.parsed == made.funnel.asked
+        assert 0 < made.funnel.verified < made.funnel.asked
+        assert made.funnel.kept == len(made.samples) > 0 and all(s.answer.startswith(" SELECT") for s in made.samples)
+
+
+@pytest.mark.parametrize("error", [0.0, 0.5, 1.0])
+def test_the_oracle_errs_as_often_as_it_is_told(error):
+    task, seeds = TextToSql(), TextToSql().seeds(12, 0)
+    made = STRATEGIES["answer_augmentation"](task, seeds, *[Oracle(task, answer_error=error)] * 2, Ledger(120), False)
+    assert abs(made.funnel.verified / 120 - (1 - error)) < (0.15 if error == 0.5 else 1e-9)
+
+
+# --- spider -----------------------------------------------------------------------------------------------------------
+
+
+def make_spider(folder, entries):
+    """Write rows as the dir source has them, the same for both splits."""
+    (folder / "spider").mkdir()
+    text = "".join(json.dumps(dict(zip(("db_id", "query", "question"), e, strict=True))) + "\n" for e in entries)
+    for split in ("train", "validation"):
+        (folder / "spider" / f"{split}.jsonl.gz").write_bytes(gzip.compress(text.encode()))
+
+
+SHOP = [
+    ("shop", "SELECT name FROM item WHERE price  >  2", "Which items cost more than 2?"),
+    ("shop", "SELECT count(*) ,  kind FROM item GROUP BY kind;", "How many items of each kind?"),
+    ("shop", "SELECT name FROM item ORDER BY price DESC", "List the items,\n dearest first."),
+]
+
+
+@pytest.fixture
+def shop(tmp_path):
+    make_spider(tmp_path, SHOP)
+    (tmp_path / "database" / "shop").mkdir(parents=True)
+    with sqlite3.connect(tmp_path / "database" / "shop" / "shop.sqlite") as connection:
+        connection.execute("CREATE TABLE item (name TEXT, kind TEXT, price REAL)")
+        items = [("pear", "fruit", 3), ("fig", "fruit", 1), ("leek", "veg", 4), (b"\xff", "veg", 0.5)]
+        connection.executemany("INSERT INTO item VALUES (CAST(? AS TEXT), ?, ?)", items)
+    connection.close()
+    return tmp_path
+
+
+def test_spider_with_a_database_of_ones_own(shop):
+    task = load_task("spider", databases=str(shop / "database"), folder=str(shop))
+    assert isinstance(task, Task) and not isinstance(task, ProceduralTask)
+    problems = {p.answer: p for p in task.test(3)}
+    assert sorted(p.answer for p in task.seeds(3, 0)) == sorted(problems) and task.test(1) == task.test(3)[:1]
+    above = problems[" SELECT name FROM item WHERE price > 2"]
+    counts = problems[" SELECT count(*) , kind FROM item GROUP BY kind"]
+    ranked = problems[" SELECT name FROM item ORDER BY price DESC"]
+    assert ranked.question == "Tables: item(name, kind, price). List the items, dearest first."
+    assert all(task.correct(p.answer, p) for p in problems.values())
+    assert task.correct(" select T.name from item as T where not price <= 2 order by name desc", above)
+    assert not task.correct(" SELECT name FROM item WHERE price > 3", above)
+    assert task.correct(" SELECT kind, count(name) FROM item GROUP BY kind ORDER BY 1 DESC", counts)
+    assert not task.correct(" SELECT name FROM item ORDER BY price", ranked)
+    for bad in ("", " I do not know", " SELECT nothing FROM item", " DROP TABLE item", " SELECT name, kind FROM item"):
+        assert not any(task.correct(bad, p) for p in problems.values())
+
+
+def test_a_missing_or_damaged_database_is_named(shop):
+    file = shop / "database" / "shop" / "shop.sqlite"
+    with pytest.raises(CrossoverError, match=r"elsewhere.shop.shop\.sqlite is missing\. Set databases, now"):
+        Spider(str(shop / "elsewhere"), folder=str(shop)).test(1)
+    copy = shop / "damaged" / "shop"
+    copy.mkdir(parents=True)
+    (copy / "shop.sqlite").write_bytes(b"x" * len(file.read_bytes()))
+    with pytest.raises(CrossoverError, match=r"damaged.shop.shop\.sqlite cannot be read"):
+        Spider(str(shop / "damaged"), folder=str(shop)).seeds(1, 0)
+    with pytest.raises(CrossoverError, match="4 test problems.*3"):
+        Spider(str(shop / "database"), folder=str(shop)).test(4)
+
+
+@pytest.fixture(scope="module")
+def real_spider(tmp_path_factory):
+    """The real rows whose databases are there."""
+    folder = tmp_path_factory.mktemp("spider")
+    with zipfile.ZipFile(REAL / "spider" / "database.zip") as archive:
+        archive.extractall(folder)
+    (folder / "spider").mkdir()
+    for split in ("train", "validation"):
+        kept = [r for r in load.load("spider", split, "dir", REAL) if (folder / "database" / r["db_id"]).is_dir()]
+        text = "".join(json.dumps(r) + "\n" for r in kept)
+        (folder / "spider" / f"{split}.jsonl.gz").write_bytes(gzip.compress(text.encode()))
+    return Spider(str(folder / "database"), folder=str(folder))
+
+
+@needs_spider
+def test_real_gold_queries_are_right_and_others_are_not(real_spider):
+    for problems in (real_spider.test(800), real_spider.seeds(800, 0)):
+        assert all(real_spider.correct(p.answer, p) for p in problems)
+        by_database = {}
+        for p in problems:
+            by_database.setdefault(p.structure, []).append(p)
+        rng, hits, tried = random.Random(0), 0, 0
+        for p in problems:
+            others = [o for o in by_database[p.structure] if o.answer.lower() != p.answer.lower()]
+            if others:
+                hits, tried = hits + real_spider.correct(rng.choice(others).answer, p), tried + 1
+        assert tried > 0.9 * len(problems) and hits < 0.05 * tried
