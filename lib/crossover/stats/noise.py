@@ -204,8 +204,9 @@ def redraw(noises: Sequence[Noise], draws: int, rng: np.random.Generator, *, tai
         sizes = np.cumsum([0] + [len(n.means) for n in group])
         covariance = _joint(group)
         values, vectors = np.linalg.eigh(covariance)
-        keep = values > values.max() * 1e-14
-        z = rng.standard_normal((draws, keep.sum())) @ (vectors[:, keep] * np.sqrt(values[keep])).T
+        # the symmetric root: eigenvectors are unique up to their signs only, and those differ between processors
+        root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+        z = rng.standard_normal((draws, len(values))) @ root
         common, own = z[:, : sizes[-1]], z[:, sizes[-1] :]
         if tails:
             J, nu = group[0].replicates, welch_df(group)
