@@ -34,7 +34,7 @@ class EvaluationSet:
         Whether it is closed-book question answering, with questions to train on.
     """
 
-    load: str
+    data: str
     split: str
     text: str
     question: bool = False
