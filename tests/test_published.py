@@ -13,10 +13,11 @@ from crossover.chapters.ablations import chapter as ablations
 from crossover.chapters.budget_ratio import run
 from crossover.chapters.finetuned_teacher.chapter import with_measures
 from crossover.params.profiles import resolve
+from crossover.paths import repository
 from crossover.strategies.ledger import Ledger
 from crossover.study.cell import Cell, make_data
 from crossover.study.paired import settings_table
-from crossover.study.store import Store, read_runs, repository
+from crossover.study.store import Store, read_runs
 from crossover.tasks import load_task
 
 STUDY = repository() / "results" / "study"

@@ -22,8 +22,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from scipy import stats
 
 from crossover.errors import CrossoverError
+from crossover.paths import repository
 from crossover.study.paired import LEVEL, MissingRows, Outcome, Selector, choose, paired, select, settings_table
-from crossover.study.store import read_runs, repository, save_numbers
+from crossover.study.store import read_runs, save_numbers
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler

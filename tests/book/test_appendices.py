@@ -68,7 +68,7 @@ def test_every_parameter_data_set_and_asset_is_listed(tmp_path):
 
 
 def test_the_checklist_counts_the_published_curves():
-    from crossover.study.store import results_folder
+    from crossover.paths import results_folder
 
     fits = pd.read_csv(results_folder("study") / "fits.csv")
     text = appendices.tables(results_folder("study"))["checklist"]

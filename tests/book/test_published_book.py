@@ -8,7 +8,7 @@ import pytest
 
 from crossover.book.build import build_book
 from crossover.book.slim import ICONS
-from crossover.study.store import repository
+from crossover.paths import repository
 from pages import Links, broken_rules, faults
 
 ROOT = repository()

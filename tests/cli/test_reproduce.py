@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from crossover.params.profiles import SCHEMAS, resolve
-from crossover.study.store import COLUMNS, OPTIONAL, TIME_COLUMNS, repository
+from crossover.paths import repository
+from crossover.study.store import COLUMNS, OPTIONAL, TIME_COLUMNS
 from pages import visit
 
 COMMAND = [sys.executable, "-c", "from crossover.cli import main; main()"]

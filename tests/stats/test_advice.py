@@ -119,14 +119,14 @@ def test_command(tmp_path):
 
 def test_published_profile(tmp_path, monkeypatch):
     """Only the budget-ratio cells count, and a profile without results says so."""
-    from crossover.study import store
+    from crossover.paths import results_folder
 
     monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
     empty = runner.invoke(app, ["advise", "--seeds", "100", "--queries", "800"])
     assert empty.exit_code == 2 and "no budget-ratio results" in empty.stderr
     table = two_sizes(n=4000).assign(task="math_words", experiment="budget_ratio")
     decoy = table.iloc[:1].assign(experiment="other", n_correct=0)
-    write_runs(store.results_folder("study"), pd.concat([table, decoy], ignore_index=True))
+    write_runs(results_folder("study"), pd.concat([table, decoy], ignore_index=True))
     result = runner.invoke(app, ["advise", "--seeds", "100", "--queries", "800", "--draws", "100"])
     assert result.exit_code == 0, result.stderr
     assert "choose answer_augmentation" in " ".join(result.stdout.split())

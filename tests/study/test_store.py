@@ -8,7 +8,8 @@ import pytest
 
 from crossover.errors import CrossoverError
 from crossover.evaluation.answers import Outcome
-from crossover.study.store import COLUMNS, OPTIONAL, Store, read_runs, results_folder
+from crossover.paths import results_folder
+from crossover.study.store import COLUMNS, OPTIONAL, Store, read_runs
 
 
 def row(key, **values):

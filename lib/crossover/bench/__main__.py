@@ -10,8 +10,8 @@ import sys
 
 from crossover.bench import SECTIONS
 from crossover.bench.tables import table
+from crossover.paths import results_folder
 from crossover.study import provenance
-from crossover.study.store import results_folder
 
 
 def measure(section: str) -> None:

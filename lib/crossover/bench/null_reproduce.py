@@ -11,7 +11,7 @@ from statistics import median
 import pandas as pd
 
 from crossover.bench.tables import seconds, table
-from crossover.study.store import repository
+from crossover.paths import repository
 
 PROFILE = "smoke"
 

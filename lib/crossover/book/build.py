@@ -33,9 +33,8 @@ from pathlib import Path
 from crossover.book import appendices, slim
 from crossover.book.publishing import public_settings
 from crossover.errors import CrossoverError, nearest
-from crossover.params.profiles import PUBLISHED
+from crossover.paths import PUBLISHED, repository, results_folder
 from crossover.study.advice_counts import page_data
-from crossover.study.store import repository, results_folder
 
 #: Whose version changes what a page looks like.
 RENDERERS = ("jupyter-book", "sphinx", "sphinx-book-theme", "pydata-sphinx-theme", "myst-nb", "sphinxcontrib-bibtex")

@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING
 
 from crossover.errors import CrossoverError
 from crossover.params.fields import Parameters
-from crossover.params.profiles import PUBLISHED, resolve
+from crossover.params.profiles import resolve
+from crossover.paths import PUBLISHED, repository, results_folder
 from crossover.study import provenance
-from crossover.study.store import read_runs, repository, results_folder
+from crossover.study.store import read_runs
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode

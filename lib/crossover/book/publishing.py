@@ -20,8 +20,9 @@ from pathlib import Path
 
 from crossover import __version__
 from crossover.errors import CrossoverError
+from crossover.paths import repository, results_folder
 from crossover.study.provenance import git_state
-from crossover.study.store import read_runs, repository, results_folder
+from crossover.study.store import read_runs
 
 #: The picture that a link to the book shows, and what it says.
 PREVIEW, SUMMARY = "_static/figures/crossover_map.png", "Which synthetic-data strategy should a query budget buy?"

@@ -20,7 +20,7 @@ from IPython.display import Markdown
 from crossover.figures import style
 from crossover.figures.crossover_map import map_of_fits
 from crossover.params.budget_ratio import BudgetRatio
-from crossover.params.profiles import PUBLISHED
+from crossover.paths import PUBLISHED, results_folder
 from crossover.stats.advice import advise_map, regret_table
 from crossover.stats.crossovers import Crossover, find, table
 from crossover.stats.curves import Fits, fit_table
@@ -30,7 +30,7 @@ from crossover.stats.seed_size_law import held_out
 from crossover.study.advice_counts import common
 from crossover.study.cell import draw_seeds, run_cells
 from crossover.study.paired import MissingRows, paired, settings_table
-from crossover.study.store import Store, read_runs, results_folder, save_numbers
+from crossover.study.store import Store, read_runs, save_numbers
 from crossover.tasks import load_task
 from crossover.teachers.serving import serving
 

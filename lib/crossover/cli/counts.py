@@ -136,10 +136,10 @@ def advise(
     crossover advise --seeds 32 --queries 90 --unit dollars --cost answer_augmentation=1 \\
       --cost question_rephrase=1.5 --cost new_question=1.5
     """
+    from crossover.paths import results_folder
     from crossover.stats import advice as advising
     from crossover.stats import counts, curves
     from crossover.study import advice_counts
-    from crossover.study.store import results_folder
 
     if source and profile:
         raise CrossoverError("--from and --profile: give one, the numbers come from one place")

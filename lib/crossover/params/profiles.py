@@ -21,10 +21,9 @@ from crossover.params.fields import Parameters
 from crossover.params.finetuned_teacher import FinetunedTeacher
 from crossover.params.known_truth import KnownTruth
 from crossover.params.template_questions import TemplateQuestions
-from crossover.study.store import repository
+from crossover.paths import repository
 
 PROFILES = ("smoke", "laptop", "study", "paper")
-PUBLISHED = "study"  # the profile whose results are committed and shown in the published book
 
 
 class ClaimsPage(Parameters):

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crossover.errors import CrossoverError
+from crossover.paths import results_folder
 from crossover.strategies.ledger import Account
 from crossover.study.cell import Cell, make_teachers
-from crossover.study.store import Store, results_folder
+from crossover.study.store import Store
 from crossover.tasks.base import Problem
 from crossover.tasks.user_pairs import ANSWERED, ASKED, Own, read_lines, text_of
 from crossover.teachers import Request

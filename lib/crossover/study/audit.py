@@ -14,9 +14,10 @@ import tempfile
 from pathlib import Path
 
 from crossover.errors import CrossoverError
+from crossover.paths import results_folder
 from crossover.study.cell import Cell, run_cells
 from crossover.study.requirements import get, needs
-from crossover.study.store import Store, read_runs, results_folder
+from crossover.study.store import Store, read_runs
 
 
 def tolerance(n_correct: int, n_test: int) -> int:

@@ -19,9 +19,10 @@ from functools import cached_property
 import pandas as pd
 
 from crossover.models.training import Recipe
-from crossover.params.profiles import PUBLISHED, load_profile, resolve
+from crossover.params.profiles import load_profile, resolve
+from crossover.paths import PUBLISHED, results_folder
 from crossover.study.cell import Cell, module_of
-from crossover.study.store import read_runs, results_folder
+from crossover.study.store import read_runs
 
 #: What an hour of students is an hour of, by device.
 HOURS = {"cpu": "core", "cuda": "GPU", "auto": "machine"}

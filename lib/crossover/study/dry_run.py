@@ -16,7 +16,7 @@ import yaml
 from crossover.models.decoding import decode, sampled
 from crossover.models.language_model import Student
 from crossover.params.profiles import load_profile, resolve
-from crossover.study.store import repository
+from crossover.paths import repository
 
 MODEL, TOKENS = "tiny-random", 8
 

@@ -14,7 +14,7 @@ import platform
 import subprocess
 from pathlib import Path
 
-from crossover.study.store import repository
+from crossover.paths import repository
 
 LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "spacy", "datasets", "numpy", "scipy", "pandas")
 LOCKS = ("requirements.lock", "requirements-assets.lock", "requirements-sdists.lock")

@@ -38,22 +38,6 @@ TIME_COLUMNS = ("seconds_train", "seconds_eval", "finished")
 _ORDER = ("experiment", "task", "seed_size", "strategy", "budget", "replicate", "key")
 
 
-def repository() -> Path:
-    """Return the checkout this library runs from: the folder with ``notebooks`` and ``lib``."""
-    root = Path(__file__).resolve().parents[3]
-    if not (root / "notebooks").is_dir():
-        raise CrossoverError(
-            f"{root} has no notebooks folder; install the library from a checkout with pip install -e ."
-        )
-    return root
-
-
-def results_folder(name: str) -> Path:
-    """Return the folder of a profile's results (or of one run's own), under ``results/`` or ``$CROSSOVER_RESULTS``."""
-    root = os.environ.get("CROSSOVER_RESULTS")
-    return (Path(root) if root else repository() / "results") / name
-
-
 class Store:
     """The results of one profile, in one folder.
 

@@ -40,11 +40,10 @@ from crossover.figures import forest as plots_ablations
 from crossover.figures import style
 from crossover.figures.style import NOT_RUN
 from crossover.params.ablations import Ablations
-from crossover.params.profiles import PUBLISHED
+from crossover.paths import PUBLISHED, results_folder
 from crossover.stats.crossovers import QUERIES_PER_SAMPLE, Crossover, find, show
 from crossover.stats.curves import Fits, fit_table
 from crossover.study.paired import settings_table
-from crossover.study.store import results_folder
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler

@@ -22,12 +22,13 @@ from crossover.chapters.finetuned_teacher.quality import MEASURES, Quality, cond
 from crossover.figures import style, sweep
 from crossover.figures.style import NOT_RUN
 from crossover.params.finetuned_teacher import FinetunedTeacher
+from crossover.paths import results_folder
 from crossover.stats.contrasts import contrast, discoveries
 from crossover.stats.curves import fit_exponential
 from crossover.study.cell import Cell, run_cells
 from crossover.study.experiments.finetuned_teacher import queries
 from crossover.study.paired import settings_table
-from crossover.study.store import Store, read_runs, results_folder
+from crossover.study.store import Store, read_runs
 from crossover.tasks import load_task
 
 if TYPE_CHECKING:

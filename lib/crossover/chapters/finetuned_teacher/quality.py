@@ -19,9 +19,10 @@ from crossover.chapters.human_grading import Item, write_sheet
 from crossover.errors import CrossoverError
 from crossover.figures.style import NOT_RUN, wilson
 from crossover.params.finetuned_teacher import FinetunedTeacher
+from crossover.paths import results_folder
 from crossover.study.cell import Cell
 from crossover.study.experiments.finetuned_teacher import synthetic
-from crossover.study.store import Store, results_folder
+from crossover.study.store import Store
 from crossover.tasks import load_task
 from crossover.tasks.instructed.base import Labelled, Written
 

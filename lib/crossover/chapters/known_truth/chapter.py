@@ -17,13 +17,12 @@ from crossover.chapters.budget_ratio import sentence
 from crossover.chapters.known_truth import figures
 from crossover.errors import CrossoverError, nearest
 from crossover.figures import style
+from crossover.paths import PUBLISHED, results_folder
 from crossover.stats.crossovers import Crossover
 from crossover.stats.curves import Fits
 from crossover.stats.simulation import scenarios, stress
 from crossover.stats.simulation.scenarios import World
-from crossover.study.store import results_folder
 
-PUBLISHED = "study"
 STUDIES, DRAWS = 2000, 500  # behind the committed table
 
 

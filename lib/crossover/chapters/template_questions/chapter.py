@@ -25,15 +25,15 @@ from crossover.data.closed_book import answers, test_rows
 from crossover.figures import forest, style
 from crossover.figures.style import NOT_RUN
 from crossover.models.spacy_english import load_parser
-from crossover.params.profiles import PUBLISHED
 from crossover.params.template_questions import TemplateQuestions
+from crossover.paths import PUBLISHED, results_folder
 from crossover.questions.bank import Bank, load_bank
 from crossover.questions.quality import entity_types, question_type
 from crossover.stats.contrasts import contrast, items_needed
 from crossover.stats.peak import LEVEL, Peak, find_peak
 from crossover.study.cell import run_cells
 from crossover.study.paired import Selector, paired, paired_row, settings_table
-from crossover.study.store import Store, read_runs, results_folder, save_numbers
+from crossover.study.store import Store, read_runs, save_numbers
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler

@@ -24,6 +24,7 @@ from crossover.figures import style
 from crossover.models.language_model import Student
 from crossover.models.spacy_english import load_parser
 from crossover.params.template_questions import TemplateQuestions
+from crossover.paths import results_folder
 from crossover.questions.bank import Bank, read_texts
 from crossover.questions.generate import Generator, Question
 from crossover.questions.hand_checked import EXPECTATIONS, failures, judge, precision, read_expectations
@@ -39,7 +40,6 @@ from crossover.questions.quality import (
     repetition,
 )
 from crossover.study.experiments.template_mixture import distributions
-from crossover.study.store import results_folder
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler

@@ -1,0 +1,35 @@
+"""Folders: the checkout, the results of a profile, the user's cache."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from crossover.errors import CrossoverError
+
+PUBLISHED = "study"  #: The profile whose results are committed and shown in the published book.
+
+
+def repository() -> Path:
+    """Return the checkout this library runs from: the folder with ``notebooks`` and ``lib``."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / "notebooks").is_dir():
+        raise CrossoverError(
+            f"{root} has no notebooks folder; install the library from a checkout with pip install -e ."
+        )
+    return root
+
+
+def results_folder(name: str) -> Path:
+    """Return the folder of a profile's results (or of one run's own), under ``results/`` or ``$CROSSOVER_RESULTS``."""
+    root = os.environ.get("CROSSOVER_RESULTS")
+    return (Path(root) if root else repository() / "results") / name
+
+
+def cache_folder() -> Path:
+    """Return the folder for unpacked weights: ``$CROSSOVER_CACHE``, or ``crossover`` in the user's cache folder."""
+    if os.environ.get("CROSSOVER_CACHE"):
+        return Path(os.environ["CROSSOVER_CACHE"]).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("crossover"))
