@@ -49,8 +49,9 @@ test: lint  ## lint and the fast tests
 test-slow: $(STAMP)  ## the slow tests too (statistical coverage and the like)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "slow or not slow"
 
-lint: $(STAMP)  ## ruff
-	@$(BIN)/ruff check .
+lint: $(STAMP)  ## style, format, and which room imports which
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check -q lib tests
+	@$(BIN)/lint-imports --no-cache --no-logo
 
 clean:  ## remove built books and all results but the published ones; never the cache, never what is committed
 	@rm -rf book/_build .pytest_cache .ruff_cache .hypothesis
@@ -61,7 +62,7 @@ lock: $(STAMP)  ## take the newest versions pyproject.toml allows into requireme
 	@echo "Resolving pyproject.toml in a fresh environment (some minutes)"
 	@rm -rf $(VENV)/lock && $(PYTHON) -m venv $(VENV)/lock
 	@$(VENV)/lock/bin/pip install -q ".[test]"
-	@$(VENV)/lock/bin/python -m crossover.environment
+	@$(VENV)/lock/bin/python tests/tools/lock.py
 	@rm -rf $(VENV)/lock
 
 # pip unpacks and compiles on one core: two of it unpack half of the lock each, and compileall uses every core. What few processes load
