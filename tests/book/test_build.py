@@ -19,7 +19,7 @@ from crossover.book.build import banner, build, build_book, duration, keep_block
 from crossover.book.publishing import build_pdf
 from crossover.cli import app
 from crossover.errors import CrossoverError
-from crossover.figures.style import display_name
+from crossover.labels import display_name
 from crossover.stats.advice import CLEAR
 from pages import Links, broken_rules, faults, visit
 from planted import EARLY, LATE, noisy

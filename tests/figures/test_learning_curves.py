@@ -9,10 +9,11 @@ from scipy.stats import binomtest
 from scipy.stats import t as student
 
 from crossover.errors import CrossoverError
-from crossover.figures.style import NAMES, funnel, funnel_table, learning_curves, learning_points, save, styles, wilson
+from crossover.figures.style import funnel, funnel_table, learning_curves, learning_points, save, styles, wilson
+from crossover.labels import STRATEGIES
 
 #: The strategies with a colour of their own.
-OURS = {name: NAMES[name] for name in ("answer_augmentation", "question_rephrase", "new_question", "mixed")}
+OURS = {name: STRATEGIES[name] for name in ("answer_augmentation", "question_rephrase", "new_question", "mixed")}
 
 
 def make_runs(strategies=tuple(OURS), sizes=(32,), budgets=(32, 128, 512), replicates=1) -> pd.DataFrame:

@@ -10,8 +10,8 @@ import pytest
 
 from crossover.data import closed_book, load
 from crossover.data.closed_book import draw_test, near_tests, pool
-from crossover.data.near_duplicates import words
 from crossover.errors import CrossoverError
+from crossover.normal_text import word_set
 from crossover.params.profiles import check
 from crossover.questions.bank import load_bank, read_texts
 from crossover.stats.peak import find_peak
@@ -107,9 +107,9 @@ def test_no_real_training_question_is_near_a_test_question():
     near = near_tests(PYPI)
     questions = pool(PYPI)
     assert len(questions) > 5000
-    assert not any(near.holds([words(q.question) for q in questions]))
-    tested = {words(row["question"]) for name in PYPI for _, row in closed_book.test_rows(name, "pypi")}
-    assert not tested & {words(q.question) for q in questions}
+    assert not any(near.holds([word_set(q.question) for q in questions]))
+    tested = {word_set(row["question"]) for name in PYPI for _, row in closed_book.test_rows(name, "pypi")}
+    assert not tested & {word_set(q.question) for q in questions}
 
 
 def test_a_synthetic_question_near_a_test_question_is_left_out(cell, tmp_path):

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossover.data import load
-from crossover.data.near_duplicates import NEAR, Neighbourhood, words
+from crossover.data.near_duplicates import NEAR, Neighbourhood
 from crossover.errors import CrossoverError
+from crossover.normal_text import word_set
 from crossover.tasks import Problem, Task, load_task
 from crossover.tasks.instructed.base import Labelled, Written
 from crossover.tasks.instructed.e2e_nlg import E2e, slots
@@ -329,4 +330,4 @@ def test_captions_use_all_their_concepts():
 
 
 def test_words_without_case_and_punctuation():
-    assert words("It's -- GOOD") == {"it", "s", "good"}
+    assert word_set("It's -- GOOD") == {"it", "s", "good"}

@@ -19,6 +19,7 @@ from IPython.display import Markdown
 
 from crossover.figures import style
 from crossover.figures.crossover_map import map_of_fits
+from crossover.labels import display_name
 from crossover.params.budget_ratio import BudgetRatio
 from crossover.paths import PUBLISHED, results_folder
 from crossover.stats.advice import advise_map, regret_table
@@ -147,7 +148,7 @@ class Chapter:
         shown = pd.DataFrame(
             {
                 "change of lead": [
-                    f"{style.display_name(a)} to {style.display_name(b).lower()}"
+                    f"{display_name(a)} to {display_name(b).lower()}"
                     for a, b in zip(found["first"], found["second"], strict=True)
                 ],
                 "seeds": found["seed_size"],
@@ -262,7 +263,7 @@ def curves_of(fits: Fits) -> dict[tuple[str, int], Callable[[np.ndarray], np.nda
 def show_regret(fits: Fits, runs: pd.DataFrame) -> Styler:
     """Return what always buying one strategy is expected to lose, over the seed-set sizes and budgets of ``runs``."""
     losses = regret_table(advise_map(fits, sorted(runs["seed_size"].unique()), sorted(runs["budget"].unique())))
-    losses["strategy"] = losses["strategy"].map(style.display_name)
+    losses["strategy"] = losses["strategy"].map(display_name)
     losses[["mean_regret", "largest_regret"]] *= 100
     named = {
         "mean_regret": "mean regret, points",
@@ -291,7 +292,7 @@ def _ratio(value: float | None, low: float | None, high: float | None) -> str:
 
 def sentence(c: Crossover) -> str:
     """Say in Markdown what a crossover's status means, with its numbers."""
-    first, second = (style.display_name(name).lower() for name in (c.first, c.second))
+    first, second = (display_name(name).lower() for name in (c.first, c.second))
     where = f"With {c.seed_size:g} seed questions"
     if c.status == "found":
         return (
@@ -300,7 +301,7 @@ def sentence(c: Crossover) -> str:
         )
     if c.status == "none":
         other = first if c.leader == c.second else second
-        return f"{where}, **{style.display_name(c.leader).lower()}** leads **{other}** at every budget that was run."
+        return f"{where}, **{display_name(c.leader).lower()}** leads **{other}** at every budget that was run."
     return f"{where}, {first} against {second}: {c.status.replace('_', ' ')}. {_readable(c)}."
 
 
@@ -324,7 +325,7 @@ def rule(found: Sequence[Crossover], runs: pd.DataFrame, folder: Path) -> str:
     if not there or any(end is None for c in there for end in c.interval):
         return f"Measured for {ran} and up to {most} queries, the data do not give a simple rule."
     low, high = min(c.interval[0] for c in there), max(c.interval[1] for c in there)
-    first, second = (style.display_name(name).lower() for name in (there[0].first, there[0].second))
+    first, second = (display_name(name).lower() for name in (there[0].first, there[0].second))
     which = "" if len(there) == len(found) else f" (from {len(there)} of {len(found)} sizes of the seed set)"
     return (
         f"**In short: below {low:.2g} queries a seed buy {first}, above {high:.2g} buy {second}**{which}; between them it depends on the "
@@ -354,7 +355,7 @@ def _compared(c: Crossover, runs: pd.DataFrame, folder: Path, low: float, high: 
         points_said = f"{100 * found.estimate:+.1f} points, {100 * found.low:.1f} to {100 * found.high:.1f}"
         verdict = "bears that out" if found.low > 0 else "speaks against it" if found.high < 0 else "does not settle it"
         said.append(
-            f"comparing students directly at {ratio:g} {verdict} ({points_said} for {style.display_name(better).lower()})"
+            f"comparing students directly at {ratio:g} {verdict} ({points_said} for {display_name(better).lower()})"
         )
     return f"{'; '.join(said).capitalize()}. " if said else ""
 
@@ -362,5 +363,5 @@ def _compared(c: Crossover, runs: pd.DataFrame, folder: Path, low: float, high: 
 def _readable(c: Crossover) -> str:
     text = c.message
     for name in (c.first, c.second):
-        text = text.replace(name, style.display_name(name).lower())
+        text = text.replace(name, display_name(name).lower())
     return text[:1].upper() + text[1:]

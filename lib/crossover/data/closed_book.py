@@ -14,8 +14,9 @@ from functools import cache
 
 from crossover.data import load
 from crossover.data.catalog import DATA_SETS
-from crossover.data.near_duplicates import Neighbourhood, words
+from crossover.data.near_duplicates import Neighbourhood
 from crossover.errors import CrossoverError, nearest
+from crossover.normal_text import word_set
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def _pool(sources: tuple[tuple[str, str], ...]) -> tuple[Real, ...]:
     found: list[Real] = []
     for name, source in sources:
         rows = _training(name, source)
-        near = tested.holds([words(row["question"]) for row in rows])
+        near = tested.holds([word_set(row["question"]) for row in rows])
         found += [_real(name, row) for row, leaks in zip(rows, near, strict=True) if not leaks]
     return tuple(found)
 
@@ -129,7 +130,7 @@ def near_tests(sources: Mapping[str, str]) -> Neighbourhood:
 
 @cache
 def _near_tests(sources: tuple[tuple[str, str], ...]) -> Neighbourhood:
-    return Neighbourhood(words(row["question"]) for name, source in sources for _, row in test_rows(name, source))
+    return Neighbourhood(word_set(row["question"]) for name, source in sources for _, row in test_rows(name, source))
 
 
 def answers(name: str, row: load.Row) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -11,15 +10,6 @@ from scipy import sparse
 #: Jaccard similarity from which a text counts as a near-duplicate.
 NEAR = 0.8
 _ROWS = 1000  # texts compared at a time: a block of similarities of this height fits in memory
-
-
-def words(text: str) -> frozenset[str]:
-    """Return a text's words without case and punctuation.
-
-    >>> sorted(words("It's good, it's GOOD!"))
-    ['good', 'it', 's']
-    """
-    return frozenset(re.findall(r"\w+", text.casefold()))
 
 
 class Neighbourhood:
@@ -34,7 +24,8 @@ class Neighbourhood:
 
     Examples
     --------
-    >>> Neighbourhood([words("a dog runs in the park")]).holds([words("In the park runs a DOG."), words("a dog")])
+    >>> from crossover.normal_text import word_set
+    >>> Neighbourhood([word_set("a dog runs in the park")]).holds([word_set("In the park runs a DOG."), word_set("a dog")])
     [True, False]
     """
 

@@ -12,7 +12,6 @@ import importlib.resources
 import io
 import logging
 import re
-import string
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from crossover.data.closed_book import SETS, answers, draw_test
 from crossover.evaluation.answers import Outcome, likelihoods
 from crossover.models.decoding import by_length, decode, greedy
 from crossover.models.language_model import Student
+from crossover.normal_text import answer_tokens
 
 
 @dataclass(frozen=True)
@@ -196,11 +196,6 @@ def f1(reply: str, answer: str) -> float:
     >>> f1("the Nile river", "River Nile"), round(f1("Nile", "River Nile"), 3), f1("", "Nile")
     (1.0, 0.667, 0.0)
     """
-    left, right = (Counter(_normal(text)) for text in (reply, answer))
+    left, right = (Counter(answer_tokens(text)) for text in (reply, answer))
     shared = (left & right).total()
     return 2 * shared / (left.total() + right.total()) if shared else 0.0
-
-
-def _normal(text: str) -> list[str]:
-    plain = "".join(c for c in text.lower() if c not in string.punctuation)
-    return re.sub(r"\b(a|an|the)\b", " ", plain).split()

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from crossover.figures.style import Picture, display_name, styles
+from crossover.figures.style import Picture, styles
+from crossover.labels import display_name
 from crossover.stats.advice import advise_map
 from crossover.stats.crossovers import Crossover, find
 from crossover.stats.curves import Fits

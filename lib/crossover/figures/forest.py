@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 
-from crossover.figures.style import Picture, display_name, print_below
+from crossover.figures.style import Picture, print_below
+from crossover.labels import display_name
 from crossover.stats.crossovers import Crossover
 
 _OURS, _OTHER, _GREY = "#14305E", "#B5451B", "#555555"

@@ -20,6 +20,7 @@ from IPython.display import Markdown
 from matplotlib.figure import Figure
 
 from crossover.errors import CrossoverError
+from crossover.labels import display_name, in_order
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,17 +28,6 @@ if TYPE_CHECKING:
 
 #: What stands in place of a figure or table whose cells a profile leaves out.
 NOT_RUN = Markdown("Not run in this profile.")
-#: How a strategy is written for readers.
-NAMES = {
-    "answer_augmentation": "Answer augmentation",
-    "question_rephrase": "Question rephrase",
-    "new_question": "New question",
-    "mixed": "Mixed",
-    "untouched": "Not trained",
-    "real": "Real alone",
-    "tokens_equal": "As many tokens",
-    "real_equal": "As many real",
-}
 #: The steps of the yield funnel, in order.
 FUNNEL = ("asked", "returned", "parsed", "verified", "unique", "kept")
 #: A point of a learning curve: what must not occur twice in one figure.
@@ -81,25 +71,6 @@ _STYLES = {
     "mixed": ("#5B3A90", "D"),
 }
 _SPARE = [("#333333", "v"), ("#7F7F7F", "P"), ("#8A6D00", "X"), ("#4C7A34", "*")]
-
-
-def display_name(strategy: str) -> str:
-    """Return a strategy's name as readers see it.
-
-    >>> display_name("new_question"), display_name("my_own")
-    ('New question', 'My own')
-    """
-    return NAMES.get(strategy, strategy.replace("_", " ").capitalize())
-
-
-def in_order(strategies: Iterable[str]) -> list[str]:
-    """Return the strategies in the order in which all figures and tables have them: the study's own first.
-
-    >>> in_order({"my_own", "new_question", "answer_augmentation"})
-    ['answer_augmentation', 'new_question', 'my_own']
-    """
-    present = set(strategies)
-    return [s for s in NAMES if s in present] + sorted(present - set(NAMES))
 
 
 def styles(strategies: Iterable[str]) -> dict[str, Style]:

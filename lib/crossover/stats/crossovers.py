@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from crossover.errors import CrossoverError
+from crossover.labels import QUERIES_PER_SAMPLE
 from crossover.stats import forms, sign_changes
 from crossover.stats.curves import Fits, akaike, point_fit
 from crossover.stats.formatting import interval as show_interval
@@ -24,7 +25,6 @@ from crossover.stats.noise import Noise
 from crossover.stats.sign_changes import Pair
 from crossover.stats.variance_shares import shares
 
-QUERIES_PER_SAMPLE = {"answer_augmentation": 1.0, "question_rephrase": 2.0, "new_question": 2.0, "mixed": 4 / 3}
 BEYOND = 16.0  # a crossing is looked for up to this factor outside the tested range, as a marked extrapolation
 POINTS_PER_RANGE = 160  # of the log grid on which signs are taken
 

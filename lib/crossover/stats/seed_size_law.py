@@ -20,8 +20,9 @@ import numpy as np
 import pandas as pd
 
 from crossover.errors import CrossoverError
+from crossover.labels import QUERIES_PER_SAMPLE
 from crossover.stats import crossovers, curves, forms, noise, sign_changes
-from crossover.stats.crossovers import BEYOND, QUERIES_PER_SAMPLE
+from crossover.stats.crossovers import BEYOND
 from crossover.stats.curves import Fits
 from crossover.stats.formatting import interval as show_interval
 from crossover.stats.noise import Noise

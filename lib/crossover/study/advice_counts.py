@@ -15,9 +15,9 @@ import pandas as pd
 
 from crossover.errors import CrossoverError
 from crossover.figures.style import styles
+from crossover.labels import QUERIES_PER_SAMPLE
 from crossover.stats import counts as pilot
 from crossover.stats.advice import CLEAR
-from crossover.stats.crossovers import QUERIES_PER_SAMPLE
 from crossover.stats.curves import MIN_BUDGETS, Fits, fit_table
 from crossover.study.store import read_runs
 

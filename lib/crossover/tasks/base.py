@@ -8,12 +8,12 @@ set error rate.
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 from crossover.errors import CrossoverError
+from crossover.normal_text import words
 
 #: Which draw of seeds, replies and test problems the procedural tasks make. The first was looked at while the training
 #: recipe was chosen; raising the number gives problems that nobody has seen.
@@ -136,11 +136,11 @@ def seeds_apart(task: Task, n: int, replicate: int, gold: Sequence[Problem]) -> 
     CrossoverError
         The task has too few problems for both.
     """
-    held = {_words(problem.question) for problem in gold}
+    held = {tuple(words(problem.question)) for problem in gold}
     drawn = n
     while True:
         try:
-            seeds = [problem for problem in task.seeds(drawn, replicate) if _words(problem.question) not in held]
+            seeds = [problem for problem in task.seeds(drawn, replicate) if tuple(words(problem.question)) not in held]
         except CrossoverError as problem:
             if drawn == n:
                 raise
@@ -150,10 +150,6 @@ def seeds_apart(task: Task, n: int, replicate: int, gold: Sequence[Problem]) -> 
         if len(seeds) == n:
             return seeds
         drawn += n - len(seeds)
-
-
-def _words(text: str) -> str:
-    return " ".join(re.findall(r"\w+", text.casefold()))
 
 
 def by_seed(prefix: str, problems: Sequence[Problem]) -> list[Problem]:

@@ -39,9 +39,10 @@ from crossover.chapters.budget_ratio import (
 from crossover.figures import forest as plots_ablations
 from crossover.figures import style
 from crossover.figures.style import NOT_RUN
+from crossover.labels import QUERIES_PER_SAMPLE, display_name
 from crossover.params.ablations import Ablations
 from crossover.paths import PUBLISHED, results_folder
-from crossover.stats.crossovers import QUERIES_PER_SAMPLE, Crossover, find, show
+from crossover.stats.crossovers import Crossover, find, show
 from crossover.stats.curves import Fits, fit_table
 from crossover.study.paired import settings_table
 
@@ -213,7 +214,7 @@ class Chapter:
         names = rows["student_layers"].map(lambda size: f"lowest {size} layers" if size else "whole")
         points = style.learning_points(rows.assign(strategy=rows["strategy"] + "|" + names), LEVEL)
         points[["strategy", "student"]] = points["strategy"].str.split("|", expand=True).to_numpy()
-        points["strategy"] = points["strategy"].map(style.display_name)
+        points["strategy"] = points["strategy"].map(display_name)
         shown = points.pivot(index="student", columns=["strategy", "budget"], values="accuracy").sort_index(
             ascending=False
         )
@@ -291,7 +292,7 @@ class Chapter:
         gold = ["augmented with " + ("gold" if a else "prompts") + (", answered with gold" if t else ", answered with prompts")
                 for t, a in zip(rows["teacher_gold"], rows["augmenter_gold"], strict=True)]  # fmt: skip
         return style.funnel_table(
-            rows.assign(strategy=rows["strategy"].map(style.display_name) + ", " + pd.Series(gold, rows.index))
+            rows.assign(strategy=rows["strategy"].map(display_name) + ", " + pd.Series(gold, rows.index))
         )
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from crossover.figures.style import display_name
+from crossover.labels import display_name
 from crossover.params.ablations import Ablations, kept_size
 from crossover.stats.contrasts import discoveries
 from crossover.stats.crossovers import Crossover

@@ -24,6 +24,7 @@ from crossover.chapters.template_questions.quality import Quality, shown
 from crossover.data.closed_book import answers, test_rows
 from crossover.figures import forest, style
 from crossover.figures.style import NOT_RUN
+from crossover.labels import display_name
 from crossover.models.spacy_english import load_parser
 from crossover.params.template_questions import TemplateQuestions
 from crossover.paths import PUBLISHED, results_folder
@@ -225,7 +226,7 @@ class Chapter:
                     if not m.endswith("_stderr")
                 ]
         table = pd.DataFrame(rows, columns=["mixture", "share", "layers", "set", "metric", "value"])
-        table["mixture"] = table["mixture"].map(style.display_name)
+        table["mixture"] = table["mixture"].map(display_name)
         shown = table.pivot_table(
             index=["mixture", "share", "layers"], columns=["set", "metric"], values="value", sort=False
         )
@@ -242,9 +243,7 @@ class Chapter:
         }  # fmt: skip
         table = pd.concat([self.runs[["strategy", "share", "student_layers"]], measured[list(names)]], axis=1)
         table = table[(table["strategy"] != "untouched") & (table["student_layers"] == 0)]
-        table = table.assign(
-            strategy=table["strategy"].map(style.display_name), share=table["share"].map("{:g}".format)
-        )
+        table = table.assign(strategy=table["strategy"].map(display_name), share=table["share"].map("{:g}".format))
         shown = (
             table.drop(columns="student_layers").groupby(["strategy", "share"], sort=True).mean().rename(columns=names)
         )

@@ -19,10 +19,10 @@ from crossover.chapters.human_grading import Item, write_sheet
 from crossover.chapters.template_questions import figures
 from crossover.data import load
 from crossover.data.closed_book import Real, near_tests, pool
-from crossover.data.near_duplicates import words
 from crossover.figures import style
 from crossover.models.language_model import Student
 from crossover.models.spacy_english import load_parser
+from crossover.normal_text import word_set
 from crossover.params.template_questions import TemplateQuestions
 from crossover.paths import results_folder
 from crossover.questions.bank import Bank, read_texts
@@ -102,7 +102,7 @@ class Quality:
         size = min(len(generated), len(real))
         makes = repetition((q.question, q.answer) for q in self.bank.questions)
         reals = repetition((r.question, r.answers[0]) for r in self._real)
-        near = near_tests(self.parameters.question_sources).holds([words(q.question) for q in self.bank.questions])
+        near = near_tests(self.parameters.question_sources).holds([word_set(q.question) for q in self.bank.questions])
         rows = [
             ("median perplexity", f"{fluent.generated:.0f}", f"{fluent.real:.0f}"),
             (

@@ -14,10 +14,10 @@ from functools import cache
 from pathlib import Path
 
 from crossover.data.closed_book import SETS, answers, near_tests, pool, test_rows
-from crossover.data.near_duplicates import words
 from crossover.data.pinned import model_folder
 from crossover.errors import CrossoverError, nearest
 from crossover.models.spacy_english import load_parser
+from crossover.normal_text import word_set
 from crossover.questions.bank import load_bank
 from crossover.questions.quality import distance, entity_types, entropy, question_type, shares
 from crossover.strategies.ledger import Funnel
@@ -81,7 +81,7 @@ def synthetic(cell: Cell, folder: Path) -> list[Example]:
     bank = load_bank(folder / "generations", settings["text"], settings["texts"])
     first = {q.question: q for q in reversed(bank.questions) if q.type in settings["question_types"]}
     made = [first[question] for question in dict.fromkeys(q.question for q in bank.questions) if question in first]
-    near = near_tests(sources).holds([words(q.question) for q in made])
+    near = near_tests(sources).holds([word_set(q.question) for q in made])
     return [Example(q.question, q.answer, q.type) for q, leaks in zip(made, near, strict=True) if not leaks]
 
 

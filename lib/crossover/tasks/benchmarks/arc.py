@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 from crossover.data import load
 from crossover.errors import CrossoverError, nearest
+from crossover.normal_text import words
 from crossover.tasks.base import Problem
 from crossover.tasks.final_answers import QuestionAnswer
 from crossover.tasks.problem_sets import Pooled, half
@@ -138,4 +139,4 @@ def _one_line(text: str) -> str:
 
 def _words(row: load.Row) -> str:
     """A row's stem without case and punctuation: what two near copies of a question share."""
-    return " ".join(re.findall(r"\w+", row["question"].casefold()))
+    return " ".join(words(row["question"]))

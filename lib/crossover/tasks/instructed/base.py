@@ -16,8 +16,9 @@ from functools import cache
 from typing import ClassVar
 
 from crossover.data import load
-from crossover.data.near_duplicates import Neighbourhood, words
+from crossover.data.near_duplicates import Neighbourhood
 from crossover.errors import CrossoverError
+from crossover.normal_text import word_set
 from crossover.tasks.base import Problem
 from crossover.tasks.instructed.prompts import Instruction
 from crossover.tasks.problem_sets import Pooled, half
@@ -148,7 +149,7 @@ class Instructed(Pooled):
 
     def _units(self, question: str) -> frozenset[str]:
         """What two near-duplicates have in common."""
-        return words(self._shared(question))
+        return word_set(self._shared(question))
 
     def _shared(self, question: str) -> str:
         """The part of an input that several items may share."""

@@ -1,0 +1,52 @@
+"""What readers call strategies and tasks, and what a sample of each strategy costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+#: Teacher calls per training sample of each strategy.
+QUERIES_PER_SAMPLE = {"answer_augmentation": 1.0, "question_rephrase": 2.0, "new_question": 2.0, "mixed": 4 / 3}
+
+#: Strategies and mixtures, in the order of all figures and tables.
+STRATEGIES = {
+    "answer_augmentation": "Answer augmentation",
+    "question_rephrase": "Question rephrase",
+    "new_question": "New question",
+    "mixed": "Mixed",
+    "seeds_only": "Seeds alone",
+    "untouched": "Not trained",
+    "real": "Real alone",
+    "tokens_equal": "As many tokens",
+    "real_equal": "As many real",
+}
+
+TASKS = {
+    "rte": "RTE",
+    "boolq": "BoolQ",
+    "sst2": "SST-2",
+    "mc_taco": "MC-TACO",
+    "e2e_nlg": "E2E NLG",
+    "common_gen": "CommonGen",
+    "film_sentiment": "Film sentiment",
+    "product_sentiment": "Product sentiment",
+    "captions": "Captions",
+}
+
+
+def display_name(strategy: str) -> str:
+    """Return a strategy's name as readers see it.
+
+    >>> display_name("new_question"), display_name("my_own")
+    ('New question', 'My own')
+    """
+    return STRATEGIES.get(strategy, strategy.replace("_", " ").capitalize())
+
+
+def in_order(strategies: Iterable[str]) -> list[str]:
+    """Return strategies in the order of all figures and tables: the study's own first.
+
+    >>> in_order({"my_own", "new_question", "answer_augmentation"})
+    ['answer_augmentation', 'new_question', 'my_own']
+    """
+    present = set(strategies)
+    return [s for s in STRATEGIES if s in present] + sorted(present - set(STRATEGIES))
