@@ -7,6 +7,7 @@ holds no time, no path of this machine and no progress bar.
 
 from __future__ import annotations
 
+import ast
 import datetime
 import hashlib
 import json
@@ -14,11 +15,12 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import crossover
 from crossover.errors import CrossoverError
 from crossover.params.fields import Parameters
 from crossover.params.profiles import resolve
@@ -28,20 +30,6 @@ from crossover.study.store import read_runs
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
-
-#: Parts of the library that no notebook uses: a change to them leaves results as they are.
-NOT_USED_BY_NOTEBOOKS = (
-    "cli/",
-    "audit.py",
-    "bench/",
-    "book.py",
-    "dry_run.py",
-    "environment.py",
-    "estimate.py",
-    "execute.py",
-    "needs.py",
-    "publishing.py",
-)
 
 
 @dataclass(frozen=True)
@@ -158,9 +146,9 @@ def clean(notebook: NotebookNode) -> NotebookNode:
 def _stamp(notebook: str, parameters: Parameters, folder: Path) -> dict[str, str]:
     """Return digests of everything that an executed notebook depends on, by what it is."""
     root = repository()
-    library = root / "lib" / "crossover"
+    source = root / "notebooks" / f"{notebook}.ipynb"
     stamp = {
-        "the notebook": _digest(root / "notebooks" / f"{notebook}.ipynb"),
+        "the notebook": _digest(source),
         "its parameters": hashlib.sha256(
             parameters.model_dump_json(
                 exclude={*parameters.connection, *parameters.spending, *parameters.training}
@@ -175,11 +163,38 @@ def _stamp(notebook: str, parameters: Parameters, folder: Path) -> dict[str, str
         )
         if parameters.profile != PUBLISHED:
             stamp[f"the published {name}"] = _digest(results_folder(PUBLISHED) / name)
-    for path in sorted([*library.rglob("*.py"), *library.rglob("*.yaml")]):
-        name = path.relative_to(library).as_posix()
-        if not name.startswith(NOT_USED_BY_NOTEBOOKS):
-            stamp[f"lib/crossover/{name}"] = _digest(path)
-    return stamp
+    return stamp | {path.relative_to(root).as_posix(): _digest(path) for path in library_files(source)}
+
+
+def library_files(notebook: Path) -> list[Path]:
+    """Return the library's files that a notebook depends on: the modules that it imports, what these import, and so on.
+
+    A package that is imported by its own name, as a registry is, counts with all its modules; YAML files count with the
+    modules beside them.
+    """
+    import grimp
+
+    graph = grimp.build_graph("crossover", exclude_type_checking_imports=True, cache_dir=None)
+    cells = [c for c in json.loads(notebook.read_text(encoding="utf-8"))["cells"] if c["cell_type"] == "code"]
+    waiting, found = _imports("\n".join("".join(cell["source"]) for cell in cells), graph.modules), set()
+    while waiting:
+        found |= waiting
+        above = (graph.find_modules_directly_imported_by(m) | graph.find_descendants(m) for m in waiting)
+        waiting = set().union(*above) - found - {"crossover"}
+    library = Path(crossover.__file__).parents[1]
+    paths = {library.joinpath(*name.split(".")[:n]) for name in found for n in range(2, name.count(".") + 2)}
+    files = {f for path in paths for f in (path.with_suffix(".py"), path / "__init__.py") if f.is_file()}
+    return sorted(files.union(*(path.parent.glob("*.yaml") for path in files)))
+
+
+def _imports(code: str, modules: Collection[str]) -> set[str]:
+    """Return which of the modules Python code imports: ``from a.b import c`` means a.b.c, or else a.b."""
+    nodes = list(ast.walk(ast.parse(code)))
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    named = {
+        (n.module, f"{n.module}.{alias.name}") for n in nodes if isinstance(n, ast.ImportFrom) for alias in n.names
+    }
+    return (plain | {full if full in modules else module for module, full in named}) & set(modules)
 
 
 def _rows_digest(folder: Path, keys: set[str]) -> str:
