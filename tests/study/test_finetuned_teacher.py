@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from crossover.chapters.finetuned_teacher.chapter import Chapter, check, with_measures
 from crossover.chapters.finetuned_teacher.comparisons import against_alone, differences
-from crossover.chapters.human_grading import rates, read_sheets
 from crossover.errors import CrossoverError
 from crossover.models.decoding import common, decode, greedy
 from crossover.models.language_model import Student
@@ -356,20 +355,6 @@ def test_a_grid_is_run_scored_shown_and_resumed(tmp_path, capsys, monkeypatch):
     before = store.path.read_bytes()
     run_cells(cells, Store(tmp_path), workers=1)
     assert store.path.read_bytes() == before and "All 14 cells" in capsys.readouterr().err
-
-
-def test_a_sheet_of_a_runs_examples(scripted, tmp_path, monkeypatch):
-    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
-    chapter = Chapter(parameters(conditions=["annotate"], classifier_seeds=2), pd.DataFrame())
-    chapter.quality.sheet("sst2", tmp_path / "sheet.csv")
-    sheet = pd.read_csv(tmp_path / "sheet.csv")
-    assert len(sheet) == 24 and sheet["label"].isin(["positive", "negative"]).all()
-    sheet.assign(input_makes_sense=1, label_is_right=0).to_csv(tmp_path / "filled.csv", index=False)
-    graded = rates(read_sheets(tmp_path / "sheet.key.csv", [tmp_path / "filled.csv"]))
-    assert set(graded["source"]) == {"all", "tuned, annotate", "prompted, annotate"}
-    assert set(graded.loc[graded["criterion"] == "label_is_right", "error_rate"]) == {1.0}
-    with pytest.raises(CrossoverError, match="no synthetic examples of 'rte'"):
-        chapter.quality.sheet("rte", tmp_path / "other.csv")
 
 
 def test_students_on_the_same_data_share_its_calls_and_differ_in_seed(scripted, tmp_path):

@@ -1,4 +1,4 @@
-"""How good the data are that a teacher gives: yield, labels right, variety, chance level, and a blinded sheet to grade.
+"""How good the data are that a teacher gives: yield, labels right, variety, and chance level.
 
 The chapter on fine-tuned teachers (arXiv 2310.01119) shows what is here as ``chapter.quality``.
 """
@@ -15,23 +15,15 @@ from IPython.display import Markdown
 
 from crossover.chapters.finetuned_teacher import comparisons as compared
 from crossover.chapters.finetuned_teacher.comparisons import KINDS, TASKS
-from crossover.chapters.human_grading import Item, write_sheet
-from crossover.errors import CrossoverError
 from crossover.figures.style import NOT_RUN, wilson
 from crossover.params.finetuned_teacher import FinetunedTeacher
 from crossover.paths import results_folder
 from crossover.study.cell import Cell
-from crossover.study.experiments.finetuned_teacher import synthetic
-from crossover.study.store import Store
-from crossover.tasks import load_task
-from crossover.tasks.instructed.base import Labelled, Written
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
 LEVEL = 0.9
-#: What a grader is asked of a synthetic example, by the kind of task: 1 for yes, 0 for no.
-CRITERIA = {Labelled: ("input_makes_sense", "label_is_right"), Written: ("output_is_fluent", "output_is_supported")}
 #: Measures of a cell's synthetic data, in the order in which a table shows them, and what readers are told.
 MEASURES = {
     "annotations_right": "labels right", "coverage": "input covered", "unsupported": "unsupported", "distinct_2": "distinct-2",
@@ -108,45 +100,6 @@ class Quality:
                 said.append(f"- {who}: {share}, above the {common:.0%} of always giving the commonest label.")
         return Markdown("\n".join(said)) if said else NOT_RUN
 
-    def sheets(self) -> Styler:
-        """Write a blinded sheet of 100 synthetic examples a task where there is none yet; return where they are."""
-        rows = []
-        for task in (*self.parameters.tasks, *self.parameters.side_tasks):
-            path = self._folder / "sheets" / f"{task}.csv"
-            if not path.exists():
-                self.sheet(task, path)
-            if not path.exists():
-                continue  # there was nothing to grade
-            kind = Labelled if compared.labelled(self.parameters, task) else Written
-            items = len(pd.read_csv(path))
-            rows.append(
-                {
-                    "task": TASKS[task],
-                    "sheet": f"sheets/{task}.csv",
-                    "items": items,
-                    "asks": ", ".join(CRITERIA[kind]).replace("_", " "),
-                }
-            )
-        return pd.DataFrame(rows).style.hide(axis="index").set_uuid("sheets")
-
-    def sheet(self, task: str, path: Path, seed: int = 0, size: int = 100) -> None:
-        """Write a blinded sheet of a task's synthetic examples, as many of each teacher and mode; see :mod:`crossover.chapters.human_grading`.
-
-        Nothing is asked of a teacher whose replies are stored.
-        """
-        cells = [cell for cell in self._base() if cell.task == task and cell.budget and cell.student_seed == 0]
-        if not cells:
-            raise CrossoverError(
-                f"This run has no synthetic examples of {task!r}; its tasks: {', '.join((*self.parameters.tasks, *self.parameters.side_tasks))}."
-            )
-        items = [item for cell in cells for item in _items_to_grade(cell, self._folder, self.parameters.device)]
-        if not items:
-            print(f"No teacher gave a usable example of {task}: there is no sheet.")
-            return
-        once = {(*item.shown.values(), item.source): item for item in items}  # half of each holds what either holds
-        kind = Labelled if "label" in items[0].shown else Written
-        write_sheet(list(once.values()), path, CRITERIA[kind], seed, size)
-
     # --- helpers ------------------------------------------------------------------------------------------------------
 
     @property
@@ -175,13 +128,3 @@ def _class_shares(measures: pd.Series) -> str:
     counts = pd.DataFrame([json.loads(text).get("classes", {}) for text in measures if text]).sum()
     total = counts.sum()
     return ", ".join(f"{name} {count / total:.0%}" for name, count in counts.items()) if total else ""
-
-
-def _items_to_grade(cell: Cell, folder: Path, device: str) -> list[Item]:
-    """A cell's synthetic examples as a grader sees them."""
-    output = "label" if isinstance(load_task(cell.task, **cell.task_settings), Labelled) else "output"
-    return [
-        Item({"input": sample.question, output: sample.answer.strip()}, f"{cell.teacher}, {kind}")
-        for kind, samples in synthetic(cell, Store(folder), device).items()
-        for sample in samples
-    ]

@@ -1,4 +1,4 @@
-"""What the questions made from text are like: yield, precision, fluency, answerability, repetition, variety, a blinded sheet.
+"""What the questions made from text are like: yield, precision, fluency, answerability, repetition, variety.
 
 The section on quality of the chapter on template questions (arXiv 2310.07830, section 4) shows what is here.
 """
@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from crossover.chapters.human_grading import Item, write_sheet
 from crossover.chapters.template_questions import figures
 from crossover.data import load
 from crossover.data.closed_book import Real, near_tests, pool
@@ -47,7 +46,6 @@ if TYPE_CHECKING:
 VARIETY = (
     "templates bring a wider variety of question types and more balanced examples; no measure is given (section 4)"
 )
-CRITERIA = ("grammatical", "understandable_alone", "answer_right")
 
 
 @dataclass(frozen=True)
@@ -151,25 +149,6 @@ class Quality:
     def gallery(self, each: int = 2, seed: int = 0) -> Styler:
         """Return questions of every type, drawn by seed: what is usual, picked by nobody."""
         return shown(gallery(self.bank.questions, each, seed), "gallery")
-
-    def sheet(self) -> Markdown:
-        """Write the blinded sheet of 100 questions where there is none yet, and say how to grade it."""
-        sheet = self.folder / "sheets" / "template_questions.csv"
-        if not sheet.exists():
-            items = [
-                Item({"text": r.passage, "question": r.question, "answer": r.answer}, "generated")
-                for r in self._passages
-            ]
-            items += [
-                Item({"text": r.passage, "question": r.question, "answer": r.answer}, "real")
-                for r in self._real_passages
-            ]
-            write_sheet(items, sheet, CRITERIA)
-        name = f"results/{self.parameters.results}/sheets/template_questions"
-        return Markdown(
-            f"`{name}.csv` holds generated questions and as many of SQuAD in random order. Make a copy for each grader; then, for rates "
-            f"and agreement: `python -m crossover.chapters.human_grading {name}.key.csv <copies>`. Nobody has graded it yet."
-        )
 
     @cached_property
     def _reader(self) -> Student:
