@@ -13,7 +13,7 @@ from crossover.claims import Claims, Part, decide, load_claims, summary, table, 
 from crossover.errors import CrossoverError
 from crossover.evaluation.answers import Outcome
 from crossover.paths import repository
-from crossover.stats.contrasts import contrast, discoveries, items_needed, least_effect
+from crossover.stats.contrasts import benjamini_hochberg, contrast, items_needed, minimum_detectable_effect
 from crossover.study.cell import Cell
 from crossover.study.store import COLUMNS, Store, read_runs
 
@@ -60,10 +60,10 @@ def test_false_discoveries_stay_below_their_share():
     rng, false, called = np.random.default_rng(0), [], []
     for _ in range(400):
         p = np.where(np.arange(20) < 15, rng.uniform(size=20), rng.uniform(0, 1e-4, size=20))
-        found = discoveries(p)
+        found = benjamini_hochberg(p)
         called.append(found.sum()), false.append(found[:15].sum())
     assert np.mean(np.array(false) / np.maximum(1, called)) < 0.1 and np.mean(called) >= 5
-    assert discoveries([np.nan, 0.001]).tolist() == [False, True] and not len(discoveries([]))
+    assert benjamini_hochberg([np.nan, 0.001]).tolist() == [False, True] and not len(benjamini_hochberg([]))
 
 
 @pytest.mark.parametrize("bad", [np.zeros(5), np.zeros((3, 1)), np.full((3, 4), np.nan)])
@@ -82,7 +82,7 @@ def test_no_fewer_items_show_an_effect_than_its_own_variance_asks_for(effect):
         for m in (n, n // 2)
     }
     assert told[n] > 0.8 > told[n // 2]
-    assert contrast(np.zeros((1, n))).detectable == least_effect(1, n) <= effect
+    assert contrast(np.zeros((1, n))).detectable == minimum_detectable_effect(1, n) <= effect
     assert contrast(np.zeros((1, n)), binary=False).detectable == 0
 
 

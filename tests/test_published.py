@@ -17,7 +17,7 @@ from crossover.paths import repository
 from crossover.strategies.ledger import Ledger
 from crossover.study.cell import Cell, make_data
 from crossover.study.paired import settings_table
-from crossover.study.store import Store, read_runs
+from crossover.study.store import Store, read_numbers, read_runs
 from crossover.tasks import load_task
 
 STUDY = repository() / "results" / "study"
@@ -117,9 +117,9 @@ def test_the_published_fits_and_crossovers_follow_from_the_rows(chapter):
 
 def test_the_numbers_that_pages_quote_follow_from_the_rows(chapter):
     _, folder = chapter
-    ours, theirs = (json.loads((f / "numbers.json").read_text()) for f in (folder, STUDY))
+    ours, theirs = (read_numbers(f) for f in (folder, STUDY))
     for name, value in ours.items():
-        assert theirs[name] == value, f"numbers.json: {name} is quoted as {theirs[name]!r}, the rows say {value!r}"
+        assert theirs[name] == value, f"{name} is quoted as {theirs[name]!r}, the rows say {value!r}"
 
 
 def test_the_published_effects_follow_from_the_published_rows():

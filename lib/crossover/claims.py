@@ -186,7 +186,7 @@ def publish(folder: Path) -> list[Finding]:
                 log, index=False, float_format="%.4g", mode="a", header=not log.exists(), lineterminator="\n"
             )
     now.to_csv(file, index=False, float_format="%.6g")
-    save_numbers(folder, {"claims_table": summary(findings)})
+    save_numbers(folder, "05_claims", {"claims_table": summary(findings)})
     return findings
 
 

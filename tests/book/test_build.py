@@ -61,12 +61,12 @@ def notebook(title: str = "# The budget ratio\n\nBest: {{ best }}. It holds that
 
 def make_results(folder: Path) -> Path:
     """Write the results folder of a profile that ran one chapter."""
-    for name in ("notebooks", "provenance", "figures"):
+    for name in ("notebooks", "provenance", "figures", "numbers"):
         (folder / name).mkdir(parents=True)
     (folder / "notebooks" / "03_budget_ratio.ipynb").write_text(json.dumps(notebook()))
     (folder / "provenance" / "03_budget_ratio.json").write_text(json.dumps(RECORD))
     quoted = dict.fromkeys(("findings", "rule", "task_said", "n_test", "n_students", "n_queries", "worker_hours"), "7")
-    (folder / "numbers.json").write_text(json.dumps({"best": "61% (55 to 66)", **quoted}))
+    (folder / "numbers" / "03_budget_ratio.json").write_text(json.dumps({"best": "61% (55 to 66)", **quoted}))
     svg = '<svg xmlns="http://www.w3.org/2000/svg" width="720" height="400"><rect width="720" height="400"/></svg>'
     for name in ("learning_curves", "crossover_map"):
         (folder / "figures" / f"{name}.svg").write_text(svg)
@@ -152,8 +152,8 @@ def test_a_chapter_without_a_record_is_refused(pages, results):
 
 @pytest.mark.parametrize("numbers", [{"best": 0.61}, {"a name": "1"}])
 def test_numbers_are_text_under_plain_names(pages, results, numbers):
-    (results / "numbers.json").write_text(json.dumps(numbers))
-    with pytest.raises(CrossoverError, match=r"numbers.json.*quoted as text"):
+    (results / "numbers" / "03_budget_ratio.json").write_text(json.dumps(numbers))
+    with pytest.raises(CrossoverError, match=r"03_budget_ratio.json.*quoted as text"):
         stage(pages, results, "laptop")
 
 
@@ -170,7 +170,7 @@ def test_durations_round_before_they_split():
 
 
 def test_a_missing_number_is_named_with_its_page(pages, results, tmp_path):
-    (results / "numbers.json").write_text(json.dumps({"beste": "61%"}))
+    (results / "numbers" / "03_budget_ratio.json").write_text(json.dumps({"beste": "61%"}))
     with pytest.raises(CrossoverError, match=r"03_budget_ratio.*\{\{ best \}\}.*Did you mean 'beste'"):
         build_book(pages, results, tmp_path / "out", "laptop")
 
@@ -199,7 +199,7 @@ def test_nothing_is_built_twice(pages, results, tmp_path, monkeypatch):
         book_module, "_render", lambda source, out, known: rendered.append(1) or (out / "html").mkdir(parents=True)
     )
     assert build_book(pages, results, tmp_path / "out", "laptop") == index and not rendered
-    (results / "numbers.json").write_text(json.dumps({"best": "62%"}))
+    (results / "numbers" / "03_budget_ratio.json").write_text(json.dumps({"best": "62%"}))
     build_book(pages, results, tmp_path / "out", "laptop")
     build_book(pages, results, tmp_path / "out", "laptop", clean=True)
     assert len(rendered) == 2

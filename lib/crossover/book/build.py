@@ -7,7 +7,7 @@ are errors. What goes into the pages is decided by a profile's results folder al
     executed chapters; one that is listed in ``_toc.yml`` but was not run is left out, with a note
 ``provenance/<notebook>.json``
     for the banner below a chapter's title
-``numbers.json``
+``numbers/``
     ``{name: text}``, quoted in prose as ``{{ name }}``
 ``figures/``
     pictures that pages show, each with its data; a figure in a chapter links to its files
@@ -35,6 +35,7 @@ from crossover.book.publishing import public_settings
 from crossover.errors import CrossoverError, nearest
 from crossover.paths import PUBLISHED, repository, results_folder
 from crossover.study.advice_counts import page_data
+from crossover.study.store import read_numbers
 
 #: Whose version changes what a page looks like.
 RENDERERS = ("jupyter-book", "sphinx", "sphinx-book-theme", "pydata-sphinx-theme", "myst-nb", "sphinxcontrib-bibtex")
@@ -87,7 +88,7 @@ def build_book(book: Path, results: Path, out: Path, profile: str, *, clean: boo
         path = out / "source" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    _render(out / "source", fresh, known=_numbers(results, profile))
+    _render(out / "source", fresh, known={"profile": profile, **read_numbers(results)})
     shutil.rmtree(out / "html", ignore_errors=True)
     (fresh / "html").rename(out / "html")
     shutil.rmtree(fresh)
@@ -124,7 +125,10 @@ def stage(book: Path, results: Path, profile: str) -> dict[str, bytes]:
     if preview := added.pop("preview", None):
         config["sphinx"]["config"]["myst_html_meta"] = preview
     config |= added
-    config.setdefault("parse", {})["myst_substitutions"] = _numbers(results, profile) | appendices.tables(results)
+    config.setdefault("parse", {})["myst_substitutions"] = {
+        "profile": profile,
+        **read_numbers(results),
+    } | appendices.tables(results)
     staged["_toc.yml"] = yaml.safe_dump(toc, sort_keys=False).encode()
     staged["_config.yml"] = yaml.safe_dump(config, sort_keys=False).encode()
     return staged
@@ -260,18 +264,6 @@ def _left_out_note(left_out: list[str], profile: str) -> str:
     )
 
 
-def _numbers(results: Path, profile: str) -> dict[str, str]:
-    """Return what prose may quote: the profile's numbers, and its name."""
-    path = results / "numbers.json"
-    numbers = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    wrong = [n for n, text in numbers.items() if not (isinstance(text, str) and n.isidentifier())]
-    if wrong:
-        raise CrossoverError(
-            f"{path}: {wrong[0]!r} is {numbers[wrong[0]]!r}; a number is quoted as text, under a plain name."
-        )
-    return {"profile": profile, **numbers}
-
-
 def _render(source: Path, out: Path, known: dict[str, str]) -> None:
     """Write ``conf.py`` from ``_config.yml`` as Jupyter Book does, and run Sphinx with warnings as errors."""
     from jupyter_book.config import get_final_config
@@ -330,7 +322,7 @@ def _digest(book: Path, results: Path) -> str:
     ]
     paths += [
         path
-        for kind in ("*.csv", "*.json", "notebooks/*.ipynb", "figures/*", "provenance/*.json")
+        for kind in ("*.csv", "*.json", "notebooks/*.ipynb", "figures/*", "provenance/*.json", "numbers/*.json")
         for path in results.glob(kind)
     ]
     paths += [

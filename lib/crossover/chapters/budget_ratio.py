@@ -186,7 +186,7 @@ class Chapter:
             "worker_hours": f"{seconds / 3600:.1f}",
             "n_test": f"{p.n_test:,}",
         }
-        save_numbers(self.folder, numbers)
+        save_numbers(self.folder, "03_budget_ratio", numbers)
         return numbers
 
 

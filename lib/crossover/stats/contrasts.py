@@ -42,7 +42,7 @@ class Contrast:
     level : float
     detectable : float
         The smallest true difference that this many replicates and items would have told from 0 with probability 0.8, at
-        this standard error or, of right answers, at the least that such a difference brings with it (:func:`least_effect`).
+        this standard error or, of right answers, at the least that such a difference brings with it (:func:`minimum_detectable_effect`).
     replicates, items : int
         With one replicate the interval holds for that draw of the seeds, and for the students trained on it, alone.
     p : float
@@ -108,18 +108,20 @@ def contrast(differences: np.ndarray, level: float = 0.9, binary: bool = True) -
         variance, df = 1 / n**2, max(df, n - 1.0)
     error = float(np.sqrt(variance))
     half = float(stats.t.ppf((1 + level) / 2, df)) * error
-    detectable = max(half + float(stats.t.ppf(POWER, df)) * error, least_effect(R, n, level) if binary else 0.0)
+    detectable = max(
+        half + float(stats.t.ppf(POWER, df)) * error, minimum_detectable_effect(R, n, level) if binary else 0.0
+    )
     p = 2 * float(stats.t.sf(abs(mean) / error, df)) if error else float(mean == 0)
     return Contrast(mean, mean - half, mean + half, error, df, level, detectable, R, n, p)
 
 
-def discoveries(p: Sequence[float]) -> np.ndarray:
+def benjamini_hochberg(p: Sequence[float]) -> np.ndarray:
     """Return which of several differences may be called one, with :data:`FALSE_DISCOVERIES` of those called false on average.
 
     The procedure of Benjamini and Hochberg (1995), which holds for differences that share test items and controls, too, where
     these make them positively dependent; a missing value is none.
 
-    >>> discoveries([0.001, 0.04, 0.03, 0.6]).tolist(), discoveries([0.04, 0.3, 0.6]).tolist()
+    >>> benjamini_hochberg([0.001, 0.04, 0.03, 0.6]).tolist(), benjamini_hochberg([0.04, 0.3, 0.6]).tolist()
     ([True, True, True, False], [False, False, False])
     """
     values = np.asarray(p, float)
@@ -135,7 +137,7 @@ def items_needed(differences: np.ndarray, effect: float, level: float = 0.9) -> 
     .. math:: n = (z_{(1 + level)/2} + z_{0.8})^2 \\max(s^2, effect / R) / effect^2,
 
     s being the standard deviation of the items' mean differences, which where hardly any answer is right says too little: a
-    difference brings a variance of its own (:func:`least_effect`). What differs from replicate to replicate is not reduced by
+    difference brings a variance of its own (:func:`minimum_detectable_effect`). What differs from replicate to replicate is not reduced by
     further items, and comes on top.
 
     >>> items_needed(np.array([[1, 0, 0, -1, 0, 0, 0, 1]]), 0.01)
@@ -146,7 +148,7 @@ def items_needed(differences: np.ndarray, effect: float, level: float = 0.9) -> 
     return int(np.ceil(_units(level) ** 2 * variance / effect**2))
 
 
-def least_effect(replicates: int, items: int, level: float = 0.9) -> float:
+def minimum_detectable_effect(replicates: int, items: int, level: float = 0.9) -> float:
     r"""Return the smallest true difference of right answers that could be told from 0 with probability 0.8, at the best.
 
     An item that is won or lost differs by one, so the variance of a difference :math:`\delta` is at least :math:`\delta` an item
@@ -154,7 +156,7 @@ def least_effect(replicates: int, items: int, level: float = 0.9) -> float:
 
     .. math:: \delta \ge (z_{(1 + level)/2} + z_{0.8})^2 / (R I).
 
-    >>> round(least_effect(3, 100), 4)
+    >>> round(minimum_detectable_effect(3, 100), 4)
     0.0206
     """
     return _units(level) ** 2 / (replicates * items)

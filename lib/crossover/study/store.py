@@ -175,14 +175,31 @@ def read_runs(folder: Path, experiment: str | None = None) -> pd.DataFrame:
     return runs if experiment is None else runs[runs["experiment"] == experiment].reset_index(drop=True)
 
 
-def save_numbers(folder: Path, numbers: Mapping[str, str]) -> None:
-    """Add to ``numbers.json``, from which the pages of the book quote, what one chapter computed."""
-    path = folder / "numbers.json"
-    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+def save_numbers(folder: Path, chapter: str, numbers: Mapping[str, str]) -> None:
+    """Write ``numbers/<chapter>.json``, which holds exactly what the chapter now computes for pages to quote."""
+    path = folder / "numbers" / f"{chapter}.json"
     with _written(folder):
-        path.write_text(
-            json.dumps({**known, **numbers}, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(numbers, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_numbers(folder: Path) -> dict[str, str]:
+    """Return the numbers of all chapters of a results folder, by name.
+
+    Raises
+    ------
+    CrossoverError
+        Two chapters give one name, or a number is not text under a plain name.
+    """
+    numbers: dict[str, str] = {}
+    for path in sorted((folder / "numbers").glob("*.json")):
+        for name, text in json.loads(path.read_text(encoding="utf-8")).items():
+            if name in numbers:
+                raise CrossoverError(f"{path}: {name!r} is a number of another chapter, too. Rename one of them.")
+            if not (isinstance(text, str) and name.isidentifier()):
+                raise CrossoverError(f"{path}: {name!r} is {text!r}; a number is quoted as text, under a plain name.")
+            numbers[name] = text
+    return numbers
 
 
 def _columns(rows: Iterable[Mapping[str, object]]) -> list[str]:

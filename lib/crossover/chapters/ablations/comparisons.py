@@ -13,7 +13,7 @@ import pandas as pd
 
 from crossover.labels import display_name
 from crossover.params.ablations import Ablations, kept_size
-from crossover.stats.contrasts import discoveries
+from crossover.stats.contrasts import benjamini_hochberg
 from crossover.stats.crossovers import Crossover
 from crossover.study.paired import Selector, paired_row
 
@@ -169,7 +169,7 @@ def in_words(name: str, estimate: float, low: float, high: float, called: bool) 
 
 
 def sentences(rows: pd.DataFrame) -> list[str]:
-    """Say what each comparison of one figure shows, or why it shows nothing; false discoveries are held down over all of them.
+    """Say what each comparison of one figure shows, or why it shows nothing; the false discovery rate is held down over all of them.
 
     Parameters
     ----------
@@ -178,7 +178,7 @@ def sentences(rows: pd.DataFrame) -> list[str]:
     """
     return [
         f"{r.comparison}: {r.why}." if r.why else in_words(r.comparison, r.estimate, r.low, r.high, called)
-        for r, called in zip(rows.itertuples(), discoveries(rows["p"]), strict=True)
+        for r, called in zip(rows.itertuples(), benjamini_hochberg(rows["p"]), strict=True)
     ]
 
 

@@ -23,7 +23,7 @@ from crossover.figures import style, sweep
 from crossover.figures.style import NOT_RUN
 from crossover.params.finetuned_teacher import FinetunedTeacher
 from crossover.paths import results_folder
-from crossover.stats.contrasts import contrast, discoveries
+from crossover.stats.contrasts import benjamini_hochberg, contrast
 from crossover.stats.curves import fit_exponential
 from crossover.study.cell import Cell, run_cells
 from crossover.study.experiments.finetuned_teacher import queries
@@ -384,10 +384,10 @@ def _students(labels: int, texts: int) -> str:
 def _advice(what: str, rows: pd.DataFrame) -> str:
     """Return one sentence on what differences mean for someone with a budget.
 
-    They decide where half of them or more are called differences to one side (:func:`crossover.stats.contrasts.discoveries`) and none to the other.
+    They decide where half of them or more are called differences to one side (:func:`crossover.stats.contrasts.benjamini_hochberg`) and none to the other.
     """
     unclear, yes, no = _ADVICE[what]
-    called = discoveries(rows["p"])
+    called = benjamini_hochberg(rows["p"])
     gains, losses = int((called & (rows["low"] > 0)).sum()), int((called & (rows["high"] < 0)).sum())
     if gains and losses:
         return "It depends: above are gains and losses, by task, size and student. Try a part of your budget first."

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from crossover.params.finetuned_teacher import FinetunedTeacher
-from crossover.stats.contrasts import discoveries
+from crossover.stats.contrasts import benjamini_hochberg
 from crossover.study.paired import Outcome, Selector, paired_row
 from crossover.tasks import load_task
 from crossover.tasks.instructed.base import Labelled
@@ -185,7 +185,7 @@ def in_words(rows: pd.DataFrame) -> str:
     - SST-2, 125 original examples, generated: +2.1 points (0.1 to 4.0; one draw alone).
     - Not told from no difference: 1 of 3 comparisons. Bold: also told where of all differences so called one in ten may be false; the others may be chance.
     """
-    called = rows.assign(called=discoveries(rows["p"]))
+    called = rows.assign(called=benjamini_hochberg(rows["p"]))
     told = called[(rows["low"] > 0) | (rows["high"] < 0)]
     points = [f"{100 * estimate:+.1f} points" for estimate in told["estimate"]]
     said = [

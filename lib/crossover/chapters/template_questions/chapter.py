@@ -288,7 +288,7 @@ class Chapter:
             "template_findings": " ".join(said) or "This run compares nothing.",
             "n_template_questions": f"{len(self.bank.questions):,}",
         }
-        save_numbers(self.folder, numbers)
+        save_numbers(self.folder, "01_template_questions", numbers)
         return numbers
 
     def caption(self, figure: str) -> Markdown | None:
