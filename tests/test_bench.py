@@ -10,7 +10,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from crossover.bench import SECTIONS, __main__, ceilings, decoding, products, tables, training
-from crossover.models.language_model import Student, encode
+from crossover.models.language_model import LanguageModel, encode
 
 
 def test_a_ratio_is_taken_within_a_turn_and_its_median_over_turns():
@@ -44,7 +44,7 @@ def test_a_rate_is_two_operations_for_each_product_over_the_time(monkeypatch):
 
 def test_work_is_six_operations_a_weight_and_token_where_all_is_trained():
     examples = training.pairs(4)
-    student = Student.load(training.MODEL)
+    student = LanguageModel.load(training.MODEL)
     encoded = encode(student.tokenizer, examples)
     tokens, losses = (
         sum(len(ids) for ids, _ in encoded),
@@ -66,7 +66,7 @@ def test_products_alone_do_the_work_and_no_more(monkeypatch):
     monkeypatch.setattr(
         products, "packed", lambda *_: contextlib.nullcontext()
     )  # products that the counter does not know
-    student = Student.load("tiny-random")
+    student = LanguageModel.load("tiny-random")
     head = student.model.lm_head.weight.numel()
     layers = sum(p.numel() for p in student.model.model.layers.parameters() if p.ndim == 2)
     with FlopCounterMode(display=False) as counted:
@@ -75,7 +75,7 @@ def test_products_alone_do_the_work_and_no_more(monkeypatch):
 
 
 def test_a_text_without_an_end_goes_on_to_the_limit():
-    student = Student.load("tiny-random")
+    student = LanguageModel.load("tiny-random")
     pick = decoding._endless(student, lambda logits, rows: logits.argmax(-1))
     logits = torch.zeros(2, 300)
     logits[:, student.tokenizer.eos_token_id] = 9.0

@@ -3,9 +3,9 @@
 import pytest
 
 from crossover.data.closed_book import draw_test
-from crossover.data.pinned import model_folder
 from crossover.evaluation.lm_harness import DEFINITIONS, HarnessStudent, f1, harness_task, score
-from crossover.models.language_model import Student
+from crossover.models.language_model import LanguageModel
+from crossover.models.weights import model_folder
 
 SETS = ("nq_open", "trivia_qa", "lambada_openai", "hellaswag", "copa")
 WEB = [{"url": "u", "question": "what is the capital of canada?", "answers": ["Ottawa", "Ottawa, Ontario"]}]
@@ -36,7 +36,7 @@ def theirs(model: str, names, n: int) -> dict[str, list[dict]]:
 
 def agree(model: str, n: int, names) -> None:
     """Compare item by item in float32: bfloat16 rounds a logit of 20 by up to 0.06, and otherwise in a batch than alone."""
-    student = Student.load(model)
+    student = LanguageModel.load(model)
     student.model.float()
     outcomes, metrics = score(student, dict.fromkeys(names, n), dict.fromkeys(names, "pypi"))
     for name, samples in theirs(model, names, n).items():
@@ -61,7 +61,7 @@ def test_the_base_models_numbers_agree_with_the_harness_run_on_its_own():
 
 @pytest.fixture(scope="module")
 def student():
-    return Student.load("tiny-random")
+    return LanguageModel.load("tiny-random")
 
 
 def test_the_prompts_are_the_harness_definitions(student):

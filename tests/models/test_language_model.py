@@ -14,13 +14,13 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 from transformers.models.llama.modeling_llama import eager_attention_forward
 
-from crossover.data.pinned import model_folder
 from crossover.errors import CrossoverError
 from crossover.evaluation.answers import evaluate
 from crossover.models import cpu_attention, language_model, training
 from crossover.models.cpu_attention import KINDS, MOST, NAME, SHORT, attending, grouped
 from crossover.models.decoding import MOST_LIFT, decode, greedy, packed, sampled
-from crossover.models.language_model import IGNORED, Recipe, Student, _padded, _split, encode, place, train
+from crossover.models.language_model import IGNORED, LanguageModel, Recipe, _padded, _split, encode, place, train
+from crossover.models.weights import model_folder
 from crossover.tasks import load_task
 
 TASK = load_task("math_words", steps=1)
@@ -43,7 +43,7 @@ def recipe(**changes):
 
 @pytest.fixture
 def student():
-    return Student.load("tiny-random")
+    return LanguageModel.load("tiny-random")
 
 
 def test_completions_alone_carry_loss_and_end_the_text(student):
@@ -76,10 +76,10 @@ def test_training_changes_the_upper_layers_alone(student):
 
 
 @pytest.mark.parametrize(
-    ("short", "kind", "one_more", "passes"), [(SHORT, NAME, math.inf, 1), (8, "sdpa", math.inf, 1), (SHORT, NAME, 8, 6)]
+    ("short", "kind", "overhead", "passes"), [(SHORT, NAME, math.inf, 1), (8, "sdpa", math.inf, 1), (SHORT, NAME, 8, 6)]
 )
 def test_a_frozen_prefix_gives_the_same_student_as_computing_it_each_time(
-    student, monkeypatch, short, kind, one_more, passes
+    student, monkeypatch, short, kind, overhead, passes
 ):
     """Reference: the loss of the whole float32 model, its gradients to the upper layers, a plain AdamW.
 
@@ -88,7 +88,7 @@ def test_a_frozen_prefix_gives_the_same_student_as_computing_it_each_time(
     """
     used, padded, sizes = set(), language_model._padded, []
     monkeypatch.setattr(cpu_attention, "SHORT", short)
-    monkeypatch.setattr(training, "PASS", one_more)
+    monkeypatch.setattr(training, "FORWARD_OVERHEAD_TOKENS", overhead)
 
     def watched(examples, *rest):
         used.add(student.model.config._attn_implementation)
@@ -190,13 +190,13 @@ def test_models_of_every_kind_that_attends_in_groups_give_the_same_logits(kind):
 
 
 @given(st.lists(st.integers(1, 200), min_size=1, max_size=7), st.integers(0, 300))
-def test_no_other_parts_of_a_batch_cost_less(lengths, one_more):
+def test_no_other_parts_of_a_batch_cost_less(lengths, overhead):
     """Against all ways to cut the batch in order of length."""
 
     def cost(cut):
-        return sum(max(part) * len(part) + one_more for part in cut)
+        return sum(max(part) * len(part) + overhead for part in cut)
 
-    found = training.parts(range(len(lengths)), lengths, one_more)
+    found = training.length_buckets(range(len(lengths)), lengths, overhead)
     assert sorted(i for part in found for i in part) == list(range(len(lengths)))
     ordered, ends = sorted(lengths), range(1, len(lengths))
     ways = [cut for n in range(len(lengths)) for cut in itertools.combinations(ends, n)]
@@ -213,7 +213,7 @@ def test_updates_too_small_for_bfloat16_are_not_lost(student):
 
 
 def test_training_is_repeatable_and_learns(student):
-    other = Student.load("tiny-random")
+    other = LanguageModel.load("tiny-random")
     first, second = (train(s, PAIRS, recipe(min_steps=60, trained_layers=0), seed=3) for s in (student, other))
     assert first == second
     for a, b in zip(student.model.parameters(), other.model.parameters(), strict=True):
@@ -253,8 +253,11 @@ def test_adapters_change_the_linear_maps_of_the_trained_layers_by_their_rank(stu
 
 def test_adapters_learn_and_are_repeatable(student):
     learnt = recipe(lora_rank=4, trained_layers=0, min_steps=60)
-    first, again = train(student, PAIRS, learnt, seed=0), train(Student.load("tiny-random"), PAIRS, learnt, seed=0)
-    untrained = train(Student.load("tiny-random"), PAIRS, recipe(min_steps=1, epochs=1), seed=0)
+    first, again = (
+        train(student, PAIRS, learnt, seed=0),
+        train(LanguageModel.load("tiny-random"), PAIRS, learnt, seed=0),
+    )
+    untrained = train(LanguageModel.load("tiny-random"), PAIRS, recipe(min_steps=1, epochs=1), seed=0)
     assert first == again
     assert first.loss < untrained.loss - 0.1
 
@@ -379,7 +382,7 @@ def test_scores_follow_the_completions(student, monkeypatch):
 
 @pytest.mark.slow
 def test_a_pretrained_model_learns_the_task():
-    student = Student.load("SmolLM2-135M-Instruct")
+    student = LanguageModel.load("SmolLM2-135M-Instruct")
     before = sum(o.correct for o in evaluate(student, TASK, TASK.test(40), 48))
     problems = TASK.seeds(64, 0)
     train(
@@ -410,7 +413,7 @@ def spread(model):
 
 @pytest.mark.parametrize("changes", [{}, {"trained_layers": 0}, {"lora_rank": 2}])
 def test_a_model_spread_by_accelerate_trains_and_writes_as_one_in_one_place(student, changes):
-    whole = Student.load("tiny-random")
+    whole = LanguageModel.load("tiny-random")
     spread(student.model)
     assert hasattr(student.model.model.layers[1], "_hf_hook"), (
         "a block without a hook would not show that hooks do no harm"
@@ -450,4 +453,4 @@ def test_adapters_need_linear_maps_in_layers(student):
 def test_where_there_is_no_gpu_a_model_spread_over_all_devices_lies_on_the_cpu():
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here")
-    assert {p.device.type for p in Student.load("tiny-random", "auto").model.parameters()} == {"cpu"}
+    assert {p.device.type for p in LanguageModel.load("tiny-random", "auto").model.parameters()} == {"cpu"}

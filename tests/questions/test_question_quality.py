@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from crossover.data import load
 from crossover.errors import CrossoverError
-from crossover.models.language_model import Student
+from crossover.models.language_model import LanguageModel
 from crossover.models.spacy_english import load_parser
 from crossover.questions.generate import Funnel, Question
 from crossover.questions.quality import (  # fmt: skip
@@ -44,7 +44,7 @@ def nlp():
 
 @pytest.fixture(scope="module")
 def student():
-    loaded = Student.load("SmolLM2-135M-Instruct")
+    loaded = LanguageModel.load("SmolLM2-135M-Instruct")
     loaded.model.float()
     return loaded
 
@@ -55,7 +55,7 @@ def student():
 def test_perplexity_is_that_of_the_models_own_loss():
     import torch
 
-    tiny = Student.load("tiny-random")
+    tiny = LanguageModel.load("tiny-random")
     tiny.model.float()
     questions = ["Who discovered polonium?", "When?", "Where was the treaty signed in 1919?"]
     found = perplexity(tiny, questions, batch_size=2)
@@ -94,7 +94,7 @@ def test_rivals_are_spans_that_do_not_hold_the_answer(nlp):
 
 
 def test_a_question_without_rivals_proves_nothing():
-    tiny = Student.load("tiny-random")
+    tiny = LanguageModel.load("tiny-random")
     assert not answerable(tiny, [Reading("Rome.", "Where?", "Rome", ("Rome",))])[0]
 
 

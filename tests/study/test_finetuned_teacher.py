@@ -14,7 +14,7 @@ from crossover.chapters.finetuned_teacher.chapter import Chapter, check, with_me
 from crossover.chapters.finetuned_teacher.comparisons import against_alone, differences
 from crossover.errors import CrossoverError
 from crossover.models.decoding import common, decode, greedy
-from crossover.models.language_model import Student
+from crossover.models.language_model import LanguageModel
 from crossover.models.training import Recipe
 from crossover.params.finetuned_teacher import FinetunedTeacher
 from crossover.strategies.annotate import annotate
@@ -138,7 +138,7 @@ def requests_of(task, n=3):
 
 
 def test_a_shared_beginning_is_computed_once_and_changes_nothing():
-    student = Student.load("tiny-random")
+    student = LanguageModel.load("tiny-random")
     student.model.float()
     texts = [SST2.instruction.annotate(p.question) for p in SST2.test(6)]
     prompts = student.tokenizer(texts)["input_ids"]

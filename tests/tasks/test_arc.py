@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from crossover.data import load
 from crossover.errors import CrossoverError
 from crossover.evaluation import answers
-from crossover.evaluation.answers import choose, log_likelihoods
-from crossover.models.language_model import Student
+from crossover.evaluation.answers import choose
+from crossover.models.language_model import LanguageModel
+from crossover.models.likelihood import log_likelihoods
 from crossover.study.cell import Cell, _metric, train_and_score
 from crossover.tasks import TASKS, ChoiceTask, Problem, Task, load_task
 from crossover.tasks.benchmarks.arc import Arc, _words
@@ -49,7 +50,7 @@ def stem(problem):
 
 @pytest.fixture
 def student():
-    loaded = Student.load("tiny-random")
+    loaded = LanguageModel.load("tiny-random")
     loaded.model.float()  # in bfloat16 sums differ by how rows are batched
     return loaded
 
@@ -231,14 +232,14 @@ def test_batches_agree_with_one_at_a_time(student):
 
 
 def test_a_pretrained_models_choices_agree_with_one_at_a_time():
-    student = Student.load("SmolLM2-135M-Instruct")
+    student = LanguageModel.load("SmolLM2-135M-Instruct")
     student.model.float()
     agrees(student, TASK.test(2), 1e-4)
 
 
 def test_a_uniform_model_by_hand():
     """Where every token has one chance in 49,152, a choice of n tokens scores -n log 49152, in bfloat16 too."""
-    student = Student.load("tiny-random")
+    student = LanguageModel.load("tiny-random")
     torch.nn.init.zeros_(student.model.lm_head.weight)
     problem = TASK._problem(row(texts=["a", "strawberries and cream", "b"]))
     counts = [len(ids) for ids in student.tokenizer([" a", " strawberries and cream", " b"])["input_ids"]]
@@ -252,7 +253,7 @@ def test_scores_are_for_each_character_and_the_first_of_equals_is_picked(monkeyp
     # By character: -1, -0.9, -1; then all equal, but for the space that is scored and not counted; then the last best.
     totals = [[-8.0, -1.8, -4.0], [-4.0, -1.0, -2.0], [-9.0, -2.0, -2.4]]
     monkeypatch.setattr(answers, "log_likelihoods", lambda *given: totals)
-    outcomes = choose(Student.load("tiny-random"), TASK, problems)
+    outcomes = choose(LanguageModel.load("tiny-random"), TASK, problems)
     assert [o.extracted for o in outcomes] == ["B", "A", "C"] and [o.correct for o in outcomes] == [True, False, False]
 
 

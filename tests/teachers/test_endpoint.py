@@ -493,7 +493,7 @@ def real(tmp_path_factory):
     """``transformers serve`` with SmolLM2 on loopback, told to sample."""
     pytest.importorskip("fastapi", reason="transformers serve needs fastapi and uvicorn")
     pytest.importorskip("uvicorn", reason="transformers serve needs fastapi and uvicorn")
-    from crossover.data.pinned import model_folder
+    from crossover.models.weights import model_folder
 
     folder = tmp_path_factory.mktemp("served") / "SmolLM2"
     folder.mkdir()

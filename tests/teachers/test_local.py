@@ -6,10 +6,10 @@ import shutil
 
 import pytest
 
-from crossover.data import pinned
 from crossover.errors import CrossoverError
-from crossover.evaluation.answers import log_likelihoods
-from crossover.models.language_model import Student
+from crossover.models.language_model import LanguageModel
+from crossover.models.likelihood import log_likelihoods
+from crossover.models.weights import fingerprint, model_folder
 from crossover.params.profiles import resolve
 from crossover.study.cell import Cell, draw_seeds, make_data
 from crossover.study.store import Store
@@ -32,7 +32,7 @@ ASKED = [
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A model cache for this file alone, which holds the pretrained model."""
-    real = pinned.model_folder("tiny-random")
+    real = model_folder("tiny-random")
     made = tmp_path_factory.mktemp("cache")
     (made / real.name).symlink_to(real)
     return made
@@ -51,14 +51,14 @@ def cache(folder, monkeypatch):
 def exact(cache, monkeypatch):
     """Teachers in float32: in bfloat16, sums differ by how rows are batched, and with them now and then a reply."""
     teacher().tuning.folder()  # trained as ever, before models are loaded in float32
-    load = Student.load.__func__
+    load = LanguageModel.load.__func__
 
     def loaded(cls, *arguments):
         student = load(cls, *arguments)
         student.model.float()
         return student
 
-    monkeypatch.setattr(Student, "load", classmethod(loaded))
+    monkeypatch.setattr(LanguageModel, "load", classmethod(loaded))
 
 
 def teacher(settings=TUNED, task=TASK, **changes):
@@ -142,7 +142,9 @@ def test_without_gold_rephrasings_the_other_two_are_trained_and_the_id_says_so(n
 
 def test_fine_tuning_raises_the_likelihood_of_every_kind_of_gold_completion(cache):
     tuned = teacher()
-    before, after = (scores(student, tuned.tuning.pairs) for student in (Student.load("tiny-random"), tuned.student))
+    before, after = (
+        scores(student, tuned.tuning.pairs) for student in (LanguageModel.load("tiny-random"), tuned.student)
+    )
     for kind in range(3):
         assert sum(after[4 * kind : 4 * kind + 4]) > sum(before[4 * kind : 4 * kind + 4]) + 200
 
@@ -189,7 +191,7 @@ def test_the_id_names_all_that_a_fine_tuned_teacher_depends_on(change):
 
 def test_the_id_follows_the_pretrained_weights(tmp_path):
     for name in ("one", "two"):
-        shutil.copytree(pinned.model_folder("tiny-random"), tmp_path / name)
+        shutil.copytree(model_folder("tiny-random"), tmp_path / name)
     with open(tmp_path / "two" / "model.safetensors", "r+b") as file:
         file.seek(-1, 2), file.write(b"x")
     first, other = (teacher(model=str(tmp_path / name)) for name in ("one", "two"))
@@ -201,8 +203,8 @@ def test_the_id_follows_the_pretrained_weights(tmp_path):
 
 
 def test_a_model_is_loaded_once_and_only_when_a_reply_is_missing(cache, tmp_path, monkeypatch):
-    loads, load = [], Student.load.__func__
-    monkeypatch.setattr(Student, "load", classmethod(lambda cls, *a: loads.append(a[0]) or load(cls, *a)))
+    loads, load = [], LanguageModel.load.__func__
+    monkeypatch.setattr(LanguageModel, "load", classmethod(lambda cls, *a: loads.append(a[0]) or load(cls, *a)))
     first = Recorded(teacher(PROMPTED), tmp_path / "g.jsonl.gz")
     assert loads == []
     said = first.reply(ASKED)
@@ -299,7 +301,7 @@ def test_parameters_set_the_strength_of_both(overrides, teacher_gold, augmenter_
 
 def test_a_prompted_teacher_is_shown_solved_seeds_and_named_by_model_and_sampling():
     prompted = teacher(PROMPTED)
-    assert prompted.id == f"local(tiny-random@{pinned.fingerprint('tiny-random')}, temperature=0.7, max_new_tokens=6)"
+    assert prompted.id == f"local(tiny-random@{fingerprint('tiny-random')}, temperature=0.7, max_new_tokens=6)"
     solved = [TASK.prompt(p.question) + p.answer for p in SEEDS[:3]]
     own, other = Request("answer", SEEDS[0], 0), Request("answer", SEEDS[3], 0)
     assert prompted._prompt(own) == "\n\n".join([*solved[1:], TASK.prompt(SEEDS[0].question)])

@@ -24,10 +24,11 @@ from crossover.bench.tables import ratio, seconds, table, turns
 from crossover.bench.together import AT_ONCE, rate
 from crossover.bench.training import MODEL, ours, pairs
 from crossover.data.pinned import SMOLLM2
-from crossover.evaluation.answers import answered, evaluate
+from crossover.evaluation.answers import evaluate
 from crossover.models.decoding import Pick, by_length, common, decode, greedy, sampled
-from crossover.models.language_model import Student
+from crossover.models.language_model import LanguageModel
 from crossover.tasks import load_task
+from crossover.tasks.base import answer_is_complete
 from crossover.teachers.serving import serving
 
 PROMPTS, NEW, TEMPERATURE = 64, 48, 0.7
@@ -44,7 +45,7 @@ def run(repeats: int = 3, n_test: int = 128) -> pd.DataFrame:
     n_test : int
         Test problems that the trained student answers.
     """
-    task, base = load_task("math_words"), Student.load(MODEL)
+    task, base = load_task("math_words"), LanguageModel.load(MODEL)
     texts = [task.prompt(p.question) for p in task.test(PROMPTS)]
     prompts = base.tokenizer(texts, add_special_tokens=False)["input_ids"]
     ways: dict[str, Callable[[], float]] = {
@@ -100,7 +101,7 @@ def run(repeats: int = 3, n_test: int = 128) -> pd.DataFrame:
 
 def sampling(prompts: Sequence[list[int]]) -> tuple[float, float]:
     """Sample as :func:`run` times it, and return when that began and ended."""
-    student = Student.load(MODEL)
+    student = LanguageModel.load(MODEL)
     start = time.time()
     decode(student, prompts, _endless(student, sampled(TEMPERATURE, range(len(prompts)))), _never, NEW)
     return start, time.time()
@@ -108,13 +109,13 @@ def sampling(prompts: Sequence[list[int]]) -> tuple[float, float]:
 
 def evaluating(folder: str, n_test: int) -> tuple[float, float]:
     """Have the student that a folder holds answer test problems, and return when that began and ended."""
-    student, task = Student.load(folder), load_task("math_words")
+    student, task = LanguageModel.load(folder), load_task("math_words")
     start = time.time()
     evaluate(student, task, task.test(n_test), ANSWER)
     return start, time.time()
 
 
-def _annotation(repeats: int, base: Student) -> list[tuple[str, float, str, str]]:
+def _annotation(repeats: int, base: LanguageModel) -> list[tuple[str, float, str, str]]:
     """A teacher's requests for labels: one instruction with its examples, then an input; a label is short."""
     task = load_task("film_sentiment")
     texts = [task.instruction.annotate(problem.question) for problem in task.test(PROMPTS)]
@@ -141,7 +142,7 @@ def _evaluation(repeats: int, n_test: int) -> list[tuple[str, float, str, str]]:
     problems = task.test(n_test)
     texts = [task.prompt(p.question) for p in problems]
     prompts = student.tokenizer(texts, add_special_tokens=False)["input_ids"]
-    ended = answered(student.tokenizer, task)
+    ended = answer_is_complete(task, student.tokenizer.decode)
     own = {
         i: t
         for rows in by_length(prompts, 256)
@@ -179,7 +180,7 @@ def _evaluation(repeats: int, n_test: int) -> list[tuple[str, float, str, str]]:
     ]
 
 
-def _generate(student: Student, texts: Sequence[str], new: int, **how: object) -> list[str]:
+def _generate(student: LanguageModel, texts: Sequence[str], new: int, **how: object) -> list[str]:
     """Continue texts by ``generate`` in one batch padded on the left."""
     student.tokenizer.padding_side = "left"
     inputs = student.tokenizer(list(texts), add_special_tokens=False, padding=True, return_tensors="pt")
@@ -188,7 +189,7 @@ def _generate(student: Student, texts: Sequence[str], new: int, **how: object) -
     return student.tokenizer.batch_decode(out[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
 
 
-def _endless(student: Student, pick: Pick) -> Pick:
+def _endless(student: LanguageModel, pick: Pick) -> Pick:
     """Return a pick that never picks the end of the text."""
     end = student.tokenizer.eos_token_id
 

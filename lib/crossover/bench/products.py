@@ -8,18 +8,18 @@ import torch
 from torch import nn
 
 from crossover.models.decoding import packed
-from crossover.models.language_model import Student
+from crossover.models.language_model import LanguageModel
 
 #: How tables name it.
 ALONE = "its matrix products alone in one process"
 
 
-def write(student: Student, read: int, lengths: Sequence[int]) -> None:
+def write(student: LanguageModel, read: int, lengths: Sequence[int]) -> None:
     """Multiply by a student's weights as often as :func:`crossover.models.decoding.decode` must, laid out as there, and do nothing else.
 
     Parameters
     ----------
-    student : Student
+    student : LanguageModel
     read : int
         Tokens of all prompts.
     lengths : sequence of int
@@ -34,12 +34,12 @@ def write(student: Student, read: int, lengths: Sequence[int]) -> None:
                 module(states[module.in_features][: left if step or module is head else read])
 
 
-def train(student: Student, tokens: int, losses: int, trained_layers: int, steps: int, fresh: int) -> None:
+def train(student: LanguageModel, tokens: int, losses: int, trained_layers: int, steps: int, fresh: int) -> None:
     """Multiply as often as training a student's upper layers must, each batch in one and without padding, and do nothing else.
 
     Parameters
     ----------
-    student : Student
+    student : LanguageModel
     tokens, losses : int
         Tokens of a batch, and those of them that have loss.
     trained_layers, steps : int

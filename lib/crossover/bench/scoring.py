@@ -8,14 +8,14 @@ from torch import nn
 
 from crossover.bench.tables import ratio, seconds, table, turns
 from crossover.bench.training import MODEL
-from crossover.evaluation.answers import log_likelihoods
-from crossover.models.language_model import Student
+from crossover.models.language_model import LanguageModel
+from crossover.models.likelihood import log_likelihoods
 from crossover.tasks import load_task
 
 
 def run(n: int = 32, repeats: int = 5) -> pd.DataFrame:
     """Time ARC-Challenge questions with all their choices, ``n`` of them in batches of 16."""
-    task, student = load_task("arc", listed=False), Student.load(MODEL)
+    task, student = load_task("arc", listed=False), LanguageModel.load(MODEL)
     problems = task.test(n)
     encode = lambda texts: student.tokenizer(texts, add_special_tokens=False)["input_ids"]
     prompts = encode([task.prompt(p.question) for p in problems])
@@ -49,6 +49,6 @@ def run(n: int = 32, repeats: int = 5) -> pd.DataFrame:
     ])  # fmt: skip
 
 
-def _whole(student: Student, prompt: list[int], tokens: list[int]) -> float:
+def _whole(student: LanguageModel, prompt: list[int], tokens: list[int]) -> float:
     logits = student.model(input_ids=torch.tensor([prompt + tokens])).logits[0].float()
     return -float(nn.functional.cross_entropy(logits[len(prompt) - 1 : -1], torch.tensor(tokens), reduction="sum"))

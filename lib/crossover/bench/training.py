@@ -18,10 +18,10 @@ from crossover.bench import products
 from crossover.bench.ceilings import matmul
 from crossover.bench.tables import ratio, seconds, table, turns
 from crossover.bench.together import AT_ONCE, rate
-from crossover.data.pinned import model_folder
 from crossover.evaluation.answers import evaluate
 from crossover.figures.style import wilson
-from crossover.models.language_model import IGNORED, Recipe, Student, encode, train
+from crossover.models.language_model import IGNORED, LanguageModel, Recipe, encode, train
+from crossover.models.weights import model_folder
 from crossover.tasks import load_task
 
 MODEL, LAYERS, TRAINED, BATCH, EPOCHS, RATE = "SmolLM2-135M-Instruct", 30, 15, 8, 3, 2e-4
@@ -37,9 +37,11 @@ def _recipe(trained_layers: int) -> Recipe:
     return Recipe(MODEL, trained_layers, EPOCHS, 1, BATCH, RATE)
 
 
-def ours(examples: Sequence[tuple[str, str]], trained_layers: int, seed: int = 0) -> tuple[Student, float, list[float]]:
+def ours(
+    examples: Sequence[tuple[str, str]], trained_layers: int, seed: int = 0
+) -> tuple[LanguageModel, float, list[float]]:
     """Train a fresh student; return it, the seconds, and the loss of every step."""
-    student, recipe = Student.load(MODEL), _recipe(trained_layers)
+    student, recipe = LanguageModel.load(MODEL), _recipe(trained_layers)
     start = time.perf_counter()
     trained = train(student, examples, recipe, seed)
     return student, time.perf_counter() - start, list(trained.curve)
@@ -47,9 +49,9 @@ def ours(examples: Sequence[tuple[str, str]], trained_layers: int, seed: int = 0
 
 def theirs(
     examples: Sequence[tuple[str, str]], trained_layers: int, seed: int = 0
-) -> tuple[Student, float, list[float]]:
+) -> tuple[LanguageModel, float, list[float]]:
     """Do the same with ``Trainer``: float32 weights, bfloat16 autocast, padded batches, all logits; the same Adam at the same rates."""
-    student, recipe = Student.load(MODEL), _recipe(trained_layers)
+    student, recipe = LanguageModel.load(MODEL), _recipe(trained_layers)
     student.model = AutoModelForCausalLM.from_pretrained(model_folder(MODEL), dtype=torch.float32)
     if trained_layers:
         student.model.requires_grad_(False)
@@ -89,7 +91,7 @@ def work(examples: Sequence[tuple[str, str]], trained_layers: int) -> float:
     forward pass of the first epoch alone; the output embedding has logits where there is loss, and no gradient of its own
     where it is frozen.
     """
-    student = Student.load(MODEL)
+    student = LanguageModel.load(MODEL)
     layer = sum(p.numel() for p in student.model.model.layers[0].parameters() if p.ndim == 2)
     encoded = encode(student.tokenizer, examples)
     tokens, losses = (
@@ -104,7 +106,7 @@ def work(examples: Sequence[tuple[str, str]], trained_layers: int) -> float:
 
 def products_alone(examples: Sequence[tuple[str, str]], trained_layers: int) -> float:
     """Return the seconds that the products of :func:`work` take, and nothing else."""
-    student = Student.load(MODEL)
+    student = LanguageModel.load(MODEL)
     encoded, steps = encode(student.tokenizer, examples), _recipe(trained_layers).steps(len(examples))
     fresh = steps // EPOCHS
     tokens, losses = (
@@ -115,7 +117,7 @@ def products_alone(examples: Sequence[tuple[str, str]], trained_layers: int) -> 
 
 
 def begun_and_ended(
-    way: Callable[..., tuple[Student, float, object]], examples: Sequence[tuple[str, str]], trained_layers: int
+    way: Callable[..., tuple[LanguageModel, float, object]], examples: Sequence[tuple[str, str]], trained_layers: int
 ) -> tuple[float, float]:
     """Train one of the two ways, and return when that began and ended."""
     _, taken, _ = way(examples, trained_layers)
@@ -133,7 +135,7 @@ def run(n: int = 16, repeats: int = 3, n_learnt: int = 64, n_test: int = 100, se
         Examples, test problems and training seeds, two or more, of the comparison of what is learnt.
     """
     examples = pairs(n)
-    tokens = EPOCHS * sum(len(ids) for ids, _ in encode(Student.load(MODEL).tokenizer, examples))
+    tokens = EPOCHS * sum(len(ids) for ids, _ in encode(LanguageModel.load(MODEL).tokenizer, examples))
     parts = {"upper half": TRAINED, "all layers": 0}
     compared = [("ours", ours, "upper half"), ("ours", ours, "all layers"), ("Trainer", theirs, "all layers")]
     ways = {

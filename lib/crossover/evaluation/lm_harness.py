@@ -26,9 +26,10 @@ from lm_eval.evaluator import evaluate
 from lm_eval.tasks._yaml_loader import load_yaml
 
 from crossover.data.closed_book import SETS, answers, draw_test
-from crossover.evaluation.answers import Outcome, likelihoods
+from crossover.evaluation.answers import Outcome
 from crossover.models.decoding import by_length, decode, greedy
-from crossover.models.language_model import Student
+from crossover.models.language_model import LanguageModel
+from crossover.models.likelihood import likelihoods
 from crossover.normal_text import answer_tokens
 
 
@@ -58,14 +59,14 @@ class HarnessStudent(TemplateLM):
 
     Parameters
     ----------
-    student : Student
+    student : LanguageModel
     batch_size : int
         Prompts side by side.
     """
 
     backend = "causal"
 
-    def __init__(self, student: Student, batch_size: int = 32):
+    def __init__(self, student: LanguageModel, batch_size: int = 32):
         super().__init__()
         self.student, self.batch_size = student, batch_size
 
@@ -136,13 +137,13 @@ def harness_task(name: str, rows: Sequence[Mapping[str, Any]]) -> ConfigurableTa
 
 
 def score(
-    student: Student, sizes: Mapping[str, int], sources: Mapping[str, str]
+    student: LanguageModel, sizes: Mapping[str, int], sources: Mapping[str, str]
 ) -> tuple[list[Outcome], dict[str, dict[str, float]]]:
     """Score a student, zero-shot, on the first test items of several sets.
 
     Parameters
     ----------
-    student : Student
+    student : LanguageModel
     sizes : mapping of str to int
         Test items by set.
     sources : mapping of str to str

@@ -9,8 +9,8 @@ from functools import cache
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from crossover.data.pinned import model_folder
 from crossover.models.encoder import MAX_LENGTH, mean_state
+from crossover.models.weights import model_folder
 from crossover.strategies.base import Sample
 from crossover.tasks.instructed.base import Instructed, Written
 

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from transformers import DynamicCache
 
-from crossover.models.language_model import Student
+from crossover.models.language_model import LanguageModel
 
 #: From logits ``(rows, vocabulary)`` and the rows' numbers to one token id a row.
 Pick = Callable[[torch.Tensor, Sequence[int]], torch.Tensor]
@@ -101,7 +101,7 @@ def _product(states: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | No
 
 @torch.inference_mode()
 def decode(
-    student: Student,
+    student: LanguageModel,
     prompts: Sequence[list[int]],
     pick: Pick,
     ended: Callable[[list[int]], bool],
@@ -112,7 +112,7 @@ def decode(
 
     Parameters
     ----------
-    student : Student
+    student : LanguageModel
     prompts : sequence of list of int
         Token ids, one batch.
     pick : Pick

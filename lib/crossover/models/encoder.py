@@ -13,10 +13,10 @@ import torch
 from torch import nn
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from crossover.data.pinned import model_folder
 from crossover.errors import CrossoverError
 from crossover.models.decoding import by_length
-from crossover.models.training import Recipe, Trained, descend
+from crossover.models.training import Recipe, Trained, train_loop
+from crossover.models.weights import model_folder
 
 MAX_LENGTH = 256  # tokens of a text; the rest is cut off
 
@@ -58,7 +58,7 @@ class Encoder:
     def load(cls, model: str, labels: tuple[str, ...], seed: int, device: str = "cpu") -> Encoder:
         """Load a pretrained encoder under a fresh head, whose weights are drawn by ``seed``.
 
-        ``model`` is what :func:`crossover.data.pinned.model_folder` takes. An encoder is small: it is never spread over GPUs, and ``"auto"`` is one of them or, where there is none, the CPU.
+        ``model`` is what :func:`crossover.models.weights.model_folder` takes. An encoder is small: it is never spread over GPUs, and ``"auto"`` is one of them or, where there is none, the CPU.
         """
         where = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
         folder = model_folder(model)
@@ -123,7 +123,7 @@ def train(encoder: Encoder, pairs: Sequence[tuple[str, str]], recipe: Recipe, se
     encoder.model.train()
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        done = descend(
+        done = train_loop(
             list(encoder.model.parameters()), list(map(len, tokens)), [1] * len(tokens), recipe, seed, loss_of
         )
     encoder.model.eval()

@@ -18,24 +18,24 @@ from accelerate.utils import get_balanced_memory, get_max_memory
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from crossover.data.pinned import model_folder
 from crossover.errors import CrossoverError
 from crossover.models.cpu_attention import attending
-from crossover.models.training import Recipe, Trained, descend
+from crossover.models.training import Recipe, Trained, train_loop
+from crossover.models.weights import model_folder
 
 IGNORED = -100  # cross_entropy's label for positions without loss
 
 
 @dataclass
-class Student:
+class LanguageModel:
     """A model and its tokenizer, ready to train or to answer."""
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
 
     @classmethod
-    def load(cls, model: str, device: str = "cpu", layers: int = 0) -> Student:
-        """Load pretrained weights in bfloat16 (see :func:`crossover.data.pinned.model_folder` for what ``model`` may be).
+    def load(cls, model: str, device: str = "cpu", layers: int = 0) -> LanguageModel:
+        """Load pretrained weights in bfloat16 (see :func:`crossover.models.weights.model_folder` for what ``model`` may be).
 
         With ``layers``, only that many of the model's lowest layers are kept: a smaller student. ``device`` is what
         :func:`place` takes.
@@ -103,7 +103,7 @@ def encode(tokenizer: PreTrainedTokenizerBase, pairs: Sequence[tuple[str, str]])
 
 
 def train(
-    student: Student,
+    student: LanguageModel,
     pairs: Sequence[tuple[str, str]],
     recipe: Recipe,
     seed: int,
@@ -113,7 +113,7 @@ def train(
 
     Parameters
     ----------
-    student : Student
+    student : LanguageModel
         Changed in place.
     pairs : sequence of (str, str)
         Training examples; the order does not matter, batches are drawn by ``seed``.
@@ -161,7 +161,7 @@ def train(
             return nn.functional.cross_entropy(logits, labels[:, 1:][where].to(head.device))
 
         scored = [sum(label != IGNORED for label in labels[1:]) for _, labels in examples]
-        done = descend(trained, lengths, scored, recipe, seed, loss_of, tick)
+        done = train_loop(trained, lengths, scored, recipe, seed, loss_of, tick)
         if adapted:
             adapted.merge_and_unload()
     model.eval()

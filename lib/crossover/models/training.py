@@ -16,7 +16,7 @@ from torch import nn
 from crossover.errors import CrossoverError
 
 #: What one more pass through a model costs on a CPU, in tokens: reading the weights again, and adding to their gradients.
-PASS = 32
+FORWARD_OVERHEAD_TOKENS = 32
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Recipe:
     Attributes
     ----------
     model : str
-        What :func:`crossover.data.pinned.model_folder` takes.
+        What :func:`crossover.models.weights.model_folder` takes.
     trained_layers : int
         How many of the upper layers are trained, with the final norm; 0 trains every weight, embeddings included.
     epochs : int
@@ -91,7 +91,7 @@ class Trained:
     curve: tuple[float, ...] = ()
 
 
-def descend(
+def train_loop(
     parameters: Sequence[nn.Parameter],
     lengths: Sequence[int],
     scored: Sequence[int],
@@ -102,7 +102,7 @@ def descend(
 ) -> Trained:
     """Train parameters in place on batches of examples.
 
-    On a CPU a batch goes through the model in :func:`parts` of like length, whose gradients add up to the batch's own: little is
+    On a CPU a batch goes through the model in :func:`length_buckets` of like length, whose gradients add up to the batch's own: little is
     computed for padding, and which examples share a step stays a matter of chance.
 
     Parameters
@@ -135,7 +135,7 @@ def descend(
     optimiser = torch.optim.AdamW(master, lr=recipe.learning_rate, weight_decay=0.0, betas=(0.9, 0.95), fused=True)
     order = torch.Generator().manual_seed(seed)
     steps = recipe.steps(len(lengths))
-    one_more = one_pass(parameters[0].device)
+    overhead = overhead_tokens(parameters[0].device)
     queue: list[int] = []
     losses, tokens = [], 0
     for step in range(steps):
@@ -143,7 +143,7 @@ def descend(
             queue += torch.randperm(len(lengths), generator=order).tolist()
         batch, queue = queue[: recipe.batch_size], queue[recipe.batch_size :]
         terms, loss = sum(scored[i] for i in batch), 0.0
-        for part in parts(batch, lengths, one_more):
+        for part in length_buckets(batch, lengths, overhead):
             share = loss_of(part) * (sum(scored[i] for i in part) / terms)
             share.backward()
             loss += share.detach()
@@ -155,26 +155,26 @@ def descend(
     return Trained(tokens, steps, float(curve[-max(1, steps // 10) :].mean()), tuple(curve.tolist()))
 
 
-def one_pass(device: torch.device) -> float:
-    """Return what one more pass through a model costs, in tokens, for :func:`parts`: a GPU is not busy with a part of a batch."""
-    return PASS if device.type == "cpu" else math.inf
+def overhead_tokens(device: torch.device) -> float:
+    """Return what one more pass through a model costs, in tokens, for :func:`length_buckets`: a GPU is not busy with a part of a batch."""
+    return FORWARD_OVERHEAD_TOKENS if device.type == "cpu" else math.inf
 
 
-def parts(batch: Sequence[int], lengths: Sequence[int], one_more: float) -> list[list[int]]:
-    """Part a batch where that costs least: each part its longest example times its examples, and ``one_more`` for the pass.
+def length_buckets(batch: Sequence[int], lengths: Sequence[int], overhead: float) -> list[list[int]]:
+    """Part a batch where that costs least: each part its longest example times its examples, and ``overhead`` for the pass.
 
-    >>> parts([0, 1, 2, 3], [10, 90, 12, 80], 32)
+    >>> length_buckets([0, 1, 2, 3], [10, 90, 12, 80], 32)
     [[0, 2], [3, 1]]
-    >>> parts([0, 1, 2, 3], [10, 90, 12, 80], math.inf)
+    >>> length_buckets([0, 1, 2, 3], [10, 90, 12, 80], math.inf)
     [[0, 1, 2, 3]]
     """
-    if math.isinf(one_more):
+    if math.isinf(overhead):
         return [list(batch)]
     order = sorted(batch, key=lambda i: lengths[i])
     best: list[tuple[float, list[list[int]]]] = [(0.0, [])]
     for end in range(1, len(order) + 1):
         cost, start = min(
-            (best[start][0] + lengths[order[end - 1]] * (end - start) + one_more, start) for start in range(end)
+            (best[start][0] + lengths[order[end - 1]] * (end - start) + overhead, start) for start in range(end)
         )
         best.append((cost, [*best[start][1], order[start:end]]))
     return best[-1][1]

@@ -19,9 +19,9 @@ from scipy.spatial.distance import jensenshannon
 from crossover.data import load
 from crossover.data.closed_book import mended
 from crossover.errors import CrossoverError
-from crossover.evaluation.answers import log_likelihoods
 from crossover.models.decoding import by_length
-from crossover.models.language_model import Student
+from crossover.models.language_model import LanguageModel
+from crossover.models.likelihood import log_likelihoods
 from crossover.questions.generate import STAGES, Funnel, Question
 from crossover.questions.hand_checked import normalise
 
@@ -70,7 +70,7 @@ def real_questions(name: str, split: str, source: load.Source, **where: object) 
 # --- grammar ----------------------------------------------------------------------------------------------------------
 
 
-def perplexity(student: Student, questions: Sequence[str], batch_size: int = 32) -> np.ndarray:
+def perplexity(student: LanguageModel, questions: Sequence[str], batch_size: int = 32) -> np.ndarray:
     r"""Return each question's perplexity after "Question:", by a language model's own tokens: (n,).
 
     .. math:: \exp\Big(-\frac{1}{T} \sum_{t=1}^{T} \log p(q_t \mid \text{prompt}, q_{<t})\Big)
@@ -174,7 +174,7 @@ def reading(nlp, passage: str, question: str, answer: str, most: int = 12, seed:
     return Reading(passage, question, answer, (answer, *(texts[i] for i in sorted(order))))
 
 
-def answerable(student: Student, readings: Sequence[Reading], batch_size: int = 8) -> np.ndarray:
+def answerable(student: LanguageModel, readings: Sequence[Reading], batch_size: int = 8) -> np.ndarray:
     r"""Return whether a language model that reads the passage picks the answer among the candidates: bool (n,).
 
     The extractive check. Three solved examples precede the passage, and a candidate scores by how much the question
@@ -193,7 +193,7 @@ def answerable(student: Student, readings: Sequence[Reading], batch_size: int = 
 
 
 def _scores(
-    student: Student, readings: Sequence[Reading], questions: Sequence[str], batch_size: int
+    student: LanguageModel, readings: Sequence[Reading], questions: Sequence[str], batch_size: int
 ) -> list[np.ndarray]:
     """The log-likelihood of each candidate of each reading after its passage and a question."""
     tokenizer = student.tokenizer

@@ -21,8 +21,8 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from crossover.data.pinned import fingerprint
 from crossover.errors import CrossoverError, nearest
+from crossover.models.weights import fingerprint
 from crossover.strategies import Yield, load_strategy
 from crossover.strategies.ledger import Account, Funnel, Ledger
 from crossover.study import provenance
@@ -241,14 +241,14 @@ def train_and_score(cell: Cell, pairs: Sequence[tuple[str, str]], device: str) -
         The scoring is unknown, or is ``"choice"`` and the task lists no choices.
     """
     from crossover.evaluation.answers import choose, evaluate
-    from crossover.models.language_model import Recipe, Student, Trained, train
+    from crossover.models.language_model import LanguageModel, Recipe, Trained, train
 
     task, recipe = load_task(cell.task, **cell.task_settings), Recipe(**cell.recipe)
     if cell.scoring not in SCORINGS:
         raise CrossoverError(f"There is no scoring {cell.scoring!r}.{nearest(str(cell.scoring), SCORINGS)}")
     if cell.scoring == "choice" and not isinstance(task, ChoiceTask):
         raise CrossoverError(f"scoring is 'choice', and {cell.task} lists no choices; use scoring='generate'.")
-    student = Student.load(recipe.model, device, recipe.student_layers)
+    student = LanguageModel.load(recipe.model, device, recipe.student_layers)
     start = time.perf_counter()
     # A budget that bought no sample leaves the student as it was: that is the cell's result.
     trained = train(student, pairs, recipe, seed=int(cell.key[:8], 16)) if pairs else Trained(0, 0, math.nan)

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import yaml
 
 from crossover.models.decoding import decode, sampled
-from crossover.models.language_model import Student
+from crossover.models.language_model import LanguageModel
 from crossover.params.profiles import load_profile, resolve
 from crossover.paths import repository
 
@@ -48,7 +48,7 @@ def runs(profile: str, base_url: str) -> Iterator[tuple[str, dict[str, object]]]
 @contextmanager
 def served() -> Iterator[str]:
     """Serve a tiny model's replies as an OpenAI-compatible server does, on a free port; give its address."""
-    student, one_at_a_time = Student.load(MODEL), threading.Lock()
+    student, one_at_a_time = LanguageModel.load(MODEL), threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from crossover.data.closed_book import SETS, pool, test_rows
-from crossover.data.pinned import model_folder
 from crossover.errors import CrossoverError
+from crossover.models.weights import model_folder
 from crossover.questions.bank import read_texts
 from crossover.study.cell import Cell
 from crossover.tasks import load_task

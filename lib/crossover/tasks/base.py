@@ -8,7 +8,7 @@ set error rate.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -155,3 +155,12 @@ def seeds_apart(task: Task, n: int, replicate: int, gold: Sequence[Problem]) -> 
 def by_seed(prefix: str, problems: Sequence[Problem]) -> list[Problem]:
     """Renumber problems as ``prefix-00000`` upwards, keeping their order."""
     return [replace(p, id=f"{prefix}-{i:05d}") for i, p in enumerate(problems)]
+
+
+def answer_is_complete(task: Task, decode: Callable[[list[int]], str]) -> Callable[[list[int]], bool]:
+    """Return a test of the tokens written so far: a line has ended, and a final answer can be read before its end."""
+
+    def ended(tokens: list[int]) -> bool:
+        return "\n" in decode(tokens[-1:]) and task.extract(decode(tokens[:-1])) is not None
+
+    return ended

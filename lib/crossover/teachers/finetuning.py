@@ -21,8 +21,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from crossover.data.pinned import cached, fingerprint
-from crossover.models.language_model import Recipe, Student, train
+from crossover.data.cache import cached
+from crossover.models.language_model import LanguageModel, Recipe, train
+from crossover.models.weights import fingerprint
 from crossover.tasks.base import Problem, ProceduralTask, Task
 from crossover.teachers.base import Kind, Request
 from crossover.teachers.few_shot_prompts import EXAMPLES, new_question_prompt
@@ -105,7 +106,7 @@ class Tuning:
         return cached(f"teacher-{self.digest}", lambda folder: self._write(folder, device), doing="fine-tuning")
 
     def _write(self, folder: Path, device: str) -> None:
-        student = Student.load(self.recipe.model, device, self.recipe.student_layers)
+        student = LanguageModel.load(self.recipe.model, device, self.recipe.student_layers)
         label = f"Fine-tuning the teacher on {self.gold} gold problems ({', '.join(self.kinds)})"
         with tqdm(
             total=self.recipe.steps(len(self.pairs)), desc=label, unit="step", file=sys.stderr, leave=False

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from crossover.errors import CrossoverError
 from crossover.models.decoding import by_length, common, decode, sampled
-from crossover.models.language_model import Student, train
+from crossover.models.language_model import LanguageModel, train
 from crossover.models.training import Recipe
 from crossover.tasks.base import Problem
 from crossover.tasks.instructed.base import Instructed, Labelled
@@ -37,7 +37,7 @@ class InstructedTeacher:
     task : Instructed
         Its instruction and its forms of input and output.
     model : str
-        What :func:`crossover.data.pinned.model_folder` takes.
+        What :func:`crossover.models.weights.model_folder` takes.
     temperature : float
         Of sampling, above 0; arXiv 2310.01119 has 0.1 for annotation and 0.8 for generation.
     layers : int
@@ -90,7 +90,7 @@ class InstructedTeacher:
         return f"instructed({self.model}@{weights(self.model)}{cut}, temperature={self.temperature:g}{tuned})"
 
     @property
-    def student(self) -> Student:
+    def student(self) -> LanguageModel:
         """The model and its tokenizer, fine-tuned if it is to be."""
         return _load(self.model, self.layers, self.pairs, self.recipe, self.seed, self.device)
 
@@ -111,7 +111,9 @@ class InstructedTeacher:
                     bar.update(len(rows))
         return [replies[i] for i in range(len(requests))]
 
-    def _decode(self, student: Student, kind: Kind, asked: list[list[int]], requests: Sequence[Request]) -> list[str]:
+    def _decode(
+        self, student: LanguageModel, kind: Kind, asked: list[list[int]], requests: Sequence[Request]
+    ) -> list[str]:
         """Sample one text after each prompt of a batch, to the end of its last line."""
         lines, most = self._limits(kind)
 
@@ -149,10 +151,10 @@ class InstructedTeacher:
 @lru_cache(maxsize=2)
 def _load(
     model: str, layers: int, pairs: tuple[tuple[str, str], ...], recipe: Recipe | None, seed: int, device: str
-) -> Student:
+) -> LanguageModel:
     """Load and fine-tune a model once a process: the cells of one replicate share a teacher. It is not kept on disk,
     where every replicate, task and size would leave a model; its replies are."""
-    student = Student.load(model, device, layers)
+    student = LanguageModel.load(model, device, layers)
     if recipe:
         label = f"Fine-tuning the teacher on {len(pairs) // 2} examples"
         with tqdm(total=recipe.steps(len(pairs)), desc=label, unit="step", file=sys.stderr, leave=False) as bar:

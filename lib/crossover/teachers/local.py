@@ -15,10 +15,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from crossover.errors import CrossoverError
-from crossover.evaluation.answers import answered
 from crossover.models.decoding import by_length, decode, sampled
-from crossover.models.language_model import Recipe, Student
-from crossover.tasks.base import Problem, Task
+from crossover.models.language_model import LanguageModel, Recipe
+from crossover.tasks.base import Problem, Task, answer_is_complete
 from crossover.teachers.base import Kind, Reply, Request
 from crossover.teachers.few_shot_prompts import prompt
 from crossover.teachers.finetuning import Tuning, rephrase_prompt, weights
@@ -35,7 +34,7 @@ class Local:
     examples : sequence of Problem
         Solved problems that the prompts show.
     model : str
-        What :func:`crossover.data.pinned.model_folder` takes.
+        What :func:`crossover.models.weights.model_folder` takes.
     temperature : float
         Of sampling, above 0.
     max_new_tokens : int
@@ -86,7 +85,7 @@ class Local:
         return f"local({self.model}@{weights(self.model)}, {sampling}{tuned})"
 
     @cached_property
-    def student(self) -> Student:
+    def student(self) -> LanguageModel:
         """The model and its tokenizer (a teacher is these two, as a student is)."""
         return _load(self.model, self.tuning, self.device)
 
@@ -128,7 +127,7 @@ class Local:
     def _ended(self, kind: Kind) -> Callable[[list[int]], bool]:
         """Return the test of whether a reply has ended, beside the end-of-text token and the limit."""
         if kind == "answer":
-            return answered(self.student.tokenizer, self.task)
+            return answer_is_complete(self.task, self.student.tokenizer.decode)
         # A model that was taught to write questions ends them itself, and some have several lines.
         return (lambda tokens: False) if self._learnt(kind) else self._line_ended
 
@@ -143,6 +142,6 @@ class Local:
 
 
 @functools.lru_cache(maxsize=2)
-def _load(model: str, tuning: Tuning | None, device: str) -> Student:
+def _load(model: str, tuning: Tuning | None, device: str) -> LanguageModel:
     """Load a model once a process: the cells of a study share one teacher and one augmenter."""
-    return Student.load(str(tuning.folder(device)) if tuning else model, device)
+    return LanguageModel.load(str(tuning.folder(device)) if tuning else model, device)

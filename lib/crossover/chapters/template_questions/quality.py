@@ -19,7 +19,7 @@ from crossover.chapters.template_questions import figures
 from crossover.data import load
 from crossover.data.closed_book import Real, near_tests, pool
 from crossover.figures import style
-from crossover.models.language_model import Student
+from crossover.models.language_model import LanguageModel
 from crossover.models.spacy_english import load_parser
 from crossover.normal_text import word_set
 from crossover.params.template_questions import TemplateQuestions
@@ -151,8 +151,8 @@ class Quality:
         return shown(gallery(self.bank.questions, each, seed), "gallery")
 
     @cached_property
-    def _reader(self) -> Student:
-        return Student.load(self.parameters.student, self.parameters.device)
+    def _reader(self) -> LanguageModel:
+        return LanguageModel.load(self.parameters.student, self.parameters.device)
 
     @cached_property
     def _real(self) -> list[Real]:

@@ -20,7 +20,7 @@ from crossover.evaluation.synthetic_data import measure
 from crossover.evaluation.text_scores import chrf, macro_f1, text_scores
 from crossover.models import encoder, language_model
 from crossover.models.encoder import Encoder
-from crossover.models.language_model import Student
+from crossover.models.language_model import LanguageModel
 from crossover.models.training import Recipe
 from crossover.strategies.annotate import annotate
 from crossover.strategies.base import Sample, Yield
@@ -97,7 +97,7 @@ def train_and_score(cell: Cell, pairs: Sequence[tuple[str, str]], device: str) -
         student = Encoder.load(recipe.model, task.labels, seed, device)
         trained = encoder.train(student, pairs, recipe, seed)
     else:
-        student = Student.load(recipe.model, device, recipe.student_layers)
+        student = LanguageModel.load(recipe.model, device, recipe.student_layers)
         trained = language_model.train(student, pairs, recipe, seed)
     between = time.perf_counter()
     tests = task.test(cell.n_test)

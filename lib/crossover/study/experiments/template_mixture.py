@@ -14,9 +14,9 @@ from functools import cache
 from pathlib import Path
 
 from crossover.data.closed_book import SETS, answers, near_tests, pool, test_rows
-from crossover.data.pinned import model_folder
 from crossover.errors import CrossoverError, nearest
 from crossover.models.spacy_english import load_parser
+from crossover.models.weights import model_folder
 from crossover.normal_text import word_set
 from crossover.questions.bank import load_bank
 from crossover.questions.quality import distance, entity_types, entropy, question_type, shares
@@ -132,10 +132,10 @@ def tested(sources: tuple[tuple[str, str], ...]) -> tuple[dict[str, float], dict
 def train_and_score(cell: Cell, pairs: Sequence[tuple[str, str]], device: str) -> Scored:
     """Train a student on a cell's pairs, unless there are none, and score it under the harness's definitions."""
     from crossover.evaluation.lm_harness import score
-    from crossover.models.language_model import Recipe, Student, Trained, train
+    from crossover.models.language_model import LanguageModel, Recipe, Trained, train
 
     recipe = Recipe(**cell.recipe)
-    student = Student.load(recipe.model, device, recipe.student_layers)
+    student = LanguageModel.load(recipe.model, device, recipe.student_layers)
     start = time.perf_counter()
     trained = train(student, pairs, recipe, seed=int(cell.key[:8], 16)) if pairs else Trained(0, 0, float("nan"))
     between = time.perf_counter()

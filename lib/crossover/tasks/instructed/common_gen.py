@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from crossover.data import load
-from crossover.data.pinned import EN_CORE_WEB_SM, cached
+from crossover.data.cache import cached
+from crossover.data.pinned import EN_CORE_WEB_SM
 from crossover.tasks.base import Problem
 from crossover.tasks.instructed.base import Referenced, Splits, Written
 from crossover.tasks.instructed.prompts import Instruction

