@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from crossover.errors import CrossoverError
 from crossover.strategies import STRATEGIES, load_strategy
-from crossover.strategies.ledger import BudgetExceeded, Ledger
+from crossover.strategies.ledger import Ledger
 from crossover.tasks import load_task
 from crossover.teachers import Oracle, Reply, Request
+from crossover.teachers.spending import BudgetExceeded
 
 TASK = load_task("math_words", steps=1)
 COST = {"answer_augmentation": 1, "question_rephrase": 2, "new_question": 2, "mixed": 4 / 3}  # queries a sample

@@ -17,8 +17,7 @@ from crossover.models.decoding import common, decode, greedy
 from crossover.models.language_model import LanguageModel
 from crossover.models.training import Recipe
 from crossover.params.finetuned_teacher import FinetunedTeacher
-from crossover.strategies.annotate import annotate
-from crossover.strategies.generate import generate
+from crossover.strategies.instructed import annotate, generate
 from crossover.strategies.ledger import Ledger
 from crossover.study.cell import Cell, run_cells
 from crossover.study.experiments import finetuned_teacher
@@ -152,7 +151,7 @@ def test_a_shared_beginning_is_computed_once_and_changes_nothing():
 @pytest.mark.parametrize("task", [SST2, CAPTIONS], ids=["sst2", "captions"])
 def test_a_reply_does_not_depend_on_its_neighbours(task, monkeypatch):
     teacher, requests = teacher_of(task), requests_of(task)
-    teacher.student.model.float()
+    teacher.language_model.model.float()
     together = teacher.reply(requests)
     assert together == [reply for request in requests[::-1] for reply in teacher.reply([request])][::-1]
     assert [r.tokens_in > 50 for r in together] == [True] * len(requests)
@@ -162,9 +161,9 @@ def test_a_reply_does_not_depend_on_its_neighbours(task, monkeypatch):
 def test_the_prompts_are_the_instructions():
     teacher = teacher_of()
     one, two = requests_of(SST2, 1)[:2]
-    assert teacher._prompt(one) == SST2.instruction.annotate(one.problem.question)
-    assert teacher._prompt(two) == SST2.instruction.generate("negative")
-    assert teacher_of(CAPTIONS)._prompt(requests_of(CAPTIONS, 1)[1]) == CAPTIONS.instruction.generate()
+    assert teacher.prompt(one) == SST2.instruction.annotate(one.problem.question)
+    assert teacher.prompt(two) == SST2.instruction.generate("negative")
+    assert teacher_of(CAPTIONS).prompt(requests_of(CAPTIONS, 1)[1]) == CAPTIONS.instruction.generate()
 
 
 def test_a_tuned_teacher_learns_both_kinds_of_prompt_from_the_originals_alone():
@@ -531,4 +530,4 @@ def test_adapters_are_a_setting_of_tuned_teachers_alone():
     cell = next(c for c in adapted.cells() if (c.strategy, c.teacher) == ("annotate", "tuned"))
     teacher = finetuned_teacher.make_teacher(cell, "annotate", CAPTIONS, CAPTIONS.split(8, 4, 0), "cpu")
     assert teacher.recipe.lora_rank == 4
-    assert "lora_A" not in str(teacher.student.model), "merged, to decode as fast as any other"
+    assert "lora_A" not in str(teacher.language_model.model), "merged, to decode as fast as any other"

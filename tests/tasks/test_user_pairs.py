@@ -13,7 +13,7 @@ from crossover.errors import CrossoverError
 from crossover.params.profiles import check
 from crossover.study import answer_seeds
 from crossover.tasks import load_task
-from crossover.tasks.user_pairs import Own, digest
+from crossover.tasks.user_pairs import UserPairs, digest
 from crossover.teachers import Reply
 
 runner = CliRunner()
@@ -52,7 +52,7 @@ def test_a_response_ends_where_it_says_and_is_compared_as_asked(
 ):
     file = pairs(tmp_path / "a.jsonl", [{"question": "Which?", "answer": response}])
     other = pairs(tmp_path / "b.jsonl", [{"prompt": "What?", "completion": response}])
-    task = Own(other, file, compare)
+    task = UserPairs(other, file, compare)
     (problem,) = task.test(1)
     assert (problem.question, problem.answer) == ("Which?", completion)
     assert task.extract(problem.answer) == final and task.correct(problem.answer, problem)
@@ -62,12 +62,12 @@ def test_a_response_ends_where_it_says_and_is_compared_as_asked(
 def test_a_function_of_ones_own_judges(tmp_path, files):
     code = tmp_path / "mine.py"
     code.write_text("def same_length(answer, reference):\n    return len(answer) == len(reference)\n")
-    task = Own(*files, f"{code}:same_length")
+    task = UserPairs(*files, f"{code}:same_length")
     (problem,) = task.test(1)
     right = "x" * len(task.extract(problem.answer))
     assert task.correct(f" {right}\n####", problem) and not task.correct(f" {right}x\n####", problem)
     with pytest.raises(CrossoverError, match="nothing"):
-        Own(*files, f"{code}:nothing").correct(" x\n####", problem)
+        UserPairs(*files, f"{code}:nothing").correct(" x\n####", problem)
 
 
 @pytest.mark.parametrize(
@@ -85,14 +85,14 @@ def test_a_line_that_cannot_be_used_is_named(tmp_path, files, line, said):
     bad = tmp_path / "bad.jsonl"
     bad.write_text(json.dumps(sums(0, 1)[0]) + "\n" + line + "\n")
     with pytest.raises(CrossoverError, match=said):
-        Own(str(bad), files[1], "number").seeds(1, 0)
+        UserPairs(str(bad), files[1], "number").seeds(1, 0)
 
 
 def test_missing_changed_and_unknown_are_refused(tmp_path, files):
     with pytest.raises(CrossoverError, match="nowhere.jsonl cannot be read"):
-        Own(str(tmp_path / "nowhere.jsonl"), files[1]).seeds(1, 0)
+        UserPairs(str(tmp_path / "nowhere.jsonl"), files[1]).seeds(1, 0)
     with pytest.raises(CrossoverError, match="compare is 'closely'"):
-        Own(*files, "closely")
+        UserPairs(*files, "closely")
     before = digest(*files, "number")
     load_task("own", seeds_file=files[0], test_file=files[1], compare="number", digest=before)
     pairs(tmp_path / "seeds.jsonl", sums(1, 8))
@@ -192,7 +192,7 @@ def test_a_teachers_answer_ends_where_it_goes_on_to_another_question(tmp_path, m
 def test_a_number_is_a_response_and_a_misspelt_name_is_refused(tmp_path, files):
     numbers = pairs(tmp_path / "numbers.jsonl", [{"question": "What is 2 and 2 together?", "answer": 4}])
     assert answer_seeds.unlabelled(numbers) == 0
-    assert Own(numbers, files[1], "number").seeds(1, 0)[0].answer == " 4\n#### 4"
+    assert UserPairs(numbers, files[1], "number").seeds(1, 0)[0].answer == " 4\n#### 4"
     wrong = pairs(tmp_path / "wrong.jsonl", [{"instruction": "What is 2 and 2 together?", "respone": "4"}])
     with pytest.raises(
         CrossoverError, match="wrong.jsonl, line 1: 'respone' is no name for a response. Did you mean 'response'"
@@ -203,4 +203,4 @@ def test_a_number_is_a_response_and_a_misspelt_name_is_refused(tmp_path, files):
 def test_a_test_pair_without_a_response_is_refused(tmp_path, files):
     bare = pairs(tmp_path / "bare.jsonl", [{"instruction": "What is 7 and 8 together?"}])
     with pytest.raises(CrossoverError, match="bare.jsonl, line 1: a pair is wanted.*found no response"):
-        Own(files[0], bare).test(1)
+        UserPairs(files[0], bare).test(1)

@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 
 from crossover.errors import CrossoverError
 from crossover.params.profiles import check, resolve
-from crossover.strategies.base import paid
-from crossover.strategies.ledger import Account, BudgetExceeded, Ledger
+from crossover.strategies.base import charge_and_ask
+from crossover.strategies.ledger import Ledger
 from crossover.study.cell import Cell, make_data
 from crossover.study.store import Store
 from crossover.tasks import load_task
@@ -34,6 +34,7 @@ from crossover.teachers.endpoint import KEY_VARIABLE, TEMPLATE_TOKENS, Endpoint
 from crossover.teachers.few_shot_prompts import chat_prompt
 from crossover.teachers.recorded import Recorded
 from crossover.teachers.serving import serving
+from crossover.teachers.spending import Account, BudgetExceeded
 from misbehaving import BILLED, USAGE, Running
 
 TASK = load_task("math_words", steps=1)
@@ -83,7 +84,7 @@ def test_a_thousand_calls_with_a_third_of_them_failing_give_a_thousand_replies(t
     ledger = Ledger(1000)
     with Running(faults=faults, latency=0.002) as server:
         served = recorded(server, tmp_path, concurrency=16, timeout=1.0, max_new_tokens=50)
-        replies = paid(served, ask(1000), ledger)
+        replies = charge_and_ask(served, ask(1000), ledger)
         log = server.log()
     assert [number(reply) for reply in replies] == list(range(1000))
     assert sorted(number(entry) for entry in stored(tmp_path)) == list(range(1000)), "each reply stored once"
@@ -97,7 +98,7 @@ def test_a_thousand_calls_with_a_third_of_them_failing_give_a_thousand_replies(t
     assert (ledger.tokens_in, ledger.tokens_out) == (account.tokens_in, account.tokens_out)
     assert ledger.spent == 1000, "a request is one query however often it was sent"
     with pytest.raises(BudgetExceeded):
-        paid(served, ask(1, first=1000), ledger)
+        charge_and_ask(served, ask(1, first=1000), ledger)
 
 
 def test_stored_replies_are_served_without_a_server(tmp_path, steady):

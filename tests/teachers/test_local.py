@@ -16,7 +16,7 @@ from crossover.study.store import Store
 from crossover.tasks import Problem, load_task
 from crossover.tasks.base import seeds_apart
 from crossover.teachers import Request, finetuning, local
-from crossover.teachers.local import Local
+from crossover.teachers.local import LocalTeacher
 from crossover.teachers.recorded import Recorded
 
 TASK = load_task("math_words", steps=1)
@@ -62,7 +62,7 @@ def exact(cache, monkeypatch):
 
 
 def teacher(settings=TUNED, task=TASK, **changes):
-    return Local(task, SEEDS[:3], **{"max_new_tokens": 6, **settings, **changes})
+    return LocalTeacher(task, SEEDS[:3], **{"max_new_tokens": 6, **settings, **changes})
 
 
 def texts(replies):
@@ -134,7 +134,7 @@ def test_all_three_kinds_of_prompt_are_trained_with_gold_completions():
 @pytest.mark.parametrize("name", ["gsm8k", "arc", "gsm_symbolic"])
 def test_without_gold_rephrasings_the_other_two_are_trained_and_the_id_says_so(name):
     task = load_task(name)
-    tuned = Local(task, task.seeds(3, 0), max_new_tokens=6, **TUNED)
+    tuned = LocalTeacher(task, task.seeds(3, 0), max_new_tokens=6, **TUNED)
     assert len(tuned.tuning.pairs) == 8
     assert "trained=answer+new_question," in tuned.id
     assert tuned.tuning.kinds == ("answer", "new_question")
@@ -143,7 +143,7 @@ def test_without_gold_rephrasings_the_other_two_are_trained_and_the_id_says_so(n
 def test_fine_tuning_raises_the_likelihood_of_every_kind_of_gold_completion(cache):
     tuned = teacher()
     before, after = (
-        scores(student, tuned.tuning.pairs) for student in (LanguageModel.load("tiny-random"), tuned.student)
+        scores(student, tuned.tuning.pairs) for student in (LanguageModel.load("tiny-random"), tuned.language_model)
     )
     for kind in range(3):
         assert sum(after[4 * kind : 4 * kind + 4]) > sum(before[4 * kind : 4 * kind + 4]) + 200
@@ -158,9 +158,9 @@ def scores(student, pairs):
 def test_a_fine_tuned_teacher_is_asked_without_solved_examples():
     answer, rephrase, new = (Request(kind, SEEDS[3], 0) for kind in ("answer", "rephrase", "new_question"))
     tuned = teacher()
-    assert tuned._prompt(answer) == TASK.prompt(SEEDS[3].question)
-    assert tuned._prompt(rephrase) == finetuning.rephrase_prompt(SEEDS[3].question)
-    assert tuned._prompt(new) == "".join(f"Question: {p.question}\n\n" for p in SEEDS) + "Question:"
+    assert tuned.prompt(answer) == TASK.prompt(SEEDS[3].question)
+    assert tuned.prompt(rephrase) == finetuning.rephrase_prompt(SEEDS[3].question)
+    assert tuned.prompt(new) == "".join(f"Question: {p.question}\n\n" for p in SEEDS) + "Question:"
 
 
 def test_the_cached_teacher_is_the_freshly_trained_one(cache, monkeypatch):
@@ -293,7 +293,7 @@ def test_parameters_set_the_strength_of_both(overrides, teacher_gold, augmenter_
     assert (cell.augmenter_settings.get("gold") if cell.augmenter_settings else "own") == augmenter_gold
     for settings in (cell.teacher_settings, cell.augmenter_settings):
         assert ("gold" in settings) == ("recipe" in settings)
-        Local(TASK, SEEDS, max_new_tokens=6, **settings) if settings else None
+        LocalTeacher(TASK, SEEDS, max_new_tokens=6, **settings) if settings else None
 
 
 # --- the prompted teacher, and what is refused ------------------------------------------------------------------------
@@ -304,12 +304,12 @@ def test_a_prompted_teacher_is_shown_solved_seeds_and_named_by_model_and_samplin
     assert prompted.id == f"local(tiny-random@{fingerprint('tiny-random')}, temperature=0.7, max_new_tokens=6)"
     solved = [TASK.prompt(p.question) + p.answer for p in SEEDS[:3]]
     own, other = Request("answer", SEEDS[0], 0), Request("answer", SEEDS[3], 0)
-    assert prompted._prompt(own) == "\n\n".join([*solved[1:], TASK.prompt(SEEDS[0].question)])
-    assert prompted._prompt(other) == "\n\n".join([*solved, TASK.prompt(SEEDS[3].question)])
-    assert prompted._prompt(Request("new_question", SEEDS[0], 0)) == finetuning.new_question_prompt(
+    assert prompted.prompt(own) == "\n\n".join([*solved[1:], TASK.prompt(SEEDS[0].question)])
+    assert prompted.prompt(other) == "\n\n".join([*solved, TASK.prompt(SEEDS[3].question)])
+    assert prompted.prompt(Request("new_question", SEEDS[0], 0)) == finetuning.new_question_prompt(
         [SEEDS[1].question, SEEDS[2].question, SEEDS[0].question]
     )
-    asked = prompted._prompt(Request("rephrase", SEEDS[3], 0))
+    asked = prompted.prompt(Request("rephrase", SEEDS[3], 0))
     assert f"Write the new question only.\n\n{SEEDS[3].question}" in asked and asked.endswith("<|im_start|>assistant\n")
 
 
@@ -354,7 +354,7 @@ def test_fine_tuning_makes_a_better_teacher():
     asked = [Request("answer", problem, 0) for problem in problems[3:]]
 
     def right(**tuned):
-        replies = Local(TASK, problems[:3], **settings, **tuned).reply(asked)
+        replies = LocalTeacher(TASK, problems[:3], **settings, **tuned).reply(asked)
         return sum(TASK.correct(reply.text, r.problem) for reply, r in zip(replies, asked, strict=True))
 
     assert right(gold=64, recipe=recipe) > right() + 5

@@ -15,12 +15,12 @@ import openai
 import pandas as pd
 
 from crossover.bench.tables import ratio, seconds, table, turns
-from crossover.strategies.ledger import Account
 from crossover.tasks import load_task
 from crossover.teachers import Request
 from crossover.teachers.endpoint import Endpoint
 from crossover.teachers.few_shot_prompts import chat_prompt
 from crossover.teachers.recorded import Recorded
+from crossover.teachers.spending import Account
 
 MODEL, CONCURRENCY = "any", 16
 #: The time that the server takes for a call; it takes as many at once as come.

@@ -1,21 +1,17 @@
 """The strategies by name: ways of turning seeds and a query budget into training data (arXiv 2409.19759, section 3).
 
-The two ways of arXiv 2310.01119 start from other things than seed questions and stand apart:
-:func:`crossover.strategies.annotate.annotate` and :func:`crossover.strategies.generate.generate`.
+The two of arXiv 2310.01119 do not start from seed questions: :mod:`crossover.strategies.instructed`.
 """
 
 from crossover.errors import CrossoverError, nearest
-from crossover.strategies.answer_augmentation import answer_augmentation
-from crossover.strategies.base import Sample, Strategy, Yield
-from crossover.strategies.mixed import mixed
-from crossover.strategies.new_question import new_question
-from crossover.strategies.question_rephrase import question_rephrase
+from crossover.strategies.base import Purchase, Sample, Strategy
+from crossover.strategies.seed_strategies import answer_augmentation, mixed, new_question, question_rephrase
 
 STRATEGIES: dict[str, Strategy] = {
     strategy.__name__: strategy for strategy in (answer_augmentation, question_rephrase, new_question, mixed)
 }
 
-__all__ = ["STRATEGIES", "Sample", "Strategy", "Yield", "load_strategy"]
+__all__ = ["STRATEGIES", "Purchase", "Sample", "Strategy", "load_strategy"]
 
 
 def load_strategy(name: str) -> Strategy:

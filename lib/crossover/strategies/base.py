@@ -23,17 +23,17 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Yield:
+class Purchase:
     """What a strategy got for its budget: the samples to train on and the funnel they came through."""
 
     samples: list[Sample]
     funnel: Funnel
 
 
-Strategy = Callable[[Task, Sequence[Problem], Teacher, Teacher, Ledger, bool], Yield]
+Strategy = Callable[[Task, Sequence[Problem], Teacher, Teacher, Ledger, bool], Purchase]
 
 
-def paid(teacher: Teacher, requests: Sequence[Request], ledger: Ledger) -> list[Reply]:
+def charge_and_ask(teacher: Teacher, requests: Sequence[Request], ledger: Ledger) -> list[Reply]:
     """Charge the requests, make them, and count their tokens."""
     for kind in {request.kind for request in requests}:
         ledger.charge(kind, sum(request.kind == kind for request in requests))
@@ -47,7 +47,7 @@ def answer_seeds(
 ) -> list[tuple[Problem, str | None]]:
     """Spend ``queries`` on answers to the seeds: one query an attempt."""
     attempts = [Request("answer", seeds[j % len(seeds)], j // len(seeds)) for j in range(queries)]
-    replies = paid(teacher, attempts, ledger)
+    replies = charge_and_ask(teacher, attempts, ledger)
     return [(request.problem, reply.text) for request, reply in zip(attempts, replies, strict=True)]
 
 
@@ -66,9 +66,10 @@ def augment_then_answer(
             Request(kind, seeds[j % len(seeds)], j // len(seeds)) for j in range(first, first + ledger.remaining // 2)
         ]
         questions = [
-            _derived(request, reply) for request, reply in zip(asked, paid(augmenter, asked, ledger), strict=True)
+            _derived(request, reply)
+            for request, reply in zip(asked, charge_and_ask(augmenter, asked, ledger), strict=True)
         ]
-        answers = iter(paid(teacher, [Request("answer", q, 0) for q in questions if q.question], ledger))
+        answers = iter(charge_and_ask(teacher, [Request("answer", q, 0) for q in questions if q.question], ledger))
         results += [(q, next(answers).text if q.question else None) for q in questions]
     return results
 
@@ -85,7 +86,9 @@ def _derived(request: Request, reply: Reply) -> Problem:
     return replace(known, id=f"{request.problem.id}/{request.kind}-{request.index}", question=text)
 
 
-def sift(task: Task, attempts: Sequence[tuple[Problem, str | None]], expected: Sequence[str], verify: bool) -> Yield:
+def filter_attempts(
+    task: Task, attempts: Sequence[tuple[Problem, str | None]], expected: Sequence[str], verify: bool
+) -> Purchase:
     """Pass attempts through the funnel and keep what is left.
 
     Parameters
@@ -118,4 +121,4 @@ def sift(task: Task, attempts: Sequence[tuple[Problem, str | None]], expected: S
         seen.add(text)
         samples.append(Sample(problem.question, completion))
     funnel.unique = funnel.kept = len(samples)
-    return Yield(samples, funnel)
+    return Purchase(samples, funnel)

@@ -14,21 +14,21 @@ from pathlib import Path
 
 from crossover.errors import CrossoverError
 from crossover.paths import results_folder
-from crossover.strategies.ledger import Account
 from crossover.study.cell import Cell, make_teachers
 from crossover.study.store import Store
 from crossover.tasks.base import Problem
-from crossover.tasks.user_pairs import ANSWERED, ASKED, Own, read_lines, text_of
+from crossover.tasks.user_pairs import ANSWERED, ASKED, UserPairs, read_lines, text_of
 from crossover.teachers import Request
 from crossover.teachers.few_shot_prompts import EXAMPLES
 from crossover.teachers.recorded import Recorded
+from crossover.teachers.spending import Account
 
 #: Where a model that goes on writing begins with something else.
 _NEXT = re.compile(r"\n\s*\n|\n(?=Question:|Instruction:)")
 
 
 @dataclass(frozen=True)
-class Labelled:
+class AnsweredSeeds:
     """A file with all responses, how many answers could not be used, and what the calls cost."""
 
     file: str
@@ -41,13 +41,13 @@ def unlabelled(file: str) -> int:
     return sum(not text_of(row, ANSWERED) for _, row in read_lines(file))
 
 
-def label(seeds_file: str, test_file: str, compare: str, cell: Cell) -> Labelled:
+def label(seeds_file: str, test_file: str, compare: str, cell: Cell) -> AnsweredSeeds:
     """Have a teacher answer the instructions that have no response.
 
     Parameters
     ----------
     seeds_file, test_file, compare : str
-        As :class:`crossover.tasks.user_pairs.Own` takes them; the first may lack responses.
+        As :class:`crossover.tasks.user_pairs.UserPairs` takes them; the first may lack responses.
     cell : Cell
         Any cell of the pilot: it names the teacher and what it may cost.
 
@@ -56,7 +56,7 @@ def label(seeds_file: str, test_file: str, compare: str, cell: Cell) -> Labelled
     CrossoverError
         No answer could be used.
     """
-    task = Own(seeds_file, test_file, compare)
+    task = UserPairs(seeds_file, test_file, compare)
     rows = [(line, text_of(row, ASKED), text_of(row, ANSWERED)) for line, row in read_lines(seeds_file)]
     given = [Problem(_digest(q), q, task.completion(seeds_file, line, a)) for line, q, a in rows if a]
     asked = [Problem(_digest(q), q, "") for _, q, a in rows if not a]
@@ -82,7 +82,7 @@ def label(seeds_file: str, test_file: str, compare: str, cell: Cell) -> Labelled
         usable = {q: text for q, text in answers.items() if text and task.readable(text)}
         file = _write([(q, a or usable.get(q, "")) for _, q, a in rows], seeds_file, store.folder)
         spent = Account(store.folder / "spending.jsonl", **cell.spending).cost if cell.teacher == "endpoint" else 0.0
-    return Labelled(file, len(asked) - len(usable), spent)
+    return AnsweredSeeds(file, len(asked) - len(usable), spent)
 
 
 def _write(pairs: list[tuple[str, str]], seeds_file: str, folder: Path) -> str:

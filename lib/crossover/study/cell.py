@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING
 
 from crossover.errors import CrossoverError, nearest
 from crossover.models.weights import fingerprint
-from crossover.strategies import Yield, load_strategy
-from crossover.strategies.ledger import Account, Funnel, Ledger
+from crossover.strategies import Purchase, load_strategy
+from crossover.strategies.ledger import Funnel, Ledger
 from crossover.study import provenance
 from crossover.study.store import Store
 from crossover.study.workers import Lost, Pool, open_pool, quiet
@@ -33,6 +33,7 @@ from crossover.tasks.base import ChoiceTask, Problem, Task, seeds_apart
 from crossover.teachers import Oracle, Teacher
 from crossover.teachers.few_shot_prompts import EXAMPLES
 from crossover.teachers.recorded import Recorded
+from crossover.teachers.spending import Account
 
 if TYPE_CHECKING:
     from crossover.evaluation.answers import Outcome  # which loads torch, not needed to say which cells there are
@@ -79,7 +80,7 @@ class Cell:
         Which of several students that are trained on the same data.
     connection, spending : dict
         Where a served teacher is and how it is called (``base_url, concurrency, timeout`` of
-        :class:`crossover.teachers.endpoint.Endpoint`); what it may cost (the fields of :class:`crossover.strategies.ledger.Account`). They
+        :class:`crossover.teachers.endpoint.Endpoint`); what it may cost (the fields of :class:`crossover.teachers.spending.Account`). They
         decide no number and belong to no key, so that a server can move without any call or cell being repeated.
     """
 
@@ -190,15 +191,15 @@ def make_teachers(
             from crossover.teachers.endpoint import Endpoint
 
             return Endpoint(account=account, **shown, **cell.connection)
-        from crossover.teachers.local import Local
+        from crossover.teachers.local import LocalTeacher
 
-        return Local(**shown, device=device)
+        return LocalTeacher(**shown, device=device)
 
     teacher = make(cell.teacher_settings)
     return teacher, make(cell.augmenter_settings) if cell.augmenter_settings else teacher
 
 
-def make_data(cell: Cell, store: Store, device: str = "cpu") -> tuple[Yield, Ledger]:
+def make_data(cell: Cell, store: Store, device: str = "cpu") -> tuple[Purchase, Ledger]:
     """Spend a cell's query budget and return the samples and the ledger."""
     task = load_task(cell.task, **cell.task_settings)
     seeds = draw_seeds(cell, task)

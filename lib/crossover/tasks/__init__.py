@@ -19,7 +19,7 @@ TASKS = {
     "arc": ("crossover.tasks.benchmarks.arc", "Arc"),
     "text_to_sql": ("crossover.tasks.text_to_sql.task", "TextToSql"),
     "spider": ("crossover.tasks.benchmarks.spider", "Spider"),
-    "own": ("crossover.tasks.user_pairs", "Own"),
+    "own": ("crossover.tasks.user_pairs", "UserPairs"),
     "rte": ("crossover.tasks.instructed.yes_no", "Rte"),
     "boolq": ("crossover.tasks.instructed.yes_no", "BoolQ"),
     "mc_taco": ("crossover.tasks.instructed.yes_no", "McTaco"),

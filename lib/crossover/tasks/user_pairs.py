@@ -30,7 +30,7 @@ _LETTER = re.compile(r"[(\[]?([A-Za-z])(?:[)\].:]|\s|$)")
 
 
 @dataclass(frozen=True)
-class Own(QuestionAnswer, Pooled):
+class UserPairs(QuestionAnswer, Pooled):
     """Instruction and response pairs of a user's own.
 
     Parameters

@@ -1,6 +1,6 @@
 """Teachers: they answer questions, rephrase them and invent new ones.
 
-Models (:class:`crossover.teachers.local.Local`) and servers (:class:`crossover.teachers.endpoint.Endpoint`) are imported from their
+Models (:class:`crossover.teachers.local.LocalTeacher`) and servers (:class:`crossover.teachers.endpoint.Endpoint`) are imported from their
 own modules, since what they stand on takes seconds to load.
 """
 

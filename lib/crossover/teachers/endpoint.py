@@ -28,10 +28,10 @@ from urllib.parse import urlsplit
 import openai
 
 from crossover.errors import CrossoverError
-from crossover.strategies.ledger import Account, BudgetExceeded
 from crossover.tasks.base import Problem, Task
 from crossover.teachers.base import Reply, Request
 from crossover.teachers.few_shot_prompts import chat_prompt, ending
+from crossover.teachers.spending import Account, BudgetExceeded
 
 KEY_VARIABLE = "CROSSOVER_API_KEY"
 LONGEST_PAUSE = 60.0  # seconds between two attempts, unless the server asks for more

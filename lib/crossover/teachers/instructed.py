@@ -10,26 +10,26 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from tqdm import tqdm
 
 from crossover.errors import CrossoverError
-from crossover.models.decoding import by_length, common, decode, sampled
 from crossover.models.language_model import LanguageModel, train
 from crossover.models.training import Recipe
 from crossover.tasks.base import Problem
 from crossover.tasks.instructed.base import Instructed, Labelled
-from crossover.teachers.base import Kind, Reply, Request
+from crossover.teachers.base import Kind, Request
 from crossover.teachers.finetuning import weights
+from crossover.teachers.sampled import SampledTeacher
 
 VERSION = 1  # raised when a change here changes what a fine-tuned teacher is
 
 
 @dataclass(frozen=True)
-class InstructedTeacher:
+class InstructedTeacher(SampledTeacher):
     """A transformers causal language model as annotator and generator, loaded and tuned when its first reply is asked for.
 
     Parameters
@@ -63,11 +63,10 @@ class InstructedTeacher:
     seed: int = 0
     device: str = "cpu"
     batch_size: int = 32
-    repeatable = False
+    shares_prefix = True
 
     def __post_init__(self) -> None:
-        if self.temperature <= 0:
-            raise CrossoverError(f"temperature is {self.temperature}; a sampled teacher needs one above 0.")
+        super().__post_init__()
         if bool(self.original) != (self.recipe is not None):
             raise CrossoverError(
                 f"A teacher has {len(self.original)} original examples and the recipe {self.recipe}; give both to "
@@ -90,51 +89,23 @@ class InstructedTeacher:
         return f"instructed({self.model}@{weights(self.model)}{cut}, temperature={self.temperature:g}{tuned})"
 
     @property
-    def student(self) -> LanguageModel:
+    def language_model(self) -> LanguageModel:
         """The model and its tokenizer, fine-tuned if it is to be."""
         return _load(self.model, self.layers, self.pairs, self.recipe, self.seed, self.device)
 
-    def reply(self, requests: Sequence[Request]) -> list[Reply]:
-        """Return one sampled reply a request; a request's draws do not depend on which others came with it."""
-        student, replies = self.student, {}
-        prompts = student.tokenizer([self._prompt(r) for r in requests], add_special_tokens=False)["input_ids"]
-        with tqdm(total=len(requests), desc="Asking the teacher", unit="reply", file=sys.stderr, leave=False) as bar:
-            for kind in dict.fromkeys(request.kind for request in requests):
-                numbers = [i for i, request in enumerate(requests) if request.kind == kind]
-                for batch in by_length([prompts[i] for i in numbers], self.batch_size):
-                    rows = [numbers[i] for i in batch]
-                    asked = [prompts[i] for i in rows]
-                    texts = self._decode(student, kind, asked, [requests[i] for i in rows])
-                    for i, text in zip(rows, texts, strict=True):
-                        out = len(student.tokenizer(text, add_special_tokens=False)["input_ids"])
-                        replies[i] = Reply(text.strip() or None, len(prompts[i]), out)
-                    bar.update(len(rows))
-        return [replies[i] for i in range(len(requests))]
-
-    def _decode(
-        self, student: LanguageModel, kind: Kind, asked: list[list[int]], requests: Sequence[Request]
-    ) -> list[str]:
-        """Sample one text after each prompt of a batch, to the end of its last line."""
-        lines, most = self._limits(kind)
-
-        def ended(tokens: list[int]) -> bool:
-            return student.tokenizer.decode(tokens).lstrip().count("\n") >= lines
-
-        pick = sampled(self.temperature, [self._stream(request) for request in requests])
-        return decode(student, asked, pick, ended, most, common(asked))
-
-    def _prompt(self, request: Request) -> str:
+    def prompt(self, request: Request) -> str:
+        """Return the task's instruction with the input to annotate, or with the class to generate an example of."""
         ask, text = self.task.instruction, request.problem.question
         return ask.annotate(text) if request.kind == "annotate" else ask.generate(text or None)
 
-    def _limits(self, kind: Kind) -> tuple[int, int]:
-        """The lines and the tokens that a reply may have."""
-        if kind == "annotate":
-            return 1, self.task.output_tokens
-        lines = max(1, len(self.task.fields))
-        if isinstance(self.task, Labelled):
-            return lines, self.task.input_tokens
-        return lines + 1, self.task.input_tokens + self.task.output_tokens
+    def limits(self, kind: Kind) -> tuple[Callable[[list[int]], bool], int]:
+        """A reply ends after its last line: one of an annotation, one per field of an example."""
+        lines = 1 if kind == "annotate" else max(1, len(self.task.fields)) + (not isinstance(self.task, Labelled))
+        most = 0 if kind == "annotate" else self.task.input_tokens
+        if kind == "annotate" or not isinstance(self.task, Labelled):
+            most += self.task.output_tokens
+        tokenizer = self.language_model.tokenizer
+        return (lambda tokens: tokenizer.decode(tokens).lstrip().count("\n") >= lines), most
 
     def _class(self, problem: Problem) -> str | None:
         return self.task.extract(problem.answer) if isinstance(self.task, Labelled) else None
@@ -142,10 +113,6 @@ class InstructedTeacher:
     def _digest(self) -> str:
         text = json.dumps([VERSION, self.pairs, self.recipe.as_dict(), self.seed], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    def _stream(self, request: Request) -> int:
-        text = f"{self.id}/{request.kind}/{request.problem.question}/{request.index}"
-        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
 
 
 @lru_cache(maxsize=2)

@@ -9,22 +9,21 @@ temperature 0.7); arXiv 2310.01119 (fine-tuned teacher).
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from crossover.errors import CrossoverError
-from crossover.models.decoding import by_length, decode, sampled
 from crossover.models.language_model import LanguageModel, Recipe
 from crossover.tasks.base import Problem, Task, answer_is_complete
-from crossover.teachers.base import Kind, Reply, Request
+from crossover.teachers.base import Kind, Request
 from crossover.teachers.few_shot_prompts import prompt
 from crossover.teachers.finetuning import Tuning, rephrase_prompt, weights
+from crossover.teachers.sampled import SampledTeacher
 
 
 @dataclass(frozen=True)
-class Local:
+class LocalTeacher(SampledTeacher):
     """A transformers model as teacher and augmenter, loaded when its first reply is asked for.
 
     Parameters
@@ -58,11 +57,9 @@ class Local:
     recipe: Mapping[str, object] = field(default_factory=dict)
     batch_size: int = 64
     device: str = "cpu"
-    repeatable = False
 
     def __post_init__(self) -> None:
-        if self.temperature <= 0:
-            raise CrossoverError(f"temperature is {self.temperature}; a sampled teacher needs one above 0.")
+        super().__post_init__()
         if self.gold < 0:
             raise CrossoverError(
                 f"gold is {self.gold}; give how many gold problems to fine-tune on, or 0 to prompt only."
@@ -85,60 +82,39 @@ class Local:
         return f"local({self.model}@{weights(self.model)}, {sampling}{tuned})"
 
     @cached_property
-    def student(self) -> LanguageModel:
-        """The model and its tokenizer (a teacher is these two, as a student is)."""
+    def language_model(self) -> LanguageModel:
+        """The model and its tokenizer, loaded once per process."""
         return _load(self.model, self.tuning, self.device)
 
-    def reply(self, requests: Sequence[Request]) -> list[Reply]:
-        """Return one sampled reply a request; a request's draws do not depend on which others came with it."""
-        student = self.student
-        prompts = student.tokenizer([self._prompt(request) for request in requests], add_special_tokens=False)[
-            "input_ids"
-        ]
-        replies: dict[int, Reply] = {}
-        for kind in dict.fromkeys(request.kind for request in requests):
-            numbers = [i for i, request in enumerate(requests) if request.kind == kind]
-            ended = self._ended(kind)
-            for batch in by_length([prompts[i] for i in numbers], self.batch_size):
-                rows = [numbers[i] for i in batch]
-                pick = sampled(self.temperature, [self._seed(requests[i]) for i in rows])
-                texts = decode(student, [prompts[i] for i in rows], pick, ended, self.max_new_tokens)
-                for i, text in zip(rows, texts, strict=True):
-                    out = len(student.tokenizer(text, add_special_tokens=False)["input_ids"])
-                    replies[i] = Reply(
-                        text.rstrip() if kind == "answer" else text.strip() or None, len(prompts[i]), out
-                    )
-        return [replies[i] for i in range(len(requests))]
-
-    def _prompt(self, request: Request) -> str:
+    def prompt(self, request: Request) -> str:
+        """Return a few-shot prompt, or the prompt that the model was fine-tuned on."""
         if request.kind == "rephrase" and self._learnt("rephrase"):
             return rephrase_prompt(request.problem.question)
         text = prompt(request, self.task, [] if self.tuning and request.kind == "answer" else self.examples)
         if request.kind != "rephrase":
             return text
-        if self.student.tokenizer.chat_template is None:
+        tokenizer = self.language_model.tokenizer
+        if tokenizer.chat_template is None:
             return f"{text}\n\nNew question:"
         turn = [{"role": "user", "content": text}]
-        return self.student.tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
+        return tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
+
+    def limits(self, kind: Kind) -> tuple[Callable[[list[int]], bool], int]:
+        """An answer ends with its final answer, a question with its line, unless the model learnt to end questions itself."""
+        if kind == "answer":
+            return answer_is_complete(self.task, self.language_model.tokenizer.decode), self.max_new_tokens
+        return (lambda tokens: False) if self._learnt(kind) else self._line_ended, self.max_new_tokens
+
+    def draw_name(self, request: Request) -> str:
+        """Name a draw by the problem, too: two seeds may ask the same."""
+        return f"{self.id}/{request.kind}/{request.problem.id}/{request.problem.question}/{request.index}"
 
     def _learnt(self, kind: Kind) -> bool:
         return self.tuning is not None and kind in self.tuning.kinds
 
-    def _ended(self, kind: Kind) -> Callable[[list[int]], bool]:
-        """Return the test of whether a reply has ended, beside the end-of-text token and the limit."""
-        if kind == "answer":
-            return answer_is_complete(self.task, self.student.tokenizer.decode)
-        # A model that was taught to write questions ends them itself, and some have several lines.
-        return (lambda tokens: False) if self._learnt(kind) else self._line_ended
-
     def _line_ended(self, tokens: list[int]) -> bool:
-        """A question is one line: it has ended when a line ends after some text."""
-        text = self.student.tokenizer.decode(tokens)
+        text = self.language_model.tokenizer.decode(tokens)
         return "\n" in text.lstrip() and bool(text.strip())
-
-    def _seed(self, request: Request) -> int:
-        text = f"{self.id}/{request.kind}/{request.problem.id}/{request.problem.question}/{request.index}"
-        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
 
 
 @functools.lru_cache(maxsize=2)

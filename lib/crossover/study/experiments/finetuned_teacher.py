@@ -22,9 +22,8 @@ from crossover.models import encoder, language_model
 from crossover.models.encoder import Encoder
 from crossover.models.language_model import LanguageModel
 from crossover.models.training import Recipe
-from crossover.strategies.annotate import annotate
-from crossover.strategies.base import Sample, Yield
-from crossover.strategies.generate import generate
+from crossover.strategies.base import Purchase, Sample
+from crossover.strategies.instructed import annotate, generate
 from crossover.strategies.ledger import Funnel, Ledger
 from crossover.study.cell import Cell, Made, Scored
 from crossover.study.store import Store
@@ -68,7 +67,7 @@ def synthetic(cell: Cell, store: Store, device: str) -> dict[str, list[Sample]]:
     return {kind: part.samples for kind, part in _buy(cell, store, device)[2].items()}
 
 
-def _buy(cell: Cell, store: Store, device: str) -> tuple[Instructed, Split, dict[str, Yield], Ledger | None]:
+def _buy(cell: Cell, store: Store, device: str) -> tuple[Instructed, Split, dict[str, Purchase], Ledger | None]:
     """Spend a cell's queries; what was bought is named ``annotate`` and ``generate``."""
     if cell.strategy not in SHARES:
         raise CrossoverError(f"There is no condition {cell.strategy!r}.{nearest(cell.strategy, SHARES)}")
