@@ -9,7 +9,7 @@ import pandas as pd
 from crossover.evaluation.answers import Outcome
 from crossover.study import store
 from crossover.study.cell import Cell
-from crossover.study.paired import settings_table
+from crossover.study.select import settings_table
 
 #: What a clean oracle's cells have in common.
 SETTINGS = {

@@ -218,7 +218,7 @@ def test_cells_of_a_teacher_without_the_dial_are_not_picked(tmp_path):
 
 def test_a_selector_by_an_unknown_setting_is_refused(tmp_path):
     fill(tmp_path, {"new_question": 0.5, "answer_augmentation": 0.5})
-    with pytest.raises(CrossoverError, match="'covrage', which no cell has. Did you mean 'coverage'"):
+    with pytest.raises(CrossoverError, match="'covrage' is a setting of no cell. Did you mean 'coverage'"):
         decide(tmp_path, ledger(points=[{"covrage": 1.0}]))
 
 
@@ -241,7 +241,7 @@ def test_another_experiments_rows_are_not_looked_at(tmp_path):
     fill(tmp_path, {"new_question": 0.5, "answer_augmentation": 0.5})
     (finding,) = decide(tmp_path, ledger(points=[{"experiment": "other", "teacher_epochs": 3}]))
     assert finding.verdict == "not testable here", "a setting of an experiment that was not run is no mistake"
-    with pytest.raises(CrossoverError, match="'covrage', which no cell has"):
+    with pytest.raises(CrossoverError, match="'covrage' is a setting of no cell"):
         decide(tmp_path, ledger(points=[{"experiment": "e", "covrage": 1.0}]))
 
 

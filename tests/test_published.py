@@ -16,7 +16,7 @@ from crossover.params.profiles import resolve
 from crossover.paths import repository
 from crossover.strategies.ledger import Ledger
 from crossover.study.cell import Cell, make_data
-from crossover.study.paired import settings_table
+from crossover.study.select import settings_table
 from crossover.study.store import Store, read_numbers, read_runs
 from crossover.tasks import load_task
 

@@ -23,7 +23,8 @@ from scipy import stats
 
 from crossover.errors import CrossoverError
 from crossover.paths import repository
-from crossover.study.paired import LEVEL, MissingRows, Outcome, Selector, choose, paired, select, settings_table
+from crossover.study.paired import LEVEL, Outcome, paired
+from crossover.study.select import MissingRows, Selector, choose, select, settings_table
 from crossover.study.store import read_runs, save_numbers
 
 if TYPE_CHECKING:

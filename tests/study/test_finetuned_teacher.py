@@ -513,7 +513,6 @@ def test_settings_are_plain_values_under_names_of_their_own():
     for cell in parameters(dial_tasks=["sst2"], dial_size=6, teacher_layers=[1], swapped=True).cells():
         known = Cell(**json.loads(cell.settings))
         assert known == cell
-        assert not set(cell.teacher_settings) & set(cell.recipe), "claims select by these names"
         assert all(isinstance(v, int | float | str) for v in cell.teacher_settings.values())
 
 

@@ -30,7 +30,8 @@ from crossover.stats.next_cells import Plan, plan
 from crossover.stats.seed_size_law import held_out
 from crossover.study.advice_counts import common
 from crossover.study.cell import draw_seeds, run_cells
-from crossover.study.paired import MissingRows, paired, settings_table
+from crossover.study.paired import paired
+from crossover.study.select import MissingRows, settings_table
 from crossover.study.store import Store, read_runs, save_numbers
 from crossover.tasks import load_task
 from crossover.teachers.serving import serving

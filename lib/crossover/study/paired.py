@@ -1,51 +1,21 @@
-"""Cells of a results table picked by their settings, and contrasts between them, paired by test item."""
+"""Contrasts between cells of a results table, paired by test item."""
 
 from __future__ import annotations
 
-import itertools
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from crossover.errors import CrossoverError, nearest
+from crossover.errors import CrossoverError
 from crossover.stats.contrasts import Contrast, contrast
+from crossover.study.select import MissingRows, Selector, choose
 
 LEVEL = 0.9
-#: The values of settings that pick cells.
-Selector = dict[str, bool | int | float | str]
 #: What a contrast is of: right answers, or the scores of texts.
 Outcome = Literal["correct", "score"]
-
-
-class MissingRows(CrossoverError):
-    """Rows that a statistic needs are not in the results."""
-
-
-def settings_table(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return a results table with a column for every setting of its cells, nested ones by their own names.
-
-    A setting that a cell does not have is missing (``NaN``) there, unless :class:`crossover.study.cell.Cell` has a default. Gold
-    problems are counted for the teacher (``teacher_gold``) and for the augmenter (``augmenter_gold``), which may be the same one.
-    """
-    from crossover.study.cell import Cell
-
-    flat = []
-    for text in runs["settings"]:
-        cell = Cell(**json.loads(text))
-        augmenter = cell.augmenter_settings or cell.teacher_settings
-        flat.append(
-            {"verify": cell.verify, "version": cell.version, "scoring": cell.scoring, "student_seed": cell.student_seed}
-            | {"student_layers": 0, "teacher_layers": 0}
-            | {"teacher_gold": cell.teacher_settings.get("gold", 0), "augmenter_gold": augmenter.get("gold", 0)}
-            | cell.task_settings
-            | {name: value for name, value in cell.teacher_settings.items() if name not in ("gold", "recipe")}
-            | cell.recipe
-        )
-    return pd.concat([runs, pd.DataFrame(flat, index=runs.index)], axis=1)
 
 
 def paired(
@@ -65,7 +35,7 @@ def paired(
     Parameters
     ----------
     rows : DataFrame
-        From :func:`settings_table`.
+        From :func:`crossover.study.select.settings_table`.
     folder : Path
         Whose ``items/`` hold the outcomes.
     base, points, terms
@@ -126,45 +96,6 @@ def paired_row(
     }
 
 
-def choose(
-    rows: pd.DataFrame, base: Selector, points: Sequence[Selector], terms: Sequence[Selector]
-) -> tuple[list[tuple[float, pd.Series]], list[int]]:
-    """Return the weight and the cells of every term at every point, by replicate one a student, and the replicates that have them all."""
-    chosen = []
-    for point, term in itertools.product(points, terms):
-        selector = base | point | {k: v for k, v in term.items() if k != "weight"}
-        found = select(rows, selector, base)
-        if found.empty:
-            named = {k: v for k, v in selector.items() if base.get(k) != v}
-            raise MissingRows(f"no cells with {_listed(named)}")
-        if found.duplicated(["replicate", "student_seed"]).any():
-            raise CrossoverError(
-                f"{_listed(selector)} picks several cells of one replicate: name what tells them apart."
-            )
-        chosen.append((float(term["weight"]) / len(points), found.groupby("replicate")["key"].agg(list)))
-    shared = sorted(set.intersection(*(set(keys.index) for _, keys in chosen)))
-    if not shared:
-        raise MissingRows("no replicate has all the cells that are compared")
-    return chosen, shared
-
-
-def select(rows: pd.DataFrame, selector: Mapping[str, object], base: Selector) -> pd.DataFrame:
-    """Return the rows with a selector's values; a setting of the base that no cell has (another teacher's dial) selects none."""
-    if "experiment" in selector:
-        # Another experiment's settings are empty columns here: naming one of them is as wrong as a misspelt one.
-        rows = rows[rows["experiment"] == selector["experiment"]].dropna(axis=1, how="all")
-    missing = [name for name in selector if name not in rows]
-    for name in missing:
-        if len(rows) and name not in base:
-            raise CrossoverError(
-                f"The claims ledger selects by {name!r}, which no cell has.{nearest(name, rows.columns)}"
-            )
-    if missing:
-        return rows.iloc[:0]
-    wanted = np.logical_and.reduce([(rows[name] == value).to_numpy() for name, value in selector.items()])
-    return rows[wanted]
-
-
 def _items(folder: Path, key: str, outcome: Outcome = "correct", sets: Sequence[str] = ()) -> np.ndarray:
     """Return the outcomes of a cell's test items, in the items' order; scores as fractions of 1; of some sets alone where named."""
     path = folder / "items" / f"{key}.parquet"
@@ -178,7 +109,3 @@ def _items(folder: Path, key: str, outcome: Outcome = "correct", sets: Sequence[
         if items.empty:
             raise MissingRows(f"no items of {', '.join(sets)}")
     return items[outcome].to_numpy(float) / (100 if outcome == "score" else 1)
-
-
-def _listed(selector: Mapping[str, object]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in selector.items())

@@ -44,7 +44,7 @@ from crossover.params.ablations import Ablations
 from crossover.paths import PUBLISHED, results_folder
 from crossover.stats.crossovers import Crossover, find, show
 from crossover.stats.curves import Fits, fit_table
-from crossover.study.paired import settings_table
+from crossover.study.select import settings_table
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
@@ -62,7 +62,7 @@ class Chapter:
     ----------
     parameters : Ablations
     runs : DataFrame
-        This run's cells, with a column for each setting (:func:`crossover.study.paired.settings_table`).
+        This run's cells, with a column for each setting (:func:`crossover.study.select.settings_table`).
     published : DataFrame
         The published study's rows with the same settings, likewise; empty in the study itself.
     """
@@ -113,7 +113,7 @@ class Chapter:
     def _by_coverage(self) -> list[tuple[float, Crossover]]:
         rows = self._two()
         shares = sorted({*self.parameters.coverages, self.parameters.coverage})
-        pairs = [rows[(rows["strategy"] == ANSWERS) | (rows["coverage"] == share)] for share in shares]
+        pairs = [rows[(rows["strategy"] == ANSWERS) | (rows["teacher.coverage"] == share)] for share in shares]
         return [
             (share, c)
             for share, two in zip(shares, pairs, strict=True)
@@ -211,7 +211,7 @@ class Chapter:
     def student_accuracies(self) -> Styler:
         """Return how accurate each student is at the smallest and the largest budget: one that learns nothing shows no turn."""
         rows = self._of("student")
-        names = rows["student_layers"].map(lambda size: f"lowest {size} layers" if size else "whole")
+        names = rows["recipe.student_layers"].map(lambda size: f"lowest {size} layers" if size else "whole")
         points = style.learning_points(rows.assign(strategy=rows["strategy"] + "|" + names), LEVEL)
         points[["strategy", "student"]] = points["strategy"].str.split("|", expand=True).to_numpy()
         points["strategy"] = points["strategy"].map(display_name)
@@ -290,7 +290,7 @@ class Chapter:
         if rows.empty:
             return NOT_RUN
         gold = ["augmented with " + ("gold" if a else "prompts") + (", answered with gold" if t else ", answered with prompts")
-                for t, a in zip(rows["teacher_gold"], rows["augmenter_gold"], strict=True)]  # fmt: skip
+                for t, a in zip(rows["teacher.gold"], rows["augmenter.gold"], strict=True)]  # fmt: skip
         return style.funnel_table(
             rows.assign(strategy=rows["strategy"].map(display_name) + ", " + pd.Series(gold, rows.index))
         )
@@ -306,5 +306,5 @@ def _named_by_coverage(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows whose new questions are named by their coverage, as strategies of their own."""
     if rows.empty:
         return rows
-    names = "new_question,_coverage_" + rows["coverage"].map("{:g}".format)
+    names = "new_question,_coverage_" + rows["teacher.coverage"].map("{:g}".format)
     return rows.assign(strategy=rows["strategy"].where(rows["strategy"] != QUESTIONS, names))

@@ -15,7 +15,8 @@ from crossover.labels import display_name
 from crossover.params.ablations import Ablations, kept_size
 from crossover.stats.contrasts import benjamini_hochberg
 from crossover.stats.crossovers import Crossover
-from crossover.study.paired import Selector, paired_row
+from crossover.study.paired import paired_row
+from crossover.study.select import Selector
 
 ANSWERS, REPHRASE, QUESTIONS = "answer_augmentation", "question_rephrase", "new_question"
 COLUMNS = ["comparison", "published", "value", "estimate", "low", "high", "replicates", "items", "p", "why"]
@@ -96,8 +97,8 @@ def local(p: Ablations) -> list[Comparison]:
     out = []
     for gold in p.local_gold:
         here = {"budget": p.high_budgets[1]}
-        tuned, prompted = {"teacher_gold": gold, "augmenter_gold": gold}, {"teacher_gold": gold, "augmenter_gold": 0}
-        neither = {"teacher_gold": 0, "augmenter_gold": 0}
+        tuned, prompted = {"teacher.gold": gold, "augmenter.gold": gold}, {"teacher.gold": gold, "augmenter.gold": 0}
+        neither = {"teacher.gold": 0, "augmenter.gold": 0}
         for strategy, worse, what in (
             (ANSWERS, neither, "teacher"), (REPHRASE, prompted, "augmenter"), (QUESTIONS, prompted, "augmenter"),
         ):  # fmt: skip
@@ -126,7 +127,7 @@ def effects(rows: pd.DataFrame, folder: Path, base: Selector, comparisons: Seque
     Parameters
     ----------
     rows : DataFrame
-        From :func:`crossover.study.paired.settings_table`.
+        From :func:`crossover.study.select.settings_table`.
     folder : Path
         Whose ``items/`` hold the outcomes.
     base : mapping

@@ -27,7 +27,7 @@ from crossover.stats.contrasts import benjamini_hochberg, contrast
 from crossover.stats.curves import fit_exponential
 from crossover.study.cell import Cell, run_cells
 from crossover.study.experiments.finetuned_teacher import queries
-from crossover.study.paired import settings_table
+from crossover.study.select import settings_table
 from crossover.study.store import Store, read_runs
 from crossover.tasks import load_task
 

@@ -14,7 +14,8 @@ import pandas as pd
 
 from crossover.params.finetuned_teacher import FinetunedTeacher
 from crossover.stats.contrasts import benjamini_hochberg
-from crossover.study.paired import Outcome, Selector, paired_row
+from crossover.study.paired import Outcome, paired_row
+from crossover.study.select import Selector
 from crossover.tasks import load_task
 from crossover.tasks.instructed.base import Labelled
 
@@ -71,7 +72,7 @@ def differences(p: FinetunedTeacher, rows: pd.DataFrame, folder: Path, wanted: S
     ----------
     p : FinetunedTeacher
     rows : DataFrame
-        From :func:`crossover.study.paired.settings_table`.
+        From :func:`crossover.study.select.settings_table`.
     folder : Path
         Whose ``items/`` hold the outcomes.
     wanted : sequence of Difference

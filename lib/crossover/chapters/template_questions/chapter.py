@@ -33,7 +33,8 @@ from crossover.questions.quality import entity_types, question_type
 from crossover.stats.contrasts import contrast, items_needed
 from crossover.stats.peak import LEVEL, Peak, find_peak
 from crossover.study.cell import run_cells
-from crossover.study.paired import Selector, paired, paired_row, settings_table
+from crossover.study.paired import paired, paired_row
+from crossover.study.select import Selector, settings_table
 from crossover.study.store import Store, read_runs, save_numbers
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Chapter:
     ----------
     parameters : TemplateQuestions
     runs : DataFrame
-        This run's cells, with a column for each setting (:func:`crossover.study.paired.settings_table`).
+        This run's cells, with a column for each setting (:func:`crossover.study.select.settings_table`).
     bank : Bank
         The synthetic questions.
     """
@@ -218,10 +219,11 @@ class Chapter:
     def scores(self) -> Styler:
         """Return every set's metrics as the harness computes them, F1 beside exact match, means over replicates."""
         rows = []
-        for r in self.runs.itertuples():
+        settings = self.runs.rename(columns={"task.share": "share", "recipe.student_layers": "layers"})
+        for r in settings.itertuples():
             for name, metrics in json.loads(r.measures)["sets"].items():
                 rows += [
-                    (r.strategy, f"{r.share:g}", r.student_layers or "all", SET_NAMES[name], m, v)
+                    (r.strategy, f"{r.share:g}", r.layers or "all", SET_NAMES[name], m, v)
                     for m, v in metrics.items()
                     if not m.endswith("_stderr")
                 ]
@@ -241,12 +243,10 @@ class Chapter:
             "type_entropy": "question types, bits", "type_distance": "distance of types", "entity_entropy": "entity types, bits",
             "largest_entity": "largest entity type", "entity_distance": "distance of entities",
         }  # fmt: skip
-        table = pd.concat([self.runs[["strategy", "share", "student_layers"]], measured[list(names)]], axis=1)
-        table = table[(table["strategy"] != "untouched") & (table["student_layers"] == 0)]
-        table = table.assign(strategy=table["strategy"].map(display_name), share=table["share"].map("{:g}".format))
-        shown = (
-            table.drop(columns="student_layers").groupby(["strategy", "share"], sort=True).mean().rename(columns=names)
-        )
+        whole = (self.runs["strategy"] != "untouched") & (self.runs["recipe.student_layers"] == 0)
+        keys = [self.runs["strategy"].map(display_name), self.runs["task.share"].map("{:g}".format).rename("share")]
+        table = measured.loc[whole, list(names)]
+        shown = table.groupby([key[whole] for key in keys], sort=True).mean().rename(columns=names)
         return shown.style.format("{:.2f}").set_uuid("bias")
 
     def by_type(self) -> Styler:
@@ -345,7 +345,9 @@ class Chapter:
     def _outcomes(self, strategy: str, share: float) -> pd.DataFrame:
         """Return right (1) and wrong (0) of the whole student's answers to test questions, replicates by items."""
         rows = self.runs[
-            (self.runs["strategy"] == strategy) & (self.runs["share"] == share) & (self.runs["student_layers"] == 0)
+            (self.runs["strategy"] == strategy)
+            & (self.runs["task.share"] == share)
+            & (self.runs["recipe.student_layers"] == 0)
         ]
         tables = {
             r.replicate: pd.read_parquet(self.folder / "items" / f"{r.key}.parquet").set_index("item")["correct"]

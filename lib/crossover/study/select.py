@@ -1,0 +1,119 @@
+"""Selection of cells in a results table by their settings.
+
+A *selector* maps names to values. A name is a column of ``runs.csv`` or a setting with the part of the cell that it belongs to,
+as ``teacher.coverage``, ``recipe.model`` or ``task.share``. The part may be left out where only one has such a setting.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from crossover.errors import CrossoverError, nearest
+from crossover.study.cell import Cell
+
+#: The values of settings that pick cells.
+Selector = dict[str, bool | int | float | str]
+#: Parts of a cell whose settings may be named without their part; an augmenter's may not, as the teacher has the same ones.
+PARTS = ("task", "teacher", "recipe")
+#: Values of settings that cells leave out.
+DEFAULTS = {"recipe.student_layers": 0, "teacher.teacher_layers": 0, "teacher.gold": 0, "augmenter.gold": 0}
+
+
+class MissingRows(CrossoverError):
+    """Rows that a statistic needs are not in the results."""
+
+
+def settings_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return a results table with one more column per setting of its cells.
+
+    The columns are named by the part of the cell: ``task.``, ``teacher.``, ``augmenter.`` (the teacher's where it has none of its
+    own) and ``recipe.``. A setting that a cell does not have is missing (``NaN``), unless :data:`DEFAULTS` has a value.
+    """
+    cells = [Cell(**json.loads(text)) for text in runs["settings"]]
+    flat = pd.json_normalize(
+        [
+            {
+                "verify": cell.verify, "version": cell.version, "scoring": cell.scoring, "student_seed": cell.student_seed,
+                "task": cell.task_settings, "teacher": cell.teacher_settings, "recipe": cell.recipe,
+                "augmenter": cell.augmenter_settings or cell.teacher_settings,
+            }
+            for cell in cells
+        ]
+    ).set_index(runs.index)  # fmt: skip
+    for name, value in DEFAULTS.items():
+        flat[name] = flat[name].fillna(value) if name in flat else value
+    return pd.concat([runs, flat], axis=1)
+
+
+def choose(
+    rows: pd.DataFrame, base: Selector, points: Sequence[Selector], terms: Sequence[Selector]
+) -> tuple[list[tuple[float, pd.Series]], list[int]]:
+    """Return the cells of every term at every point, and the replicates that all of them have.
+
+    Returns
+    -------
+    chosen : list of (float, Series)
+        Weight of a term at a point, and its students' keys by replicate.
+    replicates : list of int
+    """
+    chosen = []
+    for point, term in itertools.product(points, terms):
+        selector = base | point | {k: v for k, v in term.items() if k != "weight"}
+        found = select(rows, selector, base)
+        if found.empty:
+            named = {k: v for k, v in selector.items() if base.get(k) != v}
+            raise MissingRows(f"no cells with {_listed(named)}")
+        if found.duplicated(["replicate", "student_seed"]).any():
+            raise CrossoverError(
+                f"{_listed(selector)} picks several cells of one replicate: name what tells them apart."
+            )
+        chosen.append((float(term["weight"]) / len(points), found.groupby("replicate")["key"].agg(list)))
+    shared = sorted(set.intersection(*(set(keys.index) for _, keys in chosen)))
+    if not shared:
+        raise MissingRows("no replicate has all the cells that are compared")
+    return chosen, shared
+
+
+def select(rows: pd.DataFrame, selector: Mapping[str, object], base: Selector) -> pd.DataFrame:
+    """Return the rows with a selector's values; a setting of the base that no cell has (another teacher's dial) selects none.
+
+    Raises
+    ------
+    CrossoverError
+        A name outside ``base`` is a setting of no cell, or a setting of several parts of a cell.
+    """
+    if "experiment" in selector:
+        # Another experiment's settings are empty columns here: naming one of them is as wrong as a misspelt one.
+        rows = rows[rows["experiment"] == selector["experiment"]].dropna(axis=1, how="all")
+    if rows.empty:
+        return rows
+    columns = {name: _column(rows, name) for name in selector}
+    for name, column in columns.items():
+        if column is None and name not in base:
+            raise CrossoverError(f"{name!r} is a setting of no cell.{nearest(name, _names(rows))}")
+    if None in columns.values():
+        return rows.iloc[:0]
+    wanted = [(rows[column] == selector[name]).to_numpy() for name, column in columns.items()]
+    return rows[np.logical_and.reduce(wanted)]
+
+
+def _column(rows: pd.DataFrame, name: str) -> str | None:
+    if name in rows:
+        return name
+    found = [full for part in PARTS if (full := f"{part}.{name}") in rows]
+    if len(found) > 1:
+        raise CrossoverError(f"{name!r} is a setting of several parts of a cell. Write one of: {', '.join(found)}.")
+    return found[0] if found else None
+
+
+def _names(rows: pd.DataFrame) -> list[str]:
+    return [*rows.columns, *(name.partition(".")[2] for name in rows.columns if "." in name)]
+
+
+def _listed(selector: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in selector.items())

@@ -1,0 +1,73 @@
+"""Selection of cells by their settings, and what the selected ones hold."""
+
+import pandas as pd
+import pytest
+
+from crossover.errors import CrossoverError
+from crossover.study.cell import Cell
+from crossover.study.select import select, settings_table
+
+CELL = {"experiment": "e", "version": 2, "task": "arc", "strategy": "new_question", "seed_size": 16, "budget": 64, "replicate": 0,
+        "teacher": "local", "n_test": 10, "max_new_tokens": 8}  # fmt: skip
+
+
+def rows(*changes):
+    cells = [Cell(**CELL | change) for change in changes]
+    known = {
+        name: [getattr(cell, name) for cell in cells]
+        for name in ("experiment", "task", "strategy", "teacher", "replicate")
+    }
+    return settings_table(
+        pd.DataFrame({"key": range(len(cells)), "settings": [cell.settings for cell in cells]} | known)
+    )
+
+
+@pytest.fixture
+def models():
+    return rows(
+        {"teacher_settings": {"model": "large", "gold": 5}, "recipe": {"model": "small"}},
+        {
+            "teacher_settings": {"model": "small"},
+            "augmenter_settings": {"model": "large"},
+            "recipe": {"model": "small"},
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("selector", "keys"),
+    [
+        ({"teacher.model": "large"}, [0]),
+        ({"recipe.model": "small"}, [0, 1]),
+        ({"recipe.model": "large"}, []),
+        ({"augmenter.model": "large"}, [0, 1]),
+        ({"gold": 0}, [1]),
+        ({"teacher.model": "small", "augmenter.gold": 0}, [1]),
+    ],
+)
+def test_a_teachers_model_is_not_a_students(models, selector, keys):
+    assert select(models, selector, {})["key"].tolist() == keys
+
+
+def test_a_name_that_two_parts_of_a_cell_have_is_refused(models):
+    with pytest.raises(CrossoverError, match=r"'model' is a setting of several parts.*teacher.model, recipe.model"):
+        select(models, {"model": "small"}, {})
+
+
+def test_nested_settings_have_dotted_names_and_later_ones_their_defaults():
+    table = rows(
+        {"teacher_settings": {"recipe": {"epochs": 2}}, "task_settings": {"share": 0.3}},
+        {"recipe": {"student_layers": 10}},
+    )
+    assert table["teacher.recipe.epochs"].tolist()[0] == 2 and table["task.share"].tolist()[0] == 0.3
+    assert table["recipe.student_layers"].tolist() == [0, 10]
+    assert settings_table(table.iloc[:0][["key", "settings"]]).empty
+
+
+def test_other_experiments_settings_are_not_known_where_an_experiment_is_named():
+    table = rows({"teacher_settings": {"coverage": 1.0}}, {"experiment": "other", "task_settings": {"share": 0.5}})
+    assert select(table, {"experiment": "e", "share": 0.5}, {"share": 0.5}).empty, "a base may name what others have"
+    with pytest.raises(CrossoverError, match="'share' is a setting of no cell"):
+        select(table, {"experiment": "e", "share": 0.5}, {})
+    with pytest.raises(CrossoverError, match="Did you mean 'coverage'"):
+        select(table, {"covrage": 1.0}, {})
