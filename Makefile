@@ -41,7 +41,7 @@ audit: $(STAMP)  ## recompute CELLS randomly chosen cells and compare
 	@$(BIN)/crossover audit --profile $(PROFILE) --cells $(CELLS)
 
 bench: $(STAMP)  ## time what has to be fast
-	@$(BIN)/python -m crossover.bench
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks
 
 test: lint  ## lint and the fast tests
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile

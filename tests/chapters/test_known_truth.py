@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crossover.bench import curve_fits
+from benchmarks import curve_fits
 from crossover.chapters.known_truth import chapter as known_truth
 from crossover.errors import CrossoverError
-from crossover.stats import forms
 from crossover.stats.simulation import scenarios, stress
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -132,18 +131,6 @@ def test_committed_coverage_is_within_the_band():
 
 
 def test_never_worse_and_much_faster_than_curve_fit():
-    comparison = curve_fits.against_curve_fit(25)
-    assert (comparison["excess"] <= 1e-9).all()
-    assert comparison["scipy_seconds"].sum() > 100 * curve_fits.batch_seconds(25)
-
-
-def test_crossings_of_draws():
-    grid = np.geomspace(1, 64, 400)
-    difference = np.log(grid)[None] - np.log([[2.0], [40.0], [1e9]])
-    np.testing.assert_allclose(curve_fits.crossings(grid, difference), [2, 40, np.nan], rtol=1e-6)
-
-
-def test_bench_table_states_what_is_wanted():
-    table = curve_fits.run(cases=3, draws=200)
-    assert list(table.columns) == ["what", "value", "unit", "wanted", "met"] and np.isfinite(table["value"]).all()
-    assert curve_fits.make_cases(3)[1].shape == (3, 7) and forms.GRID >= 48
+    found = curve_fits.run(cases=25, draws=200).set_index("what")["value"]
+    assert found["cases where curve_fit's loss is lower"] == 0
+    assert found["largest excess of our loss, relative"] < 1e-9 and found["curve_fit's time over ours"] > 100

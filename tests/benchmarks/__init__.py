@@ -1,0 +1,6 @@
+"""Timings: ``make bench`` writes ``results/bench/*.csv``, one table per section.
+
+Each section's ``run`` returns measurements, most of them ratios between two ways of one thing taken in turn in one process.
+"""
+
+SECTIONS = ("training", "decoding", "question_pipeline", "curve_fits", "null_reproduce")
