@@ -14,7 +14,7 @@ from crossover.errors import CrossoverError
 from crossover.evaluation.answers import Outcome
 from crossover.paths import repository
 from crossover.stats.contrasts import benjamini_hochberg, contrast, items_needed, minimum_detectable_effect
-from crossover.study.cell import Cell
+from crossover.study.cell import MixtureCell, QueryCell
 from crossover.study.store import COLUMNS, Store, read_runs
 
 
@@ -138,19 +138,10 @@ def fill(folder, right, replicates=3, items=100, coverage=1.0):
     store, rng = Store(folder), np.random.default_rng(0)
     for strategy, share in right.items():
         for replicate in range(replicates):
-            cell = Cell(
-                "e",
-                2,
-                "math_words",
-                strategy,
-                16,
-                64,
-                replicate,
-                "oracle",
-                items,
-                8,
-                teacher_settings={"coverage": coverage},
-            )
+            cell = QueryCell(
+                version=2, task="math_words", strategy=strategy, seed_size=16, budget=64, replicate=replicate,
+                teacher="oracle", n_test=items, max_new_tokens=8, teacher_settings={"coverage": coverage},
+            )  # fmt: skip
             correct = rng.random(items) < share
             outcomes = [Outcome(f"test-{i:05d}", "1", bool(c)) for i, c in enumerate(correct)]
             blank = {name: 0 if kind is not str else "-" for name, kind in COLUMNS.items()}
@@ -252,12 +243,16 @@ def test_students_on_the_same_data_are_averaged_and_scores_are_fractions(tmp_pat
     )
     for (strategy, seed), share in right.items():
         for replicate in range(2):
-            cell = Cell("e", 2, "math_words", strategy, 16, 64, replicate, "oracle", 20, 8, student_seed=seed)
+            cell = QueryCell(
+                version=2, task="math_words", strategy=strategy, seed_size=16, budget=64, replicate=replicate,
+                teacher="oracle", n_test=20, max_new_tokens=8,
+            )  # fmt: skip
+            settings = json.dumps(json.loads(cell.settings) | {"student_seed": seed})
             outcomes = [Outcome(f"test-{i:05d}", "x", i < share * 20, score=100 * share + i % 2) for i in range(20)]
             blank = {name: 0 if kind is not str else "-" for name, kind in COLUMNS.items()}
             row = blank | {
-                "key": cell.key, "experiment": "e", "task": "math_words", "strategy": strategy, "seed_size": 16, "budget": 64,
-                "replicate": replicate, "n_test": 20, "settings": cell.settings,
+                "key": f"{cell.key}-{seed}", "experiment": "e", "task": "math_words", "strategy": strategy, "seed_size": 16, "budget": 64,
+                "replicate": replicate, "n_test": 20, "settings": settings,
             }  # fmt: skip
             store.append(row, outcomes)
     asked = ledger().model_copy(update={"base": {"task": "math_words"}})
@@ -315,9 +310,9 @@ def mixtures(tmp_path):
     store, zeros = Store(tmp_path), {name: kind() for name, kind in COLUMNS.items()}
     for replicate, strategy in ((r, s) for r in (0, 1) for s in ("real", "real_equal")):
         with_ = strategy == "real_equal"
-        cell = Cell(
-            experiment="template_questions", version=1, task="closed_book_qa", strategy=strategy, seed_size=8, budget=4, replicate=replicate,
-            teacher="templates", n_test=80, max_new_tokens=32, task_settings={"share": 0.3 if with_ else 0.0}, scoring="harness",
+        cell = MixtureCell(
+            version=1, task="closed_book_qa", strategy=strategy, seed_size=8, budget=4, replicate=replicate,
+            n_test=80, max_new_tokens=32, task_settings={"share": 0.3 if with_ else 0.0},
         )  # fmt: skip
         right = {"nq_open": 20 if with_ else 8, "trivia_qa": 4 if with_ else 10}
         outcomes = [Outcome(f"{name}/{i:05d}", None, i < n) for name, n in right.items() for i in range(40)]

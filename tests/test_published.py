@@ -15,7 +15,8 @@ from crossover.chapters.finetuned_teacher.chapter import with_measures
 from crossover.params.profiles import resolve
 from crossover.paths import repository
 from crossover.strategies.ledger import Ledger
-from crossover.study.cell import Cell, make_data
+from crossover.study.cell import read_cell
+from crossover.study.experiments.query_budget import buy
 from crossover.study.select import settings_table
 from crossover.study.store import Store, read_numbers, read_runs
 from crossover.tasks import load_task
@@ -50,7 +51,7 @@ def chapter(tmp_path_factory):
 
 def test_every_row_is_named_by_its_settings():
     for row in read_runs(STUDY).itertuples():
-        cell = Cell(**json.loads(row.settings))
+        cell = read_cell(row.settings)
         assert cell.key == row.key
         assert (cell.strategy, cell.seed_size, cell.budget, cell.replicate) == (
             row.strategy,
@@ -94,7 +95,7 @@ def test_every_budget_was_spent_to_the_last_query(runs):
 def test_the_stored_calls_are_those_that_the_rows_paid_for(runs, tmp_path):
     """Made again from its settings, a cell's data cost the same and hold the same samples as when it was run."""
     for row in runs[runs["teacher"] == "oracle"].sample(4, random_state=0).itertuples():
-        data, ledger = make_data(Cell(**json.loads(row.settings)), Store(tmp_path))
+        data, ledger = buy(read_cell(row.settings), Store(tmp_path))
         assert isinstance(ledger, Ledger)
         assert (ledger.spent, len(data.samples), ledger.tokens_out) == (row.queries, row.n_train, row.tokens_out)
     published = {path.name: path for path in (STUDY / "generations").iterdir()}

@@ -13,10 +13,10 @@ from crossover.errors import CrossoverError
 from crossover.models.training import Recipe
 from crossover.params.profiles import check, load_profile, resolve
 from crossover.paths import PUBLISHED, repository, results_folder
-from crossover.study.cell import run_cells
 from crossover.study.cost_estimate import Range, estimate, profile_rows
 from crossover.study.dry_run import changes, runs
 from crossover.study.requirements import get, needs
+from crossover.study.run import run_cells
 from crossover.study.store import Store, read_runs
 from stored import first_right, plant
 

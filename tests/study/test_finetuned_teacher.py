@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 
 import pandas as pd
@@ -19,14 +18,16 @@ from crossover.models.training import Recipe
 from crossover.params.finetuned_teacher import FinetunedTeacher
 from crossover.strategies.instructed import annotate, generate
 from crossover.strategies.ledger import Ledger
-from crossover.study.cell import Cell, run_cells
+from crossover.study.cell import read_cell
 from crossover.study.experiments import finetuned_teacher
+from crossover.study.run import run_cells
 from crossover.study.store import Store, read_runs
 from crossover.tasks import Problem, load_task
 from crossover.teachers import Reply, Request
 from crossover.teachers import instructed as module
 from crossover.teachers.instructed import InstructedTeacher
 
+EXPERIMENT = finetuned_teacher.FinetunedTeacherExperiment()
 SST2, CAPTIONS = load_task("sst2"), load_task("captions")
 RECIPE = Recipe(model="tiny-random", trained_layers=1, epochs=1, min_steps=1, batch_size=4, learning_rate=1e-3)
 
@@ -263,9 +264,9 @@ def cell_of(strategy, **changes):
 
 def test_a_student_learns_the_originals_and_what_was_bought(scripted, tmp_path):
     original = [(p.question, p.answer.strip()) for p in SST2.split(6, 0, 0).original]
-    plain = finetuned_teacher.make(cell_of("original"), Store(tmp_path), "cpu")
+    plain = EXPERIMENT.make_data(cell_of("original"), Store(tmp_path), "cpu")
     assert plain.pairs == original and (plain.queries, plain.funnel.asked, plain.measures) == (0, 0, {})
-    made = finetuned_teacher.make(cell_of("annotate"), Store(tmp_path), "cpu")
+    made = EXPERIMENT.make_data(cell_of("annotate"), Store(tmp_path), "cpu")
     inputs = [p.question for p in SST2.split(6, 12, 0).unlabelled]
     assert made.pairs == original + [(text, ["positive", "negative"][i % 2]) for i, text in enumerate(inputs)]
     assert made.queries == 12 and made.measures["classes"] == {"negative": 6, "positive": 6}
@@ -274,7 +275,7 @@ def test_a_student_learns_the_originals_and_what_was_bought(scripted, tmp_path):
 
 def test_both_kinds_cost_as_many_queries_as_one(scripted, tmp_path):
     scripted.texts = [f"a text number {i} and {j} of its kind" for i in range(9) for j in "abc"]
-    made = finetuned_teacher.make(cell_of("both", queries=15), Store(tmp_path), "cpu")
+    made = EXPERIMENT.make_data(cell_of("both", queries=15), Store(tmp_path), "cpu")
     assert [sum(r.kind == kind for r in scripted.asked) for kind in ("annotate", "generate")] == [8, 7]
     assert made.queries == 15 and made.funnel.asked == 15
     assert "annotations_right" not in made.measures, "none of its annotations is a label"
@@ -283,19 +284,19 @@ def test_both_kinds_cost_as_many_queries_as_one(scripted, tmp_path):
 
 def test_a_label_that_the_teacher_never_gives_is_reported(scripted, tmp_path, capsys):
     scripted.texts = ["negative"]
-    made = finetuned_teacher.make(cell_of("annotate"), Store(tmp_path), "cpu")
+    made = EXPERIMENT.make_data(cell_of("annotate"), Store(tmp_path), "cpu")
     assert made.measures["classes"] == {"negative": 12, "positive": 0}
     known = sum(p.answer == " positive" for p in SST2.split(6, 0, 0).original)
     assert f"no usable example of 'positive'; the student sees it in {known} original" in capsys.readouterr().err
     scripted.texts = [None]
     scripted.id = "silent"
-    nothing = finetuned_teacher.make(cell_of("annotate"), Store(tmp_path), "cpu")
+    nothing = EXPERIMENT.make_data(cell_of("annotate"), Store(tmp_path), "cpu")
     assert len(nothing.pairs) == 6 and nothing.measures == {} and nothing.funnel.returned == 0
 
 
 def test_a_larger_amount_extends_a_smaller_one_and_pays_for_the_rest(scripted, tmp_path):
-    less = finetuned_teacher.make(cell_of("annotate"), Store(tmp_path), "cpu")
-    more = finetuned_teacher.make(cell_of("annotate", queries=24), Store(tmp_path), "cpu")
+    less = EXPERIMENT.make_data(cell_of("annotate"), Store(tmp_path), "cpu")
+    more = EXPERIMENT.make_data(cell_of("annotate", queries=24), Store(tmp_path), "cpu")
     assert more.pairs[: len(less.pairs)] == less.pairs and more.queries == 24
     assert len(scripted.asked) == 24, "stored replies are not asked for again"
 
@@ -358,7 +359,7 @@ def test_a_grid_is_run_scored_shown_and_resumed(tmp_path, capsys, monkeypatch):
 
 def test_students_on_the_same_data_share_its_calls_and_differ_in_seed(scripted, tmp_path):
     one, two = (c for c in parameters(classifier_seeds=2).cells() if (c.strategy, c.teacher) == ("annotate", "tuned"))
-    first, second = (finetuned_teacher.make(cell, Store(tmp_path), "cpu") for cell in (one, two))
+    first, second = (EXPERIMENT.make_data(cell, Store(tmp_path), "cpu") for cell in (one, two))
     assert first.pairs == second.pairs and len(scripted.asked) == 12 and one.key != two.key
     assert "student 1" in str(two) and "student" not in str(one)
 
@@ -366,17 +367,17 @@ def test_students_on_the_same_data_share_its_calls_and_differ_in_seed(scripted, 
 def test_a_prompted_teachers_calls_serve_every_size_and_another_draw_is_another(scripted, tmp_path):
     sizes = [c for c in parameters(originals=[3, 6]).cells() if (c.strategy, c.teacher) == ("generate", "prompted")]
     for cell in sizes:
-        finetuned_teacher.make(cell, Store(tmp_path), "cpu")
+        EXPERIMENT.make_data(cell, Store(tmp_path), "cpu")
     assert len(scripted.asked) == 12, "it knows no original examples"
     again = replace(sizes[0], replicate=1)
-    finetuned_teacher.make(again, Store(tmp_path), "cpu")
+    EXPERIMENT.make_data(again, Store(tmp_path), "cpu")
     assert len({(r.problem.question, r.index) for r in scripted.asked}) == 24
 
 
 def test_an_encoder_teaches_by_its_own_labels(tmp_path):
     p = parameters(dial_tasks=["sst2"], dial_size=6, swapped=True)
     cell = next(c for c in p.grids()["families"] if c.teacher == "encoder" and c.scoring == "classify")
-    made = finetuned_teacher.make(cell, Store(tmp_path), "cpu")
+    made = EXPERIMENT.make_data(cell, Store(tmp_path), "cpu")
     assert made.funnel.parsed == 12 and {label for _, label in made.pairs} <= set(SST2.labels)
     teacher = finetuned_teacher.make_teacher(cell, "annotate", SST2, SST2.split(6, 12, 0), "cpu")
     assert (
@@ -466,7 +467,7 @@ def test_tasks_have_the_student_that_fits():
 def test_a_causal_student_can_write_labels():
     [cell] = parameters().grid("sst2", 6, "original", family="causal")
     pairs = [(SST2.prompt(p.question), p.answer) for p in SST2.seeds(4, 0)]
-    scored = finetuned_teacher.train_and_score(cell, pairs, "cpu")
+    scored = EXPERIMENT.train_and_score(cell, pairs, "cpu")
     assert len(scored.outcomes) == 12 and 0 <= scored.measures["macro_f1"] <= 1
 
 
@@ -499,19 +500,19 @@ def test_parameters_that_cannot_be(changes, message):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"strategy": "annotated"}, "no condition 'annotated'. Did you mean 'annotate'"),
+        ({"strategy": "annotated"}, "no strategy 'annotated' in finetuned_teacher. Did you mean 'annotate'"),
         ({"teacher": "tune"}, "no teacher 'tune'"),
     ],
 )
 def test_cells_that_cannot_be(changes, message, tmp_path):
     cell = cell_of("annotate")
     with pytest.raises(CrossoverError, match=message):
-        finetuned_teacher.make(replace(cell, **changes), Store(tmp_path), "cpu")
+        EXPERIMENT.make_data(replace(cell, **changes), Store(tmp_path), "cpu")
 
 
 def test_settings_are_plain_values_under_names_of_their_own():
     for cell in parameters(dial_tasks=["sst2"], dial_size=6, teacher_layers=[1], swapped=True).cells():
-        known = Cell(**json.loads(cell.settings))
+        known = read_cell(cell.settings)
         assert known == cell
         assert all(isinstance(v, int | float | str) for v in cell.teacher_settings.values())
 

@@ -15,7 +15,7 @@ from crossover.normal_text import word_set
 from crossover.params.profiles import check
 from crossover.questions.bank import load_bank, read_texts
 from crossover.stats.peak import find_peak
-from crossover.study.cell import Cell
+from crossover.study.cell import MixtureCell
 from crossover.study.experiments import template_mixture
 from crossover.study.experiments.template_mixture import Example, measure, mixture
 from crossover.study.store import Store
@@ -36,7 +36,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def cell(tmp_path_factory) -> Cell:
+def cell(tmp_path_factory) -> MixtureCell:
     folder = tmp_path_factory.mktemp("texts")
     for number, text in enumerate(ARTICLES):
         (folder / f"{number}.txt").write_text(text)
@@ -55,7 +55,7 @@ def cell(tmp_path_factory) -> Cell:
     return next(c for c in parameters.cells() if c.strategy == "real" and not c.recipe.get("student_layers"))
 
 
-def mixed(cell: Cell, strategy: str, share: float, replicate: int = 0) -> Cell:
+def mixed(cell: MixtureCell, strategy: str, share: float, replicate: int = 0) -> MixtureCell:
     return replace(cell, strategy=strategy, replicate=replicate, task_settings=cell.task_settings | {"share": share})
 
 
@@ -135,7 +135,9 @@ def test_test_items_are_the_same_whatever_their_number():
 
 
 def test_a_cell_reports_the_variety_of_its_mixture(cell, folder):
-    made = template_mixture.make(mixed(cell, "tokens_equal", 0.5), Store(folder), "cpu")
+    made = template_mixture.TemplateMixtureExperiment().make_data(
+        mixed(cell, "tokens_equal", 0.5), Store(folder), "cpu"
+    )
     assert made.measures["synthetic"] == made.funnel.kept > 0
     assert {p.partition("\n")[0].split(":")[0] for p, _ in made.pairs} == {"Answer these questions", "Question"}
     uniform = measure(cell, [Example("Who was it?", "Isaac Newton", "real")] * 4)

@@ -14,9 +14,9 @@ from ray.cluster_utils import Cluster
 
 from crossover.errors import CrossoverError
 from crossover.params.profiles import check
-from crossover.study import cell as cells_module
 from crossover.study import workers
-from crossover.study.cell import run_cells
+from crossover.study.experiments.query_budget import QueryBudgetExperiment
+from crossover.study.run import ordered, run_cells
 from crossover.study.store import Store
 from crossover.study.workers import RETRIES, Lost, Processes, Ray, open_pool
 from crossover.tasks import load_task
@@ -124,21 +124,21 @@ def test_some_cells_without_queries_go_first_and_the_others_in_their_order():
     grid = check("02_finetuned_teacher", values).cells()
     alone = [cell for cell in grid if cell.strategy == "original"]
     assert len(alone) == 8
-    ordered = cells_module._ordered(grid, 4)
-    assert ordered[:4] == alone[:4] and ordered[4:] == [cell for cell in grid if cell not in alone[:4]]
+    first = ordered(grid, 4)
+    assert first[:4] == alone[:4] and first[4:] == [cell for cell in grid if cell not in alone[:4]]
 
 
 def test_cells_that_had_finished_are_stored_when_data_cannot_be_made(cells, tmp_path, monkeypatch):
     """The third cell's data fail while the first two train: both are in the table, and the error is the third's own."""
-    made, real = [], cells_module.make
+    made, real = [], QueryBudgetExperiment.make_data
 
-    def failing(cell, store, device):
+    def failing(experiment, cell, store, device):
         made.append(cell)
         if len(made) == 3:
             raise CrossoverError("the cap is spent")
-        return real(cell, store, device)
+        return real(experiment, cell, store, device)
 
-    monkeypatch.setattr(cells_module, "make", failing)
+    monkeypatch.setattr(QueryBudgetExperiment, "make_data", failing)
     with pytest.raises(CrossoverError, match="^the cap is spent$"):
         run_cells(cells, Store(tmp_path), 2)
     assert set(Store(tmp_path).rows()) == {cell.key for cell in made[:2]} and len(made) == 3

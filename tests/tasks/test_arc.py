@@ -21,7 +21,8 @@ from crossover.evaluation import answers
 from crossover.evaluation.answers import choose
 from crossover.models.language_model import LanguageModel
 from crossover.models.likelihood import log_likelihoods
-from crossover.study.cell import Cell, _metric, train_and_score
+from crossover.study.cell import QueryCell
+from crossover.study.experiments.query_budget import QueryBudgetExperiment
 from crossover.tasks import TASKS, ChoiceTask, Problem, Task, load_task
 from crossover.tasks.benchmarks.arc import Arc, _words
 
@@ -265,7 +266,10 @@ def test_a_question_without_choices_is_an_error(student):
 def cell(**changes):
     recipe = {"model": "tiny-random", "trained_layers": 1, "epochs": 1, "min_steps": 2, "batch_size": 4}
     recipe["learning_rate"] = 1e-3
-    base = Cell("t", 1, "arc", "answer_augmentation", 4, 4, 0, "local", n_test=9, max_new_tokens=4, recipe=recipe)
+    base = QueryCell(
+        version=1, task="arc", strategy="answer_augmentation", seed_size=4, budget=4, replicate=0, teacher="local",
+        n_test=9, max_new_tokens=4, recipe=recipe,
+    )  # fmt: skip
     return replace(base, **changes)
 
 
@@ -273,16 +277,19 @@ def test_a_cell_is_scored_by_choice():
     plain, by_choice = cell(), cell(scoring="choice")
     assert "scoring" not in plain.settings and plain.key != by_choice.key
     pairs = [(TASK.prompt(p.question), p.answer) for p in TASK.seeds(4, 0)]
-    outcomes = train_and_score(by_choice, pairs, "cpu").outcomes
+    outcomes = QueryBudgetExperiment().train_and_score(by_choice, pairs, "cpu").outcomes
     assert [o.item for o in outcomes] == [p.id for p in TASK.test(9)] and all(o.extracted in "ABCDE" for o in outcomes)
-    assert _metric(by_choice) == "likelihood of the choices" and _metric(plain) == "exact match of the final answer"
+    assert (
+        QueryBudgetExperiment().metric(by_choice) == "likelihood of the choices"
+        and QueryBudgetExperiment().metric(plain) == "exact match of the final answer"
+    )
 
 
 def test_a_cell_that_cannot_be_scored_so_says_so():
     with pytest.raises(CrossoverError, match="math_words lists no choices; use scoring='generate'"):
-        train_and_score(cell(task="math_words", scoring="choice"), [], "cpu")
+        QueryBudgetExperiment().train_and_score(cell(task="math_words", scoring="choice"), [], "cpu")
     with pytest.raises(CrossoverError, match="'choices'.*Did you mean 'choice'"):
-        train_and_score(cell(scoring="choices"), [], "cpu")
+        QueryBudgetExperiment().train_and_score(cell(scoring="choices"), [], "cpu")
 
 
 @pytest.mark.parametrize("name", TASKS)

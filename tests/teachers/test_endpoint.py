@@ -25,7 +25,8 @@ from crossover.errors import CrossoverError
 from crossover.params.profiles import check, resolve
 from crossover.strategies.base import charge_and_ask
 from crossover.strategies.ledger import Ledger
-from crossover.study.cell import Cell, make_data
+from crossover.study.cell import QueryCell
+from crossover.study.experiments.query_budget import buy
 from crossover.study.store import Store
 from crossover.tasks import load_task
 from crossover.tasks.base import Problem
@@ -389,7 +390,7 @@ def test_the_key_is_in_nothing_that_comes_out(tmp_path, monkeypatch, capsys, cap
             print(caught.getrepr(style="long", showlocals=True, chain=True))
             if fate == "401":
                 assert f"Set {KEY_VARIABLE}" in str(caught.value)
-    print(repr(served), repr(served.teacher), vars(served), repr(Cell.__doc__))
+    print(repr(served), repr(served.teacher), vars(served), repr(QueryCell.__doc__))
     shown = "".join(capsys.readouterr()) + caplog.text
     assert fate == "echo" or "crossover" in shown.lower()
     written = b"".join(
@@ -462,15 +463,15 @@ def test_neither_address_nor_price_belongs_to_a_cell_or_its_folder():
 
 def test_larger_budgets_of_a_cell_pay_only_for_what_is_new(tmp_path):
     def cell(budget):
-        return Cell(
-            "e", 1, "math_words", "answer_augmentation", 2, budget, 0, "endpoint", 4, 32,
-            task_settings={"steps": 1}, teacher_settings={"model": "alpha", "temperature": 0.7},
+        return QueryCell(
+            version=1, task="math_words", strategy="answer_augmentation", seed_size=2, budget=budget, replicate=0,
+            teacher="endpoint", n_test=4, max_new_tokens=32, task_settings={"steps": 1}, teacher_settings={"model": "alpha", "temperature": 0.7},
             connection={"base_url": server.base_url, "concurrency": 4}, spending={"price_in": 1.0, "max_cost": 1.0},
         )  # fmt: skip
 
     with Running() as server:
-        small, _ = make_data(cell(4), Store(tmp_path))
-        large, ledger = make_data(cell(10), Store(tmp_path))
+        small, _ = buy(cell(4), Store(tmp_path))
+        large, ledger = buy(cell(10), Store(tmp_path))
         assert len(server.log()) == 10
     assert large.funnel.returned == 10 and ledger.spent == 10 and small.funnel.returned == 4
     assert ledger.tokens_in == Account(tmp_path / "spending.jsonl").tokens_in == 10 * IN
@@ -478,12 +479,13 @@ def test_larger_budgets_of_a_cell_pay_only_for_what_is_new(tmp_path):
 
 def test_teacher_and_augmenter_of_one_cell_share_an_account(tmp_path):
     with Running() as server:
-        cell = Cell(
-            "e", 1, "math_words", "new_question", 2, 8, 0, "endpoint", 4, 32, task_settings={"steps": 1},
+        cell = QueryCell(
+            version=1, task="math_words", strategy="new_question", seed_size=2, budget=8, replicate=0,
+            teacher="endpoint", n_test=4, max_new_tokens=32, task_settings={"steps": 1},
             teacher_settings={"model": "alpha"}, augmenter_settings={"model": "beta"},
             connection={"base_url": server.base_url},
         )  # fmt: skip
-        _, ledger = make_data(cell, Store(tmp_path))
+        _, ledger = buy(cell, Store(tmp_path))
         assert Counter(entry["asked"]["model"] for entry in server.log()) == {"alpha": 4, "beta": 4}
     account = Account(tmp_path / "spending.jsonl")
     assert len(account.entries) == ledger.spent == 8 and account.tokens_in == ledger.tokens_in == 8 * IN

@@ -11,7 +11,8 @@ from crossover.models.language_model import LanguageModel
 from crossover.models.likelihood import log_likelihoods
 from crossover.models.weights import fingerprint, model_folder
 from crossover.params.profiles import resolve
-from crossover.study.cell import Cell, draw_seeds, make_data
+from crossover.study.cell import QueryCell
+from crossover.study.experiments.query_budget import buy, draw_seeds
 from crossover.study.store import Store
 from crossover.tasks import Problem, load_task
 from crossover.tasks.base import seeds_apart
@@ -226,7 +227,6 @@ def test_replies_do_not_depend_on_their_batch(cache, exact):
 
 def cell_of(teacher_settings, augmenter_settings, strategy="new_question", budget=8, **changes):
     fixed = {
-        "experiment": "e",
         "version": 1,
         "task": "math_words",
         "task_settings": {"steps": 1},
@@ -234,7 +234,9 @@ def cell_of(teacher_settings, augmenter_settings, strategy="new_question", budge
         "replicate": 0,
     }
     fixed |= {"teacher": "local", "n_test": 1, "max_new_tokens": 6, "strategy": strategy, "budget": budget}
-    return Cell(**{**fixed, "teacher_settings": teacher_settings, "augmenter_settings": augmenter_settings, **changes})
+    return QueryCell(
+        **{**fixed, "teacher_settings": teacher_settings, "augmenter_settings": augmenter_settings, **changes}
+    )
 
 
 def calls(folder):
@@ -248,13 +250,13 @@ def calls(folder):
 
 @pytest.mark.parametrize(("answers", "asks"), [(TUNED, PROMPTED), (PROMPTED, TUNED), (TUNED, {**TUNED, "gold": 5})])
 def test_teacher_and_augmenter_may_differ_in_strength(cache, tmp_path, answers, asks):
-    make_data(cell_of(answers, asks), Store(tmp_path))
+    buy(cell_of(answers, asks), Store(tmp_path))
     by_kind = {kind: {call[0] for call in calls(tmp_path) if call[1] == kind} for kind in ("answer", "new_question")}
     assert by_kind == {"answer": {teacher(answers).id}, "new_question": {teacher(asks).id}}
 
 
 def test_by_default_the_teacher_is_its_own_augmenter(cache, tmp_path):
-    make_data(cell_of(TUNED, {}), Store(tmp_path))
+    buy(cell_of(TUNED, {}), Store(tmp_path))
     assert {call[0] for call in calls(tmp_path)} == {teacher().id}
     assert len(list((tmp_path / "generations").iterdir())) == 1
 
@@ -262,10 +264,10 @@ def test_by_default_the_teacher_is_its_own_augmenter(cache, tmp_path):
 @pytest.mark.parametrize("strategy", ["answer_augmentation", "new_question"])
 def test_a_larger_budget_repeats_the_calls_of_a_smaller_one(cache, exact, tmp_path, strategy):
     """In a store of its own and in the same store."""
-    make_data(cell_of(TUNED, PROMPTED, strategy, 6), Store(tmp_path / "a"))
+    buy(cell_of(TUNED, PROMPTED, strategy, 6), Store(tmp_path / "a"))
     small = calls(tmp_path / "a")
     for folder in ("a", "b"):
-        make_data(cell_of(TUNED, PROMPTED, strategy, 12), Store(tmp_path / folder))
+        buy(cell_of(TUNED, PROMPTED, strategy, 12), Store(tmp_path / folder))
     assert set(small) < set(calls(tmp_path / "a")) == set(calls(tmp_path / "b"))
     assert len(small) == 6 and len(calls(tmp_path / "a")) == 12
 
@@ -337,7 +339,7 @@ def test_more_gold_than_the_task_has_is_refused_before_anything_is_loaded(tmp_pa
     with pytest.raises(
         CrossoverError, match="gsm8k: 700 gold problems were asked for; the pypi source has 656; ask for 0 to"
     ):
-        make_data(cell, Store(tmp_path))
+        buy(cell, Store(tmp_path))
 
 
 @pytest.mark.parametrize("name", ["teacher_gold", "augmenter_gold"])

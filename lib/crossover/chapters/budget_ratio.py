@@ -29,8 +29,9 @@ from crossover.stats.formatting import interval
 from crossover.stats.next_cells import Plan, plan
 from crossover.stats.seed_size_law import held_out
 from crossover.study.advice_counts import common
-from crossover.study.cell import draw_seeds, run_cells
+from crossover.study.experiments.query_budget import draw_seeds
 from crossover.study.paired import paired
+from crossover.study.run import run_cells
 from crossover.study.select import MissingRows, settings_table
 from crossover.study.store import Store, read_runs, save_numbers
 from crossover.tasks import load_task

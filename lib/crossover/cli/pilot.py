@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from crossover.params.budget_ratio import BudgetRatio
-    from crossover.study.cell import Cell
+    from crossover.study.cell import QueryCell
 
 BUDGETS = 5  # of a pilot, each twice the one before
 STRATEGIES = ("answer_augmentation", "question_rephrase", "new_question")
@@ -79,7 +79,7 @@ def pilot(
     from crossover.stats.crossovers import find, show
     from crossover.stats.curves import fit_table
     from crossover.study import advice_counts
-    from crossover.study.cell import run_cells
+    from crossover.study.run import run_cells
     from crossover.study.store import Store
 
     console = Console()
@@ -106,7 +106,7 @@ def pilot(
     )
 
 
-def expected(parameters: BudgetRatio, cells: list[Cell], done: Collection[str]) -> str:
+def expected(parameters: BudgetRatio, cells: list[QueryCell], done: Collection[str]) -> str:
     """Say what a pilot will take: students, calls, money at the most, and time where this student's speed is known."""
     from crossover.paths import PUBLISHED, results_folder
     from crossover.study.cost_estimate import Range, estimate

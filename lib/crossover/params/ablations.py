@@ -10,7 +10,7 @@ from crossover.params.budget_ratio import BudgetRatio, longest_first
 from crossover.params.fields import Count, Share
 
 if TYPE_CHECKING:
-    from crossover.study.cell import Cell
+    from crossover.study.cell import QueryCell
 
 
 class Ablations(BudgetRatio):
@@ -52,12 +52,12 @@ class Ablations(BudgetRatio):
             raise ValueError(f"low_budget {self.low_budget} and high_budgets {self.high_budgets} must rise")
         return self
 
-    def cells(self) -> list[Cell]:
+    def cells(self) -> list[QueryCell]:
         """Return the cells of every ablation and of the base grid, each once."""
         cells = {cell.key: cell for grid in self.grids().values() for cell in grid}
         return longest_first(cells.values())
 
-    def grids(self) -> dict[str, list[Cell]]:
+    def grids(self) -> dict[str, list[QueryCell]]:
         """Return the cells of each ablation, those of the base that it is compared with included."""
         two, at = ["answer_augmentation", "new_question"], {"seed_sizes": [self.compared_seeds]}
         low, (middle, high) = self.low_budget, self.high_budgets

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from crossover.params.fields import Cluster, Count, Device, Parameters, Share, Workers
 
 if TYPE_CHECKING:
-    from crossover.study.cell import Cell
+    from crossover.study.cell import QueryCell
 
 
 class BudgetRatio(Parameters):
@@ -147,19 +147,18 @@ class BudgetRatio(Parameters):
             return {"model": self.teacher_model, "temperature": self.temperature}
         return {name: getattr(self, name) for name in ("answer_error", "rephrase_drift", "invalid_rate", "coverage")}
 
-    def cells(self) -> list[Cell]:
+    def cells(self) -> list[QueryCell]:
         """Return the grid, replicate by replicate, longest cells first within one so that workers end together."""
         return longest_first(self.grid())
 
-    def grid(self, **changes: object) -> list[Cell]:
+    def grid(self, **changes: object) -> list[QueryCell]:
         """Return the cells of these parameters with some of them changed; ``changes`` are not checked again."""
         return self.model_copy(update=changes)._product() if changes else self._product()
 
-    def _product(self) -> list[Cell]:
-        from crossover.study.cell import Cell
+    def _product(self) -> list[QueryCell]:
+        from crossover.study.cell import QueryCell
 
         fixed = {
-            "experiment": "budget_ratio",
             "version": 2,
             "task": self.task,
             "task_settings": self._task_settings(),
@@ -185,12 +184,12 @@ class BudgetRatio(Parameters):
             },
         }
         return [
-            Cell(**fixed, strategy=strategy, seed_size=seed_size, budget=budget, replicate=replicate)
+            QueryCell(**fixed, strategy=strategy, seed_size=seed_size, budget=budget, replicate=replicate)
             for replicate, seed_size in itertools.product(range(self.replicates), self.seed_sizes)
             for budget, strategy in itertools.product(self.budget_list(seed_size), self.strategies)
         ]
 
 
-def longest_first(cells: Iterable[Cell]) -> list[Cell]:
+def longest_first(cells: Iterable[QueryCell]) -> list[QueryCell]:
     """Return cells replicate by replicate, the largest budgets first within one."""
     return sorted(cells, key=lambda cell: (cell.replicate, -cell.budget))

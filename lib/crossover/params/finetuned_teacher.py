@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from crossover.params.fields import Cluster, Count, Device, Parameters, Workers
 
 if TYPE_CHECKING:
-    from crossover.study.cell import Cell
+    from crossover.study.cell import TeacherCell
 
 Temperature = Annotated[float, Field(gt=0, le=2)]
 #: The six tasks of arXiv 2310.01119, and three that a plain install brings whole.
@@ -119,7 +119,7 @@ class FinetunedTeacher(Parameters):
             raise ValueError("fractions and originals are both empty; give one of them")
         return self
 
-    def cells(self) -> list[Cell]:
+    def cells(self) -> list[TeacherCell]:
         """Return the cells of every grid, each once, those that share a fine-tuned teacher next to each other."""
         cells = {cell.key: cell for grid in self.grids().values() for cell in grid}
         names = list(dict.fromkeys([*self.tasks, *self.side_tasks, *self.dial_tasks]))
@@ -134,7 +134,7 @@ class FinetunedTeacher(Parameters):
             ),
         )
 
-    def grids(self) -> dict[str, list[Cell]]:
+    def grids(self) -> dict[str, list[TeacherCell]]:
         """Return the cells of each comparison, those with the original examples alone included."""
         one = {"classifier_seeds": 1, "writer_seeds": 1}
         dialled = self.model_copy(update=one | {"replicates": self.dial_replicates})
@@ -227,7 +227,7 @@ class FinetunedTeacher(Parameters):
         family: Literal["encoder", "causal"] = "encoder",
         layers: int = 0,
         **changed: object,
-    ) -> list[Cell]:
+    ) -> list[TeacherCell]:
         """Return the cells of one condition: every replicate and student.
 
         Parameters
@@ -241,7 +241,7 @@ class FinetunedTeacher(Parameters):
         **changed
             ``queries, annotate_temperature, generate_temperature``, where they are not the chapter's own.
         """
-        from crossover.study.cell import Cell
+        from crossover.study.cell import TeacherCell
         from crossover.tasks import load_task
         from crossover.tasks.instructed.base import Labelled
 
@@ -251,8 +251,7 @@ class FinetunedTeacher(Parameters):
         alone = strategy == "original"
         dials = self.model_copy(update=changed)
         return [
-            Cell(
-                experiment="finetuned_teacher",
+            TeacherCell(
                 version=1,
                 task=name,
                 task_settings=settings,
@@ -276,7 +275,7 @@ class FinetunedTeacher(Parameters):
         """A dial's temperatures with the chapter's own; none where the dial is not turned."""
         return [*temperatures, getattr(self, f"{kind}_temperature")] if temperatures else []
 
-    def _families(self) -> list[Cell]:
+    def _families(self) -> list[TeacherCell]:
         """Annotation with both families of teachers, for both families of students."""
         from crossover.tasks import load_task
         from crossover.tasks.instructed.base import Labelled

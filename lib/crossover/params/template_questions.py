@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from crossover.params.fields import Cluster, Device, Parameters, Workers
 
 if TYPE_CHECKING:
-    from crossover.study.cell import Cell
+    from crossover.study.cell import MixtureCell
 
 QuestionSet = Literal["nq_open", "web_questions", "trivia_qa"]
 LanguageSet = Literal["lambada_openai", "hellaswag", "copa", "story_cloze"]
@@ -92,9 +92,9 @@ class TemplateQuestions(Parameters):
         """Where each closed-book set is read."""
         return {name: self.sources.get(name, "pypi") for name in self.question_sets}
 
-    def cells(self) -> list[Cell]:
+    def cells(self) -> list[MixtureCell]:
         """Return the cells: a student as it came and after real questions alone, then the mixtures; then the smaller student."""
-        grid: list[Cell] = []
+        grid: list[MixtureCell] = []
         for replicate in range(self.replicates):
             grid += [self._cell("real", 0.0, replicate, language=True)]
             grid += [self._cell("tokens_equal", share, replicate) for share in self.tokens_equal]
@@ -110,8 +110,10 @@ class TemplateQuestions(Parameters):
         grid.sort(key=lambda cell: -cell.budget)  # the longest first
         return [self._cell("untouched", 0.0, 0, language=True), *grid]
 
-    def _cell(self, strategy: str, share: float, replicate: int, small: bool = False, language: bool = False) -> Cell:
-        from crossover.study.cell import Cell
+    def _cell(
+        self, strategy: str, share: float, replicate: int, small: bool = False, language: bool = False
+    ) -> MixtureCell:
+        from crossover.study.cell import MixtureCell
 
         extra = share / (1 - share) if strategy == "real_equal" else share
         sizes = dict.fromkeys(self.question_sets, self.n_test)
@@ -119,15 +121,13 @@ class TemplateQuestions(Parameters):
             sizes |= {name: self._language_size(name) for name in self.language_sets}
         layers = {"student_layers": self.small_layers} if small else {}
         names = ("epochs", "min_steps", "batch_size", "learning_rate")
-        return Cell(
-            experiment="template_questions",
+        return MixtureCell(
             version=1,
             task="closed_book_qa",
             strategy=strategy,
             seed_size=0 if strategy == "untouched" else self.n_real,
             budget=round(extra * self.n_real),
             replicate=replicate,
-            teacher="templates",
             n_test=sum(sizes.values()),
             max_new_tokens=32,
             task_settings={
@@ -143,7 +143,6 @@ class TemplateQuestions(Parameters):
             recipe={"model": self.student, "trained_layers": 0 if small else self.trained_layers}
             | {name: getattr(self, name) for name in names}
             | layers,
-            scoring="harness",
         )
 
     def _language_size(self, name: str) -> int:

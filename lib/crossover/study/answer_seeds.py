@@ -14,7 +14,8 @@ from pathlib import Path
 
 from crossover.errors import CrossoverError
 from crossover.paths import results_folder
-from crossover.study.cell import Cell, make_teachers
+from crossover.study.cell import QueryCell
+from crossover.study.experiments.query_budget import make_teachers
 from crossover.study.store import Store
 from crossover.tasks.base import Problem
 from crossover.tasks.user_pairs import ANSWERED, ASKED, UserPairs, read_lines, text_of
@@ -41,7 +42,7 @@ def unlabelled(file: str) -> int:
     return sum(not text_of(row, ANSWERED) for _, row in read_lines(file))
 
 
-def label(seeds_file: str, test_file: str, compare: str, cell: Cell) -> AnsweredSeeds:
+def label(seeds_file: str, test_file: str, compare: str, cell: QueryCell) -> AnsweredSeeds:
     """Have a teacher answer the instructions that have no response.
 
     Parameters

@@ -6,7 +6,6 @@ like one more draw of training noise; a cell then passes within three binomial s
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import shutil
@@ -15,8 +14,9 @@ from pathlib import Path
 
 from crossover.errors import CrossoverError
 from crossover.paths import results_folder
-from crossover.study.cell import Cell, run_cells
+from crossover.study.cell import read_cell
 from crossover.study.requirements import get, needs
+from crossover.study.run import run_cells
 from crossover.study.store import Store, read_runs
 
 
@@ -45,7 +45,7 @@ def audit(profile: str, cells: int, seed: int) -> None:
         raise CrossoverError(f"There are no results of the profile {profile} to audit.")
     chosen, grid = [], []
     for i in random.Random(seed).sample(range(len(runs)), len(runs)):
-        cell = Cell(**json.loads(runs["settings"][i]))
+        cell = read_cell(runs["settings"][i])
         lacking = [f"{what}: {why}" for what, why in get(needs([cell])) if why]
         if lacking:
             print(f"Left out, {cell}, for what is not here: {lacking[0]}")

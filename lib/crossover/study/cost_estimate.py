@@ -21,7 +21,7 @@ import pandas as pd
 from crossover.models.training import Recipe
 from crossover.params.profiles import load_profile, resolve
 from crossover.paths import PUBLISHED, results_folder
-from crossover.study.cell import Cell, module_of
+from crossover.study.cell import Cell
 from crossover.study.store import read_runs
 
 #: What an hour of students is an hour of, by device.
@@ -129,9 +129,7 @@ def estimate(
     )
     for cell in left:
         recipe = Recipe(**cell.recipe)
-        tokens = (example_tokens or rates.example(cell)) * (
-            recipe.steps(module_of(cell).examples(cell)) * recipe.batch_size
-        )
+        tokens = (example_tokens or rates.example(cell)) * (recipe.steps(cell.examples) * recipe.batch_size)
         train += tokens
         taken, why = rates.seconds(cell, tokens)
         basis.add(why)
@@ -183,15 +181,12 @@ def profile_rows(
     return rows, notes
 
 
-def _streams(cells: Sequence[Cell]) -> dict[tuple, list[Cell]]:
+def _streams(cells: Sequence[Cell]) -> dict[str, list[Cell]]:
     """Cells whose calls are shared: a larger budget repeats those of a smaller one and adds to them."""
-    groups: dict[tuple, list[Cell]] = {}
+    groups: dict[str, list[Cell]] = {}
     for cell in cells:
-        if cell.teacher != "templates":
-            asked = json.dumps([cell.task_settings, cell.teacher_settings, cell.augmenter_settings], sort_keys=True)
-            groups.setdefault(
-                (cell.task, cell.teacher, asked, cell.strategy, cell.seed_size, cell.replicate), []
-            ).append(cell)
+        if cell.stream:
+            groups.setdefault(cell.stream, []).append(cell)
     return groups
 
 

@@ -12,7 +12,7 @@ from crossover.data.closed_book import SETS, pool, test_rows
 from crossover.errors import CrossoverError
 from crossover.models.weights import model_folder
 from crossover.questions.bank import read_texts
-from crossover.study.cell import Cell
+from crossover.study.cell import Cell, MixtureCell
 from crossover.tasks import load_task
 
 
@@ -20,11 +20,9 @@ def needs(cells: Iterable[Cell]) -> dict[str, Callable[[], object]]:
     """Return what cells need, by what it is, each with a call that gets it."""
     found: dict[str, Callable[[], object]] = {}
     for cell in cells:
-        served = cell.teacher == "endpoint"
-        for settings in (cell.recipe, *([] if served else [cell.teacher_settings, cell.augmenter_settings])):
-            if model := settings.get("model"):
-                found.setdefault(f"model {model}", lambda model=model: model_folder(model))
-        if cell.experiment == "template_questions":
+        for model in cell.models:
+            found.setdefault(f"model {model}", lambda model=model: model_folder(model))
+        if isinstance(cell, MixtureCell):
             text, sources = cell.task_settings["text"], cell.task_settings["sources"]
             streamed = ", which is read as it comes and not kept" if text.startswith("hub:") else ""
             found.setdefault(f"text {text}{streamed}", lambda text=text: next(iter(read_texts(text))))

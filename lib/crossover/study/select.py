@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from crossover.errors import CrossoverError, nearest
-from crossover.study.cell import Cell
 
 #: The values of settings that pick cells.
 Selector = dict[str, bool | int | float | str]
@@ -34,17 +33,18 @@ def settings_table(runs: pd.DataFrame) -> pd.DataFrame:
     The columns are named by the part of the cell: ``task.``, ``teacher.``, ``augmenter.`` (the teacher's where it has none of its
     own) and ``recipe.``. A setting that a cell does not have is missing (``NaN``), unless :data:`DEFAULTS` has a value.
     """
-    cells = [Cell(**json.loads(text)) for text in runs["settings"]]
+    cells = [
+        {"verify": False, "scoring": "generate", "student_seed": 0} | json.loads(text) for text in runs["settings"]
+    ]
     flat = pd.json_normalize(
         [
-            {
-                "verify": cell.verify, "version": cell.version, "scoring": cell.scoring, "student_seed": cell.student_seed,
-                "task": cell.task_settings, "teacher": cell.teacher_settings, "recipe": cell.recipe,
-                "augmenter": cell.augmenter_settings or cell.teacher_settings,
-            }
+            {name: cell[name] for name in ("verify", "version", "scoring", "student_seed")}
+            | {part: cell.get(f"{part}_settings", {}) for part in ("task", "teacher")}
+            | {"recipe": cell.get("recipe", {})}
+            | {"augmenter": cell.get("augmenter_settings") or cell.get("teacher_settings", {})}
             for cell in cells
         ]
-    ).set_index(runs.index)  # fmt: skip
+    ).set_index(runs.index)
     for name, value in DEFAULTS.items():
         flat[name] = flat[name].fillna(value) if name in flat else value
     return pd.concat([runs, flat], axis=1)

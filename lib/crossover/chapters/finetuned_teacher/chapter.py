@@ -25,8 +25,8 @@ from crossover.params.finetuned_teacher import FinetunedTeacher
 from crossover.paths import results_folder
 from crossover.stats.contrasts import benjamini_hochberg, contrast
 from crossover.stats.curves import fit_exponential
-from crossover.study.cell import Cell, run_cells
-from crossover.study.experiments.finetuned_teacher import queries
+from crossover.study.cell import TeacherCell
+from crossover.study.run import run_cells
 from crossover.study.select import settings_table
 from crossover.study.store import Store, read_runs
 from crossover.tasks import load_task
@@ -271,7 +271,7 @@ class Chapter:
 
     # --- helpers ------------------------------------------------------------------------------------------------------
 
-    def _cells(self, grid: str) -> list[Cell]:
+    def _cells(self, grid: str) -> list[TeacherCell]:
         return self.parameters.grids()[grid]
 
     def _forest(self, name: str, wanted: Sequence[Difference]) -> style.Picture | Markdown:
@@ -322,7 +322,7 @@ def run(parameters: FinetunedTeacher) -> Chapter:
     return Chapter(parameters, with_measures(runs.loc[[cell.key for cell in cells]].reset_index(drop=True)))
 
 
-def check(cells: Sequence[Cell]) -> None:
+def check(cells: Sequence[TeacherCell]) -> None:
     """Refuse a grid that asks for more items than its tasks have.
 
     Raises
@@ -334,7 +334,7 @@ def check(cells: Sequence[Cell]) -> None:
         of_task = [cell for cell in cells if cell.task == name]
         task = load_task(name, **of_task[0].task_settings)
         task.test(max(cell.n_test for cell in of_task))
-        for size, budget in {(cell.seed_size, queries(cell)[0]) for cell in of_task}:
+        for size, budget in {(cell.seed_size, cell.annotations) for cell in of_task}:
             task.split(size, budget, 0)
 
 

@@ -18,7 +18,7 @@ from crossover.chapters.finetuned_teacher.comparisons import KINDS, TASKS
 from crossover.figures.style import NOT_RUN, wilson
 from crossover.params.finetuned_teacher import FinetunedTeacher
 from crossover.paths import results_folder
-from crossover.study.cell import Cell
+from crossover.study.cell import TeacherCell
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
@@ -106,7 +106,7 @@ class Quality:
     def _folder(self) -> Path:
         return results_folder(self.parameters.results)
 
-    def _base(self) -> list[Cell]:
+    def _base(self) -> list[TeacherCell]:
         return self.parameters.grids()["base"]
 
     def _commonest(self, task: str) -> float:

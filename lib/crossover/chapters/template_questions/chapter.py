@@ -32,8 +32,8 @@ from crossover.questions.bank import Bank, load_bank
 from crossover.questions.quality import entity_types, question_type
 from crossover.stats.contrasts import contrast, items_needed
 from crossover.stats.peak import LEVEL, Peak, find_peak
-from crossover.study.cell import run_cells
 from crossover.study.paired import paired, paired_row
+from crossover.study.run import run_cells
 from crossover.study.select import Selector, settings_table
 from crossover.study.store import Store, read_runs, save_numbers
 

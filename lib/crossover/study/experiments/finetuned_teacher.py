@@ -1,31 +1,27 @@
-"""A cell of the chapter on fine-tuned teachers: what its teacher gives, and the student trained on it.
+"""What a fine-tuned or prompted teacher adds to a few original examples, and the student trained on both.
 
-Every student is trained on the original examples; beside them on nothing more, on annotated inputs, on generated examples,
-or on half as many of each, for the same number of queries. Source: arXiv 2310.01119, section 4.
+Source: arXiv 2310.01119, section 4.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sys
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from crossover.errors import CrossoverError, nearest
+from crossover.digests import digest
 from crossover.evaluation.answers import Outcome, classify, evaluate
 from crossover.evaluation.synthetic_data import measure
 from crossover.evaluation.text_scores import chrf, macro_f1, text_scores
-from crossover.models import encoder, language_model
+from crossover.models import encoder
 from crossover.models.encoder import Encoder
-from crossover.models.language_model import LanguageModel
 from crossover.models.training import Recipe
 from crossover.strategies.base import Purchase, Sample
 from crossover.strategies.instructed import annotate, generate
 from crossover.strategies.ledger import Funnel, Ledger
-from crossover.study.cell import Cell, Made, Scored
+from crossover.study.cell import Evaluation, TeacherCell, TrainingData
+from crossover.study.experiments.base import timed, train_causal, training_seed
 from crossover.study.store import Store
 from crossover.tasks import load_task
 from crossover.tasks.base import Problem
@@ -35,44 +31,63 @@ from crossover.teachers.encoder_annotator import Labeller
 from crossover.teachers.instructed import InstructedTeacher
 from crossover.teachers.recorded import Recorded
 
-#: The share of a cell's queries that are spent on annotation; the rest on generation.
-SHARES = {"original": 0.0, "annotate": 1.0, "generate": 0.0, "both": 0.5}
-TEACHERS = ("tuned", "prompted", "encoder")
+
+class FinetunedTeacherExperiment:
+    """Cells of the chapter on fine-tuned teachers."""
+
+    def make_data(self, cell: TeacherCell, store: Store, device: str) -> TrainingData:
+        """Return a cell's original examples with what its teacher adds to them.
+
+        Raises
+        ------
+        CrossoverError
+            The task has too few items.
+        """
+        task, split, parts, ledger = _buy(cell, store, device)
+        original = [Sample(problem.question, problem.answer) for problem in split.original]
+        bought = [sample for part in parts.values() for sample in part.samples]
+        pairs = [_pair(cell, task, sample) for sample in (*original, *bought)]
+        if ledger is None:
+            return TrainingData(pairs, Funnel())
+        funnel = Funnel(*map(sum, zip(*(part.funnel.as_dict().values() for part in parts.values()), strict=True)))
+        measures = measure(task, bought) if bought else {}
+        if "annotate" in parts and (read := parts["annotate"].funnel).parsed:
+            measures["annotations_right"] = round(read.verified / read.parsed, 4)
+        _report_missing(cell, task, bought, original)
+        return TrainingData(pairs, funnel, ledger.spent, ledger.tokens_in, ledger.tokens_out, measures)
+
+    def train_and_score(self, cell: TeacherCell, pairs: Sequence[tuple[str, str]], device: str) -> Evaluation:
+        """Train a student on a cell's pairs and score it on the test items.
+
+        A classification task's student is an encoder or, where ``scoring`` is ``"generate"``, a causal model that writes the
+        label; a generation task's is a causal model.
+        """
+        task = load_task(cell.task, **cell.task_settings)
+        tests = task.test(cell.n_test)
+        if cell.scoring == "classify":
+            recipe, seed = Recipe(**cell.recipe), training_seed(cell)
+            student = Encoder.load(recipe.model, task.labels, seed, device)
+            return timed(
+                lambda: encoder.train(student, pairs, recipe, seed),
+                lambda: _scores(task, tests, classify(student, task, tests)),
+            )
+        student, train = train_causal(cell, pairs, device)
+        return timed(train, lambda: _scores(task, tests, evaluate(student, task, tests, task.output_tokens)))
+
+    def metric(self, cell: TeacherCell) -> str:
+        """Return what a row's ``n_correct`` counts, in words."""
+        return load_task(cell.task, **cell.task_settings).metric
 
 
-def make(cell: Cell, store: Store, device: str) -> Made:
-    """Return a cell's original examples with what its teacher adds to them.
-
-    Raises
-    ------
-    CrossoverError
-        A condition or teacher that there is not, or a task with too few items.
-    """
-    task, split, parts, ledger = _buy(cell, store, device)
-    original = [Sample(problem.question, problem.answer) for problem in split.original]
-    bought = [sample for part in parts.values() for sample in part.samples]
-    pairs = [_pair(cell, task, sample) for sample in (*original, *bought)]
-    if ledger is None:
-        return Made(pairs, Funnel(), 0, 0, 0)
-    funnel = Funnel(*map(sum, zip(*(part.funnel.as_dict().values() for part in parts.values()), strict=True)))
-    measures = measure(task, bought) if bought else {}
-    if "annotate" in parts and (read := parts["annotate"].funnel).parsed:
-        measures["annotations_right"] = round(read.verified / read.parsed, 4)
-    _report_missing(cell, task, bought, original)
-    return Made(pairs, funnel, ledger.spent, ledger.tokens_in, ledger.tokens_out, measures)
-
-
-def synthetic(cell: Cell, store: Store, device: str) -> dict[str, list[Sample]]:
+def synthetic(cell: TeacherCell, store: Store, device: str) -> dict[str, list[Sample]]:
     """Return a cell's synthetic examples, annotated and generated; stored replies are not asked for again."""
     return {kind: part.samples for kind, part in _buy(cell, store, device)[2].items()}
 
 
-def _buy(cell: Cell, store: Store, device: str) -> tuple[Instructed, Split, dict[str, Purchase], Ledger | None]:
+def _buy(cell: TeacherCell, store: Store, device: str) -> tuple[Instructed, Split, dict[str, Purchase], Ledger | None]:
     """Spend a cell's queries; what was bought is named ``annotate`` and ``generate``."""
-    if cell.strategy not in SHARES:
-        raise CrossoverError(f"There is no condition {cell.strategy!r}.{nearest(cell.strategy, SHARES)}")
     task = load_task(cell.task, **cell.task_settings)
-    annotations, generations = queries(cell)
+    annotations, generations = cell.annotations, cell.budget - cell.annotations
     split = task.split(cell.seed_size, annotations, cell.replicate)
     ledger, parts = Ledger(cell.budget) if cell.budget else None, {}
     if annotations:
@@ -84,50 +99,12 @@ def _buy(cell: Cell, store: Store, device: str) -> tuple[Instructed, Split, dict
     return task, split, parts, ledger
 
 
-def train_and_score(cell: Cell, pairs: Sequence[tuple[str, str]], device: str) -> Scored:
-    """Train a student on a cell's pairs and score it on the test items.
-
-    A classification task's student is an encoder or, where ``scoring`` is ``"generate"``, a causal model that writes the
-    label; a generation task's is a causal model.
-    """
-    task, recipe, seed = load_task(cell.task, **cell.task_settings), Recipe(**cell.recipe), int(cell.key[:8], 16)
-    start = time.perf_counter()
-    if cell.scoring == "classify":
-        student = Encoder.load(recipe.model, task.labels, seed, device)
-        trained = encoder.train(student, pairs, recipe, seed)
-    else:
-        student = LanguageModel.load(recipe.model, device, recipe.student_layers)
-        trained = language_model.train(student, pairs, recipe, seed)
-    between = time.perf_counter()
-    tests = task.test(cell.n_test)
-    if cell.scoring == "classify":
-        outcomes = classify(student, task, tests)
-    else:
-        outcomes = evaluate(student, task, tests, task.output_tokens)
-    outcomes, measures = _scores(task, tests, outcomes)
-    end = time.perf_counter()
-    return Scored(outcomes, trained.tokens, trained.loss, between - start, end - between, measures)
-
-
-def examples(cell: Cell) -> int:
-    """Return the most examples that a cell can train on."""
-    return cell.seed_size + cell.budget
-
-
-def queries(cell: Cell) -> tuple[int, int]:
-    """Return how many of a cell's queries go to annotation and to generation."""
-    annotations = int(cell.budget * SHARES[cell.strategy] + 0.5)
-    return annotations, cell.budget - annotations
-
-
-def make_teacher(cell: Cell, kind: str, task: Instructed, split: Split, device: str) -> Teacher:
+def make_teacher(cell: TeacherCell, kind: str, task: Instructed, split: Split, device: str) -> Teacher:
     """Return a cell's teacher at the temperature of one kind of request, ``"annotate"`` or ``"generate"``.
 
     ``teacher_settings`` names the model, its layers, a temperature for each kind, and for a tuned teacher the fields of
     :class:`~crossover.models.training.Recipe` with ``teacher_`` before them. An encoder has no temperature.
     """
-    if cell.teacher not in TEACHERS:
-        raise CrossoverError(f"There is no teacher {cell.teacher!r}.{nearest(cell.teacher, TEACHERS)}")
     dials = cell.teacher_settings
     model, layers = dials["teacher_model"], dials.get("teacher_layers", 0)
     if cell.teacher == "prompted":
@@ -145,20 +122,19 @@ def make_teacher(cell: Cell, kind: str, task: Instructed, split: Split, device: 
     return InstructedTeacher(task, model, dials[f"{kind}_temperature"], layers, **learnt)
 
 
-def _recorded(cell: Cell, kind: str, task: Instructed, split: Split, store: Store, device: str) -> Recorded:
+def _recorded(cell: TeacherCell, kind: str, task: Instructed, split: Split, store: Store, device: str) -> Recorded:
     """Store a teacher's calls in a file for each teacher, task, kind of request and what it was tuned on.
 
     A prompted teacher knows no original examples, so that sets of every size share its calls.
     """
     teacher = make_teacher(cell, kind, task, split, device)
-    named = json.dumps([cell.task, cell.task_settings, teacher.id], sort_keys=True)
-    group = hashlib.sha256(named.encode()).hexdigest()[:8]
+    group = digest([cell.task, cell.task_settings, teacher.id], 8)
     size = "" if cell.teacher == "prompted" else f"-S{cell.seed_size}"
     name = f"{cell.task}-{kind}{size}-r{cell.replicate}-{group}.jsonl.gz"
     return Recorded(teacher, store.folder / "generations" / name)
 
 
-def _pair(cell: Cell, task: Instructed, sample: Sample) -> tuple[str, str]:
+def _pair(cell: TeacherCell, task: Instructed, sample: Sample) -> tuple[str, str]:
     """What a student is trained on: text and label for an encoder, prompt and completion for a causal model."""
     if cell.scoring == "classify":
         return sample.question, task.extract(sample.answer)
@@ -189,7 +165,7 @@ def _scores(
     return each, {name: round(value, 4) for name, value in measures.items()}
 
 
-def _report_missing(cell: Cell, task: Instructed, bought: Sequence[Sample], original: Sequence[Sample]) -> None:
+def _report_missing(cell: TeacherCell, task: Instructed, bought: Sequence[Sample], original: Sequence[Sample]) -> None:
     """Say which label the teacher never gave, since its student knows it from the original examples at most."""
     if not isinstance(task, Labelled):
         return

@@ -1,4 +1,4 @@
-"""A cell of the chapter on template questions: real and synthetic questions mixed, and the student trained on the mixture.
+"""Real and synthetic questions mixed, and the student trained on the mixture.
 
 ``share`` is the share of the training tokens that are synthetic. With ``tokens_equal`` real questions make room for
 synthetic ones, with ``real_equal`` synthetic ones are added to all of the real. Source: arXiv 2310.07830, section 5.
@@ -7,28 +7,55 @@ synthetic ones, with ``real_equal`` synthetic ones are added to all of the real.
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from crossover.data.closed_book import SETS, answers, near_tests, pool, test_rows
-from crossover.errors import CrossoverError, nearest
+from crossover.errors import CrossoverError
+from crossover.evaluation.answers import Outcome
+from crossover.evaluation.lm_harness import score
 from crossover.models.spacy_english import load_parser
 from crossover.models.weights import model_folder
 from crossover.normal_text import word_set
 from crossover.questions.bank import load_bank
 from crossover.questions.quality import distance, entity_types, entropy, question_type, shares
 from crossover.strategies.ledger import Funnel
-from crossover.study.cell import Cell, Made, Scored
+from crossover.study.cell import Evaluation, MixtureCell, TrainingData
+from crossover.study.experiments.base import timed, train_causal
 from crossover.study.store import Store
 
 #: How the harness asks, with and without its heading; an answer follows after a space.
 PROMPTS = ("Answer these questions:\n\nQ: {}?\nA:", "Question: {}?\nAnswer:")
-STRATEGIES = ("untouched", "real", "tokens_equal", "real_equal")
 #: Questions of the evaluation sets from which their distributions are taken.
 MOST = 2000
+
+
+class TemplateMixtureExperiment:
+    """Cells of the chapter on template questions."""
+
+    def make_data(self, cell: MixtureCell, store: Store, device: str) -> TrainingData:
+        """Return a cell's mixture, and how varied it is."""
+        examples = mixture(cell, store.folder)
+        pairs = [_pair(example, number) for number, example in enumerate(examples)]
+        made = len([e for e in examples if e.type != "real"])
+        measures = measure(cell, examples) if examples else {}
+        return TrainingData(pairs, Funnel(made, made, made, made, made, made), measures=measures)
+
+    def train_and_score(self, cell: MixtureCell, pairs: Sequence[tuple[str, str]], device: str) -> Evaluation:
+        """Train a student on a cell's pairs, unless there are none, and score it under the harness's definitions."""
+        student, train = train_causal(cell, pairs, device)
+
+        def judged() -> tuple[list[Outcome], dict[str, object]]:
+            outcomes, metrics = score(student, cell.task_settings["sizes"], cell.task_settings["sources"])
+            return outcomes, {"sets": metrics}
+
+        return timed(train, judged)
+
+    def metric(self, cell: MixtureCell) -> str:
+        """Return what a row's ``n_correct`` counts, in words."""
+        return "items right of all sets, each by its harness metric"
 
 
 @dataclass(frozen=True)
@@ -40,7 +67,7 @@ class Example:
     type: str
 
 
-def mixture(cell: Cell, folder: Path) -> list[Example]:
+def mixture(cell: MixtureCell, folder: Path) -> list[Example]:
     """Return a cell's training examples, real ones first.
 
     Within a replicate every mixture takes its real questions from one random order and its synthetic ones from another, so
@@ -49,10 +76,8 @@ def mixture(cell: Cell, folder: Path) -> list[Example]:
     Raises
     ------
     CrossoverError
-        An unknown strategy, or fewer questions than the mixture needs; the message says which.
+        There are fewer questions than the mixture needs.
     """
-    if cell.strategy not in STRATEGIES:
-        raise CrossoverError(f"There is no mixture {cell.strategy!r}.{nearest(cell.strategy, STRATEGIES)}")
     if cell.strategy == "untouched":
         return []
     share, model = cell.task_settings["share"], cell.recipe["model"]
@@ -68,13 +93,13 @@ def mixture(cell: Cell, folder: Path) -> list[Example]:
     )
 
 
-def real_examples(cell: Cell) -> list[Example]:
+def real_examples(cell: MixtureCell) -> list[Example]:
     """Return all real questions that a cell's replicate draws from, in its order."""
     found = pool({name: s for name, s in cell.task_settings["sources"].items() if SETS[name].question})
     return _shuffled([Example(real.question, real.answers[0], "real") for real in found], cell)
 
 
-def synthetic(cell: Cell, folder: Path) -> list[Example]:
+def synthetic(cell: MixtureCell, folder: Path) -> list[Example]:
     """Return all synthetic questions of a cell's text, none of them near a test question, each question once."""
     settings = cell.task_settings
     sources = {name: source for name, source in settings["sources"].items() if SETS[name].question}
@@ -85,15 +110,7 @@ def synthetic(cell: Cell, folder: Path) -> list[Example]:
     return [Example(q.question, q.answer, q.type) for q, leaks in zip(made, near, strict=True) if not leaks]
 
 
-def make(cell: Cell, store: Store, device: str) -> Made:
-    """Return a cell's mixture, and how varied it is."""
-    examples = mixture(cell, store.folder)
-    pairs = [_pair(example, number) for number, example in enumerate(examples)]
-    made = len([e for e in examples if e.type != "real"])
-    return Made(pairs, Funnel(made, made, made, made, made, made), 0, 0, 0, measure(cell, examples) if examples else {})
-
-
-def measure(cell: Cell, examples: Sequence[Example]) -> dict[str, object]:
+def measure(cell: MixtureCell, examples: Sequence[Example]) -> dict[str, object]:
     """Return the variety of a mixture and its distances from the evaluation sets.
 
     Returns
@@ -129,31 +146,6 @@ def tested(sources: tuple[tuple[str, str], ...]) -> tuple[dict[str, float], dict
     return distributions([row["question"] for _, row in rows], [answers(name, row)[0] for name, row in rows])
 
 
-def train_and_score(cell: Cell, pairs: Sequence[tuple[str, str]], device: str) -> Scored:
-    """Train a student on a cell's pairs, unless there are none, and score it under the harness's definitions."""
-    from crossover.evaluation.lm_harness import score
-    from crossover.models.language_model import LanguageModel, Recipe, Trained, train
-
-    recipe = Recipe(**cell.recipe)
-    student = LanguageModel.load(recipe.model, device, recipe.student_layers)
-    start = time.perf_counter()
-    trained = train(student, pairs, recipe, seed=int(cell.key[:8], 16)) if pairs else Trained(0, 0, float("nan"))
-    between = time.perf_counter()
-    outcomes, metrics = score(student, cell.task_settings["sizes"], cell.task_settings["sources"])
-    end = time.perf_counter()
-    return Scored(outcomes, trained.tokens, trained.loss, between - start, end - between, {"sets": metrics})
-
-
-def examples(cell: Cell) -> int:
-    """Return about how many examples a cell trains on."""
-    return cell.seed_size + (0 if cell.strategy == "tokens_equal" else cell.budget)
-
-
-def metric(cell: Cell) -> str:
-    """Return what a row's ``n_correct`` counts, in words."""
-    return "items right of all sets, each by its harness metric"
-
-
 def _pair(example: Example, number: int) -> tuple[str, str]:
     """The prompt in one of the harness's forms, in turn, and the answer."""
     return PROMPTS[number % len(PROMPTS)].format(example.question.rstrip("?")), f" {example.answer}"
@@ -175,7 +167,7 @@ def _filled(examples: Sequence[Example], tokens: float, model: str) -> list[Exam
     return taken
 
 
-def _shuffled(examples: list[Example], cell: Cell) -> list[Example]:
+def _shuffled(examples: list[Example], cell: MixtureCell) -> list[Example]:
     return random.Random(f"template questions {cell.replicate}").sample(examples, len(examples))
 
 

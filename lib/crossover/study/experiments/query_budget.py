@@ -1,0 +1,107 @@
+"""What a query budget buys, and the student trained on it.
+
+Source: arXiv 2409.19759, sections 3 and 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from crossover.digests import digest
+from crossover.errors import CrossoverError
+from crossover.evaluation.answers import choose, evaluate
+from crossover.strategies import Purchase, load_strategy
+from crossover.strategies.ledger import Ledger
+from crossover.study.cell import Evaluation, QueryCell, TrainingData
+from crossover.study.experiments.base import timed, train_causal
+from crossover.study.store import Store
+from crossover.tasks import load_task
+from crossover.tasks.base import ChoiceTask, Problem, Task, seeds_apart
+from crossover.teachers import Oracle, Teacher
+from crossover.teachers.few_shot_prompts import EXAMPLES
+from crossover.teachers.recorded import Recorded
+from crossover.teachers.spending import Account
+
+
+class QueryBudgetExperiment:
+    """Cells of the chapters on the budget ratio and on ablations."""
+
+    def make_data(self, cell: QueryCell, store: Store, device: str) -> TrainingData:
+        """Spend a cell's query budget and return what its student is trained on."""
+        task = load_task(cell.task, **cell.task_settings)
+        data, ledger = buy(cell, store, device)
+        pairs = [(task.prompt(sample.question), sample.answer) for sample in data.samples]
+        return TrainingData(pairs, data.funnel, ledger.spent, ledger.tokens_in, ledger.tokens_out)
+
+    def train_and_score(self, cell: QueryCell, pairs: Sequence[tuple[str, str]], device: str) -> Evaluation:
+        """Train a student on (prompt, completion) pairs and score it on the cell's test items.
+
+        Raises
+        ------
+        CrossoverError
+            The scoring is ``"choice"`` and the task lists no choices.
+        """
+        task = load_task(cell.task, **cell.task_settings)
+        if cell.scoring == "choice" and not isinstance(task, ChoiceTask):
+            raise CrossoverError(f"scoring is 'choice', and {cell.task} lists no choices; use scoring='generate'.")
+        student, train = train_causal(cell, pairs, device)
+        tests = task.test(cell.n_test)
+        if cell.scoring == "choice":
+            return timed(train, lambda: (choose(student, task, tests), {}))
+        return timed(train, lambda: (evaluate(student, task, tests, cell.max_new_tokens), {}))
+
+    def metric(self, cell: QueryCell) -> str:
+        """Return what a row's ``n_correct`` counts, in words."""
+        if cell.scoring == "choice":
+            return "likelihood of the choices"
+        return load_task(cell.task, **cell.task_settings).metric
+
+
+def draw_seeds(cell: QueryCell, task: Task) -> list[Problem]:
+    """Return a cell's seeds, none of which its teacher or augmenter is fine-tuned on."""
+    return seeds_apart(task, cell.seed_size, cell.replicate, task.gold(cell.gold))
+
+
+def make_teachers(
+    cell: QueryCell, task: Task, seeds: Sequence[Problem], store: Store, device: str = "cpu"
+) -> tuple[Teacher, Teacher]:
+    """Return the teacher and the augmenter that a cell names; local or served ones are shown the first seeds as examples.
+
+    What a served one costs is counted in the store's ``spending.jsonl``, for all cells together.
+    """
+    account = Account(store.folder / "spending.jsonl", **cell.spending) if cell.teacher == "endpoint" else None
+
+    def make(settings: dict) -> Teacher:
+        if cell.teacher == "oracle":
+            return Oracle(task, **settings)
+        shown = {"task": task, "examples": seeds[:EXAMPLES], "max_new_tokens": cell.max_new_tokens, **settings}
+        if cell.teacher == "endpoint":
+            from crossover.teachers.endpoint import Endpoint
+
+            return Endpoint(account=account, **shown, **cell.connection)
+        from crossover.teachers.local import LocalTeacher
+
+        return LocalTeacher(**shown, device=device)
+
+    teacher = make(cell.teacher_settings)
+    return teacher, make(cell.augmenter_settings) if cell.augmenter_settings else teacher
+
+
+def buy(cell: QueryCell, store: Store, device: str = "cpu") -> tuple[Purchase, Ledger]:
+    """Spend a cell's query budget and return the samples and the ledger."""
+    task = load_task(cell.task, **cell.task_settings)
+    seeds = draw_seeds(cell, task)
+    teacher, augmenter = make_teachers(cell, task, seeds, store, device)
+    recorded = _recorded(cell, store, teacher)
+    asked = recorded if augmenter is teacher else _recorded(cell, store, augmenter)
+    ledger = Ledger(cell.budget)
+    return load_strategy(cell.strategy)(task, seeds, recorded, asked, ledger, cell.verify), ledger
+
+
+def _recorded(cell: QueryCell, store: Store, teacher: Teacher) -> Recorded:
+    """Store a teacher's calls in a file for each teacher, task, strategy and set of seeds."""
+    named = [cell.task, cell.task_settings, teacher.id]
+    if cell.gold:
+        named.append(cell.gold)  # the seeds, which are a local teacher's examples, pass over these problems
+    name = f"{cell.task}-{cell.strategy}-S{cell.seed_size}-r{cell.replicate}-{digest(named, 8)}.jsonl.gz"
+    return Recorded(teacher, store.folder / "generations" / name)

@@ -1,0 +1,153 @@
+"""Run a grid of cells: fill a results table with the cells that it lacks, and resume after any interruption.
+
+The data of a cell are made in the calling process, in order, so that every strategy pays through its own ledger and
+stored replies are shared. Training and scoring go to worker processes, one thread each: the same cell gives the same
+numbers however many workers there are and whatever order the cells finish in.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+
+from crossover.errors import CrossoverError
+from crossover.models.training import Recipe
+from crossover.models.weights import fingerprint
+from crossover.study import provenance
+from crossover.study.cell import Cell, Evaluation, TrainingData
+from crossover.study.experiments import experiment_of
+from crossover.study.store import Store
+from crossover.study.workers import Lost, Pool, open_pool, quiet
+
+
+def run_cells(cells: Sequence[Cell], store: Store, workers: int, device: str = "cpu", cluster: str = "") -> None:
+    """Fill the results table with the cells that it lacks.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+        Run in this order, a few without queries first: their students train while the first teacher is fine-tuned. Cells whose key
+        is in the table already are not run again.
+    store : Store
+    workers, device, cluster
+        Where students are trained, see :func:`crossover.study.workers.open_pool`.
+
+    Raises
+    ------
+    CrossoverError
+        A cell failed; the message names it. Cells that had finished are stored.
+    """
+    from tqdm import tqdm
+
+    if len({cell.key for cell in cells}) < len(cells):
+        raise CrossoverError("The grid names a cell twice; a value is repeated in one of its lists.")
+    with store.lock():
+        done = store.rows()
+        missing = [cell for cell in cells if cell.key not in done]
+        if not missing:
+            print(f"All {len(cells)} cells are in {store.path.name} already.", file=sys.stderr)
+            store.sort()
+            return
+        models = {model: fingerprint(model) for model in sorted({cell.recipe["model"] for cell in missing})}
+        origin = provenance.save(provenance.record(device, models), store.folder)
+        quiet()
+        # The bar counts optimiser steps rather than cells: a cell with twice the data takes twice as long.
+        label = f"{len(missing)} cell{'s' if len(missing) > 1 else ''}"
+        bar = tqdm(total=sum(map(_work, missing)), unit="step", file=sys.stderr, desc=label, smoothing=0)
+        with bar, open_pool(workers, device, cluster) as pool:
+            for cell, data, found in _finished(missing, store, pool, device, tick=bar.refresh):
+                row = _row(cell, data, found, device, origin)
+                store.append(row, found.outcomes)
+                bar.update(_work(cell))
+                bar.write(f"  {cell}: {row['n_correct']}/{cell.n_test} correct", file=sys.stderr)
+        store.sort()
+
+
+def _finished(
+    cells: Sequence[Cell],
+    store: Store,
+    pool: Pool,
+    device: str,
+    tick: Callable[[], object],
+) -> Iterator[tuple[Cell, TrainingData, Evaluation]]:
+    """Yield cells as they finish, with one made ahead for each worker; call ``tick`` every second or so while none is made.
+
+    What goes wrong is raised when the cells that run have finished.
+    """
+    running: dict[Future, tuple[Cell, TrainingData]] = {}
+    most = 2 * pool.workers
+    queue, failure = iter(ordered(cells, most)), None
+    while True:
+        if failure is None and len(running) < most and (cell := next(queue, None)) is not None:
+            pause, experiment = 0, experiment_of(cell)
+            try:
+                data = experiment.make_data(cell, store, device)
+            except Exception as problem:  # noqa: BLE001 - raised below
+                failure = problem
+            else:
+                running[pool.submit(experiment.train_and_score, cell, data.pairs, device)] = (cell, data)
+        elif running:
+            pause = 2
+            tick()
+        else:
+            break
+        for future in wait(running, timeout=pause, return_when=FIRST_COMPLETED).done:
+            cell, data = running.pop(future)
+            try:
+                yield cell, data, pool.result(future)
+            except Lost as problem:
+                failure = failure or _failed(cell, str(problem))
+            except Exception as problem:  # noqa: BLE001 - whatever a cell raised, the run must say which cell
+                failure = failure or _failed(cell, f"{type(problem).__name__}: {problem}")
+    if failure:
+        raise failure
+
+
+def _failed(cell: Cell, why: str) -> CrossoverError:
+    return CrossoverError(f"The cell ({cell}) failed: {why}. Finished cells are kept.")
+
+
+def ordered(cells: Sequence[Cell], most: int) -> list[Cell]:
+    """Return cells with up to ``most`` of those without queries first: they keep the workers busy while a teacher is fine-tuned."""
+    first = [cell for cell in cells if not cell.budget][:most]
+    return first + [cell for cell in cells if cell not in first]
+
+
+def _row(cell: Cell, data: TrainingData, found: Evaluation, device: str, origin: str) -> dict[str, object]:
+    measures = data.measures | found.measures
+    return {
+        "key": cell.key,
+        "experiment": cell.experiment,
+        "task": cell.task,
+        "strategy": cell.strategy,
+        "seed_size": cell.seed_size,
+        "budget": cell.budget,
+        "replicate": cell.replicate,
+        "teacher": cell.teacher,
+        "student": cell.recipe["model"],
+        "n_train": len(data.pairs),
+        "n_test": cell.n_test,
+        "n_correct": sum(outcome.correct for outcome in found.outcomes),
+        "metric": experiment_of(cell).metric(cell),
+        "queries": data.queries,
+        **data.funnel.as_dict(),
+        "tokens_in": data.tokens_in,
+        "tokens_out": data.tokens_out,
+        "train_tokens": found.train_tokens,
+        "train_loss": f"{found.train_loss:.6f}",
+        "device": device,
+        "provenance": origin,
+        "seconds_train": f"{found.seconds_train:.1f}",
+        "seconds_eval": f"{found.seconds_eval:.1f}",
+        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "settings": cell.settings,
+        "measures": json.dumps(measures, sort_keys=True) if measures else "",
+    }
+
+
+def _work(cell: Cell) -> int:
+    """Optimiser steps that a cell takes at most, evaluation counted as a tenth of a step per item."""
+    return Recipe(**cell.recipe).steps(cell.examples) + cell.n_test // 10
