@@ -79,11 +79,6 @@ class FinetunedTeacherExperiment:
         return load_task(cell.task, **cell.task_settings).metric
 
 
-def synthetic(cell: TeacherCell, store: Store, device: str) -> dict[str, list[Sample]]:
-    """Return a cell's synthetic examples, annotated and generated; stored replies are not asked for again."""
-    return {kind: part.samples for kind, part in _buy(cell, store, device)[2].items()}
-
-
 def _buy(cell: TeacherCell, store: Store, device: str) -> tuple[Instructed, Split, dict[str, Purchase], Ledger | None]:
     """Spend a cell's queries; what was bought is named ``annotate`` and ``generate``."""
     task = load_task(cell.task, **cell.task_settings)
