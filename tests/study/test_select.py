@@ -4,15 +4,15 @@ import pandas as pd
 import pytest
 
 from crossover.errors import CrossoverError
-from crossover.study.cell import Cell
+from crossover.study.cell import QueryCell
 from crossover.study.select import select, settings_table
 
-CELL = {"experiment": "e", "version": 2, "task": "arc", "strategy": "new_question", "seed_size": 16, "budget": 64, "replicate": 0,
+CELL = {"version": 2, "task": "arc", "strategy": "new_question", "seed_size": 16, "budget": 64, "replicate": 0,
         "teacher": "local", "n_test": 10, "max_new_tokens": 8}  # fmt: skip
 
 
 def rows(*changes):
-    cells = [Cell(**CELL | change) for change in changes]
+    cells = [QueryCell(**CELL | change) for change in changes]
     known = {
         name: [getattr(cell, name) for cell in cells]
         for name in ("experiment", "task", "strategy", "teacher", "replicate")
