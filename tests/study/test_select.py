@@ -65,7 +65,9 @@ def test_nested_settings_have_dotted_names_and_later_ones_their_defaults():
 
 
 def test_other_experiments_settings_are_not_known_where_an_experiment_is_named():
-    table = rows({"teacher_settings": {"coverage": 1.0}}, {"experiment": "other", "task_settings": {"share": 0.5}})
+    table = rows({"teacher_settings": {"coverage": 1.0}}, {"task_settings": {"share": 0.5}}).assign(
+        experiment=["e", "other"]
+    )
     assert select(table, {"experiment": "e", "share": 0.5}, {"share": 0.5}).empty, "a base may name what others have"
     with pytest.raises(CrossoverError, match="'share' is a setting of no cell"):
         select(table, {"experiment": "e", "share": 0.5}, {})
