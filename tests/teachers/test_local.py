@@ -181,7 +181,7 @@ def test_fine_tuning_changes_what_a_teacher_says(cache):
 
 
 @pytest.mark.parametrize(
-    "change", [{"gold": 5}, {"recipe": {**RECIPE, "epochs": 5}}, {"task": load_task("math_words", steps=2)}]
+    "change", [{"gold": 5}, {"recipe": {**RECIPE, "epochs": 5}}, {"task": load_task("text_to_sql")}]
 )
 def test_the_id_names_all_that_a_fine_tuned_teacher_depends_on(change):
     first, other = teacher(), teacher(**change)

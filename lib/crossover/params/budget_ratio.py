@@ -27,10 +27,8 @@ class BudgetRatio(Parameters):
         "math_words", description="what is learnt"
     )
     task_options: dict[str, str | bool | int | float] = Field(
-        {}, description="further settings of the task, such as {'shapes': 'simple'} for text_to_sql"
+        {}, description="further settings of the task, such as {'subset': 'easy'} for arc"
     )
-    steps: int = Field(1, ge=1, le=3, description="calculations a problem, math_words only")
-    distractors: int = Field(0, ge=0, le=3, description="sentences that do not matter, math_words only")
     strategies: list[Literal["answer_augmentation", "question_rephrase", "new_question", "mixed"]] = Field(
         ["answer_augmentation", "question_rephrase", "new_question"],
         min_length=1,
@@ -127,7 +125,7 @@ class BudgetRatio(Parameters):
         return [budget for budget in budgets if budget <= self.max_budget]
 
     def _task_settings(self) -> dict[str, object]:
-        own = {"steps": self.steps, "distractors": self.distractors} if self.task == "math_words" else {}
+        own = {"steps": 1, "distractors": 0} if self.task == "math_words" else {}  # part of the published keys
         return own | self.task_options
 
     def _teacher_settings(self, gold: int) -> dict[str, object]:

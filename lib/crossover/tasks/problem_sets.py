@@ -1,13 +1,17 @@
-"""Seeds, gold and test problems: how a task numbers them, and the two shuffled pools of benchmarks read from files."""
+"""Sets of problems: seeds, gold and test problems from nested streams, drawn one by one or from two shuffled pools."""
 
 from __future__ import annotations
 
 import hashlib
 import random
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable
+from typing import ClassVar, TypeVar
 
 from crossover.errors import CrossoverError
 from crossover.tasks.base import Problem, by_seed
+
+T = TypeVar("T")
 
 
 class Sets(ABC):
@@ -20,7 +24,7 @@ class Sets(ABC):
         return by_seed(f"seed-{replicate}", self._some("seed", n, replicate))
 
     def gold(self, n: int) -> list[Problem]:
-        """Return ``n`` problems of the training side that a local teacher may be fine-tuned on, from one stream."""
+        """Return ``n`` problems of the training side for fine-tuning a local teacher, from one stream."""
         return by_seed("gold", self._some("gold", n, 0))
 
     def test(self, n: int) -> list[Problem]:
@@ -42,19 +46,77 @@ class Pooled(Sets):
         """The problems of one side, ``"seed"`` or ``"test"``, in the order of the files."""
 
     def available(self, side: str) -> int:
-        """Return how many problems there are of a side, ``"seed"`` or ``"test"``."""
+        """Return the number of problems of a side, ``"seed"`` or ``"test"``."""
         return len(self._pool(side))
 
     def _some(self, side: str, n: int, replicate: int) -> list[Problem]:
         pool = self._pool("test" if side == "test" else "seed")
         if not 0 <= n <= len(pool):
             raise CrossoverError(
-                f"{self.name}: {n} {side} problems were asked for; the {self.source} source has {len(pool)}; ask for 0 to that many."
+                f"{self.name}: the number of {side} problems must be 0 to {len(pool)} (source {self.source}), got {n}."
             )
         random.Random(f"{self.name}/{side}/{replicate}").shuffle(pool)
         return pool[:n]
 
 
+class Drawing(Sets):
+    """The sets of a task whose :meth:`_drawn` gives one problem of the training or the test side."""
+
+    #: Draws without success after which a task is taken to have no more.
+    tries: ClassVar[int] = 10_000
+
+    @abstractmethod
+    def _drawn(self, rng: random.Random, test: bool) -> Problem:
+        """One problem of a side."""
+
+    @abstractmethod
+    def _stream(self, side: str, replicate: int) -> str:
+        """The text that seeds the generator of a set."""
+
+    def _alike(self, problem: Problem, test: bool) -> Hashable:
+        """The key that no two problems of a set share."""
+        return problem.question
+
+    def sample(self, rng: random.Random) -> Problem:
+        """Draw a problem from the whole training side."""
+        return self._drawn(rng, test=False)
+
+    def _some(self, side: str, n: int, replicate: int) -> list[Problem]:
+        if n < 0:
+            raise CrossoverError(f"{self.name}: the number of {side} problems must be at least 0, got {n}.")
+        # random.Random hashes a text with SHA-512, so the stream is the same in every process.
+        rng, found, misses = random.Random(self._stream(side, replicate)), {}, 0
+        while len(found) < n:
+            problem = self._drawn(rng, test=side == "test")
+            key = self._alike(problem, side == "test")
+            misses = misses + 1 if key in found else 0
+            if misses > self.tries:
+                raise CrossoverError(f"{self.name}: only {len(found)} distinct problems of {n}; ask for fewer.")
+            found.setdefault(key, problem)
+        return list(found.values())
+
+    def _first(self, make: Callable[[random.Random], T | None], rng: random.Random, what: str) -> T:
+        """The first structure that ``make`` gives."""
+        for _ in range(self.tries):
+            if (made := make(rng)) is not None:
+                return made
+        raise CrossoverError(f"{self.name}: no values give {what}; draw another problem instead.")
+
+
 def half(text: str) -> str:
     """Return the side, ``"seed"`` or ``"test"``, of a text whose split must give both."""
-    return "seed" if hashlib.blake2b(text.encode(), digest_size=1).digest()[0] % 2 else "test"
+    return "seed" if _hash(text, 1) % 2 else "test"
+
+
+def held_out(text: str) -> bool:
+    """Whether a structure, written as text, is on the test side of a procedural task: one in ten by a stable hash."""
+    return _hash(text, 4) % 10 == 0
+
+
+def text_id(prefix: str, text: str) -> str:
+    """Return a name that a text has in every process."""
+    return f"{prefix}-{_hash(text, 6):012x}"
+
+
+def _hash(text: str, size: int) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=size).digest(), "big")

@@ -7,7 +7,6 @@ questions are not possible: this is a plain task with those two additions, not a
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import random
 import re
@@ -18,8 +17,8 @@ from typing import Any
 
 from crossover.errors import CrossoverError
 from crossover.tasks.base import Problem
-from crossover.tasks.drawing import Drawing, text_id
 from crossover.tasks.final_answers import NumberAnswers
+from crossover.tasks.problem_sets import Drawing, held_out, text_id
 
 _FLOAT_NOISE = re.compile(r"\d\.\d{5,}")  # some templates print 20.000000000000004 for 20
 Template = Callable[[random.Random, float], dict[str, Any]]
@@ -67,7 +66,8 @@ class GsmSymbolic(NumberAnswers, Drawing):
             number = rng.choice(list(known)) if template is None else template
             example = known[number](rng, 1.0)
             question, chain = example["question"], example["metadata"]["answer_cot"]
-            if _is_test(number, question) == test and not _FLOAT_NOISE.search(question + chain):
+            on_test_side = held_out(f"{number} {re.findall(r'[0-9]+', question)}")
+            if on_test_side == test and not _FLOAT_NOISE.search(question + chain):
                 return Problem(text_id("drawn", question), question, " " + chain.strip(), number)
         raise CrossoverError(f"gsm_symbolic: template {template} has no problem on this side of the split.")
 
@@ -76,8 +76,3 @@ class GsmSymbolic(NumberAnswers, Drawing):
 
     def _stream(self, side: str, replicate: int) -> str:
         return f"{self.name}/{side}/{replicate}"
-
-
-def _is_test(template: int, question: str) -> bool:
-    text = f"{template} {re.findall(r'[0-9]+', question)}"
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "big") % 10 == 0

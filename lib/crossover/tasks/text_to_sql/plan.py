@@ -1,105 +1,96 @@
-"""The plan behind a ``text_to_sql`` question, the database that it asks, and the values that its conditions can take.
+"""The plan behind a ``text_to_sql`` question: which forms there are, the values that a condition can take, drawing one.
 
-A :class:`Query` is the structure of a problem. Which plans there are is told in :mod:`crossover.tasks.text_to_sql.grammar`; the
-SQL is written in :mod:`crossover.tasks.text_to_sql.write_sql` and the English in :mod:`crossover.tasks.text_to_sql.write_english`.
+All questions ask one table of chemical elements and have at most one condition. The SQL of a plan is written in
+:mod:`crossover.tasks.text_to_sql.write_sql`, its English in :mod:`crossover.tasks.text_to_sql.write_english`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import importlib.resources
 import math
 import random
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from crossover.data.pinned import ELEMENTS_DB
+from crossover.tasks.problem_sets import held_out
 from crossover.tasks.sql.sandbox import run
 
-TEST_BUCKETS, BUCKETS = 1, 10
-
-#: Tables whose rows belong to an element, and tables that say more of an element's series and group.
-CHILDREN = ("isotopes", "oxidationstates", "ionizationenergies", "ionicradii", "phasetransitions")
-PARENTS = ("series", "groups")
-#: Conditions that compare with a subquery, and those that need no value.
-NESTED = ("above_average", "below_average", "above_element", "below_element")
-VALUELESS = ("yes", "no", "missing", "known", "above_average", "below_average")
-Form = tuple[str, ...]  # a condition without its values: column, op, and for rows elsewhere their own column and op
+SHAPES = ("lookup", "list", "count", "aggregate", "superlative")
+#: Numbers of conditions that a question of each shape can have; a look-up names its element.
+_CONDITIONS = {"list": (1,), "count": (1,), "aggregate": (1,), "superlative": (0, 1)}
+_VALUELESS = ("yes", "no", "missing", "known")
+# "missing" and "known" are for columns that have empty cells.
+_OPS = {
+    "number": ("above", "below", "between", "missing", "known"),
+    "integer": ("equals", "above", "below"),
+    "year": ("equals", "above", "below", "between", "missing", "known"),
+    "class": ("equals", "either"),
+    "flag": ("yes", "no"),
+    "text": ("starts", "ends", "contains"),
+    "label": (),
+}
 
 
 @dataclass(frozen=True)
 class Condition:
-    """One condition on rows.
+    """A condition on rows.
 
     Attributes
     ----------
     column : str
-        ``table.column``; for ``some`` and ``none`` the other table's name.
+        ``elements.<column>``.
     op : str
-        What is asked of it, a key of ``says`` in ``text_to_sql.yaml``, or ``yes``, ``no`` (a flag), ``some`` or
-        ``none`` (rows of another table that belong to the element).
+        A key of ``says`` in ``wording.yaml``, or ``yes`` or ``no`` for a flag.
     values : tuple
-        What it is compared with; for ``some`` and ``none`` at most one :class:`Condition` on the other table.
+        What the column is compared with.
     """
 
     column: str
     op: str
     values: tuple = ()
 
-    @property
-    def table(self) -> str:
-        """The table that it is about."""
-        return self.column.partition(".")[0]
-
-    @property
-    def form(self) -> Form:
-        """What is left without its values."""
-        inner = self.values[0].form if self.op in ("some", "none") and self.values else ()
-        return (self.column, self.op, *inner)
-
 
 @dataclass(frozen=True)
-class Query:
+class QueryPlan:
     """The structure of a question; hashable, and equal for two wordings of one question.
 
     Attributes
     ----------
     shape : str
-        One of :data:`crossover.tasks.text_to_sql.grammar.SHAPES`.
-    table : str
-        The table whose rows are asked about.
+        One of :data:`SHAPES`.
     columns : tuple of str
-        Shown, grouped or measured columns, ``table.column``; what each is depends on the shape.
+        The column shown; of an aggregate the one measured, of a superlative the one shown and the one ranked by.
     conditions : tuple of Condition
-        In a fixed order.
-    joined : str
-        ``"and"`` or ``"or"``.
+        At most one.
     how : str
         The aggregate (``max``, ``min``, ``avg``, ``sum``) or the direction (``desc``, ``asc``).
-    number : int
-        How many rows a ``top`` shows, or the count that a ``having`` must pass.
     """
 
     shape: str
-    table: str
     columns: tuple[str, ...]
     conditions: tuple[Condition, ...] = ()
-    joined: str = "and"
     how: str = ""
-    number: int = 0
+
+    @property
+    def key(self) -> str:
+        """The text that decides the side of the split. Its constant parts keep the published split."""
+        return (
+            f"Query(shape={self.shape!r}, table='elements', columns={self.columns!r}, conditions={self.conditions!r}, "
+            f"joined='and', how={self.how!r}, number=0)"
+        )
 
 
-def is_test(query: Query) -> bool:
-    """Whether a query belongs to the test side: one in ten by a stable hash of its form and values.
+def is_test(query: QueryPlan) -> bool:
+    """Whether a query belongs to the test side, by its form and values.
 
-    Wordings do not count, so no training problem asks what a test problem asks, in whatever words.
+    Wordings do not count: no training problem asks what a test problem asks, in whatever words.
     """
-    digest = hashlib.blake2b(repr(query).encode(), digest_size=4).digest()
-    return int.from_bytes(digest, "big") % BUCKETS < TEST_BUCKETS
+    return held_out(query.key)
 
 
 # --- the database -----------------------------------------------------------------------------------------------------
@@ -107,7 +98,7 @@ def is_test(query: Query) -> bool:
 
 @cache
 def lexicon() -> dict[str, Any]:
-    """Read ``text_to_sql.yaml`` once."""
+    """Read ``wording.yaml`` once."""
     import yaml
 
     text = importlib.resources.files("crossover.tasks.text_to_sql").joinpath("wording.yaml").read_text(encoding="utf-8")
@@ -116,7 +107,7 @@ def lexicon() -> dict[str, Any]:
 
 @cache
 def database() -> Path:
-    """Return the path of ``elements.db`` in the package mendeleev, checked by SHA-256 once a process."""
+    """Return the path of ``elements.db`` in the package mendeleev, checked by SHA-256 once per process."""
     return ELEMENTS_DB.path()
 
 
@@ -125,8 +116,13 @@ def kind(column: str) -> str:
     return lexicon()["columns"][column]["kind"]
 
 
+def columns_of(*kinds: str) -> tuple[str, ...]:
+    """The columns of some kinds."""
+    return tuple(column for column in lexicon()["columns"] if kind(column) in kinds)
+
+
 @cache
-def cells(column: str) -> tuple:
+def column_values(column: str) -> tuple:
     """The values of a column, in order of size, without the empty ones."""
     table, name = column.split(".")
     rows = run(database(), f"SELECT {name} FROM {table} WHERE {name} IS NOT NULL AND {name} <> ''").rows
@@ -134,15 +130,15 @@ def cells(column: str) -> tuple:
 
 
 @cache
-def sizes() -> dict[str, int]:
-    """How many rows each table has."""
-    tables = (*lexicon()["tables"], *PARENTS)
+def table_sizes() -> dict[str, int]:
+    """The number of rows of each table."""
+    tables = ("elements", "series", "groups", *lexicon()["spare"])
     return {table: run(database(), f"SELECT COUNT(*) FROM {table}").rows[0][0] for table in tables}
 
 
 def has_gaps(column: str) -> bool:
     """Whether a column has empty cells."""
-    return len(cells(column)) < sizes()[column.partition(".")[0]]
+    return len(column_values(column)) < table_sizes()["elements"]
 
 
 def aggregates(column: str) -> tuple[str, ...]:
@@ -152,34 +148,76 @@ def aggregates(column: str) -> tuple[str, ...]:
     return ("max", "min", "avg", "sum") if lexicon()["columns"][column].get("sum") else ("max", "min", "avg")
 
 
+# --- forms ------------------------------------------------------------------------------------------------------------
+
+
+@cache
+def ops(column: str) -> tuple[str, ...]:
+    """The comparisons that a condition on a column can make."""
+    gaps = [op for op in _OPS[kind(column)] if op not in ("missing", "known") or has_gaps(column)]
+    # No two elements share an atomic number, so "equals" would be a look-up.
+    return tuple(op for op in gaps if op in _VALUELESS or len(choices(column, op)) > 1)
+
+
+@cache
+def conditioned() -> tuple[str, ...]:
+    """The columns that conditions can be on."""
+    return tuple(column for column in lexicon()["columns"] if ops(column))
+
+
+@cache
+def outlines(shape: str) -> tuple[tuple[tuple[str, ...], str], ...]:
+    """What a question of a shape can ask, conditions aside: columns, and aggregate or direction."""
+    measured, shown = columns_of("number", "year"), lexicon()["shown"]
+    if shape == "lookup":
+        return tuple(((c,), "") for c in columns_of("number", "year", "integer", "class", "label"))
+    if shape == "list":
+        return tuple(((c,), "") for c in shown)
+    if shape == "count":
+        return (((), ""),)
+    if shape == "aggregate":
+        return tuple(((c,), how) for c in measured for how in aggregates(c))
+    return tuple(((s, c), how) for s in shown for c in measured for how in ("desc", "asc"))
+
+
+def fits(query: QueryPlan) -> bool:
+    """Whether a query is of one of the forms."""
+    if (query.columns, query.how) not in outlines(query.shape):
+        return False
+    return query.shape == "lookup" or all(
+        c.op in ops(c.column) and c.column not in query.columns for c in query.conditions
+    )
+
+
+def draw(rng: random.Random, shape: str) -> QueryPlan | None:
+    """Draw a question of a shape: outline, condition, comparison and values, each in turn evenly.
+
+    ``None`` where the condition is on a column that the question asks for. The two draws without a use were of tables
+    and connectives; they keep the published problems.
+    """
+    rng.random()
+    columns, how = rng.choice(outlines(shape))
+    if shape == "lookup":
+        forms = [("elements.name", "equals")]
+    else:
+        chosen = [rng.choice(conditioned()) for _ in range(rng.choice(_CONDITIONS[shape]))]
+        forms = [(column, rng.choice(ops(column))) for column in chosen]
+    if any(column in columns for column, _ in forms):
+        return None
+    rng.randrange(1)
+    return QueryPlan(shape, columns, tuple(valued(*form, rng) for form in forms), how)
+
+
 # --- values -----------------------------------------------------------------------------------------------------------
 
 
-def valued(form: Form, rng: random.Random) -> Condition:
-    """Draw the values of a condition of this form."""
-    column, op, *inner = form
-    if op in ("some", "none"):
-        return Condition(column, op, (valued(tuple(inner), rng),) if inner else ())
-    if op in VALUELESS:
+def valued(column: str, op: str, rng: random.Random) -> Condition:
+    """Draw the values of a condition."""
+    if op in _VALUELESS:
         return Condition(column, op)
-    if op.endswith("_element"):
-        return Condition(column, op, (rng.choice(cells("elements.name")),))
     if op in ("between", "either"):
         return Condition(column, op, tuple(sorted(rng.sample(choices(column, op), 2))))
     return Condition(column, op, (rng.choice(choices(column, op)),))
-
-
-def revalued(query: Query, rng: random.Random) -> Query:
-    """The query with all its values drawn anew, and its number too."""
-    conditions = tuple(valued(c.form, rng) for c in query.conditions)
-    return replace(query, conditions=conditions, number=number(query.shape, rng))
-
-
-def number(shape: str, rng: random.Random) -> int:
-    """Draw the number that a shape of query needs; 0 where it needs none."""
-    if shape == "top":
-        return rng.randint(2, 6)
-    return rng.choice([2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 35]) if shape == "having" else 0
 
 
 @cache
@@ -187,9 +225,9 @@ def choices(column: str, op: str) -> tuple:
     """The values that a condition on a column can be given.
 
     A number is rounded to two digits and never one of the data's, so that "between" and "above" leave no doubt about the
-    ends; the outer tenths of the data are left out, because a condition there keeps nearly all rows or none.
+    ends. The outer tenths of the data are left out: a condition there keeps nearly all rows or none.
     """
-    data = cells(column)
+    data = column_values(column)
     middle = data[len(data) // 10 : -(len(data) // 10) or None]
     if op in ("starts", "ends", "contains"):
         return _fragments(data, op)

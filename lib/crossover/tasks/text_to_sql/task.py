@@ -1,36 +1,37 @@
 """The ``text_to_sql`` task: questions in English about the chemical elements, answered by one SQL statement.
 
-The database is ``elements.db`` of the package mendeleev (MIT licence): elements, their isotopes, oxidation states,
-ionization energies, ionic radii and phase transitions. Plans of questions are in :mod:`crossover.tasks.text_to_sql.plan`, their SQL
-in :mod:`crossover.tasks.text_to_sql.write_sql`, their English in :mod:`crossover.tasks.text_to_sql.write_english`; an answer is right when it
-returns the reference's rows (:mod:`crossover.tasks.sql.execution_match`). Training and test problems are kept apart by a stable
-hash of form and values (:func:`crossover.tasks.text_to_sql.plan.is_test`).
+The database is ``elements.db`` of the package mendeleev (MIT licence). Questions ask its table of elements for a look-up,
+a list, a count, an aggregate, or the row with the highest or lowest value, with at most one condition: a grammar that a
+small model can learn. An answer is right when it returns the reference's rows
+(:mod:`crossover.tasks.sql.execution_match`). A stable hash of form and values keeps training and test problems apart
+(:func:`crossover.tasks.text_to_sql.plan.is_test`).
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
 from crossover.errors import CrossoverError
 from crossover.tasks.base import DRAW, Problem
-from crossover.tasks.drawing import Drawing, text_id
+from crossover.tasks.problem_sets import Drawing, text_id
 from crossover.tasks.sql.execution_match import SqlAnswers, asked
-from crossover.tasks.text_to_sql import grammar
-from crossover.tasks.text_to_sql.fairness import (
-    can_slip,
-    fair,
-    other_column,
-    other_value,
-    same,
-    simpler,
-    slipped,
-    turned,
+from crossover.tasks.text_to_sql import fairness
+from crossover.tasks.text_to_sql.plan import (
+    SHAPES,
+    QueryPlan,
+    conditioned,
+    database,
+    draw,
+    fits,
+    is_test,
+    kind,
+    lexicon,
+    valued,
 )
-from crossover.tasks.text_to_sql.plan import Condition, Query, database, is_test, kind, lexicon, revalued, valued
 from crossover.tasks.text_to_sql.write_english import question, tables
 from crossover.tasks.text_to_sql.write_sql import write
 
@@ -41,14 +42,8 @@ class TextToSql(SqlAnswers, Drawing):
 
     Parameters
     ----------
-    shapes : {"all", "simple"}
-        ``"simple"`` keeps to one table, at most one condition and five shapes of query (a look-up, a list, a count, an
-        aggregate, the row with the highest or lowest value), which a small model can learn.
-
-    Raises
-    ------
-    CrossoverError
-        When ``shapes`` is neither.
+    shapes : {"simple"}
+        The grammar of questions; the name is part of every cell's key.
 
     Examples
     --------
@@ -60,30 +55,26 @@ class TextToSql(SqlAnswers, Drawing):
 
     tries: ClassVar[int] = 20_000
 
-    shapes: str = "all"
+    shapes: str = "simple"
     name: str = field(default="text_to_sql", init=False)
 
     def __post_init__(self) -> None:
-        if self.shapes not in ("all", "simple"):
-            raise CrossoverError(f"text_to_sql: shapes is {self.shapes!r}; it must be 'all' or 'simple'.")
+        if self.shapes != "simple":
+            raise CrossoverError(f"text_to_sql: shapes must be 'simple', got {self.shapes!r}.")
 
     def path(self, problem: Problem) -> Path:
         """The one database of all problems."""
         return database()
 
-    def forms(self) -> int:
-        """How many forms of question there are: shapes, columns and conditions, without values and wordings."""
-        return sum(1 for _ in grammar.forms(self._simple))
-
     def edit(self, problem: Problem, rng: random.Random) -> Problem:
         """Return a problem of the same shape: other values, often one other column, now and then another operation."""
-        old: Query = problem.structure
+        old: QueryPlan = problem.structure
 
-        def near(r: random.Random) -> Query | None:
-            new = other_column(old, r) if r.random() < 0.5 else old
+        def near(r: random.Random) -> QueryPlan | None:
+            new = fairness.other_column(old, r) if r.random() < 0.5 else old
             if r.random() < 0.1:  # a question without values has little else to change
-                new = turned(new, r)
-            return revalued(new, r) if grammar.fits(new, self._simple) else None
+                new = fairness.turned(new, r)
+            return fairness.revalued(new, r) if fits(new) else None
 
         return self._problem(self._other(near, rng, old, f"another problem like {problem.id}"), rng)
 
@@ -98,26 +89,23 @@ class TextToSql(SqlAnswers, Drawing):
 
     def drift(self, problem: Problem, rng: random.Random) -> Problem:
         """Return a rewording in which one value or operation has changed, and with it the right answer."""
-        old: Query = problem.structure
-        return self._problem(self._other(lambda r: slipped(old, r), rng, old, f"a drifted {problem.id}"), rng)
+        old: QueryPlan = problem.structure
+        return self._problem(self._other(lambda r: fairness.slipped(old, r), rng, old, f"a drifted {problem.id}"), rng)
 
     def invalid(self, problem: Problem, rng: random.Random) -> Problem:
         """Return a question about a property that the database does not hold; the answer takes another column for it.
 
         There is no truth to keep, so its ``structure`` is ``None``.
         """
-        query: Query = problem.structure
-        places = [c for c in _named(query) if _renameable(c)]
+        query: QueryPlan = problem.structure
+        places = [c for c in (*query.columns, *(c.column for c in query.conditions)) if _renameable(c)]
         if not places and query.shape == "lookup":
             places = list(query.columns)
-        elif not places:
-            # The question names no quantity, so it gets a condition on one.
-            known = grammar.condition_forms(query.table, self._simple)
-            places = [rng.choice([c for c in known if _renameable(c) and (c, "above") in known[c]])]
-            query = replace(query, conditions=(valued((places[0], "above"), rng), *query.conditions[:1]))
+        elif not places:  # the question names no quantity, so its condition becomes one on a quantity
+            places = [rng.choice([c for c in conditioned() if _renameable(c)])]
+            query = replace(query, conditions=(valued(places[0], "above", rng),))
         column = rng.choice(places)
-        table = query.table if query.shape == "lookup" else column.partition(".")[0]
-        missing = rng.choice(list(lexicon()["unknown"][table].items()))
+        missing = rng.choice(list(lexicon()["unknown"].items()))
         text = asked(tables(query), question(query, rng, {column: missing}))
         return Problem(text_id("drawn", text), text, f" {write(query)}")
 
@@ -126,48 +114,47 @@ class TextToSql(SqlAnswers, Drawing):
         return f" {write(problem.structure, rng)}"
 
     def err(self, problem: Problem, rng: random.Random) -> str:
-        """Write SQL with one slip: a wrong value, operation or column, or a part left out."""
-        old: Query = problem.structure
-        short = list(simpler(old))
+        """Write SQL with one slip: a wrong value, operation or column, or the condition left out."""
+        old: QueryPlan = problem.structure
+        short = list(fairness.simpler(old))
+        slips = (fairness.other_value, fairness.turned, fairness.other_column, *([None] if short else []))
         for _ in range(self.tries):
-            slip = rng.choice((other_value, turned, other_column, *([None] if short else [])))
+            slip = rng.choice(slips)
             wrong = slip(old, rng) if slip else rng.choice(short)
-            if wrong != old and not same(wrong, old):
+            if wrong != old and not fairness.same(wrong, old):
                 return f" {write(wrong, rng)}"
         raise CrossoverError(f"text_to_sql: no slip gives {problem.id} a wrong answer; draw another problem instead.")
 
     # --- drawing ---------------------------------------------------------------------------------------------------
 
-    @property
-    def _simple(self) -> bool:
-        return self.shapes == "simple"
-
     def _stream(self, side: str, replicate: int) -> str:
         return f"{self.name}/{DRAW}/shapes={self.shapes}/{side}/{replicate}"
 
-    def _text(self, query: Query, rng: random.Random) -> str:
+    def _text(self, query: QueryPlan, rng: random.Random) -> str:
         return asked(tables(query), question(query, rng))
 
-    def _problem(self, query: Query, rng: random.Random) -> Problem:
+    def _problem(self, query: QueryPlan, rng: random.Random) -> Problem:
         text = self._text(query, rng)
         return Problem(text_id("drawn", text), text, f" {write(query)}", query)
 
     def _drawn(self, rng: random.Random, test: bool) -> Problem:
-        shape = rng.choice(grammar.SIMPLE if self._simple else grammar.SHAPES)
+        shape = rng.choice(SHAPES)
 
-        def drawn(r: random.Random) -> Query | None:
-            query = grammar.draw(r, shape, self._simple)
-            wanted = query is not None and is_test(query) == test and fair(query) and can_slip(query)
+        def drawn(r: random.Random) -> QueryPlan | None:
+            query = draw(r, shape)
+            wanted = query and is_test(query) == test and fairness.fair(query) and fairness.can_slip(query)
             return query if wanted else None
 
         return self._problem(self._first(drawn, rng, f"a {shape} problem"), rng)
 
-    def _other(self, make: Callable[[random.Random], Query | None], rng: random.Random, old: Query, what: str) -> Query:
+    def _other(
+        self, make: Callable[[random.Random], QueryPlan | None], rng: random.Random, old: QueryPlan, what: str
+    ) -> QueryPlan:
         """The first fair query on the training side that ``make`` gives and whose answer is not ``old``'s."""
 
-        def kept(r: random.Random) -> Query | None:
+        def kept(r: random.Random) -> QueryPlan | None:
             query = make(r)
-            usable = query is not None and not is_test(query) and fair(query) and not same(old, query)
+            usable = query and not is_test(query) and fairness.fair(query) and not fairness.same(old, query)
             return query if usable else None
 
         return self._first(kept, rng, what)
@@ -176,14 +163,6 @@ class TextToSql(SqlAnswers, Drawing):
         return problem.structure
 
 
-def _named(query: Query) -> Iterator[str]:
-    """The columns that a question names, those of conditions on other tables too."""
-    yield from query.columns
-    for condition in query.conditions:
-        inner: tuple[Condition, ...] = condition.values if condition.op in ("some", "none") else ()
-        yield from (c.column for c in (condition, *inner) if "." in c.column)
-
-
 def _renameable(column: str) -> bool:
     """Whether a column is a quantity whose wordings all name it."""
-    return "." in column and kind(column) in ("number", "integer") and "says" not in lexicon()["columns"][column]
+    return kind(column) in ("number", "integer") and "says" not in lexicon()["columns"][column]

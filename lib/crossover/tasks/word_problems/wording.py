@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
-from crossover.tasks.word_problems.story import SHIFTS, Move, Story, lexicon, walk
+from crossover.tasks.word_problems.story import SHIFTS, Calculation, Story, calculate, lexicon
 
 WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 _SPAN = re.compile(r"\b(day|week|month|season|round|time)s?\b")
@@ -55,13 +55,14 @@ def _pronoun(name: str) -> str:
     return "she" if name in lexicon()["names"]["she"] else "he"
 
 
-class Teller:
+class _Teller:
     """Tells one story once: holds the tense, the random choices, and who has been named so far."""
 
     def __init__(self, story: Story, rng: random.Random, words: float) -> None:
         self.story, self.rng, self.words = story, rng, words
         self.family = lexicon()["families"][story.family]
         self.own, self.have = self.family.get("own", ("has", "have"))
+        self.holder = story.names[-1]
         self.told_in_past = rng.random() < 0.5
         self.named: set[str] = set()
         self.subject: str | None = None
@@ -82,85 +83,75 @@ class Teller:
 
     def who(self, name: str, chance: float = 0.7) -> str:
         """A person's name, or the pronoun where they were the last subject and nobody else named shares it."""
-        # An irrelevant sentence may come in between, so stories that have some name people every time.
         rivals = any(_pronoun(other) == _pronoun(name) for other in self.named if other != name)
-        if self.subject == name and not rivals and not self.story.asides and self.rng.random() < chance:
+        if self.subject == name and not rivals and self.rng.random() < chance:
             return _pronoun(name)
         self.subject = name
         self.named.add(name)
         return name
 
-    def nouns(self, move: Move | None) -> dict[str, str]:
-        """The nouns that a move's wordings can need."""
-        nouns = {"item": self.story.item, "items": plural(self.story.item), "has": self.own, "have": self.have}
-        nouns |= {"unit": nouns["item"], "units": nouns["items"]}
-        if move is None:
-            return nouns
-        pack = next((s for s in self.story.steps if s.kind == "pack"), None)
-        if pack:
-            box = self.family["pack"][pack.event]
+    def nouns(self) -> dict[str, str]:
+        """The nouns that the story's wordings can need."""
+        story, items = self.story, plural(self.story.item)
+        nouns = {"item": story.item, "items": items, "unit": story.item, "units": items}
+        nouns |= {"has": self.own, "have": self.have}
+        if story.kind == "pack":
+            box = self.family["pack"][story.event]
             nouns |= {"box": box, "boxes": plural(box)}
-            if move.unit_before == "boxes":
-                nouns |= {"unit": box, "units": plural(box)}
-        if move.step.kind == "share":
-            prep, _, other = self.family["share"][move.step.event].rpartition(" ")
+        if story.kind == "share":
+            prep, _, other = self.family["share"][story.event].rpartition(" ")
             nouns |= {"prep": prep, "other": other, "others": plural(other)}
         return nouns
 
-    def phrases(self, move: Move) -> list[str]:
-        """The verb phrases of a move that has a subject."""
-        lex, kind, event = lexicon(), move.step.kind, move.step.event
-        if kind == "share":
-            place = " " in self.family["share"][event]
-            return self.family.get("share_vp") or lex["share_places" if place else "share_people"]["vp"]
-        if kind == "pack":
-            return self.family.get("pack_vp") or lex["pack_vp"]
-        if kind == "price":
-            return lex["price"][self.family["price"]]["vp"]
-        if kind in ("earn", "spend"):
-            return lex["price"][self.family["price"]][kind][event]
-        return self.family[kind][event]
+    def start(self) -> dict[str, str]:
+        """The words for the first quantity, or vague ones where the story hides it."""
+        if self.story.hidden == "start":
+            return {"n": self._vague()[1]}
+        return {"n": self.number(self.story.start)}
 
-    def operand(self, index: int, value: int) -> dict[str, str]:
-        """The words for the ``index``-th quantity (0 the start), or vague ones where the story hides it."""
-        if self.story.hidden == index:
-            vague = self.pick(["several", "a few"])
-            start = "several" if self.story.steps[0].kind == "groups" else self.pick(["some", "several", "a few"])
-            return {"n" if index == 0 else "k": start if index == 0 else vague, "d": "some money"}
-        if index == 0:
-            return {"n": self.number(value)}
+    def operand(self) -> dict[str, str]:
+        """The words for the second quantity, or vague ones where the story hides it."""
+        if self.story.hidden == "operand":
+            return {"k": self._vague()[0], "d": "some money"}
+        value = self.story.operand
         money = self.pick([f"${value}", f"{self.number(value)} dollars"])
         times = "twice" if value == 2 else f"{self.number(value)} times"
         return {"k": self.number(value), "d": money, "times": times}
 
-    def phrase(self, index: int, move: Move) -> str:
-        """A filled verb phrase of a move, verbs still marked."""
-        fields = self.nouns(move) | self.operand(index, move.step.operand)
-        if move.step.kind == "groups":
-            fields |= self.operand(0, self.story.start)
-        text = self.pick(self.phrases(move)).format(**fields)
-        taken = index > 1 and self.story.steps[index - 2].kind in ("lose", "halve")
-        if taken and self.rng.random() < 0.5:
-            text = re.sub(rf"the ({fields['items']}|money)\b", r"the rest of the \1", text)
-        return text
+    def _vague(self) -> tuple[str, str]:
+        """Words for an operand and for a start that are not told."""
+        operand = self.pick(["several", "a few"])
+        return operand, "several" if self.story.kind == "groups" else self.pick(["some", "several", "a few"])
+
+    def wordings(self, role: str) -> list[str]:
+        """The verb phrases of the operation (``vp``), or the ways to ask for its result (``ask``)."""
+        lex, kind, family = lexicon(), self.story.kind, self.family
+        if kind == "share":
+            place = " " in family["share"][self.story.event]
+            return family.get(f"share_{role}") or lex["share_places" if place else "share_people"][role]
+        if kind == "pack":
+            return family.get(f"pack_{role}") or lex[f"pack_{role}"]
+        if kind == "price":
+            return lex["price"][family["price"]][role]
+        if role == "vp":
+            return family[kind][self.story.event]
+        return family.get("asks") or lex["asks_left" if kind in ("lose", "halve") else "asks"]
 
     def opening(self) -> str:
         """The verb phrase that gives the start quantity."""
-        return self.pick(self.family["start"]).format(**self.nouns(None), **self.operand(0, self.story.start))
+        return self.pick(self.family["start"]).format(**self.nouns(), **self.start())
 
-    def asks(self, move: Move) -> list[str]:
-        """The ways to ask for a story's last quantity."""
-        lex, kind, event = lexicon(), move.step.kind, move.step.event
-        if kind == "share":
-            place = " " in self.family["share"][event]
-            return self.family.get("share_ask") or lex["share_places" if place else "share_people"]["ask"]
-        if kind == "pack":
-            return self.family.get("pack_ask") or lex["pack_ask"]
-        if kind in ("price", "earn", "spend"):
-            return lex["price"][self.family["price"]]["ask" if kind == "price" else "ask_after"]
-        if kind == "together":
-            return lex["asks_together"]
-        return self.family.get("asks") or lex["asks_left" if kind in ("lose", "halve") else "asks"]
+    def phrase(self) -> str:
+        """The verb phrase of the operation, verbs still marked."""
+        fields = self.nouns() | self.operand()
+        if self.story.kind == "groups":
+            fields |= self.start()
+        return self.pick(self.wordings("vp")).format(**fields)
+
+    def compared(self) -> str:
+        """The sentence that compares the newcomer with the first person, verbs still marked."""
+        text = self.pick(lexicon()["shift"][self.story.kind])
+        return text.format(**self.nouns(), **self.operand(), holder=self.story.names[0], new=self.holder)
 
 
 def _joinable(first: str, second: str) -> bool:
@@ -169,108 +160,76 @@ def _joinable(first: str, second: str) -> bool:
 
 
 def question(story: Story, rng: random.Random) -> str:
-    """Write a story as a question.
+    """Write a story as a question of two or three sentences, the last of which asks.
 
     Parameters
     ----------
     story : Story
     rng : random.Random
-        Chooses tense, verb phrases, connectives, digits or number words, and which sentences are joined.
-
-    Returns
-    -------
-    str
-        Two to five sentences, the last of which asks.
+        Chooses tense, verb phrases, connectives, digits or number words, and whether sentences are joined.
     """
-    lex, t = lexicon(), Teller(story, rng, words=0.25)
-    moves = walk(story)
-    clauses: list[tuple[str, str] | str] = []  # (subject, verb phrase), or a whole sentence
-    if story.steps[0].kind != "groups":
-        clauses.append((story.names[0], t.opening()))
-    for i, move in enumerate(moves, start=1):
-        kind = move.step.kind
-        if kind in SHIFTS:
-            people = {"holder": move.previous, "new": move.holder}
-            text = t.pick(lex["shift"][kind])
-            clauses.append(text.format(**t.nouns(move), **t.operand(i, move.step.operand), **people))
-        elif kind != "together":
-            clauses.append((move.holder, t.phrase(i, move)))
+    lex, t = lexicon(), _Teller(story, rng, words=0.25)
+    phrases = [] if story.kind == "groups" else [t.opening()]
+    compared = t.compared() if story.kind in SHIFTS else None
+    if compared is None:
+        phrases.append(t.phrase())
     sentences: list[str] = []
     frame = ""
-    while clauses:
-        clause = clauses.pop(0)
-        if isinstance(clause, str):
-            sentences.append(t.fill(clause))
-            t.named.update(n for n in story.names if n in clause)
-            t.subject = None
-            continue
-        holder, vp = clause
+    while phrases:
+        vp = phrases.pop(0)
         frames = [f for f in lex["next"] if f != frame] if sentences else lex["first"]
         if not sentences and _SPAN.search(vp):
             frames = lex["first"][:1]  # "On Monday, she works six days" would be odd
-        if clauses and not isinstance(clauses[0], str) and _joinable(vp, clauses[0][1]) and rng.random() < 0.3:
-            vp += t.pick(lex["joins"]) + clauses.pop(0)[1]
+        if phrases and _joinable(vp, phrases[0]) and rng.random() < 0.3:
+            vp += t.pick(lex["joins"]) + phrases.pop(0)
             frames = lex["first"][:1]
         lead, frame = t.pick(lex["leads"] + t.family["leads"]), t.pick(frames)
-        sentences.append(t.fill(frame, S=t.who(holder), vp=vp, Lead=lead))
-    for index, x, name, thing in story.asides:
-        text = t.pick(lex["asides"][index])
-        place = rng.randint(1, len(sentences))
-        sentences.insert(place, t.fill(text, aside=name, x=t.number(x), things=plural(thing)))
-    last = moves[-1]
-    ask = t.pick(t.asks(last))
-    holder = last.holder
-    if "{holder}'s" not in ask and "for {holder}" not in ask and last.step.kind != "together":
+        sentences.append(t.fill(frame, S=t.who(story.names[0]), vp=vp, Lead=lead))
+    if compared is not None:
+        sentences.append(t.fill(compared))
+        t.named.update(n for n in story.names if n in compared)
+        t.subject = None
+    ask, holder = t.pick(t.wordings("ask")), t.holder
+    if "{holder}'s" not in ask and "for {holder}" not in ask:
         holder = t.who(holder, chance=0.4)
-    people = {"holder": holder, "from": last.previous}
-    return " ".join([*sentences, t.fill(ask, **(t.nouns(last) | people))])
+    return " ".join([*sentences, t.fill(ask, holder=holder, **t.nouns())])
 
 
-def solution(story: Story, rng: random.Random, moves: Sequence[Move] | None = None) -> str:
-    """Write a chain of calculations for a story, one sentence a step, ending ``#### N``.
+def solution(story: Story, rng: random.Random, calculation: Calculation | None = None) -> str:
+    """Write the calculation of a story in a sentence, and the final answer as ``#### N`` on a line of its own.
 
     Parameters
     ----------
     story : Story
     rng : random.Random
         Chooses among the wordings.
-    moves : sequence of Move, optional
-        The calculations to write; by default the right ones. Wrong ones give a wrong but well-formed chain.
+    calculation : Calculation, optional
+        By default the right one. A wrong one gives a wrong but well-formed chain.
 
     Returns
     -------
     str
-        Starts with a space; one line a step.
+        Starts with a space.
     """
-    lex, t = lexicon()["solve"], Teller(story, rng, words=0.0)
-    moves = walk(story) if moves is None else moves
-    lines = []
-    for number, move in enumerate(moves):
-        kind = move.step.kind
-        a, b = (move.b, move.a) if move.op in "+*" and kind != "groups" and rng.random() < 0.2 else (move.a, move.b)
-        nouns = t.nouns(move)
-        fields = {"calc": f"{a} {move.op} {b} = {move.c}", "b": str(move.b), "has": t.own, "have": t.have}
-        fields["units"] = {"items": nouns["items"], "boxes": nouns.get("boxes", ""), "dollars": "dollars"}[move.unit]
-        fields |= {"holder": move.holder, "from": move.previous, "new": move.holder}
-        if kind == "share":
-            fields["units"] += t.pick(["", " each", f" for each {nouns['other']}"])
-        by_operator = {"+": "add", "-": "sub", "*": "mul", "/": "div"}[move.op]
-        lead = t.pick(lex["lead_next" if number else "lead_first"])
-        if kind == "together":
-            text = t.fill(t.pick(lex["together"]), **fields)
-        elif kind in SHIFTS and rng.random() < 0.5:
-            text = t.fill(t.pick(lex["shift"]), **fields)
-            t.subject = move.holder
-            t.named.update((move.holder, move.previous))
-        elif kind not in SHIFTS and rng.random() < 0.2:
-            vp = t.phrase(number + 1, move)
-            if number == 0 and kind != "groups" and _joinable("", vp) and rng.random() < 0.15:
-                vp = t.opening() + t.pick([" and ", " and then "]) + vp
-            subject = t.who(move.holder)
-            told = t.pick(lex["told"])
-            # "Then since she ..." reads badly, and "Then Since" is wrong.
-            text = t.fill(told if told.startswith("Since") else lead + told, S=subject, vp=vp, **fields)
-        else:
-            text = t.fill(t.pick(lex[by_operator]), **fields)
-        lines.append(text)
-    return " " + "\n".join(lines) + f"\n#### {moves[-1].c}"
+    lex, t = lexicon()["solve"], _Teller(story, rng, words=0.0)
+    made, kind = calculation or calculate(story), story.kind
+    a, b = (made.b, made.a) if made.op in "+*" and kind != "groups" and rng.random() < 0.2 else (made.a, made.b)
+    nouns = t.nouns()
+    units = {"pack": nouns.get("boxes", ""), "price": "dollars"}.get(kind, nouns["items"])
+    if kind == "share":
+        units += t.pick(["", " each", f" for each {nouns['other']}"])
+    fields = {"calc": f"{a} {made.op} {b} = {made.c}", "b": str(made.b), "units": units, "has": t.own, "have": t.have}
+    fields |= {"holder": t.holder, "from": story.names[0], "new": t.holder}
+    lead = t.pick(lex["lead_first"])
+    if kind in SHIFTS and rng.random() < 0.5:
+        text = t.fill(t.pick(lex["shift"]), **fields)
+    elif kind not in SHIFTS and rng.random() < 0.2:
+        vp = t.phrase()
+        if kind != "groups" and _joinable("", vp) and rng.random() < 0.15:
+            vp = t.opening() + t.pick([" and ", " and then "]) + vp
+        told = t.pick(lex["told"])
+        # "Then since she ..." reads badly, and "Then Since" is wrong.
+        text = t.fill(told if told.startswith("Since") else lead + told, S=t.holder, vp=vp, **fields)
+    else:
+        text = t.fill(t.pick(lex[{"+": "add", "-": "sub", "*": "mul", "/": "div"}[made.op]]), **fields)
+    return f" {text}\n#### {made.c}"

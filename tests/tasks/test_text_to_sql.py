@@ -1,0 +1,249 @@
+"""Questions over a real database: fair, right by execution, reworded and mistaken as asked, disjoint and nested."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import re
+import subprocess
+import sys
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from crossover.errors import CrossoverError
+from crossover.strategies import STRATEGIES
+from crossover.strategies.ledger import Ledger
+from crossover.tasks import ProceduralTask, Task, load_task
+from crossover.tasks.sql.execution_match import is_ordered, same_result
+from crossover.tasks.sql.sandbox import run, schema
+from crossover.tasks.text_to_sql.plan import Condition, QueryPlan, database, fits, is_test, lexicon
+from crossover.tasks.text_to_sql.task import TextToSql
+from crossover.tasks.text_to_sql.write_english import question
+from crossover.teachers import Oracle
+
+TASK = TextToSql()
+seeds = st.integers(0, 2**32)
+many = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+# The first 40 test problems: any change of wording or drawing shows here, and changes every later result.
+GOLDEN = "3791dcc10eaa847aadd9bbd61f1aa898e5fcc64fe3e4a774c24831faa67ebe2b"
+
+
+def drawn(seed):
+    rng = random.Random(seed)
+    return TASK.sample(rng), rng
+
+
+def asks(problem):
+    """A problem's question without its tables."""
+    return problem.question.split("). ", 1)[1]
+
+
+def rows(completion):
+    result = run(database(), completion)
+    assert result.error is None, (completion, result.error)
+    return result.rows
+
+
+# --- texts ------------------------------------------------------------------------------------------------------------
+
+
+@given(seeds)
+@many
+def test_answers_run_are_short_and_are_not_the_whole_table(seed):
+    problem, _ = drawn(seed)
+    assert TASK.correct(problem.answer, problem) and TASK.correct(problem.answer + ";\nSELECT 1", problem)
+    result = rows(problem.answer)
+    assert 1 <= len(result) <= 25 and not any(cell is None for row in result for cell in row)
+    assert problem.answer.startswith(" SELECT ") and "\n" not in problem.answer + problem.question
+
+
+TRIVIAL = [
+    f" SELECT {what} FROM {table}"
+    for table, columns in (
+        ("elements", ("name", "symbol", "atomic_number", "*", "period", "block")), ("isotopes", ("mass_number", "*")),
+        ("oxidationstates", ("oxidation_state",)), ("ionizationenergies", ("ionization_energy",)),
+        ("ionicradii", ("ionic_radius",)), ("phasetransitions", ("melting_point",)), ("series", ("name",)), ("groups", ("name",)),
+    )
+    for what in (*columns, "COUNT(*)")
+] + [" SELECT 1", " SELECT 0", " SELECT NULL", " SELECT ''", " SELECT name FROM elements LIMIT 1"]  # fmt: skip
+
+
+def test_nothing_trivial_is_right():
+    trivial = {text: rows(text) for text in TRIVIAL}
+    for p in TASK.test(80):
+        gold, ordered = rows(p.answer), is_ordered(p.answer)
+        assert not [text for text, found in trivial.items() if same_result(found, gold, ordered)], p
+
+
+@given(seeds)
+@many
+def test_rewording_keeps_the_query_and_the_tables(seed):
+    problem, rng = drawn(seed)
+    other = TASK.reword(problem, rng)
+    assert other.structure == problem.structure and hash(other.structure) == hash(problem.structure)
+    assert other.question != problem.question and other.answer == problem.answer
+    assert other.question.split("). ")[0] == problem.question.split("). ")[0]
+    assert TASK.correct(TASK.solve(other, rng), problem)
+
+
+@given(seeds)
+@many
+def test_every_style_of_solution_is_right(seed):
+    problem, rng = drawn(seed)
+    for _ in range(8):
+        solution = TASK.solve(problem, rng)
+        assert TASK.correct(solution, problem), solution
+        assert not re.search(r"\b(select|from|where|and|or|join|group|order|by|limit)\b", solution)
+
+
+@given(seeds)
+@many
+def test_drift_changes_the_answer_and_knows_the_new_one(seed):
+    problem, rng = drawn(seed)
+    other = TASK.drift(problem, rng)
+    assert not TASK.correct(other.answer, problem) and TASK.correct(TASK.solve(other, rng), other)
+    assert other.structure.shape == problem.structure.shape and other.question != problem.question
+
+
+@given(seeds)
+@many
+def test_mistakes_run_and_are_always_wrong(seed):
+    problem, rng = drawn(seed)
+    for p in (problem, TASK.edit(problem, rng), TASK.drift(problem, rng)):
+        mistake = TASK.err(p, rng)
+        assert not TASK.correct(mistake, p) and TASK.extract(mistake)
+        assert run(database(), mistake).error is None
+
+
+@given(seeds)
+@many
+def test_edits_keep_the_shape_and_change_the_answer(seed):
+    problem, rng = drawn(seed)
+    other = TASK.edit(problem, rng)
+    assert other.structure.shape == problem.structure.shape and fits(other.structure)
+    assert not TASK.correct(other.answer, problem) and TASK.correct(other.answer, other)
+
+
+UNKNOWN = "|".join(noun for pair in lexicon()["unknown"].items() for noun in pair)
+
+
+@given(seeds)
+@many
+def test_invalid_questions_ask_for_what_the_database_cannot_tell(seed):
+    problem, rng = drawn(seed)
+    other = TASK.invalid(problem, rng)
+    assert other.structure is None and re.search(UNKNOWN, other.question) and not re.search(UNKNOWN, problem.question)
+    assert TASK.extract(other.answer) and run(database(), other.answer).error is None
+
+
+def names(text):
+    return set(re.findall(r"[a-z_0-9]+", re.sub(r"'[^']*'", "", text.split(" AS ")[0])))
+
+
+@given(seeds)
+@many
+def test_the_tables_shown_hold_what_the_answer_needs(seed):
+    problem, _ = drawn(seed)
+    shown = dict(re.findall(r"(\w+)\(([^)]*)\)", problem.question.split("). ")[0] + ")"))
+    known = schema(database())
+    assert all(set(columns.split(", ")) <= set(known[table]) for table, columns in shown.items())
+    everything = set(shown) | {c for columns in shown.values() for c in columns.split(", ")}
+    wanted = {w for w in names(problem.answer) if not w.isdigit()}
+    assert wanted <= everything, wanted - everything
+    assert len(shown) > len(re.findall(r"(?:FROM|JOIN) (\w+)", problem.answer)) - 1
+    assert set(shown) - set(re.findall(r"(?:FROM|JOIN) (\w+)", problem.answer)), "no table that is not needed"
+
+
+@given(seeds)
+@many
+def test_a_question_holds_its_querys_values(seed):
+    problem, rng = drawn(seed)
+    for p in (problem, TASK.reword(problem, rng), TASK.drift(problem, rng), TASK.edit(problem, rng)):
+        told = re.findall(r"'[^']*'|-?\d+(?:\.\d+)?", re.sub(r"\b(g|mg)/(cm3|kg)", "", asks(p)))
+        wanted = [value for condition in p.structure.conditions for value in condition.values]
+        assert sorted(told) == sorted(f"'{v}'" if isinstance(v, str) else str(v) for v in wanted), asks(p)
+
+
+@given(seeds)
+@many
+def test_english(seed):
+    problem, rng = drawn(seed)
+    for p in (problem, TASK.reword(problem, rng), TASK.drift(problem, rng), TASK.invalid(problem, rng)):
+        text = re.sub(r"'[^']*'", "x", asks(p))
+        assert not re.search(r"[{}\[\]_]|  |\.\.|,,|\bNone\b", text), text
+        assert not re.search(r"\b[Aa] [aeio]|\b[Aa]n [^aeio]", text), text
+        assert not re.search(r"\b(?!that)(\w+) \1\b", text), text
+        assert not re.search(r"(?<![\d.])1 [a-z]+s\b|\bthe all\b|\ball the\b", text), text
+        assert text[0].isupper() and text[-1] in ".?"
+        ends = re.findall(r"[.?](?= |$)", text)
+        assert len(ends) <= 2 and (ends[0] == "?") == bool(re.match(r"(What|Which|How|Among.*which|Of.*which)\b", text))
+
+
+def test_questions_in_full():
+    plan = QueryPlan("count", (), (Condition("elements.density", "above", (5,)),))
+    assert {question(plan, random.Random(seed)) for seed in range(60)} <= {
+        f"{start} elements {middle} 5 g/cm3{end}"
+        for start, end in (("How many", " are there?"), ("Count the", "."), ("What is the number of", "?"),
+                           ("Find out how many", " there are."))
+        for middle in ("with a density above", "with a density of more than", "whose density is above",
+                       "whose density exceeds", "that have a density above", "that have a density of more than")
+    }  # fmt: skip
+
+
+def test_a_query_has_many_wordings_and_solutions():
+    rng, problems = random.Random(4), TASK.seeds(40, 0)
+    wordings = [len({TASK.reword(p, rng).question for _ in range(60)}) for p in problems]
+    solutions = [len({TASK.solve(p, rng) for _ in range(40)}) for p in problems]
+    assert min(wordings) >= 3 and sum(wordings) >= 8 * len(problems)
+    assert min(solutions) >= 3 and sum(solutions) >= 8 * len(problems)
+
+
+# --- sets -------------------------------------------------------------------------------------------------------------
+
+
+def test_test_problems_never_come_up_in_training():
+    rng, tests, seeds_ = random.Random(5), TASK.test(60), TASK.seeds(60, 0)
+    assert len({p.structure for p in tests}) == 60 and all(is_test(p.structure) for p in tests)
+    made = [TASK.sample(rng) for _ in range(60)]
+    near = [f(p, rng) for p in seeds_[:30] for f in (TASK.edit, TASK.drift, TASK.reword)]
+    near += [TASK.edit(p, rng) for p in tests[:30]]
+    assert not any(is_test(p.structure) for p in [*seeds_, *made, *near])
+
+
+def test_smaller_sets_are_prefixes_and_replicates_differ():
+    large = TASK.seeds(40, 1)
+    assert TASK.seeds(16, 1) == large[:16] and TASK.seeds(0, 1) == []
+    assert len({p.question for p in large}) == len({p.id for p in large}) == 40 and large[3].id == "seed-1-00003"
+    assert len({p.question for p in large} & {p.question for p in TASK.seeds(40, 2)}) < 3
+    assert TASK.test(10) == TASK.test(30)[:10]
+
+
+def test_problems_are_the_same_in_every_process():
+    code = (
+        "import hashlib; from crossover.tasks.text_to_sql.task import TextToSql\n"
+        "text = '\\n'.join(p.question + p.answer for p in TextToSql().test(40))\n"
+        "print(hashlib.sha256(text.encode()).hexdigest())"
+    )
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": "77"}
+    out = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    text = "\n".join(p.question + p.answer for p in TASK.test(40))
+    assert out.stdout.strip() == hashlib.sha256(text.encode()).hexdigest() == GOLDEN
+
+
+def test_the_task_by_name():
+    assert load_task("text_to_sql", shapes="simple") == TASK
+    assert isinstance(TASK, Task) and isinstance(TASK, ProceduralTask)
+    assert TASK.prompt("Tables: t(a). How many?") == "Tables: t(a). How many?\nSQL:"
+    with pytest.raises(CrossoverError, match="must be 'simple', got 'hard'"):
+        load_task("text_to_sql", shapes="hard")
+
+
+@pytest.mark.parametrize("error", [0.0, 0.5, 1.0])
+def test_the_oracle_errs_as_often_as_it_is_told(error):
+    teacher = Oracle(TASK, answer_error=error)
+    made = STRATEGIES["answer_augmentation"](TASK, TASK.seeds(12, 0), teacher, teacher, Ledger(120), False)
+    assert abs(made.funnel.verified / 120 - (1 - error)) < (0.15 if error == 0.5 else 1e-9)

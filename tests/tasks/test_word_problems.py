@@ -1,0 +1,221 @@
+"""Word problems: what their texts say against the story's own truth, and sets that are disjoint and nested."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import re
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crossover.errors import CrossoverError
+from crossover.tasks.word_problems import story as plot
+from crossover.tasks.word_problems.task import MathWords
+from crossover.tasks.word_problems.wording import WORDS, past, plural, question
+
+TASK = MathWords()
+LINE = re.compile(r"(\d+) ([-+*/]) (\d+) = (\d+)")
+seeds = st.integers(0, 2**32)
+many = settings(max_examples=80, deadline=None)
+
+# The first 50 test problems: any change of wording or drawing shows here, and changes every later result.
+GOLDEN = "6e965e5af88ed7d5b7351036f888d722469a827fb4c12a51e9ed1ad794cdd577"
+
+
+def drawn(seed):
+    rng = random.Random(seed)
+    return TASK.sample(rng), rng
+
+
+def sums(chain):
+    """The calculations of a chain, as written."""
+    return [(int(a), op, int(b), int(c)) for a, op, b, c in LINE.findall(chain)]
+
+
+def truth(story):
+    """The answer of a story, from what its operation means and nothing else."""
+    a, b = story.start, story.operand
+    if story.kind in ("gain", "more"):
+        return a + b
+    if story.kind in ("lose", "fewer"):
+        return a - b
+    if story.kind in ("groups", "times", "price"):
+        return a * b
+    assert story.kind in ("share", "pack", "halve") and a % b == 0
+    return a // b
+
+
+def numbers(text):
+    """All quantities of a question, digits and words, in order of size."""
+    words = re.findall(r"\d+|" + "|".join(rf"\b{w}\b" for w in WORDS[2:]), text.replace("twice", "2"), re.IGNORECASE)
+    return sorted(int(w) if w.isdigit() else WORDS.index(w.lower()) for w in words)
+
+
+def quantities(story):
+    """All quantities that a story's question must hold."""
+    return sorted([story.start] + [story.operand] * (story.kind != "halve"))
+
+
+# --- texts ------------------------------------------------------------------------------------------------------------
+
+
+@given(seeds)
+@many
+def test_solutions_are_right_by_an_independent_reading(seed):
+    problem, rng = drawn(seed)
+    for chain in (problem.answer, TASK.solve(problem, rng)):
+        [(a, op, b, c)] = sums(chain)
+        assert {"+": a + b, "-": a - b, "*": a * b, "/": a / b}[op] == c == truth(problem.structure) >= 2
+        assert chain.startswith(" ") and chain.endswith(f"\n#### {c}")
+        assert TASK.correct(chain, problem)
+
+
+@given(seeds)
+@many
+def test_mistakes_are_well_formed_and_always_wrong(seed):
+    problem, rng = drawn(seed)
+    for _ in range(5):
+        chain = TASK.err(problem, rng)
+        wrong = int(TASK.extract(chain))
+        assert wrong >= 2 and wrong != truth(problem.structure) and sums(chain)[-1][3] == wrong
+        assert not TASK.correct(chain, problem)
+
+
+@given(seeds)
+@many
+def test_variants_hold_their_own_quantities_and_answers(seed):
+    problem, rng = drawn(seed)
+    old = problem.structure
+    reworded, edited, drifted = TASK.reword(problem, rng), TASK.edit(problem, rng), TASK.drift(problem, rng)
+    for new in (problem, reworded, edited, drifted):
+        assert numbers(new.question) == quantities(new.structure), new.question
+        assert plot.allowed(new.structure) and TASK.correct(TASK.solve(new, rng), new)
+    assert reworded.structure == old and hash(reworded.structure) == hash(old)
+    assert reworded.question != problem.question and TASK.correct(reworded.answer, problem)
+    new = edited.structure
+    assert (new.family, new.kind, new.event) == (old.family, old.kind, old.event)
+    assert (new.start, new.operand) != (old.start, old.operand)
+    assert drifted.structure.names == old.names and not TASK.correct(drifted.answer, problem)
+
+
+@given(seeds)
+@many
+def test_invalid_questions_lack_a_quantity_and_are_answered_all_the_same(seed):
+    problem, rng = drawn(seed)
+    other = TASK.invalid(problem, rng)
+    assert other.structure is None
+    lost = Counter(quantities(problem.structure)) - Counter(numbers(other.question))
+    assert lost.total() == 1 and not Counter(numbers(other.question)) - Counter(quantities(problem.structure))
+    vague = re.compile(r"\b(some|several|a few)\b")
+    assert vague.search(other.question) and not vague.search(other.answer)
+    # The guess is a whole chain that only the missing number could contradict.
+    assert sums(other.answer)[-1][3] == int(TASK.extract(other.answer))
+
+
+@given(seeds)
+@many
+def test_grammar(seed):
+    problem, rng = drawn(seed)
+    questions = [p.question for p in (problem, TASK.reword(problem, rng), TASK.drift(problem, rng))]
+    questions.append(TASK.invalid(problem, rng).question)
+    for text in [*questions, problem.answer, TASK.err(problem, rng)]:
+        assert not re.search(r"[{}\[\]]|  |\.\.|,,|\bNone\b", text), text
+        assert not re.search(r"\b[Aa] [aeio]|\b[Aa]n [^aeiouh]", text), text
+        assert not re.search(r"\b(1|one|One) (\w+s)\b(?! of)", text), text
+        assert not re.search(r"\b(\w+) \1\b", text.replace("that that", "")), text
+        assert not re.search(r"[.?] [a-z]|, [ST]hen\b|\bfor (he|she)\b|\band and\b", text), text
+        assert not re.search(r"\b(leaved|goed|taked|gived|putted|hitted)\b", text), text
+    for text in questions:
+        assert text.endswith("?") and text.count("?") == 1 and text[0].isupper()
+        assert not (re.search(r"\bdoes\b", text) and re.search(r"\bdid\b", text))
+
+
+@given(seeds)
+@many
+def test_pronouns_fit_the_person(seed):
+    problem, _ = drawn(seed)
+    she, he = (set(plot.lexicon()["names"][kind]) for kind in ("she", "he"))
+    people = problem.structure.names
+    assert not re.search(r"\b[Ss]he\b", problem.question) or she & set(people)
+    assert not re.search(r"\b[Hh]e\b", problem.question) or he & set(people)
+    # With two people of one kind, nobody is called by a pronoun after the comparison.
+    if len(people) > 1 and (set(people) <= he or set(people) <= she):
+        compared = re.search(rf"{people[1]}.*", problem.question)
+        assert compared and not re.search(r"\b([Hh]e|[Ss]he)\b", compared[0]), problem.question
+
+
+def test_words():
+    assert [past(v) for v in ("bakes", "carries", "finishes", "leaves", "plays")] == [
+        "baked", "carried", "finished", "left", "played"]  # fmt: skip
+    assert [plural(n) for n in ("box", "puppy", "loaf", "slice of pizza", "goldfish", "child", "toy boat")] == [
+        "boxes", "puppies", "loaves", "slices of pizza", "goldfish", "children", "toy boats"]  # fmt: skip
+
+
+@pytest.mark.parametrize("family", list(plot.lexicon()["families"]))
+def test_every_plan_has_many_wordings(family):
+    rng = random.Random(1)
+    for kind in plot.kinds(family):
+        story = plot.quantities(plot.cast(plot.Story(family, (), "", 0, kind, 0, 0), rng), rng)
+        assert len({re.sub(r"\d+", "N", question(story, rng)) for _ in range(60)}) >= 4, kind
+
+
+# --- sets -------------------------------------------------------------------------------------------------------------
+
+
+def side(problem):
+    story = problem.structure
+    return story.family, story.kind, story.start, story.operand
+
+
+def test_test_problems_never_come_up_in_training():
+    rng = random.Random(5)
+    tests, seeds_ = TASK.test(200), TASK.seeds(200, 0)
+    held_out = set(map(side, tests))
+    assert len(held_out) == 200 and all(plot.is_test(p.structure) for p in tests)
+    made = [TASK.sample(rng) for _ in range(1000)]
+    near = [f(p, rng) for p in seeds_[:60] for f in (TASK.edit, TASK.drift, TASK.reword)]
+    # Edits of a test problem, too, stay on the training side.
+    near += [TASK.edit(p, rng) for p in tests[:60]]
+    assert not held_out & set(map(side, [*seeds_, *made, *near]))
+    assert 0.07 < sum(plot.is_test(plot.draw(rng)) for _ in range(4000)) / 4000 < 0.13
+
+
+def test_smaller_sets_are_prefixes_and_replicates_differ():
+    large = TASK.seeds(100, 1)
+    assert TASK.seeds(16, 1) == large[:16] and TASK.seeds(0, 1) == []
+    assert len({p.question for p in large}) == len({p.id for p in large}) == 100
+    assert large[3].id == "seed-1-00003"
+    assert not {p.question for p in large} & {p.question for p in TASK.seeds(100, 2)}
+    assert TASK.test(10) == TASK.test(50)[:10]
+
+
+def test_problems_are_the_same_in_every_process():
+    code = (
+        "import hashlib; from crossover.tasks.word_problems.task import MathWords\n"
+        "text = '\\n'.join(p.question + p.answer for p in MathWords().test(50))\n"
+        "print(hashlib.sha256(text.encode()).hexdigest())"
+    )
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": "77"}
+    out = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    text = "\n".join(p.question + p.answer for p in TASK.test(50))
+    assert out.stdout.strip() == hashlib.sha256(text.encode()).hexdigest() == GOLDEN
+
+
+@pytest.mark.parametrize("wrong", [{"steps": 2}, {"steps": "1"}, {"distractors": 1}])
+def test_other_sizes_are_refused(wrong):
+    with pytest.raises(CrossoverError, match="steps must be 1 and distractors 0"):
+        MathWords(**wrong)
+
+
+def test_more_problems_than_there_are_are_refused(monkeypatch):
+    with pytest.raises(CrossoverError, match="-3"):
+        TASK.seeds(-3, 0)
+    monkeypatch.setattr(MathWords, "tries", 300)
+    with pytest.raises(CrossoverError, match=r"only \d+ distinct problems of 50000"):
+        TASK.seeds(50_000, 0)
