@@ -218,4 +218,4 @@ def test_more_problems_than_there_are_are_refused(monkeypatch):
         TASK.seeds(-3, 0)
     monkeypatch.setattr(MathWords, "tries", 300)
     with pytest.raises(CrossoverError, match=r"only \d+ distinct problems of 50000"):
-        TASK.seeds(50_000, 0)
+        TASK.test(50_000)
