@@ -17,10 +17,9 @@ from crossover.data.near_duplicates import NEAR, Neighbourhood
 from crossover.errors import CrossoverError
 from crossover.normal_text import word_set
 from crossover.tasks import Problem, Task, load_task
-from crossover.tasks.instructed.base import Labelled, Written
+from crossover.tasks.instructed.base import ClassificationTask, GenerationTask
+from crossover.tasks.instructed.classification import FilmSentiment, McTaco, ProductSentiment, Rte, Sst2
 from crossover.tasks.instructed.e2e_nlg import E2e, slots
-from crossover.tasks.instructed.sentiment import FilmSentiment, ProductSentiment, Sst2
-from crossover.tasks.instructed.yes_no import McTaco, Rte
 
 REAL = Path(os.environ.get(load.FOLDER_VARIABLE) or Path(__file__).parents[3] / "shared" / "data")
 needs_folder = pytest.mark.skipif(not (REAL / "e2e_nlg").is_dir(), reason=f"no local data folder at {REAL}")
@@ -209,11 +208,11 @@ def test_positive_examples_are_right_by_their_own_task(name):
     task = load_task(name)
     for given_, wanted in task.instruction.examples:
         assert task.read_input(given_) == given_
-        if isinstance(task, Labelled):
+        if isinstance(task, ClassificationTask):
             assert task.extract(f" {wanted}\n") == wanted
         else:
             assert all(task.mentioned(given_, wanted)) and not task.unsupported(given_, wanted)
-    if isinstance(task, Labelled):
+    if isinstance(task, ClassificationTask):
         assert {wanted for _, wanted in task.instruction.examples} == set(task.labels), "one of each class"
 
 
@@ -221,7 +220,7 @@ def test_positive_examples_are_right_by_their_own_task(name):
 def test_a_gold_example_is_read_back_as_generated(name):
     task = load_task(name)
     for problem in task.seeds(50, 0):
-        output = task.extract(problem.answer) if isinstance(task, Labelled) else None
+        output = task.extract(problem.answer) if isinstance(task, ClassificationTask) else None
         assert task.read_example(task.as_example(problem) + "\n\nNow write another", output) == (
             problem.question,
             problem.answer,
@@ -326,7 +325,7 @@ def test_captions_use_all_their_concepts():
     problems = task.test(60)
     assert all(task.correct(p.answer, p) and p.references == (p.answer.strip(),) for p in problems)
     assert all(3 <= len(p.question.split(", ")) <= 5 for p in problems)
-    assert isinstance(task, Written) and isinstance(task, Task)
+    assert isinstance(task, GenerationTask) and isinstance(task, Task)
 
 
 def test_words_without_case_and_punctuation():

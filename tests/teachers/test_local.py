@@ -336,9 +336,7 @@ def test_what_cannot_be_a_teacher_is_refused(settings, message):
 
 def test_more_gold_than_the_task_has_is_refused_before_anything_is_loaded(tmp_path):
     cell = cell_of({**TUNED, "gold": 700}, {}, task="gsm8k", task_settings={})
-    with pytest.raises(
-        CrossoverError, match="gold problems must be 0 to 656"
-    ):
+    with pytest.raises(CrossoverError, match="gold problems must be 0 to 656"):
         buy(cell, Store(tmp_path))
 
 

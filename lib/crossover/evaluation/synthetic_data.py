@@ -12,7 +12,7 @@ from transformers import AutoModel, AutoTokenizer
 from crossover.models.encoder import MAX_LENGTH, mean_state
 from crossover.models.weights import model_folder
 from crossover.strategies.base import Sample
-from crossover.tasks.instructed.base import Instructed, Written
+from crossover.tasks.instructed.base import GenerationTask, Instructed
 
 EMBEDDER = "all-MiniLM-L6-v2"
 MOST = 500  # texts that self-similarity is computed from, the first ones
@@ -35,13 +35,13 @@ def measure(task: Instructed, samples: Sequence[Sample]) -> dict[str, object]:
         inputs list that outputs mention; ``unsupported``: the share of outputs that say something else, where a task
         can tell (generation).
     """
-    texts = [sample.answer.strip() if isinstance(task, Written) else sample.question for sample in samples]
+    texts = [sample.answer.strip() if isinstance(task, GenerationTask) else sample.question for sample in samples]
     found: dict[str, object] = {
         "distinct_1": round(distinct(texts, 1), 4),
         "distinct_2": round(distinct(texts, 2), 4),
         "self_similarity": round(self_similarity(texts), 4),
     }
-    if not isinstance(task, Written):
+    if not isinstance(task, GenerationTask):
         counts = Counter(task.extract(sample.answer) for sample in samples)
         return {"classes": {label: counts[label] for label in task.classes}, **found}
     mentions = [ok for s, text in zip(samples, texts, strict=True) for ok in task.mentioned(s.question, text)]

@@ -243,11 +243,11 @@ class FinetunedTeacher(Parameters):
         """
         from crossover.study.cell import TeacherCell
         from crossover.tasks import load_task
-        from crossover.tasks.instructed.base import Labelled
+        from crossover.tasks.instructed.base import ClassificationTask
 
         settings = self.task_settings(name)
         task = load_task(name, **settings)
-        encoder = isinstance(task, Labelled) and family == "encoder"
+        encoder = isinstance(task, ClassificationTask) and family == "encoder"
         alone = strategy == "original"
         dials = self.model_copy(update=changed)
         return [
@@ -261,7 +261,7 @@ class FinetunedTeacher(Parameters):
                 replicate=replicate,
                 teacher="none" if alone else teacher,
                 teacher_settings={} if alone else dials._teacher_settings(teacher, strategy, layers),
-                n_test=self.n_test if isinstance(task, Labelled) else self.n_test_texts,
+                n_test=self.n_test if isinstance(task, ClassificationTask) else self.n_test_texts,
                 max_new_tokens=task.output_tokens,
                 recipe=self._recipe("classifier" if encoder else "writer"),
                 scoring="classify" if encoder else "generate",
@@ -278,12 +278,12 @@ class FinetunedTeacher(Parameters):
     def _families(self) -> list[TeacherCell]:
         """Annotation with both families of teachers, for both families of students."""
         from crossover.tasks import load_task
-        from crossover.tasks.instructed.base import Labelled
+        from crossover.tasks.instructed.base import ClassificationTask
 
         return [
             cell
             for name in self.dial_tasks
-            if isinstance(load_task(name, **self.task_settings(name)), Labelled)
+            if isinstance(load_task(name, **self.task_settings(name)), ClassificationTask)
             for family in ("encoder", "causal")
             for strategy, teacher in (("original", "none"), ("annotate", "tuned"), ("annotate", "encoder"))
             for cell in self.grid(name, self.sizes(name)[0], strategy, teacher, family)

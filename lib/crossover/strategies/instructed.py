@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from crossover.strategies.base import Purchase, Sample, charge_and_ask, filter_attempts
 from crossover.strategies.ledger import Funnel, Ledger
 from crossover.tasks.base import Problem
-from crossover.tasks.instructed.base import Instructed, Written
+from crossover.tasks.instructed.base import GenerationTask, Instructed
 from crossover.teachers.base import Request, Teacher
 
 DRAWS = 10**6  # more than anyone buys of one class
@@ -60,7 +60,7 @@ def generate(
     funnel, samples, seen = Funnel(asked=queries, returned=sum(map(bool, texts))), [], {p.question for p in original}
     for question, answer in filter(None, examples):
         funnel.parsed += 1
-        funnel.verified += isinstance(task, Written) and task.correct(answer, Problem("", question, ""))
+        funnel.verified += isinstance(task, GenerationTask) and task.correct(answer, Problem("", question, ""))
         if next(leaks) or question in seen:
             continue
         seen.add(question)

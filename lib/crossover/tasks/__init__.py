@@ -11,10 +11,9 @@ from crossover.tasks.benchmarks.arc import Arc
 from crossover.tasks.benchmarks.gsm8k import Gsm8k
 from crossover.tasks.benchmarks.gsm_symbolic import GsmSymbolic
 from crossover.tasks.benchmarks.spider import Spider
+from crossover.tasks.instructed.classification import BoolQ, FilmSentiment, McTaco, ProductSentiment, Rte, Sst2
 from crossover.tasks.instructed.common_gen import Captions, CommonGen
 from crossover.tasks.instructed.e2e_nlg import E2e
-from crossover.tasks.instructed.sentiment import FilmSentiment, ProductSentiment, Sst2
-from crossover.tasks.instructed.yes_no import BoolQ, McTaco, Rte
 from crossover.tasks.text_to_sql.task import TextToSql
 from crossover.tasks.user_pairs import UserPairs
 from crossover.tasks.word_problems.task import MathWords

@@ -12,7 +12,7 @@ from crossover.errors import CrossoverError
 from crossover.models.encoder import Encoder, train
 from crossover.models.training import Recipe
 from crossover.tasks.base import Problem
-from crossover.tasks.instructed.base import Labelled
+from crossover.tasks.instructed.base import ClassificationTask
 from crossover.teachers.base import Reply, Request
 from crossover.teachers.finetuning import weights
 
@@ -23,7 +23,7 @@ class Labeller:
 
     Parameters
     ----------
-    task : Labelled
+    task : ClassificationTask
     original : sequence of Problem
         What it is trained on.
     recipe : Recipe
@@ -34,7 +34,7 @@ class Labeller:
         ``"cpu"``, ``"cuda"`` or ``"auto"``, see :func:`crossover.models.language_model.place`.
     """
 
-    task: Labelled
+    task: ClassificationTask
     original: Sequence[Problem]
     recipe: Recipe
     seed: int = 0

@@ -20,7 +20,7 @@ from crossover.errors import CrossoverError
 from crossover.models.language_model import LanguageModel, train
 from crossover.models.training import Recipe
 from crossover.tasks.base import Problem
-from crossover.tasks.instructed.base import Instructed, Labelled
+from crossover.tasks.instructed.base import ClassificationTask, Instructed
 from crossover.teachers.base import Kind, Request
 from crossover.teachers.finetuning import weights
 from crossover.teachers.sampled import SampledTeacher
@@ -100,15 +100,17 @@ class InstructedTeacher(SampledTeacher):
 
     def limits(self, kind: Kind) -> tuple[Callable[[list[int]], bool], int]:
         """A reply ends after its last line: one of an annotation, one per field of an example."""
-        lines = 1 if kind == "annotate" else max(1, len(self.task.fields)) + (not isinstance(self.task, Labelled))
+        lines = (
+            1 if kind == "annotate" else max(1, len(self.task.fields)) + (not isinstance(self.task, ClassificationTask))
+        )
         most = 0 if kind == "annotate" else self.task.input_tokens
-        if kind == "annotate" or not isinstance(self.task, Labelled):
+        if kind == "annotate" or not isinstance(self.task, ClassificationTask):
             most += self.task.output_tokens
         tokenizer = self.language_model.tokenizer
         return (lambda tokens: tokenizer.decode(tokens).lstrip().count("\n") >= lines), most
 
     def _class(self, problem: Problem) -> str | None:
-        return self.task.extract(problem.answer) if isinstance(self.task, Labelled) else None
+        return self.task.extract(problem.answer) if isinstance(self.task, ClassificationTask) else None
 
     def _digest(self) -> str:
         text = json.dumps([VERSION, self.pairs, self.recipe.as_dict(), self.seed], sort_keys=True)

@@ -17,7 +17,7 @@ from crossover.stats.contrasts import benjamini_hochberg
 from crossover.study.paired import Outcome, paired_row
 from crossover.study.select import Selector
 from crossover.tasks import load_task
-from crossover.tasks.instructed.base import Labelled
+from crossover.tasks.instructed.base import ClassificationTask
 
 #: How tasks and conditions are written for readers.
 TASKS = {
@@ -42,7 +42,7 @@ class Difference(NamedTuple):
 
 def labelled(p: FinetunedTeacher, task: str) -> bool:
     """Whether a task has labels; the others are generation tasks."""
-    return isinstance(load_task(task, **p.task_settings(task)), Labelled)
+    return isinstance(load_task(task, **p.task_settings(task)), ClassificationTask)
 
 
 def bought(p: FinetunedTeacher, strategy: str, teacher: str = "tuned", **changed: float) -> Selector:

@@ -25,7 +25,7 @@ from crossover.study.experiments.base import timed, train_causal, training_seed
 from crossover.study.store import Store
 from crossover.tasks import load_task
 from crossover.tasks.base import Problem
-from crossover.tasks.instructed.base import Instructed, Labelled, Split, Written
+from crossover.tasks.instructed.base import ClassificationTask, GenerationTask, Instructed, Split
 from crossover.teachers.base import Teacher
 from crossover.teachers.encoder_annotator import Labeller
 from crossover.teachers.instructed import InstructedTeacher
@@ -140,7 +140,7 @@ def _scores(
     task: Instructed, tests: Sequence[Problem], outcomes: Sequence[Outcome]
 ) -> tuple[list[Outcome], dict[str, object]]:
     """Outcomes with a score for each text, and the scores of the whole."""
-    if not isinstance(task, Written):
+    if not isinstance(task, GenerationTask):
         gold = [task.extract(problem.answer) for problem in tests]
         return list(outcomes), {"macro_f1": round(macro_f1(gold, [o.extracted for o in outcomes], task.labels), 4)}
     texts = [outcome.extracted or "" for outcome in outcomes]
@@ -162,7 +162,7 @@ def _scores(
 
 def _report_missing(cell: TeacherCell, task: Instructed, bought: Sequence[Sample], original: Sequence[Sample]) -> None:
     """Say which label the teacher never gave, since its student knows it from the original examples at most."""
-    if not isinstance(task, Labelled):
+    if not isinstance(task, ClassificationTask):
         return
     given, known = (Counter(task.extract(sample.answer) for sample in some) for some in (bought, original))
     for label in task.labels:

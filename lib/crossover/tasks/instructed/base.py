@@ -7,6 +7,7 @@ training item that is nearly a test item, or that shares its premise or passage,
 
 from __future__ import annotations
 
+import importlib.resources
 import math
 import re
 from abc import abstractmethod
@@ -22,8 +23,6 @@ from crossover.normal_text import word_set
 from crossover.tasks.base import Problem
 from crossover.tasks.instructed.prompts import Instruction
 from crossover.tasks.problem_sets import Pooled, half
-
-Splits = dict[str, tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -79,13 +78,21 @@ class Instructed(Pooled):
     output_tokens: ClassVar[int] = 6
     data_set: ClassVar[str]
     #: Training and test split of each source; the same name twice where one split gives both.
-    split_names: ClassVar[Splits] = {
-        "pypi": ("validation", "validation"), "dir": ("train", "validation"), "hub": ("train", "validation"),
-    }  # fmt: skip
+    split_names: ClassVar[dict[str, tuple[str, str]]]
 
     source: str = "pypi"
     folder: str | None = None
     revision: str | None = None
+
+    def __init_subclass__(cls, card: str | None = None) -> None:
+        """Give a class the facts of its entry in ``tasks.yaml`` as attributes."""
+        super().__init_subclass__()
+        if card is not None:
+            facts = _cards()[card]
+            cls.name = card
+            cls.instruction = Instruction(facts.pop("definition"), tuple(map(tuple, facts.pop("examples"))))
+            for key, value in facts.items():
+                setattr(cls, key, tuple(value) if isinstance(value, list) else value)
 
     # --- the pools -------------------------------------------------------------------------------------------------
 
@@ -192,16 +199,34 @@ class Instructed(Pooled):
         """Return what :meth:`read_example` reads: a problem as a teacher should have generated it."""
 
 
-class Labelled(Instructed):
+class ClassificationTask(Instructed):
     """A classification task: every output is one of :attr:`labels`."""
 
+    #: The negative and the positive label.
     labels: ClassVar[tuple[str, ...]]
+    #: The columns of an input, the one that rows of one side share, and the positive label's column with its value.
+    columns: ClassVar[tuple[str, ...]]
+    group: ClassVar[str]
+    truth: ClassVar[tuple[str, object]]
     metric = "accuracy of the label"
 
     @property
     def classes(self) -> tuple[str, ...]:
         """The labels: generation asks for each in turn."""
         return self.labels
+
+    def _problems(self, rows: list[load.Row]) -> list[Problem]:
+        inputs = (self.as_input(*(row[column] for column in self.columns)) for row in rows)
+        return [
+            Problem("", text, f" {self.labels[self._is_positive(row)]}") for text, row in zip(inputs, rows, strict=True)
+        ]
+
+    def _is_positive(self, row: load.Row) -> bool:
+        column, value = self.truth
+        return row[column] == value
+
+    def _group(self, row: load.Row) -> str:
+        return row[self.group]
 
     def extract(self, completion: str) -> str | None:
         """Return the label that a completion's first line is, whatever its case and end, or ``None`` if it is none."""
@@ -223,7 +248,7 @@ class Labelled(Instructed):
         return f" {problem.question}"
 
 
-class Written(Instructed):
+class GenerationTask(Instructed):
     """A generation task: an output is a sentence that has to mention what the input lists, and may have several references."""
 
     classes = (None,)
@@ -255,6 +280,12 @@ class Written(Instructed):
     def as_example(self, problem: Problem) -> str:
         """Return the problem's input and sentence."""
         return f" {problem.question}\nOutput:{problem.answer}"
+
+
+def _cards() -> dict[str, dict]:
+    import yaml
+
+    return yaml.safe_load(importlib.resources.files(__package__).joinpath("tasks.yaml").read_text(encoding="utf-8"))
 
 
 @cache

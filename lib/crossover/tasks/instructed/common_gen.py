@@ -12,17 +12,14 @@ import json
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import ClassVar
 
 from crossover.data import load
 from crossover.data.cache import cached
 from crossover.data.pinned import EN_CORE_WEB_SM
 from crossover.tasks.base import Problem
-from crossover.tasks.instructed.base import Referenced, Splits, Written
-from crossover.tasks.instructed.prompts import Instruction
+from crossover.tasks.instructed.base import GenerationTask, Referenced
 
 _VERSION = 1  # raised when the captions or the way their concepts are found change
 _SIZES = range(3, 6)  # concepts of an item, as in CommonGen
@@ -30,18 +27,10 @@ _LENGTHS = range(5, 19)  # words of a caption
 _CONCEPT = re.compile(r"[a-z][a-z' -]*")
 
 
-@dataclass(frozen=True)
-class _Concepts(Written):
-    instruction = Instruction(
-        "In this task, you are given a few concepts, nouns and verbs in their basic form. Write one English sentence about "
-        "an everyday scene that uses all of them, in any form and order.",
-        (
-            ("bread, knife, slice", "A woman slices a loaf of bread with a long knife."),
-            ("dog, fetch, river, stick", "The dog jumped into the river to fetch the stick."),
-        ),
-    )  # fmt: skip
+class _Concepts(GenerationTask):
+    """An input of concepts and a sentence that uses them all."""
+
     metric = "every concept is used"
-    input_tokens, output_tokens = 24, 40
 
     def _units(self, question: str) -> frozenset[str]:
         return frozenset(concepts(question))
@@ -61,8 +50,7 @@ class _Concepts(Written):
         """Return ``None``: a sentence may add what it likes to its concepts."""
 
 
-@dataclass(frozen=True)
-class CommonGen(_Concepts):
+class CommonGen(_Concepts, card="common_gen"):
     """CommonGen: sets of concepts with all their human sentences; the validation split is the test, whose own is not public.
 
     Examples
@@ -70,10 +58,6 @@ class CommonGen(_Concepts):
     >>> CommonGen().read_input(" stick, dog,fetch")
     'dog, fetch, stick'
     """
-
-    data_set = "common_gen"
-    split_names: ClassVar[Splits] = {"dir": ("train", "validation"), "hub": ("train", "validation")}
-    name: str = field(default="common_gen", init=False)
 
     def _problems(self, rows: list[load.Row]) -> list[Problem]:
         references: dict[str, list[str]] = {}
@@ -85,8 +69,7 @@ class CommonGen(_Concepts):
         return ", ".join(sorted(row["concepts"]))
 
 
-@dataclass(frozen=True)
-class Captions(_Concepts):
+class Captions(_Concepts, card="captions"):
     """Human captions with the concepts that are found in them; all captions of a film go to one side.
 
     Examples
@@ -95,10 +78,6 @@ class Captions(_Concepts):
     >>> all(Captions().mentioned(problem.question, problem.answer))
     True
     """
-
-    data_set = "hellaswag"
-    split_names: ClassVar[Splits] = {"pypi": ("validation", "validation")}
-    name: str = field(default="captions", init=False)
 
     def _problems(self, rows: list[load.Row]) -> list[Problem]:
         found = _captions(self)

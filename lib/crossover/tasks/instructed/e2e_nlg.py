@@ -10,13 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import ClassVar
 
 from crossover.data import load
 from crossover.tasks.base import Problem
-from crossover.tasks.instructed.base import Referenced, Splits, Written
-from crossover.tasks.instructed.prompts import Instruction
+from crossover.tasks.instructed.base import GenerationTask, Referenced
 
 _SLOT = re.compile(r"\s*([A-Za-z ]+?)\[([^\[\]]+)\]\s*(?:,|$)")
 _NOT = r"(?:\bnot?(?! only)|n't|\bnon|\bun|\bwithout)\W+(?:\w+\W+){0,5}?"
@@ -60,8 +57,7 @@ _LEVEL_OF = {
 _SLOTS = ("name", "near", *_LEVELS)
 
 
-@dataclass(frozen=True)
-class E2e(Written):
+class E2e(GenerationTask, card="e2e_nlg"):
     """Attributes to a sentence; items with the same attributes are one, with all their references.
 
     The hub's training split is in no other source: from a local folder the validation split is trained on.
@@ -73,21 +69,6 @@ class E2e(Written):
     >>> task.mentioned(mr, "The Mill is an inexpensive pub."), task.unsupported(mr, "The Mill is an inexpensive pub.")
     ([True, True, False], ['eatType: pub'])
     """
-
-    instruction = Instruction(
-        "In this task, you are given attributes of a place to eat, each as its name followed by its value in brackets. "
-        "Write one English sentence or two that mention every attribute and nothing else.",
-        (
-            ("name[The Lantern], eatType[pub], food[Italian], area[riverside]",
-             "The Lantern is a pub by the riverside that serves Italian food."),
-            ("name[Harbour Rooms], priceRange[high], customer rating[average], familyFriendly[no], near[Old Station]",
-             "Harbour Rooms near Old Station is expensive, averagely rated and not for families."),
-        ),
-    )  # fmt: skip
-    data_set = "e2e_nlg"
-    input_tokens, output_tokens = 80, 80
-    split_names: ClassVar[Splits] = {"dir": ("validation", "test"), "hub": ("train", "test")}
-    name: str = field(default="e2e_nlg", init=False)
 
     def _problems(self, rows: list[load.Row]) -> list[Problem]:
         references: dict[str, list[str]] = {}
