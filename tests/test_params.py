@@ -20,6 +20,7 @@ from crossover.params.profiles import (
     resolve,
 )
 from crossover.paths import repository
+from crossover.study.grids import cells_of
 
 
 def parameters_cell(notebook):
@@ -45,7 +46,7 @@ def test_every_profile_is_sound(profile):
     for notebook in load_profile(profile):
         parameters = resolve(notebook, profile, {})
         assert parameters.results == parameters.profile == profile
-        cells = parameters.cells()
+        cells = cells_of(parameters)
         assert len({cell.key for cell in cells}) == len(cells)
 
 

@@ -17,6 +17,7 @@ from crossover.paths import repository
 from crossover.strategies.ledger import Ledger
 from crossover.study.cell import read_cell
 from crossover.study.experiments.query_budget import buy
+from crossover.study.grids import cells_of
 from crossover.study.select import settings_table
 from crossover.study.store import Store, read_numbers, read_runs
 from crossover.tasks import load_task
@@ -126,8 +127,8 @@ def test_the_numbers_that_pages_quote_follow_from_the_rows(chapter):
 def test_the_published_effects_follow_from_the_published_rows():
     parameters = resolve("04_ablations", "study", {})
     runs = read_runs(STUDY)
-    assert {cell.key for cell in parameters.cells()} <= set(runs["key"]), "every cell of the profile is published"
-    runs = runs[runs["key"].isin({cell.key for cell in parameters.cells()})]
+    assert {cell.key for cell in cells_of(parameters)} <= set(runs["key"]), "every cell of the profile is published"
+    runs = runs[runs["key"].isin({cell.key for cell in cells_of(parameters)})]
     chapter = ablations.Chapter(parameters, settings_table(runs), runs.iloc[:0])
     for name in ("augmenter", "verification", "student"):
         stored = pd.read_csv(STUDY / "figures" / f"{name}.csv")
@@ -143,7 +144,7 @@ def test_the_published_effects_follow_from_the_published_rows():
 def test_the_fine_tuned_teachers_rows_are_their_grid_and_their_counts_agree(monkeypatch):
     monkeypatch.delenv("CROSSOVER_DATA", raising=False)  # naming the cells and showing their rows needs no data
     rows = with_measures(read_runs(STUDY, "finetuned_teacher"))
-    assert set(rows["key"]) == {cell.key for cell in resolve("02_finetuned_teacher", "study", {}).cells()}
+    assert set(rows["key"]) == {cell.key for cell in cells_of(resolve("02_finetuned_teacher", "study", {}))}
     assert (rows["asked"] == rows["budget"]).all() and (rows["queries"] == rows["budget"]).all()
     assert (rows["n_train"] == rows["seed_size"] + rows["kept"]).all()
     assert (

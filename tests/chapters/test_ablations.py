@@ -11,10 +11,12 @@ from crossover.chapters.ablations.comparisons import COMPARISONS, advice, covera
 from crossover.chapters.budget_ratio import rule
 from crossover.errors import CrossoverError
 from crossover.figures import forest
-from crossover.params.ablations import kept_size
 from crossover.params.profiles import check, resolve
 from crossover.stats.crossovers import find
 from crossover.stats.curves import fit_table
+from crossover.study.grids import ablations as ablations_grids
+from crossover.study.grids import cells_of
+from crossover.study.grids.ablations import kept_size
 from stored import first_right, plant
 
 
@@ -57,13 +59,13 @@ def test_every_grid_changes_one_thing(parameters):
             *(k for cell in cells for k, v in cell.teacher_settings.items() if v != dials[k]),
             *(k for cell in cells for k in ("student_layers",) if cell.recipe.get(k)),
         }
-        for name, cells in parameters.grids().items()
+        for name, cells in ablations_grids.grids(parameters).items()
     }
     assert changed == {
         "base": set(), "coverage": {"coverage"}, "augmenter": {"invalid_rate", "rephrase_drift"},
         "verification": {"answer_error"}, "student": {"student_layers"}, "mixed": set(), "local": set(),
     }  # fmt: skip
-    assert len({cell.key for cell in parameters.cells()}) == len(parameters.cells())
+    assert len({cell.key for cell in cells_of(parameters)}) == len(cells_of(parameters))
 
 
 def test_a_local_teacher_and_its_augmenter_are_fine_tuned_apart_and_another_task_has_its_own_settings():
@@ -73,7 +75,7 @@ def test_a_local_teacher_and_its_augmenter_are_fine_tuned_apart_and_another_task
         "side_replicates": 1,
         "budget_ratios": [1, 2, 4, 8],
     }
-    grids = check("04_ablations", {"profile": "laptop", "results": "laptop", **given}).grids()
+    grids = ablations_grids.grids(check("04_ablations", {"profile": "laptop", "results": "laptop", **given}))
     strengths = {
         (c.strategy, c.teacher_settings.get("gold", 0), (c.augmenter_settings or c.teacher_settings).get("gold", 0))
         for c in grids["local"]
@@ -93,8 +95,10 @@ def test_a_local_teacher_and_its_augmenter_are_fine_tuned_apart_and_another_task
 
 
 def test_as_many_samples_are_kept_as_the_smaller_budget_buys(parameters):
-    budgets = {(c.teacher_settings["answer_error"], c.verify): set() for c in parameters.grids()["verification"]}
-    for cell in parameters.grids()["verification"]:
+    budgets = {
+        (c.teacher_settings["answer_error"], c.verify): set() for c in ablations_grids.grids(parameters)["verification"]
+    }
+    for cell in ablations_grids.grids(parameters)["verification"]:
         budgets[cell.teacher_settings["answer_error"], cell.verify].add(cell.budget)
     assert budgets == {
         (0.25, False): {96, 128},
@@ -106,7 +110,7 @@ def test_as_many_samples_are_kept_as_the_smaller_budget_buys(parameters):
 
 
 def test_planted_effects_come_back(tmp_path, parameters):
-    rows = plant(tmp_path, parameters.cells(), planted)
+    rows = plant(tmp_path, cells_of(parameters), planted)
     base = {name: 0.0 for name in ("answer_error", "rephrase_drift", "invalid_rate")}
     base |= {"verify": False, "coverage": 1.0, "student_layers": 0, "seed_size": 16}
     found = {name: effects(rows, tmp_path, base, compare(parameters)) for name, compare in COMPARISONS.items()}
@@ -119,7 +123,7 @@ def test_planted_effects_come_back(tmp_path, parameters):
 
 
 def test_missing_cells_are_named_and_nothing_is_said_of_them(tmp_path, parameters):
-    rows = plant(tmp_path, [c for c in parameters.cells() if not c.verify], planted)
+    rows = plant(tmp_path, [c for c in cells_of(parameters) if not c.verify], planted)
     base = {name: 0.0 for name in ("answer_error", "rephrase_drift", "invalid_rate")}
     base |= {"verify": False, "coverage": 1.0, "student_layers": 0, "seed_size": 16}
     found = effects(rows, tmp_path, base, COMPARISONS["verification"](parameters))
@@ -146,9 +150,9 @@ def test_the_rule_of_thumb_is_the_widest_span_of_the_intervals(tmp_path):
     rows = curve(budgets, early, lambda r: 0.7 - 0.6 * np.exp(-r / 6), True)
     (found,) = find(fit_table(rows), checks=False)
     one, other = (dataclasses.replace(found, status="found", interval=ends) for ends in ((1.0, 2.0), (0.5, 1.5)))
-    cells = check(
-        "03_budget_ratio", {"seed_sizes": [16], "budgets": [4, 16, 64, 256], "replicates": 3, "n_test": 100}
-    ).cells()
+    cells = cells_of(
+        check("03_budget_ratio", {"seed_sizes": [16], "budgets": [4, 16, 64, 256], "replicates": 3, "n_test": 100})
+    )
     rows = plant(
         tmp_path, cells, lambda c: first_right(50 + (20 if c.strategy == "new_question" and c.budget > 16 else 0), 100)
     )

@@ -14,6 +14,7 @@ from crossover.params.profiles import check
 from crossover.questions.bank import Bank
 from crossover.questions.quality import question_type
 from crossover.strategies.ledger import Funnel
+from crossover.study.grids import cells_of
 from stored import plant
 
 SETS = ["nq_open", "trivia_qa"]
@@ -69,7 +70,7 @@ def chapter(tmp_path_factory, parameters, questions):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CROSSOVER_RESULTS", str(folder))
-        runs = plant(folder / "planted", parameters.cells(), outcomes, measures)
+        runs = plant(folder / "planted", cells_of(parameters), outcomes, measures)
         yield Chapter(parameters, runs, Bank((), Funnel()))
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from crossover.params.profiles import SCHEMAS, resolve
 from crossover.paths import repository
+from crossover.study.grids import cells_of
 from crossover.study.store import COLUMNS, OPTIONAL, TIME_COLUMNS
 from pages import visit
 
@@ -35,7 +36,7 @@ def table(folder: Path) -> list[dict[str, str]]:
 
 def keys(notebook: str) -> set[str]:
     """The keys of the cells that a notebook runs in the smoke profile."""
-    return {cell.key for cell in resolve(notebook, "smoke", {}).cells()}
+    return {cell.key for cell in cells_of(resolve(notebook, "smoke", {}))}
 
 
 @pytest.fixture(scope="module")

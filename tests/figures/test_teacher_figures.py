@@ -12,6 +12,8 @@ from crossover.claims import decide, load_claims
 from crossover.figures import sweep
 from crossover.params.finetuned_teacher import FinetunedTeacher
 from crossover.params.profiles import resolve
+from crossover.study.grids import cells_of
+from crossover.study.grids import finetuned_teacher as finetuned_teacher_grids
 
 
 def rows_of(estimates):
@@ -105,7 +107,7 @@ def test_the_whole_grid_runs_what_the_chapter_and_the_claims_compare():
     flat = [
         {"task": c.task, "seed_size": c.seed_size, "scoring": c.scoring, "strategy": c.strategy, "teacher": c.teacher, "budget": c.budget,
          "teacher_layers": 0, "experiment": c.experiment, **c.teacher_settings}
-        for c in p.cells()
+        for c in cells_of(p)
     ]  # fmt: skip
 
     def runs(selector):
@@ -135,11 +137,11 @@ def test_side_tasks_have_their_own_draws_and_a_caption_says_so():
         "full": 50,
     }
     p = resolve("02_finetuned_teacher", "smoke", small | {"side_draws": {"product_sentiment": 5}})
-    students = {(c.task, c.replicate, c.student_seed) for c in p.grids()["base"]}
+    students = {(c.task, c.replicate, c.student_seed) for c in finetuned_teacher_grids.grids(p)["base"]}
     assert students == {("film_sentiment", r, s) for r in range(2) for s in range(3)} | {
         ("product_sentiment", r, 0) for r in range(5)
     }
-    upper = [(c.task, c.replicate) for c in p.grids()["full"]]
+    upper = [(c.task, c.replicate) for c in finetuned_teacher_grids.grids(p)["full"]]
     assert (
         upper.count(("film_sentiment", 1)) == 3
         and upper.count(("product_sentiment", 0)) == 1
@@ -165,9 +167,11 @@ def test_further_sizes_of_a_side_task_are_a_tuned_teachers_and_the_first_draws_a
         "smoke",
         small | {"side_draws": {"product_sentiment": 3}, "side_sizes": {"product_sentiment": [25]}},
     )
-    further = {(c.strategy, c.teacher, c.replicate) for c in p.grids()["base"] if c.seed_size == 25}
+    further = {
+        (c.strategy, c.teacher, c.replicate) for c in finetuned_teacher_grids.grids(p)["base"] if c.seed_size == 25
+    }
     assert further == {("original", "none", 0)} | {(s, "tuned", 0) for s in p.conditions if s != "both"}
-    assert {c.task for c in p.grids()["base"] if c.seed_size == 25} == {"product_sentiment"}
+    assert {c.task for c in finetuned_teacher_grids.grids(p)["base"] if c.seed_size == 25} == {"product_sentiment"}
     said = Chapter(p, pd.DataFrame()).caption("sizes").data
     assert (
         "Product sentiment 3 draws, the first alone at further sizes" in said
@@ -191,10 +195,11 @@ def test_whole_training_sets_are_a_second_upper_line_of_one_student():
         "full": 50,
     }
     p = resolve("02_finetuned_teacher", "smoke", small | {"whole": {"film_sentiment": 1200, "captions": 10}})
-    assert [(c.task, c.strategy, c.seed_size, c.budget, c.replicate, c.student_seed) for c in p.grids()["whole"]] == [
-        ("film_sentiment", "original", 1200, 0, 0, 0)
-    ]
-    assert {c.key for c in p.grids()["whole"]} < {c.key for c in p.cells()}
+    assert [
+        (c.task, c.strategy, c.seed_size, c.budget, c.replicate, c.student_seed)
+        for c in finetuned_teacher_grids.grids(p)["whole"]
+    ] == [("film_sentiment", "original", 1200, 0, 0, 0)]
+    assert {c.key for c in finetuned_teacher_grids.grids(p)["whole"]} < {c.key for c in cells_of(p)}
     lines = [(d.task, d.one["seed_size"]) for d in against_alone(p) if d.line == "all examples at hand"]
     assert set(lines) == {("film_sentiment", 1200)}
     assert (

@@ -15,6 +15,7 @@ from crossover.params.profiles import check, load_profile, resolve
 from crossover.paths import PUBLISHED, repository, results_folder
 from crossover.study.cost_estimate import Range, estimate, profile_rows
 from crossover.study.dry_run import changes, runs
+from crossover.study.grids import cells_of
 from crossover.study.requirements import get, needs
 from crossover.study.run import run_cells
 from crossover.study.store import Store, read_runs
@@ -32,10 +33,10 @@ def grid(**values):
 
 def test_calls_of_a_larger_budget_hold_those_of_a_smaller_one(study):
     p = grid(strategies=["answer_augmentation", "new_question"])
-    whole = estimate(p.cells(), (), study, "cpu")
+    whole = estimate(cells_of(p), (), study, "cpu")
     assert (whole.students, whole.left, whole.calls) == (8, 8, 2 * 2 * 64)
-    done = [cell.key for cell in p.cells() if cell.budget == 64]
-    rest = estimate(p.cells(), done, study, "cpu")
+    done = [cell.key for cell in cells_of(p) if cell.budget == 64]
+    rest = estimate(cells_of(p), done, study, "cpu")
     assert (rest.left, rest.calls) == (4, 2 * 2 * 16)
     assert rest.hours.high < whole.hours.high and rest.hours.low < whole.hours.low
 
@@ -44,7 +45,7 @@ def test_a_recorded_students_hours_hold_those_that_were_measured(study):
     rows = study[
         (study["task"] == "math_words") & (study["experiment"] == "budget_ratio") & (study["teacher"] == "oracle")
     ]
-    wanted = resolve("03_budget_ratio", "study", {}).cells()
+    wanted = cells_of(resolve("03_budget_ratio", "study", {}))
     taken = rows[rows["key"].isin({cell.key for cell in wanted})]
     e = estimate(wanted, (), study, "cpu")
     measured = (taken["seconds_train"] + taken["seconds_eval"]).sum() / 3600
@@ -56,7 +57,7 @@ def test_a_recorded_students_hours_hold_those_that_were_measured(study):
 
 def test_an_unrecorded_student_is_reckoned_by_its_size(study):
     p = grid(student="hub:meta-llama/Llama-2-7b-hf@" + 40 * "a", device="cuda", trained_layers=0)
-    (cell,) = [c for c in p.cells() if c.budget == 64 and c.strategy == "answer_augmentation" and c.replicate == 0]
+    (cell,) = [c for c in cells_of(p) if c.budget == 64 and c.strategy == "answer_augmentation" and c.replicate == 0]
     e = estimate([cell], (), study, "cuda", Range(100, 100))
     tokens = Recipe(**cell.recipe).steps(64) * 8 * 100
     assert e.train_tokens == Range(tokens, tokens)
@@ -67,12 +68,12 @@ def test_an_unrecorded_student_is_reckoned_by_its_size(study):
 
 
 def test_a_student_of_no_known_size_is_counted_apart(study):
-    e = estimate(grid(student="/models/mine").cells(), (), study, "cpu")
+    e = estimate(cells_of(grid(student="/models/mine")), (), study, "cpu")
     assert e.unknown == e.students and e.hours == Range() and "no size in its name" in e.basis[0]
 
 
 def test_money_is_tokens_times_prices(study):
-    e = estimate(grid(teacher="endpoint").cells(), (), study, "cpu")
+    e = estimate(cells_of(grid(teacher="endpoint")), (), study, "cpu")
     money = e.money(2.0, 0.5)
     assert money.high == pytest.approx((2 * e.tokens_in.high + 0.5 * e.tokens_out.high) / 1e6)
     assert e.tokens_out.high == e.calls * 72, "no reply is longer than allowed"
@@ -94,19 +95,19 @@ def test_the_command_and_the_book_say_the_same():
 
 def test_what_is_missing_is_listed_with_what_to_do(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    asked = needs(grid(student="hub:some/model@" + 40 * "b", task="gsm8k", teacher="local").cells())
+    asked = needs(cells_of(grid(student="hub:some/model@" + 40 * "b", task="gsm8k", teacher="local")))
     assert set(asked) == {"model hub:some/model@" + 40 * "b", "model SmolLM2-135M-Instruct", "data gsm8k"}
     found = dict(get(asked))
     assert found["data gsm8k"] == "" and found["model SmolLM2-135M-Instruct"] == ""
     assert f"hf download some/model --revision {40 * 'b'}" in found["model hub:some/model@" + 40 * "b"]
-    served = needs(grid(task="gsm8k", teacher="endpoint", teacher_model="large").cells())
+    served = needs(cells_of(grid(task="gsm8k", teacher="endpoint", teacher_model="large")))
     assert "model large" not in served, "a served teacher is its server's"
 
 
 @pytest.mark.parametrize("profile", ["laptop", "study", "paper"])
 def test_a_dry_run_is_short_and_tiny_whatever_the_profile(profile):
     for notebook, changed in runs(profile, "http://127.0.0.1:1/v1"):
-        cells = resolve(notebook, profile, changed).cells()
+        cells = cells_of(resolve(notebook, profile, changed))
         assert len(cells) < 120, f"{notebook} would take long"
         named = [
             s["model"] for c in cells for s in (c.recipe, c.teacher_settings, c.augmenter_settings) if "model" in s
@@ -158,11 +159,11 @@ def test_an_audit_passes_over_cells_whose_data_are_not_here(tmp_path, monkeypatc
         "seed_sizes": [4],
         "budgets": [4],
     }
-    here = check("03_budget_ratio", shared | {"strategies": ["answer_augmentation"]}).cells()
+    here = cells_of(check("03_budget_ratio", shared | {"strategies": ["answer_augmentation"]}))
     run_cells(here, Store(tmp_path / "study"), workers=1)
-    elsewhere = check(
-        "03_budget_ratio", shared | {"task": "gsm8k", "teacher": "local", "task_options": {"source": "dir"}}
-    ).cells()
+    elsewhere = cells_of(
+        check("03_budget_ratio", shared | {"task": "gsm8k", "teacher": "local", "task_options": {"source": "dir"}})
+    )
     plant(tmp_path / "study", elsewhere, lambda cell: first_right(1, 4))
     said = CliRunner().invoke(app, ["audit", "--profile", "study", "--cells", "3"])
     assert said.exit_code == 0, said.output

@@ -20,6 +20,8 @@ from crossover.strategies.instructed import annotate, generate
 from crossover.strategies.ledger import Ledger
 from crossover.study.cell import read_cell
 from crossover.study.experiments import finetuned_teacher
+from crossover.study.grids import cells_of
+from crossover.study.grids import finetuned_teacher as finetuned_teacher_grids
 from crossover.study.run import run_cells
 from crossover.study.store import Store, read_runs
 from crossover.tasks import Problem, load_task
@@ -258,7 +260,7 @@ def scripted(monkeypatch):
 
 
 def cell_of(strategy, **changes):
-    [found] = [c for c in parameters(**changes).cells() if c.strategy == strategy and c.teacher in ("tuned", "none")]
+    [found] = [c for c in cells_of(parameters(**changes)) if c.strategy == strategy and c.teacher in ("tuned", "none")]
     return found
 
 
@@ -303,7 +305,7 @@ def test_a_larger_amount_extends_a_smaller_one_and_pays_for_the_rest(scripted, t
 
 def test_a_grid_is_run_scored_shown_and_resumed(tmp_path, capsys, monkeypatch):
     p = parameters(tasks=["sst2", "captions"])
-    cells, store = p.cells(), Store(tmp_path)
+    cells, store = cells_of(p), Store(tmp_path)
     assert len(cells) == 2 * (1 + 2 * 3)
     run_cells(cells, store, workers=1)
     runs = with_measures(read_runs(tmp_path, "finetuned_teacher"))
@@ -358,14 +360,14 @@ def test_a_grid_is_run_scored_shown_and_resumed(tmp_path, capsys, monkeypatch):
 
 
 def test_students_on_the_same_data_share_its_calls_and_differ_in_seed(scripted, tmp_path):
-    one, two = (c for c in parameters(classifier_seeds=2).cells() if (c.strategy, c.teacher) == ("annotate", "tuned"))
+    one, two = (c for c in cells_of(parameters(classifier_seeds=2)) if (c.strategy, c.teacher) == ("annotate", "tuned"))
     first, second = (EXPERIMENT.make_data(cell, Store(tmp_path), "cpu") for cell in (one, two))
     assert first.pairs == second.pairs and len(scripted.asked) == 12 and one.key != two.key
     assert "student 1" in str(two) and "student" not in str(one)
 
 
 def test_a_prompted_teachers_calls_serve_every_size_and_another_draw_is_another(scripted, tmp_path):
-    sizes = [c for c in parameters(originals=[3, 6]).cells() if (c.strategy, c.teacher) == ("generate", "prompted")]
+    sizes = [c for c in cells_of(parameters(originals=[3, 6])) if (c.strategy, c.teacher) == ("generate", "prompted")]
     for cell in sizes:
         EXPERIMENT.make_data(cell, Store(tmp_path), "cpu")
     assert len(scripted.asked) == 12, "it knows no original examples"
@@ -376,7 +378,9 @@ def test_a_prompted_teachers_calls_serve_every_size_and_another_draw_is_another(
 
 def test_an_encoder_teaches_by_its_own_labels(tmp_path):
     p = parameters(dial_tasks=["sst2"], dial_size=6, swapped=True)
-    cell = next(c for c in p.grids()["families"] if c.teacher == "encoder" and c.scoring == "classify")
+    cell = next(
+        c for c in finetuned_teacher_grids.grids(p)["families"] if c.teacher == "encoder" and c.scoring == "classify"
+    )
     made = EXPERIMENT.make_data(cell, Store(tmp_path), "cpu")
     assert made.funnel.parsed == 12 and {label for _, label in made.pairs} <= set(SST2.labels)
     teacher = finetuned_teacher.make_teacher(cell, "annotate", SST2, SST2.split(6, 12, 0), "cpu")
@@ -396,7 +400,7 @@ def test_every_dial_departs_from_the_base_alone():
         dial_tasks=["sst2"], dial_size=6, amounts=[1, 2, 8], annotate_temperatures=[0.5], generate_temperatures=[1.2], teacher_layers=[1],
         swapped=True, full=20, classifier_seeds=2, replicates=2,
     )  # fmt: skip
-    grids, cells = p.grids(), p.cells()
+    grids, cells = finetuned_teacher_grids.grids(p), cells_of(p)
     assert len({c.key for c in cells}) == len(cells)
     base = {c.key for c in grids["base"]}
     assert len(base) == 2 * 2 * (1 + 2 * 3), "draws, students, the originals alone and six conditions"
@@ -425,7 +429,7 @@ def test_every_dial_departs_from_the_base_alone():
 
 def test_a_cut_teacher_is_trained_whole_where_it_has_no_more_layers():
     settings = {c.teacher_settings["teacher_trained_layers"]
-                for c in parameters(teacher_trained_layers=2).grid("sst2", 6, "annotate", layers=2)}  # fmt: skip
+                for c in finetuned_teacher_grids.grid(parameters(teacher_trained_layers=2), "sst2", 6, "annotate", layers=2)}  # fmt: skip
     assert settings == {0}
 
 
@@ -433,39 +437,39 @@ def test_where_a_folder_lies_is_no_part_of_a_cell(monkeypatch):
     keys = []
     for folder in ("/one", "/two"):
         monkeypatch.setenv("CROSSOVER_DATA", folder)
-        keys.append([c.key for c in parameters(tasks=["rte", "film_sentiment"], source="dir").cells()])
+        keys.append([c.key for c in cells_of(parameters(tasks=["rte", "film_sentiment"], source="dir"))])
     assert keys[0] == keys[1]
     with pytest.raises(CrossoverError, match="/two/glue_rte/.* is missing. Put the .* split of nyu-mll/glue there"):
-        check(parameters(tasks=["rte"], source="dir").cells())
-    assert {c.task_settings["source"] for c in parameters(tasks=["film_sentiment"], source="dir").cells()} == {"pypi"}
+        check(cells_of(parameters(tasks=["rte"], source="dir")))
+    assert {c.task_settings["source"] for c in cells_of(parameters(tasks=["film_sentiment"], source="dir"))} == {"pypi"}
 
 
 def test_sizes_are_counts_or_shares_of_the_training_split():
-    sizes = {c.seed_size for c in FinetunedTeacher(tasks=["sst2"], fractions=[0.01, 0.1]).cells()}
+    sizes = {c.seed_size for c in cells_of(FinetunedTeacher(tasks=["sst2"], fractions=[0.01, 0.1]))}
     assert sizes == {SST2.share(0.01), SST2.share(0.1)} == {4, 43}
-    assert {c.seed_size for c in parameters(originals=[5, 9]).cells()} == {5, 9}
+    assert {c.seed_size for c in cells_of(parameters(originals=[5, 9]))} == {5, 9}
     with pytest.raises(CrossoverError, match="rounds to none"):
-        FinetunedTeacher(tasks=["sst2"], fractions=[0.001]).cells()
+        cells_of(FinetunedTeacher(tasks=["sst2"], fractions=[0.001]))
 
 
 def test_tasks_have_the_student_that_fits():
     p = parameters(tasks=["sst2", "captions"])
-    kinds = {c.task: (c.scoring, c.recipe["model"], c.max_new_tokens) for c in p.cells()}
+    kinds = {c.task: (c.scoring, c.recipe["model"], c.max_new_tokens) for c in cells_of(p)}
     assert kinds == {"sst2": ("classify", "tiny-random-encoder", 6), "captions": ("generate", "tiny-random", 40)}
-    seeds = {c.task: set() for c in p.cells()}
-    for c in parameters(tasks=["sst2", "captions"], classifier_seeds=2, writer_seeds=3).cells():
+    seeds = {c.task: set() for c in cells_of(p)}
+    for c in cells_of(parameters(tasks=["sst2", "captions"], classifier_seeds=2, writer_seeds=3)):
         seeds[c.task].add(c.student_seed)
     assert seeds == {"sst2": {0, 1}, "captions": {0, 1, 2}}
-    dials = parameters(tasks=["captions"], writer_seeds=3, dial_tasks=["captions"], dial_size=6, amounts=[8]).grids()[
-        "amounts"
-    ]
+    dials = finetuned_teacher_grids.grids(
+        parameters(tasks=["captions"], writer_seeds=3, dial_tasks=["captions"], dial_size=6, amounts=[8])
+    )["amounts"]
     assert {c.student_seed for c in dials} == {0}, "one student for a single dial"
-    swapped = parameters().grid("sst2", 6, "original", family="causal")
+    swapped = finetuned_teacher_grids.grid(parameters(), "sst2", 6, "original", family="causal")
     assert {(c.scoring, c.recipe["model"], c.student_seed) for c in swapped} == {("generate", "tiny-random", 0)}
 
 
 def test_a_causal_student_can_write_labels():
-    [cell] = parameters().grid("sst2", 6, "original", family="causal")
+    [cell] = finetuned_teacher_grids.grid(parameters(), "sst2", 6, "original", family="causal")
     pairs = [(SST2.prompt(p.question), p.answer) for p in SST2.seeds(4, 0)]
     scored = EXPERIMENT.train_and_score(cell, pairs, "cpu")
     assert len(scored.outcomes) == 12 and 0 <= scored.measures["macro_f1"] <= 1
@@ -473,9 +477,9 @@ def test_a_causal_student_can_write_labels():
 
 def test_a_grid_that_asks_for_too_much_is_refused_before_it_starts():
     with pytest.raises(CrossoverError, match="sst2: 6 original and 600 unlabelled items were asked for"):
-        check(parameters(queries=600).cells())
+        check(cells_of(parameters(queries=600)))
     with pytest.raises(CrossoverError, match="500 test problems were asked for"):
-        check(parameters(n_test=500).cells())
+        check(cells_of(parameters(n_test=500)))
 
 
 @pytest.mark.parametrize(
@@ -511,7 +515,7 @@ def test_cells_that_cannot_be(changes, message, tmp_path):
 
 
 def test_settings_are_plain_values_under_names_of_their_own():
-    for cell in parameters(dial_tasks=["sst2"], dial_size=6, teacher_layers=[1], swapped=True).cells():
+    for cell in cells_of(parameters(dial_tasks=["sst2"], dial_size=6, teacher_layers=[1], swapped=True)):
         known = read_cell(cell.settings)
         assert known == cell
         assert all(isinstance(v, int | float | str) for v in cell.teacher_settings.values())
@@ -520,14 +524,14 @@ def test_settings_are_plain_values_under_names_of_their_own():
 def test_adapters_are_a_setting_of_tuned_teachers_alone():
     plain, adapted = (FinetunedTeacher(tasks=["captions"], originals=[8], teacher_lora_rank=rank, teacher_model="tiny-random", teacher_trained_layers=1)
                       for rank in (0, 4))  # fmt: skip
-    cells = {(c.strategy, c.teacher): c for c in plain.cells()}
-    for cell in adapted.cells():
+    cells = {(c.strategy, c.teacher): c for c in cells_of(plain)}
+    for cell in cells_of(adapted):
         same = cells[cell.strategy, cell.teacher]
         assert (cell.key == same.key) == (cell.teacher != "tuned")
         assert cell.teacher_settings == same.teacher_settings | (
             {"teacher_lora_rank": 4} if cell.teacher == "tuned" else {}
         )
-    cell = next(c for c in adapted.cells() if (c.strategy, c.teacher) == ("annotate", "tuned"))
+    cell = next(c for c in cells_of(adapted) if (c.strategy, c.teacher) == ("annotate", "tuned"))
     teacher = finetuned_teacher.make_teacher(cell, "annotate", CAPTIONS, CAPTIONS.split(8, 4, 0), "cpu")
     assert teacher.recipe.lora_rank == 4
     assert "lora_A" not in str(teacher.language_model.model), "merged, to decode as fast as any other"

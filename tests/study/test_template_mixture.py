@@ -18,6 +18,7 @@ from crossover.stats.peak import find_peak
 from crossover.study.cell import MixtureCell
 from crossover.study.experiments import template_mixture
 from crossover.study.experiments.template_mixture import Example, measure, mixture
+from crossover.study.grids import cells_of
 from crossover.study.store import Store
 
 PYPI = {"nq_open": "pypi", "trivia_qa": "pypi"}
@@ -52,7 +53,7 @@ def cell(tmp_path_factory) -> MixtureCell:
             "language_shares": [],
         },
     )
-    return next(c for c in parameters.cells() if c.strategy == "real" and not c.recipe.get("student_layers"))
+    return next(c for c in cells_of(parameters) if c.strategy == "real" and not c.recipe.get("student_layers"))
 
 
 def mixed(cell: MixtureCell, strategy: str, share: float, replicate: int = 0) -> MixtureCell:

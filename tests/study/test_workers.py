@@ -16,6 +16,7 @@ from crossover.errors import CrossoverError
 from crossover.params.profiles import check
 from crossover.study import workers
 from crossover.study.experiments.query_budget import QueryBudgetExperiment
+from crossover.study.grids import cells_of
 from crossover.study.run import ordered, run_cells
 from crossover.study.store import Store
 from crossover.study.workers import RETRIES, Lost, Processes, Ray, open_pool
@@ -30,7 +31,7 @@ def cells():
         "student": "tiny-random", "trained_layers": 0, "seed_sizes": [4], "budgets": [4, 8], "n_test": 2, "max_new_tokens": 8,
         "epochs": 16, "strategies": ["answer_augmentation", "new_question"],
     }  # fmt: skip
-    return check("03_budget_ratio", values).cells()
+    return cells_of(check("03_budget_ratio", values))
 
 
 def rows(cells, folder, cluster):
@@ -121,7 +122,7 @@ def test_what_a_cell_raises_on_ray_is_what_it_raises_here():
 
 def test_some_cells_without_queries_go_first_and_the_others_in_their_order():
     values = {"tasks": ["film_sentiment", "product_sentiment"], "originals": [8, 16], "replicates": 2}
-    grid = check("02_finetuned_teacher", values).cells()
+    grid = cells_of(check("02_finetuned_teacher", values))
     alone = [cell for cell in grid if cell.strategy == "original"]
     assert len(alone) == 8
     first = ordered(grid, 4)

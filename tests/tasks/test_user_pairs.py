@@ -12,6 +12,7 @@ from crossover.cli import app
 from crossover.errors import CrossoverError
 from crossover.params.profiles import check
 from crossover.study import answer_seeds
+from crossover.study.grids import cells_of
 from crossover.tasks import load_task
 from crossover.tasks.user_pairs import UserPairs, digest
 from crossover.teachers import Reply
@@ -175,7 +176,7 @@ def test_a_teachers_answer_ends_where_it_goes_on_to_another_question(tmp_path, m
     monkeypatch.setattr(
         answer_seeds, "make_teachers", lambda cell, task, shown, store: (seen.extend(shown), (teacher, teacher))[1]
     )
-    cell = check("03_budget_ratio", {"task": "own", "teacher": "local", "seed_sizes": [1], "budgets": [1]}).cells()[0]
+    cell = cells_of(check("03_budget_ratio", {"task": "own", "teacher": "local", "seed_sizes": [1], "budgets": [1]}))[0]
     done = answer_seeds.label(seeds, test, compare, cell)
     assert [json.loads(line)["response"] for line in Path(done.file).read_text().splitlines()] == [
         "They make 1.",

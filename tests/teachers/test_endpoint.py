@@ -27,6 +27,7 @@ from crossover.strategies.base import charge_and_ask
 from crossover.strategies.ledger import Ledger
 from crossover.study.cell import QueryCell
 from crossover.study.experiments.query_budget import buy
+from crossover.study.grids import cells_of
 from crossover.study.store import Store
 from crossover.tasks import load_task
 from crossover.tasks.base import Problem
@@ -454,11 +455,11 @@ def test_neither_address_nor_price_belongs_to_a_cell_or_its_folder():
         {**given, "base_url": "https://h/v1", "concurrency": 64, "price_in": 1.0, "max_cost": 2.0},
     )
     assert here.results == there.results != "smoke"
-    assert [cell.key for cell in here.cells()] == [cell.key for cell in there.cells()]
-    assert there.cells()[0].connection == {"base_url": "https://h/v1", "concurrency": 64, "timeout": 120.0}
+    assert [cell.key for cell in cells_of(here)] == [cell.key for cell in cells_of(there)]
+    assert cells_of(there)[0].connection == {"base_url": "https://h/v1", "concurrency": 64, "timeout": 120.0}
     other = resolve("03_budget_ratio", "smoke", {**given, "temperature": 0.2})
     assert other.results != here.results
-    assert not {cell.key for cell in other.cells()} & {cell.key for cell in here.cells()}
+    assert not {cell.key for cell in cells_of(other)} & {cell.key for cell in cells_of(here)}
 
 
 def test_larger_budgets_of_a_cell_pay_only_for_what_is_new(tmp_path):

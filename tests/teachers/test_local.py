@@ -13,6 +13,7 @@ from crossover.models.weights import fingerprint, model_folder
 from crossover.params.profiles import resolve
 from crossover.study.cell import QueryCell
 from crossover.study.experiments.query_budget import buy, draw_seeds
+from crossover.study.grids import cells_of
 from crossover.study.store import Store
 from crossover.tasks import Problem, load_task
 from crossover.tasks.base import seeds_apart
@@ -290,7 +291,7 @@ def test_an_augmenter_of_ones_own_changes_the_key_and_the_default_does_not():
 )
 def test_parameters_set_the_strength_of_both(overrides, teacher_gold, augmenter_gold):
     parameters = resolve("03_budget_ratio", "laptop", {"teacher": "local", "gold_epochs": 2, **overrides})
-    cell = parameters.cells()[0]
+    cell = cells_of(parameters)[0]
     assert cell.teacher_settings.get("gold") == teacher_gold
     assert (cell.augmenter_settings.get("gold") if cell.augmenter_settings else "own") == augmenter_gold
     for settings in (cell.teacher_settings, cell.augmenter_settings):

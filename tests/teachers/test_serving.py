@@ -11,6 +11,7 @@ import pytest
 from crossover.chapters import budget_ratio
 from crossover.errors import CrossoverError
 from crossover.params.profiles import check
+from crossover.study.grids import cells_of
 from crossover.teachers.serving import serving
 from stored import write_runs
 
@@ -122,9 +123,9 @@ def test_a_chapter_starts_its_server_only_while_cells_are_missing(tmp_path, monk
     budget_ratio.run_grid(p)
     there = {cell.connection["base_url"] for cell in asked[0]}
     assert len(there) == 1 and there != {p.base_url}
-    assert {c.key for c in asked[0]} == {c.key for c in p.cells()}, "where a server is decides no number"
+    assert {c.key for c in asked[0]} == {c.key for c in cells_of(p)}, "where a server is decides no number"
 
-    keys = [cell.key for cell in p.cells()]
+    keys = [cell.key for cell in cells_of(p)]
     write_runs(tmp_path / p.results, pd.DataFrame({"key": keys, "experiment": "budget_ratio", "seed_size": 16}))
     assert len(budget_ratio.run_grid(chapter("no-such-server --port {port}"))) == len(keys)
 

@@ -26,6 +26,7 @@ from crossover.params.fields import Parameters
 from crossover.params.profiles import resolve
 from crossover.paths import PUBLISHED, repository, results_folder
 from crossover.study import provenance
+from crossover.study.grids import cells_of
 from crossover.study.store import read_runs
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def _stamp(notebook: str, parameters: Parameters, folder: Path) -> dict[str, str
         ).hexdigest()[:16],
         "the lock": provenance.locks_digest(),
     }
-    keys = {cell.key for cell in parameters.cells()}
+    keys = {cell.key for cell in cells_of(parameters)}
     for name in parameters.reads:
         stamp[f"the run's {name}"] = (
             _rows_digest(folder, keys) if keys and name == "runs.csv" else _digest(folder / name)
@@ -216,7 +217,7 @@ def _changes(path: Path, now: Mapping[str, str]) -> tuple[str, ...]:
 def _record(notebook: str, parameters: Parameters, folder: Path, seconds: float) -> dict[str, object]:
     """Return what the banner of the rendered page says: origin, machine, cost."""
     values = parameters.model_dump()
-    keys = {cell.key for cell in parameters.cells()}
+    keys = {cell.key for cell in cells_of(parameters)}
     runs = read_runs(folder)
     runs = runs[runs["key"].isin(keys)]
     trained = float(runs["seconds_train"].sum() + runs["seconds_eval"].sum())

@@ -30,6 +30,7 @@ from crossover.stats.next_cells import Plan, plan
 from crossover.stats.seed_size_law import held_out
 from crossover.study.advice_counts import common
 from crossover.study.experiments.query_budget import draw_seeds
+from crossover.study.grids import cells_of
 from crossover.study.paired import paired
 from crossover.study.run import run_cells
 from crossover.study.select import MissingRows, settings_table
@@ -195,14 +196,14 @@ class Chapter:
 def run_grid(parameters: BudgetRatio) -> pd.DataFrame:
     """Fill the results table with the cells that it lacks, and return the rows of all of the grid's cells."""
     store = Store(results_folder(parameters.results))
-    cells = parameters.cells()
+    cells = cells_of(parameters)
     task = load_task(cells[0].task, **cells[0].task_settings)
     # More than the task has is refused here.
     draw_seeds(max(cells, key=lambda cell: cell.seed_size), task), task.test(parameters.n_test)
     missing = parameters.serve and not {cell.key for cell in cells} <= set(read_runs(store.folder)["key"])
     with serving(parameters.serve) if missing else nullcontext("") as address:
         if address:
-            cells = parameters.model_copy(update={"base_url": f"{address}/v1"}).cells()
+            cells = cells_of(parameters.model_copy(update={"base_url": f"{address}/v1"}))
         run_cells(cells, store, parameters.workers, parameters.device, parameters.cluster)
     runs = read_runs(store.folder, "budget_ratio")
     return runs[runs["key"].isin({cell.key for cell in cells})].reset_index(drop=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crossover.errors import CrossoverError
+from crossover.study.grids import cells_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -85,7 +86,7 @@ def pilot(
     console = Console()
     given = _labelled(locals(), yes, console)
     parameters, n_seeds = _parameters(given)
-    cells, folder = parameters.cells(), results_folder(parameters.results)
+    cells, folder = cells_of(parameters), results_folder(parameters.results)
     store = Store(folder)
     done = store.rows()
     console.print(expected(parameters, cells, done), highlight=False)
@@ -159,7 +160,7 @@ def _labelled(given: dict, yes: bool, console: Console) -> dict:
         "seed_sizes": [1],
         "budgets": [1],
     }
-    done = label(file, test, compare, check("03_budget_ratio", values | {"replicates": 1}).cells()[0])
+    done = label(file, test, compare, cells_of(check("03_budget_ratio", values | {"replicates": 1}))[0])
     if done.lost:
         console.print(f"{done.lost} answers could not be used, and their seeds are left out.", highlight=False)
     left = given["max_cost"] - done.cost

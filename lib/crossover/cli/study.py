@@ -84,9 +84,10 @@ def fetch(profile: Profile = "paper") -> None:
         print("The hub is out of reach: this is what is here, and what is missing.")
         os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's client is imported: no call is tried again and again
     from crossover.params.profiles import load_profile, resolve
+    from crossover.study.grids import cells_of
     from crossover.study.requirements import get, needs
 
-    cells = [cell for name in load_profile(profile) for cell in resolve(name, profile, {}).cells()]
+    cells = [cell for name in load_profile(profile) for cell in cells_of(resolve(name, profile, {}))]
     lacking = 0
     for what, why in get(needs(cells)):
         print(f"missing  {what}\n         {why}" if why else f"here     {what}", flush=True)

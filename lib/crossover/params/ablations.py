@@ -1,16 +1,13 @@
-"""Parameters and grids of the ablations chapter."""
+"""Parameters of the ablations chapter."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from crossover.params.budget_ratio import BudgetRatio, longest_first
+from crossover.params.budget_ratio import BudgetRatio
 from crossover.params.fields import Count, Share
-
-if TYPE_CHECKING:
-    from crossover.study.cell import QueryCell
 
 
 class Ablations(BudgetRatio):
@@ -51,85 +48,3 @@ class Ablations(BudgetRatio):
         if self.low_budget >= min(self.high_budgets) or self.high_budgets[0] >= self.high_budgets[1]:
             raise ValueError(f"low_budget {self.low_budget} and high_budgets {self.high_budgets} must rise")
         return self
-
-    def cells(self) -> list[QueryCell]:
-        """Return the cells of every ablation and of the base grid, each once."""
-        cells = {cell.key: cell for grid in self.grids().values() for cell in grid}
-        return longest_first(cells.values())
-
-    def grids(self) -> dict[str, list[QueryCell]]:
-        """Return the cells of each ablation, those of the base that it is compared with included."""
-        two, at = ["answer_augmentation", "new_question"], {"seed_sizes": [self.compared_seeds]}
-        low, (middle, high) = self.low_budget, self.high_budgets
-        changed = ["question_rephrase", "new_question"]
-        weak = {"invalid_rate": self.weak_augmenter, "rephrase_drift": self.weak_augmenter}
-        augmenter = [
-            c
-            for budgets, change in (([middle, high], {}), (sorted({*self.weak_budgets, middle, high}), weak))
-            for c in self.grid(**at, budgets=budgets, strategies=changed, **change)
-        ]
-        verification = [
-            c
-            for error in self.answer_errors
-            for verify, budgets in ((False, {kept_size(high, error), high}), (True, {middle, high}))
-            for c in self.grid(**at, budgets=sorted(budgets), strategies=two, answer_error=error, verify=verify)
-        ]
-        student = self.grid(**at, budgets=[low, high], strategies=two) + [
-            c
-            for size in self.student_sizes
-            for c in self.grid(**at, budgets=[low, high], strategies=two, student_layers=size, trained_layers=0)
-        ]
-        side = {**at, "replicates": self.side_replicates}
-        local = [
-            c
-            for gold in self.local_gold
-            for strategies, dials in (
-                ([*two, "question_rephrase"], {"teacher_gold": gold, "augmenter_gold": gold}),
-                (changed, {"teacher_gold": gold, "augmenter_gold": 0}),
-                (["answer_augmentation"], {"teacher_gold": 0, "augmenter_gold": 0}),
-            )
-            for c in self.grid(**side, budgets=[high], strategies=strategies, teacher="local", **dials)
-        ]
-        pure = [s for s in self.strategies if s != "mixed"]
-        tasks = {t: self.grid(**side | {"task": t, "strategies": pure} | OTHER_TASKS[t]) for t in self.other_tasks}
-        return {
-            "base": self.grid(strategies=pure),
-            "mixed": self.grid(**at) if "mixed" in self.strategies else [],
-            "coverage": [c for share in self.coverages for c in self.grid(strategies=["new_question"], coverage=share)],
-            "augmenter": augmenter,
-            "verification": verification,
-            "student": student,
-            "local": local,
-            **tasks,
-        }
-
-
-#: How other tasks are run. No oracle answers GSM-Symbolic in several ways, and none knows the truth of ARC. A student of this size
-#: is scored there by likelihood, without the list of choices, whose letters it cannot tell apart.
-OTHER_TASKS: dict[str, dict[str, object]] = {
-    "text_to_sql": {"task_options": {"shapes": "simple"}, "max_new_tokens": 64},
-    "gsm_symbolic": {
-        "teacher": "local",
-        "teacher_gold": 128,
-        "augmenter_gold": 128,
-        "max_new_tokens": 128,
-        "max_budget": 128,
-        "replicates": 1,
-    },
-    "arc": {
-        "task_options": {"listed": False},
-        "scoring": "choice",
-        "teacher": "local",
-        "max_new_tokens": 48,
-        "replicates": 1,
-    },
-}
-
-
-def kept_size(budget: int, answer_error: float) -> int:
-    """Return the budget that buys unfiltered as many samples as ``budget`` leaves when wrong answers are dropped.
-
-    >>> kept_size(256, 0.25)
-    192
-    """
-    return max(1, round(budget * (1 - answer_error)))

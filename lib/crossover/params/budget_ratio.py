@@ -1,18 +1,13 @@
-"""Parameters and grid of the budget-ratio chapter."""
+"""Parameters of the budget-ratio chapter."""
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from crossover.params.fields import Cluster, Count, Device, Parameters, Share, Workers
-
-if TYPE_CHECKING:
-    from crossover.study.cell import QueryCell
 
 
 class BudgetRatio(Parameters):
@@ -123,71 +118,3 @@ class BudgetRatio(Parameters):
         """Return the budgets, in queries, for one seed-set size."""
         budgets = self.budgets or [max(1, round(ratio * seed_size)) for ratio in self.budget_ratios]
         return [budget for budget in budgets if budget <= self.max_budget]
-
-    def _task_settings(self) -> dict[str, object]:
-        own = {"steps": 1, "distractors": 0} if self.task == "math_words" else {}  # part of the published keys
-        return own | self.task_options
-
-    def _teacher_settings(self, gold: int) -> dict[str, object]:
-        if self.teacher == "local":
-            tuning = {
-                "gold": gold,
-                "recipe": {
-                    "trained_layers": self.gold_layers,
-                    "epochs": self.gold_epochs,
-                    "min_steps": 16,
-                    "batch_size": 8,
-                    "learning_rate": self.gold_learning_rate,
-                },
-            }
-            return {"model": self.teacher_model, "temperature": self.temperature, **(tuning if gold else {})}
-        if self.teacher == "endpoint":
-            return {"model": self.teacher_model, "temperature": self.temperature}
-        return {name: getattr(self, name) for name in ("answer_error", "rephrase_drift", "invalid_rate", "coverage")}
-
-    def cells(self) -> list[QueryCell]:
-        """Return the grid, replicate by replicate, longest cells first within one so that workers end together."""
-        return longest_first(self.grid())
-
-    def grid(self, **changes: object) -> list[QueryCell]:
-        """Return the cells of these parameters with some of them changed; ``changes`` are not checked again."""
-        return self.model_copy(update=changes)._product() if changes else self._product()
-
-    def _product(self) -> list[QueryCell]:
-        from crossover.study.cell import QueryCell
-
-        fixed = {
-            "version": 2,
-            "task": self.task,
-            "task_settings": self._task_settings(),
-            "teacher": self.teacher,
-            "teacher_settings": self._teacher_settings(self.teacher_gold),
-            "augmenter_settings": {}
-            if self.augmenter_gold == self.teacher_gold
-            else self._teacher_settings(self.augmenter_gold),
-            "connection": {name: getattr(self, name) for name in self.connection},
-            "spending": {name: getattr(self, name) for name in self.spending},
-            "verify": self.verify,
-            "n_test": self.n_test,
-            "scoring": self.scoring,
-            "max_new_tokens": self.max_new_tokens,
-            "recipe": {
-                "model": self.student,
-                "trained_layers": self.trained_layers,
-                "epochs": self.epochs,
-                "min_steps": self.min_steps,
-                "batch_size": self.batch_size,
-                "learning_rate": self.learning_rate,
-                **({"student_layers": self.student_layers} if self.student_layers else {}),
-            },
-        }
-        return [
-            QueryCell(**fixed, strategy=strategy, seed_size=seed_size, budget=budget, replicate=replicate)
-            for replicate, seed_size in itertools.product(range(self.replicates), self.seed_sizes)
-            for budget, strategy in itertools.product(self.budget_list(seed_size), self.strategies)
-        ]
-
-
-def longest_first(cells: Iterable[QueryCell]) -> list[QueryCell]:
-    """Return cells replicate by replicate, the largest budgets first within one."""
-    return sorted(cells, key=lambda cell: (cell.replicate, -cell.budget))

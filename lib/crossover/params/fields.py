@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-
-if TYPE_CHECKING:
-    from crossover.study.cell import Cell
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -40,6 +37,6 @@ class Parameters(BaseModel):
     profile: Literal["smoke", "laptop", "study", "paper"] = Field("laptop", description="size of the run")
     results: str = Field("laptop", pattern=r"^[\w.-]+$", description="folder under results/ that the run fills")
 
-    def cells(self) -> list[Cell]:
-        """Return the cells that the notebook runs; none for a notebook that trains no student."""
-        return []
+    def pick(self, *names: str) -> dict[str, object]:
+        """Return some of the parameters by name."""
+        return {name: getattr(self, name) for name in names}

@@ -1,15 +1,12 @@
-"""Parameters and grid of the chapter on template questions."""
+"""Parameters of the chapter on template questions."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from crossover.params.fields import Cluster, Device, Parameters, Workers
-
-if TYPE_CHECKING:
-    from crossover.study.cell import MixtureCell
 
 QuestionSet = Literal["nq_open", "web_questions", "trivia_qa"]
 LanguageSet = Literal["lambada_openai", "hellaswag", "copa", "story_cloze"]
@@ -91,60 +88,3 @@ class TemplateQuestions(Parameters):
     def question_sources(self) -> dict[str, str]:
         """Where each closed-book set is read."""
         return {name: self.sources.get(name, "pypi") for name in self.question_sets}
-
-    def cells(self) -> list[MixtureCell]:
-        """Return the cells: a student as it came and after real questions alone, then the mixtures; then the smaller student."""
-        grid: list[MixtureCell] = []
-        for replicate in range(self.replicates):
-            grid += [self._cell("real", 0.0, replicate, language=True)]
-            grid += [self._cell("tokens_equal", share, replicate) for share in self.tokens_equal]
-            grid += [
-                self._cell("real_equal", share, replicate, language=share in self.language_shares)
-                for share in self.real_equal
-            ]
-            if self.small_layers:
-                grid += [
-                    self._cell("real", 0.0, replicate, small=True),
-                    self._cell("real_equal", self.size_share, replicate, small=True),
-                ]
-        grid.sort(key=lambda cell: -cell.budget)  # the longest first
-        return [self._cell("untouched", 0.0, 0, language=True), *grid]
-
-    def _cell(
-        self, strategy: str, share: float, replicate: int, small: bool = False, language: bool = False
-    ) -> MixtureCell:
-        from crossover.study.cell import MixtureCell
-
-        extra = share / (1 - share) if strategy == "real_equal" else share
-        sizes = dict.fromkeys(self.question_sets, self.n_test)
-        if language:
-            sizes |= {name: self._language_size(name) for name in self.language_sets}
-        layers = {"student_layers": self.small_layers} if small else {}
-        names = ("epochs", "min_steps", "batch_size", "learning_rate")
-        return MixtureCell(
-            version=1,
-            task="closed_book_qa",
-            strategy=strategy,
-            seed_size=0 if strategy == "untouched" else self.n_real,
-            budget=round(extra * self.n_real),
-            replicate=replicate,
-            n_test=sum(sizes.values()),
-            max_new_tokens=32,
-            task_settings={
-                "share": share,
-                "sizes": sizes,
-                "sources": {
-                    name: self.sources.get(name, "pypi") for name in [*self.question_sets, *self.language_sets]
-                },
-                "text": self.text,
-                "texts": self.texts,
-                "question_types": self.question_types,
-            },
-            recipe={"model": self.student, "trained_layers": 0 if small else self.trained_layers}
-            | {name: getattr(self, name) for name in names}
-            | layers,
-        )
-
-    def _language_size(self, name: str) -> int:
-        """Items of a set that tests language modelling; COPA has a hundred in all."""
-        return min(self.n_language, 100) if name == "copa" else self.n_language

@@ -22,6 +22,7 @@ from crossover.models.training import Recipe
 from crossover.params.profiles import load_profile, resolve
 from crossover.paths import PUBLISHED, results_folder
 from crossover.study.cell import Cell
+from crossover.study.grids import cells_of
 from crossover.study.store import read_runs
 
 #: What an hour of students is an hour of, by device.
@@ -158,7 +159,7 @@ def profile_rows(
     rows, basis, unknown = [], [], 0
     for name in load_profile(profile):
         parameters = resolve(name, profile, {})
-        if not (cells := parameters.cells()):
+        if not (cells := cells_of(parameters)):
             continue
         e = estimate(cells, done, study, parameters.device)
         priced = getattr(parameters, "teacher", "") == "endpoint" and (price_in or price_out)

@@ -44,6 +44,7 @@ from crossover.params.ablations import Ablations
 from crossover.paths import PUBLISHED, results_folder
 from crossover.stats.crossovers import Crossover, find, show
 from crossover.stats.curves import Fits, fit_table
+from crossover.study.grids import ablations as ablations_grids
 from crossover.study.select import settings_table
 
 if TYPE_CHECKING:
@@ -223,7 +224,7 @@ class Chapter:
     def caption(self, name: str, crossovers: bool = False) -> Markdown:
         """Say what one figure's points and intervals are: the name of its comparisons, or of the grid of its curves or their crossovers."""
         p = self.parameters
-        if name not in p.grids():
+        if name not in ablations_grids.grids(p):
             return Markdown("")
         rows = self._two() if name == "coverage" else self._of(name)
         if rows.empty:
@@ -256,9 +257,9 @@ class Chapter:
 
     def _of(self, ablation: str, published: pd.DataFrame | None = None) -> pd.DataFrame:
         """Return the rows of one ablation's cells, or those of the published rows that have their settings."""
-        own = self.runs[self.runs["key"].isin({cell.key for cell in self.parameters.grids()[ablation]})].reset_index(
-            drop=True
-        )
+        own = self.runs[
+            self.runs["key"].isin({cell.key for cell in ablations_grids.grids(self.parameters)[ablation]})
+        ].reset_index(drop=True)
         return own if published is None else alike(published, own)
 
     def _two(self, published: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -284,7 +285,7 @@ class Chapter:
 
     def local_funnel(self, grid: str = "local") -> Styler | Markdown:
         """Return what became of the local teachers' calls in one grid: how many answers are right, and how many questions new."""
-        if grid not in self.parameters.grids():
+        if grid not in ablations_grids.grids(self.parameters):
             return NOT_RUN
         rows = self._of(grid)
         if rows.empty:

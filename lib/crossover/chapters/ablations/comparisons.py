@@ -12,9 +12,10 @@ from typing import NamedTuple
 import pandas as pd
 
 from crossover.labels import display_name
-from crossover.params.ablations import Ablations, kept_size
+from crossover.params.ablations import Ablations
 from crossover.stats.contrasts import benjamini_hochberg
 from crossover.stats.crossovers import Crossover
+from crossover.study.grids.ablations import kept_size
 from crossover.study.paired import paired_row
 from crossover.study.select import Selector
 

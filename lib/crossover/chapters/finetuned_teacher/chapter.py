@@ -26,6 +26,8 @@ from crossover.paths import results_folder
 from crossover.stats.contrasts import benjamini_hochberg, contrast
 from crossover.stats.curves import fit_exponential
 from crossover.study.cell import TeacherCell
+from crossover.study.grids import cells_of
+from crossover.study.grids import finetuned_teacher as finetuned_teacher_grids
 from crossover.study.run import run_cells
 from crossover.study.select import settings_table
 from crossover.study.store import Store, read_runs
@@ -119,7 +121,9 @@ class Chapter:
         wanted = [
             d
             for d in compared.against_alone(p)
-            if d.line.endswith("tuned teacher") and "half" not in d.line and len(p.plan(d.task)) > 1
+            if d.line.endswith("tuned teacher")
+            and "half" not in d.line
+            and len(finetuned_teacher_grids.conditions(p, d.task)) > 1
         ]
         if len({d.size for d in wanted}) < 2:
             return NOT_RUN
@@ -228,7 +232,7 @@ class Chapter:
         """Say what the points of a figure are, if there is one: of a grid of :meth:`FinetunedTeacher.grids`, or ``"sizes"``."""
         p, whole = self.parameters, figure in ("base", "sizes")
         if figure == "sizes":
-            tasks = [task for task in (*p.tasks, *p.side_tasks) if len(p.plan(task)) > 1]
+            tasks = [task for task in (*p.tasks, *p.side_tasks) if len(finetuned_teacher_grids.conditions(p, task)) > 1]
         else:
             tasks = list(dict.fromkeys(cell.task for cell in self._cells(figure)))
         if not tasks:
@@ -251,7 +255,7 @@ class Chapter:
         if side:
             counts = [p.side_draws.get(task, 1) for task in side]
             draws.update(counts)
-            further = any(len(p.plan(task)) > 1 for task in side)
+            further = any(len(finetuned_teacher_grids.conditions(p, task)) > 1 for task in side)
             once = [f"with {p.full} gold examples"] * bool(p.full and figure == "base") + ["at further sizes"] * further
             upper = f", the first alone {' and '.join(once)}" if once and max(counts) > 1 else ""
             draws |= {1} if once else set()
@@ -272,7 +276,7 @@ class Chapter:
     # --- helpers ------------------------------------------------------------------------------------------------------
 
     def _cells(self, grid: str) -> list[TeacherCell]:
-        return self.parameters.grids()[grid]
+        return finetuned_teacher_grids.grids(self.parameters)[grid]
 
     def _forest(self, name: str, wanted: Sequence[Difference]) -> style.Picture | Markdown:
         if not wanted:
@@ -285,7 +289,7 @@ class Chapter:
         keys = {cell.key for cell in self._cells(grid)}
         rows = self.runs[
             self.runs["key"].isin(keys) & (self.runs["teacher"] == "tuned") & (self.runs["strategy"] != "both")
-        ]
+        ].rename(columns=lambda column: column.removeprefix("teacher."))
         out = []
         for values, some in rows.groupby(["task", *by], sort=False):
             column = compared.outcome(self.parameters, values[0])
@@ -314,7 +318,7 @@ def run(parameters: FinetunedTeacher) -> Chapter:
     CrossoverError
         Before anything is trained: data that are not there, or a task with fewer items than the grid asks for.
     """
-    store, cells = Store(results_folder(parameters.results)), parameters.cells()
+    store, cells = Store(results_folder(parameters.results)), cells_of(parameters)
     done = store.rows()
     check([cell for cell in cells if cell.key not in done])
     run_cells(cells, store, parameters.workers, parameters.device, parameters.cluster)

@@ -14,6 +14,7 @@ import pandas as pd
 
 from crossover.params.finetuned_teacher import FinetunedTeacher
 from crossover.stats.contrasts import benjamini_hochberg
+from crossover.study.grids import finetuned_teacher as finetuned_teacher_grids
 from crossover.study.paired import Outcome, paired_row
 from crossover.study.select import Selector
 from crossover.tasks import load_task
@@ -146,13 +147,17 @@ def annotation(p: FinetunedTeacher) -> list[Difference]:
 
 
 def _planned(p: FinetunedTeacher) -> list[tuple[str, int, list[tuple[str, str]]]]:
-    return [(task, size, conditions) for task in (*p.tasks, *p.side_tasks) for size, conditions in p.plan(task)]
+    return [
+        (task, size, conditions)
+        for task in (*p.tasks, *p.side_tasks)
+        for size, conditions in finetuned_teacher_grids.conditions(p, task)
+    ]
 
 
 def smaller(p: FinetunedTeacher) -> list[Difference]:
     """What a smaller fine-tuned teacher gains on a whole prompted one."""
     return [
-        Difference(TASKS[task], KINDS[s], f"lowest {layers} layers tuned against all prompted", task, p.sizes(task)[0],
+        Difference(TASKS[task], KINDS[s], f"lowest {layers} layers tuned against all prompted", task, finetuned_teacher_grids.sizes(p, task)[0],
                    bought(p, s, "tuned", teacher_layers=layers), bought(p, s, "prompted"))
         for task in p.tasks
         for layers in p.teacher_layers
@@ -166,7 +171,15 @@ def families(p: FinetunedTeacher) -> list[Difference]:
     students = {"encoder": {"scoring": "classify"}, "causal": {"scoring": "generate"}}
     teachers = {"causal teacher": bought(p, "annotate"), "encoder as teacher": bought(p, "annotate", "encoder")}
     return [
-        Difference(TASKS[task], line, f"{family} student", task, p.sizes(task)[0], which | scoring, ALONE | scoring)
+        Difference(
+            TASKS[task],
+            line,
+            f"{family} student",
+            task,
+            finetuned_teacher_grids.sizes(p, task)[0],
+            which | scoring,
+            ALONE | scoring,
+        )
         for task in p.dial_tasks
         if p.swapped and labelled(p, task)
         for line, which in teachers.items()

@@ -19,6 +19,7 @@ from crossover.figures.style import NOT_RUN, wilson
 from crossover.params.finetuned_teacher import FinetunedTeacher
 from crossover.paths import results_folder
 from crossover.study.cell import TeacherCell
+from crossover.study.grids import finetuned_teacher as finetuned_teacher_grids
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
@@ -107,7 +108,7 @@ class Quality:
         return results_folder(self.parameters.results)
 
     def _base(self) -> list[TeacherCell]:
-        return self.parameters.grids()["base"]
+        return finetuned_teacher_grids.grids(self.parameters)["base"]
 
     def _commonest(self, task: str) -> float:
         """Share of the commonest gold label among a task's test items, of which there are two labels."""

@@ -32,6 +32,7 @@ from crossover.questions.bank import Bank, load_bank
 from crossover.questions.quality import entity_types, question_type
 from crossover.stats.contrasts import contrast, items_needed
 from crossover.stats.peak import LEVEL, Peak, find_peak
+from crossover.study.grids import cells_of
 from crossover.study.paired import paired, paired_row
 from crossover.study.run import run_cells
 from crossover.study.select import Selector, settings_table
@@ -390,7 +391,7 @@ class Chapter:
 def run(parameters: TemplateQuestions) -> Chapter:
     """Run the grid and return what there is to show."""
     store = Store(results_folder(parameters.results))
-    cells = parameters.cells()
+    cells = cells_of(parameters)
     run_cells(cells, store, parameters.workers, parameters.device, parameters.cluster)
     runs = read_runs(store.folder, "template_questions")
     runs = runs[runs["key"].isin({cell.key for cell in cells})].reset_index(drop=True)

@@ -1,0 +1,22 @@
+"""The cells that a chapter's parameters stand for."""
+
+from crossover.params.ablations import Ablations
+from crossover.params.budget_ratio import BudgetRatio
+from crossover.params.fields import Parameters
+from crossover.params.finetuned_teacher import FinetunedTeacher
+from crossover.params.template_questions import TemplateQuestions
+from crossover.study.cell import Cell
+from crossover.study.grids import ablations, budget_ratio, finetuned_teacher, template_questions
+
+_CELLS = {
+    Ablations: ablations.cells,
+    BudgetRatio: budget_ratio.cells,
+    FinetunedTeacher: finetuned_teacher.cells,
+    TemplateQuestions: template_questions.cells,
+}
+
+
+def cells_of(parameters: Parameters) -> list[Cell]:
+    """Return the cells that a chapter runs, in the order of running; none for a chapter that trains no student."""
+    cells = _CELLS.get(type(parameters))
+    return cells(parameters) if cells else []

@@ -1,0 +1,61 @@
+"""The grid of the chapter on the budget ratio: strategy, seed-set size, budget, replicate."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+
+from crossover.params.budget_ratio import BudgetRatio
+from crossover.study.cell import QueryCell
+
+
+def cells(p: BudgetRatio) -> list[QueryCell]:
+    """Return the grid, replicate by replicate, longest cells first within one so that workers end together."""
+    return longest_first(grid(p))
+
+
+def longest_first(grid: Iterable[QueryCell]) -> list[QueryCell]:
+    """Return cells replicate by replicate, the largest budgets first within one."""
+    return sorted(grid, key=lambda cell: (cell.replicate, -cell.budget))
+
+
+def grid(p: BudgetRatio, **changes: object) -> list[QueryCell]:
+    """Return the cells of these parameters with some of them changed; ``changes`` are not checked again."""
+    p = p.model_copy(update=changes)
+    fixed = {
+        "version": 2,
+        "task": p.task,
+        "task_settings": _task_settings(p),
+        "teacher": p.teacher,
+        "teacher_settings": _teacher_settings(p, p.teacher_gold),
+        "augmenter_settings": {} if p.augmenter_gold == p.teacher_gold else _teacher_settings(p, p.augmenter_gold),
+        "connection": p.pick(*p.connection),
+        "spending": p.pick(*p.spending),
+        "verify": p.verify,
+        "n_test": p.n_test,
+        "scoring": p.scoring,
+        "max_new_tokens": p.max_new_tokens,
+        "recipe": {"model": p.student}
+        | p.pick("trained_layers", "epochs", "min_steps", "batch_size", "learning_rate")
+        | ({"student_layers": p.student_layers} if p.student_layers else {}),
+    }
+    return [
+        QueryCell(**fixed, strategy=strategy, seed_size=seed_size, budget=budget, replicate=replicate)
+        for replicate, seed_size in itertools.product(range(p.replicates), p.seed_sizes)
+        for budget, strategy in itertools.product(p.budget_list(seed_size), p.strategies)
+    ]
+
+
+def _task_settings(p: BudgetRatio) -> dict[str, object]:
+    own = {"steps": 1, "distractors": 0} if p.task == "math_words" else {}  # part of the published keys
+    return own | p.task_options
+
+
+def _teacher_settings(p: BudgetRatio, gold: int) -> dict[str, object]:
+    if p.teacher == "oracle":
+        return p.pick("answer_error", "rephrase_drift", "invalid_rate", "coverage")
+    settings: dict[str, object] = {"model": p.teacher_model, "temperature": p.temperature}
+    if p.teacher == "local" and gold:
+        recipe = {"trained_layers": p.gold_layers, "epochs": p.gold_epochs, "learning_rate": p.gold_learning_rate}
+        settings |= {"gold": gold, "recipe": recipe | {"min_steps": 16, "batch_size": 8}}
+    return settings

@@ -1,0 +1,204 @@
+"""The grids of the chapter on fine-tuned teachers: a base, and one factor varied at a time."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Literal
+
+from crossover.params.finetuned_teacher import FinetunedTeacher
+from crossover.study.cell import TeacherCell
+from crossover.tasks import load_task
+from crossover.tasks.instructed.base import ClassificationTask
+
+_ONE_STUDENT = {"classifier_seeds": 1, "writer_seeds": 1}
+
+
+def cells(p: FinetunedTeacher) -> list[TeacherCell]:
+    """Return the cells of every grid, each once, those that share a fine-tuned teacher next to each other."""
+    found = {cell.key: cell for part in grids(p).values() for cell in part}
+    names = list(dict.fromkeys([*p.tasks, *p.side_tasks, *p.dial_tasks]))
+
+    def order(c: TeacherCell) -> tuple:
+        return c.replicate, names.index(c.task), c.seed_size, c.teacher, c.teacher_settings.get("teacher_layers", 0)
+
+    return sorted(found.values(), key=order)
+
+
+def grids(p: FinetunedTeacher) -> dict[str, list[TeacherCell]]:
+    """Return the cells of each comparison, those with the original examples alone included."""
+    dialled = p.model_copy(update=_ONE_STUDENT | {"replicates": p.dial_replicates})
+    first = p.model_copy(update=_ONE_STUDENT | {"replicates": 1})
+    pure = _pure(p)
+    amounts = [max(1, round(amount * p.dial_size)) for amount in p.amounts]
+    varied = {
+        "amounts": [(s, {"queries": queries}) for queries in amounts for s in pure],
+        "annotate_temperatures": _temperatures(p, "annotate"),
+        "generate_temperatures": _temperatures(p, "generate"),
+    }
+    return {
+        "base": [cell for name in (*p.tasks, *p.side_tasks) for cell in _base(p, name)],
+        **{
+            factor: [
+                cell
+                for name in p.dial_tasks
+                for s, changed in conditions
+                for cell in grid(dialled, name, p.dial_size, s, **changed)
+            ]
+            for factor, conditions in varied.items()
+        },
+        "teacher_layers": [cell for name in p.tasks if p.teacher_layers for cell in _teacher_layers(dialled, name)],
+        "families": _families(dialled) if p.swapped else [],
+        "full": [
+            cell
+            for name in (*p.tasks, *p.side_tasks)
+            if p.full
+            for cell in grid(p if name in p.tasks else first, name, p.full, "original")
+        ],
+        "whole": [
+            cell
+            for name in (*p.tasks, *p.side_tasks)
+            if name in p.whole
+            for cell in grid(first, name, p.whole[name], "original")
+        ],
+    }
+
+
+def conditions(p: FinetunedTeacher, name: str) -> list[tuple[int, list[tuple[str, str]]]]:
+    """Return a task's sizes, and at each what is added to the original examples: pairs of condition and teacher.
+
+    At ``other_originals`` and ``side_sizes`` a fine-tuned teacher annotates or generates, and no more.
+    """
+    few = [(s, "tuned") for s in _pure(p)]
+    if name not in p.tasks:
+        start = sizes(p, name)[0]
+        further = [size for size in dict.fromkeys(p.side_sizes.get(name, [])) if size != start]
+        return [(start, [*itertools.product(_pure(p), p.teachers)]), *((size, few) for size in further)]
+    every = [*itertools.product(p.conditions, p.teachers)]
+    return [(size, every) for size in sizes(p, name)] + [(size, few) for size in p.other_originals]
+
+
+def sizes(p: FinetunedTeacher, name: str) -> list[int]:
+    """Return the numbers of original examples of a task; fractions need its data."""
+    if not p.fractions:
+        return p.originals
+    return [load_task(name, **p.task_settings(name)).share(fraction) for fraction in p.fractions]
+
+
+def grid(
+    p: FinetunedTeacher,
+    name: str,
+    size: int,
+    strategy: str,
+    teacher: str = "tuned",
+    family: Literal["encoder", "causal"] = "encoder",
+    layers: int = 0,
+    **changed: object,
+) -> list[TeacherCell]:
+    """Return the cells of one condition: every replicate and student.
+
+    Parameters
+    ----------
+    name, size, strategy, teacher
+        Of the cells; without a teacher where the strategy is ``"original"``.
+    family : {"encoder", "causal"}
+        Of the student of a task with labels.
+    layers : int
+        Lowest layers kept of the teacher; 0 keeps all.
+    **changed
+        ``queries, annotate_temperature, generate_temperature``, where they are not the chapter's own.
+    """
+    settings = p.task_settings(name)
+    task = load_task(name, **settings)
+    encoder = isinstance(task, ClassificationTask) and family == "encoder"
+    alone = strategy == "original"
+    varied = p.model_copy(update=changed)
+    return [
+        TeacherCell(
+            version=1,
+            task=name,
+            task_settings=settings,
+            strategy=strategy,
+            seed_size=size,
+            budget=0 if alone else varied.queries,
+            replicate=replicate,
+            teacher="none" if alone else teacher,
+            teacher_settings={} if alone else _teacher_settings(varied, teacher, strategy, layers),
+            n_test=p.n_test if isinstance(task, ClassificationTask) else p.n_test_texts,
+            max_new_tokens=task.output_tokens,
+            recipe=_recipe(p, "classifier" if encoder else "writer"),
+            scoring="classify" if encoder else "generate",
+            student_seed=seed,
+        )
+        for replicate in range(p.replicates)
+        for seed in range(p.classifier_seeds if encoder else p.writer_seeds)
+    ]
+
+
+def _base(p: FinetunedTeacher, name: str) -> list[TeacherCell]:
+    """Every size and condition of a task; of a side task with one student, and beyond the first size one draw."""
+    main = name in p.tasks
+    few = p.model_copy(update=_ONE_STUDENT | {"replicates": p.side_draws.get(name, 1)})
+    one = p.model_copy(update=_ONE_STUDENT | {"replicates": 1})
+    return [
+        cell
+        for place, (size, added) in enumerate(conditions(p, name))
+        for strategy, teacher in [("original", "none"), *added]
+        for cell in grid(p if main else one if place else few, name, size, strategy, teacher)
+    ]
+
+
+def _teacher_layers(p: FinetunedTeacher, name: str) -> list[TeacherCell]:
+    """Smaller teachers that are fine-tuned beside the whole one that is prompted."""
+    size = sizes(p, name)[0]
+    smaller = [cell for n in p.teacher_layers for s in _pure(p) for cell in grid(p, name, size, s, "tuned", layers=n)]
+    return smaller + [cell for s in _pure(p) for cell in grid(p, name, size, s, "prompted")]
+
+
+def _families(p: FinetunedTeacher) -> list[TeacherCell]:
+    """Annotation with both families of teachers, for both families of students."""
+    return [
+        cell
+        for name in p.dial_tasks
+        if isinstance(load_task(name, **p.task_settings(name)), ClassificationTask)
+        for family in ("encoder", "causal")
+        for strategy, teacher in (("original", "none"), ("annotate", "tuned"), ("annotate", "encoder"))
+        for cell in grid(p, name, sizes(p, name)[0], strategy, teacher, family)
+    ]
+
+
+def _pure(p: FinetunedTeacher) -> list[str]:
+    return [s for s in p.conditions if s != "both"]
+
+
+def _temperatures(p: FinetunedTeacher, kind: str) -> list[tuple[str, dict[str, float]]]:
+    """A kind's temperatures with the chapter's own; none where the temperature is not varied."""
+    name = f"{kind}_temperature"
+    varied = getattr(p, f"{name}s")
+    return [(kind, {name: t}) for t in [*varied, getattr(p, name)]] if varied else []
+
+
+def _teacher_settings(p: FinetunedTeacher, teacher: str, strategy: str, layers: int) -> dict[str, object]:
+    """The settings that matter to a cell, so that one that it does not use gives no second cell."""
+    if teacher == "encoder":
+        recipe = {f"teacher_{name}": value for name, value in _recipe(p, "classifier").items()}
+        return recipe | {"teacher_trained_layers": 0}
+    kinds = {"annotate": ["annotate"], "generate": ["generate"], "both": ["annotate", "generate"]}[strategy]
+    settings = {"teacher_model": p.teacher_model} | p.pick(*(f"{kind}_temperature" for kind in kinds))
+    if layers:
+        settings["teacher_layers"] = layers
+    if teacher == "tuned":
+        settings |= p.pick("teacher_epochs", "teacher_min_steps", "teacher_batch_size", "teacher_learning_rate")
+        # Of a teacher with fewer layers than are to be trained, all are.
+        settings["teacher_trained_layers"] = 0 if 0 < layers <= p.teacher_trained_layers else p.teacher_trained_layers
+        if p.teacher_lora_rank:
+            settings["teacher_lora_rank"] = p.teacher_lora_rank
+    return settings
+
+
+def _recipe(p: FinetunedTeacher, role: str) -> dict[str, object]:
+    names = ("epochs", "min_steps", "batch_size", "learning_rate")
+    recipe = {"model": getattr(p, role)} | {name: getattr(p, f"{role}_{name}") for name in names}
+    if role == "classifier":
+        return recipe | {"trained_layers": 0}
+    layers = {"student_layers": p.writer_layers} if p.writer_layers else {}
+    return recipe | {"trained_layers": p.writer_trained_layers} | layers

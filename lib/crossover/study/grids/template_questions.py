@@ -1,0 +1,53 @@
+"""The grid of the chapter on template questions: mixtures of real and synthetic questions."""
+
+from __future__ import annotations
+
+from crossover.params.template_questions import TemplateQuestions
+from crossover.study.cell import MixtureCell
+
+
+def cells(p: TemplateQuestions) -> list[MixtureCell]:
+    """Return the cells: a student as it came and after real questions alone, then the mixtures; then the smaller student."""
+    grid: list[MixtureCell] = []
+    for replicate in range(p.replicates):
+        grid += [_cell(p, "real", 0.0, replicate, language=True)]
+        grid += [_cell(p, "tokens_equal", share, replicate) for share in p.tokens_equal]
+        grid += [
+            _cell(p, "real_equal", share, replicate, language=share in p.language_shares) for share in p.real_equal
+        ]
+        if p.small_layers:
+            grid += [
+                _cell(p, "real", 0.0, replicate, small=True),
+                _cell(p, "real_equal", p.size_share, replicate, small=True),
+            ]
+    grid.sort(key=lambda cell: -cell.budget)  # the longest first
+    return [_cell(p, "untouched", 0.0, 0, language=True), *grid]
+
+
+def _cell(
+    p: TemplateQuestions, strategy: str, share: float, replicate: int, small: bool = False, language: bool = False
+) -> MixtureCell:
+    sizes = dict.fromkeys(p.question_sets, p.n_test)
+    if language:
+        sizes |= {name: _language_size(p, name) for name in p.language_sets}
+    extra = share / (1 - share) if strategy == "real_equal" else share
+    sources = {name: p.sources.get(name, "pypi") for name in [*p.question_sets, *p.language_sets]}
+    return MixtureCell(
+        version=1,
+        task="closed_book_qa",
+        strategy=strategy,
+        seed_size=0 if strategy == "untouched" else p.n_real,
+        budget=round(extra * p.n_real),
+        replicate=replicate,
+        n_test=sum(sizes.values()),
+        max_new_tokens=32,
+        task_settings={"share": share, "sizes": sizes, "sources": sources} | p.pick("text", "texts", "question_types"),
+        recipe={"model": p.student, "trained_layers": 0 if small else p.trained_layers}
+        | p.pick("epochs", "min_steps", "batch_size", "learning_rate")
+        | ({"student_layers": p.small_layers} if small else {}),
+    )
+
+
+def _language_size(p: TemplateQuestions, name: str) -> int:
+    """Items of a set that tests language modelling; COPA has a hundred in all."""
+    return min(p.n_language, 100) if name == "copa" else p.n_language
