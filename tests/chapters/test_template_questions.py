@@ -11,9 +11,9 @@ from crossover.chapters.template_questions.figures import SET_NAMES
 from crossover.data.closed_book import test_rows as rows_of
 from crossover.evaluation.answers import Outcome
 from crossover.params.profiles import check
-from crossover.questions.bank import Bank
+from crossover.questions.bank import QuestionBank
+from crossover.questions.generate import QuestionFunnel
 from crossover.questions.quality import question_type
-from crossover.strategies.ledger import Funnel
 from crossover.study.grids import cells_of
 from stored import plant
 
@@ -71,7 +71,7 @@ def chapter(tmp_path_factory, parameters, questions):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CROSSOVER_RESULTS", str(folder))
         runs = plant(folder / "planted", cells_of(parameters), outcomes, measures)
-        yield Chapter(parameters, runs, Bank((), Funnel()))
+        yield Chapter(parameters, runs, QuestionBank((), QuestionFunnel()))
 
 
 def test_gains_are_those_planted_and_say_what_could_have_been_seen(chapter, questions):

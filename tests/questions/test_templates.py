@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from crossover.errors import CrossoverError
 from crossover.models.spacy_english import load_parser
-from crossover.questions import templates
 from crossover.questions.clauses import clauses
 from crossover.questions.frames import spells
-from crossover.questions.generate import Funnel, Generator
-from crossover.questions.templates import FILE, load_templates
-from crossover.questions.verb_forms import past, third_person
+from crossover.questions.generate import Generator, QuestionFunnel
+from crossover.questions.templates import load_templates
+from crossover.questions.words import past, third_person
 
 TEMPLATES = load_templates()
 EXAMPLES = [(t, e) for t in TEMPLATES for e in t.examples]
@@ -36,15 +33,17 @@ def generator():
 # --- the data file ----------------------------------------------------------------------------------------------------
 
 
-def test_enough_templates_of_every_type():
-    types = [t.type for t in TEMPLATES]
-    assert len(TEMPLATES) >= 25
-    assert {"who", "what", "when", "where", "how many", "which", "yes-no", "cloze"} == set(types)
+@pytest.fixture(scope="module")
+def of_examples(generator):
+    """The questions of every example text, parsed in one batch."""
+    docs = generator.nlp.pipe([example.text for _, example in EXAMPLES])
+    return [[q for s in doc.sents for q in generator.sentence(s, QuestionFunnel())] for doc in docs]
 
 
-@pytest.mark.parametrize(("template", "example"), EXAMPLES, ids=[f"{t.id}-{t.examples.index(e)}" for t, e in EXAMPLES])
-def test_examples_in_the_file(generator, template, example):
-    made = [q for q in generator.text(example.text) if q.template == template.id]
+@pytest.mark.parametrize("i", range(len(EXAMPLES)), ids=[f"{t.id}-{t.examples.index(e)}" for t, e in EXAMPLES])
+def test_examples_in_the_file(of_examples, i):
+    template, example = EXAMPLES[i]
+    made = [q for q in of_examples[i] if q.template == template.id]
     wanted = [(example.question, example.answer)] if example.question else []
     assert [(q.question, q.answer) for q in made] == wanted
     for question in made:
@@ -55,10 +54,10 @@ def test_every_template_has_an_example_that_gives_a_question():
     assert [t.id for t in TEMPLATES if not any(e.question for e in t.examples)] == []
 
 
-def test_a_template_that_a_reader_adds_is_used(tmp_path):
+def test_a_template_that_a_reader_adds_is_used(generator, tmp_path):
     added = ONE.replace("who_subject", "mine").replace('"Who {predicate}?"', '"Tell me who {predicate}?"')
     (tmp_path / "mine.yaml").write_text(added)
-    made = Generator(load_parser(), load_templates(tmp_path / "mine.yaml")).text("Marie Curie sang in 1898.")
+    made = Generator(generator.nlp, load_templates(tmp_path / "mine.yaml")).text("Marie Curie sang in 1898.")
     assert [(q.template, q.question, q.answer) for q in made] == [("mine", "Tell me who sang in 1898?", "Marie Curie")]
 
 
@@ -86,10 +85,6 @@ def test_an_id_is_given_once(tmp_path):
     (tmp_path / "t.yaml").write_text(ONE + ONE.replace("\ntemplates:\n", ""))
     with pytest.raises(CrossoverError, match="two templates have the id 'who_subject'"):
         load_templates(tmp_path / "t.yaml")
-
-
-def test_the_file_is_part_of_the_package():
-    assert FILE.parent == Path(templates.__file__).parent and FILE.suffix == ".yaml"
 
 
 # --- grammar ----------------------------------------------------------------------------------------------------------
@@ -149,7 +144,7 @@ def test_questions_are_spans_unique_and_deterministic(generator):
 
 
 def test_the_funnel_adds_up(generator):
-    funnel = Funnel()
+    funnel = QuestionFunnel()
     for sentence in generator.nlp("Marie Curie discovered polonium in 1898. He died. The film was made in 1994.").sents:
         list(generator.sentence(sentence, funnel))
     assert funnel.sentences == 3 and funnel.framed == 2 and funnel.refused["sentence: too short"] == 1

@@ -16,19 +16,19 @@ from pathlib import Path
 from crossover.data import corpora
 from crossover.data.corpora import Text
 from crossover.errors import CrossoverError
-from crossover.questions.generate import Funnel, Question, generate
+from crossover.questions.generate import Question, QuestionFunnel, generate
 from crossover.questions.templates import FILE
 
 
 @dataclass(frozen=True)
-class Bank:
+class QuestionBank:
     """Questions in the order of their texts, and the funnel of all stages."""
 
     questions: tuple[Question, ...]
-    funnel: Funnel
+    funnel: QuestionFunnel
 
 
-def load_bank(folder: Path, text: str, texts: int) -> Bank:
+def load_bank(folder: Path, text: str, texts: int) -> QuestionBank:
     """Return the questions of a text source, from ``folder`` where they are stored already.
 
     Parameters
@@ -69,7 +69,7 @@ def read_texts(text: str) -> Iterator[Text]:
 
 
 def _write(path: Path, text: str, texts: int) -> None:
-    funnel = Funnel()
+    funnel = QuestionFunnel()
     found = list(generate(itertools.islice(read_texts(text), texts or None), funnel))
     if not found:
         raise CrossoverError(f"The text {text!r} gave no question; read more of it, or another.")
@@ -84,8 +84,8 @@ def _write(path: Path, text: str, texts: int) -> None:
 
 
 @cache
-def _read(path: Path) -> Bank:
+def _read(path: Path) -> QuestionBank:
     with gzip.open(path, "rt", encoding="utf-8") as file:
         head, *rest = map(json.loads, file.read().split("\n"))
-    funnel = Funnel(**head | {"refused": Counter(head["refused"])})
-    return Bank(tuple(Question(**values | {"sentence": tuple(values["sentence"])}) for values in rest), funnel)
+    funnel = QuestionFunnel(**head | {"refused": Counter(head["refused"])})
+    return QuestionBank(tuple(Question(**values | {"sentence": tuple(values["sentence"])}) for values in rest), funnel)

@@ -9,7 +9,7 @@ from spacy.tokens import Span, Token
 from crossover.questions.constituents import NAMES, Part
 from crossover.questions.frames import Frame
 from crossover.questions.templates import Draft
-from crossover.questions.word_lists import MENTIONED, UNIQUE
+from crossover.questions.words import MENTIONED, UNIQUE
 
 MOST_WORDS = {"cloze": 30}  # of a question; a real one of NQ-open has nine on average
 MOST_WORDS_OTHERWISE = 20
@@ -43,7 +43,7 @@ _OF_KINDS = {"invented", "discovered", "domesticated", "patented", "pioneered"}
 _POSSESSIVE = {"his", "her", "its", "their"}
 
 
-def fault(draft: Draft) -> str | None:
+def rejection_reason(draft: Draft) -> str | None:
     """Return why a question is refused, or ``None``: what it repeats must be understood without the text around it."""
     if len(draft.question.split()) > MOST_WORDS.get(draft.template.type, MOST_WORDS_OTHERWISE):
         return "question: too long"

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from spacy.tokens import Doc, Span, Token
 
-from crossover.questions.word_lists import PLACES
+from crossover.questions.words import PLACES
 
 #: Entity types that are names.
 NAMES = {"PERSON", "GPE", "LOC", "FAC", "ORG", "PRODUCT", "WORK_OF_ART", "EVENT", "NORP", "LAW", "LANGUAGE"}

@@ -17,12 +17,12 @@ from spacy.tokens import Doc, Span
 
 from crossover.data.corpora import Text
 from crossover.models.spacy_english import load_parser
-from crossover.questions.checks import fault, unusable
+from crossover.questions.checks import rejection_reason, unusable
 from crossover.questions.clauses import clauses
 from crossover.questions.frames import Frame, appositions, brackets, entities
 from crossover.questions.prose_filter import Piece, pieces
 from crossover.questions.templates import FILE, Template, drafts, fits, load_templates
-from crossover.questions.verb_forms import Lemmas
+from crossover.questions.words import Lemmas
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ STAGES = ("texts", "pieces", "sentences", "framed", "drafts", "questions")
 
 
 @dataclass
-class Funnel:
+class QuestionFunnel:
     """How many reach each stage, and why the others do not.
 
     Attributes
@@ -90,7 +90,7 @@ class Funnel:
     questions: int = 0
     refused: Counter[str] = field(default_factory=Counter)
 
-    def add(self, other: Funnel) -> None:
+    def add(self, other: QuestionFunnel) -> None:
         """Add another funnel's counts."""
         for name in STAGES:
             setattr(self, name, getattr(self, name) + getattr(other, name))
@@ -108,7 +108,7 @@ class Generator:
     """
 
     def __init__(self, nlp: Language, templates: Sequence[Template] | None = None):
-        self.nlp, self.lemmas = nlp, Lemmas.of(nlp)
+        self.nlp, self.lemmas = nlp, Lemmas(nlp)
         self.templates = load_templates() if templates is None else list(templates)
         self._fitting: dict[tuple[object, ...], list[Template]] = {}
 
@@ -119,7 +119,7 @@ class Generator:
             self._fitting[build] = [template for template in self.templates if fits(template, frame)]
         return self._fitting[build]
 
-    def sentence(self, sentence: Span, funnel: Funnel) -> Iterator[Question]:
+    def sentence(self, sentence: Span, funnel: QuestionFunnel) -> Iterator[Question]:
         """Yield the questions of one sentence, without repetitions."""
         funnel.sentences += 1
         if reason := unusable(sentence):
@@ -133,7 +133,7 @@ class Generator:
                 for draft in drafts(template, frame, self.lemmas):
                     funnel.drafts += 1
                     key = (draft.question.lower(), draft.answer.lower())
-                    reason = "question: repeated" if key in seen else fault(draft)
+                    reason = "question: repeated" if key in seen else rejection_reason(draft)
                     if reason:
                         funnel.refused[reason] += 1
                         continue
@@ -147,12 +147,12 @@ class Generator:
 
     def text(self, text: str) -> list[Question]:
         """Return the questions of one short text."""
-        funnel = Funnel()
+        funnel = QuestionFunnel()
         return [q for sentence in self.nlp(text).sents for q in self.sentence(sentence, funnel)]
 
     def __call__(self, doc: Doc) -> Doc:
         """Serve as a component of the pipeline: return an empty document that carries the questions and the funnel."""
-        funnel = Funnel()
+        funnel = QuestionFunnel()
         made = [vars(q) for sentence in doc.sents for q in self.sentence(sentence, funnel)]
         # The parse stays in the process that made it: sending it to another costs more than the templates do.
         return Doc(doc.vocab, user_data={"questions": made, "funnel": vars(funnel) | {"refused": dict(funnel.refused)}})
@@ -165,7 +165,7 @@ def _component(nlp: Language, name: str, path: str) -> Generator:
 
 def generate(
     texts: Iterable[Text | str],
-    funnel: Funnel | None = None,
+    funnel: QuestionFunnel | None = None,
     processes: int = 1,
     batch_size: int = 64,
     templates: Path | str = FILE,
@@ -176,7 +176,7 @@ def generate(
     ----------
     texts : iterable of Text or str
         Read as the questions are taken; a corpus need not fit in memory.
-    funnel : Funnel, optional
+    funnel : QuestionFunnel, optional
         Filled on the way.
     processes : int
         Processes that parse; the questions are the same for any number.
@@ -190,14 +190,14 @@ def generate(
     Question
         Offsets are those of its text; ``source`` is the text's name, or its number where it has none.
     """
-    funnel = Funnel() if funnel is None else funnel
+    funnel = QuestionFunnel() if funnel is None else funnel
     nlp = load_parser()
     nlp.add_pipe("template_questions", config={"path": str(templates)})
     origins: deque[tuple[Piece, Text]] = deque()
     for doc in nlp.pipe(_paragraphs(texts, funnel, origins), batch_size=batch_size, n_process=processes):
         piece, text = origins.popleft()  # documents come back in the order in which they went
         counts = doc.user_data["funnel"]
-        funnel.add(Funnel(**{**counts, "refused": Counter(counts["refused"])}))
+        funnel.add(QuestionFunnel(**{**counts, "refused": Counter(counts["refused"])}))
         for values in doc.user_data["questions"]:
             found = Question(**values).moved(piece.offset, text.source)
             # A control character inside an answer was read as a space.
@@ -208,7 +208,9 @@ def generate(
                 funnel.refused["question: control character"] += 1
 
 
-def _paragraphs(texts: Iterable[Text | str], funnel: Funnel, origins: deque[tuple[Piece, Text]]) -> Iterator[str]:
+def _paragraphs(
+    texts: Iterable[Text | str], funnel: QuestionFunnel, origins: deque[tuple[Piece, Text]]
+) -> Iterator[str]:
     """Yield the paragraphs that can be parsed and note where each is from; the others are counted."""
     for number, entry in enumerate(texts):
         text = Text(str(number), entry) if isinstance(entry, str) else entry

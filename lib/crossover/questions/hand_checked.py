@@ -1,6 +1,6 @@
 """Precision of generated questions against sentences with hand-made lists of every question that may be made of them.
 
-The file (``template_expectations.yaml``) says how its lists are written. Templates were tuned on one part; the
+``hand_checked.yaml`` says how its lists are written. Templates were tuned on one part; the
 other was held out, and both figures are given: the difference is what tuning fitted.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,14 +69,6 @@ class Precision:
         """Right over made."""
         return self.right / self.made
 
-    @classmethod
-    def of(cls, right: int, made: int) -> Precision:
-        """Compute the interval of a count."""
-        if not made:
-            raise CrossoverError("Precision needs one generated question or more; the templates made none.")
-        interval = binomtest(right, made).proportion_ci(method="wilson")
-        return cls(right, made, float(interval.low), float(interval.high))
-
 
 def normalise(text: str) -> str:
     """Return text without case, punctuation (``#`` aside) and repeated spaces.
@@ -132,28 +123,23 @@ def judge(generator: Generator, expected: list[Expected]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``part, text, question, answer, type, template, right``, one row a generated question.
+        ``part, text, question, answer, type, template, right``, one row per generated question.
     """
-    return pd.DataFrame(_rows(generator, expected))
-
-
-def _rows(generator: Generator, expected: list[Expected]) -> Iterator[dict[str, object]]:
-    for entry in expected:
-        for made in generator.text(entry.text):
-            yield {
-                "part": entry.part,
-                "text": entry.text,
-                "question": made.question,
-                "answer": made.answer,
-                "type": made.type,
-                "template": made.template,
-                "right": entry.allows(made),
-            }
+    rows = [
+        (entry.part, entry.text, made.question, made.answer, made.type, made.template, entry.allows(made))
+        for entry in expected
+        for made in generator.text(entry.text)
+    ]
+    return pd.DataFrame(rows, columns=["part", "text", "question", "answer", "type", "template", "right"])
 
 
 def precision(judged: pd.DataFrame) -> Precision:
     """Return the share that is right of some rows of :func:`judge`."""
-    return Precision.of(int(judged["right"].sum()), len(judged))
+    right, made = int(judged["right"].sum()), len(judged)
+    if not made:
+        raise CrossoverError("precision needs at least one generated question; the templates made none")
+    interval = binomtest(right, made).proportion_ci(method="wilson")
+    return Precision(right, made, float(interval.low), float(interval.high))
 
 
 def failures(judged: pd.DataFrame) -> pd.DataFrame:

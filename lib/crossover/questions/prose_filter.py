@@ -21,33 +21,7 @@ _MARKUP = re.compile(
 )
 _CODE = re.compile(r"[{};<>=_\\|`~^]|//|\(\)|::|->|\+\+")
 _COMMON = frozenset(
-    [
-        "the",
-        "of",
-        "and",
-        "in",
-        "to",
-        "a",
-        "is",
-        "was",
-        "for",
-        "on",
-        "as",
-        "by",
-        "with",
-        "that",
-        "are",
-        "from",
-        "at",
-        "his",
-        "it",
-        "an",
-        "were",
-        "which",
-        "be",
-        "has",
-        "had",
-    ]
+    re.findall(r"\w+", "the of and in to a is was for on as by with that are from at his it an were which be has had")
 )
 
 

@@ -16,13 +16,11 @@ import pandas as pd
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
-from crossover.data import load
-from crossover.data.closed_book import mended
 from crossover.errors import CrossoverError
 from crossover.models.decoding import by_length
 from crossover.models.language_model import LanguageModel
 from crossover.models.likelihood import log_likelihoods
-from crossover.questions.generate import STAGES, Funnel, Question
+from crossover.questions.generate import STAGES, Question, QuestionFunnel
 from crossover.questions.hand_checked import normalise
 
 PROMPT = "Question:"
@@ -48,23 +46,11 @@ _OPENINGS = {
 }  # fmt: skip
 
 
-def funnel_table(funnel: Funnel) -> pd.DataFrame:
+def funnel_table(funnel: QuestionFunnel) -> pd.DataFrame:
     """Return the yield funnel as rows ``stage, reason, count``: what reached each stage, then each refusal."""
     rows = [(stage, "", getattr(funnel, stage)) for stage in STAGES]
     rows += [(*reason.split(": ", 1), count) for reason, count in funnel.refused.most_common()]
     return pd.DataFrame(rows, columns=["stage", "reason", "count"])
-
-
-def real_questions(name: str, split: str, source: load.Source, **where: object) -> list[str]:
-    """Return the distinct questions of a question-answering set, in the form that generated ones have.
-
-    NQ-open and WebQuestions are in lower case without a question mark at times; both are mended, since a language model
-    would otherwise tell them apart by spelling.
-    """
-    rows = load.load(name, split, source, **where)
-    if not rows or "question" not in rows[0]:
-        raise CrossoverError(f"{name} has no questions; use a set with a column 'question', such as nq_open.")
-    return list(dict.fromkeys(mended(row["question"]) for row in rows))
 
 
 # --- grammar ----------------------------------------------------------------------------------------------------------
@@ -242,12 +228,6 @@ def repetition(pairs: Iterable[tuple[str, str]]) -> Repetition:
         seen.setdefault(normalise(question), set()).add(normalise(answer))
         total += 1
     return Repetition(total, total - sum(map(len, seen.values())), sum(len(answers) > 1 for answers in seen.values()))
-
-
-def overlap(generated: Iterable[str], evaluation: Iterable[str]) -> int:
-    """Count the generated questions that stand in an evaluation set, case and punctuation aside."""
-    held = {normalise(question) for question in evaluation}
-    return sum(normalise(question) in held for question in generated)
 
 
 def distinct(questions: Sequence[str], n: int, sample: int, seed: int = 0) -> float:

@@ -31,7 +31,7 @@ from collections.abc import Callable, Mapping
 
 from crossover.questions.constituents import Part, phrase
 from crossover.questions.frames import Frame
-from crossover.questions.verb_forms import Lemmas, past, third_person
+from crossover.questions.words import Lemmas, past, third_person
 
 BLANK = "____"
 _BE = {"is", "are", "was", "were", "am", "'s", "’s"}

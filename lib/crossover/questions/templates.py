@@ -21,8 +21,7 @@ from crossover.errors import CrossoverError, nearest
 from crossover.questions.constituents import Part
 from crossover.questions.frames import Frame, spells
 from crossover.questions.realise import SLOTS, NoForm, Realiser
-from crossover.questions.verb_forms import Lemmas
-from crossover.questions.word_lists import is_person
+from crossover.questions.words import Lemmas, is_person
 
 FILE = Path(__file__).with_name("templates.yaml")
 Type = Literal["who", "what", "when", "where", "how many", "which", "yes-no", "cloze"]
@@ -63,9 +62,9 @@ class PartCondition(_Strict):
         Penn Treebank tag of the head.
     determiner : list of str
         ``definite``, ``indefinite``, ``other``, ``bare``.
-    plural, kind, number, named, person : bool
-        Whether the part is plural; has a common noun before its name; has a numeral; is a named entity as a whole; is
-        a common noun for people (:func:`crossover.questions.word_lists.is_person`).
+    plural, kind, number, person : bool
+        Whether the part is plural; has a common noun before its name; has a numeral; is a common noun for people
+        (:func:`crossover.questions.words.is_person`).
     pattern, not_pattern : str
         Regular expressions, searched in the part's text without its preposition.
     most_words : int
@@ -82,7 +81,6 @@ class PartCondition(_Strict):
     plural: bool | None = None
     kind: bool | None = None
     number: bool | None = None
-    named: bool | None = None
     person: bool | None = None
     pattern: re.Pattern[str] | None = None
     not_pattern: re.Pattern[str] | None = None
@@ -103,7 +101,6 @@ class PartCondition(_Strict):
             and (self.plural is None or part.plural == self.plural)
             and (self.kind is None or bool(part.kind) == self.kind)
             and (self.number is None or bool(part.number) == self.number)
-            and (self.named is None or (part.name is not None) == self.named)
             and (self.person is None or is_person(word) == self.person)
             and (self.most_words is None or len(part.indices) <= self.most_words)
             and (self.pattern is None or self.pattern.search(text_of(part)) is not None)
@@ -135,14 +132,8 @@ class Template(_Strict):
 
     Attributes
     ----------
-    id : str
-    type : str
-        Question type.
-    frame : str
-        The kind of frame it fits.
     where : mapping of str to PartCondition
         By role; a role that is named has to be there.
-    verb : VerbCondition
     without : list of str
         Roles that must not be there.
     negated : bool
@@ -156,8 +147,6 @@ class Template(_Strict):
         ``no``, or a named group of the asked part's ``pattern``.
     question : str
         Text with slots, see :mod:`crossover.questions.realise`.
-    examples : list of Example
-        At least two; they are tests.
     """
 
     id: str
@@ -185,16 +174,12 @@ class Draft:
 
     Attributes
     ----------
-    template : Template
-    question, answer : str
     start, end : int
         Characters of the answer in the document; of the sentence where the answer is yes or no.
     entity : str
         OntoNotes type of the answer, ``none`` where it has none.
-    asked : Part
     used : list of int
         Tokens of the text that the question repeats.
-    frame : Frame
     """
 
     template: Template

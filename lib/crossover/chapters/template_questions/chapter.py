@@ -28,7 +28,7 @@ from crossover.labels import display_name
 from crossover.models.spacy_english import load_parser
 from crossover.params.template_questions import TemplateQuestions
 from crossover.paths import PUBLISHED, results_folder
-from crossover.questions.bank import Bank, load_bank
+from crossover.questions.bank import QuestionBank, load_bank
 from crossover.questions.quality import entity_types, question_type
 from crossover.stats.contrasts import contrast, items_needed
 from crossover.stats.peak import LEVEL, Peak, find_peak
@@ -57,13 +57,13 @@ class Chapter:
     parameters : TemplateQuestions
     runs : DataFrame
         This run's cells, with a column for each setting (:func:`crossover.study.select.settings_table`).
-    bank : Bank
+    bank : QuestionBank
         The synthetic questions.
     """
 
     parameters: TemplateQuestions
     runs: pd.DataFrame
-    bank: Bank
+    bank: QuestionBank
 
     @property
     def folder(self) -> Path:

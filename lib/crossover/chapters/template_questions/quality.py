@@ -24,7 +24,7 @@ from crossover.models.spacy_english import load_parser
 from crossover.normal_text import word_set
 from crossover.params.template_questions import TemplateQuestions
 from crossover.paths import results_folder
-from crossover.questions.bank import Bank, read_texts
+from crossover.questions.bank import QuestionBank, read_texts
 from crossover.questions.generate import Generator, Question
 from crossover.questions.hand_checked import EXPECTATIONS, failures, judge, precision, read_expectations
 from crossover.questions.quality import (
@@ -55,12 +55,12 @@ class Quality:
     Attributes
     ----------
     parameters : TemplateQuestions
-    bank : Bank
+    bank : QuestionBank
         The synthetic questions.
     """
 
     parameters: TemplateQuestions
-    bank: Bank
+    bank: QuestionBank
 
     @property
     def folder(self) -> Path:

@@ -1,12 +1,49 @@
-"""Verb forms that questions need and statements lack: base form, third person, and past tense of a participle.
+"""Words that a parse does not give: nouns for people, places and things known to all; forms of verbs.
 
-Base forms come from the tables of spaCy's English lemmatiser; third person singular follows spelling rules; a past
-tense differs from the participle for the verbs listed here only.
+The lists of nouns are in ``word_lists.yaml``, which a reader may extend. Base forms come from the tables of spaCy's English
+lemmatiser, the third person singular from spelling rules, and a past tense that differs from its participle from a list.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from pathlib import Path
+
+import yaml
+from spacy.language import Language
+
+_LISTS = {
+    name: frozenset(words)
+    for name, words in yaml.safe_load(Path(__file__).with_name("word_lists.yaml").read_text(encoding="utf-8")).items()
+}
+PLACES, UNIQUE, MENTIONED = _LISTS["places"], _LISTS["unique"], _LISTS["mentioned"]
+_AGENT = re.compile(r"(er|or|ist|ian|eer|ant|ess|ster|man|woman)$")
+
+
+def singular(noun: str) -> str:
+    """Return a noun without its plural ending, well enough to look it up.
+
+    >>> [singular(n) for n in ("soldiers", "countries", "women", "glass")]
+    ['soldier', 'country', 'woman', 'glass']
+    """
+    if noun.endswith("men"):
+        return noun[:-2] + "an"
+    if noun.endswith("ies"):
+        return noun[:-3] + "y"
+    return noun[:-1] if noun.endswith("s") and not noun.endswith("ss") else noun
+
+
+def is_person(noun: str) -> bool:
+    """Whether a common noun is one for people (or a body of people), by a list and the endings of agents.
+
+    >>> [is_person(n) for n in ("physicist", "settlers", "river", "theory", "people")]
+    [True, True, False, False, True]
+    """
+    word, stem = noun.lower(), singular(noun.lower())
+    if word in _LISTS["people"] or stem in _LISTS["people"]:
+        return True
+    return stem not in _LISTS["not_people"] and _AGENT.search(stem) is not None
+
 
 # Verbs whose past tense is not their past participle, by participle. Compounds (overtaken, rewritten) follow the
 # verb they end in.
@@ -57,24 +94,19 @@ def past(participle: str) -> str:
 
 
 class Lemmas:
-    """Base forms of English verbs, from the lookup tables of a spaCy lemmatiser.
+    """Base forms of English verbs, from the lookup tables of a spaCy pipeline's lemmatiser, which may be disabled.
 
-    Parameters
-    ----------
-    index, exceptions, rules
-        The ``verb`` entries of the tables ``lemma_index``, ``lemma_exc`` and ``lemma_rules``. spaCy's own lemmatiser
-        needs coarse parts of speech for every token, which cost a quarter of the parse; a question needs one verb.
+    spaCy's own lemmatiser needs coarse parts of speech for every token, which cost a quarter of the parse; a question
+    needs one verb.
     """
 
-    def __init__(self, index: Sequence[str], exceptions: Mapping[str, Sequence[str]], rules: Sequence[Sequence[str]]):
-        self._index, self._exceptions, self._rules = frozenset(index), exceptions, rules
-        self._found: dict[str, str] = {}
-
-    @classmethod
-    def of(cls, nlp) -> Lemmas:
-        """Take the tables from a loaded English pipeline, in which the lemmatiser may be disabled."""
+    def __init__(self, nlp: Language):
         lookups = nlp.get_pipe("lemmatizer").lookups
-        return cls(*(lookups.get_table(f"lemma_{name}")["verb"] for name in ("index", "exc", "rules")))
+        index, self._exceptions, self._rules = (
+            lookups.get_table(f"lemma_{name}")["verb"] for name in ("index", "exc", "rules")
+        )
+        self._index = frozenset(index)
+        self._found: dict[str, str] = {}
 
     def base(self, form: str) -> str:
         """Return the base form of a verb; an unknown word is returned in lower case as it is."""
@@ -87,8 +119,6 @@ class Lemmas:
         if form in self._exceptions:
             return self._exceptions[form][0]
         for old, new in self._rules:
-            if form.endswith(old) and form != old:
-                candidate = form[: len(form) - len(old)] + new
-                if candidate in self._index:
-                    return candidate
+            if form.endswith(old) and form != old and form[: len(form) - len(old)] + new in self._index:
+                return form[: len(form) - len(old)] + new
         return form
