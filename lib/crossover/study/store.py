@@ -8,12 +8,14 @@ is sorted, so that the same cells give the same file whatever the order they fin
 from __future__ import annotations
 
 import csv
+import dataclasses
 import fcntl
 import io
 import json
+import math
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,10 +33,14 @@ COLUMNS = {
     "asked": int, "returned": int, "parsed": int, "verified": int, "unique": int, "kept": int, "tokens_in": int,
     "tokens_out": int, "train_tokens": int, "train_loss": float, "device": str, "provenance": str,
     "seconds_train": float, "seconds_eval": float, "finished": str, "settings": str, "measures": str,
+    "gold_nats": float, "gold_tokens": float,
 }  # fmt: skip
 #: Columns that a table has only where some row has something in them: a table made before there were any is sound.
-OPTIONAL = ("measures",)
+OPTIONAL = ("measures", "gold_nats", "gold_tokens")
 TIME_COLUMNS = ("seconds_train", "seconds_eval", "finished")
+#: What stands for a number that is not there.
+MISSING = {"train_loss": ["nan"], "gold_nats": [""], "gold_tokens": [""]}
+ITEM_COLUMNS = ["item", "extracted", "correct", "score", "gold_nats", "gold_tokens", "gold_bytes"]
 _ORDER = ("experiment", "task", "seed_size", "strategy", "budget", "replicate", "key")
 
 
@@ -67,76 +73,64 @@ class Store:
         if not self.path.exists():
             return {}
         text = self.path.read_text(encoding="utf-8", errors="replace")
-        lines = list(csv.reader(io.StringIO(text)))
-        columns = lines[0] if lines else []
-        if columns not in (list(COLUMNS), _columns([])):
+        whole = text[: text.rfind("\n") + 1]
+        self._header, *lines = list(csv.reader(io.StringIO(whole))) or [[]]
+        if not set(COLUMNS) - set(OPTIONAL) <= set(self._header) <= set(COLUMNS):
             raise CrossoverError(
                 f"{self.path} does not begin with the columns of a results table. Move it away (its rows are not lost) "
                 "and run again."
             )
-        self._header = columns
-        complete = lines if text.endswith("\n") else lines[:-1]
-        damaged = [n for n, line in enumerate(complete[1:], 2) if not _sound(line, columns)]
-        damaged += [len(lines)] * (complete is not lines)
-        sound = (line for line in complete[1:] if _sound(line, columns))
-        rows = {line[0]: dict.fromkeys(OPTIONAL, "") | dict(zip(columns, line, strict=True)) for line in sound}
+        sound = [_sound(line, self._header) for line in lines]
+        damaged = [n for n, row in enumerate(sound, 2) if row is None] + [len(lines) + 2] * (whole != text)
+        rows = {row["key"]: row for row in sound if row}
         if damaged:
-            self._set_aside(text, damaged, rows)
+            kept = self.path.with_suffix(".csv.damaged")
+            with _written(self.folder):
+                kept.write_text(text, encoding="utf-8")
+            self._replace(rows.values())
+            print(
+                f"{self.path}: line {', '.join(map(str, damaged))} damaged; {len(rows)} sound rows kept, the rest will be "
+                f"computed again. The file as it was: {kept.name}",
+                file=sys.stderr,
+            )
         return rows
-
-    def _set_aside(self, text: str, damaged: Sequence[int], rows: Mapping[str, Mapping[str, str]]) -> None:
-        kept = self.path.with_suffix(".csv.damaged")
-        with _written(self.folder):
-            kept.write_text(text, encoding="utf-8")
-        self._replace(rows.values())
-        print(
-            f"{self.path}: line {', '.join(map(str, damaged))} damaged; {len(rows)} sound rows kept, the rest will be "
-            f"computed again. The file as it was: {kept.name}",
-            file=sys.stderr,
-        )
 
     def append(self, row: Mapping[str, object], outcomes: Sequence[Outcome]) -> None:
         """Store a finished cell: its items first, then its row, flushed to disk."""
         import pandas as pd
 
-        fields = ["item", "extracted", "correct"]
-        if any(o.score is not None for o in outcomes):
-            fields.append("score")
-        items = pd.DataFrame({name: [getattr(o, name) for o in outcomes] for name in fields})
+        items = pd.DataFrame([dataclasses.asdict(o) for o in outcomes], columns=ITEM_COLUMNS)
+        items = items.drop(columns=[name for name in ITEM_COLUMNS[3:] if items[name].isna().all()])
         with _written(self.folder):
             path = self.folder / "items" / f"{row['key']}.parquet"
             items.to_parquet(path.with_suffix(".part"), index=False)
             path.with_suffix(".part").replace(path)
-            columns = self._prepare(row)
+            if not self._header:
+                self.rows()
+            if not set(_columns([row])) <= set(self._header):
+                self._replace([*self.rows().values(), row])
+                return
             with open(self.path, "a", encoding="utf-8", newline="") as file:
-                csv.DictWriter(file, columns, lineterminator="\n", extrasaction="ignore").writerow(row)
+                csv.DictWriter(file, self._header, lineterminator="\n", extrasaction="ignore").writerow(row)
                 file.flush()
                 os.fsync(file.fileno())
 
-    def _prepare(self, row: Mapping[str, object]) -> list[str]:
-        """Make the table ready for a row to be appended, and return its columns."""
-        wanted = _columns([row])
-        if not self._header:
-            self.rows()
-        if not set(wanted) <= set(self._header):
-            self._replace(self.rows().values(), wanted)
-        return self._header
-
     def sort(self) -> None:
         """Put the rows in their final order: by experiment, task, seed-set size, strategy, budget, replicate."""
-        rows = self.rows()
-        if rows:
+        if rows := self.rows():
             self._replace(sorted(rows.values(), key=lambda row: [COLUMNS[c](row[c]) for c in _ORDER]))
 
-    def _replace(self, rows: Iterable[Mapping[str, object]], columns: Sequence[str] | None = None) -> None:
+    def _replace(self, rows: Iterable[Mapping[str, object]]) -> None:
         rows = list(rows)
-        self._header = list(columns or _columns(rows))
+        self._header = _columns(rows)
         fresh = self.path.with_suffix(".part")
         with _written(self.folder):
             with open(fresh, "w", encoding="utf-8", newline="") as file:
-                writer = csv.DictWriter(file, self._header, lineterminator="\n", extrasaction="ignore")
+                writer = csv.DictWriter(file, self._header, lineterminator="\n", extrasaction="ignore", restval="")
                 writer.writeheader()
                 writer.writerows(rows)
+                file.flush()
+                os.fsync(file.fileno())
             fresh.replace(self.path)
 
     @contextmanager
@@ -168,10 +162,10 @@ def read_runs(folder: Path, experiment: str | None = None) -> pd.DataFrame:
     if not path.exists():
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
     try:
-        runs = pd.read_csv(path, dtype=COLUMNS, keep_default_na=False, na_values={"train_loss": ["nan"]})
+        runs = pd.read_csv(path, dtype=COLUMNS, keep_default_na=False, na_values=MISSING)
     except ValueError as problem:
         raise CrossoverError(f"{path} cannot be read: {problem}") from problem
-    runs = runs.assign(**{name: "" for name in OPTIONAL if name not in runs})
+    runs = runs.assign(**{name: "" if COLUMNS[name] is str else math.nan for name in OPTIONAL if name not in runs})
     return runs if experiment is None else runs[runs["experiment"] == experiment].reset_index(drop=True)
 
 
@@ -202,22 +196,22 @@ def read_numbers(folder: Path) -> dict[str, str]:
     return numbers
 
 
-def _columns(rows: Iterable[Mapping[str, object]]) -> list[str]:
+def _columns(rows: Collection[Mapping[str, object]]) -> list[str]:
     """The columns that a table of these rows has."""
-    rows = list(rows)
     return [name for name in COLUMNS if name not in OPTIONAL or any(row.get(name) for row in rows)]
 
 
-def _sound(line: Sequence[str], columns: Sequence[str]) -> bool:
-    """Whether a line has every column, each of its type."""
+def _sound(line: Sequence[str], columns: Sequence[str]) -> dict[str, str] | None:
+    """A line's values by column, or ``None`` where one is missing or of another type."""
     if len(line) != len(columns):
-        return False
+        return None
     try:
         for name, value in zip(columns, line, strict=True):
-            COLUMNS[name](value)
+            if name not in OPTIONAL or value:
+                COLUMNS[name](value)
     except ValueError:
-        return False
-    return True
+        return None
+    return dict(zip(columns, line, strict=True))
 
 
 @contextmanager
