@@ -300,17 +300,18 @@ def _measure(part: Part, base: Selector, rows: pd.DataFrame, folder: Path, level
 
 def _misfit(part: Part, base: Selector, rows: pd.DataFrame, folder: Path, level: float) -> tuple:
     from crossover.stats.curves import fit_table, misfit
+    from crossover.stats.forms import form_named
 
     found = select(rows, base, base)
     if found.empty:
         raise MissingRows(f"no cells with {', '.join(f'{name} {value}' for name, value in base.items())}")
     found = found[found["budget"] >= part.least_ratio * found["seed_size"]]
     fits = fit_table(found, LEVEL)
-    pairs = [misfit(fits.form, n, p) for n, p in zip(fits.noises, fits.points, strict=True) if p is not None]
+    pairs = [misfit(form_named(c.form), c.noise, c.point) for c in fits if c.is_fitted]
     loss, df = sum(loss for loss, _ in pairs), sum(df for _, df in pairs)
     if df < 1:
         raise MissingRows("too few budgets for the curves to be fitted with any left over")
     replicates = found["replicate"].nunique()
-    explained = max(1, sum(noise.cell_df for noise in fits.noises))
+    explained = max(1, sum(c.noise.cell_df for c in fits))
     ends = loss / df / stats.f.ppf([(1 + level) / 2, (1 - level) / 2], df, explained)
     return ends[0], loss / df, ends[1], None, len(found), replicates

@@ -10,6 +10,7 @@ from scipy.optimize import curve_fit
 
 from benchmarks.tables import seconds, table
 from crossover.stats import counts, curves, forms, noise
+from crossover.stats.variable_projection import solve
 
 STARTS = 20  # starts of scipy's curve_fit
 RATIOS = np.array([1, 2, 4, 8, 16, 32, 64.0])
@@ -21,8 +22,8 @@ def run(cases: int = 500, draws: int = 10_000, seed: int = 0) -> pd.DataFrame:
     top, share = rng.uniform(0.2, 0.98, (cases, 1)), rng.uniform(0.1, 1.0, (cases, 1))
     tau = np.exp(rng.uniform(0, np.log(100), (cases, 1)))
     data = np.clip(top - top * share * np.exp(-RATIOS / tau) + rng.normal(0, 0.02, (cases, 7)), 0, 1)
-    one_call = min(seconds(lambda: forms.solve(form, RATIOS, data)) for _ in range(3))
-    losses = forms.solve(form, RATIOS, data).loss
+    one_call = min(seconds(lambda: solve(form, RATIOS, data)) for _ in range(3))
+    losses = solve(form, RATIOS, data).loss
     theirs: list[float] = []
     scipy_taken = seconds(lambda: theirs.extend(_curve_fit(form, y, rng) for y in data))
     excess = losses / np.maximum(theirs, 1e-300) - 1
@@ -44,16 +45,14 @@ def refit(draws: int, seed: int) -> float:
             accuracy = np.clip(top - gain * np.exp(-RATIOS / tau) + rng.normal(0, 0.02), 0, 1)
             columns = {"strategy": name, "seed_size": 100, "budget": 100 * RATIOS, "replicate": replicate}
             tables.append(pd.DataFrame(columns).assign(n_correct=rng.binomial(1000, accuracy), n_test=1000))
-    noises = [noise.estimate(c) for c in counts.cells(counts.validate(pd.concat(tables)))]
+    noises = [noise.variance_components(c) for c in counts.curve_counts(counts.validate_counts(pd.concat(tables)))]
     points = [curves.point_fit(n, "exponential") for n in noises]
     form, grid = forms.FORMS["exponential"], np.geomspace(1, 64, 97)
 
     def work() -> None:
         errors = noise.redraw(noises, draws, np.random.default_rng(seed))
         values = [
-            forms.solve(form, RATIOS, p.predict(form, RATIOS) + e, n.whiten, tolerance=1e-6, steps=15).predict(
-                form, grid
-            )
+            solve(form, RATIOS, p.predict(form, RATIOS) + e, n.whitener, tolerance=1e-6, steps=15).predict(form, grid)
             for n, p, e in zip(noises, points, errors, strict=True)
         ]
         for a, b in ((0, 1), (0, 2), (1, 2)):

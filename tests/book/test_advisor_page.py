@@ -76,6 +76,7 @@ def test_the_page_gets_the_draws_that_the_command_uses(tmp_path):
     data = json.loads(script.removeprefix("window.CROSSOVER_CURVES = ").removesuffix(";\n"))
     fits = fit_table(advice_counts.counts(tmp_path), advice_counts.LEVEL, advice_counts.DRAWS, advice_counts.SEED)
     assert len(data["curves"]) == len(fits) == 2
-    for curve, solution in zip(data["curves"], fits.draws, strict=True):
+    for curve, fitted in zip(data["curves"], fits, strict=True):
+        solution = fitted.draws
         sent = np.frombuffer(base64.b64decode(curve["draws"]), "<f4").reshape(3, advice_counts.DRAWS)
         assert np.allclose(sent, [solution.E, solution.B, solution.theta[:, 0]], rtol=1e-6, atol=1e-7)

@@ -12,7 +12,7 @@ from crossover.chapters.budget_ratio import rule
 from crossover.errors import CrossoverError
 from crossover.figures import forest
 from crossover.params.profiles import check, resolve
-from crossover.stats.crossovers import find
+from crossover.stats.crossovers import find_crossovers
 from crossover.stats.curves import fit_table
 from crossover.study.grids import ablations as ablations_grids
 from crossover.study.grids import cells_of
@@ -135,8 +135,12 @@ def test_missing_cells_are_named_and_nothing_is_said_of_them(tmp_path, parameter
 
 def test_another_tasks_advice_turns_with_what_its_crossovers_tell():
     budgets, early = [16, 32, 64, 128, 256], lambda r: 0.4 - 0.2 * np.exp(-r / 2)
-    (crosses,) = find(fit_table(curve(budgets, early, lambda r: 0.7 - 0.6 * np.exp(-r / 6), True)), checks=False)
-    (never,) = find(fit_table(curve(budgets, early, lambda r: 0.2 - 0.15 * np.exp(-r / 3), False)), checks=False)
+    (crosses,) = find_crossovers(
+        fit_table(curve(budgets, early, lambda r: 0.7 - 0.6 * np.exp(-r / 6), True)), checks=False
+    )
+    (never,) = find_crossovers(
+        fit_table(curve(budgets, early, lambda r: 0.2 - 0.15 * np.exp(-r / 3), False)), checks=False
+    )
     assert "turns with the budget ratio" in task_advice([crosses, never])
     assert "answer augmentation led wherever" in task_advice([never])
     assert "answer augmentation led wherever" in task_advice([dataclasses.replace(never, status="beyond_range")])
@@ -148,7 +152,7 @@ def test_another_tasks_advice_turns_with_what_its_crossovers_tell():
 def test_the_rule_of_thumb_is_the_widest_span_of_the_intervals(tmp_path):
     budgets, early = [16, 32, 64, 128, 256], lambda r: 0.4 - 0.2 * np.exp(-r / 2)
     rows = curve(budgets, early, lambda r: 0.7 - 0.6 * np.exp(-r / 6), True)
-    (found,) = find(fit_table(rows), checks=False)
+    (found,) = find_crossovers(fit_table(rows), checks=False)
     one, other = (dataclasses.replace(found, status="found", interval=ends) for ends in ((1.0, 2.0), (0.5, 1.5)))
     cells = cells_of(
         check("03_budget_ratio", {"seed_sizes": [16], "budgets": [4, 16, 64, 256], "replicates": 3, "n_test": 100})
@@ -194,8 +198,12 @@ def curve(budgets, early, late, crossing):
 
 def test_the_figure_says_who_leads_where_there_is_no_crossover():
     budgets, early = [16, 32, 64, 128, 256], lambda r: 0.4 - 0.2 * np.exp(-r / 2)
-    crosses = find(fit_table(curve(budgets, early, lambda r: 0.7 - 0.6 * np.exp(-r / 6), True)), checks=False)
-    never = find(fit_table(curve(budgets, early, lambda r: 0.2 - 0.15 * np.exp(-r / 3), False)), checks=False)
+    crosses = find_crossovers(
+        fit_table(curve(budgets, early, lambda r: 0.7 - 0.6 * np.exp(-r / 6), True)), checks=False
+    )
+    never = find_crossovers(
+        fit_table(curve(budgets, early, lambda r: 0.2 - 0.15 * np.exp(-r / 3), False)), checks=False
+    )
     found = [(0.0, never[0]), (1.0, crosses[0])]
     figure = forest.crossovers_against(found, "coverage", "crossover", "the other way")
     assert [text.get_text() for text in figure.axes[0].texts] == ["answer augmentation\nleads throughout"]

@@ -29,7 +29,7 @@ def test_worlds_have_the_crossovers_they_claim():
 
 def test_simulated_counts_have_the_set_mean_and_spread():
     truth = scenarios.Truth(0.6, 0.3, (5.0,))
-    world = scenarios.World("w", "", truth, truth, (1.0, 8.0), 1000, 100_000,
+    world = scenarios.Scenario("w", "", truth, truth, (1.0, 8.0), 1000, 100_000,
                          offset=0.03, shared=0.02, training=0.01)  # fmt: skip
     table = world.simulate(np.random.default_rng(0))
     wide = (table["n_correct"] / table["n_test"]).to_numpy().reshape(2, 1000, 2)
@@ -73,14 +73,6 @@ def test_one_replicate_holds_less_often():
     assert table.loc[1, "rate"] < table.loc[8, "rate"] - 0.1
 
 
-def test_planned_cells_narrow_the_interval():
-    table = stress.promise(scenarios.DESIGNS[1], 8, 20_000, draws=100)
-    closed = table.dropna()
-    assert len(closed) >= 4
-    assert closed["achieved"].median() < closed["width_now"].median()
-    assert (table["promised"] < table["width_now"]).all() and (table["spent"] <= 20_000).all()
-
-
 def test_chapter(tmp_path, monkeypatch):
     monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
     chapter = known_truth.run(studies=4, draws=60, designs=["independent", "never"])
@@ -88,22 +80,20 @@ def test_chapter(tmp_path, monkeypatch):
         chapter.recovery_figure(),
         chapter.coverage_figure(),
         chapter.replicates_figure(),
-        chapter.promise_figure(),
     ):
         assert figure.axes
     assert "crossover" in chapter.recovery_sentence() and "replicate" in chapter.replicates_sentence()
-    assert "promised" in chapter.promise_sentence() and "nominal" in chapter.coverage_sentence()
+    assert "nominal" in chapter.coverage_sentence()
     for name, said in {
         "recovery": "7 budgets",
         "coverage": "4 simulated studies a design,",
         "replicates": "2 simulated studies a point",
-        "promises": "one of 2",
     }.items():
         caption = chapter.caption(name).data
         assert said in caption and "90% intervals" in caption and caption.endswith("results of laptop.")
     assert len(chapter.wrong_form_table()) == 6 and "crossover" in chapter.coverage_table()
     written = {p.name for p in (tmp_path / "laptop" / "known_truth").glob("*.csv")}
-    assert written == {"recovered.csv", "coverage.csv", "replicates.csv", "wrong_form.csv", "promises.csv"}
+    assert written == {"recovered.csv", "coverage.csv", "replicates.csv", "wrong_form.csv"}
     with pytest.raises(CrossoverError, match="Did you mean 'edge'"):
         known_truth.run(designs=["edgy"])
 

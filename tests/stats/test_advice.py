@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from crossover.cli import counts
 from crossover.errors import CrossoverError
 from crossover.stats import advice, curves
-from crossover.stats.crossovers import find
+from crossover.stats.crossovers import find_crossovers
 from planted import EARLY, LATE, noisy
 from stored import write_runs
 
@@ -135,7 +135,7 @@ def test_published_profile(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("price", "best"), [(1.0, "answer_augmentation"), (0.1, "new_question")])
 def test_cheap_questions_move_the_advice(fits, price, best):
     """Just below the crossover new questions are behind; at a tenth of the price the budget buys nearly twice as many."""
-    (crossover,) = [c for c in find(fits, checks=False) if c.seed_size == 200]
+    (crossover,) = [c for c in find_crossovers(fits, checks=False) if c.seed_size == 200]
     costs = {"answer_augmentation": 1.0, "new_question": 1.0 + price}
     (a,) = advice.advise(fits, 200, round(0.9 * crossover.queries), costs=costs, unit="answers")
     assert a.best.strategy == best and f"{best} (best with probability" in a.message
@@ -143,7 +143,7 @@ def test_cheap_questions_move_the_advice(fits, price, best):
 
 def test_the_scale_of_costs_is_that_of_crossovers(fits):
     costs = {"answer_augmentation": 1.0, "new_question": 5.0}
-    crossover = next(c for c in find(fits, costs, "dollars", checks=False) if c.seed_size == 200)
+    crossover = next(c for c in find_crossovers(fits, costs, "dollars", checks=False) if c.seed_size == 200)
     (a,) = advice.advise(fits, 200, 200 * crossover.ratio, costs=costs)
     assert a.choices[0].accuracy == pytest.approx(a.choices[1].accuracy, abs=0.005)
 

@@ -185,13 +185,30 @@ def test_read_with_the_right_status(case, tmp_path):
         assert answer["crossovers"][0]["first"] == "answer_augmentation"
 
 
-def test_decimal_commas_where_the_delimiter_is_not_one(tmp_path):
+SPREADSHEETS = {
+    "decimal commas": ("accuracy;n_test", "0,85;200", 170),
+    "decimal commas everywhere": ("n_correct;n_test", "170,0;200,0", 170),
+    "German thousands": ("accuracy;n_test", "0,5;1.000", 500),
+    "German thousands and decimals": ("accuracy;n_test", "0,5;12.800,0", 6400),
+    "spaces between thousands": ("n_correct;n_test", "1 000;2\u202f000", 1000),
+    "apostrophes between thousands": ("n_correct;n_test", "1'000;2'000", 1000),
+}
+
+
+@pytest.mark.parametrize("case", SPREADSHEETS)
+def test_numbers_as_spreadsheets_write_them(case, tmp_path):
+    header, values, correct = SPREADSHEETS[case]
     path = tmp_path / "pilot.csv"
-    path.write_text("strategy;seed_size;budget;accuracy;n_test\na;10;10;0,85;200\n")
-    assert counts.read(path)["n_correct"].tolist() == [170]
-    path.write_text("strategy;seed_size;budget;n_correct;n_test\na;10;10;1,000;2000\n")
-    with pytest.raises(CrossoverError, match="row 1 .line 2., column 'n_correct'"):
-        counts.read(path)
+    path.write_text(f"strategy;seed_size;budget;{header}\na;10;10;{values}\na;10;20;{values}\n")
+    assert counts.read_counts(path)["n_correct"].tolist() == [correct] * 2
+
+
+@pytest.mark.parametrize("values", ["1,000;2000", "1.000;2000", "0,85;1,000", "1.000,000;2.000"])
+def test_numbers_that_can_be_read_in_two_ways_are_refused(values, tmp_path):
+    path = tmp_path / "pilot.csv"
+    path.write_text(f"strategy;seed_size;budget;n_correct;n_test\na;10;10;{values}\n")
+    with pytest.raises(CrossoverError, match="row 1 .line 2., column 'n_"):
+        counts.read_counts(path)
 
 
 def test_not_a_file(tmp_path):
@@ -211,13 +228,15 @@ def test_numbers_may_come_as_numbers_or_text():
     typed = pd.DataFrame(
         {"strategy": ["a", "b"], "seed_size": 10, "budget": [10, 20], "n_correct": [1, 2], "n_test": 4}
     )
-    pd.testing.assert_frame_equal(counts.validate(typed), counts.validate(typed.astype(str)))
+    pd.testing.assert_frame_equal(counts.validate_counts(typed), counts.validate_counts(typed.astype(str)))
 
 
 def test_a_replicate_is_the_same_as_number_and_text():
     base = pd.DataFrame({"strategy": "a", "seed_size": 10, "budget": [10, 20], "n_correct": 1, "n_test": 4})
     as_float, as_text = base.assign(replicate=[1.0, 2.0]), base.assign(replicate=["1", "2"])
-    assert counts.validate(as_float)["replicate"].tolist() == counts.validate(as_text)["replicate"].tolist()
+    assert (
+        counts.validate_counts(as_float)["replicate"].tolist() == counts.validate_counts(as_text)["replicate"].tolist()
+    )
 
 
 def test_a_million_rows(tmp_path):

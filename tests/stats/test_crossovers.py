@@ -27,7 +27,7 @@ def exact(a, b, n=10**9, replicates=1, **kw):
 
 
 def one(table, **kw):
-    (found,) = crossovers.find(curves.fit_table(table, draws=600), **kw)
+    (found,) = crossovers.find_crossovers(curves.fit_table(table, draws=600), **kw)
     return found
 
 
@@ -135,7 +135,7 @@ def test_every_pair_once_at_every_seed_size():
         for name, curve in (("a", EARLY), ("b", LATE), ("c", rising(0.6, 0.4, 9.0)))
         for size in (50, 200)
     ]
-    found = crossovers.find(curves.fit_table(pd.concat(tables, ignore_index=True), draws=100))
+    found = crossovers.find_crossovers(curves.fit_table(pd.concat(tables, ignore_index=True), draws=100))
     pairs = [(x.seed_size, frozenset((x.first, x.second))) for x in found]
     assert len(pairs) == len(set(pairs)) == 6
 
@@ -180,9 +180,7 @@ def test_cross_checks_agree_where_their_assumptions_hold():
     widths = [np.log(high / low) for low, high in (x.interval, x.t_interval)]
     assert 0.4 < widths[0] / widths[1] < 2.5
     single = one(noisy(EARLY, LATE, n=5000, replicates=1, seed=11))
-    assert single.t_interval is None and single.profile_interval is not None
-    widths = [np.log(high / low) for low, high in (single.interval, single.profile_interval)]
-    assert 0.65 < widths[0] / widths[1] < 1.5
+    assert single.t_interval is None
     assert "one replicate" in single.message
 
 
@@ -201,7 +199,7 @@ def test_replicate_effect_widens_the_interval():
 
 
 def test_tables_are_plain():
-    found = crossovers.find(curves.fit_table(STATUS_CASES["found"], draws=100))
+    found = crossovers.find_crossovers(curves.fit_table(STATUS_CASES["found"], draws=100))
     assert crossovers.table(found)["ratio"].iloc[0] == pytest.approx(TRUE_RATIO, rel=1e-6)
     assert "found" in crossovers.show(found)["status"].tolist()
     assert "<table" in found[0]._repr_html_()

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossover.errors import CrossoverError
-from crossover.stats import counts as pilot
 from crossover.stats import curves, forms, noise
+from crossover.stats.counts import curve_counts, validate_counts
+from crossover.stats.variable_projection import solve
 from planted import RATIOS, counts, rising
 
 DATA = Path(__file__).parents[1] / "data"
@@ -57,7 +58,7 @@ def test_noise_free_rivals_are_recovered(name, E, scale, power):
     form = forms.form_named(name)
     e = form.basis(RATIOS, np.log([[scale, power]]))[0][0]
     truth = E * (1 - e) if form.tied else E - 0.6 * E * e
-    fit = forms.solve(form, RATIOS, truth)
+    fit = solve(form, RATIOS, truth)
     np.testing.assert_allclose(fit.predict(form, RATIOS)[0], truth, atol=2e-5)
 
 
@@ -69,7 +70,7 @@ def test_no_feasible_curve_is_better(data, weights):
     """The constrained fit is at least as good as thousands of random feasible curves, and feasible itself."""
     y, w = np.array(data), np.array(weights)
     form = forms.FORMS["exponential"]
-    fit = forms.solve(form, RATIOS, y, np.sqrt(w))
+    fit = solve(form, RATIOS, y, np.sqrt(w))
     assert 0 <= fit.E[0] <= 1 and fit.B[0] >= 0
     rng = np.random.default_rng(0)
     E, B = rng.uniform(0, 1, 4000), rng.exponential(0.5, 4000)
@@ -120,8 +121,8 @@ def test_unit_of_the_budget_scales_tau_alone(seed, factor):
 def test_repeated_points_are_weights(y, copies):
     y, copies = np.array(y), np.array(copies)
     form = forms.FORMS["exponential"]
-    once = forms.solve(form, RATIOS, y, np.sqrt(copies))
-    many = forms.solve(form, np.repeat(RATIOS, copies), np.repeat(y, copies))
+    once = solve(form, RATIOS, y, np.sqrt(copies))
+    many = solve(form, np.repeat(RATIOS, copies), np.repeat(y, copies))
     assert once.loss[0] == pytest.approx(many.loss[0], rel=1e-9, abs=1e-14)
 
 
@@ -144,7 +145,7 @@ def test_more_test_items_never_widen_the_interval(seed):
     widths = []
     for factor in (1, 4, 16):
         scaled = table.assign(n_correct=table["n_correct"] * factor, n_test=table["n_test"] * factor)
-        cells = noise.estimate(pilot.cells(pilot.validate(scaled))[0])
+        cells = noise.variance_components(curve_counts(validate_counts(scaled))[0])
         widths.append(float(np.sqrt(np.diag(cells.from_sampling)).mean()))
     assert widths[0] > widths[1] > widths[2]
     assert widths[0] / widths[1] == pytest.approx(2, rel=0.02)
@@ -160,19 +161,19 @@ def test_replicates_shrink_the_interval():
 
 def test_variance_components_are_recovered():
     table = counts(rising(), replicates=400, n=2000, offset=0.03, training=0.02, seed=5)
-    n = noise.estimate(pilot.cells(pilot.validate(table))[0])
+    n = noise.variance_components(curve_counts(validate_counts(table))[0])
     assert np.sqrt(n.replicate) == pytest.approx(0.03, rel=0.1)
     assert np.sqrt(n.training) == pytest.approx(0.02, rel=0.1)
 
 
 def test_redrawn_errors_have_the_estimated_covariance():
     table = pd.concat([counts(rising(), seed=3, offset=0.03), counts(rising(0.6), seed=4, offset=0.02, strategy="b")])
-    noises = [noise.estimate(c) for c in pilot.cells(pilot.validate(table))]
+    noises = [noise.variance_components(c) for c in curve_counts(validate_counts(table))]
     a, b = noise.redraw(noises, 200_000, np.random.default_rng(0), tails=False)
     for errors, n in ((a, noises[0]), (b, noises[1])):
-        expected = n.around_offset + n.reach.T @ n.reach * (n.offsets @ n.offsets) / 2
+        expected = n.within_replicate_cov + n.offset_loading.T @ n.offset_loading * (n.offsets @ n.offsets) / 2
         np.testing.assert_allclose(np.cov(errors.T), expected, atol=3e-6)
-    shared = noises[0].reach.T @ noises[1].reach * (noises[0].offsets @ noises[1].offsets) / 2
+    shared = noises[0].offset_loading.T @ noises[1].offset_loading * (noises[0].offsets @ noises[1].offsets) / 2
     np.testing.assert_allclose(np.cov(a.T, b.T)[:7, 7:], shared, atol=3e-6)
 
 
@@ -225,18 +226,14 @@ def test_one_replicate_says_so():
     assert "one replicate" not in curves.fit_table(counts(rising())).curves[0].message
 
 
-def test_rivals_prefer_the_form_that_made_the_data():
-    power = curves.fit_table(counts(lambda r: 0.9 - 0.8 * (1 + r / 2) ** -0.5, n=100_000)).rivals()
-    best = power.loc[power["aicc"].idxmin()]
-    assert best["form"] == "power_law" and power["delta_aicc"].min() == 0
-    worst = power.set_index("form")["left_out_error"].abs()
-    assert worst["power_law"] < worst["exponential"]
-
-
-def test_results_print_with_matching_digits():
-    fits = curves.fit_table(counts(rising(), seed=1, n=4000))
-    assert "±" in str(fits.curves[0])
-    assert "<table" in fits._repr_html_() and "<table" in fits.curves[0]._repr_html_()
+def test_curves_are_reached_by_name():
+    parts = [counts(rising(0.6 + s / 1000), size=s, strategy="a").assign(task=t) for s in (50, 100) for t in "uv"]
+    fits = curves.fit_table(pd.concat(parts, ignore_index=True), draws=60)
+    assert fits["u", "a", 50].tau == fits.curves[0].tau and len(list(fits)) == 4
+    one_task = curves.fit_table(parts[0], draws=60)
+    assert one_task["a", 50].counts.seed_size == 50 and "<table" in one_task._repr_html_()
+    with pytest.raises(CrossoverError, match="name the task"):
+        fits["a", 50]
 
 
 def test_unknown_form_and_bad_level_are_refused():
@@ -245,4 +242,4 @@ def test_unknown_form_and_bad_level_are_refused():
     with pytest.raises(CrossoverError, match="level"):
         curves.fit_table(counts(rising()), level=90)
     with pytest.raises(CrossoverError, match="Did you mean"):
-        curves.fit_table(counts(rising())).predict("task", "A", 100, RATIOS)
+        curves.fit_table(counts(rising()))["A", 100]

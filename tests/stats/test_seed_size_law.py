@@ -33,7 +33,7 @@ def table(n, sizes=(25, 50, 100, 200), replicates=1, seed=0, exact=False):
 
 
 def test_exact_curves_are_recovered():
-    fitted = seed_size_law.fit_joint(curves.fit_table(table(10**9, exact=True), draws=60))
+    fitted = seed_size_law.fit_seed_sizes(curves.fit_table(table(10**9, exact=True), draws=60))
     reused, fresh = fitted["task", "answer_augmentation"], fitted["task", "new_question"]
     assert (reused.E, reused.B, reused.tau, reused.repeats) == pytest.approx((0.8, 0.7, 300, 5), rel=1e-4)
     assert (fresh.E, fresh.B, fresh.tau) == pytest.approx((0.8, 0.7, 900), rel=1e-5)
@@ -43,7 +43,7 @@ def test_exact_curves_are_recovered():
 def test_unknown_labels_take_the_kind_that_fits():
     renamed = table(10**6, exact=True).replace({"answer_augmentation": "mine", "new_question": "yours"})
     fits = curves.fit_table(renamed, draws=60)
-    fitted = seed_size_law.fit_joint(fits, queries_per_sample={"mine": 1, "yours": 2})
+    fitted = seed_size_law.fit_seed_sizes(fits, queries_per_sample={"mine": 1, "yours": 2})
     assert fitted["task", "mine"].kind == "reused" and fitted["task", "yours"].kind == "fresh"
 
 

@@ -23,10 +23,10 @@ from crossover.labels import display_name
 from crossover.params.budget_ratio import BudgetRatio
 from crossover.paths import PUBLISHED, results_folder
 from crossover.stats.advice import advise_map, regret_table
-from crossover.stats.crossovers import Crossover, find, table
-from crossover.stats.curves import Fits, fit_table
+from crossover.stats.crossovers import Crossover, find_crossovers, table
+from crossover.stats.curves import Fits, FittedCurve, fit_table
 from crossover.stats.formatting import interval
-from crossover.stats.next_cells import Plan, plan
+from crossover.stats.next_cells import Plan, next_cells
 from crossover.stats.seed_size_law import held_out
 from crossover.study.advice_counts import common
 from crossover.study.experiments.query_budget import draw_seeds
@@ -172,7 +172,7 @@ class Chapter:
         if not {*PAIR} <= set(self.runs["strategy"]) or not self._has_curves:
             return Markdown("Nothing to plan: new answers and new questions were not both run at enough budgets.")
         spend = PLANNED * self.runs["budget"].max()
-        rows = [_planned(p) for p in plan(self.fits, spend, first=PAIR[0], second=PAIR[1])]
+        rows = [_planned(p) for p in next_cells(self.fits, spend, first=PAIR[0], second=PAIR[1])]
         return pd.DataFrame(rows).style.hide(axis="index").set_uuid("plan")
 
     def numbers(self) -> dict[str, str]:
@@ -214,7 +214,7 @@ def run(parameters: BudgetRatio) -> Chapter:
     runs = run_grid(parameters)
     folder = results_folder(parameters.results)
     fits = fit_table(runs, LEVEL)
-    crossovers = find(fits)
+    crossovers = find_crossovers(fits)
     fits.table().to_csv(folder / "fits.csv", index=False, float_format="%.6g")
     table(crossovers).to_csv(folder / "crossovers.csv", index=False, float_format="%.6g")
     return Chapter(parameters, runs, published(runs, parameters.profile), fits, crossovers)
@@ -228,8 +228,8 @@ def _planned(p: Plan) -> dict[str, str]:
     """Say what would bring an interval's ends within a factor of :data:`NARROW`, by the planner's expectation."""
     low, high = p.crossover.interval
     now = None if low is None or high is None else high / low
-    width = next((step.width for step in p.steps if step.width <= NARROW), None)
-    bought = [step for step in p.steps if width is not None and step.width >= width]
+    width = next((step.width for step in p.steps if step.width is not None and step.width <= NARROW), None)
+    bought = [step for step in p.steps if width is not None and step.width is not None and step.width >= width]
     if now is not None and now <= NARROW:
         said = "narrow enough"
     elif bought:
@@ -253,13 +253,11 @@ def has_curves(fits: Fits) -> bool:
 def curves_of(fits: Fits) -> dict[tuple[str, int], Callable[[np.ndarray], np.ndarray]]:
     """Return the fitted curves as functions from budget ratios to accuracies, by strategy and seed-set size."""
 
-    def accuracy(task: str, strategy: str, seed_size: float, ratios: np.ndarray) -> np.ndarray:
-        return fits.predict(task, strategy, seed_size, ratios)["accuracy"].to_numpy()
+    def accuracy(curve: FittedCurve, ratios: np.ndarray) -> np.ndarray:
+        return curve.at(ratios)[0]
 
     return {
-        (curve.strategy, int(curve.seed_size)): functools.partial(accuracy, curve.task, curve.strategy, curve.seed_size)
-        for curve, point in zip(fits.curves, fits.points, strict=True)
-        if point is not None
+        (curve.strategy, int(curve.seed_size)): functools.partial(accuracy, curve) for curve in fits if curve.is_fitted
     }
 
 

@@ -7,6 +7,7 @@ import json
 import math
 import sys
 from collections.abc import Callable
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -82,20 +83,22 @@ def fit(
     crossover fit pilot.csv --plot pilot.png
     crossover fit pilot.csv --cost answer_augmentation=400 --cost new_question=1100 --unit tokens
     """
-    from crossover.stats import counts, crossovers, curves
+    from crossover.stats.counts import read_counts
+    from crossover.stats.crossovers import find_crossovers
+    from crossover.stats.curves import fit_table
 
     _figure_name(plot)
-    fits = curves.fit_table(counts.read(table), level, draws, seed, form)
-    found = crossovers.find(fits, _costs(cost), unit)
+    fits = fit_table(read_counts(table), level, draws, seed, form)
+    found = find_crossovers(fits, _costs(cost), unit)
     if plot:
         from crossover.figures.fits import fits_figure
 
         _save(fits_figure(fits, found), plot)
     if as_json:
-        _print_json(as_dict(fits, found))
+        _print_json(_fit_json(fits, found))
         return
     console = _console()
-    _print_table(console, _curve_title(form), _short([c.row() for c in fits.curves], ("E interval", "tau interval")))
+    _print_table(console, _curve_title(form), _short([c.row() for c in fits], ("E interval", "tau interval")))
     if found:
         _print_table(console, f"Crossovers, {level:.0%} intervals (* extrapolated)", _short([c.row() for c in found]))
         _print_table(console, "Crossover under each form of curve", _form_rows(found))
@@ -136,16 +139,15 @@ def advise(
     crossover advise --seeds 32 --queries 90 --unit dollars --cost answer_augmentation=1 \\
       --cost question_rephrase=1.5 --cost new_question=1.5
     """
-    from crossover.paths import results_folder
     from crossover.stats import advice as advising
-    from crossover.stats import counts, curves
-    from crossover.study import advice_counts
+    from crossover.stats.counts import read_counts
+    from crossover.stats.curves import fit_table
 
     if source and profile:
         raise CrossoverError("--from and --profile: give one, the numbers come from one place")
     _figure_name(plot)
-    table = counts.read(source) if source else advice_counts.counts(results_folder(profile or "study"))
-    fits = curves.fit_table(table, level, draws, seed)
+    table = read_counts(source) if source else _published(profile or "study")
+    fits = fit_table(table, level, draws, seed)
     advice = advising.advise(fits, seeds, queries, task, _costs(cost), unit)
     if plot:
         from crossover.figures.crossover_map import map_of_fits
@@ -153,7 +155,7 @@ def advise(
         _save(map_of_fits(fits, at=(seeds, queries)), plot)
     if as_json:
         about = {"level": level, "seeds": seeds, "queries": queries, "unit": unit}
-        _print_json(about | {"advice": [_advice_dict(a) for a in advice]})
+        _print_json(about | {"advice": [a.as_dict() for a in advice]})
         return
     console = _console()
     for a in advice:
@@ -169,6 +171,13 @@ def advise(
         ]
         _print_table(console, f"{a.task}: S = {seeds:g}, Q = {queries:g} {unit}, ratio {queries / seeds:.3g}", rows)
         console.print(a.message, highlight=False)
+
+
+def _published(profile: str) -> pd.DataFrame:
+    from crossover.paths import results_folder
+    from crossover.study.advice_counts import counts
+
+    return counts(results_folder(profile))
 
 
 def plan(
@@ -208,14 +217,15 @@ def plan(
         return
     if table is None or spend is None:
         raise CrossoverError("Give a table and --spend, as in `crossover plan pilot.csv --spend 20000`, or --profile.")
-    from crossover.stats import counts, curves
-    from crossover.stats import next_cells as planning
+    from crossover.stats.counts import read_counts
+    from crossover.stats.curves import fit_table
+    from crossover.stats.next_cells import next_cells
 
-    data = _only(counts.read(table), task)
-    fits = curves.fit_table(data, level, draws, seed)
-    plans = planning.plan(fits, spend, unit=unit, table=data, first=first, second=second, seed_size=seed_size)
+    data = _only(read_counts(table), task)
+    fits = fit_table(data, level, draws, seed)
+    plans = next_cells(fits, spend, unit=unit, table=data, first=first, second=second, seed_size=seed_size)
     if as_json:
-        _print_json({"level": level, "plans": [p.as_dict() for p in plans]})
+        _print_json({"level": level, "plans": [asdict(p) | {"width_after": p.width_after} for p in plans]})
         return
     console = _console()
     for p in plans:
@@ -235,54 +245,30 @@ def _print_profile(profile: str, price_in: float, price_out: float) -> None:
         console.print(note, highlight=False)
 
 
-def as_dict(fits: Fits, found: list[Crossover]) -> dict[str, Any]:
-    """The JSON object of ``crossover fit --json``: plain numbers, ``None`` for an open end or no value."""
-    return {
-        "level": fits.level,
-        "curves": [
-            {
-                "task": c.task, "strategy": c.strategy, "seed_size": _plain(c.seed_size), "form": c.form,
-                "E": _plain(c.E), "B": _plain(c.B), "tau": _plain(c.tau), "E_interval": _plain(c.E_interval),
-                "tau_interval": _plain(c.tau_interval), "status": c.status, "message": c.message,
-            }
-            for c in fits.curves
-        ],
-        "crossovers": [
-            {
-                "task": c.task, "first": c.first, "second": c.second, "seed_size": _plain(c.seed_size), 
-                "status": c.status, "ratio": _plain(c.ratio), "interval": _plain(c.interval),
-                "queries": _plain(c.queries), "p_exists": _plain(c.p_exists), "p_in_range": _plain(c.p_in_range),
-                "by_form": {k: _plain(v) for k, v in c.by_form.items()},
-            }
-            for c in found
-        ],
-    }  # fmt: skip
+def _fit_json(fits: Fits, found: list[Crossover]) -> dict[str, Any]:
+    """The JSON object of ``crossover fit --json``: ``None`` for an open end or no value."""
+    from crossover.stats.curves import CurveSummary
+
+    names = [f.name for f in fields(CurveSummary)]
+    curves = [{name: getattr(c, name) for name in names} for c in fits]
+    return {"level": fits.level, "curves": curves, "crossovers": [asdict(c) for c in found]}
 
 
-def _advice_dict(a: Any) -> dict[str, Any]:
-    choices = [
-        {
-            "strategy": c.strategy, "accuracy": c.accuracy, "interval": list(c.interval), "p_best": c.p_best,
-            "regret": c.regret, "inside": c.inside, "why": c.why,
-        }
-        for c in a.choices
-    ]  # fmt: skip
-    return {"task": a.task, "choose": a.best.strategy, "extrapolation": not all(c.inside for c in a.choices),
-            "choices": choices, "message": a.message}  # fmt: skip
-
-
-def _plain(value: Any) -> Any:
+def _json_safe(value: Any) -> Any:
     """Numbers that JSON knows: whole ones as int, no infinities or NaN."""
+    if isinstance(value, dict):
+        return {k: _json_safe(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if value is None or not math.isfinite(value):
+        return [_json_safe(v) for v in value]
+    if not isinstance(value, float):
+        return value
+    if not math.isfinite(value):
         return None
-    value = float(value)
-    return int(value) if value.is_integer() and abs(value) >= 2 else value
+    return int(value) if value.is_integer() and abs(value) >= 2 else float(value)
 
 
 def _print_json(value: dict[str, Any]) -> None:
-    typer.echo(json.dumps(value, indent=2, allow_nan=False))
+    typer.echo(json.dumps(_json_safe(value), indent=2, allow_nan=False))
 
 
 def _costs(given: list[str] | None) -> dict[str, float] | None:
@@ -377,7 +363,7 @@ def _share_rows(found: list[Crossover]) -> list[dict[str, str]]:
 def _print_messages(console: Any, fits: Fits, found: list[Crossover]) -> None:
     """Say each message once, with all that it is about."""
     said: dict[str, list[str]] = {}
-    for c in fits.curves:
+    for c in fits:
         if c.message:
             said.setdefault(f"{c.status}: {c.message}", []).append(f"{c.strategy}, S = {c.seed_size:g}, {c.task}")
     for x in found:

@@ -77,7 +77,7 @@ def pilot(
     from rich.console import Console
 
     from crossover.paths import results_folder
-    from crossover.stats.crossovers import find, show
+    from crossover.stats.crossovers import find_crossovers, show
     from crossover.stats.curves import fit_table
     from crossover.study import advice_counts
     from crossover.study.run import run_cells
@@ -96,7 +96,7 @@ def pilot(
     table = advice_counts.counts(folder)
     table.to_csv(folder / "pilot.csv", index=False)
     fits = fit_table(table, advice_counts.LEVEL, advice_counts.DRAWS, advice_counts.SEED)
-    console.print(show(find(fits)).drop(columns="message").to_string(index=False), highlight=False)
+    console.print(show(find_crossovers(fits)).drop(columns="message").to_string(index=False), highlight=False)
     from crossover.stats.advice import advise
 
     for amount in dict.fromkeys((float(cells[0].budget), budget or 0.0)):

@@ -10,7 +10,7 @@ import pandas as pd
 from crossover.figures.style import Picture, styles
 from crossover.labels import display_name
 from crossover.stats.advice import advise_map
-from crossover.stats.crossovers import Crossover, find
+from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import Fits
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ def map_of_fits(
     at : (S, Q), optional
         A point to mark: what advice is asked for.
     """
-    tasks = [task] if task else sorted({c.task for c in fits.curves})
-    found = find(fits)
+    tasks = [task] if task else sorted({c.task for c in fits})
+    found = find_crossovers(fits)
     grids = []
     for name in tasks:
         seeds, queries = _grid(fits, name, points, at)
@@ -96,7 +96,7 @@ def crossover_map(
 
 
 def _grid(fits: Fits, task: str, points: int, at: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray]:
-    curves = [c for c in fits.curves if c.task == task]
+    curves = [c for c in fits if c.task == task]
     sizes = [c.seed_size for c in curves]
     budgets = [c.seed_size * r for c in curves for r in c.ratio_range]
     seeds, queries = [min(sizes), max(sizes)], [min(budgets), max(budgets)]

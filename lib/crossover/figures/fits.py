@@ -8,7 +8,7 @@ import numpy as np
 
 from crossover.figures.style import Picture, styles
 from crossover.stats.crossovers import Crossover
-from crossover.stats.curves import Fits
+from crossover.stats.curves import Fits, FittedCurve
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,14 +21,14 @@ def fits_figure(fits: Fits, found: list[Crossover]) -> Picture:
     interval is open.
     """
     groups = fits.groups()
-    looks = styles({c.strategy for c in fits.curves})
+    looks = styles({c.strategy for c in fits})
     columns = min(len(groups), 3)
     rows = -(-len(groups) // columns)
     figure = Picture(figsize=(4.8 * columns + 0.4, 4.0 * rows + 0.5), dpi=150, layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
     points = fits.points_table()
     for axes, ((task, size), members) in zip(panels, groups.items(), strict=False):
-        _panel(axes, fits, members, looks, points)
+        _panel(axes, members, looks, points)
         here = [c for c in found if c.task == task and c.seed_size == size and c.ratio is not None]
         for k, c in enumerate(here):
             _crossover(axes, c, 0.03 + 0.045 * k)
@@ -42,12 +42,12 @@ def fits_figure(fits: Fits, found: list[Crossover]) -> Picture:
     return figure
 
 
-def _panel(axes: Axes, fits: Fits, members: list[int], looks, points) -> None:
-    low = min(fits.curves[i].ratio_range[0] for i in members)
-    high = max(fits.curves[i].ratio_range[1] for i in members)
+def _panel(axes: Axes, members: list[FittedCurve], looks, points) -> None:
+    low = min(c.ratio_range[0] for c in members)
+    high = max(c.ratio_range[1] for c in members)
     ratios = np.geomspace(low / 1.5, high * 2, 200)
-    for i in members:
-        c, style = fits.curves[i], looks[fits.curves[i].strategy]
+    for c in members:
+        style = looks[c.strategy]
         p = points[
             (points["task"] == c.task) & (points["strategy"] == c.strategy) & (points["seed_size"] == c.seed_size)
         ]
@@ -55,9 +55,9 @@ def _panel(axes: Axes, fits: Fits, members: list[int], looks, points) -> None:
             p["ratio"] * style.shift, p["accuracy"], yerr=p["error"], color=style.colour, marker=style.marker,
             linestyle="none", capsize=2, zorder=4, label=style.label,
         )  # fmt: skip
-        if fits.points[i] is None:
+        if not c.is_fitted:
             continue
-        band = fits.predict(c.task, c.strategy, c.seed_size, ratios)
+        band = c.predict(ratios)
         run = band[band["inside"]]
         axes.plot(band["ratio"], band["accuracy"], color=style.colour, linewidth=1, linestyle=(0, (4, 2)))
         axes.plot(run["ratio"], run["accuracy"], color=style.colour, linewidth=2)

@@ -24,4 +24,3 @@ class KnownTruth(Parameters):
         ["independent", "shared_3", "shared_8", "edge", "beyond", "never"], min_length=1, description="worlds"
     )
     example: World = Field("shared_3", description="world of the worked example")
-    spend: float = Field(20_000.0, gt=0, description="queries that the planner may spend")

@@ -8,14 +8,14 @@ extrapolation.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
 
 from crossover.errors import CrossoverError
 from crossover.stats.crossovers import scales
-from crossover.stats.curves import Fits
+from crossover.stats.curves import Fits, FittedCurve
 
 #: The least probability of being best at which a strategy is advised rather than merely named.
 CLEAR = 0.8
@@ -64,6 +64,13 @@ class Advice:
             for c in self.choices
         )  # fmt: skip
 
+    def as_dict(self) -> dict[str, object]:
+        """Plain values for JSON, with what to choose and whether it is an extrapolation."""
+        return asdict(self) | {
+            "choose": self.best.strategy,
+            "extrapolation": not all(c.inside for c in self.choices),
+        }
+
     def __str__(self) -> str:
         return self.message
 
@@ -82,11 +89,11 @@ def advise(
     """Advice for ``seeds`` seed questions and ``queries`` queries, one for each task (or for ``task`` alone).
 
     With ``costs`` of one kept sample by strategy, ``queries`` is a budget in their ``unit``: see
-    :func:`crossover.stats.crossovers.find`.
+    :func:`crossover.stats.crossovers.find_crossovers`.
     """
     _positive("seeds", seeds)
     _positive("queries", queries)
-    tasks = sorted({c.task for c in fits.curves})
+    tasks = sorted({c.task for c in fits})
     if task is not None and task not in tasks:
         raise CrossoverError(f"no task {task!r} in these numbers; known: {', '.join(tasks)}")
     price = scales(fits, costs)
@@ -121,23 +128,22 @@ def regret_table(grid: pd.DataFrame, inside_only: bool = True) -> pd.DataFrame:
 
 def _positive(name: str, value: float) -> None:
     if not (np.isfinite(value) and value >= 1):
-        raise CrossoverError(f"{name} {value:g}: at least 1 is needed")
+        raise CrossoverError(f"--{name} must be at least 1, got {value:g}")
 
 
 def _advise(fits: Fits, task: str, seeds: float, queries: float, price: Mapping[str, float], unit: str) -> Advice:
-    strategies = sorted({c.strategy for c in fits.curves if c.task == task})
+    strategies = sorted({c.strategy for c in fits if c.task == task})
     names, draws, notes, missing, shaky = [], [], [], [], []
     for name in strategies:
-        sizes = {c.seed_size: i for i, c in enumerate(fits.curves) if c.task == task and c.strategy == name}
-        fitted = {s: i for s, i in sizes.items() if fits.points[i] is not None}
+        fitted = {c.seed_size: c for c in fits if c.task == task and c.strategy == name and c.is_fitted}
         if not fitted:
             missing.append(name)
             continue
-        values, why = _read(fits, fitted, seeds, queries / seeds / price[name])
+        values, why = _read(fitted, seeds, queries / seeds / price[name])
         names.append(name)
         draws.append(values)
         notes.append(why)
-        doubts = sorted({fits.curves[i].status for i in fitted.values()} - {"ok"})
+        doubts = sorted({c.status for c in fitted.values()} - {"ok"})
         shaky += [f"{name} ({', '.join(doubts)})"] if doubts else []
     if not names:
         raise CrossoverError(f"task {task!r}: no strategy has enough budgets for a curve (4 distinct are needed)")
@@ -156,7 +162,7 @@ def _advise(fits: Fits, task: str, seeds: float, queries: float, price: Mapping[
     )
 
 
-def _read(fits: Fits, fitted: dict[float, int], seeds: float, ratio: float) -> tuple[np.ndarray, str]:
+def _read(fitted: dict[float, FittedCurve], seeds: float, ratio: float) -> tuple[np.ndarray, str]:
     """Accuracy draws of one strategy at (S, ratio), and what lies outside of what was run ('' if nothing)."""
     sizes = sorted(fitted)
     why = []
@@ -165,11 +171,11 @@ def _read(fits: Fits, fitted: dict[float, int], seeds: float, ratio: float) -> t
     below = max((s for s in sizes if s <= seeds), default=sizes[0])
     above = min((s for s in sizes if s >= seeds), default=sizes[-1])
     weight = np.log(seeds / below) / np.log(above / below) if above > below else 0.0
-    first = max(fits.curves[fitted[s]].ratio_range[0] for s in (below, above))
-    last = min(fits.curves[fitted[s]].ratio_range[1] for s in (below, above))
+    first = max(fitted[s].ratio_range[0] for s in (below, above))
+    last = min(fitted[s].ratio_range[1] for s in (below, above))
     if not first <= ratio <= last:
         why.append(f"ratio {ratio:.3g} is outside {first:g} to {last:g}")
-    low, high = (fits.at(fitted[s], np.array([ratio]))[1][:, 0] for s in (below, above))
+    low, high = (fitted[s].at(np.array([ratio]))[1][:, 0] for s in (below, above))
     return low + weight * (high - low), "; ".join(why)
 
 

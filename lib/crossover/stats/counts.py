@@ -1,13 +1,15 @@
-"""A table of counts: reading anyone's CSV, checking every row, and cutting it into the cells of each curve.
+"""A table of counts: reading anyone's CSV, checking every row, and cutting it into the counts of each curve.
 
 Columns: ``strategy, seed_size, budget`` and either ``n_correct, n_test`` or ``accuracy, n_test``; ``replicate`` and
-``task`` may be left out where there is one of each. A ``seconds`` column is kept for planning by time. Anything that
-cannot be right is refused with its row and column; nothing is guessed and nothing is dropped.
+``task`` are optional where there is one of each. A ``seconds`` column is kept for planning by time. Impossible values
+are refused with row and column; nothing is guessed and nothing is dropped.
 """
 
 from __future__ import annotations
 
 import io
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,20 +17,51 @@ import numpy as np
 import pandas as pd
 
 from crossover.errors import CrossoverError, nearest
-from crossover.stats.noise import Cells
 
 REQUIRED = ("strategy", "seed_size", "budget", "n_test")
 KNOWN = (*REQUIRED, "n_correct", "accuracy", "replicate", "task", "seconds")
+NUMBERS = ("seed_size", "budget", "n_test", "n_correct", "accuracy", "seconds")
 LABELS = ("task", "strategy", "replicate")
 KEY = ["task", "strategy", "seed_size", "budget", "replicate"]
 COLUMNS = [*KEY, "n_correct", "n_test"]
+WANTED = f"Expected columns: {', '.join(REQUIRED)} and n_correct or accuracy; optional: replicate, task, seconds."
 
 
-def read(source: str | Path) -> pd.DataFrame:
+@dataclass(frozen=True)
+class CurveCounts:
+    """Counts of one curve: a strategy at one seed-set size on one task.
+
+    Attributes
+    ----------
+    task, strategy : str
+    seed_size : float
+        Seed questions, S.
+    ratios : (B,) array
+        Budget ratios ``r = Q / S``, ascending and distinct.
+    replicates : tuple
+        Labels of the J replicates.
+    correct, tested : (J, B) arrays
+        ``k`` of ``n``; ``tested`` is 0 where a replicate lacks a budget.
+    """
+
+    task: str
+    strategy: str
+    seed_size: float
+    ratios: np.ndarray
+    replicates: tuple
+    correct: np.ndarray
+    tested: np.ndarray
+
+    @property
+    def key(self) -> tuple[str, str, float]:
+        return self.task, self.strategy, self.seed_size
+
+
+def read_counts(source: str | Path) -> pd.DataFrame:
     """Read and check a CSV of counts.
 
-    Comma, semicolon, tab and bar are told apart by the header line; a byte-order mark is skipped; blank lines are
-    allowed.
+    The delimiter (comma, semicolon, tab or bar) is that of the header line. Files with another delimiter than the comma
+    may use decimal commas, and points between thousands beside them.
 
     Parameters
     ----------
@@ -42,13 +75,13 @@ def read(source: str | Path) -> pd.DataFrame:
     Raises
     ------
     CrossoverError
-        Naming file, row, line and column, and what would be right.
+        Names file, row, line and column, and the fix.
     """
     path = Path(source)
     text = _text(path)
     header = next((line for line in text.splitlines() if line.strip()), "")
     if not header:
-        raise CrossoverError(f"{path}: the file is empty. {_wanted()}")
+        raise CrossoverError(f"{path}: the file is empty. {WANTED}")
     delimiter = max(",;\t|", key=header.count)
     try:
         raw = pd.read_csv(
@@ -56,7 +89,7 @@ def read(source: str | Path) -> pd.DataFrame:
             header=None, index_col=False, skipinitialspace=True, on_bad_lines="error",
         )  # fmt: skip
     except (pd.errors.ParserError, ValueError) as error:
-        raise CrossoverError(f"{path}: cannot be read as a table: {str(error).strip()}. {_wanted()}") from None
+        raise CrossoverError(f"{path}: not a readable table: {str(error).strip()}. {WANTED}") from None
     raw = raw.fillna("")
     raw = raw[(raw != "").any(axis=1)]
     columns = [str(c).strip().strip('"').lower() for c in raw.iloc[0]]
@@ -68,66 +101,60 @@ def read(source: str | Path) -> pd.DataFrame:
         raise CrossoverError(f"{path}: line {line} has more fields than the header's {len(columns)}")
     table = raw.iloc[1:, : len(columns)]
     table.columns = columns
-    return validate(table, where=str(path), lines=np.asarray(table.index) + 1, comma_decimals=delimiter != ",")
+    lines = np.asarray(table.index) + 1
+    return validate_counts(table, where=str(path), lines=lines, decimal_commas=delimiter != "," and _has_commas(table))
 
 
-def validate(
-    table: pd.DataFrame,
-    where: str = "table",
-    lines: np.ndarray | None = None,
-    comma_decimals: bool = False,
+def validate_counts(
+    table: pd.DataFrame, where: str = "table", lines: np.ndarray | None = None, decimal_commas: bool = False
 ) -> pd.DataFrame:
     """Check a table of counts and return it with the standard columns, types and defaults.
 
     Parameters
     ----------
     table : DataFrame
-        Text or numbers; other columns are ignored.
+        Text or numbers; unknown columns are ignored.
     where : str
-        What errors call the table.
+        Name of the table in errors.
     lines : array, optional
         Line of the file behind each row, for errors.
-    comma_decimals : bool
-        Read ``0,85`` as 0.85 in ``accuracy``, for files that are not comma separated.
+    decimal_commas : bool
+        Read ``0,85`` as 0.85 and ``1.000`` as 1000.
     """
-    check = _Check(where, lines)
-    _columns(table, where)
+    check = _Check(where, lines, decimal_commas)
+    _refuse_columns(list(map(str, table.columns)), where)
     if not len(table):
-        raise CrossoverError(f"{where}: there are column names but no rows. {_wanted()}")
+        raise CrossoverError(f"{where}: there are column names but no rows. {WANTED}")
     out = pd.DataFrame(index=np.arange(len(table)))
     for name in LABELS:
+        out[name] = _label(table[name], check) if name in table else {"task": "task", "replicate": "0"}[name]
+    for name, least, rule in (
+        ("seed_size", 1, "a seed set has at least 1 question"),
+        ("budget", np.nextafter(0, 1), "a budget is positive, in queries"),
+        ("n_test", 1, "an accuracy needs at least 1 test item"),
+        ("seconds", 0, "a time is not negative"),
+    ):
         if name in table:
-            out[name] = _label(table[name], check)
-        else:
-            out[name] = {"task": "task", "replicate": "0"}[name]
-    out["seed_size"] = check.number(table["seed_size"], "seed_size")
-    check.refuse(out["seed_size"] < 1, out["seed_size"], "seed_size", "a seed set has at least 1 question")
-    out["budget"] = check.number(table["budget"], "budget")
-    check.refuse(out["budget"] <= 0, out["budget"], "budget", "a budget is positive, in queries")
-    out["n_test"] = check.number(table["n_test"], "n_test", whole=True)
-    check.refuse(out["n_test"] < 1, out["n_test"], "n_test", "an accuracy needs at least 1 test item")
-    out["n_correct"] = _correct(table, out["n_test"], check, comma_decimals)
-    if "seconds" in table:
-        out["seconds"] = check.number(table["seconds"], "seconds")
-        check.refuse(out["seconds"] < 0, out["seconds"], "seconds", "a time is not negative")
+            out[name] = check.number(table[name], name, whole=name == "n_test")
+            check.refuse(out[name] < least, out[name], name, rule)
+    out["n_correct"] = _correct(table, out["n_test"], check)
     twice = out.duplicated(KEY)
     if twice.any():
         row = int(np.argmax(twice))
         first = int(np.argmax((out[KEY] == out.loc[row, KEY]).all(axis=1)))
         c = out.loc[row]
         what = f"strategy {c.strategy!r}, seed_size {c.seed_size:g}, budget {c.budget:g}, replicate {c.replicate!r}"
-        fix = (
-            "number the repeats in a column 'replicate'" if "replicate" not in table else "give each its own replicate"
-        )
+        known = "replicate" in table
+        fix = "give each its own replicate" if known else "number the repeats in a column 'replicate'"
         check.fail(row, "replicate", f"the same cell as {check.name(first)} ({what}): {fix}, or keep one of the two")
     return out[COLUMNS + (["seconds"] if "seconds" in out else [])]
 
 
-def cells(table: pd.DataFrame) -> list[Cells]:
-    """Cut a checked table into curves, one for each task, strategy and seed-set size, in that order.
+def curve_counts(table: pd.DataFrame) -> list[CurveCounts]:
+    """Cut a checked table into curves, one per task, strategy and seed-set size, in that order.
 
     >>> t = pd.DataFrame({"strategy": "a", "seed_size": 10, "budget": [10, 20], "n_correct": [1, 2], "n_test": 4})
-    >>> cells(validate(t))[0].ratios
+    >>> curve_counts(validate_counts(t))[0].ratios
     array([1., 2.])
     """
     out = []
@@ -137,19 +164,18 @@ def cells(table: pd.DataFrame) -> list[Cells]:
         correct, tested = np.zeros((len(labels), len(budgets))), np.zeros((len(labels), len(budgets)))
         correct[row, column], tested[row, column] = part["n_correct"], part["n_test"]
         ratios = budgets / float(size)
-        out.append(Cells(str(task), str(strategy), float(size), ratios, tuple(map(str, labels)), correct, tested))
+        out.append(CurveCounts(str(task), str(strategy), float(size), ratios, tuple(map(str, labels)), correct, tested))
     return out
 
 
 def _text(path: Path) -> str:
-    if not path.exists():
-        raise CrossoverError(f"{path}: no such file")
-    if path.is_dir():
-        raise CrossoverError(f"{path}: is a folder, not a CSV file")
     try:
         data = path.read_bytes()
+    except FileNotFoundError:
+        raise CrossoverError(f"{path}: no such file") from None
     except OSError as error:
-        raise CrossoverError(f"{path}: cannot be read: {error.strerror}") from None
+        what = "is a folder, not a CSV file" if path.is_dir() else f"cannot be read: {error.strerror}"
+        raise CrossoverError(f"{path}: {what}") from None
     coding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         text = data.decode(coding)
@@ -161,31 +187,36 @@ def _text(path: Path) -> str:
     return text
 
 
-def _wanted() -> str:
-    return f"Wanted columns: {', '.join(REQUIRED)} and n_correct or accuracy; optional: replicate, task, seconds."
+def _has_commas(table: pd.DataFrame) -> bool:
+    """Say whether some number has a decimal comma that cannot be a thousands separator, such as ``0,2``."""
+    return any(
+        re.fullmatch(r"[+-]?\d*,(\d{1,2}|\d{4,})|[+-]?0,\d{3}", value.strip())
+        for name in NUMBERS
+        if name in table
+        for value in table[name].unique()
+    )
 
 
-def _columns(table: pd.DataFrame, where: str) -> None:
-    names = list(map(str, table.columns))
+def _refuse_columns(names: list[str], where: str) -> None:
     for name in KNOWN:
         if names.count(name) > 1:
             raise CrossoverError(f"{where}: column {name!r} appears {names.count(name)} times: keep one")
     for name in REQUIRED:
         if name not in names:
-            hint = nearest(name, [n for n in names if n not in KNOWN]) if set(names) - set(KNOWN) else ""
-            hint = hint.replace("Did you mean", "Is it") if "Did you mean" in hint else ""
-            raise CrossoverError(f"{where}: column {name!r} is missing (row 1, the header).{hint} {_wanted()}")
+            unknown = [n for n in names if n not in KNOWN]
+            hint = nearest(name, unknown).replace("Did you mean", "Is it") if unknown else ""
+            hint = hint if "Is it" in hint else ""
+            raise CrossoverError(f"{where}: column {name!r} is missing (row 1, the header).{hint} {WANTED}")
     if not {"n_correct", "accuracy"} & set(names):
-        raise CrossoverError(
-            f"{where}: column 'n_correct' is missing, and 'accuracy' too (row 1, the header). {_wanted()}"
-        )
+        raise CrossoverError(f"{where}: column 'n_correct' or 'accuracy' is missing (row 1, the header). {WANTED}")
 
 
 class _Check:
     """Refuses values with their place in the table."""
 
-    def __init__(self, where: str, lines: np.ndarray | None):
+    def __init__(self, where: str, lines: np.ndarray | None, decimal_commas: bool):
         self.where, self.lines = where, lines
+        self.point, self.group = (",", ".") if decimal_commas else (".", ",")
 
     def name(self, row: int) -> str:
         return f"row {row + 1}" + (f" (line {self.lines[row]})" if self.lines is not None else "")
@@ -204,48 +235,56 @@ class _Check:
         """Finite numbers, or the first row that is none."""
         if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
             values = column.to_numpy(float, na_value=np.nan)
-            text = values
         else:
-            text = column
-            values = pd.to_numeric(column, errors="coerce").to_numpy(float, na_value=np.nan)
-            bad = np.isnan(values)
-            if bad.any():
-                row = int(np.argmax(bad))
-                given = str(column.iloc[row]).strip()
-                if given.lower() in ("", "na", "nan", "none", "null", "<na>"):
-                    self.fail(row, name, "missing")
-                self.fail(row, name, f"{given!r}: not a number (write 1000 and 0.85, not 1,000 or 85%)")
-        self.refuse(~np.isfinite(values), text, name, "missing or not finite")
+            codes, texts = pd.factorize(column.astype(str).str.strip())
+            values = self._read(texts, codes, name)[codes]
+        self.refuse(~np.isfinite(values), column, name, "missing or not finite")
         if whole:
             self.refuse(values != np.round(values), values, name, "a count is a whole number")
+        return values
+
+    def _read(self, texts: pd.Index, codes: np.ndarray, name: str) -> np.ndarray:
+        """Numbers from the distinct texts of a column, in the file's own decimal sign."""
+        point, group = re.escape(self.point), re.escape(self.group)
+        digits = [re.sub(r"(?<=\d)[\s\u00a0\u202f'’](?=\d{3})", "", text) for text in texts]
+        thousand = re.compile(rf"[+-]?\d{{1,3}}{point}\d{{3}}")  # 1.000: a thousand to some, one to others
+        uniform = all(re.fullmatch(rf"[+-]?\d+{point}000", text) for text in digits) and len(digits) > 1
+        values = np.empty(len(texts))
+        for k, text in enumerate(digits):
+            row = int(np.argmax(codes == k))
+            if text.lower() in ("", "na", "nan", "none", "null", "<na>"):
+                self.fail(row, name, "missing")
+            if name not in ("accuracy", "seconds") and thousand.fullmatch(text) and not uniform:
+                self.fail(row, name, f"{texts[k]!r} can be read in two ways: write whole numbers without separators")
+            if self.point == "," and re.fullmatch(rf"[+-]?\d{{1,3}}({group}\d{{3}})+({point}\d+)?", text):
+                text = text.replace(self.group, "")
+            try:
+                values[k] = float(text.replace(self.point, ".")) if self.point == "." or "." not in text else np.nan
+            except ValueError:
+                values[k] = np.nan
+            if np.isnan(values[k]):
+                self.fail(row, name, f"{texts[k]!r}: not a number (write 1000 and 0.85, not 1,000 or 85%)")
         return values
 
 
 def _label(column: pd.Series, check: _Check) -> np.ndarray:
     codes, unique = pd.factorize(column, use_na_sentinel=True)
-    if (codes < 0).any():
-        check.fail(int(np.argmax(codes < 0)), str(column.name), "missing")
     # 3.0 and 3 are one replicate, whether it was read as text or as a float
     names = [f"{u:g}" if isinstance(u, float) else str(u).strip() for u in unique]
-    if "" in names:
-        check.fail(
-            int(np.argmax(np.isin(codes, [i for i, n in enumerate(names) if not n]))), str(column.name), "missing"
-        )
+    missing = (codes < 0) | np.isin(codes, [i for i, n in enumerate(names) if not n])
+    if missing.any():
+        check.fail(int(np.argmax(missing)), str(column.name), "missing")
     return np.asarray(names, object)[codes]
 
 
-def _correct(table: pd.DataFrame, n_test: pd.Series, check: _Check, comma_decimals: bool) -> np.ndarray:
+def _correct(table: pd.DataFrame, n_test: pd.Series, check: _Check) -> np.ndarray:
     n = n_test.to_numpy(float)
     from_accuracy = None
     if "accuracy" in table:
-        column = table["accuracy"]
-        if comma_decimals and not pd.api.types.is_numeric_dtype(column):
-            column = column.str.replace(",", ".", regex=False)
-        accuracy = check.number(column, "accuracy")
+        accuracy = check.number(table["accuracy"], "accuracy")
         percent = "is it a percentage? " if ((accuracy > 1) & (accuracy <= 100)).any() else ""
-        check.refuse(
-            (accuracy < 0) | (accuracy > 1), accuracy, "accuracy", f"{percent}an accuracy lies between 0 and 1"
-        )
+        outside = (accuracy < 0) | (accuracy > 1)
+        check.refuse(outside, accuracy, "accuracy", f"{percent}an accuracy lies between 0 and 1")
         from_accuracy = accuracy * n
     if "n_correct" not in table:
         return from_accuracy
@@ -254,10 +293,8 @@ def _correct(table: pd.DataFrame, n_test: pd.Series, check: _Check, comma_decima
     over = correct > n
     if over.any():
         row = int(np.argmax(over))
-        check.fail(row, "n_correct", f"{correct[row]:g} correct of {n[row]:g} tested: more right than asked")
+        check.fail(row, "n_correct", f"{correct[row]:g} correct of {n[row]:g} tested: more correct than tested")
     if from_accuracy is not None:
-        check.refuse(
-            np.abs(from_accuracy - correct) > np.maximum(0.006 * n, 0.51), from_accuracy / n, "accuracy",
-            "does not agree with n_correct / n_test",
-        )  # fmt: skip
+        apart = np.abs(from_accuracy - correct) > np.maximum(0.006 * n, 0.51)
+        check.refuse(apart, from_accuracy / n, "accuracy", "does not agree with n_correct / n_test")
     return correct

@@ -17,12 +17,13 @@ import pandas as pd
 
 from crossover.errors import CrossoverError
 from crossover.labels import QUERIES_PER_SAMPLE
-from crossover.stats import forms, sign_changes
-from crossover.stats.curves import Fits, akaike, point_fit
+from crossover.stats import sign_changes
+from crossover.stats.curves import Fits, FittedCurve, akaike, point_fit
 from crossover.stats.formatting import interval as show_interval
-from crossover.stats.interval_checks import log_t_interval, profile_interval
-from crossover.stats.noise import Noise
+from crossover.stats.forms import FORMS, form_named
+from crossover.stats.interval_checks import log_t_interval
 from crossover.stats.sign_changes import Pair
+from crossover.stats.variable_projection import Solution
 from crossover.stats.variance_shares import shares
 
 BEYOND = 16.0  # a crossing is looked for up to this factor outside the tested range, as a marked extrapolation
@@ -70,9 +71,8 @@ class Crossover:
         Crossing ratios of the point fits inside the searched range under each form.
     uncertainty : dict
         Shares of the variance of the log crossover: ``test_set, replicates, training, functional_form``.
-    t_interval, profile_interval
-        Cross-checks: t interval over the replicates' own crossovers; profile likelihood, where no replicate effect is
-        seen.
+    t_interval
+        Cross-check: t interval over the replicates' own crossovers.
     unit : str
     level : float
     message : str
@@ -97,7 +97,6 @@ class Crossover:
     by_form: dict[str, list[float]]
     uncertainty: dict[str, float]
     t_interval: Pair | None
-    profile_interval: Pair | None
     unit: str
     level: float
     message: str
@@ -129,7 +128,7 @@ class Crossover:
         }
 
 
-def find(
+def find_crossovers(
     fits: Fits,
     costs: Mapping[str, float] | None = None,
     unit: str = "queries",
@@ -149,8 +148,7 @@ def find(
     queries_per_sample : mapping, optional
         ``q`` by strategy; default 1 for answer augmentation, 2 for rephrase and new questions, 1 for other labels.
     checks : bool
-        Also fit the rival forms and make the cross-checks (``by_form``, ``uncertainty``, ``t_interval``,
-        ``profile_interval``); simulations of thousands of studies leave them out.
+        Also fit the rival forms and make the cross-checks (``by_form``, ``uncertainty``, ``t_interval``); simulations of thousands of studies leave them out.
 
     Returns
     -------
@@ -159,8 +157,7 @@ def find(
     scale = scales(fits, costs, queries_per_sample)
     out = []
     for members in fits.groups().values():
-        for i, j in combinations(members, 2):
-            out.append(_pair(fits, i, j, scale, unit, checks))
+        out += [_pair(a, b, scale, unit, checks) for a, b in combinations(members, 2)]
     return out
 
 
@@ -198,7 +195,7 @@ def scales(
 ) -> dict[str, float]:
     """Return what a query costs by strategy, in the unit of ``costs`` (see :func:`find`); 1 each where none are given."""
     per_sample = {**QUERIES_PER_SAMPLE, **(queries_per_sample or {})}
-    strategies = sorted({c.strategy for c in fits.curves})
+    strategies = sorted({c.strategy for c in fits})
     for name, value in (costs or {}).items():
         if name not in strategies:
             raise CrossoverError(f"cost of {name!r}: no such strategy; known: {', '.join(strategies)}")
@@ -213,83 +210,76 @@ def scales(
 
 
 @dataclass(frozen=True)
-class _Curves:
+class _Pair:
     """Two fitted curves on a common cost axis: ``scale`` converts cost per seed to each strategy's own ratio."""
 
-    fits: Fits
-    i: int
-    j: int
+    a: FittedCurve
+    b: FittedCurve
     scale: tuple[float, float]
 
-    def difference(self, ratios: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """``A_j - A_i`` of the point fits (n,) and of the draws (D, n)."""
-        a, b = self.fits.at(self.i, ratios / self.scale[0]), self.fits.at(self.j, ratios / self.scale[1])
+    @property
+    def curves(self) -> tuple[FittedCurve, FittedCurve]:
+        return self.a, self.b
+
+    @property
+    def tested(self) -> tuple[float, float]:
+        """Cost per seed that both were run at."""
+        ends = [[end * s for end in c.ratio_range] for c, s in zip(self.curves, self.scale, strict=True)]
+        return max(ends[0][0], ends[1][0]), min(ends[0][1], ends[1][1])
+
+    def lead(self, ratios: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """``A_b - A_a`` of the point fits (n,) and of the draws (D, n)."""
+        a, b = (c.at(ratios / s) for c, s in zip(self.curves, self.scale, strict=True))
         return b[0] - a[0], b[1] - a[1]
 
-    def gap(self, form: forms.Form, fit_i: forms.Solution, fit_j: forms.Solution) -> Callable[[float], float]:
-        """``A_j - A_i`` of two point fits as a function of the log ratio."""
+    def lead_of(self, form: str, points: tuple[Solution, Solution]) -> Callable[[np.ndarray], np.ndarray]:
+        """``A_b - A_a`` of two point fits of a form as a function of log ratios."""
 
-        def difference(log_ratio: float) -> float:
-            x = np.exp(np.array([log_ratio]))
-            a, b = fit_i.predict(form, x / self.scale[0]), fit_j.predict(form, x / self.scale[1])
-            return float(np.clip(b[0, 0], 0, 1) - np.clip(a[0, 0], 0, 1))
+        def lead(log_ratios: np.ndarray) -> np.ndarray:
+            x = np.exp(np.atleast_1d(log_ratios))
+            a, b = (p.predict(form_named(form), x / s)[0] for p, s in zip(points, self.scale, strict=True))
+            return np.clip(b, 0, 1) - np.clip(a, 0, 1)
 
-        return difference
+        return lead
 
 
-def _pair(fits: Fits, i: int, j: int, scales: dict[str, float], unit: str, checks: bool) -> Crossover:
-    ci, cj = fits.curves[i], fits.curves[j]
-    si, sj = scales[ci.strategy], scales[cj.strategy]
-    low = max(ci.ratio_range[0] * si, cj.ratio_range[0] * sj)
-    high = min(ci.ratio_range[1] * si, cj.ratio_range[1] * sj)
-    if fits.points[i] is None or fits.points[j] is None or low >= high:
-        why = (
-            "the two were not run at overlapping budgets" if low >= high else "a curve has too few budgets to be fitted"
-        )
-        return _nothing(fits, i, j, (low, high), unit, why)
-    both = _Curves(fits, i, j, (si, sj))
+def _pair(a: FittedCurve, b: FittedCurve, scales: dict[str, float], unit: str, checks: bool) -> Crossover:
+    pair = _Pair(a, b, (scales[a.strategy], scales[b.strategy]))
+    low, high = pair.tested
+    if not (a.is_fitted and b.is_fitted) or low >= high:
+        overlap = "the two were not run at overlapping budgets"
+        return _nothing(pair, unit, overlap if low >= high else "a curve has too few budgets to be fitted")
     logs = np.linspace(np.log(low / BEYOND), np.log(high * BEYOND), 3 * POINTS_PER_RANGE + 1)
     ratios = np.exp(logs)
-    point, draws = both.difference(ratios)
-    form = forms.form_named(fits.form)
-    roots = sign_changes.roots(logs, point, both.gap(form, fits.points[i], fits.points[j]))
+    point, draws = pair.lead(ratios)
+    roots = sign_changes.roots(logs, point, pair.lead_of(a.form, (a.point, b.point)))
     positive = (draws > 0).mean(0) + (draws == 0).mean(0) / 2
     inside = (ratios >= low * (1 - 1e-12)) & (ratios <= high * (1 + 1e-12))
-    p_exists, p_in_range = sign_changes.changes(draws), sign_changes.changes(draws[:, inside])
-    names = (ci.strategy, cj.strategy)
-    tail = (1 - fits.level) / 2
-
+    p_exists = sign_changes.crossing_probability(draws)
+    names, tail = (a.strategy, b.strategy), (1 - a.level) / 2
     crossings = []
     for log_root, rising in roots:
         r = float(np.exp(log_root))
         ends = sign_changes.open_region(logs, positive, log_root, tail)
         crossings.append(Crossing(r, ends, names[1] if rising else names[0], bool(low <= r <= high)))
     chosen = _choose(crossings, low, high)
-    ends = chosen.interval if chosen else sign_changes.nearest_region(logs, positive, tail, inside)
-    status, side = _status(chosen, crossings, positive[inside], ends, (low, high), p_exists, 1 - fits.level, tail)
+    status, side = _status(chosen, crossings, positive[inside], (low, high), p_exists, 1 - a.level, tail)
+    ahead = names if positive[inside].mean() > 0.5 else names[::-1]  # (behind, ahead) inside the tested range
+    if status == "none":
+        order, ends = ahead[::-1], (None, None)
+    elif chosen:
+        order, ends = (names if chosen.leader == names[1] else names[::-1]), chosen.interval
+    else:  # the leader inside hands over beyond: he is first upwards, second downwards
+        order = {"above": ahead[::-1], "below": ahead, None: names if point[inside].mean() <= 0 else names[::-1]}[side]
+        ends = sign_changes.nearest_region(logs, positive, tail, inside)
     # where the data say nothing inside the range, a value outside of it would be worth nothing
     ratio = chosen.ratio if chosen and status != "none" and (chosen.inside or status != "undetermined") else None
-    if chosen:
-        order = names if chosen.leader == names[1] else names[::-1]
-    else:
-        leads_i = point[inside].mean() <= 0
-        order = names if leads_i else names[::-1]
-    if status == "none":
-        lead = positive[inside].mean() > 0.5
-        order = names[::-1] if lead else names
-        ends = (None, None)
-    elif side and not chosen:  # who leads inside hands over beyond: upwards he is first, downwards second
-        leader = names[1] if positive[inside].mean() > 0.5 else names[0]
-        other = names[0] if leader == names[1] else names[1]
-        order = (leader, other) if side == "above" else (other, leader)
-    leader = None
-    if status in ("none", "beyond_range"):
-        leader = names[1] if positive[inside].mean() > 0.5 else names[0]
-    size = ci.seed_size
-    pair = (fits.noises[i], fits.noises[j])
-    extras = _checks(both, pair, logs, ratio, fits.level) if checks else ({}, {}, None, None)
+    leader = ahead[1] if status in ("none", "beyond_range") else None
+    by_form, uncertainty, t_interval = _checks(pair, logs, ratio) if checks else ({}, {}, None)
+    single = a.noise.replicates == 1
+    size = a.seed_size
     return Crossover(
-        task=ci.task,
+        task=a.task,
         first=order[0],
         second=order[1],
         seed_size=size,
@@ -299,45 +289,40 @@ def _pair(fits: Fits, i: int, j: int, scales: dict[str, float], unit: str, check
         queries=None if ratio is None else ratio * size,
         queries_interval=tuple(None if e is None else e * size for e in ends),
         p_exists=p_exists,
-        p_in_range=p_in_range,
+        p_in_range=sign_changes.crossing_probability(draws[:, inside]),
         tested=(float(low), float(high)),
         searched=(float(ratios[0]), float(ratios[-1])),
         side=side,
         leader=leader,
         crossings=tuple(crossings),
-        by_form=extras[0],
-        uncertainty=extras[1],
-        t_interval=extras[2],
-        profile_interval=extras[3],
+        by_form=by_form,
+        uncertainty=uncertainty,
+        t_interval=t_interval,
         unit=unit,
-        level=fits.level,
-        message=_message(status, side, order, leader, (low, high), ratio, pair[0].replicates == 1, p_exists, crossings),
+        level=a.level,
+        message=_message(status, side, order, leader, (low, high), ratio, single, p_exists, crossings),
     )
 
 
-def _checks(
-    both: _Curves, pair: tuple[Noise, Noise], logs: np.ndarray, ratio: float | None, level: float
-) -> tuple[dict, dict, Pair | None, Pair | None]:
-    """The rival forms' crossovers, the uncertainty budget, and the two other intervals."""
-    by_form, weight = _by_form(both, logs)
+def _checks(pair: _Pair, logs: np.ndarray, ratio: float | None) -> tuple[dict, dict, Pair | None]:
+    """The rival forms' crossovers, the uncertainty budget, and the t interval over replicates."""
+    by_form, weight = _by_form(pair, logs)
     if ratio is None:
-        return by_form, {}, None, None
-    form, scale, x = forms.form_named(both.fits.form), both.scale, np.exp(logs)
-    points = (both.fits.points[both.i], both.fits.points[both.j])
+        return by_form, {}, None
+    noises, points = (pair.a.noise, pair.b.noise), (pair.a.point, pair.b.point)
+    form, searched = form_named(pair.a.form), (np.exp(logs[0]), np.exp(logs[-1]))
     return (
         by_form,
-        shares(pair, form, points, scale, ratio, by_form, weight),
-        log_t_interval(pair, form, scale, (x[0], x[-1]), ratio, level),
-        profile_interval(pair, form, scale, x, ratio, level),
+        shares(noises, form, points, pair.scale, ratio, by_form, weight),
+        log_t_interval(noises, form, pair.scale, searched, ratio, pair.a.level),
     )
 
 
-def _nothing(fits: Fits, i: int, j: int, tested: tuple[float, float], unit: str, why: str) -> Crossover:
-    a, b = fits.curves[i], fits.curves[j]
+def _nothing(pair: _Pair, unit: str, why: str) -> Crossover:
+    tested = tuple(map(float, pair.tested))
     return Crossover(
-        a.task, a.strategy, b.strategy, a.seed_size, "undetermined", None, (None, None), None, (None, None), None, None,
-        (float(tested[0]), float(tested[1])), (float(tested[0]), float(tested[1])), None, None, (), {}, {}, None, None,
-        unit, fits.level, why,
+        pair.a.task, pair.a.strategy, pair.b.strategy, pair.a.seed_size, "undetermined", None, (None, None), None,
+        (None, None), None, None, tested, tested, None, None, (), {}, {}, None, unit, pair.a.level, why,
     )  # fmt: skip
 
 
@@ -349,9 +334,9 @@ def _choose(crossings: list[Crossing], low: float, high: float) -> Crossing | No
     return min(crossings, key=lambda c: max(low / c.ratio, c.ratio / high), default=None)
 
 
-def _status(chosen, crossings, positive_inside, ends, tested, p_exists, doubt, tail) -> tuple[str, str | None]:
-    open_inside = (np.minimum(positive_inside, 1 - positive_inside) >= tail).all()
-    if open_inside:
+def _status(chosen, crossings, positive_inside, tested, p_exists, doubt, tail) -> tuple[str, str | None]:
+    doubtful = np.minimum(positive_inside, 1 - positive_inside)
+    if (doubtful >= tail).all():
         return "undetermined", None
     inside = [c for c in crossings if c.inside]
     if inside:
@@ -361,7 +346,6 @@ def _status(chosen, crossings, positive_inside, ends, tested, p_exists, doubt, t
     if chosen:
         return "beyond_range", "above" if chosen.ratio > tested[1] else "below"
     # the point fits do not cross, but draws do: on the side where the lead is less sure
-    doubtful = np.minimum(positive_inside, 1 - positive_inside)
     return "beyond_range", "above" if doubtful[-1] >= doubtful[0] else "below"
 
 
@@ -383,18 +367,14 @@ def _message(status, side, order, leader, tested, ratio, single, p_exists, cross
     return text + ("; one replicate: the effect of the seed set cannot be seen" if single else "")
 
 
-def _by_form(both: _Curves, logs: np.ndarray) -> tuple[dict[str, list[float]], dict[str, float]]:
+def _by_form(pair: _Pair, logs: np.ndarray) -> tuple[dict[str, list[float]], dict[str, float]]:
     """Crossing ratios of the point fits under every form, and each form's Akaike weight over the two curves."""
     crossing, aicc = {}, {}
-    fits = both.fits
-    x = np.exp(logs)
-    noises = [fits.noises[k] for k in (both.i, both.j)]
-    for name, form in forms.FORMS.items():
-        pair = [fits.points[k] if name == fits.form else point_fit(fits.noises[k], name) for k in (both.i, both.j)]
-        values = [np.clip(p.predict(form, x / s)[0], 0, 1) for p, s in zip(pair, both.scale, strict=True)]
-        roots = sign_changes.roots(logs, values[1] - values[0], both.gap(form, *pair))
-        crossing[name] = [float(np.exp(r)) for r, _ in roots]
-        scores = [akaike(n, form, p) for n, p in zip(noises, pair, strict=True)]
+    for name, form in FORMS.items():
+        points = tuple(c.point if name == c.form else point_fit(c.noise, name) for c in pair.curves)
+        lead = pair.lead_of(name, points)
+        crossing[name] = [float(np.exp(r)) for r, _ in sign_changes.roots(logs, lead(logs), lead)]
+        scores = [akaike(c.noise, form, p) for c, p in zip(pair.curves, points, strict=True)]
         aicc[name] = sum(scores) if None not in scores else np.inf
     best = min(aicc.values())
     weight = {k: float(np.exp(-(v - best) / 2)) if np.isfinite(best) else 1.0 for k, v in aicc.items()}

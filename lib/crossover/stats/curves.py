@@ -1,22 +1,25 @@
-"""Learning curves: one fit for each task, strategy and seed-set size, with errors, draws and a status.
+"""Learning curves: one fit per task, strategy and seed-set size, with errors, draws and a status.
 
-``fit_table(table)`` is the way in; it needs nothing but counts. ``E`` is the accuracy that unlimited budget would
-reach, ``B`` what there is to gain from no budget at all, ``tau`` the budget ratio over which the rest shrinks by ``e``.
+:func:`fit_table` needs nothing but counts. ``E`` is the accuracy that unlimited budget would reach, ``B`` the gain over
+no budget at all, ``tau`` the budget ratio over which the rest of the gain shrinks by ``e``.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from crossover.errors import CrossoverError, nearest
-from crossover.stats import counts, forms, noise
+from crossover.stats import counts, noise
+from crossover.stats.counts import CurveCounts
 from crossover.stats.formatting import interval, with_error
-from crossover.stats.noise import Noise
+from crossover.stats.forms import FORMS, Form, form_named
+from crossover.stats.noise import VarianceComponents
+from crossover.stats.variable_projection import Solution, solve
 
 #: Distinct budgets that a curve needs at the least: it has three parameters.
 MIN_BUDGETS = 4
@@ -29,15 +32,16 @@ STATUSES = {
 }
 # Levels of the tests behind `flat` and `lack_of_fit`; the second is strict, since it runs on every curve.
 FLAT_LEVEL, LACK_LEVEL = 0.10, 0.01
+End = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True)
-class Curve:
-    """One fitted curve ``A(r) = E - B exp(-r / tau)`` over budget ratios ``r``; ``None`` where it could not be had.
+class CurveSummary:
+    """Parameters of a curve ``A(r) = E - B exp(-r / tau)`` over budget ratios ``r``; ``None`` where not identified.
 
     ``E``, ``B``, ``start`` (= E - B) are accuracies, ``tau`` and ``ratio_90`` (the ratio at which 90% of the gain is
-    had, ``tau ln 10``) are budget ratios. ``*_error`` is a standard error (half of the central 68%), ``*_interval`` the
-    interval at the fit's level, with ``None`` for an end that is open. For other forms ``tau`` is their ratio scale.
+    reached, ``tau ln 10``) are budget ratios. ``*_error`` is a standard error (half of the central 68%), ``*_interval``
+    the interval at the fit's level, with ``None`` for an open end. For other forms ``tau`` is their ratio scale.
     """
 
     task: str
@@ -47,9 +51,9 @@ class Curve:
     E: float | None
     B: float | None
     tau: float | None
-    E_interval: tuple[float | None, float | None]
-    B_interval: tuple[float | None, float | None]
-    tau_interval: tuple[float | None, float | None]
+    E_interval: End
+    B_interval: End
+    tau_interval: End
     E_error: float | None
     B_error: float | None
     tau_error: float | None
@@ -90,110 +94,109 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class FittedCurve(CurveSummary):
+    """A curve's summary with the counts behind it, their noise, and its fits.
+
+    ``point`` and ``draws`` are ``None`` with fewer budgets than parameters. The draws of curves that share replicates
+    belong together row by row.
+    """
+
+    counts: CurveCounts
+    noise: VarianceComponents
+    point: Solution | None
+    draws: Solution | None
+    level: float
+
+    @property
+    def is_fitted(self) -> bool:
+        return self.point is not None
+
+    def at(self, ratios: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Accuracy at ``ratios`` (n,): the point fit (n,) and the draws (D, n), held within 0 and 1."""
+        if self.point is None or self.draws is None:
+            raise CrossoverError(f"{self.strategy} at S = {self.seed_size:g} has no curve: {self.message}")
+        form, ratios = form_named(self.form), np.asarray(ratios, float)
+        return np.clip(self.point.predict(form, ratios)[0], 0, 1), np.clip(self.draws.predict(form, ratios), 0, 1)
+
+    def predict(self, ratios: np.ndarray) -> pd.DataFrame:
+        """Accuracy with its interval at budget ratios: columns ``ratio, accuracy, low, high, inside``."""
+        ratios = np.atleast_1d(np.asarray(ratios, float))
+        point, draws = self.at(ratios)
+        low, high = np.quantile(draws, [(1 - self.level) / 2, (1 + self.level) / 2], axis=0)
+        first, last = self.ratio_range
+        inside = (ratios >= first) & (ratios <= last)
+        return pd.DataFrame({"ratio": ratios, "accuracy": point, "low": low, "high": high, "inside": inside})
+
+
+@dataclass(frozen=True)
 class Fits:
-    """All curves of a table, with the draws that their intervals come from.
+    """The fitted curves of a table: ``fits["new_question", 64].tau``, or ``fits[task, strategy, seed_size]``.
 
     Attributes
     ----------
     level : float
         Of all intervals.
     form : str
-    curves : tuple of Curve
-    noises : tuple of Noise
-    points : tuple of Solution or None
-        The point fit of each curve; ``None`` where there are fewer budgets than parameters.
-    draws : tuple of Solution or None
-        Bootstrap fits; the draws of curves that share replicates belong together row by row.
+    curves : tuple of FittedCurve
     seed : int
+        Of the draws.
     """
 
     level: float
     form: str
-    curves: tuple[Curve, ...]
-    noises: tuple[Noise, ...]
-    points: tuple[forms.Solution | None, ...]
-    draws: tuple[forms.Solution | None, ...]
+    curves: tuple[FittedCurve, ...]
     seed: int
 
     def __len__(self) -> int:
         return len(self.curves)
 
-    @cached_property
-    def _keys(self) -> dict[tuple[str, str, float], int]:
-        return {n.cells.key: i for i, n in enumerate(self.noises)}
+    def __iter__(self) -> Iterator[FittedCurve]:
+        return iter(self.curves)
 
-    def index(self, task: str, strategy: str, seed_size: float) -> int:
-        """Position of a curve, or an error that names the nearest."""
-        try:
-            return self._keys[task, strategy, float(seed_size)]
-        except KeyError:
-            known = [f"{t}/{s}/S={z:g}" for t, s, z in self._keys]
-            asked = f"{task}/{strategy}/S={seed_size:g}"
-            raise CrossoverError(f"no curve {asked}.{nearest(asked, known)}") from None
+    def __getitem__(self, key: tuple) -> FittedCurve:
+        """A curve by (strategy, seed_size) or (task, strategy, seed_size); an error names the nearest."""
+        *task, strategy, size = key if isinstance(key, tuple) and len(key) in (2, 3) else (key, np.nan)
+        found = [c for c in self if c.strategy == strategy and c.seed_size == size and task in ([], [c.task])]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            tasks = ", ".join(repr(c.task) for c in found)
+            raise CrossoverError(f"{strategy!r} at S = {size:g} was fitted for {tasks}: name the task first")
+        asked = "/".join([*task, f"{strategy}/S={size}"])
+        known = [f"{c.task}/{c.strategy}/S={c.seed_size:g}"[0 if task else len(c.task) + 1 :] for c in self]
+        raise CrossoverError(f"no curve {asked}.{nearest(asked, known)}")
 
-    def groups(self) -> dict[tuple[str, float], list[int]]:
-        """Curves to compare with one another: positions by (task, seed_size)."""
-        out: dict[tuple[str, float], list[int]] = {}
-        for i, n in enumerate(self.noises):
-            out.setdefault((n.cells.task, n.cells.seed_size), []).append(i)
+    def groups(self) -> dict[tuple[str, float], list[FittedCurve]]:
+        """Curves to compare with one another, by (task, seed_size)."""
+        out: dict[tuple[str, float], list[FittedCurve]] = {}
+        for c in self:
+            out.setdefault((c.task, c.seed_size), []).append(c)
         return out
-
-    def at(self, i: int, ratios: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Accuracy of curve ``i`` at ``ratios`` (n,): the point fit (n,) and the draws (D, n), held within 0 and 1."""
-        point, draws = self.points[i], self.draws[i]
-        if point is None or draws is None:
-            c = self.curves[i]
-            raise CrossoverError(f"{c.strategy} at S = {c.seed_size:g} has no curve: {c.message}")
-        form, ratios = forms.form_named(self.form), np.asarray(ratios, float)
-        return np.clip(point.predict(form, ratios)[0], 0, 1), np.clip(draws.predict(form, ratios), 0, 1)
-
-    def predict(self, task: str, strategy: str, seed_size: float, ratios: np.ndarray) -> pd.DataFrame:
-        """Accuracy with its interval at budget ratios: columns ``ratio, accuracy, low, high, inside``."""
-        i = self.index(task, strategy, seed_size)
-        ratios = np.atleast_1d(np.asarray(ratios, float))
-        point, draws = self.at(i, ratios)
-        low, high = np.quantile(draws, [(1 - self.level) / 2, (1 + self.level) / 2], axis=0)
-        first, last = self.curves[i].ratio_range
-        inside = (ratios >= first) & (ratios <= last)
-        return pd.DataFrame({"ratio": ratios, "accuracy": point, "low": low, "high": high, "inside": inside})
 
     def points_table(self) -> pd.DataFrame:
         """Observed mean of each budget with its standard error: what a figure draws under the curves."""
         rows = []
-        for n in self.noises:
-            c = n.cells
-            error = np.sqrt(
-                np.diag(n.around_offset + n.reach.T @ n.reach * (n.offsets**2).sum() / max(n.replicates - 1, 1))
-            )
-            for r, mean, e in zip(c.ratios, n.means, error, strict=True):
+        for c in self:
+            n = c.noise
+            between = n.offset_loading.T @ n.offset_loading * (n.offsets**2).sum() / max(n.replicates - 1, 1)
+            error = np.sqrt(np.diag(n.within_replicate_cov + between))
+            for r, mean, e in zip(c.counts.ratios, n.means, error, strict=True):
                 rows.append((c.task, c.strategy, c.seed_size, r, r * c.seed_size, mean, e))
         return pd.DataFrame(rows, columns=["task", "strategy", "seed_size", "ratio", "budget", "accuracy", "error"])
 
     def table(self) -> pd.DataFrame:
-        """One row a curve, intervals in columns ``*_low`` and ``*_high`` (empty where open)."""
+        """One row per curve, intervals in columns ``*_low`` and ``*_high`` (empty where open)."""
         rows = []
-        for c in self.curves:
-            row = asdict(c)
+        for c in self:
+            row = {f.name: getattr(c, f.name) for f in fields(CurveSummary)}
             for name in ("E", "B", "tau"):
                 row[f"{name}_low"], row[f"{name}_high"] = row.pop(f"{name}_interval")
             row["ratio_min"], row["ratio_max"] = row.pop("ratio_range")
             rows.append(row)
         return pd.DataFrame(rows)
 
-    def rivals(self) -> pd.DataFrame:
-        """Every curve under every form: ``aicc``, ``delta_aicc``, error of the largest budget when left out."""
-        rows = []
-        for n in self.noises:
-            for name in forms.FORMS:
-                aicc, left_out = _quality(n, name)
-                rows.append((*n.cells.key, name, aicc, left_out))
-        out = pd.DataFrame(rows, columns=["task", "strategy", "seed_size", "form", "aicc", "left_out_error"])
-        best = out.groupby(["task", "strategy", "seed_size"])["aicc"].transform("min")
-        out.insert(5, "delta_aicc", out["aicc"] - best)
-        return out
-
     def _repr_html_(self) -> str:
-        return pd.DataFrame([c.row() for c in self.curves]).to_html(index=False, border=0)
+        return pd.DataFrame([c.row() for c in self]).to_html(index=False, border=0)
 
 
 def fit_exponential(
@@ -217,9 +220,9 @@ def fit_exponential(
     >>> [round(v, 9) for v in fit_exponential(x, 0.7 - 0.4 * np.exp(-x / 5))]
     [0.7, 0.4, 5.0]
     """
-    form = replace(forms.FORMS["exponential"], tied=from_zero)
-    whiten = None if weights is None else np.sqrt(np.asarray(weights, float))
-    fit = forms.solve(form, x, y, whiten, bounded=bounded)
+    form = replace(FORMS["exponential"], tied=from_zero)
+    whitener = None if weights is None else np.sqrt(np.asarray(weights, float))
+    fit = solve(form, x, y, whitener, bounded=bounded)
     return float(fit.E[0]), float(fit.B[0]), float(np.exp(fit.theta[0, 0]))
 
 
@@ -231,7 +234,7 @@ def fit_table(
     Parameters
     ----------
     table : DataFrame
-        As :func:`crossover.stats.counts.validate` wants it.
+        As :func:`crossover.stats.counts.validate_counts` takes it.
     level : float
         Of the intervals, between 0 and 1.
     draws : int
@@ -244,61 +247,73 @@ def fit_table(
     Returns
     -------
     Fits
+
+    Examples
+    --------
+    >>> ratios = np.array([1, 2, 4, 8, 16])
+    >>> correct = 1000 * (0.7 - 0.4 * np.exp(-ratios / 5))
+    >>> table = pd.DataFrame({"strategy": "a", "seed_size": 50, "budget": 50 * ratios, "n_correct": correct.round()})
+    >>> round(fit_table(table.assign(n_test=1000), draws=50)["a", 50].tau, 1)
+    5.0
     """
     if not 0 < level < 1:
-        raise CrossoverError(f"level {level:g}: an interval's level lies between 0 and 1, such as 0.9")
+        raise CrossoverError(f"level must be between 0 and 1, such as 0.9, got {level:g}")
     if draws < 50:
-        raise CrossoverError(f"draws {draws}: at least 50 are needed for an interval")
-    noises = [noise.estimate(c) for c in counts.cells(counts.validate(table))]
+        raise CrossoverError(f"draws must be at least 50, got {draws}")
+    noises = [noise.variance_components(c) for c in counts.curve_counts(counts.validate_counts(table))]
     return fit_noises(noises, level, draws, seed, form)
 
 
-def fit_noises(noises: list[Noise], level: float, draws: int, seed: int, form: str = "exponential") -> Fits:
+def fit_noises(
+    noises: Sequence[VarianceComponents], level: float, draws: int, seed: int, form: str = "exponential"
+) -> Fits:
     """Fit curves whose budget means and errors are known: the part of :func:`fit_table` that simulations repeat."""
-    shape = forms.form_named(form)
-    noises, points = map(list, zip(*[_point(shape, n) for n in noises], strict=True))
-    errors = noise.redraw(noises, draws, np.random.default_rng(seed))
-    boots: list[forms.Solution | None] = []
-    for n, point, error in zip(noises, points, errors, strict=True):
-        if point is None:
-            boots.append(None)
-            continue
-        x = n.cells.ratios
-        boots.append(forms.solve(shape, x, point.predict(shape, x) + error, n.whiten, tolerance=1e-6, steps=15))
-    curves = [_curve(form, n, p, b, level) for n, p, b in zip(noises, points, boots, strict=True)]
-    return Fits(level, form, tuple(curves), tuple(noises), tuple(points), tuple(boots), seed)
+    shape = form_named(form)
+    pairs = [_point(shape, n) for n in noises]
+    errors = noise.redraw([n for n, _ in pairs], draws, np.random.default_rng(seed))
+    curves = []
+    for (n, point), error in zip(pairs, errors, strict=True):
+        boot, x = None, n.counts.ratios
+        if point is not None:
+            boot = solve(shape, x, point.predict(shape, x) + error, n.whitener, tolerance=1e-6, steps=15)
+        summary = _summary(shape, n, point, boot, level)
+        curves.append(FittedCurve(**vars(summary), counts=n.counts, noise=n, point=point, draws=boot, level=level))
+    return Fits(level, form, tuple(curves), seed)
 
 
-def _point(shape: forms.Form, n: Noise) -> tuple[Noise, forms.Solution | None]:
+def _point(shape: Form, n: VarianceComponents) -> tuple[VarianceComponents, Solution | None]:
     """Point fit; with one replicate the scatter round the curve is all that can show training noise."""
     B = len(n.means)
     if B < 3:
         return n, None
-    point = forms.solve(shape, n.cells.ratios, n.means, n.whiten)
+    point = solve(shape, n.counts.ratios, n.means, n.whitener)
     if n.replicates == 1 and B > shape.n_parameters:
         df = B - shape.n_parameters
         n = noise.rescaled(n, float(point.loss[0]) / df, df)
-        point = forms.solve(shape, n.cells.ratios, n.means, n.whiten)
+        point = solve(shape, n.counts.ratios, n.means, n.whitener)
     return n, point
 
 
-def point_fit(n: Noise, form: str) -> forms.Solution | None:
+def point_fit(n: VarianceComponents, form: str) -> Solution | None:
     """The point fit of a curve under another form, ``None`` where there are fewer than 3 budgets."""
-    return forms.solve(forms.form_named(form), n.cells.ratios, n.means, n.whiten) if len(n.means) >= 3 else None
+    return solve(form_named(form), n.counts.ratios, n.means, n.whitener) if len(n.means) >= 3 else None
 
 
-def _curve(form: str, n: Noise, point: forms.Solution | None, boot: forms.Solution | None, level: float) -> Curve:
-    c = n.cells
+def _summary(
+    shape: Form, n: VarianceComponents, point: Solution | None, boot: Solution | None, level: float
+) -> CurveSummary:
+    c = n.counts
     common = {
-        "task": c.task, "strategy": c.strategy, "seed_size": c.seed_size, "form": form, "n_budgets": len(c.ratios),
-        "n_replicates": n.replicates, "ratio_range": (float(c.ratios[0]), float(c.ratios[-1])),
+        "task": c.task, "strategy": c.strategy, "seed_size": c.seed_size, "form": shape.name,
+        "n_budgets": len(c.ratios), "n_replicates": n.replicates,
+        "ratio_range": (float(c.ratios[0]), float(c.ratios[-1])),
     }  # fmt: skip
     if point is None or boot is None:
         nothing = dict.fromkeys(
             ("E", "B", "tau", "E_error", "B_error", "tau_error", "start", "ratio_90", "aicc", "left_out_error")
         )
         ends = dict.fromkeys(("E_interval", "B_interval", "tau_interval"), (None, None))
-        return Curve(**common, **nothing, **ends, status="too_few_budgets", message=STATUSES["too_few_budgets"])
+        return CurveSummary(**common, **nothing, **ends, status="too_few_budgets", message=STATUSES["too_few_budgets"])
     tail = (1 - level) / 2
     E, B, tau = float(point.E[0]), float(point.B[0]), float(np.exp(point.theta[0, 0]))
     # with no gain at all tau means nothing; a draw at an end of the searched range leaves that end open
@@ -306,11 +321,10 @@ def _curve(form: str, n: Noise, point: forms.Solution | None, boot: forms.Soluti
     open_low, open_high = (float((boot.edge == side).mean()) + float((boot.B == 0).mean()) > tail for side in (-1, 1))
     taus = np.exp(boot.theta[:, 0])
     tau_low, tau_high = np.quantile(taus, [tail, 1 - tail])
-    status, message = _status(form, n, point, taus, open_high)
-    aicc, left_out = _quality(n, form)
+    status, message = _status(shape, n, point, taus, open_high)
     known = status != "flat" and not still
     rising = point.edge[0] >= 0 or still  # else the rise is over by the first budget, and nothing shows how far it went
-    return Curve(
+    return CurveSummary(
         **common,
         E=E,
         B=B if rising else None,
@@ -325,11 +339,11 @@ def _curve(form: str, n: Noise, point: forms.Solution | None, boot: forms.Soluti
         B_error=_error(boot.B) if rising else None,
         tau_error=None if open_low or open_high or not known else _error(taus),
         start=E - B if rising else None,
-        ratio_90=tau * float(np.log(10)) if known and form == "exponential" else None,
+        ratio_90=tau * float(np.log(10)) if known and shape.name == "exponential" else None,
         status=status,
         message=message,
-        aicc=aicc,
-        left_out_error=left_out,
+        aicc=akaike(n, shape, point),
+        left_out_error=left_out_error(n, shape),
     )
 
 
@@ -343,8 +357,8 @@ def _error(values: np.ndarray) -> float:
     return float(high - low) / 2
 
 
-def _status(form: str, n: Noise, point: forms.Solution, taus: np.ndarray, open_high: bool) -> tuple[str, str]:
-    shape, B = forms.form_named(form), len(n.means)
+def _status(shape: Form, n: VarianceComponents, point: Solution, taus: np.ndarray, open_high: bool) -> tuple[str, str]:
+    B = len(n.means)
     notes = []
     if point.edge[0] < 0 and point.B[0] > 0:
         notes.append("what rise there is, is over by the first budget: add smaller budgets to see B and tau")
@@ -353,9 +367,9 @@ def _status(form: str, n: Noise, point: forms.Solution, taus: np.ndarray, open_h
     df = n.cell_df or 10**6
     gain, gain_df = _gain_over_flat(n, point)
     flat = stats.f.sf(max(gain, 0) / gain_df, gain_df, df) > FLAT_LEVEL or point.B[0] == 0
-    loss, free = misfit(form, n, point)
+    loss, free = misfit(shape, n, point)
     lacking = n.replicates > 1 and free > 0 and stats.f.sf(loss / free, free, df) < LACK_LEVEL
-    largest = float(n.cells.ratios[-1])
+    largest = float(n.counts.ratios[-1])
     if B < MIN_BUDGETS:
         status = "too_few_budgets"
     elif lacking:
@@ -373,33 +387,29 @@ def _status(form: str, n: Noise, point: forms.Solution, taus: np.ndarray, open_h
     return status, "; ".join([STATUSES[status]] * bool(STATUSES[status]) + notes)
 
 
-def misfit(form: str, n: Noise, point: forms.Solution) -> tuple[float, int]:
+def misfit(shape: Form, n: VarianceComponents, point: Solution) -> tuple[float, int]:
     """Chi-square of the budget means round the curve, and its degrees of freedom; a curve without gain is a constant."""
-    used = 1 if point.B[0] == 0 else forms.form_named(form).n_parameters
+    used = 1 if point.B[0] == 0 else shape.n_parameters
     return float(point.loss[0]), len(n.means) - used
 
 
-def _gain_over_flat(n: Noise, point: forms.Solution) -> tuple[float, int]:
+def _gain_over_flat(n: VarianceComponents, point: Solution) -> tuple[float, int]:
     """Fall in chi-square from a constant to the curve, and the parameters that bought it."""
-    one, m = n.whiten.sum(1), n.whiten @ n.means
+    one, m = n.whitener.sum(1), n.whitener @ n.means
     constant = float(m @ m - (one @ m) ** 2 / (one @ one))
     return constant - float(point.loss[0]), 2
 
 
-def _quality(n: Noise, form: str) -> tuple[float | None, float | None]:
-    """AICc of a form, and the error of its prediction of the largest budget when that is left out."""
-    shape, B = forms.form_named(form), len(n.means)
-    if B < 3:
-        return None, None
-    aicc = akaike(n, shape, forms.solve(shape, n.cells.ratios, n.means, n.whiten))
-    if B < 4:
-        return aicc, None
-    root = np.linalg.cholesky(np.linalg.inv((np.linalg.inv(n.whiten.T @ n.whiten))[:-1, :-1]))
-    short = forms.solve(shape, n.cells.ratios[:-1], n.means[:-1], root.T)
-    return aicc, float(short.predict(shape, n.cells.ratios[-1:])[0, 0] - n.means[-1])
+def left_out_error(n: VarianceComponents, shape: Form) -> float | None:
+    """Error of the prediction of the largest budget from the others; ``None`` with fewer than 4 budgets."""
+    if len(n.means) < 4:
+        return None
+    root = np.linalg.cholesky(np.linalg.inv((np.linalg.inv(n.whitener.T @ n.whitener))[:-1, :-1]))
+    short = solve(shape, n.counts.ratios[:-1], n.means[:-1], root.T)
+    return float(short.predict(shape, n.counts.ratios[-1:])[0, 0] - n.means[-1])
 
 
-def akaike(n: Noise, shape: forms.Form, fit: forms.Solution) -> float | None:
+def akaike(n: VarianceComponents, shape: Form, fit: Solution) -> float | None:
     """AICc with known errors, ``chi2 + 2k + 2k(k + 1)/(N - k - 1)`` over N cells; ``None`` where N is too small."""
-    k, N = shape.n_parameters, int((n.cells.tested > 0).sum())
+    k, N = shape.n_parameters, int((n.counts.tested > 0).sum())
     return float(fit.loss[0]) + 2 * k + 2 * k * (k + 1) / (N - k - 1) if N - k - 1 > 0 else None

@@ -13,47 +13,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-
-@dataclass(frozen=True)
-class Cells:
-    """Counts of one curve: a strategy at one seed-set size on one task.
-
-    Attributes
-    ----------
-    task, strategy : str
-    seed_size : float
-        Seed questions, S.
-    ratios : (B,) array
-        Budget ratios ``r = Q / S``, ascending and distinct.
-    replicates : tuple
-        Labels of the J replicates.
-    correct, tested : (J, B) arrays
-        ``k`` of ``n``; ``tested`` is 0 where a replicate lacks a budget.
-    """
-
-    task: str
-    strategy: str
-    seed_size: float
-    ratios: np.ndarray
-    replicates: tuple
-    correct: np.ndarray
-    tested: np.ndarray
-
-    @property
-    def key(self) -> tuple[str, str, float]:
-        return self.task, self.strategy, self.seed_size
+from crossover.stats.counts import CurveCounts
 
 
 @dataclass(frozen=True)
-class Noise:
+class VarianceComponents:
     """The budget means of one curve and the parts of their error.
 
     Attributes
     ----------
-    cells : Cells
+    counts : CurveCounts
     means : (B,) array
         Generalised least squares mean of each budget.
-    whiten : (B, B) array
+    whitener : (B, B) array
         ``W`` with ``W'W`` the precision of the means.
     sampling : (J, B) array
         Binomial variance of each cell (0 where the cell is missing).
@@ -65,39 +37,39 @@ class Noise:
         Observed offset of each replicate, averaged over its budgets (it holds that average's share of cell noise).
     replicate : float
         Variance of the replicate effect by moments, the share of cell noise taken off; 0 with one replicate.
-    reach : (J, B) array
+    offset_loading : (J, B) array
         How far an offset of 1 in a replicate moves each budget mean.
-    from_sampling, from_training, around_offset : (B, B) arrays
+    from_sampling, from_training, within_replicate_cov : (B, B) arrays
         Covariance of the means that comes from sampling, from training, and from both together once each replicate's
         average over its budgets is held fixed.
     """
 
-    cells: Cells
+    counts: CurveCounts
     means: np.ndarray
-    whiten: np.ndarray
+    whitener: np.ndarray
     sampling: np.ndarray
     training: float
     cell_df: int
     offsets: np.ndarray
     replicate: float
-    reach: np.ndarray
+    offset_loading: np.ndarray
     from_sampling: np.ndarray
     from_training: np.ndarray
-    around_offset: np.ndarray
+    within_replicate_cov: np.ndarray
 
     @property
     def replicates(self) -> int:
-        return len(self.cells.replicates)
+        return len(self.counts.replicates)
 
 
-def estimate(cells: Cells) -> Noise:
+def variance_components(counts: CurveCounts) -> VarianceComponents:
     """Estimate the variance components of a curve by moments, without assuming its shape."""
-    present = cells.tested > 0
-    n = np.where(present, cells.tested, 1).astype(float)
-    y = np.where(present, cells.correct / n, 0.0)
+    present = counts.tested > 0
+    n = np.where(present, counts.tested, 1).astype(float)
+    y = np.where(present, counts.correct / n, 0.0)
     J, B = present.shape
     # (k + 1) / (n + 2) over the replicates of a budget: all wrong or all right must not read as "no error at all"
-    p = ((cells.correct * present).sum(0) + 1) / (cells.tested.sum(0) + 2)
+    p = ((counts.correct * present).sum(0) + 1) / (counts.tested.sum(0) + 2)
     sampling = np.where(present, p * (1 - p) / n, 0.0)
 
     weight = np.where(present, 1 / np.where(present, sampling, 1), 0.0)
@@ -110,15 +82,15 @@ def estimate(cells: Cells) -> Noise:
     offsets = (weight * (y - budgets)).sum(1) / weight.sum(1)
     offsets = offsets - offsets.mean()
     replicate = max(0.0, float((offsets**2).sum() / (J - 1) - (1 / weight.sum(1)).mean())) if J > 1 else 0.0
-    return _assemble(cells, y, sampling, training, df, offsets, replicate)
+    return _assemble(counts, y, sampling, training, df, offsets, replicate)
 
 
-def rescaled(noise: Noise, scale: float, df: int) -> Noise:
+def rescaled(noise: VarianceComponents, scale: float, df: int) -> VarianceComponents:
     """The same means with cell noise taken from the scatter around the curve: for a single replicate."""
-    present = noise.cells.tested > 0
-    y = np.where(present, noise.cells.correct / np.where(present, noise.cells.tested, 1), 0.0)
+    present = noise.counts.tested > 0
+    y = np.where(present, noise.counts.correct / np.where(present, noise.counts.tested, 1), 0.0)
     training = max(0.0, (scale - 1) * float(noise.sampling[present].mean()))
-    return replace(_assemble(noise.cells, y, noise.sampling, training, df, noise.offsets, noise.replicate), cell_df=df)
+    return replace(_assemble(noise.counts, y, noise.sampling, training, df, noise.offsets, noise.replicate), cell_df=df)
 
 
 def _additive(y: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -135,9 +107,9 @@ def _additive(y: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return (weight * (y - shifts[:, None])).sum(0) / weight.sum(0), shifts
 
 
-def _assemble(cells, y, sampling, training, df, offsets, replicate) -> Noise:
+def _assemble(counts, y, sampling, training, df, offsets, replicate) -> VarianceComponents:
     """Generalised least squares of the budget means; each replicate's block is diagonal plus a constant (Woodbury)."""
-    present = cells.tested > 0
+    present = counts.tested > 0
     w = np.where(present, 1 / (np.where(present, sampling, 1) + training), 0.0)
     total = w.sum(1)
     kappa = replicate / (1 + replicate * total)
@@ -145,7 +117,7 @@ def _assemble(cells, y, sampling, training, df, offsets, replicate) -> Noise:
     spread = np.linalg.inv(precision)
     spread = (spread + spread.T) / 2
     means = spread @ ((w * y).sum(0) - w.T @ (kappa * (w * y).sum(1)))
-    reach = ((1 - kappa * total)[:, None] * w) @ spread
+    offset_loading = ((1 - kappa * total)[:, None] * w) @ spread
 
     def carried(variance: np.ndarray) -> np.ndarray:
         """Covariance of the means that independent cell errors of this variance (J, B) cause."""
@@ -157,23 +129,36 @@ def _assemble(cells, y, sampling, training, df, offsets, replicate) -> Noise:
     from_sampling, from_training = carried(sampling), carried(np.where(present, training, 0.0))
     around = from_sampling + from_training
     if len(y) > 1:
-        around = around - (reach / total[:, None]).T @ reach
-    whiten = np.linalg.inv(np.linalg.cholesky(spread))
-    return Noise(
-        cells, means, whiten, sampling, training, df, offsets, replicate, reach, from_sampling, from_training, around
+        around = around - (offset_loading / total[:, None]).T @ offset_loading
+    whitener = np.linalg.inv(np.linalg.cholesky(spread))
+    return VarianceComponents(
+        counts,
+        means,
+        whitener,
+        sampling,
+        training,
+        df,
+        offsets,
+        replicate,
+        offset_loading,
+        from_sampling,
+        from_training,
+        around,
     )
 
 
-def sharing(noises: Sequence[Noise]) -> list[list[int]]:
+def sharing(noises: Sequence[VarianceComponents]) -> list[list[int]]:
     """Indices of the curves that share task, seed-set size and replicate labels: their errors are drawn together."""
     groups: dict[tuple, list[int]] = {}
     for i, noise in enumerate(noises):
-        c = noise.cells
+        c = noise.counts
         groups.setdefault((c.task, c.seed_size, c.replicates), []).append(i)
     return list(groups.values())
 
 
-def redraw(noises: Sequence[Noise], draws: int, rng: np.random.Generator, *, tails: bool = True) -> list[np.ndarray]:
+def redraw(
+    noises: Sequence[VarianceComponents], draws: int, rng: np.random.Generator, *, tails: bool = True
+) -> list[np.ndarray]:
     """Draw the error of the budget means of several curves together.
 
     Three parts, each with the tails that its degrees of freedom call for:
@@ -187,7 +172,7 @@ def redraw(noises: Sequence[Noise], draws: int, rng: np.random.Generator, *, tai
 
     Parameters
     ----------
-    noises : sequence of Noise
+    noises : sequence of VarianceComponents
     draws : int
     rng : numpy Generator
     tails : bool
@@ -219,7 +204,7 @@ def redraw(noises: Sequence[Noise], draws: int, rng: np.random.Generator, *, tai
     return out
 
 
-def _joint(group: Sequence[Noise]) -> np.ndarray:
+def _joint(group: Sequence[VarianceComponents]) -> np.ndarray:
     """Covariance of (shared part, own part) of the budget means of curves with the same replicates: (2N, 2N)."""
     J, M = group[0].replicates, len(group)
     sizes = np.cumsum([0] + [len(n.means) for n in group])
@@ -230,15 +215,15 @@ def _joint(group: Sequence[Noise]) -> np.ndarray:
         common = shared_offset(u)
         parts = np.concatenate([np.repeat(common[:, None], M, 1), u - common[:, None]], 1)
         scale = parts.T @ parts / (J - 1)
-        reach = [n.reach for n in group]
+        offset_loading = [n.offset_loading for n in group]
         for a in range(2 * M):
             for b in range(2 * M):
-                block = reach[a % M].T @ reach[b % M] * scale[a, b]
+                block = offset_loading[a % M].T @ offset_loading[b % M] * scale[a, b]
                 i, j = (a // M) * N + sizes[a % M], (b // M) * N + sizes[b % M]
                 out[i : i + block.shape[0], j : j + block.shape[1]] = block
     for m, noise in enumerate(group):
         i = N + sizes[m]
-        out[i : i + len(noise.means), i : i + len(noise.means)] += noise.around_offset
+        out[i : i + len(noise.means), i : i + len(noise.means)] += noise.within_replicate_cov
     return out
 
 
@@ -247,7 +232,7 @@ def shared_offset(u: np.ndarray) -> np.ndarray:
     return u.mean(1) if u.shape[1] > 1 else np.zeros(len(u))
 
 
-def welch_df(group: Sequence[Noise]) -> float:
+def welch_df(group: Sequence[VarianceComponents]) -> float:
     """Welch-Satterthwaite degrees of freedom of a fitted value: own offsets (J - 1) and cell noise together."""
     J = group[0].replicates
     # a curve has two parameters beside its level, so the shape's error is about 2/B of a cell's

@@ -21,18 +21,20 @@ import pandas as pd
 
 from crossover.errors import CrossoverError
 from crossover.labels import QUERIES_PER_SAMPLE
-from crossover.stats import crossovers, curves, forms, noise, sign_changes
-from crossover.stats.crossovers import BEYOND
-from crossover.stats.curves import Fits
+from crossover.stats import noise, sign_changes
+from crossover.stats.crossovers import BEYOND, find_crossovers
+from crossover.stats.curves import Fits, fit_table
 from crossover.stats.formatting import interval as show_interval
-from crossover.stats.noise import Noise
+from crossover.stats.forms import Form
+from crossover.stats.noise import VarianceComponents
 from crossover.stats.sign_changes import Pair
+from crossover.stats.variable_projection import Solution, solve
 
 KINDS = {"answer_augmentation": "reused", "question_rephrase": "reused", "new_question": "fresh"}
 
 
 @dataclass(frozen=True)
-class JointCurve:
+class SeedSizeCurve:
     """One strategy's curve over seed-set sizes and budgets.
 
     ``repeats`` is ``R``, the number of times a question can be reused before its value has decayed by ``e`` (``None``
@@ -49,8 +51,8 @@ class JointCurve:
     chi2: float
     df: int
     per_sample: float
-    point: forms.Solution
-    draws: forms.Solution
+    point: Solution
+    draws: Solution
 
     def at(self, seed_size: float, ratios: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Accuracy at budget ratios for any seed-set size: point (n,) and draws (D, n)."""
@@ -78,9 +80,9 @@ class Predicted:
         return f"{self.first} -> {self.second} at S = {self.seed_size:g}: {value} predicted"
 
 
-def fit_joint(
+def fit_seed_sizes(
     fits: Fits, kinds: Mapping[str, str] | None = None, queries_per_sample: Mapping[str, float] | None = None
-) -> dict[tuple[str, str], JointCurve]:
+) -> dict[tuple[str, str], SeedSizeCurve]:
     """Fit one curve a strategy to all its seed-set sizes, on the same budget means and redrawn errors as ``fits``.
 
     Parameters
@@ -99,12 +101,12 @@ def fit_joint(
     per_sample = {**QUERIES_PER_SAMPLE, **(queries_per_sample or {})}
     known = {**KINDS, **(kinds or {})}
     members: dict[tuple[str, str], list[int]] = {}
-    for i, n in enumerate(fits.noises):
-        members.setdefault((n.cells.task, n.cells.strategy), []).append(i)
-    errors = noise.redraw(fits.noises, _n_draws(fits), np.random.default_rng(fits.seed))
+    for i, n in enumerate(c.noise for c in fits):
+        members.setdefault((n.counts.task, n.counts.strategy), []).append(i)
+    errors = noise.redraw([c.noise for c in fits], _n_draws(fits), np.random.default_rng(fits.seed))
     out = {}
     for (task, strategy), at in members.items():
-        group = [fits.noises[i] for i in at]
+        group = [fits.curves[i].noise for i in at]
         if sum(len(n.means) for n in group) < 5:
             continue
         choices = [known[strategy]] if strategy in known else ["reused", "fresh"]
@@ -115,7 +117,7 @@ def fit_joint(
 
 
 def predict(
-    joint: Mapping[tuple[str, str], JointCurve],
+    joint: Mapping[tuple[str, str], SeedSizeCurve],
     task: str,
     seed_size: float,
     searched: tuple[float, float],
@@ -134,7 +136,7 @@ def predict(
             return float(joint[task, b].at(seed_size, x)[0][0] - joint[task, a].at(seed_size, x)[0][0])
 
         found = sign_changes.roots(logs, point, gap)
-        p_exists = sign_changes.changes(draws)
+        p_exists = sign_changes.crossing_probability(draws)
         if not found:
             first, second = (a, b) if point.mean() <= 0 else (b, a)
             out.append(Predicted(task, first, second, seed_size, None, (None, None), p_exists, level))
@@ -163,10 +165,8 @@ def held_out(
         raise CrossoverError(
             f"seed size {seed_size:g} cannot be held out: at least 3 sizes are needed, it among them; there are {sizes}"
         )
-    joint = fit_joint(curves.fit_table(table[table["seed_size"] != seed_size], level, draws, seed))
-    measured = crossovers.find(
-        curves.fit_table(table[table["seed_size"] == seed_size], level, draws, seed), checks=False
-    )
+    joint = fit_seed_sizes(fit_table(table[table["seed_size"] != seed_size], level, draws, seed))
+    measured = find_crossovers(fit_table(table[table["seed_size"] == seed_size], level, draws, seed), checks=False)
     rows = []
     for c in measured:
         if not {(c.task, c.first), (c.task, c.second)} <= set(joint):
@@ -201,10 +201,10 @@ def effective(kind: str, samples: np.ndarray, sizes: np.ndarray, repeats: np.nda
 
 
 def _n_draws(fits: Fits) -> int:
-    return next((len(d.E) for d in fits.draws if d is not None), 1000)
+    return next((len(c.draws.E) for c in fits if c.draws is not None), 1000)
 
 
-def _form(kind: str, samples: np.ndarray, sizes: np.ndarray) -> forms.Form:
+def _form(kind: str, samples: np.ndarray, sizes: np.ndarray) -> Form:
     """A form whose ``x`` is the position in ``samples`` and ``sizes``."""
 
     def basis(x: np.ndarray, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -223,25 +223,27 @@ def _form(kind: str, samples: np.ndarray, sizes: np.ndarray) -> forms.Form:
         return np.stack(np.meshgrid(tau, repeats, indexing="ij"), -1).reshape(-1, 2)
 
     names = ("tau", "repeats") if kind == "reused" else ("tau",)
-    return forms.Form(f"joint_{kind}", names, 2 + len(names), False, basis, grid)
+    return Form(f"joint_{kind}", names, 2 + len(names), False, basis, grid)
 
 
-def _fit(task: str, strategy: str, kind: str, group: list[Noise], errors: list[np.ndarray], cost: float) -> JointCurve:
-    sizes = np.concatenate([np.full(len(n.means), n.cells.seed_size) for n in group])
-    samples = np.concatenate([n.cells.ratios * n.cells.seed_size for n in group]) / cost
+def _fit(
+    task: str, strategy: str, kind: str, group: list[VarianceComponents], errors: list[np.ndarray], cost: float
+) -> SeedSizeCurve:
+    sizes = np.concatenate([np.full(len(n.means), n.counts.seed_size) for n in group])
+    samples = np.concatenate([n.counts.ratios * n.counts.seed_size for n in group]) / cost
     form = _form(kind, samples, sizes)
     whiten = np.zeros((len(sizes), len(sizes)))
     start = 0
     for n in group:
         stop = start + len(n.means)
-        whiten[start:stop, start:stop] = n.whiten
+        whiten[start:stop, start:stop] = n.whitener
         start = stop
     x = np.arange(len(sizes), dtype=float)
-    point = forms.solve(form, x, np.concatenate([n.means for n in group]), whiten)
+    point = solve(form, x, np.concatenate([n.means for n in group]), whiten)
     data = point.predict(form, x) + np.concatenate(errors, 1)
-    draws = forms.solve(form, x, data, whiten, tolerance=1e-6, steps=12)
+    draws = solve(form, x, data, whiten, tolerance=1e-6, steps=12)
     theta = np.exp(point.theta[0])
-    return JointCurve(
+    return SeedSizeCurve(
         task,
         strategy,
         kind,

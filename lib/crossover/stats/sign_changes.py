@@ -11,7 +11,7 @@ from scipy.optimize import brentq
 Pair = tuple[float | None, float | None]
 
 
-def roots(logs: np.ndarray, values: np.ndarray, difference: Callable[[float], float]) -> list[tuple[float, bool]]:
+def roots(logs: np.ndarray, values: np.ndarray, difference: Callable) -> list[tuple[float, bool]]:
     """Sign changes as (log ratio, rising): bracketed by ``values`` (n,) on the grid, solved to full precision.
 
     >>> [(round(r, 6), up) for r, up in roots(np.linspace(-3, 3, 10), np.linspace(-2, 4, 10), lambda t: t + 1)]
@@ -23,11 +23,12 @@ def roots(logs: np.ndarray, values: np.ndarray, difference: Callable[[float], fl
     out = []
     for a, b in pairwise(known):
         if sign[a] != sign[b]:
-            out.append((float(brentq(difference, logs[a], logs[b], xtol=1e-14, rtol=1e-14)), bool(sign[b] > 0)))
+            root = brentq(lambda t: float(np.squeeze(difference(t))), logs[a], logs[b], xtol=1e-14, rtol=1e-14)
+            out.append((float(root), bool(sign[b] > 0)))
     return out
 
 
-def changes(draws: np.ndarray) -> float:
+def crossing_probability(draws: np.ndarray) -> float:
     """Share of draws (rows) that change sign along the row."""
     return float(((draws > 0).any(1) & (draws < 0).any(1)).mean())
 

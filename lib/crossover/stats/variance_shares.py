@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from crossover.stats import forms
-from crossover.stats.noise import Noise
+from crossover.stats.forms import Form
+from crossover.stats.noise import VarianceComponents
+from crossover.stats.variable_projection import Solution
 
 
-def sensitivity(noise: Noise, form: forms.Form, fit: forms.Solution, ratios: np.ndarray) -> np.ndarray:
+def sensitivity(noise: VarianceComponents, form: Form, fit: Solution, ratios: np.ndarray) -> np.ndarray:
     """Derivative of the fitted accuracy at ``ratios`` (n,) in the budget means: (n, B), bounds that bind held fixed."""
 
     def columns(x: np.ndarray) -> np.ndarray:
@@ -23,13 +24,11 @@ def sensitivity(noise: Noise, form: forms.Form, fit: forms.Solution, ratios: np.
         free = [np.ones_like(e)[:, None]] if 0 < fit.E[0] < 1 else []
         return np.concatenate([*free, -e[:, None], -fit.B[0] * de], 1) if fit.B[0] > 0 else np.ones_like(e)[:, None]
 
-    design = noise.whiten @ columns(noise.cells.ratios)
-    return columns(np.asarray(ratios, float)) @ np.linalg.pinv(design, rcond=1e-10) @ noise.whiten
+    design = noise.whitener @ columns(noise.counts.ratios)
+    return columns(np.asarray(ratios, float)) @ np.linalg.pinv(design, rcond=1e-10) @ noise.whitener
 
 
-def slope(
-    form: forms.Form, fits: tuple[forms.Solution, forms.Solution], scale: tuple[float, float], ratio: float
-) -> float:
+def slope(form: Form, fits: tuple[Solution, Solution], scale: tuple[float, float], ratio: float) -> float:
     """Derivative of ``A_2 - A_1`` in the log of the ratio."""
     step = 1e-4
     x = ratio * np.exp([-step, step])
@@ -38,9 +37,9 @@ def slope(
 
 
 def variance_parts(
-    pair: tuple[Noise, Noise],
-    form: forms.Form,
-    fits: tuple[forms.Solution, forms.Solution],
+    pair: tuple[VarianceComponents, VarianceComponents],
+    form: Form,
+    fits: tuple[Solution, Solution],
     scale: tuple[float, float],
     ratio: float,
 ) -> dict[str, float]:
@@ -52,8 +51,8 @@ def variance_parts(
     H = [sensitivity(n, form, f, x / s)[0] / gain for n, f, s in zip(pair, fits, scale, strict=True)]
     sampling = sum(float(h @ n.from_sampling @ h) for h, n in zip(H, pair, strict=True))
     training = sum(float(h @ n.from_training @ h) for h, n in zip(H, pair, strict=True))
-    moved = [n.reach @ h for n, h in zip(pair, H, strict=True)]
-    if pair[0].cells.replicates == pair[1].cells.replicates and pair[0].replicates > 1:
+    moved = [n.offset_loading @ h for n, h in zip(pair, H, strict=True)]
+    if pair[0].counts.replicates == pair[1].counts.replicates and pair[0].replicates > 1:
         covariance = float(pair[0].offsets @ pair[1].offsets) / (pair[0].replicates - 1)
         limit = np.sqrt(pair[0].replicate * pair[1].replicate)  # a covariance no larger than the variances allow
         cross = 2 * float(moved[0] @ moved[1]) * float(np.clip(covariance, -limit, limit))
@@ -64,9 +63,9 @@ def variance_parts(
 
 
 def shares(
-    pair: tuple[Noise, Noise],
-    form: forms.Form,
-    fits: tuple[forms.Solution, forms.Solution],
+    pair: tuple[VarianceComponents, VarianceComponents],
+    form: Form,
+    fits: tuple[Solution, Solution],
     scale: tuple[float, float],
     ratio: float,
     by_form: dict[str, list[float]],

@@ -16,8 +16,8 @@ import pandas as pd
 from crossover.errors import CrossoverError
 from crossover.figures.style import styles
 from crossover.labels import QUERIES_PER_SAMPLE
-from crossover.stats import counts as pilot
 from crossover.stats.advice import CLEAR
+from crossover.stats.counts import COLUMNS, validate_counts
 from crossover.stats.curves import MIN_BUDGETS, Fits, fit_table
 from crossover.study.store import read_runs
 
@@ -37,7 +37,7 @@ def common(settings: str) -> str:
 
 
 def counts(folder: Path) -> pd.DataFrame:
-    """Return the counts that advice rests on, as :func:`crossover.stats.counts.validate` wants them, a task for each question.
+    """Return the counts that advice rests on, as :func:`crossover.stats.counts.validate_counts` wants them, a task for each question.
 
     Of each task that is its largest grid of equal settings. What was also bought from an augmenter with one of :data:`DIALS`
     turned stands with the other strategies' cells in a task of its own, as ``"<task>, coverage 0.5"``. A strategy that was not
@@ -74,7 +74,7 @@ def counts(folder: Path) -> pd.DataFrame:
                 ]
                 parts.append(pd.concat([_whole(rest), new]).assign(task=f"{task}, {what}"))
     table = pd.concat(parts, ignore_index=True)
-    return pilot.validate(table[pilot.COLUMNS], where=str(folder / "runs.csv"))
+    return validate_counts(table[COLUMNS], where=str(folder / "runs.csv"))
 
 
 def page_data(folder: Path) -> str:
@@ -86,7 +86,7 @@ def page_data(folder: Path) -> str:
 
 
 def _as_dict(fits: Fits) -> dict[str, object]:
-    known = [(c, d) for c, d in zip(fits.curves, fits.draws, strict=True) if d is not None]
+    known = [(c, c.draws) for c in fits if c.draws is not None]
     curves = [
         {
             "task": c.task,

@@ -42,7 +42,7 @@ from crossover.figures.style import NOT_RUN
 from crossover.labels import QUERIES_PER_SAMPLE, display_name
 from crossover.params.ablations import Ablations
 from crossover.paths import PUBLISHED, results_folder
-from crossover.stats.crossovers import Crossover, find, show
+from crossover.stats.crossovers import Crossover, find_crossovers, show
 from crossover.stats.curves import Fits, fit_table
 from crossover.study.grids import ablations as ablations_grids
 from crossover.study.select import settings_table
@@ -118,7 +118,7 @@ class Chapter:
         return [
             (share, c)
             for share, two in zip(shares, pairs, strict=True)
-            for c in find(fit_table(two, LEVEL), checks=False)
+            for c in find_crossovers(fit_table(two, LEVEL), checks=False)
         ]
 
     def costs(self) -> style.Picture | Markdown:
@@ -131,7 +131,9 @@ class Chapter:
     @cached_property
     def _by_cost(self) -> list[tuple[float, Crossover]]:
         prices = [(cost, {ANSWERS: 1.0, QUESTIONS: 1.0 + cost}) for cost in sorted(self.parameters.question_costs)]
-        return [(cost, c) for cost, price in prices for c in find(self._two_fits, price, "answers", checks=False)]
+        return [
+            (cost, c) for cost, price in prices for c in find_crossovers(self._two_fits, price, "answers", checks=False)
+        ]
 
     @cached_property
     def _two_fits(self) -> Fits:
@@ -149,7 +151,7 @@ class Chapter:
         }
         price = {s: tokens[s] * QUERIES_PER_SAMPLE[s] for s in tokens}
         shown = [
-            show(find(self._two_fits, costs, unit, checks=False))
+            show(find_crossovers(self._two_fits, costs, unit, checks=False))
             .rename(columns={unit: "budget there"})
             .assign(unit=unit)
             for costs, unit in ((None, "queries"), (price, "tokens"))
@@ -167,7 +169,7 @@ class Chapter:
         """Say where strategies overtake one another on another task."""
         if task not in self.parameters.other_tasks:
             return None
-        found = find(fit_table(self._of(task), LEVEL), checks=False)
+        found = find_crossovers(fit_table(self._of(task), LEVEL), checks=False)
         said = "\n".join(f"- {sentence(c)}" for c in found)
         return Markdown(f"{said}\n\n**For a budget.** {task_advice(found)}")
 

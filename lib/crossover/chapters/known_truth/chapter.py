@@ -21,7 +21,7 @@ from crossover.paths import PUBLISHED, results_folder
 from crossover.stats.crossovers import Crossover
 from crossover.stats.curves import Fits
 from crossover.stats.simulation import scenarios, stress
-from crossover.stats.simulation.scenarios import World
+from crossover.stats.simulation.scenarios import Scenario
 
 STUDIES, DRAWS = 2000, 500  # behind the committed table
 
@@ -32,7 +32,7 @@ class Chapter:
 
     Attributes
     ----------
-    world : World
+    world : Scenario
         The world of the worked example.
     fits : Fits
     crossover : Crossover
@@ -42,12 +42,12 @@ class Chapter:
         This run's coverage table.
     published : DataFrame
         The committed one; this run's where there is none yet.
-    replicates, wrong_form, promises : DataFrame
+    replicates, wrong_form : DataFrame
         See :mod:`crossover.stats.simulation.stress`.
     folder : Path
     """
 
-    world: World
+    world: Scenario
     fits: Fits
     crossover: Crossover
     recovered: pd.DataFrame
@@ -55,7 +55,6 @@ class Chapter:
     published: pd.DataFrame
     replicates: pd.DataFrame
     wrong_form: pd.DataFrame
-    promises: pd.DataFrame
     folder: Path
 
     def recovery_figure(self) -> style.Picture:
@@ -130,21 +129,8 @@ class Chapter:
             }
         )
 
-    def promise_figure(self) -> style.Picture:
-        """Draw what the planner promised against what then happened."""
-        return self._saved("promises", figures.promises(self.promises), self.promises)
-
-    def promise_sentence(self) -> str:
-        """Medians of the widths before, promised and achieved."""
-        m = self.promises[["width_now", "promised", "achieved"]].median()
-        return (
-            f"In {len(self.promises)} planned studies the interval's high end was a median {m.width_now:.2f} times its "
-            f"low end; the plan promised {m.promised:.2f}, and {m.achieved:.2f} was achieved. Where the replicates at "
-            f"hand agree by luck, the promise is too good: a plan can only use the variance that the study shows."
-        )
-
     def caption(self, figure: str) -> Markdown:
-        """Say what the points and bars of a figure are: ``"recovery"``, ``"coverage"``, ``"replicates"`` or ``"promises"``."""
+        """Say what the points and bars of a figure are: ``"recovery"``, ``"coverage"`` or ``"replicates"``."""
         w, level, errors = self.world, f"{self.fits.level:.0%} intervals", "bars are two Monte Carlo errors either way"
         mine = (
             ""
@@ -156,7 +142,6 @@ class Chapter:
             f"{w.n_test:,} test items a cell, {level}",
             "coverage": f"{int(self.published['studies'].iloc[0]):,} simulated studies a design{mine}, {level}; {errors}",
             "replicates": f"{int(self.replicates['studies'].iloc[0]):,} simulated studies a point, {level}; {errors}",
-            "promises": f"Each point one of {len(self.promises)} simulated studies of three replicates, {level}",
         }[figure]
         return Markdown(f"{said}; results of {self.folder.parent.name}.")
 
@@ -173,7 +158,6 @@ def run(
     seed: int = 0,
     designs: Iterable[str] = tuple(scenarios.ALL),
     example: str = "shared_3",
-    spend: float = 20_000.0,
 ) -> Chapter:
     """Simulate everything that the chapter shows and write the tables under ``results/<results>/known_truth``.
 
@@ -192,8 +176,6 @@ def run(
         Names in ``worlds.ALL``.
     example : str
         The design of the worked example.
-    spend : float
-        Queries the planner may spend.
     """
     chosen = [_world(name) for name in designs]
     world = _world(example)
@@ -206,7 +188,6 @@ def run(
         "coverage": scenarios.coverage(chosen, studies, draws, level, seed),
         "replicates": stress.replicates_seen(half, level, draws, seed),
         "wrong_form": stress.wrong_form(half, level, draws, seed),
-        "promises": stress.promise(scenarios.ALL["shared_3"], half, spend, level, draws, seed),
     }
     for name, table in tables.items():
         _write(table, folder / f"{name}.csv")
@@ -215,7 +196,7 @@ def run(
     return Chapter(world, fits, found, published=published, folder=folder, **tables)
 
 
-def _world(name: str) -> World:
+def _world(name: str) -> Scenario:
     if name not in scenarios.ALL:
         raise CrossoverError(f"no design {name!r}.{nearest(name, scenarios.ALL)}")
     return scenarios.ALL[name]
@@ -233,7 +214,7 @@ def main() -> None:
     print(f"\n{path}")
 
 
-def _show(world: World, done: int) -> None:
+def _show(world: Scenario, done: int) -> None:
     if done % 50 == 0:
         print(f"\r{world.title}: {done} of {STUDIES} studies ", end="", flush=True)
 

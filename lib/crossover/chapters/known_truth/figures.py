@@ -1,4 +1,4 @@
-"""Figures of the chapter on known truth: recovered against true, coverage, replicates, and the planner's promise."""
+"""Figures of the chapter on known truth: recovered against true, coverage, replicates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from crossover.figures.fits import fits_figure
 from crossover.figures.style import Picture
 from crossover.stats.crossovers import Crossover
 from crossover.stats.curves import Fits
-from crossover.stats.simulation.scenarios import EARLY, LATE, World
+from crossover.stats.simulation.scenarios import EARLY, LATE, Scenario
 
 #: Quantity -> how it is drawn. Shapes as well as colours, so that grey is enough.
 _MARKS = {
@@ -20,7 +20,7 @@ _MARKS = {
 _WANTED = (0.87, 0.93)
 
 
-def recovery(world: World, fits: Fits, found: Crossover) -> Picture:
+def recovery(world: Scenario, fits: Fits, found: Crossover) -> Picture:
     """The fitted curves of one simulated study, with the curves that made it drawn as thin black lines."""
     figure = fits_figure(fits, [found])
     axes = figure.axes[0]
@@ -99,27 +99,4 @@ def replicates(table: pd.DataFrame, level: float = 0.9) -> Picture:
         axes.set_xticks(table["replicates"])
         axes.grid(color="#E6E6E6")
         axes.spines[["top", "right"]].set_visible(False)
-    return figure
-
-
-def promises(table: pd.DataFrame) -> Picture:
-    """Each planned study: the width that was promised against the width that then came out, on log axes."""
-    figure = Picture(figsize=(4.6, 4.4), dpi=150, layout="constrained")
-    axes = figure.subplots()
-    closed = table.dropna(subset=["promised", "achieved"])
-    axes.scatter(closed["promised"], closed["achieved"], s=22, color="#14305E", alpha=0.7, linewidths=0, zorder=3)
-    both = np.array(
-        [closed[["promised", "achieved"]].min().min() / 1.02, closed[["promised", "achieved"]].max().max() * 1.02]
-    )
-    axes.plot(both, both, color="#555555", linewidth=1, linestyle=(0, (4, 2)), label="kept exactly")
-    middle = closed[["promised", "achieved"]].median()
-    axes.plot(*middle, marker="D", color="#B5451B", markersize=9, linestyle="none", zorder=4, label="medians")
-    axes.set(xscale="log", yscale="log", xlabel="promised: high end / low end", ylabel="achieved")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(lambda value, _: f"{value:g}")
-        axis.set_minor_formatter(lambda value, _: f"{value:g}")
-    axes.tick_params(which="minor", labelsize=7)
-    axes.legend(frameon=False)
-    axes.grid(color="#E6E6E6", which="both")
-    axes.spines[["top", "right"]].set_visible(False)
     return figure

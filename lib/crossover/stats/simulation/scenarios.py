@@ -1,6 +1,6 @@
-"""Worlds with known truth: set curves, noise and crossovers, pushed through the same code as real results.
+"""Scenarios with known truth: set curves, noise and crossovers, pushed through the same code as real results.
 
-A world makes a table of counts; :func:`coverage` repeats studies in it and counts how often intervals hold the truth
+A scenario makes a table of counts; :func:`coverage` repeats studies in it and counts how often intervals hold the truth
 and statuses say it. The five designs of ``DESIGNS`` are those that the intervals must survive; ``NEVER`` has no
 crossover.
 """
@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from crossover.stats import crossovers, curves, forms, noise
-from crossover.stats.crossovers import Crossover
-from crossover.stats.curves import Fits
+from crossover.stats.crossovers import BEYOND, Crossover, find_crossovers
+from crossover.stats.curves import Fits, fit_noises, fit_table
+from crossover.stats.forms import FORMS, form_named
 from crossover.stats.interval_checks import log_t_interval
+from crossover.stats.noise import variance_components
 
 EARLY, LATE = "answer_augmentation", "new_question"  # who leads at low ratios, and who may overtake
 RATIOS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
@@ -33,12 +34,12 @@ class Truth:
 
     def __call__(self, ratios: np.ndarray) -> np.ndarray:
         """Accuracy at budget ratios (n,)."""
-        basis = forms.form_named(self.form).basis
+        basis = form_named(self.form).basis
         return self.E - self.B * basis(np.asarray(ratios, float), np.log([self.parameters]))[0][0]
 
 
 @dataclass(frozen=True)
-class World:
+class Scenario:
     """Set curves of two strategies and the noise of a study of them.
 
     Attributes
@@ -74,7 +75,7 @@ class World:
 
     def crossover(self) -> float | None:
         """The true crossover ratio within 1/16 to 16 times the range that is run, if there is one."""
-        x = np.geomspace(self.ratios[0] / crossovers.BEYOND, self.ratios[-1] * crossovers.BEYOND, 20_001)
+        x = np.geomspace(self.ratios[0] / BEYOND, self.ratios[-1] * BEYOND, 20_001)
         d = self.late(x) - self.early(x)
         change = np.nonzero((d[:-1] < 0) & (d[1:] >= 0))[0]
         if not change.size:
@@ -122,34 +123,38 @@ def crossing_at(ratio: float, early: Truth, E: float, tau: float) -> Truth:
 
 _FAST = Truth(0.55, 0.40, (5.0,))
 _SLOW = Truth(0.72, 0.62, (14.0,))
-DESIGNS: tuple[World, ...] = (
-    World("independent", "7 budgets x 3 replicates, independent noise", _FAST, _SLOW),
-    World("shared_3", "7 budgets x 3 replicates, shared offset", _FAST, _SLOW, offset=0.02),
-    World("shared_8", "7 budgets x 8 replicates, shared offset", _FAST, _SLOW, offset=0.02, replicates=8),
-    World(
+DESIGNS: tuple[Scenario, ...] = (
+    Scenario("independent", "7 budgets x 3 replicates, independent noise", _FAST, _SLOW),
+    Scenario("shared_3", "7 budgets x 3 replicates, shared offset", _FAST, _SLOW, offset=0.02),
+    Scenario("shared_8", "7 budgets x 8 replicates, shared offset", _FAST, _SLOW, offset=0.02, replicates=8),
+    Scenario(
         "edge", "5 budgets x 3 replicates, crossover at the edge", _FAST, crossing_at(16, _FAST, 0.72, 14), RATIOS[:5]
     ),
-    World("beyond", "7 budgets x 3 replicates, crossover beyond the range", _FAST, crossing_at(100, _FAST, 0.62, 50)),
+    Scenario(
+        "beyond", "7 budgets x 3 replicates, crossover beyond the range", _FAST, crossing_at(100, _FAST, 0.62, 50)
+    ),
 )
-NEVER = World("never", "7 budgets x 3 replicates, no crossover", Truth(0.70, 0.45, (5.0,)), Truth(0.58, 0.40, (8.0,)))
+NEVER = Scenario(
+    "never", "7 budgets x 3 replicates, no crossover", Truth(0.70, 0.45, (5.0,)), Truth(0.58, 0.40, (8.0,))
+)
 ALL = {w.name: w for w in (*DESIGNS, NEVER)}
 
 
 def study(
-    world: World, seed: int, level: float = 0.9, draws: int = 300, checks: bool = False, form: str = "exponential"
+    world: Scenario, seed: int, level: float = 0.9, draws: int = 300, checks: bool = False, form: str = "exponential"
 ) -> tuple[Fits, Crossover]:
     """One simulated study: the fits under a form, and the crossover that the library reports."""
     rng = np.random.default_rng([seed, 1])
-    fits = curves.fit_table(world.simulate(rng), level, draws, seed, form)
-    (found,) = crossovers.find(fits, checks=checks)
+    fits = fit_table(world.simulate(rng), level, draws, seed, form)
+    (found,) = find_crossovers(fits, checks=checks)
     return fits, found
 
 
-def recovered(world: World, seed: int = 0, level: float = 0.9, draws: int = 2000) -> pd.DataFrame:
+def recovered(world: Scenario, seed: int = 0, level: float = 0.9, draws: int = 2000) -> pd.DataFrame:
     """One study's estimates beside the truth: ``quantity, true, estimate, low, high, holds, status``."""
     fits, found = study(world, seed, level, draws)
     rows = []
-    for c in fits.curves:
+    for c in fits:
         truth = world.early if c.strategy == EARLY else world.late
         for name, true in (("E", truth.E), ("B", truth.B), ("tau", truth.parameters[0])):
             low, high = getattr(c, f"{name}_interval")
@@ -163,18 +168,18 @@ def recovered(world: World, seed: int = 0, level: float = 0.9, draws: int = 2000
 
 
 def coverage(
-    worlds: Iterable[World],
+    worlds: Iterable[Scenario],
     studies: int = 1000,
     draws: int = 300,
     level: float = 0.9,
     seed: int = 0,
-    progress: Callable[[World, int], None] | None = None,
+    progress: Callable[[Scenario, int], None] | None = None,
 ) -> pd.DataFrame:
     """Repeat studies and count how often the intervals hold the truth and the statuses say it.
 
     Parameters
     ----------
-    worlds : iterable of World
+    worlds : iterable of Scenario
     studies : int
         Simulated studies a world.
     draws : int
@@ -231,7 +236,7 @@ class _Tally:
             self.widths.append(high / low)
 
 
-def _tallies(world: World, studies: int, draws: int, level: float, seed: int, progress) -> dict[str, _Tally]:
+def _tallies(world: Scenario, studies: int, draws: int, level: float, seed: int, progress) -> dict[str, _Tally]:
     true = world.crossover()
     first, last = world.ratios[0], world.ratios[-1]
     out = {"crossover": true, "t interval over replicates": true, "replicates pooled": true}
@@ -245,16 +250,16 @@ def _tallies(world: World, studies: int, draws: int, level: float, seed: int, pr
     if true is None or min(abs(np.log(true / first)), abs(np.log(true / last))) > 0.01:
         out["status"] = true
     tallies = {name: _Tally(value, [], []) for name, value in out.items()}
-    form = forms.FORMS["exponential"]
+    form = FORMS["exponential"]
     for i in range(studies):
         fits, found = study(world, seed + i, level, draws)
         if true is not None:
             _add_crossover(tallies["crossover"], found)
-            alone = log_t_interval(fits.noises, form, (1.0, 1.0), found.searched, true, level)
+            alone = log_t_interval([c.noise for c in fits], form, (1.0, 1.0), found.searched, true, level)
             if alone:
                 tallies["t interval over replicates"].add(*alone)
             _add_crossover(tallies["replicates pooled"], _pooled(fits, draws))
-        for c in fits.curves:
+        for c in fits:
             if c.status == "ok":
                 tallies[f"E of {c.strategy}"].add(*c.E_interval)
                 tallies[f"tau of {c.strategy}"].add(*c.tau_interval)
@@ -277,11 +282,10 @@ def _add_crossover(tally: _Tally, found: Crossover) -> None:
 def _pooled(fits: Fits, draws: int) -> Crossover:
     """The crossover from counts added up over replicates, as if one replicate had had all the test items."""
     noises = []
-    for n in fits.noises:
-        c = n.cells
+    for c in (curve.counts for curve in fits):
         added = replace(c, replicates=("all",), correct=c.correct.sum(0)[None], tested=c.tested.sum(0)[None])
-        noises.append(noise.estimate(added))
-    (found,) = crossovers.find(curves.fit_noises(noises, fits.level, draws, fits.seed), checks=False)
+        noises.append(variance_components(added))
+    (found,) = find_crossovers(fit_noises(noises, fits.level, draws, fits.seed), checks=False)
     return found
 
 

@@ -1,4 +1,4 @@
-"""Outside the assumptions: another form of curve, a single replicate, and whether the planner keeps its word."""
+"""Outside the assumptions: another form of curve, and a single replicate."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from crossover.stats import crossovers, curves
-from crossover.stats import next_cells as planning
 from crossover.stats.crossovers import Crossover
-from crossover.stats.simulation.scenarios import DESIGNS, EARLY, LATE, Truth, World, holds, study
+from crossover.stats.simulation.scenarios import DESIGNS, LATE, Scenario, Truth, holds, study
 
 
-def with_form(world: World, form: str, early: tuple[float, ...], late: tuple[float, ...]) -> World:
+def with_form(world: Scenario, form: str, early: tuple[float, ...], late: tuple[float, ...]) -> Scenario:
     """The same asymptotes and gains under another form of curve, with the given nonlinear parameters."""
     return replace(
         world,
@@ -26,7 +24,7 @@ def with_form(world: World, form: str, early: tuple[float, ...], late: tuple[flo
 
 
 #: The same ends and gains as the exponential worlds, reached along other forms of curve.
-OTHER_FORMS: tuple[World, ...] = (
+OTHER_FORMS: tuple[Scenario, ...] = (
     DESIGNS[0],
     with_form(DESIGNS[0], "power_law", (4.0, 1.2), (12.0, 1.2)),
     with_form(DESIGNS[0], "rectified", (3.0, 1.1), (9.0, 1.1)),
@@ -38,7 +36,7 @@ def wrong_form(
     level: float = 0.9,
     draws: int = 300,
     seed: int = 0,
-    worlds: Iterable[World] = OTHER_FORMS,
+    worlds: Iterable[Scenario] = OTHER_FORMS,
     fitted: Iterable[str] = ("exponential", "power_law"),
 ) -> pd.DataFrame:
     """Fit the right and the wrong form to worlds whose curves are not exponential.
@@ -61,9 +59,8 @@ def wrong_form(
                 fits, found = study(world, i, level, draws, form=form)
                 hits.append(found.status != "none" and holds(*found.interval, true))
                 estimates += [found.ratio] if found.ratio is not None else []
-                lacking += [c.status == "lack_of_fit" for c in fits.curves]
-                late = fits.index(world.name, LATE, world.seed_size)
-                misses.append(float(fits.at(late, far)[0][0] - world.late(far)[0]))
+                lacking += [c.status == "lack_of_fit" for c in fits]
+                misses.append(float(fits[LATE, world.seed_size].at(far)[0][0] - world.late(far)[0]))
             rate = float(np.mean(hits))
             rows.append(
                 (
@@ -80,7 +77,7 @@ def replicates_seen(
     level: float = 0.9,
     draws: int = 300,
     seed: int = 0,
-    world: World = DESIGNS[1],
+    world: Scenario = DESIGNS[1],
     counts: Iterable[int] = (1, 2, 3, 5, 8),
 ) -> pd.DataFrame:
     """Coverage and width of the crossover's interval with more and fewer replicates, in a world with a shared offset.
@@ -106,43 +103,6 @@ def replicates_seen(
     return pd.DataFrame(
         rows, columns=["replicates", "rate", "mc_error", "counted", "median_width", "open_share", "studies"]
     )
-
-
-def promise(
-    world: World, studies: int, spend: float, level: float = 0.9, draws: int = 300, seed: int = 0
-) -> pd.DataFrame:
-    """What the planner promised and what then happened: plan, run the planned cells in the same world, fit again.
-
-    Returns
-    -------
-    DataFrame
-        One row a study in which a crossover was found: ``study``, the interval's high end over its low end
-        ``width_before`` (as reported), ``width_now`` (as planned from), ``promised`` and ``achieved`` (``None`` where
-        an end is open), ``cells`` bought and ``spent`` queries.
-    """
-    rows = []
-    for i in range(seed, seed + studies):
-        rng = np.random.default_rng([i, 2])
-        effects = world.effects(rng, world.replicates + 100)
-        table = world.simulate(rng, effects[: world.replicates])
-        fits = curves.fit_table(table, level, draws, i)
-        (plan,) = planning.plan(fits, spend, draws=draws)
-        if not plan.steps:
-            continue
-        bought = plan.table()
-        names = [str(j) for j in range(world.replicates)] + sorted(
-            set(bought["replicate"]), key=bought["replicate"].tolist().index
-        )
-        place = {name: j for j, name in enumerate(dict.fromkeys(names))}
-        new = [
-            world.counts(rng, s, effects[place[r], (EARLY, LATE).index(s)], part["budget"] / world.seed_size, r)
-            for (s, r), part in bought.groupby(["strategy", "replicate"])
-        ]
-        (after,) = crossovers.find(curves.fit_table(pd.concat([table, *new]), level, draws, i), checks=False)
-        widths = (_width(plan.crossover), plan.width_now, plan.width_after, _width(after))
-        rows.append((i, *widths, len(bought), float(bought["cost"].sum())))
-    names = ["study", "width_before", "width_now", "promised", "achieved", "cells", "spent"]
-    return pd.DataFrame(rows, columns=names)
 
 
 def _width(found: Crossover) -> float | None:
