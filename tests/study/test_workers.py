@@ -1,7 +1,6 @@
 """Where students are trained: a Ray cluster gives the rows that this machine's processes give, workers lost or not."""
 
 import os
-import platform
 import threading
 import time
 
@@ -34,9 +33,26 @@ def cells():
     return cells_of(check("03_budget_ratio", values))
 
 
+@pytest.fixture(scope="module")
+def here(cells, tmp_path_factory):
+    """The rows of this machine's processes, and the folder that holds their items."""
+    folder = tmp_path_factory.mktemp("here")
+    return rows(cells, folder, ""), folder
+
+
+@pytest.fixture(scope="module")
+def two_nodes():
+    """A cluster of two nodes, each with a store and workers of its own, that say they have two GPUs."""
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    node = {"num_cpus": 1, "num_gpus": 2, "memory": 8 * 2**30, "object_store_memory": 80 * 2**20}
+    cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+    cluster.add_node(**node)
+    yield cluster.address
+    cluster.shutdown()
+
+
 def rows(cells, folder, cluster):
-    store = Store(folder)
-    run_cells(cells, store, 2, cluster=cluster)
+    run_cells(cells, Store(folder), 2, cluster=cluster)
     return pd.read_csv(folder / "runs.csv").drop(columns=TIMES)
 
 
@@ -59,68 +75,65 @@ def _title(process: psutil.Process) -> str:
         return ""
 
 
-def test_the_same_rows_on_this_machine_on_ray_and_on_ray_with_workers_killed(cells, tmp_path):
-    here = rows(cells, tmp_path / "here", "")
-    pd.testing.assert_frame_equal(rows(cells, tmp_path / "ray", "local"), here)
-
+@pytest.mark.slow
+def test_ray_gives_the_same_rows_when_workers_are_killed(cells, here, tmp_path):
     killed, done = [], threading.Event()
     killer = threading.Thread(target=kill_workers, args=(2, killed, done), daemon=True)
     killer.start()
-    survived = rows(cells, tmp_path / "killed", "local")
+    survived = rows(cells, tmp_path, "local")
     done.set()
     killer.join()
     assert len(killed) == 2, "the grid was over before two workers could be killed"
-    pd.testing.assert_frame_equal(survived, here)
-    for key in here["key"]:
-        items = [pd.read_parquet(tmp_path / name / "items" / f"{key}.parquet") for name in ("here", "killed")]
+    pd.testing.assert_frame_equal(survived, here[0])
+    for key in survived["key"]:
+        items = [pd.read_parquet(folder / "items" / f"{key}.parquet") for folder in (here[1], tmp_path)]
         pd.testing.assert_frame_equal(*items)
 
 
-@pytest.fixture(scope="module")
-def two_nodes():
-    """A cluster of two nodes, each with a store and workers of its own, that say they have two GPUs."""
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    node = {"num_cpus": 1, "num_gpus": 2, "memory": 8 * 2**30, "object_store_memory": 80 * 2**20}
-    cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
-    cluster.add_node(**node)
-    yield cluster.address
-    cluster.shutdown()
-
-
-def test_cells_run_on_all_nodes_of_a_cluster_and_give_the_same_rows(cells, two_nodes, tmp_path):
+def test_a_cluster_of_two_nodes_gives_the_same_rows(cells, here, two_nodes, tmp_path):
     def node() -> str:
         time.sleep(2)
         return ray.get_runtime_context().get_node_id()
 
-    here = rows(cells, tmp_path / "here", "")
-    pd.testing.assert_frame_equal(rows(cells, tmp_path / "there", two_nodes), here)
+    pd.testing.assert_frame_equal(rows(cells, tmp_path, two_nodes), here[0])
     with open_pool(0, "cpu", two_nodes) as pool:
         assert pool.workers == 2
         ran = [pool.submit(node) for _ in range(2)]
-        assert len({pool.result(future) for future in ran}) == 2, (
-            "a node has one core, so two students at once are on two nodes"
-        )
+        assert len({pool.result(future) for future in ran}) == 2, "two students at once are on two nodes"
+    with open_pool(0, "cuda", two_nodes) as pool:
+        assert pool.workers == 4, "each node has two GPUs, and memory for two students"
 
 
-@pytest.mark.parametrize(("device", "students"), [("cuda", 4), ("auto", 2)])
-def test_a_student_that_is_spread_takes_all_gpus_of_a_node(two_nodes, device, students):
-    """Each of the two nodes has two GPUs, and memory for two students."""
-    with open_pool(0, device, two_nodes) as pool:
-        assert pool.workers == students
-        assert pool.gpus == {"cuda": 1, "auto": 2}[device]
+def test_ray_on_this_machine_raises_what_a_cell_raises_and_gives_up_on_one_that_kills_its_workers():
+    with Ray("local", 1, "cpu") as pool:
+        with pytest.raises(CrossoverError, match="^[^\\n]*math_wrods[^\\n]*$"):
+            pool.result(pool.submit(load_task, "math_wrods"))
+        with pytest.raises(Lost, match=f"lost {RETRIES + 1} times"):
+            pool.result(pool.submit(os._exit, 1))
 
 
-def test_what_a_cell_raises_on_ray_is_what_it_raises_here():
-    for cluster in ("", "local"):
-        with open_pool(1, "cpu", cluster) as pool:
-            future = pool.submit(load_task, "math_wrods")
-            with pytest.raises(CrossoverError, match="^[^\\n]*math_wrods[^\\n]*$"):
-                while not future.done():
-                    time.sleep(0.01)
-                pool.result(future)
+def test_processes_raise_what_a_cell_raises_and_notice_a_killed_worker():
+    with Processes(1, "cpu") as pool:
+        with pytest.raises(CrossoverError, match="math_wrods"):
+            pool.result(pool.submit(load_task, "math_wrods"))
+        with pytest.raises(Lost, match="out of memory"):
+            pool.result(pool.submit(os._exit, 1))
 
 
-def test_some_cells_without_queries_go_first_and_the_others_in_their_order():
+def test_a_cluster_that_lacks_something_is_refused_by_name(monkeypatch):
+    with pytest.raises(CrossoverError, match="no Ray cluster answers there.*ray://host:10001"):
+        Ray("127.0.0.1:1", 1, "cpu")
+    with pytest.raises(CrossoverError, match="'local' has no GPU"):
+        Ray("local", 1, "cuda")
+    monkeypatch.setattr(workers, "GB_PER_WORKER", 10_000)
+    with pytest.raises(CrossoverError, match="no node with 10000 GB free for a student; the most is"):
+        Ray("local", 1, "cpu")
+    monkeypatch.setitem(__import__("sys").modules, "ray", None)
+    with pytest.raises(CrossoverError, match=r"pip install 'crossover\[cluster\]'"):
+        Ray("local", 1, "cpu")
+
+
+def test_some_cells_without_queries_run_first():
     values = {"tasks": ["film_sentiment", "product_sentiment"], "originals": [8, 16], "replicates": 2}
     grid = cells_of(check("02_finetuned_teacher", values))
     alone = [cell for cell in grid if cell.strategy == "original"]
@@ -129,7 +142,7 @@ def test_some_cells_without_queries_go_first_and_the_others_in_their_order():
     assert first[:4] == alone[:4] and first[4:] == [cell for cell in grid if cell not in alone[:4]]
 
 
-def test_cells_that_had_finished_are_stored_when_data_cannot_be_made(cells, tmp_path, monkeypatch):
+def test_finished_cells_are_stored_when_data_cannot_be_made(cells, tmp_path, monkeypatch):
     """The third cell's data fail while the first two train: both are in the table, and the error is the third's own."""
     made, real = [], QueryBudgetExperiment.make_data
 
@@ -145,73 +158,14 @@ def test_cells_that_had_finished_are_stored_when_data_cannot_be_made(cells, tmp_
     assert set(Store(tmp_path).rows()) == {cell.key for cell in made[:2]} and len(made) == 3
 
 
-@pytest.mark.parametrize(
-    ("cluster", "cores", "left"), [("", 1, 1), ("", 2, 1), ("", 4, 3), ("", 64, 3), ("local", 2, 1)]
-)
-def test_while_workers_of_this_machine_train_the_caller_leaves_them_their_cores(monkeypatch, cluster, cores, left):
+@pytest.mark.parametrize(("cores", "left"), [(1, 1), (2, 1), (4, 3), (64, 3)])
+def test_the_caller_leaves_its_workers_their_cores(monkeypatch, cores, left):
     before = torch.get_num_threads()
     monkeypatch.setattr(os, "cpu_count", lambda: cores)
     torch.set_num_threads(3)
     try:
-        with open_pool(1, "cpu", cluster):
+        with open_pool(1, "cpu"):
             assert torch.get_num_threads() == left
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
-
-
-def pages_cleared_for_a_second_batch():
-    """Fill and free forty blocks of 8 MB twice; return how many pages the system cleared the second time."""
-    import resource
-
-    def batch():
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        blocks = [torch.ones(2**21) for _ in range(40)]
-        after = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        del blocks
-        return after - before
-
-    batch()
-    return batch()
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator has settings of its own")
-def test_workers_keep_freed_memory_for_the_next_batch():
-    with Processes(1, "cpu") as pool:
-        cleared = pool.result(pool.submit(pages_cleared_for_a_second_batch))
-    assert cleared < 40 * 2**23 / 4096 / 2  # of the pages that they fill; all of them where freed memory goes back
-
-
-def test_a_worker_that_is_killed_here_is_lost():
-    with Processes(1, "cpu") as pool:
-        future = pool.submit(os._exit, 1)
-        with pytest.raises(Lost, match="most likely for want of memory"):
-            pool.result(future)
-
-
-def test_a_cell_that_kills_every_worker_is_lost_on_ray_in_the_end():
-    with Ray("local", 1, "cpu") as pool:
-        future = pool.submit(os._exit, 1)
-        with pytest.raises(Lost, match=f"lost {RETRIES + 1} times"):
-            pool.result(future)
-
-
-def test_a_cluster_that_does_not_answer_and_a_device_it_lacks_are_named():
-    with pytest.raises(CrossoverError, match="no Ray cluster answers there.*ray://host:10001"):
-        Ray("127.0.0.1:1", 1, "cpu")
-    with pytest.raises(CrossoverError, match="'local' has no GPU"):
-        Ray("local", 1, "cuda")
-    with pytest.raises(CrossoverError, match="device is 'auto', but the cluster 'local' has no GPU"):
-        Ray("local", 1, "auto")
-
-
-def test_a_cluster_without_memory_for_a_student_says_so_before_it_starts(monkeypatch):
-    monkeypatch.setattr(workers, "GB_A_WORKER", 10_000)
-    with pytest.raises(CrossoverError, match="no node with 10000 GB free for a student; the most is"):
-        Ray("local", 1, "cpu")
-
-
-def test_without_ray_it_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "ray", None)
-    with pytest.raises(CrossoverError, match=r"pip install 'crossover\[cluster\]'"):
-        Ray("local", 1, "cpu")

@@ -19,7 +19,7 @@ from typing import Protocol, Self
 
 from crossover.errors import CrossoverError
 
-GB_A_WORKER = 3.5  # measured peak of a worker that trains 15 of SmolLM2-135M's layers, with room to spare
+GB_PER_WORKER = 3.5  # measured peak of a worker that trains 15 of SmolLM2-135M's layers, with room to spare
 #: What glibc in a worker does with freed memory. Blocks of 32 MB and more, such as logits, go back to the system; of the rest it keeps 1 GB
 #: for the next batch: the system would have to clear every page anew. A worker reads this when it starts; elsewhere it means nothing.
 MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**30)}
@@ -50,21 +50,23 @@ class Pool(Protocol):
 def open_pool(workers: int, device: str, cluster: str = "") -> Iterator[Pool]:
     """Open the workers that students are trained on.
 
-    Where ``cluster`` is empty or ``"local"``, the calling process computes meanwhile with the threads that the workers leave cores for,
-    and one at the least: with more, each thread waits for the others, and holds its core.
+    On this machine the calling process meanwhile computes with the threads that the workers leave cores for, and one at
+    the least: with more, each thread waits for the others, and holds its core.
 
     Parameters
     ----------
     workers : int
         How many; 0 for as many as there are cores (or GPUs) and memory.
-    device : str
-        ``"cpu"``, ``"cuda"`` for one GPU a student, or ``"auto"`` for all GPUs of a machine.
+    device : {"cpu", "cuda"}
+        One core or one GPU per student.
     cluster : str
         Empty for processes of this machine; ``"local"`` for Ray on this machine; else the address of a Ray cluster, as
         ``"auto"`` on one of its nodes or ``"ray://host:10001"``.
     """
     import torch
 
+    for name, value in MALLOC.items():  # for workers that start from now on, where the reader does not say otherwise
+        os.environ.setdefault(name, value)
     threads = torch.get_num_threads()
     with Ray(cluster, workers, device) if cluster else Processes(workers, device) as pool:
         if device == "cpu" and cluster in ("", "local"):
@@ -80,7 +82,6 @@ class Processes:
 
     def __init__(self, workers: int, device: str):
         self.workers = workers or _workers_here(device)
-        _keep_freed_memory()
         self._executor = ProcessPoolExecutor(
             self.workers,
             # Spawned, not forked: a forked child of a process that has used threads can hang.
@@ -88,17 +89,14 @@ class Processes:
             initializer=_start_worker,
             initargs=(os.getpid(), device),
         )
-
-    def submit(self, work: Callable, *arguments: object) -> Future:
-        """Have a worker call ``work``."""
-        return self._executor.submit(work, *arguments)
+        self.submit = self._executor.submit
 
     def result(self, future: Future) -> object:
         """Return what a finished call returned."""
         try:
             return future.result()
         except BrokenProcessPool:
-            raise Lost("its worker was killed, most likely for want of memory; try workers=1") from None
+            raise Lost("its worker process was killed, probably out of memory; retry with workers=1") from None
 
     def __enter__(self) -> Self:
         return self
@@ -123,41 +121,33 @@ class Ray:
             raise CrossoverError(
                 f"cluster is {address!r}, and Ray is not installed. Fix: pip install 'crossover[cluster]'"
             ) from None
-        self._ray = ray
-        _keep_freed_memory()
-        quiet = {"log_to_driver": False, "logging_level": "error", "namespace": "crossover"}
+        self._ray, self._device = ray, device
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         try:
-            _answers(address)
+            _knock(address)
             if address == "local":
-                ray.init(address="local", num_cpus=workers or _workers_here("cpu"), include_dashboard=False, **quiet)
+                given = {"num_cpus": workers or _workers_here("cpu"), "include_dashboard": False}
             else:
-                ray.init(address=address, runtime_env={"env_vars": MALLOC}, **quiet)
+                given = {"runtime_env": {"env_vars": MALLOC}}
+            ray.init(address=address, log_to_driver=False, logging_level="error", namespace="crossover", **given)
         except (OSError, ValueError) as problem:
             raise CrossoverError(
                 f"cluster is {address!r}, and no Ray cluster answers there: {str(problem).splitlines()[0]} "
                 "Give 'local', 'auto' on a node of the cluster, or ray://host:10001."
             ) from None
-        unit, need = "CPU" if device == "cpu" else "GPU", GB_A_WORKER * 2**30
+        unit, need = "CPU" if device == "cpu" else "GPU", GB_PER_WORKER * 2**30
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        there = int(sum(node.get(unit, 0) for node in nodes))
-        # A student that is spread over GPUs takes all of the largest node's, and runs on the nodes that have as many.
-        units = max((int(node.get(unit, 0)) for node in nodes), default=0) if device == "auto" else 1
-        room = int(sum(min(node.get(unit, 0) // max(1, units), node.get("memory", 0) // need) for node in nodes))
+        room = int(sum(min(node.get(unit, 0), node.get("memory", 0) // need) for node in nodes))
         if not room:
             ray.shutdown()
             most = max((node.get("memory", 0) for node in nodes), default=0) / 2**30
-            lacks = (
-                f"no node with {GB_A_WORKER} GB free for a student; the most is {most:.1f} GB"
-                if there
-                else f"no {unit}"
-            )
+            lacks = f"no {unit}"
+            if any(node.get(unit, 0) for node in nodes):
+                lacks = f"no node with {GB_PER_WORKER} GB free for a student; the most is {most:.1f} GB"
             raise CrossoverError(f"device is {device!r}, but the cluster {address!r} has {lacks}.")
         self.workers = min(workers or room, room)
-        self.gpus = units if unit == "GPU" else 0
-        needs = {"num_cpus": 1, "num_gpus": self.gpus, "memory": int(need)}
+        needs = {"num_cpus": 1, "num_gpus": int(unit == "GPU"), "memory": int(need)}
         self._call = ray.remote(_call).options(max_retries=RETRIES, **needs)
-        self._device = device
 
     def submit(self, work: Callable, *arguments: object) -> Future:
         """Have a worker call ``work``; a worker that is lost is replaced, :data:`RETRIES` times."""
@@ -165,17 +155,12 @@ class Ray:
 
     def result(self, future: Future) -> object:
         """Return what a finished call returned."""
+        lost = self._ray.exceptions
         try:
             return future.result()
-        except (
-            self._ray.exceptions.WorkerCrashedError,
-            self._ray.exceptions.NodeDiedError,
-            self._ray.exceptions.OutOfMemoryError,
-        ):
-            raise Lost(
-                f"its worker was lost {RETRIES + 1} times, most likely for want of memory; try fewer workers"
-            ) from None
-        except self._ray.exceptions.RayTaskError as problem:
+        except (lost.WorkerCrashedError, lost.NodeDiedError, lost.OutOfMemoryError):
+            raise Lost(f"its worker was lost {RETRIES + 1} times, probably out of memory; try fewer workers") from None
+        except lost.RayTaskError as problem:
             raise problem.cause from None
 
     def __enter__(self) -> Self:
@@ -185,17 +170,11 @@ class Ray:
         self._ray.shutdown()
 
 
-def _answers(address: str) -> None:
+def _knock(address: str) -> None:
     """Raise an OSError where nothing listens at ``host:port`` or ``ray://host:port``: Ray itself would try for minutes."""
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if colon:
         socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
-
-
-def _keep_freed_memory() -> None:
-    """Let workers that start from now on allocate as :data:`MALLOC` says, where the reader does not say otherwise."""
-    for name, value in MALLOC.items():
-        os.environ.setdefault(name, value)
 
 
 def quiet() -> None:
@@ -207,13 +186,13 @@ def quiet() -> None:
 
 
 def _workers_here(device: str) -> int:
-    """One worker a core, as far as free memory goes; one on a GPU."""
+    """One worker per core, as far as free memory goes; one on a GPU."""
     if device != "cpu":
         return 1
     import psutil
 
     free = psutil.virtual_memory().available / 2**30
-    return max(1, min(os.cpu_count() or 1, int(free / GB_A_WORKER)))
+    return max(1, min(os.cpu_count() or 1, int(free / GB_PER_WORKER)))
 
 
 def _call(device: str, work: Callable, *arguments: object) -> object:
