@@ -51,19 +51,16 @@ def reproduce(
     With nothing changed it says so and ends within seconds. On a node of a Ray cluster, with the same results:
     crossover reproduce --profile paper --cluster auto. Before that, in minutes on a laptop: the same with --dry-run.
     """
-    from contextlib import nullcontext
-
     from crossover.book.notebooks import execute
     from crossover.params.profiles import SCHEMAS, load_profile
+    from crossover.study.dry_run import changes as tiny
 
-    if dry_run:
-        from crossover.study import dry_run as dry
-    with dry.served() if dry_run else nullcontext("") as base_url:
-        for name, changes in dry.runs(profile, base_url) if dry_run else ((name, {}) for name in load_profile(profile)):
-            if cluster and "cluster" in SCHEMAS[name].model_fields:
-                changes = changes | {"cluster": cluster, "workers": 0}  # as many as the cluster has room for
-            done = execute(name, profile, changes, force=force)
-            print(f"{done.notebook}: {'recomputed' if done.reasons else 'nothing changed'}")
+    for name in load_profile(profile):
+        changes = tiny(name, profile) if dry_run else {}
+        if cluster and "cluster" in SCHEMAS[name].model_fields:
+            changes = changes | {"cluster": cluster, "workers": 0}  # as many as the cluster has room for
+        done = execute(name, profile, changes, force=force)
+        print(f"{done.notebook}: {'recomputed' if done.reasons else 'nothing changed'}")
     book(f"{profile}-dry-run" if dry_run else profile)
 
 
