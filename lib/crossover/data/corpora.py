@@ -15,7 +15,9 @@ from xml.etree import ElementTree
 
 from crossover.data import load
 from crossover.data.pinned import WIKIPEDIA
+from crossover.data.plain_text import decode, plain_text
 from crossover.errors import CrossoverError
+from crossover.params.text_source import text_files
 
 PASSAGES = {"squad": ("context", "title"), "boolq": ("passage", None)}
 
@@ -62,7 +64,7 @@ def wikipedia() -> Iterator[Text]:
     """Yield the articles of the small English Wikipedia dump that travels in the wheel of gensim, as plain text.
 
     Redirects, lists and pages outside the article namespace are left out. The wiki markup is removed by
-    :func:`plain_text`.
+    :func:`wiki_text`.
     """
     space = "{*}"
     with bz2.open(WIKIPEDIA.path()) as file:
@@ -73,24 +75,21 @@ def wikipedia() -> Iterator[Text]:
             wiki = page.findtext(f"{space}revision/{space}text") or ""
             page.clear()
             if namespace == "0" and not wiki.lower().startswith("#redirect") and not title.startswith("List of"):
-                yield Text(f"wikipedia/{title}", plain_text(wiki))
+                yield Text(f"wikipedia/{title}", wiki_text(wiki))
 
 
-def folder(path: Path | str, pattern: str = "*.txt") -> Iterator[Text]:
-    """Yield the files of a folder and its subfolders, in order of their names; they have to be UTF-8.
+def folder(path: Path | str) -> Iterator[Text]:
+    """Yield the text, Markdown and HTML files of a folder and its subfolders, in order of their names, as plain prose.
 
     Raises
     ------
     CrossoverError
-        There is no such folder, or no file in it matches.
+        There is no such folder, or no such file in it.
     """
-    files = sorted(p for p in Path(path).rglob(pattern) if p.is_file())
-    if not files:
-        raise CrossoverError(f"{path} holds no file {pattern}. Give a folder with text files in UTF-8.")
-    for file in files:
+    for file in text_files(path):
         name = f"folder/{file.relative_to(path)}"
         try:
-            yield Text(name, file.read_text(encoding="utf-8"))
+            yield Text(name, plain_text(decode(file.read_bytes()), file.suffix.lower() in (".md", ".markdown")))
         except UnicodeDecodeError:
             yield Text(name, "", "not UTF-8")
         except OSError as problem:
@@ -116,7 +115,7 @@ def hub(name: str, split: str, revision: str, column: str = "text", config: str 
         for number, row in enumerate(rows):
             if column not in row:
                 raise CrossoverError(f"{name} has no column {column!r}; it has {', '.join(row)}.")
-            yield Text(f"{name}/{number}", row[column] or "")
+            yield Text(f"{name}/{number}", plain_text(row[column] or ""))
     except (OSError, ValueError, RuntimeError, ConnectionError) as problem:
         raise CrossoverError(
             f"Cannot read {name} at {revision} from the hub ({type(problem).__name__}: {problem}). With a network, fetch it "
@@ -143,10 +142,10 @@ _LAST_SECTIONS = re.compile(
 )
 
 
-def plain_text(wiki: str) -> str:
+def wiki_text(wiki: str) -> str:
     """Return the prose of a wiki page: no templates, tables, references, headings, lists; links as their words.
 
-    >>> plain_text("'''Ulm''' is a [[city]] in [[Germany|the south]].<ref>x</ref>\\n* a list\\n== See also ==\\nThe end")
+    >>> wiki_text("'''Ulm''' is a [[city]] in [[Germany|the south]].<ref>x</ref>\\n* a list\\n== See also ==\\nThe end")
     'Ulm is a city in the south.'
     """
     text = _LAST_SECTIONS.sub("", _REFERENCE.sub("", _COMMENT.sub("", wiki)))

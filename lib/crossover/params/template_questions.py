@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from crossover.errors import CrossoverError
 from crossover.params.fields import Cluster, Device, Parameters, Workers
+from crossover.params.text_source import pinned
 
 QuestionSet = Literal["nq_open", "web_questions", "trivia_qa"]
 LanguageSet = Literal["lambada_openai", "hellaswag", "copa", "story_cloze"]
@@ -69,6 +71,15 @@ class TemplateQuestions(Parameters):
     workers: Workers = 0
     device: Device = "cpu"
     cluster: Cluster = ""
+
+    @field_validator("text")
+    @classmethod
+    def _pinned(cls, text: str) -> str:
+        """A folder is looked up where the run was asked for, and named with a digest of its files."""
+        try:
+            return pinned(text)
+        except CrossoverError as problem:
+            raise ValueError(str(problem)) from None
 
     @model_validator(mode="after")
     def _fits_together(self) -> TemplateQuestions:

