@@ -8,7 +8,7 @@ import pytest
 
 from crossover.chapters.finetuned_teacher.chapter import Chapter, _advice
 from crossover.chapters.finetuned_teacher.comparisons import against_alone, annotation, families, smaller, tuning
-from crossover.claims import decide, load_claims
+from crossover.claims import decide, load_register
 from crossover.figures import sweep
 from crossover.params.finetuned_teacher import FinetunedTeacher
 from crossover.params.profiles import resolve
@@ -119,13 +119,14 @@ def test_the_whole_grid_runs_what_the_chapter_and_the_claims_compare():
         for which in (d.one, d.other):
             assert runs({"task": d.task, "seed_size": d.size} | which), (d, which)
     left_out = {"boolq", "mc_taco"}
-    for name, claim in load_claims().claims.items():
+    for name, claim in load_register().claims.items():
         if claim.paper == "2310.01119":
             for part in claim.parts:
                 for point in part.points:
                     for term in part.terms:
                         selector = claim.base | point | {k: v for k, v in term.items() if k != "weight"}
-                        assert runs(selector) == (point["task"] not in left_out), (name, selector)
+                        planned = point["task"] not in left_out and selector["seed_size"] != 50  # not in this grid yet
+                        assert runs(selector) == planned, (name, selector)
 
 
 def test_side_tasks_have_their_own_draws_and_a_caption_says_so():
@@ -216,4 +217,4 @@ def test_a_figure_that_is_not_there_has_no_caption():
 
 
 def test_no_claim_is_decided_before_its_cells_are_run(tmp_path):
-    assert {f.verdict for f in decide(tmp_path) if f.claim.startswith("B")} == {"not testable here"}
+    assert {f.verdict for f in decide(tmp_path) if f.claim.startswith("B")} == {"not run in this profile"}

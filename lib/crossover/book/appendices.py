@@ -120,11 +120,13 @@ def verdict_changes(path: Path) -> str:
     found = pd.read_csv(path)
     rows = [
         [r.date, f"{r.claim}, part {r.part}", r.was, r.IS, "" if pd.isna(r.estimate) else f"{r.estimate:.3g} ({r.low:.3g} to {r.high:.3g})",
-         f"{r.cells}", f"{r.replicates}"]
+         f"{r.cells}", f"{r.replicates}", r.reason]
         for r in found.rename(columns={"is": "IS"}).itertuples()
     ]  # fmt: skip
     return _table(
-        ["date", "claim", "was", "became", "estimate (90% interval)", "students", "replicates"], rows, right=(5, 6)
+        ["date", "claim", "was", "became", "estimate (90% interval)", "students", "replicates", "reason"],
+        rows,
+        right=(5, 6),
     )
 
 

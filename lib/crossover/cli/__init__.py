@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from crossover.cli import counts, pilot, study
+from crossover.cli import claims, counts, pilot, study
 from crossover.errors import CrossoverError
 
 app = typer.Typer(
@@ -16,6 +16,7 @@ app = typer.Typer(
     help="Which synthetic-data strategy should a query budget buy? Reproduce the study, or fit your own numbers.",
 )
 study.register(app)
+claims.register(app)
 counts.register(app)
 pilot.register(app)
 

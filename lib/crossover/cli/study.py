@@ -1,4 +1,4 @@
-"""Commands that run the study: run, reproduce, fetch, book, archive, audit, claims, params."""
+"""Commands that run the study: run, reproduce, fetch, book, archive, audit, params."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def book(
 ) -> None:
     """Build the book from the results that are there; nothing is computed."""
     from crossover.book.build import build
-    from crossover.book.release import build_pdf
+    from crossover.book.publishing import build_pdf
 
     print(f"The book: {build(profile)}")
     if pdf:
@@ -112,7 +112,7 @@ def archive(
     out: Annotated[Path, typer.Option(help="Folder for the archive, its manifest and SHA256SUMS.")] = Path("dist"),
 ) -> None:
     """Pack a profile's results and notebooks for a release, with a manifest and checksums."""
-    from crossover.book.release import archive
+    from crossover.book.publishing import archive
 
     print(f"The archive: {archive(profile, out)}")
 
@@ -126,22 +126,6 @@ def audit(
     from crossover.study.audit import audit
 
     audit(profile, cells, seed)
-
-
-def claims(profile: Profile = "study") -> None:
-    """Say which of the papers' claims hold, from the rows of a results table: statistic, interval and verdict."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from crossover.claims import decide, table
-    from crossover.paths import results_folder
-
-    out = Table("claim", "measured", "estimate", "90% interval", "claimed", "verdict", title=f"Claims, {profile}")
-    for row in table(decide(results_folder(profile))).itertuples():
-        missing = row.estimate is None or row.estimate != row.estimate
-        values = ("-", row.why) if missing else (f"{row.estimate:.3f}", f"{row.low:.3f} to {row.high:.3f}")
-        out.add_row(row.claim, row.part, *values, f"{row.side} {row.threshold:g}", row.part_verdict)
-    Console().print(out)
 
 
 def params(notebook: Annotated[str, typer.Argument(help="A notebook's name or number.")]) -> None:
@@ -160,7 +144,7 @@ def params(notebook: Annotated[str, typer.Argument(help="A notebook's name or nu
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    for command in (run, reproduce, fetch, book, archive, audit, claims, params):
+    for command in (run, reproduce, fetch, book, archive, audit, params):
         app.command()(command)
 
 

@@ -1,16 +1,19 @@
-r"""A difference between conditions, paired by test item and averaged over replicates, with an interval for both.
+r"""Differences between conditions, paired by test item and averaged over replicates, with intervals that cover both.
 
-Every student answers the same test items, and every condition of one replicate starts from the same seeds. A contrast is
-therefore one table: for replicate ``r`` and item ``i`` the weighted sum :math:`d_{ri}` of what the conditions' students
-answered (1 right, 0 wrong). Replicates and items are both samples of something larger, so both are random, and crossed:
+Every student answers the same test items, and every condition of one replicate starts from the same seed questions. A contrast
+is therefore one table: for replicate ``r`` and item ``i`` the weighted sum :math:`d_{ri}` of what the conditions' students
+answered (1 correct, 0 wrong). Replicates and items are both samples of something larger, so both are random, and crossed:
 
 .. math:: d_{ri} = \delta + a_r + b_i + e_{ri}, \qquad
-   \widehat{\mathrm{var}}\,\bar d = \frac{MS_R + MS_I - MS_E}{RI},
+   \widehat{\mathrm{var}}\,\bar d = V_R + V_I - V_E,
 
-with Satterthwaite's degrees of freedom. Source: Searle, Casella & McCulloch (1992), chapter 4. Of right answers the variance is
-at least what a single item answered differently would bring, :math:`1 / I^2`: where nothing varied, little is known, not all.
+with :math:`V_R` from the spread of the replicates' means, :math:`V_I` from that of the items' means, and :math:`V_E`, the
+residual, which both contain; Satterthwaite's degrees of freedom. Source: Searle, Casella & McCulloch (1992), chapter 4. Items of
+several evaluation sets are strata of equal weight, however many items each has.
 
-With two replicates the interval is too narrow where these happen to agree, since two draws say little of how far draws differ.
+For correct answers the variance is floored at :math:`1 / I^2` (one item flipping), so that identical outcomes do not give a
+zero-width interval. Two or three replicates alone say little about the spread between replicates: :func:`squeeze` pools it within
+a family of like contrasts.
 """
 
 from __future__ import annotations
@@ -19,64 +22,163 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, special, stats
 
 from crossover.errors import CrossoverError
 
 POWER = 0.8  # at which the detectable effect is quoted
-FALSE_DISCOVERIES = 0.1  # share of false ones that is let among differences called out of many
+FALSE_DISCOVERY_RATE = 0.1  # among differences that are called one
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """A difference in accuracy with its interval.
+    """A difference with its t interval.
 
     Attributes
     ----------
-    estimate, low, high : float
-        As fractions of 1.
-    error : float
-        Standard error.
-    df : float
-        Degrees of freedom of the interval.
-    level : float
-    detectable : float
-        The smallest true difference that this many replicates and items would have told from 0 with probability 0.8, at
-        this standard error or, of right answers, at the least that such a difference brings with it (:func:`minimum_detectable_effect`).
+    estimate, error, df : float
+        Mean, as a fraction of 1; its standard error and degrees of freedom.
     replicates, items : int
-        With one replicate the interval holds for that draw of the seeds, and for the students trained on it, alone.
-    p : float
-        Two-sided, of no difference.
+        With one replicate the interval holds for that draw of the seeds only, unless a family lends it its variance.
+    level : float
+        Of ``low`` and ``high``.
+    least : float
+        The smallest true difference that could be detected at the best (:func:`minimum_detectable_effect`).
     """
 
     estimate: float
-    low: float
-    high: float
     error: float
     df: float
-    level: float
-    detectable: float
     replicates: int
     items: int
-    p: float
+    level: float
+    least: float
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """Return the ends of the interval at a level between 0 and 1."""
+        half = float(stats.t.ppf((1 + level) / 2, self.df)) * self.error if self.error else 0.0
+        return self.estimate - half, self.estimate + half
+
+    @property
+    def low(self) -> float:
+        return self.interval(self.level)[0]
+
+    @property
+    def high(self) -> float:
+        return self.interval(self.level)[1]
+
+    @property
+    def detectable(self) -> float:
+        """The smallest true difference that an interval of this level excludes 0 for, with probability 0.8."""
+        if not self.error:
+            return self.least
+        units = stats.t.ppf((1 + self.level) / 2, self.df) + stats.t.ppf(POWER, self.df)
+        return max(float(units) * self.error, self.least)
+
+    @property
+    def p(self) -> float:
+        """Two-sided p-value of no difference."""
+        if not self.error:
+            return float(self.estimate == 0)
+        return 2 * float(stats.t.sf(abs(self.estimate) / self.error, self.df))
 
 
-def contrast(differences: np.ndarray, level: float = 0.9, binary: bool = True) -> Contrast:
-    """Return the mean of crossed differences with an interval.
+@dataclass(frozen=True)
+class Components:
+    """A mean of crossed differences, and the parts of its variance.
+
+    Attributes
+    ----------
+    estimate : float
+    replicates, items : int
+    between : float
+        Variance of the replicates' means, ``R - 1`` degrees of freedom; 0 with one replicate.
+    item, residual : float
+        :math:`V_I` and :math:`V_E` above.
+    item_df, residual_df : float
+    floor : float
+        The least variance of the mean.
+    binary : bool
+        Whether the outcomes are correct answers.
+    """
+
+    estimate: float
+    replicates: int
+    items: int
+    between: float
+    item: float
+    item_df: float
+    residual: float
+    residual_df: float
+    floor: float
+    binary: bool
+
+    def contrast(self, level: float = 0.9, between: float | None = None, df: float | None = None) -> Contrast:
+        """Return the difference with its interval; ``between`` and ``df`` replace what its own replicates say."""
+        R, own = self.replicates, between is None
+        variance, df = (self.between, R - 1.0) if own else (between, df)
+        parts = [(self.item, self.item_df), (variance / R, df)] if df else [(self.item, self.item_df)]
+        squares = [v**2 / d for v, d in parts]
+        candidates = list(zip((v for v, _ in parts), squares, strict=True))
+        if (
+            R > 1
+        ):  # A component that comes out negative is taken as 0: the variance is never less than either part alone.
+            both = sum(v for v, _ in parts) - self.residual
+            candidates.insert(0, (both, sum(squares) + self.residual**2 / self.residual_df))
+        elif df:
+            candidates.insert(0, (sum(v for v, _ in parts), sum(squares)))
+        total, square = max(candidates)
+        freedom = total**2 / square if total > 0 else max(R - 1.0, 1.0)
+        if total < self.floor:
+            total, freedom = self.floor, max(freedom, self.items - 1.0)
+        least = minimum_detectable_effect(R, self.items, level) if self.binary else 0.0
+        return Contrast(self.estimate, float(np.sqrt(total)), freedom, R, self.items, level, least)
+
+
+def components(differences: np.ndarray, strata: Sequence | None = None, binary: bool = True) -> Components:
+    """Return the mean of crossed differences and the parts of its variance.
 
     Parameters
     ----------
     differences : (R, I) array
         Weighted sums of outcomes, by replicate and test item.
-    level : float
-        Of the interval, between 0 and 1.
+    strata : (I,) sequence, optional
+        The evaluation set of each item; every set has the same weight in the mean.
     binary : bool
-        Whether they are of right answers; otherwise of scores.
+        Whether outcomes are correct answers; otherwise they are scores.
 
     Raises
     ------
     CrossoverError
-        Not a table of numbers with at least two items.
+        Not a table of finite numbers with at least two items per set.
+    """
+    d = np.asarray(differences, float)
+    sets = [d] if strata is None else [d[:, np.asarray(strata) == name] for name in dict.fromkeys(strata)]
+    if d.ndim != 2 or d.shape[0] < 1 or min(one.shape[1] for one in sets) < 2 or not np.isfinite(d).all():
+        raise CrossoverError(
+            f"A contrast needs a table of finite numbers, replicates by at least two test items per set; this one has the shape "
+            f"{d.shape}{'' if np.isfinite(d).all() else ' and values that are not finite'}."
+        )
+    R, K = len(d), len(sets)
+    by_replicate = np.mean([one.mean(1) for one in sets], axis=0)
+    items, rests = [], []
+    for one in sets:
+        n = one.shape[1]
+        items.append((one.mean(0).var(ddof=1) / n / K**2, n - 1.0))
+        rest = one - one.mean(1, keepdims=True) - one.mean(0) + one.mean()
+        rests.append(((rest**2).sum() / max(R - 1, 1) / (n - 1) / R / n / K**2, max(R - 1, 1) * (n - 1.0)))
+    (item, item_df), (residual, residual_df) = _sum(items), _sum(rests)
+    floor = float(np.mean([(K * one.shape[1]) ** -2.0 for one in sets])) if binary else 0.0
+    between = float(by_replicate.var(ddof=1)) if R > 1 else 0.0
+    return Components(
+        float(by_replicate.mean()), R, d.shape[1], between, item, item_df, residual, residual_df, floor, binary
+    )
+
+
+def contrast(
+    differences: np.ndarray, level: float = 0.9, binary: bool = True, strata: Sequence | None = None
+) -> Contrast:
+    """Return the mean of crossed differences with an interval; :func:`components` explains the arguments.
 
     Examples
     --------
@@ -84,42 +186,76 @@ def contrast(differences: np.ndarray, level: float = 0.9, binary: bool = True) -
     >>> round(c.estimate, 3), round(c.low, 3), round(c.high, 3)
     (0.556, 0.181, 0.93)
     """
-    d = np.asarray(differences, float)
-    if d.ndim != 2 or d.shape[0] < 1 or d.shape[1] < 2 or not np.isfinite(d).all():
-        raise CrossoverError(
-            f"A contrast needs a table of numbers, replicates by at least two test items; this one has the shape {d.shape}"
-            f"{' with values that are no numbers' if not np.isfinite(d).all() else ''}."
-        )
-    R, n = d.shape
-    by_replicate, by_item, mean = d.mean(1), d.mean(0), float(d.mean())
-    items = R * float(by_item.var(ddof=1))
-    if R == 1:
-        variance, df = items / n, n - 1.0
-    else:
-        replicates = n * float(by_replicate.var(ddof=1))
-        rest = d - by_replicate[:, None] - by_item[None, :] + mean
-        residual = float((rest**2).sum()) / ((R - 1) * (n - 1))
-        parts = (replicates**2 / (R - 1), items**2 / (n - 1), residual**2 / ((R - 1) * (n - 1)))
-        # An effect that comes out negative is taken as none: the variance is never less than either part alone says.
-        total, squares = max((replicates + items - residual, sum(parts)), (replicates, parts[0]), (items, parts[1]))
-        df = total**2 / squares if total > 0 else R - 1.0
-        variance = total / (R * n)
-    if binary and variance < 1 / n**2:
-        variance, df = 1 / n**2, max(df, n - 1.0)
-    error = float(np.sqrt(variance))
-    half = float(stats.t.ppf((1 + level) / 2, df)) * error
-    detectable = max(
-        half + float(stats.t.ppf(POWER, df)) * error, minimum_detectable_effect(R, n, level) if binary else 0.0
-    )
-    p = 2 * float(stats.t.sf(abs(mean) / error, df)) if error else float(mean == 0)
-    return Contrast(mean, mean - half, mean + half, error, df, level, detectable, R, n, p)
+    return components(differences, strata, binary).contrast(level)
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What a family of like contrasts says about the variance between replicates.
+
+    Attributes
+    ----------
+    variance : float
+    df : float
+        What the family is worth in degrees of freedom; infinite where its members do not differ detectably.
+    most : float
+        Degrees of freedom of all members together, which no moderated variance has more of.
+    """
+
+    variance: float
+    df: float
+    most: float
+
+    def moderate(self, variance: float, df: float) -> tuple[float, float]:
+        """Return a member's variance drawn to the family's, and its degrees of freedom.
+
+        >>> Prior(2.0, 4.0, 20.0).moderate(8.0, 2.0)
+        (4.0, 6.0)
+        """
+        if np.isinf(self.df):
+            return self.variance, self.most
+        return (self.df * self.variance + df * variance) / (self.df + df), min(self.df + df, self.most)
+
+
+def squeeze(variances: Sequence[float], df: Sequence[float]) -> Prior:
+    r"""Estimate the prior of a family's variances by the moments of their logarithms.
+
+    Variances are taken as :math:`s_g^2 \sim s_0^2 F_{d_g, d_0}`. Source: Smyth (2004), section 6.2, as ``squeezeVar`` of limma.
+
+    Parameters
+    ----------
+    variances, df : sequences of float
+        Of the members with two replicates or more.
+
+    Raises
+    ------
+    CrossoverError
+        No member has degrees of freedom and a variance above 0.
+
+    Examples
+    --------
+    >>> prior = squeeze([1.0, 1.1, 0.9, 1.0], [4, 4, 4, 4])
+    >>> round(prior.variance, 2), prior.df, prior.most
+    (1.31, inf, 16.0)
+    """
+    s, d = (np.asarray(values, float) for values in (variances, df))
+    s, d = s[d > 0], d[d > 0]
+    if not len(s) or not np.median(s) > 0:
+        raise CrossoverError("A family needs a member whose replicates differ; run two replicates or more.")
+    s = np.maximum(s, 1e-5 * np.median(s))
+    e = np.log(s) - special.digamma(d / 2) + np.log(d / 2)
+    spread = (e.var(ddof=1) if len(e) > 1 else 0.0) - special.polygamma(1, d / 2).mean()
+    if spread <= 0:
+        return Prior(float(np.exp(e.mean())), np.inf, float(d.sum()))
+    d0 = 2 * _inverse_trigamma(float(spread))
+    return Prior(float(np.exp(e.mean() + special.digamma(d0 / 2) - np.log(d0 / 2))), d0, float(d.sum()))
 
 
 def benjamini_hochberg(p: Sequence[float]) -> np.ndarray:
-    """Return which of several differences may be called one, with :data:`FALSE_DISCOVERIES` of those called false on average.
+    """Return which of several differences may be called one at :data:`FALSE_DISCOVERY_RATE`.
 
-    The procedure of Benjamini and Hochberg (1995), which holds for differences that share test items and controls, too, where
-    these make them positively dependent; a missing value is none.
+    The procedure of Benjamini and Hochberg (1995), which also holds for differences that share test items and controls where
+    these make them positively dependent. A missing value is no difference.
 
     >>> benjamini_hochberg([0.001, 0.04, 0.03, 0.6]).tolist(), benjamini_hochberg([0.04, 0.3, 0.6]).tolist()
     ([True, True, True, False], [False, False, False])
@@ -127,21 +263,21 @@ def benjamini_hochberg(p: Sequence[float]) -> np.ndarray:
     values = np.asarray(p, float)
     there = ~np.isnan(values)
     called = np.zeros(len(values), bool)
-    called[there] = stats.false_discovery_control(values[there]) <= FALSE_DISCOVERIES if there.any() else False
+    called[there] = stats.false_discovery_control(values[there]) <= FALSE_DISCOVERY_RATE if there.any() else False
     return called
 
 
 def items_needed(differences: np.ndarray, effect: float, level: float = 0.9) -> int:
-    """Return how many test items would show a true effect with probability 0.8, the replicates being as they are.
+    r"""Return how many test items would show a true effect with probability 0.8, the replicates being as they are.
 
-    .. math:: n = (z_{(1 + level)/2} + z_{0.8})^2 \\max(s^2, effect / R) / effect^2,
+    .. math:: n = (z_{(1 + level)/2} + z_{0.8})^2 \max(s^2, effect / R) / effect^2,
 
-    s being the standard deviation of the items' mean differences, which where hardly any answer is right says too little: a
-    difference brings a variance of its own (:func:`minimum_detectable_effect`). What differs from replicate to replicate is not reduced by
-    further items, and comes on top.
+    with :math:`s` the standard deviation of the items' mean differences. Where hardly any answer is correct, :math:`s` says too
+    little, as a difference brings a variance of its own (:func:`minimum_detectable_effect`). The spread between replicates is not
+    reduced by further items, and comes on top.
 
     >>> items_needed(np.array([[1, 0, 0, -1, 0, 0, 0, 1]]), 0.01)
-    25322
+    25393
     """
     d = np.asarray(differences, float)
     variance = max(float(d.mean(0).var(ddof=1)), abs(effect) / len(d))
@@ -149,9 +285,9 @@ def items_needed(differences: np.ndarray, effect: float, level: float = 0.9) -> 
 
 
 def minimum_detectable_effect(replicates: int, items: int, level: float = 0.9) -> float:
-    r"""Return the smallest true difference of right answers that could be told from 0 with probability 0.8, at the best.
+    r"""Return the smallest true difference of correct answers that could be detected with probability 0.8, at the best.
 
-    An item that is won or lost differs by one, so the variance of a difference :math:`\delta` is at least :math:`\delta` an item
+    An item that is won or lost differs by one, so the variance of a difference :math:`\delta` is at least :math:`\delta` per item
     and replicate, and
 
     .. math:: \delta \ge (z_{(1 + level)/2} + z_{0.8})^2 / (R I).
@@ -163,5 +299,16 @@ def minimum_detectable_effect(replicates: int, items: int, level: float = 0.9) -
 
 
 def _units(level: float) -> float:
-    """Standard errors between no difference and one that is told from it."""
+    """Standard errors between no difference and one that is detected."""
     return float(stats.norm.ppf((1 + level) / 2) + stats.norm.ppf(POWER))
+
+
+def _sum(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Add independent variances; Satterthwaite's degrees of freedom."""
+    total, square = sum(v for v, _ in parts), sum(v**2 / d for v, d in parts)
+    return float(total), float(total**2 / square) if square else float(sum(d for _, d in parts))
+
+
+def _inverse_trigamma(value: float) -> float:
+    """Solve ``trigamma(x) = value`` for ``x``; ``log(trigamma)`` falls nearly linearly in ``log(x)``."""
+    return float(np.exp(optimize.brentq(lambda t: np.log(special.polygamma(1, np.exp(t)) / value), -20, 20)))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -10,15 +12,55 @@ import numpy as np
 import pandas as pd
 
 from crossover.errors import CrossoverError
-from crossover.stats.contrasts import Contrast, contrast
+from crossover.stats.contrasts import Components, Contrast, components
 from crossover.study.select import MissingRows, Selector, choose
 
 LEVEL = 0.9
-#: What a contrast is of: right answers, or the scores of texts.
-Outcome = Literal["correct", "score"]
+#: What a contrast is of: correct answers; scores of texts; log-likelihood of the gold answer, nats per token.
+Outcome = Literal["correct", "score", "gold_loglik"]
 
 
-def paired(
+@dataclass(frozen=True)
+class Pairing:
+    """What the students that a contrast compares answered.
+
+    Attributes
+    ----------
+    differences : (R, I) array
+        Weighted sums of outcomes, by replicate and test item.
+    strata : (I,) array
+        The evaluation set of each item.
+    binary : bool
+        Whether outcomes are correct answers.
+    sides : tuple of float
+        Mean outcome of the terms with a positive weight, and of those with a negative one.
+    load : float
+        Sum of the squared weights: the variance between replicates in units of one student's.
+    students : int
+        On each draw of the seed questions.
+    student_variance : float
+        Between the mean outcomes of students on one draw; 0 where each has one.
+    keys : frozenset of str
+        The cells that are compared.
+    replicates : tuple of int
+    """
+
+    differences: np.ndarray
+    strata: np.ndarray
+    binary: bool
+    sides: tuple[float, ...]
+    load: float
+    students: int
+    student_variance: float
+    keys: frozenset[str]
+    replicates: tuple[int, ...]
+
+    def components(self) -> Components:
+        """Return the mean difference and the parts of its variance."""
+        return components(self.differences, self.strata, self.binary)
+
+
+def pair(
     rows: pd.DataFrame,
     folder: Path,
     base: Selector,
@@ -26,9 +68,8 @@ def paired(
     terms: Sequence[Selector],
     outcome: Outcome = "correct",
     sets: Sequence[str] = (),
-    level: float = LEVEL,
-) -> tuple[Contrast, set[str]]:
-    """Return a paired contrast between cells, and the keys of the cells that it used.
+) -> Pairing:
+    """Return what the cells that points and terms select answered, item by item.
 
     Where several students were trained on the same data, a replicate's outcomes are their mean.
 
@@ -40,28 +81,54 @@ def paired(
         Whose ``items/`` hold the outcomes.
     base, points, terms
         As the head of ``notebooks/claims.yaml`` explains.
-    outcome : {"correct", "score"}
-        Of what: right answers, or the scores of texts as fractions of 1.
+    outcome : {"correct", "score", "gold_loglik"}
+        Scores are fractions of 1.
     sets : sequence of str
         The evaluation sets whose items count, where a student was tested on several; by default all.
-    level : float
-        Of the interval.
 
     Raises
     ------
     MissingRows
-        Cells that a term selects are not in the table; the message names them.
+        Cells that a term selects are not in the table, or their items lack the outcome; the message names them.
     CrossoverError
-        A selector names a setting that no cell has, or picks two cells where one is meant.
+        A selector names a setting that no cell has, or picks two cells where one is meant; cells answered other items.
     """
     chosen, shared = choose(rows, base, points, terms)
-    means = {
-        (n, r): np.mean([_items(folder, key, outcome, sets) for key in keys[r]], axis=0)
-        for n, (_, keys) in enumerate(chosen)
-        for r in shared
-    }
-    total = np.stack([sum(w * means[n, r] for n, (w, _) in enumerate(chosen)) for r in shared])
-    return contrast(total, level, outcome == "correct"), {key for _, keys in chosen for r in shared for key in keys[r]}
+    total, means, within, items = 0.0, [], [], None
+    for weight, keys in chosen:
+        students = [pd.concat([_items(folder, key, outcome, sets) for key in keys[r]], axis=1) for r in shared]
+        within += [float(one.mean().var(ddof=1)) for one in students if one.shape[1] > 1]
+        table = pd.concat([one.mean(axis=1) for one in students], axis=1).T
+        if items is not None and not table.columns.equals(items):
+            raise CrossoverError("The cells that are compared answered different test items, so they cannot be paired.")
+        items = table.columns
+        total = total + weight * table.to_numpy(float)
+        means.append((weight, float(table.to_numpy(float).mean())))
+    if not np.isfinite(total).all():
+        raise CrossoverError(f"The cells that are compared answered different test items, or lack outcomes: {outcome}.")
+    strata = np.array([item.rpartition("/")[0] for item in items])
+    used = frozenset(key for _, keys in chosen for r in shared for key in keys[r])
+    load = float(sum(weight**2 for weight, _ in chosen))
+    split = [[(abs(w), mean) for w, mean in means if w * sign > 0] for sign in (1, -1)]
+    sides = tuple(float(np.average([m for _, m in side], weights=[w for w, _ in side])) for side in split if side)
+    fewest = min(len(keys[r]) for _, keys in chosen for r in shared)
+    spread = float(np.mean(within)) if within else 0.0
+    return Pairing(total, strata, outcome == "correct", sides, load, fewest, spread, used, tuple(shared))
+
+
+def paired(
+    rows: pd.DataFrame,
+    folder: Path,
+    base: Selector,
+    points: Sequence[Selector],
+    terms: Sequence[Selector],
+    outcome: Outcome = "correct",
+    sets: Sequence[str] = (),
+    level: float = LEVEL,
+) -> tuple[Contrast, frozenset[str]]:
+    """Return the contrast of what :func:`pair` finds, and the keys of its cells."""
+    found = pair(rows, folder, base, points, terms, outcome, sets)
+    return found.components().contrast(level), found.keys
 
 
 def paired_row(
@@ -73,39 +140,37 @@ def paired_row(
     outcome: Outcome = "correct",
     sets: Sequence[str] = (),
 ) -> dict[str, object]:
-    """Return what :func:`paired` finds, whose arguments these are, as columns of a table, with its usual interval.
+    """Return what :func:`paired` finds as columns of a table.
 
     They are ``estimate, low, high, p, replicates, items, why``; where rows are missing there is no estimate, and ``why`` names them.
     """
+    names = ("estimate", "low", "high", "p")
     try:
         c, _ = paired(rows, folder, base, points, terms, outcome, sets)
     except MissingRows as missing:
-        return dict.fromkeys(("estimate", "low", "high", "p"), np.nan) | {
-            "replicates": 0,
-            "items": 0,
-            "why": str(missing),
-        }
-    return {
-        "estimate": c.estimate,
-        "low": c.low,
-        "high": c.high,
-        "p": c.p,
-        "replicates": c.replicates,
-        "items": c.items,
-        "why": "",
-    }
+        return dict.fromkeys(names, np.nan) | {"replicates": 0, "items": 0, "why": str(missing)}
+    return {name: getattr(c, name) for name in (*names, "replicates", "items")} | {"why": ""}
 
 
-def _items(folder: Path, key: str, outcome: Outcome = "correct", sets: Sequence[str] = ()) -> np.ndarray:
-    """Return the outcomes of a cell's test items, in the items' order; scores as fractions of 1; of some sets alone where named."""
+def _items(folder: Path, key: str, outcome: Outcome, sets: Sequence[str]) -> pd.Series:
+    """Return the outcomes of a cell's test items by item, in the items' order; of some sets only, where named."""
     path = folder / "items" / f"{key}.parquet"
     if not path.exists():
         raise CrossoverError(
             f"{path} is missing: the cell's outcomes are needed. Delete its row in runs.csv and run again."
         )
-    items = pd.read_parquet(path, columns=["item", outcome]).sort_values("item")
+    items = _read(path, path.stat().st_mtime_ns)
     if sets:
-        items = items[items["item"].str.partition("/")[0].isin(sets)]
+        items = items[items.index.str.partition("/").get_level_values(0).isin(sets)]
         if items.empty:
             raise MissingRows(f"no items of {', '.join(sets)}")
-    return items[outcome].to_numpy(float) / (100 if outcome == "score" else 1)
+    if outcome == "gold_loglik":
+        if not {"gold_nats", "gold_tokens"} <= {*items}:
+            raise MissingRows("the items hold no log-likelihood of the gold answer")
+        return -items["gold_nats"] / items["gold_tokens"]
+    return items[outcome].astype(float) / (100 if outcome == "score" else 1)
+
+
+@lru_cache(maxsize=4096)
+def _read(path: Path, _changed: int) -> pd.DataFrame:
+    return pd.read_parquet(path).set_index("item").sort_index()

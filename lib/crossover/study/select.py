@@ -20,7 +20,13 @@ Selector = dict[str, bool | int | float | str]
 #: Parts of a cell whose settings may be named without their part; an augmenter's may not, as the teacher has the same ones.
 PARTS = ("task", "teacher", "recipe")
 #: Values of settings that cells leave out.
-DEFAULTS = {"recipe.student_layers": 0, "teacher.teacher_layers": 0, "teacher.gold": 0, "augmenter.gold": 0}
+DEFAULTS = {
+    "recipe.updates": "epochs",
+    "recipe.student_layers": 0,
+    "teacher.teacher_layers": 0,
+    "teacher.gold": 0,
+    "augmenter.gold": 0,
+}
 
 
 class MissingRows(CrossoverError):
@@ -88,8 +94,7 @@ def select(rows: pd.DataFrame, selector: Mapping[str, object], base: Selector) -
         A name outside ``base`` is a setting of no cell, or a setting of several parts of a cell.
     """
     if "experiment" in selector:
-        # Another experiment's settings are empty columns here: naming one of them is as wrong as a misspelt one.
-        rows = rows[rows["experiment"] == selector["experiment"]].dropna(axis=1, how="all")
+        rows = rows[rows["experiment"] == selector["experiment"]]
     if rows.empty:
         return rows
     columns = {name: _column(rows, name) for name in selector}
@@ -103,16 +108,18 @@ def select(rows: pd.DataFrame, selector: Mapping[str, object], base: Selector) -
 
 
 def _column(rows: pd.DataFrame, name: str) -> str | None:
+    """The column that a name means; another experiment's settings are empty columns here, and no cell has them."""
     if name in rows:
-        return name
-    found = [full for part in PARTS if (full := f"{part}.{name}") in rows]
+        return name if rows[name].notna().any() else None
+    found = [full for part in PARTS if (full := f"{part}.{name}") in rows and rows[full].notna().any()]
     if len(found) > 1:
         raise CrossoverError(f"{name!r} is a setting of several parts of a cell. Write one of: {', '.join(found)}.")
     return found[0] if found else None
 
 
 def _names(rows: pd.DataFrame) -> list[str]:
-    return [*rows.columns, *(name.partition(".")[2] for name in rows.columns if "." in name)]
+    known = [name for name in rows.columns if rows[name].notna().any()]
+    return [*known, *(name.partition(".")[2] for name in known if "." in name)]
 
 
 def _listed(selector: Mapping[str, object]) -> str:

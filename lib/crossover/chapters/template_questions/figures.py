@@ -12,7 +12,7 @@ from crossover.stats.peak import Peak
 _GENERATED, _REAL, _GREY = "#14305E", "#B5451B", "#555555"
 SET_NAMES = {
     "nq_open": "NQ-open", "web_questions": "WebQuestions", "trivia_qa": "TriviaQA", "all": "all question sets",
-    "lambada_openai": "LAMBADA", "hellaswag": "HellaSwag", "copa": "COPA",
+    "lambada_openai": "LAMBADA", "hellaswag": "HellaSwag", "copa": "COPA", "story_cloze": "StoryCloze",
 }  # fmt: skip
 _MODES = {
     "tokens_equal": ("as many tokens in all", _GENERATED, "o"),

@@ -1,0 +1,127 @@
+"""The evidence on each part of a claim: statistics of a results table, with variances pooled within families."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from crossover.claims.register import Part
+from crossover.stats.contrasts import Components, Contrast, Prior, squeeze
+from crossover.stats.misfit import Misfit
+from crossover.study.paired import LEVEL, Pairing, pair
+from crossover.study.select import MissingRows, Selector, choose, select
+
+
+class Statistic(Protocol):
+    """An estimate with an interval at any level."""
+
+    @property
+    def estimate(self) -> float: ...
+
+    def interval(self, level: float) -> tuple[float, float]: ...
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What rows say about one part.
+
+    Attributes
+    ----------
+    statistic : Statistic
+    replicates : int
+    keys : frozenset of str
+        The cells behind it.
+    by_replicate : tuple of float
+        The estimate from each replicate alone.
+    pairing, components, prior : Pairing, Components, Prior, optional
+        Of a contrast: the outcomes, the parts of their variance, and what the family says about the replicates'.
+    """
+
+    statistic: Statistic
+    replicates: int
+    keys: frozenset[str]
+    by_replicate: tuple[float, ...] = ()
+    pairing: Pairing | None = None
+    components: Components | None = None
+    prior: Prior | None = None
+
+    @property
+    def between(self) -> tuple[float, float]:
+        """Variance between replicates and its degrees of freedom, drawn to the family's."""
+        own, df = self.components.between, self.components.replicates - 1
+        if self.prior is None:
+            return own, df
+        variance, df = self.prior.moderate(own / self.pairing.load, df)
+        return variance * self.pairing.load, df
+
+
+def contrast_evidence(pairing: Pairing, components: Components, prior: Prior | None) -> Evidence:
+    """Return the evidence of a contrast, the variance between replicates drawn to its family's."""
+    sets = [pairing.differences[:, pairing.strata == name].mean(1) for name in dict.fromkeys(pairing.strata)]
+    dots = tuple(np.mean(sets, axis=0))
+    found = Evidence(components.contrast(LEVEL), components.replicates, pairing.keys, dots, pairing, components, prior)
+    if prior is None:
+        return found
+    moderated = components.contrast(LEVEL, *found.between)
+    return Evidence(moderated, components.replicates, pairing.keys, dots, pairing, components, prior)
+
+
+def priors(members: Iterable[tuple[str, Pairing, Components]]) -> dict[str, Prior]:
+    """Return the prior of each family of like contrasts in which at least two replicates of some member differ."""
+    families: dict[str, list[tuple[float, int]]] = {}
+    for family, pairing, found in members:
+        if found.replicates > 1:
+            families.setdefault(family, []).append((found.between / pairing.load, found.replicates - 1))
+    return {
+        family: squeeze(*zip(*known, strict=True))
+        for family, known in families.items()
+        if np.median([variance for variance, _ in known]) > 0
+    }
+
+
+def pairing_of(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> Pairing:
+    """Return the outcomes that a contrast compares."""
+    return pair(rows, folder, base, part.points, part.terms, part.outcome, part.sets)
+
+
+def measured(part: Part, base: Selector, rows: pd.DataFrame) -> Evidence:
+    """Return the evidence of a measure of the training data: a t interval over replicates, as no items are tested."""
+    chosen, shared = choose(rows, base, part.points, part.terms)
+    values = rows.set_index("key")["measures"].map(lambda text: json.loads(text or "{}").get(part.measure, np.nan))
+    total = np.array([sum(w * values[keys[r]].mean() for w, keys in chosen) for r in shared])
+    if np.isnan(total).any():
+        raise MissingRows(f"the rows hold no measure {part.measure!r}")
+    if len(total) < 2:
+        raise MissingRows("one replicate, where a measure needs two")
+    found = Contrast(float(total.mean()), float(stats.sem(total)), len(total) - 1, len(total), 0, LEVEL, 0.0)
+    used = frozenset(key for _, keys in chosen for r in shared for key in keys[r])
+    return Evidence(found, len(total), used, tuple(total))
+
+
+def misfit(part: Part, base: Selector, rows: pd.DataFrame) -> Evidence:
+    """Return the evidence on fitted exponential curves: their root mean square misfit, all curves of ``base`` together."""
+    from crossover.stats.curves import fit_table
+    from crossover.stats.curves import misfit as chi_square
+    from crossover.stats.forms import form_named
+
+    found = select(rows, base, base)
+    if found.empty:
+        raise MissingRows(f"no cells with {', '.join(f'{name} {value}' for name, value in base.items())}")
+    found = found[found["budget"] >= part.least_ratio * found["seed_size"]]
+    fits = fit_table(found, LEVEL)
+    fitted = [(c.noise, *chi_square(form_named(c.form), c.noise, c.point)) for c in fits if c.is_fitted]
+    df = sum(df for _, _, df in fitted)
+    if df < 1:
+        raise MissingRows("too few budgets for the curves to be fitted with any left over")
+    total = Misfit(
+        sum(loss for _, loss, _ in fitted), df, sum(n.cell_df for n, _, _ in fitted),
+        float(sum(np.trace(n.whitener.T @ n.whitener) for n, _, _ in fitted)), sum(len(n.means) for n, _, _ in fitted),
+    )  # fmt: skip
+    return Evidence(total, found["replicate"].nunique(), frozenset(found["key"]))

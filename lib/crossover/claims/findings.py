@@ -1,0 +1,199 @@
+"""Verdicts: what a results table decides of every part of every entry of the register."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from crossover.claims.evidence import Evidence, contrast_evidence, measured, misfit, pairing_of, priors
+from crossover.claims.register import Claim, Part, Register, load_register
+from crossover.stats.verdicts import DECIDED, LEVEL, at_the_floor, verdict, weakest
+from crossover.study.select import MissingRows, Selector, settings_table
+from crossover.study.store import read_runs
+
+NOT_RUN, FLOOR = "not run in this profile", "at the floor"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A part of a claim as a results table decides it.
+
+    Attributes
+    ----------
+    claim, number : str, int
+        The entry, and the place of the part in it from 1.
+    part : Part
+    under : str
+        The setting under which it was asked, as ``recipe.updates steps``; empty under the entry's own base.
+    stands_in : bool
+        Whether the part decides only where the others are at the floor.
+    verdict : str
+    evidence : Evidence, optional
+        Missing where rows are; ``why`` says which.
+    why : str
+    """
+
+    claim: str
+    number: int
+    part: Part
+    under: str
+    stands_in: bool
+    verdict: str
+    evidence: Evidence | None
+    why: str = ""
+
+    @property
+    def estimate(self) -> float | None:
+        return None if self.evidence is None else self.evidence.statistic.estimate
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 90% interval."""
+        return None if self.evidence is None else self.evidence.statistic.interval(LEVEL)
+
+
+def decide(folder: Path, register: Register | None = None) -> list[Finding]:
+    """Decide every part of every entry from a results folder.
+
+    Parameters
+    ----------
+    folder : Path
+        With ``runs.csv`` and ``items/``.
+    register : Register, optional
+        By default the project's own.
+
+    Raises
+    ------
+    CrossoverError
+        A selector names a setting that no cell has, or picks two cells where one is meant.
+    """
+    register = register or load_register()
+    rows = settings_table(read_runs(folder))
+    asked = [
+        (name, number, part, which, number > len(claim.parts))
+        for name, claim in register.claims.items()
+        for which in ({}, *claim.under)
+        for number, part in enumerate([*claim.parts, *claim.at_the_floor], 1)
+    ]
+    contrasts, missing = {}, {}
+    for place, (name, _, part, which, _) in enumerate(asked):
+        if part.statistic == "contrast":
+            try:
+                pairing = pairing_of(part, register.base_of(name) | which, rows, folder)
+                contrasts[place] = (_family(register.base_of(name), part), pairing, pairing.components())
+            except MissingRows as problem:
+                missing[place] = str(problem)
+    known = priors(contrasts[place] for place in contrasts if not asked[place][3])
+    findings = []
+    for place, (name, number, part, which, stands_in) in enumerate(asked):
+        evidence, claim, base = None, register.claims[name], register.base_of(name) | which
+        try:
+            if place in contrasts:
+                family, pairing, found = contrasts[place]
+                evidence = contrast_evidence(pairing, found, known.get(family))
+            elif part.statistic != "contrast":
+                evidence = measured(part, base, rows) if part.statistic == "measure" else misfit(part, base, rows)
+        except MissingRows as problem:
+            missing[place] = str(problem)
+        parts = len(claim.at_the_floor if stands_in else claim.parts)
+        said = NOT_RUN if evidence is None else _verdict(part, evidence, parts, _chance(register, base, part))
+        under = ", ".join(f"{setting} {value}" for setting, value in which.items())
+        why = missing.get(place, "") or {1: "one replicate", 2: "two replicates"}.get(evidence.replicates, "")
+        findings.append(Finding(name, number, part, under, stands_in, said, evidence, why))
+    return findings
+
+
+def whole(findings: Sequence[Finding]) -> dict[str, str]:
+    """Return the verdict of each claim under its own base, from those of its parts.
+
+    A claim is as good as the weakest of its parts. Where some are at the floor, the parts that stand in for them decide with the
+    others; where these were not run, the claim is at the floor.
+    """
+    return {name: _whole(list(group)) for name, group in itertools.groupby(_own(findings), lambda f: f.claim)}
+
+
+def deciding(findings: Sequence[Finding]) -> dict[str, Finding]:
+    """Return the part that each claim's verdict rests on, the one furthest on the other side where several do."""
+    verdicts = whole(findings)
+    groups = itertools.groupby(_own(findings), lambda f: f.claim)
+    return {
+        name: min((f for f in group if f.verdict == verdicts[name]), key=lambda f: (f.stands_in, lead(f)))
+        for name, group in groups
+    }
+
+
+def under_settings(findings: Sequence[Finding]) -> dict[tuple[str, str], str]:
+    """Return the verdict of each claim under each setting that it is also asked under."""
+    others = [f for f in findings if f.under]
+    groups = itertools.groupby(others, lambda f: (f.claim, f.under))
+    return {key: _whole(list(group)) for key, group in groups}
+
+
+def lead(finding: Finding) -> float:
+    """Return how far a part is on the side on which its claim puts it, in half-widths of its interval."""
+    if finding.evidence is None:
+        return 0.0
+    (low, high), sign = finding.interval, 1 if finding.part.side == "above" else -1
+    return sign * (finding.estimate - finding.part.threshold) / (high - low) * 2 if high > low else 0.0
+
+
+def table(findings: Sequence[Finding], register: Register | None = None) -> pd.DataFrame:
+    """Return one row per part: the claim, what was published, the interval, the threshold, the verdicts of part and claim."""
+    register = register or load_register()
+    verdicts, settings = whole(findings), under_settings(findings)
+    return pd.DataFrame(
+        [_row(f, register.claims[f.claim], settings.get((f.claim, f.under), verdicts[f.claim])) for f in findings]
+    )
+
+
+def _row(f: Finding, claim: Claim, verdict: str) -> dict[str, object]:
+    low, high = f.interval or (None, None)
+    return {
+        "claim": f.claim, "kind": claim.kind, "paper": claim.paper, "statement": claim.statement, "published": claim.published,
+        "under": f.under, "verdict": verdict, "number": f.number, "part": f.part.says, "outcome": f.part.outcome,
+        "estimate": f.estimate, "low": low, "high": high, "side": f.part.side, "threshold": f.part.threshold,
+        "resolution": f.part.resolution, "part_verdict": f.verdict, "stands_in": f.stands_in,
+        "cells": len(f.evidence.keys) if f.evidence else 0, "replicates": f.evidence.replicates if f.evidence else 0, "why": f.why,
+    }  # fmt: skip
+
+
+def _own(findings: Sequence[Finding]) -> list[Finding]:
+    return [f for f in findings if not f.under]
+
+
+def _whole(parts: Sequence[Finding]) -> str:
+    first, stand_ins = [f.verdict for f in parts if not f.stands_in], [f.verdict for f in parts if f.stands_in]
+    if FLOOR not in first or set(stand_ins) <= {NOT_RUN}:
+        return weakest(first)
+    return weakest([*(v for v in first if v != FLOOR), *stand_ins])
+
+
+def _family(base: Selector, part: Part) -> str:
+    return f"{base.get('experiment')}, {part.outcome}"
+
+
+def _chance(register: Register, base: Selector, part: Part) -> float:
+    names = part.sets or [point.get("task", base.get("task")) for point in part.points]
+    known = [register.chance.get(str(name), 0.0) for name in names]
+    return sum(known) / len(known)
+
+
+def _verdict(part: Part, evidence: Evidence, parts: int, chance: float) -> str:
+    pairing = evidence.pairing
+    if pairing is not None and pairing.binary and at_the_floor(pairing.sides, chance, evidence.statistic.detectable):
+        return FLOOR
+    return verdict(
+        evidence.statistic.interval,
+        part.side,
+        part.threshold,
+        part.resolution,
+        parts=parts,
+        replicates=evidence.replicates,
+    )
+
+
+__all__ = ["DECIDED", "FLOOR", "NOT_RUN", "Finding", "decide", "deciding", "lead", "table", "under_settings", "whole"]

@@ -1,0 +1,103 @@
+"""The register of claims: what the papers say, what would decide it, and the questions that they leave open.
+
+``notebooks/claims.yaml`` holds it; its head explains every field and the rule of verdict. Entries are committed before the rows that
+decide them, and a rule that changes later is logged there with its reason.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from crossover.errors import CrossoverError
+from crossover.paths import repository
+from crossover.study.paired import Outcome
+from crossover.study.select import Selector
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Part(_Strict):
+    """One quantity of a claim, and the side of the threshold on which the claim puts it; ``value`` is the paper's own number."""
+
+    says: str
+    value: float | None = None
+    statistic: Literal["contrast", "misfit", "measure"] = "contrast"
+    outcome: Outcome = "correct"
+    sets: list[str] = []
+    measure: str = ""
+    side: Literal["above", "below"]
+    threshold: float
+    resolution: float = Field(gt=0)
+    points: list[Selector] = Field([{}], min_length=1)
+    terms: list[Selector] = []
+    least_ratio: float = Field(0.0, ge=0)
+
+
+class Planned(_Strict):
+    """Size of the study that resolutions are set for: replicates, and test items per evaluation set."""
+
+    replicates: int = Field(ge=1)
+    items: int = Field(ge=1)
+
+
+class Claim(_Strict):
+    """A published statement, or an open question, with the parts that decide it."""
+
+    kind: Literal["claim", "question"] = "claim"
+    paper: str
+    where: str
+    statement: str
+    published: str
+    base: Selector | None = None
+    under: list[Selector] = []
+    parts: list[Part] = Field(min_length=1)
+    at_the_floor: list[Part] = []
+
+
+class Paper(_Strict):
+    """Where claims are from: who taught whom, on what."""
+
+    title: str
+    setting: str
+
+
+class Rule(_Strict):
+    """A change to the rules or thresholds after results had been seen."""
+
+    name: str
+    date: str
+    claims: list[str]
+    change: str
+    reason: str
+
+
+class Register(_Strict):
+    """All entries; ``base`` is what a selector means by settings that it does not name."""
+
+    base: Selector
+    chance: dict[str, float] = {}
+    planned: dict[str, Planned] = {}
+    rules: list[Rule] = []
+    papers: dict[str, Paper] = {}
+    claims: dict[str, Claim]
+
+    def base_of(self, name: str) -> Selector:
+        """Return the settings that an entry's selectors need not name."""
+        own = self.claims[name].base
+        return self.base if own is None else own
+
+
+def load_register(path: Path | None = None) -> Register:
+    """Read and check a register; by default the project's own."""
+    path = path or repository() / "notebooks" / "claims.yaml"
+    try:
+        return Register.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        raise CrossoverError(f"{path.name}, {'.'.join(map(str, first['loc']))}: {first['msg']}.") from None

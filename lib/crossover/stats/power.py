@@ -1,0 +1,173 @@
+r"""How large a study must be to decide a prediction: from the variance components of a smaller one.
+
+For ``R`` replicates with ``m`` students per draw and ``I`` test items
+
+.. math:: \mathrm{var}\,\bar d = \frac{\sigma_d^2 + \sigma_s^2 / m}{R} + \frac{\sigma_I^2}{I} + \frac{\sigma_e^2}{R I},
+
+where a draw of the seed questions, a student on it, a test item and the residual each have a component. The probability of a decision
+is that of :func:`crossover.stats.verdicts.verdict`, if the present estimate is the truth and the standard error is as predicted.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from crossover.stats.contrasts import Components
+from crossover.stats.verdicts import FIRM, LEVEL
+
+WANTED = 0.8  # probability of a decision
+MOST_REPLICATES, MOST_STUDENTS, ITEM_FACTORS = 64, 4, (1, 1.5, 2, 3, 4)
+
+
+@dataclass(frozen=True)
+class Spread:
+    r"""Variance components of a contrast.
+
+    Attributes
+    ----------
+    draw, student, item, residual : float
+        :math:`\sigma_d^2, \sigma_s^2, \sigma_I^2, \sigma_e^2`.
+    prior_df : float
+        Degrees of freedom that the family adds to the replicates' own.
+    floor : float
+        The least standard error is :math:`\sqrt{floor} / I`: 1 for correct answers, 0 for scores.
+    """
+
+    draw: float
+    student: float
+    item: float
+    residual: float
+    prior_df: float = 0.0
+    floor: float = 0.0
+
+    def error(self, replicates: int, items: int, students: int = 1) -> tuple[float, float]:
+        """Return the standard error of a study of this size, and its degrees of freedom."""
+        items = max(items, 1)
+        shared = (self.draw + self.student / students + self.residual / students / items) / replicates
+        tested = self.item / items
+        df = replicates - 1 + self.prior_df
+        square = shared**2 / max(df, 1) + tested**2 / max(items - 1, 1)
+        total = max(shared + tested, self.floor / items**2)
+        return float(np.sqrt(total)), float(total**2 / square) if square > 0 else float(max(items - 1, 1))
+
+    def half_width(self, replicates: int, items: int, students: int = 1, level: float = LEVEL) -> float:
+        """Return the half-width of the interval that a study of this size would give."""
+        error, df = self.error(replicates, items, students)
+        return float(stats.t.ppf((1 + level) / 2, df)) * error
+
+
+def spread(found: Components, between: float, df: float, student: float = 0.0, students: int = 1) -> Spread:
+    """Return the variance components behind a contrast.
+
+    Parameters
+    ----------
+    found : Components
+    between, df : float
+        Variance of the replicates' means and its degrees of freedom, drawn to the family's.
+    student, students : float, int
+        Variance between students on one draw, and how many there are; at most what the replicates vary by is taken.
+    """
+    R, n = found.replicates, max(found.items, 1)
+    residual = found.residual * R * n
+    replicate = max(between - residual / n, 0.0)
+    student = min(student, replicate * students)
+    item = max(found.item * n - residual / R, 0.0)
+    draw = replicate - student / students
+    return Spread(draw, student, item, residual * students, max(df - (R - 1), 0.0), float(found.binary))
+
+
+def decision_probability(
+    distance: float, error: float, df: float, resolution: float, *, parts: int = 1, replicates: int = FIRM
+) -> float:
+    """Return the probability that a study decides a part, either way.
+
+    Parameters
+    ----------
+    distance : float
+        True value less the threshold.
+    error, df : float
+        Standard error of the study's estimate, and its degrees of freedom.
+    resolution, parts, replicates
+        As for :func:`crossover.stats.verdicts.verdict`.
+
+    Examples
+    --------
+    >>> round(decision_probability(0.05, 0.01, 30, 0.05), 3), round(decision_probability(0.05, 0.05, 30, 0.05), 3)
+    (1.0, 0.246)
+    """
+
+    def half(level: float) -> float:
+        return float(stats.t.ppf((1 + level) / 2, df)) * error
+
+    ninety = half(LEVEL)
+    beyond = half(1 - (1 - LEVEL) / parts) if replicates >= FIRM else np.inf
+    if ninety <= resolution:
+        beyond = min(beyond, half(1 - 0.5 / parts))
+    within = min(max(resolution - ninety, 0.0), beyond)
+    mass = stats.norm(distance, error)
+    return float(mass.sf(beyond) + mass.cdf(-beyond) + mass.cdf(within) - mass.cdf(-within))
+
+
+@dataclass(frozen=True)
+class Addition:
+    """The size of study that decides a part: replicates, students per draw and test items, its probability and its cost."""
+
+    replicates: int
+    students: int
+    items: int
+    probability: float
+    seconds: float
+
+
+def cheapest(
+    known: Spread,
+    distance: float,
+    resolution: float,
+    *,
+    parts: int,
+    replicates: int,
+    items: int,
+    train: float,
+    test: float,
+    students: int = 1,
+) -> Addition | None:
+    """Return the cheapest study that decides a part with probability :data:`WANTED`, or ``None`` where none does.
+
+    Replicates are added to those at hand. Further students on a draw train anew on its data; more test items repeat every cell,
+    because the number of items is part of it.
+
+    Parameters
+    ----------
+    known : Spread
+    distance, resolution, parts
+        As for :func:`decision_probability`.
+    replicates, students, items : int
+        At hand.
+    train, test : float
+        Seconds of one replicate's students, one per draw: training, and testing on the items at hand.
+
+    Examples
+    --------
+    >>> cheapest(Spread(0.002, 0, 0, 0.1), 0.04, 0.05, parts=1, replicates=3, items=150, train=60, test=20)
+    Addition(replicates=5, students=1, items=150, probability=0.8518633081405644, seconds=160)
+    """
+    best = None
+    factors = ITEM_FACTORS if known.item or known.residual else (1,)
+    per_draw = range(students, MOST_STUDENTS + 1) if known.student > 0 else (students,)
+    for factor, m in itertools.product(factors, per_draw):
+        tested = int(items * factor)
+        for R in range(replicates, MOST_REPLICATES + 1):
+            bought = R * m - (replicates * students if factor == 1 else 0)
+            seconds = bought * (train + test * factor)
+            if best is not None and seconds >= best.seconds:
+                break
+            error, df = known.error(R, tested, m)
+            p = decision_probability(distance, error, df, resolution, parts=parts, replicates=R)
+            if p >= WANTED and bought:
+                best = Addition(R, m, tested, p, seconds)
+                break
+    return best

@@ -1,0 +1,284 @@
+"""From rows to verdicts: what selectors pick, what families lend, where a floor is, and the published verdicts."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from scipy import stats
+
+from claims_rows import STUDY, fill, register
+from crossover.claims import Register, decide, deciding, load_register, table, under_settings, whole
+from crossover.claims.settle import predicted_half_width
+from crossover.errors import CrossoverError
+from crossover.evaluation.answers import Outcome
+from crossover.paths import repository
+from crossover.study.cell import MixtureCell, QueryCell
+from crossover.study.store import COLUMNS, Store, read_runs
+
+
+@pytest.mark.parametrize(
+    ("shares", "expected"),
+    [
+        ((0.8, 0.2), "supported"),
+        ((0.2, 0.8), "contradicted"),
+        ((0.5, 0.5), "inconclusive"),
+        ((0.02, 0.01), "at the floor"),
+    ],
+)
+def test_the_verdict_turns_with_the_rows(tmp_path, shares, expected):
+    fill(tmp_path, dict(zip(("new_question", "answer_augmentation"), shares, strict=True)))
+    (finding,) = decide(tmp_path, register())
+    assert finding.verdict == expected
+    assert (len(finding.evidence.keys), finding.evidence.replicates) == (6, 3)
+    runs = read_runs(tmp_path).groupby("strategy")["n_correct"].sum() / 300
+    assert finding.estimate == pytest.approx(runs["new_question"] - runs["answer_augmentation"])
+    assert np.mean(finding.evidence.by_replicate) == pytest.approx(finding.estimate)
+
+
+def test_below_chance_is_not_at_chance(tmp_path):
+    fill(tmp_path, {"new_question": 0.2, "answer_augmentation": 0.22}, items=400)
+    asked = register()
+    (far,) = decide(tmp_path, asked.model_copy(update={"chance": {"math_words": 0.5}}))
+    (near,) = decide(tmp_path, asked.model_copy(update={"chance": {"math_words": 0.22}}))
+    assert far.verdict != "at the floor" == near.verdict
+
+
+# --- the gold log-likelihood --------------------------------------------------------------------------------------------
+
+
+def with_stand_in(asked):
+    part = asked.claims["C"].parts[0]
+    stand_in = part.model_copy(update={"outcome": "gold_loglik"})
+    return asked.model_copy(update={"claims": {"C": asked.claims["C"].model_copy(update={"at_the_floor": [stand_in]})}})
+
+
+@pytest.mark.parametrize(
+    ("right", "likelihood", "verdict", "decides"),
+    [
+        ((0.0, 0.005), (-0.4, -0.8), "supported", True),
+        ((0.0, 0.005), (-0.8, -0.4), "contradicted", True),
+        ((0.0, 0.005), None, "at the floor", False),
+        ((0.8, 0.2), (-0.8, -0.4), "supported", False),
+    ],
+)
+def test_the_likelihood_of_gold_answers_decides_at_the_floor_only(tmp_path, right, likelihood, verdict, decides):
+    names = ("new_question", "answer_augmentation")
+    fill(
+        tmp_path,
+        dict(zip(names, right, strict=True)),
+        likelihood=likelihood and dict(zip(names, likelihood, strict=True)),
+    )
+    findings = decide(tmp_path, with_stand_in(register()))
+    assert whole(findings) == {"C": verdict}
+    assert deciding(findings)["C"].stands_in == decides
+    if likelihood is None:
+        assert findings[1].verdict == "not run in this profile" and "log-likelihood" in findings[1].why
+    else:
+        assert findings[1].estimate == pytest.approx(likelihood[0] - likelihood[1], abs=0.02)
+
+
+# --- update rules -------------------------------------------------------------------------------------------------------
+
+
+def test_a_claim_has_a_verdict_of_its_own_under_each_update_rule(tmp_path):
+    asked = register({"under": [{"recipe.updates": "steps"}, {"recipe.updates": "memorised"}]})
+    asked = asked.model_copy(update={"base": asked.base | {"recipe.updates": "epochs"}})
+    fill(tmp_path, {"new_question": 0.8, "answer_augmentation": 0.2})
+    fill(tmp_path, {"new_question": 0.2, "answer_augmentation": 0.8}, recipe={"updates": "steps"})
+    findings = decide(tmp_path, asked)
+    assert whole(findings) == {"C": "supported"}
+    assert [*under_settings(findings).values()] == ["contradicted", "not run in this profile"]
+    assert table(findings, asked).query("under == 'recipe.updates steps'")["verdict"].tolist() == ["contradicted"]
+
+
+# --- families -----------------------------------------------------------------------------------------------------------
+
+
+def test_replicates_of_like_contrasts_lend_each_other_their_spread(tmp_path):
+    fill(tmp_path, {"new_question": 0.6, "answer_augmentation": 0.5, "question_rephrase": 0.4}, replicates=2)
+    one = register()
+    first = one.claims["C"].parts[0]
+    second = first.model_copy(update={"terms": [first.terms[0], first.terms[1] | {"strategy": "question_rephrase"}]})
+    two = one.model_copy(update={"claims": {"C": one.claims["C"].model_copy(update={"parts": [first, second]})}})
+    alone, pooled = decide(tmp_path, one)[0].evidence, decide(tmp_path, two)[0].evidence
+    assert pooled.prior.most == 2 and alone.prior.most == 1
+    assert pooled.between[1] == 2 and pooled.statistic.df != alone.statistic.df
+
+
+def test_rows_that_are_missing_are_named(tmp_path):
+    fill(tmp_path, {"new_question": 0.5})
+    (finding,) = decide(tmp_path, register())
+    assert finding.verdict == "not run in this profile"
+    assert "strategy answer_augmentation" in finding.why
+    (finding,) = decide(tmp_path / "empty", register())
+    assert finding.verdict == "not run in this profile"
+
+
+def test_cells_that_differ_in_the_base_are_not_picked(tmp_path):
+    fill(tmp_path, {"new_question": 0.5, "answer_augmentation": 0.5}, coverage=0.0)
+    (finding,) = decide(tmp_path, register())
+    assert finding.verdict == "not run in this profile"
+
+
+def test_cells_of_a_teacher_without_the_dial_are_not_picked(tmp_path):
+    fill(tmp_path, {"new_question": 0.5, "answer_augmentation": 0.5})
+    asked = register()
+    (finding,) = decide(tmp_path, asked.model_copy(update={"base": asked.base | {"answer_error": 0.0}}))
+    assert finding.verdict == "not run in this profile"
+
+
+def test_a_selector_by_an_unknown_setting_is_refused(tmp_path):
+    fill(tmp_path, {"new_question": 0.5, "answer_augmentation": 0.5})
+    with pytest.raises(CrossoverError, match="'covrage' is a setting of no cell. Did you mean 'coverage'"):
+        decide(tmp_path, register(points=[{"covrage": 1.0}]))
+
+
+def test_a_selector_that_picks_two_cells_is_refused(tmp_path):
+    fill(tmp_path, {"new_question": 0.5, "answer_augmentation": 0.5})
+    fill(tmp_path, {"new_question": 0.5, "answer_augmentation": 0.5}, items=90)
+    with pytest.raises(CrossoverError, match="picks several cells of one replicate"):
+        decide(tmp_path, register())
+
+
+def test_a_claims_own_base_takes_the_registers_place(tmp_path):
+    fill(tmp_path, {"new_question": 0.8, "answer_augmentation": 0.2}, coverage=0.0)
+    asked = register()
+    claim = asked.claims["C"].model_copy(update={"base": {"task": "math_words", "coverage": 0.0}})
+    (finding,) = decide(tmp_path, asked.model_copy(update={"claims": {"C": claim}}))
+    assert finding.verdict == "supported"
+
+
+def test_another_experiments_rows_are_not_looked_at(tmp_path):
+    fill(tmp_path, {"new_question": 0.5, "answer_augmentation": 0.5})
+    (finding,) = decide(tmp_path, register(points=[{"experiment": "other", "teacher_epochs": 3}]))
+    assert finding.verdict == "not run in this profile", "a setting of an experiment that was not run is no mistake"
+    with pytest.raises(CrossoverError, match="'covrage' is a setting of no cell"):
+        decide(tmp_path, register(points=[{"experiment": "e", "covrage": 1.0}]))
+
+
+def test_students_on_the_same_data_are_averaged_and_scores_are_fractions(tmp_path):
+    store, right = (
+        Store(tmp_path),
+        {("new_question", 0): 1.0, ("new_question", 1): 0.0, ("answer_augmentation", 0): 0.25},
+    )
+    for (strategy, seed), share in right.items():
+        for replicate in range(2):
+            cell = QueryCell(
+                version=2, task="math_words", strategy=strategy, seed_size=16, budget=64, replicate=replicate,
+                teacher="oracle", n_test=20, max_new_tokens=8,
+            )  # fmt: skip
+            settings = json.dumps(json.loads(cell.settings) | {"student_seed": seed})
+            outcomes = [Outcome(f"test-{i:05d}", "x", i < share * 20, score=100 * share + i % 2) for i in range(20)]
+            blank = {name: 0 if kind is not str else "-" for name, kind in COLUMNS.items()}
+            row = blank | {
+                "key": f"{cell.key}-{seed}", "experiment": "e", "task": "math_words", "strategy": strategy, "seed_size": 16, "budget": 64,
+                "replicate": replicate, "n_test": 20, "settings": settings,
+            }  # fmt: skip
+            store.append(row, outcomes)
+    asked = register().model_copy(update={"base": {"task": "math_words"}})
+    (finding,) = decide(tmp_path, asked)
+    assert (finding.estimate, finding.evidence.replicates, len(finding.evidence.keys)) == (pytest.approx(0.25), 2, 6)
+    (scored,) = decide(tmp_path, register(outcome="score").model_copy(update={"base": {"task": "math_words"}}))
+    assert scored.estimate == pytest.approx(0.25) and scored.interval[0] == pytest.approx(scored.interval[1])
+
+
+def test_a_wrong_register_is_refused_by_name(tmp_path):
+    path = tmp_path / "claims.yaml"
+    known = yaml.safe_load((repository() / "notebooks" / "claims.yaml").read_text())
+    known["claims"]["C1"]["parts"][0]["side"] = "over"
+    path.write_text(yaml.safe_dump(known))
+    with pytest.raises(CrossoverError, match=r"claims.C1.parts.0.side"):
+        load_register(path)
+
+
+def test_the_published_verdicts_follow_from_the_published_rows():
+    findings = decide(STUDY)
+    ours, theirs = table(findings), pd.read_csv(STUDY / "claims.csv")
+    assert list(ours["claim"]) == list(theirs["claim"])
+    for ours_row, theirs_row in zip(ours.itertuples(), theirs.itertuples(), strict=True):
+        where = f"claims.csv, {ours_row.claim}, {ours_row.part!r}"
+        assert (ours_row.part_verdict, ours_row.verdict) == (theirs_row.part_verdict, theirs_row.verdict), where
+        assert ours_row.estimate == pytest.approx(theirs_row.estimate, rel=1e-3, abs=1e-9, nan_ok=True), where
+    asked = load_register()
+    for f in findings:  # a resolution that the planned study could not reach would leave a part open for ever
+        predicted = predicted_half_width(f, asked)
+        assert predicted is None or predicted <= f.part.resolution, (f.claim, f.number, predicted)
+
+
+def test_the_register_is_whole():
+    asked = load_register()
+    assert sum(claim.kind == "claim" for claim in asked.claims.values()) == 19
+    for name, claim in asked.claims.items():
+        assert claim.paper in asked.papers, name
+    for rule in asked.rules:
+        assert {*rule.claims} <= {*asked.claims, "all"} and rule.change and rule.reason
+
+
+def test_chance_is_the_commonest_label_of_the_test_items():
+    runs = read_runs(STUDY, "finetuned_teacher")
+    for task, chance in load_register().chance.items():
+        for key in runs[(runs["task"] == task) & (runs["metric"] == "accuracy")]["key"][:1]:
+            items = pd.read_parquet(STUDY / "items" / f"{key}.parquet").dropna(subset="extracted")
+            first = ((items["extracted"] == items["extracted"].iloc[0]) == items["correct"]).mean()
+            assert max(first, 1 - first) == pytest.approx(chance, abs=1e-3), task
+
+
+# --- several evaluation sets, and measures of the training data --------------------------------------------------------
+
+
+@pytest.fixture
+def mixtures(tmp_path):
+    """Two replicates of students with and without template questions: better on one set, worse on another, more varied."""
+    store, zeros = Store(tmp_path), {name: kind() for name, kind in COLUMNS.items()}
+    for replicate, strategy in ((r, s) for r in (0, 1) for s in ("real", "real_equal")):
+        with_ = strategy == "real_equal"
+        cell = MixtureCell(
+            version=1, task="closed_book_qa", strategy=strategy, seed_size=8, budget=4, replicate=replicate,
+            n_test=80, max_new_tokens=32, task_settings={"share": 0.3 if with_ else 0.0},
+        )  # fmt: skip
+        right = {"nq_open": 20 if with_ else 8, "trivia_qa": 4 if with_ else 10}
+        outcomes = [Outcome(f"{name}/{i:05d}", None, i < n) for name, n in right.items() for i in range(40)]
+        measures = json.dumps({"type_entropy": 2.0 + 0.5 * with_ + 0.1 * replicate * with_})
+        row = zeros | {"key": cell.key, "experiment": cell.experiment, "task": cell.task, "strategy": strategy, "replicate": replicate,
+                       "settings": cell.settings, "measures": measures, "n_test": 80}  # fmt: skip
+        store.append(row, outcomes)
+    return tmp_path
+
+
+def mixture_claim(**changes):
+    part = {
+        "says": "more", "side": "above", "threshold": 0.0, "resolution": 0.05,
+        "terms": [{"weight": 1, "strategy": "real_equal", "share": 0.3}, {"weight": -1, "strategy": "real", "share": 0.0}],
+    } | changes  # fmt: skip
+    claim = {
+        "paper": "p",
+        "where": "w",
+        "statement": "s",
+        "published": "",
+        "parts": [part],
+        "base": {"experiment": "template_questions"},
+    }
+    return Register.model_validate({"base": {}, "claims": {"A": claim}})
+
+
+@pytest.mark.parametrize(
+    ("sets", "expected"), [(["nq_open"], 0.3), (["trivia_qa"], -0.15), ([], 0.075), (["nq_open", "trivia_qa"], 0.075)]
+)
+def test_a_contrast_counts_the_items_of_the_sets_that_it_names(mixtures, sets, expected):
+    (found,) = decide(mixtures, mixture_claim(sets=sets))
+    assert found.estimate == pytest.approx(expected) and found.evidence.replicates == 2
+
+
+def test_a_set_that_was_not_tested_leaves_a_claim_open(mixtures):
+    (found,) = decide(mixtures, mixture_claim(sets=["hellaswag"]))
+    assert found.verdict == "not run in this profile" and "no items of hellaswag" in found.why
+
+
+def test_a_measure_has_a_t_interval_over_replicates(mixtures):
+    (found,) = decide(mixtures, mixture_claim(statistic="measure", measure="type_entropy"))
+    expected = stats.ttest_1samp([0.5, 0.6], 0).confidence_interval(0.9)
+    assert (found.estimate, *found.interval) == pytest.approx((0.55, expected.low, expected.high))
+    (missing,) = decide(mixtures, mixture_claim(statistic="measure", measure="type_entrop"))
+    assert "no measure 'type_entrop'" in missing.why
