@@ -131,6 +131,30 @@ def test_what_questions_need_is_allowed():
     assert run(database(), "SELECT missing FROM elements").error == "no such column: missing"
 
 
+@pytest.mark.parametrize(
+    ("ask", "value"),
+    [
+        ("trim('  a ')", "a"), ("strftime('%Y', '1980-05-01') >= '1979'", 1), ("date('2024-01-31', '+1 month')", "2024-03-02"),
+        ("julianday('2000-01-02') - julianday('2000-01-01')", 1.0), ("datetime(0, 'unixepoch')", "1970-01-01 00:00:00"),
+        ("strftime('%Y', NULL)", None), ("lag(2) OVER ()", None),
+    ],
+)  # fmt: skip
+def test_functions_of_texts_and_stored_dates_are_allowed(ask, value):
+    assert rows(f"SELECT {ask}") == ((value,),)
+
+
+@pytest.mark.parametrize(
+    "ask", ["date('now')", "date()", "strftime('%Y')", "datetime('2024-01-01', 'localtime')", "julianday('n' || 'OW')"]
+)
+def test_the_present_time_is_refused(ask):
+    assert "of the present time" in run(database(), f"SELECT {ask}").error
+
+
+@pytest.mark.parametrize("ask", ["CURRENT_TIMESTAMP", "current_date", "timediff('now', '2000-01-01')"])
+def test_other_clocks_are_refused(ask):
+    assert run(database(), f"SELECT {ask}").error
+
+
 def test_a_file_that_is_no_database_is_named(tmp_path):
     with pytest.raises(sqlite3.Error):
         run(tmp_path / "missing.sqlite", "SELECT 1")
@@ -146,9 +170,17 @@ def test_a_file_that_is_no_database_is_named(tmp_path):
         (" SELECT a FROM t", "SELECT a FROM t"), ("\n\nSELECT a FROM t;\nSELECT b FROM t", "SELECT a FROM t"),
         (" select  a\tfrom t ; drop table t", "select a from t"), (" SELECT 'a;  b' FROM t; x", "SELECT 'a;  b' FROM t"),
         (" WITH x AS (SELECT 1) SELECT * FROM x", "WITH x AS (SELECT 1) SELECT * FROM x"),
-        (" SELECT a -- why\n FROM t", "SELECT a"), (" SELECT /* x; */ a FROM t", "SELECT a FROM t"),
+        (" SELECT a -- why\n FROM t", "SELECT a FROM t"), (" SELECT /* x; */ a FROM t", "SELECT a FROM t"),
         (" SELECT \"a;b\", `c;d`, [e;f], 'it''s;' FROM t;", "SELECT \"a;b\", `c;d`, [e;f], 'it''s;' FROM t"),
-        (" The answer is SELECT 1", None), (" DROP TABLE t", None), (" SELECTED", None), ("", None), (" ; SELECT 1", None),
+        ("```sql\nSELECT a\nFROM t\n```", "SELECT a FROM t"), ("Sure!\n\n```\nSELECT a FROM t;\n```\nIt lists a.", "SELECT a FROM t"),
+        ("```sqlite\nSELECT a\n\nFROM t", "SELECT a FROM t"), ("Here is the query:\nSELECT a\n  , b\nFROM t\nIn it, a is b.", "SELECT a , b FROM t"),
+        ("```python\nx = 1\n```\n```sql\nSELECT a FROM t\n```", "SELECT a FROM t"), ("SQL: SELECT a FROM t", "SELECT a FROM t"),
+        ("You can use `SELECT a FROM t`.", "SELECT a FROM t"), ("With pleasure.\n\nSELECT a FROM t", "SELECT a FROM t"),
+        ("SELECT a FROM (\n\n  SELECT a FROM t\n) AS s\nwhere", "SELECT a FROM ( SELECT a FROM t ) AS s"),
+        ("WITH x AS (\n SELECT 1\n)\nSELECT *\nFROM x", "WITH x AS ( SELECT 1 ) SELECT * FROM x"),
+        ("SELECT a FROM t /* over\n lines */\nWHERE b = 1\n\nORDER BY a", "SELECT a FROM t WHERE b = 1"),
+        ("SELECT a FROM t\nTables: t(a). How many?\nSQL: SELECT 2", "SELECT a FROM t"), ("SELECT 1\nSELECT 2", "SELECT 1"),
+        (" The answer is SELECT 1", None), ("With pleasure.", None), ("```python\nprint(1)\n```", None), (" DROP TABLE t", None), (" SELECTED", None), ("", None), (" ; SELECT 1", None),
     ],
 )  # fmt: skip
 def test_the_first_statement_of_a_completion(completion, expected):
@@ -249,6 +281,7 @@ SHOP = [
     ("shop", "SELECT count(*) ,  kind FROM item GROUP BY kind;", "How many items of each kind?"),
     ("shop", "SELECT name FROM item ORDER BY price DESC", "List the items,\n dearest first."),
 ]
+CHAT = "Here it is:\n\n```sql\nSELECT name -- all\nFROM item\nWHERE price > 2;\n```\nIt lists the names."
 
 
 @pytest.fixture
@@ -275,6 +308,8 @@ def test_spider_with_a_database_of_ones_own(shop):
     assert all(task.correct(p.answer, p) for p in problems.values())
     assert task.correct(" select T.name from item as T where not price <= 2 order by name desc", above)
     assert not task.correct(" SELECT name FROM item WHERE price > 3", above)
+    assert task.correct(CHAT, above) and task.completion(CHAT) == " SELECT name FROM item WHERE price > 2"
+    assert task.completion("I do not know.\n") == " I do not know."
     assert task.correct(" SELECT kind, count(name) FROM item GROUP BY kind ORDER BY 1 DESC", counts)
     assert not task.correct(" SELECT name FROM item ORDER BY price", ranked)
     for bad in ("", " I do not know", " SELECT nothing FROM item", " DROP TABLE item", " SELECT name, kind FROM item"):

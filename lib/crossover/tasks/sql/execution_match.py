@@ -7,6 +7,7 @@ differs.
 
 from __future__ import annotations
 
+import itertools
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -21,28 +22,70 @@ from crossover.tasks.sql.sandbox import Row, run
 _QUOTED = r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^\]]*\]"
 _TOKEN = re.compile(rf"{_QUOTED}|--[^\n]*|/\*.*?(?:\*/|\Z)|\s+|\w+|.", re.DOTALL)
 
+_FENCE = re.compile(r"```[ \t]*\w*[ \t]*\n?(.*?)(?:```|\Z)", re.DOTALL)
+_QUERY = r"(?:SELECT\b|WITH\s+(?:RECURSIVE\s+)?\w+\s*(?:\([^()]*\)\s*)?AS\b)"
+_START = re.compile(
+    rf"^\s*(?:(?:SQL(?:ite)?(?: query)?|query|answer)\s*:\s*)?(?={_QUERY})", re.IGNORECASE | re.MULTILINE
+)
+_INLINE = re.compile(rf"`({_QUERY}[^`]+)`", re.IGNORECASE)
+#: Words that begin a further line of a statement, and those that cannot end one.
+_CLAUSES = frozenset(
+    re.findall(
+        r"\w+",
+        "FROM WHERE AND OR GROUP ORDER HAVING LIMIT OFFSET UNION INTERSECT EXCEPT JOIN INNER LEFT RIGHT FULL CROSS NATURAL ON "
+        "USING AS WHEN THEN ELSE END IN NOT LIKE BETWEEN IS ASC DESC WINDOW",
+    )
+)
+_OPERATORS = frozenset(",()=<>+-*/|")
+_OPEN = _OPERATORS - {")"} | {
+    "SELECT", "DISTINCT", "FROM", "WHERE", "AND", "OR", "BY", "ON", "JOIN", "HAVING", "LIMIT", "UNION", "ALL", "INTERSECT",
+    "EXCEPT", "AS", "IN", "NOT", "LIKE", "BETWEEN", "CASE", "WHEN", "THEN", "ELSE",
+}  # fmt: skip
+
 #: :func:`crossover.tasks.sql.sandbox.run` for statements that are asked for again and again, such as reference queries.
 run_once = lru_cache(4096)(run)
 
 
 def statement(completion: str) -> str | None:
-    """Return the first statement of a completion's first line, normalised, or ``None`` where it is not a query.
+    """Return the first query of a completion on one line, or ``None`` where there is none.
 
-    Comments go, white space becomes one space, and what follows a semicolon is dropped; quoted text stays as it is.
+    A query stands in a code fence or in backticks, or begins a line. It ends with a semicolon, its fence, or the first
+    line break after which it does not go on. Comments go, white space becomes one space, and quoted text stays.
 
     >>> statement(" SELECT  a FROM t WHERE b = 'x;  y' ;  -- all of them")
     "SELECT a FROM t WHERE b = 'x;  y'"
-    >>> statement(" I do not know.") is None
-    True
+    >>> statement("Here it is:\\n```sql\\nSELECT a\\nFROM t\\n```"), statement(" I do not know.")
+    ('SELECT a FROM t', None)
     """
-    line = completion.strip().split("\n", 1)[0]
+    fenced = next((m[1] for m in _FENCE.finditer(completion) if _START.search(m[1])), None)
+    text = completion if fenced is None else fenced
+    start = _START.search(text)
+    if start is None:
+        inline = _INLINE.search(completion)
+        return statement(inline[1]) if inline else None
+    tokens = _TOKEN.findall(text[start.end() :])
     kept: list[str] = []
-    for token in _TOKEN.findall(line):
-        if token == ";":
+    depth = 0
+    for i, token in enumerate(tokens):
+        if token == ";" or (
+            fenced is None and "\n" in token and token.isspace() and not _goes_on(kept, tokens[i:], depth)
+        ):
             break
-        kept.append(" " if token[0].isspace() or token.startswith(("--", "/*")) else token)
-    text = re.sub(rf"({_QUOTED})| +", lambda m: m[1] or " ", "".join(kept)).strip()
-    return text if re.match(r"(SELECT|WITH)\b", text, re.IGNORECASE) else None
+        depth += {"(": 1, ")": -1}.get(token, 0)
+        kept.append(" " if token.isspace() or token.startswith(("--", "/*")) else token)
+    return re.sub(rf"({_QUOTED})| +", lambda m: m[1] or " ", "".join(kept)).strip()
+
+
+def _goes_on(kept: list[str], rest: list[str], depth: int) -> bool:
+    """Whether a statement goes on after a line break: something is open, or a clause follows in its own case."""
+    last = next((token for token in reversed(kept) if not token.isspace()), "")
+    if depth > 0 or last.upper() in _OPEN:
+        return True
+    following = next((t for t in rest if not t.isspace() and not t.startswith(("--", "/*"))), "")
+    if "\n\n" in "".join(t for t in itertools.takewhile(str.isspace, rest)):
+        return False
+    clause = following.upper() in _CLAUSES and following.isupper() == kept[0].isupper()
+    return clause or (following in _OPERATORS) or (last == ")" and following.upper() == "SELECT")
 
 
 def is_ordered(sql: str) -> bool:
@@ -175,8 +218,12 @@ class SqlAnswers(ABC):
         return f"{question}\nSQL:"
 
     def extract(self, completion: str) -> str | None:
-        """Return the first statement of the completion's first line, normalised, or ``None``."""
+        """Return the completion's first query on one line, or ``None``; see :func:`statement`."""
         return statement(completion)
+
+    def completion(self, response: str) -> str:
+        """Return a chat model's response as a student is to write it: the query alone, on one line, where there is one."""
+        return f" {statement(response) or response.strip()}"
 
     def correct(self, completion: str, problem: Problem) -> bool:
         """Whether the completion's statement returns the rows that the reference's returns, on the problem's database."""

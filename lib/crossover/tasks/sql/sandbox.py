@@ -7,9 +7,11 @@ steps, time, memory and rows are limited.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 import urllib.parse
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -36,12 +38,19 @@ _LIMITS = {
     sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
 }
 # What a question about data can need. Left out on purpose: what makes long strings (printf, zeroblob, randomblob, hex),
-# what differs from run to run (random, date), and what reaches outside the database (load_extension, writefile).
+# what differs from run to run (random), and what reaches outside the database (load_extension, writefile).
 _FUNCTIONS = frozenset(
-    ("count", "sum", "total", "avg", "min", "max", "group_concat", "abs", "round", "length", "lower", "upper", "substr",
-     "substring", "instr", "replace", "coalesce", "ifnull", "nullif", "iif", "like", "glob", "typeof", "row_number",
-     "rank", "dense_rank")
-)  # fmt: skip
+    re.findall(
+        r"\w+",
+        "count sum total avg min max group_concat string_agg abs round sign floor ceil ceiling trunc mod sqrt pow power exp ln "
+        "log log10 log2 length lower upper trim ltrim rtrim substr substring instr replace concat concat_ws unicode coalesce "
+        "ifnull nullif iif if like glob typeof row_number rank dense_rank percent_rank cume_dist ntile lag lead first_value "
+        "last_value nth_value",
+    )
+)
+#: Functions of dates. SQLite works them out, but of stored dates alone: the present time differs from run to run.
+_DATES = ("date", "time", "datetime", "julianday", "unixepoch", "strftime")
+_PRESENT = ("now", "localtime", "utc", "")
 _EVERY = 10_000  # steps between two looks at the limits
 
 
@@ -105,6 +114,24 @@ def schema(path: Path | str) -> dict[str, tuple[str, ...]]:
         connection.close()
 
 
+def _of_stored_dates(connection: sqlite3.Connection, watch: _Watch) -> None:
+    """Put functions that refuse the present time, and a time zone of this machine, in the place of SQLite's."""
+    clock = sqlite3.connect(":memory:")
+
+    def function(name: str) -> Callable[..., object]:
+        def call(*given: object) -> object:
+            times = given[1:] if name == "strftime" else given
+            if not times or any(str(value).strip().lower() in _PRESENT for value in times):
+                watch.passed = f"{name}() of the present time or the machine's time zone"
+                raise ValueError(watch.passed)
+            return clock.execute(f"SELECT {name}({', '.join('?' * len(given))})", given).fetchone()[0]
+
+        return call
+
+    for name in _DATES:
+        connection.create_function(name, -1, function(name), deterministic=True)
+
+
 def run(path: Path | str, sql: str) -> Result:
     """Run one statement that can only read; nothing that it says is an exception.
 
@@ -133,7 +160,7 @@ def run(path: Path | str, sql: str) -> Result:
         allowed = (
             action in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE)
             or (action == sqlite3.SQLITE_READ and (str(first).lower() in tables or second == ""))
-            or (action == sqlite3.SQLITE_FUNCTION and str(second).lower() in _FUNCTIONS)
+            or (action == sqlite3.SQLITE_FUNCTION and str(second).lower() in _FUNCTIONS.union(_DATES))
         )
         return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
 
@@ -144,6 +171,7 @@ def run(path: Path | str, sql: str) -> Result:
         connection.execute(f"PRAGMA hard_heap_limit = {MEMORY}").close()
         for limit, value in _LIMITS.items():
             connection.setlimit(limit, value)
+        _of_stored_dates(connection, watch)
         connection.set_authorizer(authorise)
         connection.set_progress_handler(watch, _EVERY)
         return _fetch(connection, sql)
