@@ -65,7 +65,7 @@ def test_every_row_is_named_by_its_settings():
 @pytest.mark.parametrize("path", sorted((STUDY / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
 def test_every_figure_has_a_caption_that_names_its_interval_and_profile(path):
     shown = [
-        output.data
+        output.data | output.get("metadata", {}).get("image/png", {})
         for cell in nbformat.read(path, 4).cells
         if cell.cell_type == "code"
         for output in cell.outputs
@@ -75,8 +75,10 @@ def test_every_figure_has_a_caption_that_names_its_interval_and_profile(path):
         if "image/png" not in data:
             continue
         until = next((j for j in range(i + 1, len(shown)) if "image/png" in shown[j]), len(shown))
-        captions = [d["text/markdown"] for d in shown[i + 1 : until] if "text/markdown" in d]
-        assert any("interval" in said and re.search(r"(profile|results of) study\b", said) for said in captions), (
+        captions = [d["text/markdown"] for d in shown[i + 1 : until] if "text/markdown" in d] + [
+            data.get("caption", "")
+        ]
+        assert any("interval" in said and re.search(r"([Pp]rofile|results of) study\b", said) for said in captions), (
             captions
         )
 
@@ -130,10 +132,12 @@ def test_the_published_effects_follow_from_the_published_rows():
     assert {cell.key for cell in cells_of(parameters)} <= set(runs["key"]), "every cell of the profile is published"
     runs = runs[runs["key"].isin({cell.key for cell in cells_of(parameters)})]
     chapter = ablations.Chapter(parameters, settings_table(runs), runs.iloc[:0])
-    for name in ("augmenter", "verification", "student"):
+    for name in ("overview", "augmenter", "verification", "student"):
         stored = pd.read_csv(STUDY / "figures" / f"{name}.csv")
         ours = chapter.effects(name)
-        assert ours["comparison"].tolist() == stored["comparison"].tolist()
+        assert (ours["panel"] + ours["comparison"]).tolist() == (
+            stored["panel"].astype(object).fillna("") + stored["comparison"]
+        ).tolist()
         columns = ["estimate", "low", "high"]
         np.testing.assert_allclose(
             ours[columns].astype(float), stored[columns], atol=1e-4, err_msg=f"{name}: run the study's 04 again"

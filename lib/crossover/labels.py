@@ -9,15 +9,15 @@ QUERIES_PER_SAMPLE = {"answer_augmentation": 1.0, "question_rephrase": 2.0, "new
 
 #: Strategies and mixtures, in the order of all figures and tables.
 STRATEGIES = {
-    "answer_augmentation": "Answer augmentation",
-    "question_rephrase": "Question rephrase",
-    "new_question": "New question",
-    "mixed": "Mixed",
-    "seeds_only": "Seeds alone",
+    "answer_augmentation": "New answers",
+    "question_rephrase": "Rephrasings",
+    "new_question": "New questions",
+    "mixed": "Split budget",
+    "seeds_only": "Seeds only",
     "untouched": "Not trained",
-    "real": "Real alone",
-    "tokens_equal": "As many tokens",
-    "real_equal": "As many real",
+    "real": "Real questions only",
+    "tokens_equal": "Synthetic in place of real",
+    "real_equal": "Synthetic added to real",
 }
 
 TASKS = {
@@ -37,7 +37,7 @@ def display_name(strategy: str) -> str:
     """Return a strategy's name as readers see it.
 
     >>> display_name("new_question"), display_name("my_own")
-    ('New question', 'My own')
+    ('New questions', 'My own')
     """
     return STRATEGIES.get(strategy, strategy.replace("_", " ").capitalize())
 

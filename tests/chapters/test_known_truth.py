@@ -13,6 +13,7 @@ from benchmarks import curve_fits
 from crossover.chapters.known_truth import chapter as known_truth
 from crossover.errors import CrossoverError
 from crossover.stats.simulation import scenarios, stress
+from crossover.study.store import read_numbers
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOK = ROOT / "notebooks" / "00_known_truth.ipynb"
@@ -76,22 +77,15 @@ def test_one_replicate_holds_less_often():
 def test_chapter(tmp_path, monkeypatch):
     monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
     chapter = known_truth.run(studies=4, draws=60, designs=["independent", "never"])
-    for figure in (
-        chapter.recovery_figure(),
-        chapter.coverage_figure(),
-        chapter.replicates_figure(),
+    assert chapter.recovery().note["title"].endswith("hold the true value in this study")
+    for figure, said in (
+        (chapter.coverage_figure(), "4 simulated studies per design"),
+        (chapter.replicates_figure(), "2 simulated studies per point"),
     ):
-        assert figure.axes
-    assert "crossover" in chapter.recovery_sentence() and "replicate" in chapter.replicates_sentence()
-    assert "nominal" in chapter.coverage_sentence()
-    for name, said in {
-        "recovery": "7 budgets",
-        "coverage": "4 simulated studies a design,",
-        "replicates": "2 simulated studies a point",
-    }.items():
-        caption = chapter.caption(name).data
-        assert said in caption and "90% intervals" in caption and caption.endswith("results of laptop.")
-    assert len(chapter.wrong_form_table()) == 6 and "crossover" in chapter.coverage_table()
+        assert said in figure.note["caption"] and "90% intervals. Profile laptop." in figure.note["caption"]
+    assert len(chapter.wrong_form_table().data) == 6 and "crossover" in set(chapter.coverage_table().data["quantity"])
+    chapter.numbers()
+    assert f"{chapter.replicates['rate'].iloc[0]:.0%}" in read_numbers(tmp_path / "laptop")["known_truth_finding"]
     written = {p.name for p in (tmp_path / "laptop" / "known_truth").glob("*.csv")}
     assert written == {"recovered.csv", "coverage.csv", "replicates.csv", "wrong_form.csv"}
     with pytest.raises(CrossoverError, match="Did you mean 'edge'"):

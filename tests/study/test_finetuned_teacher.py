@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from crossover.chapters.finetuned_teacher.chapter import Chapter, check, with_measures
 from crossover.chapters.finetuned_teacher.comparisons import against_alone, differences
+from crossover.chapters.finetuned_teacher.quality import synthetic_quality
 from crossover.errors import CrossoverError
 from crossover.models.decoding import common, decode, greedy
 from crossover.models.language_model import LanguageModel
@@ -322,7 +323,7 @@ def test_a_grid_is_run_scored_shown_and_resumed(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path.parent))
     chapter = Chapter(p.model_copy(update={"results": tmp_path.name}), runs)
     found = differences(chapter.parameters, runs, tmp_path, against_alone(chapter.parameters)).set_index(
-        ["task", "line"]
+        ["task", "comparison"]
     )
     assert len(found) == 2 * 6 and (found["why"] == "").all() and (found["replicates"] == 1).all()
     one = labelled[(labelled["strategy"] == "both") & (labelled["teacher"] == "tuned")].iloc[0]
@@ -331,7 +332,7 @@ def test_a_grid_is_run_scored_shown_and_resumed(tmp_path, capsys, monkeypatch):
     assert row["estimate"] == pytest.approx((one["n_correct"] - base["n_correct"]) / 12)
     assert row["low"] <= row["estimate"] <= row["high"]
 
-    table = chapter.quality.table().set_index(["task", "strategy", "teacher"])
+    table = synthetic_quality(chapter.of("base")).set_index(["task", "strategy", "teacher"])
     assert len(table) == 12 and {"distinct_2", "self_similarity"} <= set(table.columns)
     counted = runs[runs["strategy"] == "both"].set_index(["task", "strategy", "teacher"])
     assert (table.loc[counted.index, "usable"] == counted["kept"] / counted["asked"]).all()
@@ -349,10 +350,10 @@ def test_a_grid_is_run_scored_shown_and_resumed(tmp_path, capsys, monkeypatch):
         chapter.families(),
     ):
         assert "Not run" in nothing.data
-    assert "Not told from no difference: " in chapter.findings("gains").data and chapter.findings("families") is None
-    assert "SST-2, Captions: 90% intervals" in chapter.caption().data and "one draw" in chapter.caption().data
+    assert "Of 12 ways" in chapter.opening().data and "14 students" in chapter.scope().data
     assert chapter.scores().data["task"].nunique() == 2 and len(chapter.scores().data) == 2 * 7
-    assert "SST-2, 6 original examples, tuned teacher" in chapter.quality.chance().data
+    chance = chapter.chance().data
+    assert list(zip(chance["task"], chance["teacher"], strict=True)) == [("SST-2", "tuned"), ("SST-2", "prompted")]
 
     before = store.path.read_bytes()
     run_cells(cells, Store(tmp_path), workers=1)
@@ -478,7 +479,7 @@ def test_a_causal_student_can_write_labels():
 def test_a_grid_that_asks_for_too_much_is_refused_before_it_starts():
     with pytest.raises(CrossoverError, match="sst2: 6 original and 600 unlabelled items were asked for"):
         check(cells_of(parameters(queries=600)))
-    with pytest.raises(CrossoverError, match="500 test problems were asked for"):
+    with pytest.raises(CrossoverError, match="number of test problems must be .* got 500"):
         check(cells_of(parameters(n_test=500)))
 
 

@@ -91,9 +91,9 @@ def fit(
     fits = fit_table(read_counts(table), level, draws, seed, form)
     found = find_crossovers(fits, _costs(cost), unit)
     if plot:
-        from crossover.figures.fits import fits_figure
+        from crossover.figures.learning_curves import curve_points, fitted_points, learning_curves
 
-        _save(fits_figure(fits, found), plot)
+        _save(learning_curves(fitted_points(fits), curve_points(fits, 1.5), band=True, found=found), plot)
     if as_json:
         _print_json(_fit_json(fits, found))
         return
@@ -304,8 +304,10 @@ def _figure_name(plot: Path | None) -> None:
 
 
 def _save(figure: Any, plot: Path) -> None:
+    from crossover.figures.style import save
+
     try:
-        figure.savefig(plot)
+        save(figure, plot)
     except OSError as error:
         raise CrossoverError(f"--plot {plot}: cannot be written: {error.strerror}") from None
     typer.echo(f"figure: {plot}", err=True)

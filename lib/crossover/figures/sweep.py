@@ -1,159 +1,166 @@
-"""Figures of the chapter on fine-tuned teachers: differences in panels, and a measure against a dial."""
+"""Figures against a setting: measures at each of its values, and crossovers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.lines import Line2D
 
-from crossover.figures.style import Picture, print_below
-
-# Colours and markers that differ in lightness and in shape, so that neither is needed alone.
-_LOOKS = [
-    ("#14305E", "o"), ("#B5451B", "s"), ("#3B9FB0", "^"), ("#5B3A90", "D"), ("#8A6D00", "v"), ("#333333", "P"), ("#4C7A34", "X"),
-    ("#7F7F7F", "*"), ("#9C3D6B", "<"),
-]  # fmt: skip
-_GREY = "#555555"
+from crossover.figures.style import INK, MUTED, PAPER, SERIES, SHADE, Picture, legend, mark, panels, styled
+from crossover.labels import display_name
+from crossover.stats.crossovers import Crossover
 
 
-def differences(rows: pd.DataFrame, level: float, paper: str, columns: int = 2) -> Picture:
-    """Draw differences with intervals in percentage points, a panel for each task, a line for each comparison.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        ``panel, line, series, estimate, low, high``, differences as fractions of 1; ``NaN`` where nothing was run.
-    level : float
-        Of the intervals, for the legend.
-    paper : str
-        What the paper found, printed below.
-    columns : int
-        Panels side by side.
-    """
-    panels, lines, series = (list(dict.fromkeys(rows[name])) for name in ("panel", "line", "series"))
-    columns = min(columns, len(panels))
-    down = -(-len(panels) // columns)
-    figure = Picture(
-        figsize=(max(6.4, 4.4 * columns), (0.34 * len(lines) + 0.62) * down + 1.2), dpi=150, layout="constrained"
-    )
-    grid = figure.subplots(down, columns, squeeze=False, sharey=True)
-    heights = {line: len(lines) - 1 - i for i, line in enumerate(lines)}
-    shifts = np.linspace(0.22, -0.22, len(series)) if len(series) > 1 else [0.0]
-    for axes, panel in zip(grid.flat, panels, strict=False):
-        axes.axvline(0, color=_GREY, linewidth=1, zorder=1)
-        for name, shift, (colour, marker) in zip(series, shifts, _LOOKS, strict=False):
-            some = rows[(rows["panel"] == panel) & (rows["series"] == name)].dropna(subset=["estimate"])
-            points = 100 * some[["estimate", "low", "high"]].to_numpy(float)
-            axes.errorbar(
-                points[:, 0], [heights[line] + shift for line in some["line"]], xerr=np.abs(points[:, 1:] - points[:, :1]).T,
-                color=colour, marker=marker, linestyle="none", capsize=2.5, markersize=5, zorder=4,
-            )  # fmt: skip
-        axes.set_yticks(list(heights.values()), list(heights), fontsize=8)
-        axes.set_ylim(-0.6, len(lines) - 0.4)
-        axes.set_title(panel, loc="left", fontsize=10)
-        axes.grid(axis="x", color="#E6E6E6")
-        axes.spines[["top", "right", "left"]].set_visible(False)
-    for axes in grid.flat[len(panels) :]:
-        axes.set_visible(False)
-    for axes in grid[-1]:
-        axes.set_xlabel("difference, percentage points", fontsize=9)
-    _legend(
-        figure,
-        series if len(series) > 1 else [f"{series[0]}, {level:.0%} interval" if series[0] else f"{level:.0%} interval"],
-    )
-    print_below(figure, paper)
-    return figure
-
-
-def dial(
+@styled
+def sweep(
     points: pd.DataFrame,
     measures: Mapping[str, str],
     xlabel: str,
-    paper: str,
-    curves: Mapping[tuple[str, str], Callable[[np.ndarray], np.ndarray]] | None = None,
+    curves: pd.DataFrame | None = None,
     log: bool = False,
-    columns: int = 3,
+    narrow: bool = False,
 ) -> Picture:
-    """Draw measures against a dial's value: a row of panels for each measure, a column for each task, a line for each series.
-
-    Where there are more tasks than ``columns``, the others go below.
+    """Draw measures against a setting's value: a panel per task and measure, a mark per series.
 
     Parameters
     ----------
     points : DataFrame
-        ``task, series, value`` and a column for each measure, with ``<measure>_low`` and ``<measure>_high`` where there are
+        ``task, series, value`` and a column per measure, with ``<measure>_low`` and ``<measure>_high`` where there are
         intervals.
     measures : mapping
         Column to what its axis says.
-    xlabel, paper : str
-    curves : mapping, optional
-        For ``(task, series)`` a fitted function of the value, drawn through the first measure in place of a line.
+    xlabel : str
+    curves : DataFrame, optional
+        ``task, series, value, fitted``: drawn through the first measure in place of a line.
     log : bool
-        Whether the dial has a log axis.
-    columns : int
-        Tasks side by side.
+        Whether the setting has a log axis.
+    narrow : bool
+        For a phone.
     """
     tasks, series = (list(dict.fromkeys(points[name])) for name in ("task", "series"))
-    columns = min(columns, len(tasks))
-    down = len(measures) * -(-len(tasks) // columns)
-    figure = Picture(figsize=(max(6.4, 3.4 * columns), 2.3 * down + 1.1), dpi=150, layout="constrained")
-    grid = figure.subplots(down, columns, squeeze=False, sharex="col" if down == len(measures) else "none")
-    for axes in grid[-len(measures) :, (len(tasks) - 1) % columns + 1 :].flat:
-        axes.set_visible(False)
-    for (row, (measure, label)), (place, task) in (
-        (r, c) for r in enumerate(measures.items()) for c in enumerate(tasks)
-    ):
-        above, column = divmod(place, columns)
-        axes = grid[above * len(measures) + row, column]
-        for name, (colour, marker) in zip(series, _LOOKS, strict=False):
-            some = (
-                points[(points["task"] == task) & (points["series"] == name)]
-                .dropna(subset=[measure])
-                .sort_values("value")
+    figure, axes_of = panels(len(tasks) * len(measures), 2.3, narrow, above=0.3)
+    # A panel per measure and task; two tasks fill a row, and a task's measures follow one another where there is one task.
+    for axes, (measure, task) in zip(axes_of, ((m, t) for m in measures for t in tasks), strict=True):
+        here = points[points["task"] == task].sort_values("value")
+        first = measure == next(iter(measures))
+        for name, (colour, marker, face) in zip(series, SERIES, strict=False):
+            some = here[here["series"] == name].dropna(subset=[measure])
+            fitted = (
+                pd.DataFrame()
+                if curves is None or not first
+                else curves[(curves["task"] == task) & (curves["series"] == name)]
             )
-            if some.empty:
-                continue
-            curve = (curves or {}).get((task, name)) if row == 0 else None
-            if curve is not None:
-                x = np.geomspace(some["value"].min(), some["value"].max(), 100)
-                axes.plot(x, curve(x), color=colour, linewidth=1.5, zorder=3)
+            if len(fitted):
+                axes.plot(fitted["value"], fitted["fitted"], color=colour, linewidth=1.4)
             ends = [f"{measure}_low", f"{measure}_high"]
-            bars = (
-                np.abs(some[ends].to_numpy(float) - some[[measure]].to_numpy(float)).T
-                if set(ends) <= set(some)
-                else None
-            )
-            axes.errorbar(
-                some["value"], some[measure], yerr=bars, color=colour, marker=marker, markersize=5, capsize=2.5,
-                linewidth=1.4, elinewidth=1, linestyle="none" if curve is not None else "-", zorder=4,
-            )  # fmt: skip
-        if points.loc[points["task"] == task, measure].isna().all():
-            axes.text(0.5, 0.5, "not known", transform=axes.transAxes, ha="center", color=_GREY, fontsize=9)
+            bars = some[ends].sub(some[measure], axis=0).abs().T.to_numpy(float) if set(ends) <= set(some) else None
+            axes.errorbar(some["value"], some[measure], bars, color=colour, marker=marker, markerfacecolor=face, markersize=5.5, capsize=2,
+                          linewidth=1.3, elinewidth=1, linestyle="none" if len(fitted) else "-", zorder=4)  # fmt: skip
+        if here[measure].isna().all():
+            axes.text(0.5, 0.5, "not known", transform=axes.transAxes, ha="center", color=MUTED)
             axes.set_yticks([])
         if log:
             axes.set_xscale("log", base=2)
-            axes.minorticks_off()
-        ticks = sorted(points.loc[points["task"] == task, "value"].unique())
-        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], fontsize=8)
+        ticks = sorted(here["value"].unique())
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.minorticks_off()
         axes.margins(x=0.12, y=0.2)
-        axes.grid(axis="y", color="#E6E6E6")
-        axes.spines[["top", "right"]].set_visible(False)
-        if row == 0:
-            axes.set_title(task, loc="left", fontsize=10)
-        if column == 0:
-            axes.set_ylabel(label, fontsize=9)
-        if row == len(measures) - 1:
-            axes.set_xlabel(xlabel, fontsize=9)
-    _legend(figure, series)
-    print_below(figure, paper)
+        axes.set(title=task, xlabel=xlabel, ylabel=measures[measure])
+        axes.grid(axis="y")
+    legend(
+        figure, [mark(name, colour, marker, face) for name, (colour, marker, face) in zip(series, SERIES, strict=False)]
+    )
     return figure
 
 
-def _legend(figure: Picture, series: Sequence[str]) -> None:
-    marks = [
-        Line2D([], [], color=colour, marker=marker, markersize=6, label=str(name))
-        for name, (colour, marker) in zip(series, _LOOKS, strict=False)
-    ]
-    figure.legend(handles=marks, loc="outside upper left", ncols=min(4, len(marks)), frameon=False, fontsize=9)
+def crossover_points(found: Sequence[tuple[float, Crossover]]) -> pd.DataFrame:
+    """Return one row per setting and seed-set size: the crossover with its interval, and the tested range."""
+    return pd.DataFrame(
+        {
+            "setting": setting, "seed_size": c.seed_size, "status": c.status, "side": c.side, "leader": c.leader,
+            "crossover": c.ratio, "low": c.interval[0], "high": c.interval[1], "unit": c.unit,
+            "tested_low": c.tested[0], "tested_high": c.tested[1],
+        }
+        for setting, c in found
+    )  # fmt: skip
+
+
+@styled
+def crossovers_against(
+    points: pd.DataFrame, xlabel: str, ylabel: str, log: bool = False, narrow: bool = False
+) -> Picture:
+    """Draw crossovers with their intervals against a setting, one panel per seed-set size, the tested range shaded.
+
+    An interval without an end runs to the edge of the panel. Where there is no crossover, the panel names the strategy that
+    leads throughout; where the curves cross more than once or nobody can tell, it says so.
+
+    Parameters
+    ----------
+    points : DataFrame
+        From :func:`crossover_points`.
+    xlabel, ylabel : str
+    log : bool
+        Whether the setting has a log axis.
+    narrow : bool
+        For a phone.
+    """
+    sizes = sorted(points["seed_size"].unique())
+    figure, axes_of = panels(len(sizes), 2.9, narrow, above=0.3, sharey=True)
+    bottom, top = points["tested_low"].min() / 2, points["tested_high"].max() * 2
+    for axes, size in zip(axes_of, sizes, strict=True):
+        rows = points[points["seed_size"] == size].sort_values("setting")
+        axes.set_yscale("log", base=2)
+        axes.set(title=f"{size:g} seed questions", xlabel=xlabel, ylim=(bottom, top))
+        if log:
+            axes.set_xscale("log")
+        axes.set_xticks(rows["setting"].unique(), [f"{value:g}" for value in rows["setting"].unique()])
+        axes.minorticks_off()
+        axes.margins(x=0.15)
+        edges = rows.drop_duplicates("setting")
+        axes.fill_between(edges["setting"], edges["tested_low"], edges["tested_high"], color=SHADE, zorder=0)
+        for row in rows.itertuples():
+            _crossover(axes, row, bottom, top)
+        axes.grid(axis="y")
+    for axes in axes_of[:: 1 if narrow else 2]:
+        axes.set_ylabel(ylabel)
+    axes_of[0].yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    legend(
+        figure,
+        [
+            mark("crossover, 90% interval"),
+            mark("extrapolated", face=PAPER),
+            mark("tested range", SHADE, "s", markersize=10),
+        ],
+    )
+    return figure
+
+
+def _crossover(axes, row, bottom: float, top: float) -> None:
+    known = pd.notna(row.crossover) and row.status != "multiple"
+    low, high = (end if pd.notna(end) else edge for end, edge in ((row.low, bottom), (row.high, top)))
+    if row.status != "none" and row.status != "multiple":
+        axes.plot([row.setting] * 2, [low, high], color=INK, linewidth=1.4, zorder=3)
+        for end, given in ((low, row.low), (high, row.high)):
+            if pd.notna(given):
+                axes.plot(row.setting, end, "_", color=INK, markersize=8, zorder=3)
+    if known:
+        inside = row.tested_low <= row.crossover <= row.tested_high
+        axes.plot(
+            row.setting, row.crossover, "o", color=INK, markersize=7, markerfacecolor=INK if inside else PAPER, zorder=4
+        )
+        return
+    leads = (
+        f"{display_name(row.leader).lower()} lead"
+        if isinstance(row.leader, str)
+        else row.status.replace("multiple", "several crossings")
+    )
+    axes.annotate(
+        leads,
+        (row.setting, np.sqrt(bottom * top)),
+        (6, 0),
+        textcoords="offset points",
+        rotation=90,
+        va="center",
+        ha="center",
+    )

@@ -1,33 +1,33 @@
-"""The chapter on fine-tuned teachers (arXiv 2310.01119): its runs, what each condition gains, how good the data are.
-
-The notebook ``02_finetuned_teacher`` calls what is here and adds prose; what is compared is in
-:mod:`crossover.chapters.finetuned_teacher.comparisons`.
-"""
+"""The chapter on fine-tuned teachers (arXiv 2310.01119): its runs, what each condition gains, how good the data are."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
+from crossover.chapters.common import LEVEL, NOT_RUN, ChapterBase, counted_range, reading, table
 from crossover.chapters.finetuned_teacher import comparisons as compared
-from crossover.chapters.finetuned_teacher.comparisons import KINDS, TASKS, Difference
-from crossover.chapters.finetuned_teacher.quality import MEASURES, Quality, condition
-from crossover.figures import style, sweep
-from crossover.figures.style import NOT_RUN
+from crossover.chapters.finetuned_teacher.comparisons import KINDS, Difference
+from crossover.chapters.finetuned_teacher.quality import MEASURES, condition, label_accuracy, synthetic_quality
+from crossover.figures.scatter import scatter
+from crossover.figures.style import Picture
+from crossover.figures.sweep import sweep
+from crossover.labels import TASKS
 from crossover.params.finetuned_teacher import FinetunedTeacher
 from crossover.paths import results_folder
-from crossover.stats.contrasts import benjamini_hochberg, contrast
+from crossover.stats.contrasts import contrast
 from crossover.stats.curves import fit_exponential
 from crossover.study.cell import TeacherCell
 from crossover.study.grids import cells_of
-from crossover.study.grids import finetuned_teacher as finetuned_teacher_grids
+from crossover.study.grids import finetuned_teacher as grids
 from crossover.study.run import run_cells
 from crossover.study.select import settings_table
 from crossover.study.store import Store, read_runs
@@ -36,9 +36,9 @@ from crossover.tasks import load_task
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
-LEVEL = 0.9
-#: What the paper found, by figure; it gives directions and few numbers.
+#: What the paper found (arXiv 2310.01119); it gives directions and few numbers.
 PAPER = {
+    "labels": "fine-tuning the teacher on 125 examples raises the student by several points",
     "gains": "annotation and generation raise the student on all six tasks, most where the original set is small",
     "tuning": "fine-tuning the teacher on 125 examples raises the student by several points",
     "annotation": "annotation beats generation where unlabelled inputs exist; generation helps too",
@@ -49,247 +49,202 @@ PAPER = {
     "teacher_layers": "a fine-tuned 20B teacher beats a larger one, of 175B",
     "families": "one pair of families: GPT-NeoX as teacher, RoBERTa and BART as students",
 }
+JUDGED = "Tasks with labels by accuracy, generation tasks by chrF."
+SCORES = {
+    "accuracy": "right or complete",
+    "macro_F1": "macro-F1",
+    "chrf": "chrF",
+    "rouge_l": "ROUGE-L",
+    "bleu": "BLEU",
+    "test_coverage": "covered",
+}
 
 
 @dataclass(frozen=True)
-class Chapter:
-    """Everything the chapter shows.
+class Chapter(ChapterBase):
+    """Everything the chapter shows; ``runs`` has a column per setting and per measure (:func:`with_measures`)."""
 
-    Attributes
-    ----------
-    parameters : FinetunedTeacher
-    runs : DataFrame
-        This run's cells in the grid's order, with a column for each setting and each measure (:func:`with_measures`).
-    """
-
+    notebook: ClassVar[str] = "02_finetuned_teacher"
     parameters: FinetunedTeacher
-    runs: pd.DataFrame
 
-    @property
-    def folder(self) -> Path:
-        """The run's results folder."""
-        return results_folder(self.parameters.results)
-
-    @property
-    def quality(self) -> Quality:
-        """How good the data are that the teachers gave."""
-        return Quality(self.parameters, self.runs)
+    @cached_property
+    def grids(self) -> dict[str, list[TeacherCell]]:
+        """The base grid, and one per setting that is varied."""
+        return grids.grids(self.parameters)
 
     # --- differences --------------------------------------------------------------------------------------------------
 
-    def gains(self) -> style.Picture | Markdown:
-        """Draw what each condition adds to the original examples alone, and save figure and data."""
-        return self._forest("gains", compared.against_alone(self.parameters))
+    def labels(self) -> Picture | Markdown:
+        """Draw the student's gain against the teacher's label accuracy above the commonest label, a point per task and size."""
+        points = self._labels_and_gains
+        if points.empty:
+            return NOT_RUN
+        well, badly = (points.loc[(points["verdict"] == "above") == above, "gain"] for above in (True, False))
+        said = [
+            f"{name} the commonest label: {100 * g.mean():+.1f} points over {len(g)}"
+            for name, g in (("above", well), ("not above", badly))
+            if len(g)
+        ]
+        caption = (
+            f"Mean gain of a student from annotated examples by the accuracy of its teacher's labels; one point per task, size and teacher, bars "
+            f"{LEVEL:.0%} intervals, {counted_range(points['replicates'], 'draw')} of the original examples. Paper: {PAPER['labels']}."
+        )
+        return self.figure(
+            "teachers_labels",
+            partial(scatter, points),
+            points,
+            f"Student's gain, teacher's labels {'; '.join(said)}",
+            caption,
+        )
 
-    def tuning(self) -> style.Picture | Markdown:
-        """Draw what fine-tuning the teacher gains on prompting it, and save figure and data."""
+    @cached_property
+    def _labels_and_gains(self) -> pd.DataFrame:
+        labels = label_accuracy(self.parameters, self.of("base"), self.folder)
+        gains = self._differences([d for d in compared.against_alone(self.parameters) if d.strategy == "annotate"])
+        columns = ["task", "size", "teacher", "estimate", "low", "high", "replicates"]
+        found = labels.merge(
+            gains[columns].rename(columns={"estimate": "gain", "low": "gain_low", "high": "gain_high"}), on=columns[:3]
+        )
+        found["above"] = found["right"] - found["commonest"]
+        return found.dropna(subset=["above", "gain"]).reset_index(drop=True)
+
+    def gains(self) -> Picture | Markdown:
+        """Draw what each condition adds to the original examples alone, at each task's first size."""
+        first = {
+            task: grids.sizes(self.parameters, task)[0]
+            for task in (*self.parameters.tasks, *self.parameters.side_tasks)
+        }
+        return self._forest("gains", [d for d in compared.against_alone(self.parameters) if d.size == first[d.task]])
+
+    def tuning(self) -> Picture | Markdown:
+        """Draw what fine-tuning the teacher gains on prompting it."""
         return self._forest("tuning", compared.tuning(self.parameters))
 
-    def annotation(self) -> style.Picture | Markdown:
-        """Draw what annotation gains on generation, and save figure and data."""
+    def annotation(self) -> Picture | Markdown:
+        """Draw what annotation gains on generation."""
         return self._forest("annotation", compared.annotation(self.parameters))
 
-    def smaller(self) -> style.Picture | Markdown:
-        """Draw what a smaller fine-tuned teacher gains on a larger prompted one, and save figure and data."""
+    def smaller(self) -> Picture | Markdown:
+        """Draw what a smaller fine-tuned teacher gains on a larger prompted one."""
         return self._forest("teacher_layers", compared.smaller(self.parameters))
 
-    def families(self) -> style.Picture | Markdown:
-        """Draw what annotation gains with either family of teachers and of students, and save figure and data."""
+    def families(self) -> Picture | Markdown:
+        """Draw what annotation gains with either family of teachers and of students."""
         return self._forest("families", compared.families(self.parameters))
 
-    def findings(self, what: str) -> Markdown | None:
-        """Say which comparisons of one figure are told from zero, and what that means for a budget."""
-        p = self.parameters
-        wanted = {
-            "gains": [d for d in compared.against_alone(p) if "tuned" in d.line],
-            "tuning": compared.tuning(p),
-            "annotation": [d for d in compared.annotation(p) if "tuned" in d.line],
-            "teacher_layers": compared.smaller(p),
-            "families": [d for d in compared.families(p) if "encoder as" in d.line],
-        }[what]
-        if not wanted:
-            return None
-        rows = compared.differences(p, self.runs, self.folder, wanted)
-        rows = rows[rows["estimate"].notna()]
-        if rows.empty:
-            return None
-        return Markdown(f"{compared.in_words(rows)}\n\n**For a budget.** {_advice(what, rows)}")
-
-    def sizes(self) -> style.Picture | Markdown:
+    def sizes(self) -> Picture | Markdown:
         """Draw the gain of annotation and generation by a fine-tuned teacher against the original set's size."""
         p = self.parameters
         wanted = [
             d
             for d in compared.against_alone(p)
-            if d.line.endswith("tuned teacher")
-            and "half" not in d.line
-            and len(finetuned_teacher_grids.conditions(p, d.task)) > 1
+            if d.teacher == "tuned" and d.strategy != "both" and len(grids.conditions(p, d.task)) > 1
         ]
         if len({d.size for d in wanted}) < 2:
             return NOT_RUN
-        rows = compared.differences(p, self.runs, self.folder, wanted)
+        rows = self._differences(wanted)
         points = rows.assign(
-            series=rows["line"].str.partition(",")[0], value=rows["size"], task=rows["panel"], gain=100 * rows["estimate"],
+            series=rows["strategy"].map(KINDS), value=rows["size"], task=rows["task"].map(TASKS), gain=100 * rows["estimate"],
             gain_low=100 * rows["low"], gain_high=100 * rows["high"],
-        )  # fmt: skip
-        figure = sweep.dial(points, {"gain": "gain, points"}, "original examples", PAPER["sizes"], log=True)
-        return self._save("sizes", figure, points[["task", "series", "value", "gain", "gain_low", "gain_high"]])
+        )[["task", "series", "value", "gain", "gain_low", "gain_high", "replicates"]]  # fmt: skip
+        title = f"Gain by size of the original set: {reading(rows)}"
+        return self._sweep("sizes", points, {"gain": "gain, points"}, "original examples", title, log=True)
 
-    # --- dials --------------------------------------------------------------------------------------------------------
+    def _differences(self, wanted: Sequence[Difference]) -> pd.DataFrame:
+        return compared.differences(self.parameters, self.runs, self.folder, wanted)
 
-    def amounts(self) -> style.Picture | Markdown:
-        """Draw scores against the amount of synthetic data with fitted saturation, and save figure and data."""
-        p = self.parameters
+    def _forest(self, name: str, wanted: Sequence[Difference]) -> Picture | Markdown:
+        caption = f"{self.parameters.queries} teacher calls per condition. {JUDGED} Paper: {PAPER[name]}."
+        return self.forest(f"teachers_{name}", self._differences(wanted), caption, xlabel="difference in score, points")
+
+    # --- settings -----------------------------------------------------------------------------------------------------
+
+    def amounts(self) -> Picture | Markdown:
+        """Draw scores against the amount of synthetic data with the fitted saturation."""
         points = self._points("amounts", ["strategy", "budget"])
         if points.empty:
             return NOT_RUN
-        points = points.assign(value=points["budget"] / p.dial_size)
-        curves = {}
-        for (task, name), some in points.groupby(["task", "series"]):
-            if len(some) >= 3:
-                curves[task, name] = _saturation(some)
-        figure = sweep.dial(
+        points = points.assign(value=points["budget"] / self.parameters.dial_size)
+        x = np.geomspace(points["value"].min(), points["value"].max(), 60)
+        curves = [
+            pd.DataFrame({"task": task, "series": series, "value": x, "fitted": 100 * (e - b * np.exp(-x / tau))})
+            for (task, series), (e, b, tau) in _saturations(points).items()
+        ]
+        title = (
+            "; ".join(f"{r.task}, {r.data}: {r.enough}" for r in self._saturation(points).itertuples())
+            or "Too few amounts for a curve"
+        )
+        fitted = pd.concat(curves, ignore_index=True) if curves else None
+        return self._sweep(
+            "amounts",
             points,
             {"score": "accuracy or chrF, %"},
-            "teacher queries for each original example",
-            PAPER["amounts"],
-            curves,
+            "teacher calls per original",
+            title,
+            curves=fitted,
             log=True,
         )
-        return self._save("amounts", figure, points)
 
     def saturation(self) -> Styler | Markdown:
-        """Return the fitted curves: score without and with unlimited synthetic data, and the amount that gives 90% of it."""
-        points, rows = self._points("amounts", ["strategy", "budget"]), []
-        if points.empty:
-            return NOT_RUN
-        for (task, name), some in points.groupby(["task", "series"], sort=False):
-            if len(some) < 3:
-                continue
-            ratio = some["budget"] / self.parameters.dial_size
-            e, b, tau = fit_exponential(ratio.to_numpy(float), some["score"].to_numpy(float) / 100)
-            ratio_90, most = tau * np.log(10), ratio.max()
-            if b < 1e-3:
-                end, enough = f"{100 * e:.1f}", "no gain seen"
-            elif ratio_90 > most:
-                end, enough = "not reached", f"beyond the {most:g} queries an example that were run"
-            else:
-                end, enough = f"{100 * e:.1f}", f"{ratio_90:.1f} queries an example"
-            rows.append({"task": task, "data": name, "levels off at": end, "90% of the gain at": enough})
-        if not rows:
-            return Markdown("A curve needs three amounts or more.")
-        return pd.DataFrame(rows).style.hide(axis="index").set_uuid("saturation")
+        """Return the fitted curves: score with unlimited synthetic data, and the amount that gives 90% of the gain."""
+        points = self._points("amounts", ["strategy", "budget"])
+        found = (
+            self._saturation(points.assign(value=points["budget"] / self.parameters.dial_size))
+            if len(points)
+            else points
+        )
+        return (
+            table(found.rename(columns={"end": "levels off at", "enough": "90% of the gain at"}), "saturation")
+            if len(found)
+            else NOT_RUN
+        )
 
-    def temperatures(self, kind: str) -> style.Picture | Markdown:
-        """Draw score, accuracy and variety against the temperature of annotation or generation, and save figure and data."""
-        name = f"{kind}_temperatures"
-        dial = f"{kind}_temperature"
+    def _saturation(self, points: pd.DataFrame) -> pd.DataFrame:
+        rows, most = [], points["value"].max()
+        for (task, series), (e, b, tau) in _saturations(points).items():
+            end, enough = f"{100 * e:.1f}", f"{tau * np.log(10):.1f} calls per original"
+            if b < 1e-3:
+                enough = "no gain seen"
+            elif tau * np.log(10) > most:
+                end, enough = "not reached", f"more than the {most:g} calls per original that were tested"
+            rows.append((task, series, end, enough))
+        return pd.DataFrame(rows, columns=["task", "data", "end", "enough"])
+
+    def temperatures(self, kind: str) -> Picture | Markdown:
+        """Draw score, accuracy and variety against the temperature of annotation or generation."""
+        name, dial = f"{kind}_temperatures", f"teacher.{kind}_temperature"
         points = self._points(name, ["strategy", dial])
         if points.empty:
             return NOT_RUN
         points = points[points["series"] == KINDS[kind]].assign(value=lambda t: t[dial])
         points = points.assign(right=100 * points["coverage"].fillna(points["annotations_right"]))
         shown = {
-            "score": "student: accuracy\nor chrF, %",
-            "right": "data: labels right\nor input covered, %",
-            "distinct_2": "data: distinct-2",
+            "score": "student's score, %",
+            "right": "labels right or\ninput covered, %",
+            "distinct_2": "distinct-2",
         }
-        figure = sweep.dial(points, shown, "temperature", PAPER[name])
-        return self._save(name, figure, points)
-
-    # --- tables -------------------------------------------------------------------------------------------------------
-
-    def scores(self) -> Styler:
-        """Return the scores of every condition at the base grid: means over draws and students, in %."""
-        rows = self.runs[
-            self.runs["key"].isin({c.key for grid in ("base", "full", "whole") for c in self._cells(grid)})
-        ]
-        rows = rows.assign(
-            accuracy=100 * rows["n_correct"] / rows["n_test"], macro_F1=100 * rows.get("macro_f1", np.nan)
-        )
-        wanted = {
-            "accuracy": "right or complete",
-            "macro_F1": "macro-F1",
-            "chrf": "chrF",
-            "rouge_l": "ROUGE-L",
-            "bleu": "BLEU",
-            "test_coverage": "covered",
-        }
-        if "test_coverage" in rows:
-            rows["test_coverage"] = 100 * rows["test_coverage"]
-        columns = [name for name in wanted if name in rows and rows[name].notna().any()]
-        rows = rows.assign(condition=[condition(*row) for row in rows[["strategy", "teacher"]].itertuples(index=False)])
-        shown = rows.groupby(["task", "seed_size", "condition"], sort=False)[columns].mean().reset_index()
-        shown["task"] = shown["task"].map(TASKS)
-        shown = shown.rename(columns=wanted | {"seed_size": "originals"})
-        return (
-            shown.style.hide(axis="index")
-            .format("{:.1f}", subset=[wanted[c] for c in columns], na_rep="")
-            .set_uuid("scores")
+        ends = points.sort_values("value").groupby("task", sort=False)["score"].agg(["first", "last"])
+        changes = [f"{task} {last - first:+.1f} points" for task, first, last in ends.itertuples()]
+        return self._sweep(
+            name,
+            points,
+            shown,
+            "temperature",
+            f"Student's score from the lowest to the highest temperature: {', '.join(changes)}",
         )
 
-    def caption(self, figure: str = "base") -> Markdown | None:
-        """Say what the points of a figure are, if there is one: of a grid of :meth:`FinetunedTeacher.grids`, or ``"sizes"``."""
-        p, whole = self.parameters, figure in ("base", "sizes")
-        if figure == "sizes":
-            tasks = [task for task in (*p.tasks, *p.side_tasks) if len(finetuned_teacher_grids.conditions(p, task)) > 1]
-        else:
-            tasks = list(dict.fromkeys(cell.task for cell in self._cells(figure)))
-        if not tasks:
-            return None
-        side = [task for task in tasks if whole and task in p.side_tasks]
-        sizes = {"base": [], "sizes": [], "teacher_layers": p.originals[:1], "families": p.originals[:1]}.get(
-            figure, [p.dial_size]
+    def _sweep(
+        self, name: str, points: pd.DataFrame, measures: dict[str, str], xlabel: str, title: str, **options: object
+    ) -> Picture:
+        caption = f"Points with {LEVEL:.0%} intervals, {counted_range(points['replicates'], 'draw')} of the original examples. {JUDGED} Paper: {PAPER[name]}."
+        return self.figure(
+            f"teachers_{name}", partial(sweep, points, measures, xlabel, **options), points, title, caption
         )
-        drawn = p.replicates if whole else p.dial_replicates
-        students = _students(*((p.classifier_seeds, p.writer_seeds) if whole else (1, 1)))
-        main = len(side) < len(tasks)
-        draws = {drawn} if main else set()
-        told = [
-            f"{LEVEL:.0%} intervals over the same test items ({p.n_test} of tasks with labels, {p.n_test_texts} of generation tasks)",
-            *(f"{size} original examples" for size in sizes),
-            *([_counted(drawn, "draw") + " of the original examples", students] if main else []),
-            *([] if figure == "amounts" else [f"{p.queries} teacher queries a condition"]),
-            f"profile {p.profile}",
-        ]
-        if side:
-            counts = [p.side_draws.get(task, 1) for task in side]
-            draws.update(counts)
-            further = any(len(finetuned_teacher_grids.conditions(p, task)) > 1 for task in side)
-            once = [f"with {p.full} gold examples"] * bool(p.full and figure == "base") + ["at further sizes"] * further
-            upper = f", the first alone {' and '.join(once)}" if once and max(counts) > 1 else ""
-            draws |= {1} if once else set()
-            named = ", ".join(f"{TASKS[task]} {_counted(n, 'draw')}" for task, n in zip(side, counts, strict=True))
-            told.append(f"of {named}{upper}, one student for each")
-        if figure == "base" and (
-            sets := [f"{TASKS[task]} {p.whole[task]:,} examples" for task in tasks if task in p.whole]
-        ):
-            told.append(
-                f"all training examples at hand that are not near a test item: {', '.join(sets)}, one student for each"
-            )
-            draws.add(1)
-        alone = "".join(_DRAWS[n] for n in sorted(draws) if n in _DRAWS)
-        return Markdown(
-            f"{', '.join(TASKS[t] for t in tasks)}: {'; '.join(told)}. Tasks with labels by accuracy, generation tasks by chrF.{alone}"
-        )
-
-    # --- helpers ------------------------------------------------------------------------------------------------------
-
-    def _cells(self, grid: str) -> list[TeacherCell]:
-        return finetuned_teacher_grids.grids(self.parameters)[grid]
-
-    def _forest(self, name: str, wanted: Sequence[Difference]) -> style.Picture | Markdown:
-        if not wanted:
-            return NOT_RUN
-        rows = compared.differences(self.parameters, self.runs, self.folder, wanted)
-        return self._save(name, sweep.differences(rows, LEVEL, PAPER[name]), rows)
 
     def _points(self, grid: str, by: list[str]) -> pd.DataFrame:
-        """Mean scores in % with intervals, and measures, of the cells of a dial's grid that were bought from a tuned teacher."""
-        keys = {cell.key for cell in self._cells(grid)}
-        rows = self.runs[
-            self.runs["key"].isin(keys) & (self.runs["teacher"] == "tuned") & (self.runs["strategy"] != "both")
-        ].rename(columns=lambda column: column.removeprefix("teacher."))
+        """Return mean scores in % with intervals, and measures, of a grid's cells that were bought from a tuned teacher."""
+        rows = self.of(grid)
+        rows = rows[(rows["teacher"] == "tuned") & (rows["strategy"] != "both")]
         out = []
         for values, some in rows.groupby(["task", *by], sort=False):
             column = compared.outcome(self.parameters, values[0])
@@ -300,12 +255,76 @@ class Chapter:
                 | {"series": KINDS[some["strategy"].iloc[0]], "score": 100 * found.estimate, "replicates": found.replicates}
                 | {"score_low": 100 * max(0.0, found.low), "score_high": 100 * min(1.0, found.high)}
             )  # fmt: skip
-        table = pd.DataFrame(out)
-        return table.assign(task=table["task"].map(TASKS)) if len(table) else table
+        points = pd.DataFrame(out)
+        return points.assign(task=points["task"].map(TASKS)) if out else points
 
-    def _save(self, name: str, figure: style.Picture, data: pd.DataFrame) -> style.Picture:
-        style.save(figure, f"teachers_{name}", self.folder / "figures", data)
-        return figure
+    # --- tables -------------------------------------------------------------------------------------------------------
+
+    def scores(self) -> Styler:
+        """Return the scores of every condition at the base grid: means over draws and students, in %."""
+        rows = self.of("base", "full", "whole").assign(accuracy=lambda t: t["n_correct"] / t["n_test"])
+        rows["accuracy"], rows["macro_F1"] = (
+            100 * rows["accuracy"],
+            100 * rows.get("macro_f1", pd.Series(np.nan, rows.index)),
+        )
+        if "test_coverage" in rows:
+            rows["test_coverage"] *= 100
+        columns = {name: said for name, said in SCORES.items() if name in rows and rows[name].notna().any()}
+        rows["condition"] = [condition(*row) for row in rows[["strategy", "teacher"]].itertuples(index=False)]
+        shown = rows.groupby(["task", "seed_size", "condition"], sort=False)[list(columns)].mean().reset_index()
+        shown["task"] = shown["task"].map(TASKS)
+        return table(shown.rename(columns=columns | {"seed_size": "originals"}), "scores", digits=1)
+
+    def quality(self) -> Styler:
+        """Return the measures of the synthetic data, means over draws, by task, size and condition."""
+        found = synthetic_quality(self.of("base"))
+        found["condition"] = [condition(*row) for row in found[["strategy", "teacher"]].itertuples(index=False)]
+        found["task"] = found["task"].map(TASKS)
+        names = [name for name in MEASURES if name in found]
+        shares = [
+            "usable",
+            *(MEASURES[name] for name in ("annotations_right", "coverage", "unsupported") if name in names),
+        ]
+        shown = found[["task", "seed_size", "condition", "usable", *names, "classes"]]
+        shown = shown.rename(columns=MEASURES | {"seed_size": "originals", "classes": "share of each class"})
+        return table(shown, "quality").format("{:.0%}", subset=shares, na_rep="")
+
+    def chance(self) -> Styler | Markdown:
+        """Return for each teacher how many labels are right and whether that is above always giving the commonest one."""
+        found = label_accuracy(self.parameters, self.of("base"), self.folder)
+        if found.empty:
+            return NOT_RUN
+        right = [
+            f"{r.right:.0%} of {r.labels} ({r.low:.0%} to {r.high:.0%})" if r.labels else "none readable"
+            for r in found.itertuples()
+        ]
+        shown = pd.DataFrame(
+            {
+                "task": found["task"].map(TASKS), "originals": found["size"], "teacher": found["teacher"], "labels right": right,
+                "commonest label": found["commonest"].map("{:.0%}".format), "verdict": found["verdict"],
+            }
+        )  # fmt: skip
+        return table(shown, "chance")
+
+    @cached_property
+    def headline(self) -> str:
+        """How many ways to add a teacher's data help, and how many teachers are above guessing."""
+        found, gains = (
+            self._labels_and_gains,
+            self._differences([d for d in compared.against_alone(self.parameters) if d.strategy != "original"]),
+        )
+        gains = gains[gains["estimate"].notna()]
+        up, down, above = (
+            int(holds.sum()) for holds in (gains["low"] > 0, gains["high"] < 0, found["verdict"] == "above")
+        )
+        return (
+            f"Of {len(gains)} ways to add a small teacher's data, {up} raise the student detectably and {down} lower it; the teacher's labels beat the "
+            f"commonest label in {above} of {len(found)} cases."
+        )
+
+    def numbers(self) -> None:
+        """Store what pages of the book quote."""
+        self.quote(teacher_finding=self.headline)
 
 
 def run(parameters: FinetunedTeacher) -> Chapter:
@@ -343,88 +362,27 @@ def check(cells: Sequence[TeacherCell]) -> None:
 
 
 def with_measures(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return a results table with a column for each setting and for each measure that is a number."""
+    """Return a results table with a column per setting and per measure that is a number."""
     found = [json.loads(text) if text else {} for text in runs["measures"]]
     numbers = [{name: value for name, value in of.items() if isinstance(value, int | float)} for of in found]
     return pd.concat([settings_table(runs), pd.DataFrame(numbers, index=runs.index)], axis=1)
 
 
+def _saturations(points: pd.DataFrame) -> dict[tuple[str, str], tuple[float, float, float]]:
+    """Return the fitted ``E, B, tau`` per task and series with three amounts or more."""
+    return {
+        key: fit_exponential(some["value"].to_numpy(float), some["score"].to_numpy(float) / 100)
+        for key, some in points.groupby(["task", "series"], sort=False)
+        if len(some) >= 3
+    }
+
+
 def _means(folder: Path, rows: pd.DataFrame, column: str) -> np.ndarray:
-    """Outcomes ``(replicates, items)`` as fractions of 1, averaged over the students of a replicate."""
-    scale = 100 if column == "score" else 1
-    return np.stack([
-        np.mean([_outcomes(folder, key, column) for key in some["key"]], axis=0) / scale for _, some in rows.groupby("replicate")
-    ])  # fmt: skip
-
-
-def _outcomes(folder: Path, key: str, column: str) -> np.ndarray:
-    return pd.read_parquet(folder / "items" / f"{key}.parquet").sort_values("item")[column].to_numpy(float)
-
-
-def _saturation(points: pd.DataFrame):
-    """Return the fitted exponential curve of scores in % against queries for each original example."""
-    e, b, tau = fit_exponential(points["value"].to_numpy(float), points["score"].to_numpy(float) / 100)
-    return lambda x: 100 * (e - b * np.exp(-np.asarray(x) / tau))
-
-
-#: What few draws leave out of an interval.
-_DRAWS = {
-    1: " With one draw and one student an interval holds for that draw and that student alone.",
-    2: " With two draws it is too narrow where these happen to agree.",
-}
-
-
-def _counted(n: int, what: str) -> str:
-    return f"one {what}" if n == 1 else f"{n} {what}s"
-
-
-def _students(labels: int, texts: int) -> str:
-    """Say how many students are trained on the same data, which tasks with labels and generation tasks may differ in."""
-    if labels == texts:
-        return _counted(labels, "student") + " for each"
-    return f"{_counted(labels, 'student')} for each ({texts} of generation tasks)"
-
-
-def _advice(what: str, rows: pd.DataFrame) -> str:
-    """Return one sentence on what differences mean for someone with a budget.
-
-    They decide where half of them or more are called differences to one side (:func:`crossover.stats.contrasts.benjamini_hochberg`) and none to the other.
-    """
-    unclear, yes, no = _ADVICE[what]
-    called = benjamini_hochberg(rows["p"])
-    gains, losses = int((called & (rows["low"] > 0)).sum()), int((called & (rows["high"] < 0)).sum())
-    if gains and losses:
-        return "It depends: above are gains and losses, by task, size and student. Try a part of your budget first."
-    if 2 * gains >= len(rows):
-        return yes
-    return no if 2 * losses >= len(rows) else unclear
-
-
-#: By figure: what to say when most intervals cross zero, when the differences decide above it, and when below it.
-_ADVICE = {
-    "gains": (
-        "Most gains of so small a teacher's data are not told from none here: try one on a part of your budget first.",
-        "Even a small teacher's data are worth adding to your examples.",
-        "A teacher of this size made students worse here: spend on gold examples instead.",
-    ),
-    "tuning": (
-        "Whether fine-tuning the teacher first pays is not settled here.",
-        "Fine-tune your teacher on the examples that you have before you ask it for any.",
-        "Fine-tuning so small a teacher on so few examples did harm here: prompt it instead.",
-    ),
-    "annotation": (
-        "Annotation and generation are mostly not told apart here: take whichever your inputs allow.",
-        "Where you have unlabelled inputs, have them annotated rather than new ones invented.",
-        "Generated examples taught more than annotated ones here, so that unlabelled inputs are no reason to annotate.",
-    ),
-    "teacher_layers": (
-        "A smaller fine-tuned teacher is not told from a larger prompted one here: take the cheaper.",
-        "A fine-tuned smaller teacher is the better buy than a larger one that is merely prompted.",
-        "A larger teacher that is merely prompted beat half of it fine-tuned here.",
-    ),
-    "families": (
-        "Self-training, an encoder that annotates for others, is not told from no annotation here.",
-        "An encoder fine-tuned on your examples is a teacher too, at a hundredth of the cost.",
-        "Labels from an encoder made students worse here.",
-    ),
-}
+    """Return outcomes ``(replicates, items)`` as fractions of 1, averaged over the students of a replicate."""
+    read = {
+        key: pd.read_parquet(folder / "items" / f"{key}.parquet").sort_values("item")[column].to_numpy(float)
+        for key in rows["key"]
+    }
+    return np.stack([np.mean([read[key] for key in some["key"]], axis=0) for _, some in rows.groupby("replicate")]) / (
+        100 if column == "score" else 1
+    )

@@ -1,7 +1,7 @@
-"""What the chapter on fine-tuned teachers compares: pairs of conditions, their differences, and what these say.
+"""What the chapter on fine-tuned teachers compares: pairs of conditions and their differences.
 
-Every difference is of students that answered the same test items, with the draws of the original examples and the items
-both counted as samples (:mod:`crossover.stats.contrasts`). Tasks with labels are judged by accuracy, generation tasks by chrF.
+Every difference is of students that answered the same test items, with the draws of the original examples and the items both
+counted as samples (:mod:`crossover.stats.contrasts`). Tasks with labels are judged by accuracy, generation tasks by chrF.
 """
 
 from __future__ import annotations
@@ -12,19 +12,15 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from crossover.chapters.common import COLUMNS
+from crossover.labels import TASKS
 from crossover.params.finetuned_teacher import FinetunedTeacher
-from crossover.stats.contrasts import benjamini_hochberg
-from crossover.study.grids import finetuned_teacher as finetuned_teacher_grids
+from crossover.study.grids import finetuned_teacher as grids
 from crossover.study.paired import Outcome, paired_row
 from crossover.study.select import Selector
 from crossover.tasks import load_task
 from crossover.tasks.instructed.base import ClassificationTask
 
-#: How tasks and conditions are written for readers.
-TASKS = {
-    "rte": "RTE", "boolq": "BoolQ", "sst2": "SST-2", "mc_taco": "MC-TACO", "e2e_nlg": "E2E NLG", "common_gen": "CommonGen",
-    "film_sentiment": "Film sentiment", "product_sentiment": "Product sentiment", "captions": "Captions",
-}  # fmt: skip
 KINDS = {"annotate": "annotated", "generate": "generated", "both": "half of each"}
 ALONE: Selector = {"strategy": "original", "teacher": "none", "budget": 0}
 
@@ -33,12 +29,13 @@ class Difference(NamedTuple):
     """Two conditions of one task and size: where they are drawn, and the first minus the second."""
 
     panel: str
-    line: str
-    series: str
+    comparison: str
     task: str
     size: int
     one: Selector
     other: Selector
+    strategy: str = ""
+    teacher: str = ""
 
 
 def labelled(p: FinetunedTeacher, task: str) -> bool:
@@ -47,18 +44,12 @@ def labelled(p: FinetunedTeacher, task: str) -> bool:
 
 
 def bought(p: FinetunedTeacher, strategy: str, teacher: str = "tuned", **changed: float) -> Selector:
-    """Return the selector of a condition; ``changed`` names the dials that are not at the chapter's own values."""
+    """Return the selector of a condition; ``changed`` names the settings that are not at the chapter's own values."""
     dials = {"budget": p.queries, "teacher_layers": 0}
     kinds = {"annotate": ["annotate"], "generate": ["generate"], "both": ["annotate", "generate"]}[strategy]
     if teacher != "encoder":
         dials |= {f"{kind}_temperature": getattr(p, f"{kind}_temperature") for kind in kinds}
     return {"strategy": strategy, "teacher": teacher} | dials | changed
-
-
-def base(p: FinetunedTeacher, task: str, size: int) -> Selector:
-    """Return what the cells of one task and size have in common; of a task with labels, the encoder's."""
-    scoring = "classify" if labelled(p, task) else "generate"
-    return {"experiment": "finetuned_teacher", "task": task, "seed_size": size, "scoring": scoring}
 
 
 def outcome(p: FinetunedTeacher, task: str) -> Outcome:
@@ -81,28 +72,36 @@ def differences(p: FinetunedTeacher, rows: pd.DataFrame, folder: Path, wanted: S
     Returns
     -------
     DataFrame
-        ``panel, line, series, task, size, estimate, low, high, replicates, items, p, why``; ``why`` says which rows are
-        missing where there is no estimate.
+        ``panel, comparison, task, size, strategy, teacher, estimate, low, high, replicates, items, p, why``; ``why`` says which
+        rows are missing where there is no estimate.
     """
     out = []
     for d in wanted:
         terms = [{"weight": 1, **d.one}, {"weight": -1, **d.other}]
-        row = {"panel": d.panel, "line": d.line, "series": d.series, "task": d.task, "size": d.size}
-        out.append(row | paired_row(rows, folder, base(p, d.task, d.size), [{}], terms, outcome(p, d.task)))
-    return pd.DataFrame(out)
+        base = {"experiment": "finetuned_teacher", "task": d.task, "seed_size": d.size}
+        base |= {"scoring": "classify" if labelled(p, d.task) else "generate"}
+        row = {
+            "panel": d.panel,
+            "comparison": d.comparison,
+            "task": d.task,
+            "size": d.size,
+            "strategy": d.strategy,
+            "teacher": d.teacher,
+        }
+        out.append(row | paired_row(rows, folder, base, [{}], terms, outcome(p, d.task)))
+    columns = [column for column in COLUMNS if column not in ("comparison", "value")]
+    return pd.DataFrame(out, columns=["panel", "comparison", "task", "size", "strategy", "teacher", *columns])
 
 
 def against_alone(p: FinetunedTeacher) -> list[Difference]:
-    """What each condition adds to the original examples alone, and what more gold examples would."""
+    """Return what each condition adds to the original examples alone, and what more gold examples would."""
     found = [
-        Difference(
-            TASKS[task], f"{KINDS[s]}, {t} teacher", f"{size} original examples", task, size, bought(p, s, t), ALONE
-        )
+        Difference(_panel(task, size), f"{KINDS[s]}, {t} teacher", task, size, bought(p, s, t), ALONE, s, t)
         for task, size, conditions in _planned(p)
         for s, t in conditions
     ]
     upper = [
-        Difference(TASKS[task], line, f"{size} original examples", task, size, ALONE | {"seed_size": gold}, ALONE)
+        Difference(_panel(task, size), line, task, size, ALONE | {"seed_size": gold}, ALONE, "original", "none")
         for task, size, _ in _planned(p)
         for line, gold in ((f"{p.full} gold examples", p.full), ("all examples at hand", p.whole.get(task, 0)))
         if gold
@@ -111,16 +110,16 @@ def against_alone(p: FinetunedTeacher) -> list[Difference]:
 
 
 def tuning(p: FinetunedTeacher) -> list[Difference]:
-    """What fine-tuning the teacher gains on prompting it."""
+    """Return what fine-tuning the teacher gains on prompting it."""
     return [
         Difference(
-            TASKS[task],
-            KINDS[s],
-            f"{size} original examples",
+            _panel(task, size),
+            f"{KINDS[s]}: tuned or prompted",
             task,
             size,
             bought(p, s, "tuned"),
             bought(p, s, "prompted"),
+            s,
         )
         for task, size, conditions in _planned(p)
         for s in p.conditions
@@ -129,16 +128,17 @@ def tuning(p: FinetunedTeacher) -> list[Difference]:
 
 
 def annotation(p: FinetunedTeacher) -> list[Difference]:
-    """What annotation gains on generation for the same queries."""
+    """Return what annotation gains on generation for the same queries."""
     return [
         Difference(
-            TASKS[task],
-            f"{t} teacher",
-            f"{size} original examples",
+            _panel(task, size),
+            f"annotated or generated, {t}",
             task,
             size,
             bought(p, "annotate", t),
             bought(p, "generate", t),
+            "",
+            t,
         )
         for task, size, conditions in _planned(p)
         for t in p.teachers
@@ -146,19 +146,11 @@ def annotation(p: FinetunedTeacher) -> list[Difference]:
     ]
 
 
-def _planned(p: FinetunedTeacher) -> list[tuple[str, int, list[tuple[str, str]]]]:
-    return [
-        (task, size, conditions)
-        for task in (*p.tasks, *p.side_tasks)
-        for size, conditions in finetuned_teacher_grids.conditions(p, task)
-    ]
-
-
 def smaller(p: FinetunedTeacher) -> list[Difference]:
-    """What a smaller fine-tuned teacher gains on a whole prompted one."""
+    """Return what a smaller fine-tuned teacher gains on a whole prompted one."""
     return [
-        Difference(TASKS[task], KINDS[s], f"lowest {layers} layers tuned against all prompted", task, finetuned_teacher_grids.sizes(p, task)[0],
-                   bought(p, s, "tuned", teacher_layers=layers), bought(p, s, "prompted"))
+        Difference(TASKS[task], f"{KINDS[s]}: lowest {layers} layers tuned, all prompted", task, grids.sizes(p, task)[0],
+                   bought(p, s, "tuned", teacher_layers=layers), bought(p, s, "prompted"), s)
         for task in p.tasks
         for layers in p.teacher_layers
         for s in p.conditions
@@ -167,50 +159,32 @@ def smaller(p: FinetunedTeacher) -> list[Difference]:
 
 
 def families(p: FinetunedTeacher) -> list[Difference]:
-    """What annotation adds to the original examples alone, by family of teacher and of student."""
+    """Return what annotation adds to the original examples alone, by family of teacher and of student."""
     students = {"encoder": {"scoring": "classify"}, "causal": {"scoring": "generate"}}
-    teachers = {"causal teacher": bought(p, "annotate"), "encoder as teacher": bought(p, "annotate", "encoder")}
+    teachers = {"causal": bought(p, "annotate"), "encoder": bought(p, "annotate", "encoder")}
     return [
         Difference(
             TASKS[task],
-            line,
-            f"{family} student",
+            f"{teacher} teacher, {family} student",
             task,
-            finetuned_teacher_grids.sizes(p, task)[0],
+            grids.sizes(p, task)[0],
             which | scoring,
             ALONE | scoring,
+            "annotate",
+            teacher,
         )
         for task in p.dial_tasks
         if p.swapped and labelled(p, task)
-        for line, which in teachers.items()
+        for teacher, which in teachers.items()
         for family, scoring in students.items()
     ]
 
 
-def in_words(rows: pd.DataFrame) -> str:
-    """Say which differences are told from zero, one by one, and how many are not; those called among all of them are bold.
-
-    >>> rows = pd.DataFrame([("SST-2", "125 original examples", "annotated", 0.031, 0.01, 0.05, 0.004, 2),
-    ...                      ("SST-2", "125 original examples", "generated", 0.021, 0.001, 0.04, 0.08, 1),
-    ...                      ("RTE", "25 original examples", "both", 0.0, -0.1, 0.1, 0.9, 1)],
-    ...                     columns=["panel", "series", "line", "estimate", "low", "high", "p", "replicates"])
-    >>> print(in_words(rows))
-    - SST-2, 125 original examples, annotated: **+3.1 points** (1.0 to 5.0).
-    - SST-2, 125 original examples, generated: +2.1 points (0.1 to 4.0; one draw alone).
-    - Not told from no difference: 1 of 3 comparisons. Bold: also told where of all differences so called one in ten may be false; the others may be chance.
-    """
-    called = rows.assign(called=benjamini_hochberg(rows["p"]))
-    told = called[(rows["low"] > 0) | (rows["high"] < 0)]
-    points = [f"{100 * estimate:+.1f} points" for estimate in told["estimate"]]
-    said = [
-        f"- {r.panel}, {r.series}, {r.line}: {f'**{change}**' if r.called else change} "
-        f"({100 * r.low:.1f} to {100 * r.high:.1f}{'; one draw alone' if r.replicates == 1 else ''})."
-        for r, change in zip(told.itertuples(), points, strict=True)
+def _planned(p: FinetunedTeacher) -> list[tuple[str, int, list[tuple[str, str]]]]:
+    return [
+        (task, size, conditions) for task in (*p.tasks, *p.side_tasks) for size, conditions in grids.conditions(p, task)
     ]
-    bold = (
-        " Bold: also told where of all differences so called one in ten may be false; the others may be chance."
-        if len(told)
-        else ""
-    )
-    said.append(f"- Not told from no difference: {len(rows) - len(told)} of {len(rows)} comparisons.{bold}")
-    return "\n".join(said)
+
+
+def _panel(task: str, size: int) -> str:
+    return f"{TASKS[task]}, {size} originals"

@@ -6,22 +6,29 @@ book quotes is the committed one, ``results/study/coverage.csv``; ``python -m cr
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from IPython.display import Markdown
 
-from crossover.chapters.budget_ratio import sentence
+from crossover.chapters.common import counted, table
 from crossover.chapters.known_truth import figures
 from crossover.errors import CrossoverError, nearest
-from crossover.figures import style
+from crossover.figures.style import Picture, publish
+from crossover.labels import display_name
 from crossover.paths import PUBLISHED, results_folder
 from crossover.stats.crossovers import Crossover
 from crossover.stats.curves import Fits
 from crossover.stats.simulation import scenarios, stress
 from crossover.stats.simulation.scenarios import Scenario
+from crossover.study.store import save_numbers
+
+if TYPE_CHECKING:
+    from pandas.io.formats.style import Styler
 
 STUDIES, DRAWS = 2000, 500  # behind the committed table
 
@@ -57,97 +64,89 @@ class Chapter:
     wrong_form: pd.DataFrame
     folder: Path
 
-    def recovery_figure(self) -> style.Picture:
-        """Draw the worked example: fitted curves over the true ones."""
-        return self._saved("recovery", figures.recovery(self.world, self.fits, self.crossover), self.recovered)
-
-    def recovery_sentence(self) -> str:
-        """How many of the example's intervals hold the truth."""
-        judged = self.recovered.dropna(subset=["holds"])
-        held = int(judged["holds"].astype(bool).sum())
+    @property
+    def headline(self) -> str:
+        """How often the interval covers the truth, and how often with one replicate."""
+        ours = self.published.loc[self.published["quantity"] == "crossover", "rate"]
+        one = self.replicates.set_index("replicates")["rate"].loc[1]
         return (
-            f"In this one study, {held} of {len(judged)} intervals at {self.fits.level:.0%} hold the true value. "
-            f"The true crossover is at a ratio of {self.world.crossover():.3g}. {sentence(self.crossover)}"
+            f"On simulated studies the {self.fits.level:.0%} interval covers the true crossover {ours.min():.0%} to {ours.max():.0%} of the time; with one "
+            f"replicate, {one:.0%}."
         )
 
-    def coverage_figure(self) -> style.Picture:
-        """Draw the committed coverage with this run's hollow beside it."""
+    def opening(self) -> Markdown:
+        """Return the finding as the chapter's first line."""
+        return Markdown(f"**{self.headline}**")
+
+    def recovery(self) -> Picture:
+        """Draw the worked example: fitted curves over the true ones."""
+        judged, w = self.recovered.dropna(subset=["holds"]), self.world
+        held = int(judged["holds"].astype(bool).sum())
+        caption = f"One simulated study: {len(w.ratios)} budgets of {w.seed_size} seeds, {w.replicates} replicates, {w.n_test:,} test items per cell; bars are standard errors, bands intervals."
+        title = f"{held} of {len(judged)} intervals hold the true value in this study"
+        return self._figure(
+            "recovery", partial(figures.recovery, w, self.fits, self.crossover), self.recovered, title, caption
+        )
+
+    def coverage_figure(self) -> Picture:
+        """Draw the committed coverage with this run's fainter beside it."""
         mine = None if self.published is self.coverage else self.coverage
-        return self._saved("coverage", figures.coverage(self.published, mine, self.fits.level), self.published)
-
-    def coverage_table(self) -> pd.DataFrame:
-        """The committed table for reading: coverage ± Monte Carlo error by design and quantity."""
-        table = self.published
-        cell = [
-            f"{r.rate:.1%} ± {r.mc_error:.1%}" if pd.notna(r.rate) else "-"
-            for r in table[["rate", "mc_error"]].itertuples()
-        ]
-        wide = table.assign(cell=cell).pivot(index="title", columns="quantity", values="cell").fillna("")
-        first = ["crossover", "t interval over replicates", "replicates pooled", "status"]
-        return wide.loc[list(dict.fromkeys(table["title"])), first + [c for c in wide if c not in first]]
-
-    def coverage_sentence(self) -> str:
-        """Smallest and largest coverage of the crossover, of pooling, and of the statuses."""
         t = self.published
         ours, pooled = (t.loc[t["quantity"] == q, "rate"] for q in ("crossover", "replicates pooled"))
-        status = t.loc[t["quantity"] == "status", "rate"]
-        curve = t.loc[t["quantity"].str.startswith(("E of", "tau of")), "rate"]
-        inside = int(ours.between(0.87, 0.93).sum())
-        return (
-            f"Over {len(ours)} designs of {int(t['studies'].iloc[0]):,} simulated studies each, intervals at a nominal "
-            f"{t['level'].iloc[0]:.0%} hold the true crossover in {ours.min():.1%} to {ours.max():.1%} of studies "
-            f"({inside} of {len(ours)} designs within 87% to 93%; Monte Carlo error at most "
-            f"{t['mc_error'].max():.1%}). Asymptotes and scales are held in {curve.min():.1%} or more where the status "
-            f"is ok. Adding up counts over replicates as if they were one would hold it in as few as "
-            f"{pooled.min():.1%}. Where the data can tell, the status is the right one in {status.min():.1%} or more."
-        )
+        here = "" if mine is None else f" (faint: {int(mine['studies'].iloc[0]):,} in this run)"
+        title = f"The interval holds the true crossover in {ours.min():.0%} to {ours.max():.0%} of studies; with replicates pooled, in as few as {pooled.min():.0%}"
+        caption = f"{int(t['studies'].iloc[0]):,} simulated studies per design{here}; bars are two Monte Carlo errors either way."
+        return self._figure("coverage", partial(figures.coverage, t, mine, self.fits.level), t, title, caption)
 
-    def replicates_figure(self) -> style.Picture:
+    def coverage_table(self) -> Styler:
+        """Return the committed coverage ± two Monte Carlo errors by design and quantity."""
+        found = self.published
+        cell = [f"{r.rate:.1%} ± {2 * r.mc_error:.1%}" if pd.notna(r.rate) else "-" for r in found.itertuples()]
+        wide = found.assign(cell=cell).pivot(index="quantity", columns="title", values="cell").fillna("")
+        first = ["crossover", "t interval over replicates", "replicates pooled", "status"]
+        names = first + [q for q in wide.index if q not in first]
+        wide = wide.loc[names, list(dict.fromkeys(found["title"]))].rename(index=_readable)
+        return table(wide.rename_axis(columns=None).reset_index(), "coverage")
+
+    def replicates_figure(self) -> Picture:
         """Draw coverage and width against the number of replicates."""
-        return self._saved("replicates", figures.replicates(self.replicates, self.fits.level), self.replicates)
-
-    def replicates_sentence(self) -> str:
-        """What one replicate hides."""
-        one, most = self.replicates.iloc[0], self.replicates.iloc[-1]
-        return (
-            f"With {one.replicates:.0f} replicate the interval holds the true crossover in {one.rate:.0%} of studies, "
-            f"with {most.replicates:.0f} in {most.rate:.0%} (± {max(one.mc_error, most.mc_error):.0%}): the luck of a "
-            f"seed set moves all its budgets together, and nothing inside one replicate can show it."
+        said = ", ".join(
+            f"{r.rate:.0%} with {counted(r.replicates, 'replicate')}" for r in self.replicates.head(3).itertuples()
+        )
+        caption = f"{int(self.replicates['studies'].iloc[0]):,} simulated studies per point; bars are two Monte Carlo errors either way."
+        draw = partial(figures.replicates, self.replicates, self.fits.level)
+        return self._figure(
+            "replicates", draw, self.replicates, f"The interval holds the true crossover in {said}", caption
         )
 
-    def wrong_form_table(self) -> pd.DataFrame:
-        """The wrong-form stress for reading."""
+    def wrong_form_table(self) -> Styler:
+        """Return the wrong-form stress for reading."""
         t = self.wrong_form
-        return pd.DataFrame(
+        shown = pd.DataFrame(
             {
-                "true form": t["truth"].str.replace("_", " "),
-                "fitted form": t["fitted"].str.replace("_", " "),
-                "crossover held": [f"{r:.0%} ± {e:.0%}" for r, e in zip(t["rate"], t["mc_error"], strict=True)],
+                "true form": t["truth"].str.replace("_", " "), "fitted form": t["fitted"].str.replace("_", " "),
+                "crossover held": [f"{r:.0%} ± {2 * e:.0%}" for r, e in zip(t["rate"], t["mc_error"], strict=True)],
                 "median estimate / truth": t["median_over_true"].map("{:.2f}".format),
                 "lack of fit noticed": t["lack_of_fit"].map("{:.0%}".format),
-                "accuracy missed at 4x the range": t["beyond_miss"].map("{:+.3f}".format),
+                "points missed at 4x the range": (100 * t["beyond_miss"]).map("{:+.1f}".format),
             }
-        )
+        )  # fmt: skip
+        return table(shown, "wrong-form")
 
-    def caption(self, figure: str) -> Markdown:
-        """Say what the points and bars of a figure are: ``"recovery"``, ``"coverage"`` or ``"replicates"``."""
-        w, level, errors = self.world, f"{self.fits.level:.0%} intervals", "bars are two Monte Carlo errors either way"
-        mine = (
-            ""
-            if self.published is self.coverage
-            else f", {int(self.coverage['studies'].iloc[0]):,} in this run (hollow)"
-        )
-        said = {
-            "recovery": f"One simulated study: {len(w.ratios)} budgets of {w.seed_size} seeds, {w.replicates} replicates, "
-            f"{w.n_test:,} test items a cell, {level}",
-            "coverage": f"{int(self.published['studies'].iloc[0]):,} simulated studies a design{mine}, {level}; {errors}",
-            "replicates": f"{int(self.replicates['studies'].iloc[0]):,} simulated studies a point, {level}; {errors}",
-        }[figure]
-        return Markdown(f"{said}; results of {self.folder.parent.name}.")
+    def numbers(self) -> None:
+        """Store what pages of the book quote."""
+        save_numbers(self.folder.parent, "00_known_truth", {"known_truth_finding": self.headline})
 
-    def _saved(self, name: str, figure: style.Picture, data: pd.DataFrame) -> style.Picture:
-        style.save(figure, f"known_truth_{name}", self.folder.parent / "figures", data)
-        return figure
+    def _figure(self, name: str, draw: Callable[..., Picture], data: pd.DataFrame, title: str, caption: str) -> Picture:
+        caption = f"{caption} {self.fits.level:.0%} intervals. Profile {self.folder.parent.name}."
+        note = {"figure": f"known_truth_{name}", "title": title, "caption": caption, "alt": title}
+        return publish(lambda narrow: draw(narrow=narrow), data, self.folder.parent / "figures", **note)
+
+
+def _readable(quantity: str) -> str:
+    """Return a quantity's name with its strategy in readers' words."""
+    what, of, strategy = quantity.partition(" of ")
+    return f"{what} of {display_name(strategy).lower()}" if of and "_" in strategy else quantity
 
 
 def run(
@@ -189,8 +188,8 @@ def run(
         "replicates": stress.replicates_seen(half, level, draws, seed),
         "wrong_form": stress.wrong_form(half, level, draws, seed),
     }
-    for name, table in tables.items():
-        _write(table, folder / f"{name}.csv")
+    for name, made in tables.items():
+        _write(made, folder / f"{name}.csv")
     committed = results_folder(PUBLISHED) / "coverage.csv"
     published = pd.read_csv(committed) if committed.exists() else tables["coverage"]
     return Chapter(world, fits, found, published=published, folder=folder, **tables)

@@ -2,101 +2,101 @@
 
 from __future__ import annotations
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
-from crossover.figures.fits import fits_figure
-from crossover.figures.style import Picture
+from crossover.figures.learning_curves import curve_points, fitted_points, learning_curves
+from crossover.figures.style import INK, MUTED, PAPER, SHADE, Picture, legend, mark, panels, styled
 from crossover.stats.crossovers import Crossover
 from crossover.stats.curves import Fits
-from crossover.stats.simulation.scenarios import EARLY, LATE, Scenario
+from crossover.stats.simulation.scenarios import Scenario
 
-#: Quantity -> how it is drawn. Shapes as well as colours, so that grey is enough.
+#: Quantity -> how it is drawn.
 _MARKS = {
-    "crossover": ("this library's interval", "#14305E", "o"),
-    "t interval over replicates": ("t interval over replicates", "#3B9FB0", "s"),
-    "replicates pooled": ("replicates pooled into one", "#B5451B", "X"),
+    "crossover": ("this library's interval", INK, "o", INK),
+    "t interval over replicates": ("t interval over replicates", MUTED, "s", PAPER),
+    "replicates pooled": ("replicates pooled into one", MUTED, "X", MUTED),
 }
 _WANTED = (0.87, 0.93)
 
 
-def recovery(world: Scenario, fits: Fits, found: Crossover) -> Picture:
-    """The fitted curves of one simulated study, with the curves that made it drawn as thin black lines."""
-    figure = fits_figure(fits, [found])
+@styled
+def recovery(world: Scenario, fits: Fits, found: Crossover, narrow: bool = False) -> Picture:
+    """Draw the fitted curves of one simulated study, with the curves that made it as dotted lines."""
+    figure = learning_curves(fitted_points(fits), curve_points(fits, 1.5), band=True, found=[found], narrow=narrow)
     axes = figure.axes[0]
-    x = np.geomspace(*axes.get_xlim(), 300)
-    for style, (name, truth) in zip(("-", (0, (6, 2))), ((EARLY, world.early), (LATE, world.late)), strict=True):
-        axes.plot(
-            x, truth(x), color="black", linewidth=1, linestyle=style, zorder=6, label=f"true, {name.split('_')[0]}"
-        )
+    x = np.geomspace(*axes.get_xlim(), 200)
+    for truth in (world.early, world.late):
+        axes.plot(x, truth(x), color=INK, linewidth=1.2, linestyle=":", zorder=6)
     true = world.crossover()
     if true is not None and x[0] <= true <= x[-1]:
-        axes.axvline(true, color="black", linewidth=1, linestyle=(0, (1, 2)), zorder=1)
+        axes.axvline(true, color=INK, linewidth=1, linestyle=":", zorder=1)
         axes.annotate(
-            f"true crossover {true:.3g}",
-            (true, axes.get_ylim()[1]),
-            (4, -4),
+            f"true crossover {true:.2g}",
+            (true, 0.98),
+            (4, 0),
+            xycoords=axes.get_xaxis_transform(),
             textcoords="offset points",
             va="top",
-            fontsize=9,
         )
-    axes.set_title(world.title, loc="left", fontsize=10)
+    figure.legends[0].remove()
+    legend(
+        figure,
+        [mark("true curves", INK, "", linestyle=":"), mark("crossover and its interval", INK, "d", linestyle="-")],
+    )
     return figure
 
 
-def coverage(table: pd.DataFrame, mine: pd.DataFrame | None = None, level: float = 0.9) -> Picture:
-    """Coverage of the crossover's interval by design, two Monte Carlo errors either way; ``mine`` is hollow."""
+@styled
+def coverage(
+    table: pd.DataFrame, mine: pd.DataFrame | None = None, level: float = 0.9, narrow: bool = False
+) -> Picture:
+    """Draw the coverage of the crossover's interval by design, two Monte Carlo errors either way; ``mine`` is fainter."""
     titles = dict(zip(table["design"], table["title"], strict=True))
     designs = [d for d in titles if ((table["design"] == d) & (table["quantity"] == "crossover")).any()]
-    figure = Picture(figsize=(8.0, 0.75 * len(designs) + 1.6), dpi=150, layout="constrained")
-    axes = figure.subplots()
-    axes.axvspan(*_WANTED, color="#DDDDDD", zorder=0, label=f"wanted, {_WANTED[0]:.0%} to {_WANTED[1]:.0%}")
-    axes.axvline(level, color="#555555", linewidth=1, zorder=1)
-    for k, (quantity, (label, colour, marker)) in enumerate(_MARKS.items()):
-        shift = 0.22 * (1 - k)
-        for source, face in ((table, colour), (mine, "white")):
-            if source is None:
-                continue
-            rows = source[source["quantity"] == quantity].set_index("design")
+    figure, (axes,) = panels(1, 0.8 * len(designs) + 1.6, narrow)
+    axes.axvspan(*_WANTED, color=SHADE, zorder=0)
+    axes.axvline(level, color=MUTED, linewidth=1, zorder=1)
+    for k, (quantity, (_, colour, marker, face)) in enumerate(_MARKS.items()):
+        for source, alpha in ((table, 1.0), (mine, 0.35)):
+            rows = table.iloc[:0] if source is None else source[source["quantity"] == quantity]
+            rows = rows.set_index("design")
             at = [d for d in designs if d in rows.index]
-            y = [len(designs) - 1 - designs.index(d) + shift for d in at]
+            y = [len(designs) - 1 - designs.index(d) + 0.22 * (1 - k) for d in at]
             axes.errorbar(
-                rows.loc[at, "rate"], y, xerr=2 * rows.loc[at, "mc_error"], color=colour, marker=marker,
-                linestyle="none", markerfacecolor=face, markersize=7, capsize=2, zorder=4,
-                label=label if source is table else None,
+                rows.loc[at, "rate"], y, xerr=2 * rows.loc[at, "mc_error"], color=colour, marker=marker, linestyle="none",
+                markerfacecolor=face, markersize=7, capsize=2, zorder=4, alpha=alpha,
             )  # fmt: skip
-    axes.set_yticks(range(len(designs)), [titles[d] for d in designs[::-1]])
-    axes.set_xlabel("share of simulated studies whose interval holds the true crossover")
+    places = range(len(designs))
+    if narrow:
+        for place, design in zip(places, designs[::-1], strict=True):
+            axes.annotate(titles[design], (0, place + 0.4), xycoords=("axes fraction", "data"), va="center")
+    axes.set_yticks([] if narrow else places, None if narrow else [titles[d] for d in designs[::-1]])
+    axes.set(xlabel="studies whose interval holds the true crossover", xlim=(None, 1.02))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside upper left", ncols=2, frameon=False, fontsize=9)
+    entries = [mark(label, colour, marker, face) for label, colour, marker, face in _MARKS.values()]
+    legend(figure, [*entries, mpl.patches.Patch(color=SHADE, label=f"wanted: {_WANTED[0]:.0%} to {_WANTED[1]:.0%}")])
     return figure
 
 
-def replicates(table: pd.DataFrame, level: float = 0.9) -> Picture:
-    """Coverage and width of the crossover's interval against the number of replicates."""
-    figure = Picture(figsize=(8.0, 3.4), dpi=150, layout="constrained")
-    left, right = figure.subplots(1, 2)
-    left.axhspan(*_WANTED, color="#DDDDDD", zorder=0)
-    left.axhline(level, color="#555555", linewidth=1)
+@styled
+def replicates(table: pd.DataFrame, level: float = 0.9, narrow: bool = False) -> Picture:
+    """Draw coverage and width of the crossover's interval against the number of replicates."""
+    figure, (left, right) = panels(2, 3.0, narrow)
+    left.axhspan(*_WANTED, color=SHADE, zorder=0)
+    left.axhline(level, color=MUTED, linewidth=1)
     left.errorbar(
-        table["replicates"],
-        table["rate"],
-        yerr=2 * table["mc_error"],
-        color="#14305E",
-        marker="o",
-        capsize=2,
-        linewidth=1.5,
+        table["replicates"], table["rate"], yerr=2 * table["mc_error"], color=INK, marker="o", capsize=2, linewidth=1.5
     )
     left.set(xlabel="replicates", ylabel="coverage", ylim=(min(0.5, table["rate"].min() - 0.05), 1))
     left.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     finite = table[np.isfinite(table["median_width"])]
-    right.plot(finite["replicates"], finite["median_width"], color="#B5451B", marker="s", linewidth=1.5)
+    right.plot(finite["replicates"], finite["median_width"], color=INK, marker="s", linewidth=1.5)
     for row in table[~np.isfinite(table["median_width"])].itertuples():
         right.annotate("open", (row.replicates, right.get_ylim()[1]), ha="center", va="top")
-    right.set(xlabel="replicates", ylabel="median interval: high end / low end")
+    right.set(xlabel="replicates", ylabel="median high end / low end")
     for axes in (left, right):
         axes.set_xticks(table["replicates"])
-        axes.grid(color="#E6E6E6")
-        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid()
     return figure

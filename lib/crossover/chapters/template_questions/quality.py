@@ -7,26 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from IPython.display import Markdown
 
+from crossover.chapters.common import ChapterBase, table
 from crossover.chapters.template_questions import figures
 from crossover.data import load
 from crossover.data.closed_book import Real, near_tests, pool
-from crossover.figures import style
+from crossover.figures.style import Picture
 from crossover.models.language_model import LanguageModel
 from crossover.models.spacy_english import load_parser
 from crossover.normal_text import word_set
 from crossover.params.template_questions import TemplateQuestions
-from crossover.paths import results_folder
 from crossover.questions.bank import QuestionBank, read_texts
 from crossover.questions.generate import Generator, Question
-from crossover.questions.hand_checked import EXPECTATIONS, failures, judge, precision, read_expectations
+from crossover.questions.hand_checked import EXPECTATIONS, Precision, failures, judge, precision, read_expectations
 from crossover.questions.quality import (
     answerable,
     compare,
@@ -43,49 +41,35 @@ from crossover.study.experiments.template_mixture import distributions
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
-VARIETY = (
-    "templates bring a wider variety of question types and more balanced examples; no measure is given (section 4)"
-)
+VARIETY = "Paper: templates bring a wider variety of question types and more balanced examples; no measure is given (section 4)."
 
 
 @dataclass(frozen=True)
-class Quality:
-    """What the chapter shows of the questions themselves.
-
-    Attributes
-    ----------
-    parameters : TemplateQuestions
-    bank : QuestionBank
-        The synthetic questions.
-    """
+class QuestionBankChapter(ChapterBase):
+    """The part of the chapter that shows the synthetic questions of ``bank``."""
 
     parameters: TemplateQuestions
     bank: QuestionBank
 
-    @property
-    def folder(self) -> Path:
-        """The run's results folder."""
-        return results_folder(self.parameters.results)
-
     def funnel(self) -> Styler:
         """Return how many reach each stage of the pipeline, and why the others do not."""
-        return shown(funnel_table(self.bank.funnel), "question-funnel")
+        return table(funnel_table(self.bank.funnel), "question-funnel")
+
+    def precise(self, part: str) -> Precision:
+        """Return how many questions on one part of the 200 sentences are among those expected: ``tune`` or ``held_out``."""
+        return precision(self._judged[self._judged["part"] == part])
 
     def precision(self) -> Styler:
         """Return how many questions on 200 sentences are among those expected, by part, with 95% intervals."""
-        rows = {
-            "tuned on": self._judged[self._judged["part"] == "tune"],
-            "held out": self._judged[self._judged["part"] == "held_out"],
-        }
-        found = {name: precision(part) for name, part in rows.items()}
-        table = [(name, p.made, p.right, f"{p.share:.1%}", f"{p.low:.1%} to {p.high:.1%}") for name, p in found.items()]
-        return shown(
-            pd.DataFrame(table, columns=["sentences", "questions", "right", "precision", "95% interval"]), "precision"
+        found = {name: self.precise(part) for name, part in (("tuned on", "tune"), ("held out", "held_out"))}
+        rows = [(name, p.made, p.right, f"{p.share:.1%} ({p.low:.1%} to {p.high:.1%})") for name, p in found.items()]
+        return table(
+            pd.DataFrame(rows, columns=["sentences", "questions", "right", "precision (95% interval)"]), "precision"
         )
 
     def failures(self) -> Styler:
         """Return every question on the 200 sentences that was not expected."""
-        return shown(failures(self._judged), "failures")
+        return table(failures(self._judged), "failures")
 
     @cached_property
     def _judged(self) -> pd.DataFrame:
@@ -126,29 +110,27 @@ class Quality:
             ),
             ("near a test question, and left out", f"{np.mean(near):.2%}", "left out before"),
         ]
-        return shown(pd.DataFrame(rows, columns=["measure", "generated", "real"]), "quality")
+        return table(pd.DataFrame(rows, columns=["measure", "generated", "real"]), "quality")
 
-    def distributions(self) -> style.Picture:
-        """Draw the distributions of question types and of the answers' entity types, and save figure and data."""
+    def distributions(self) -> Picture:
+        """Draw the distributions of question types and of the answers' entity types."""
         made = distributions([q.question for q in self._drawn], [q.answer for q in self._drawn])
         real = distributions([r.question for r in self._real_drawn], [r.answers[0] for r in self._real_drawn])
-        titles = ("question types", "entity types of answers")
-        tables = {title: _side_by_side(a, b) for title, a, b in zip(titles, made, real, strict=True)}
-        figure = figures.distributions(tables, VARIETY)
+        tables = {
+            title: _side_by_side(a, b)
+            for title, a, b in zip(("question types", "entity types of answers"), made, real, strict=True)
+        }
         rows = pd.concat([t.rename_axis("label").reset_index().assign(property=title) for title, t in tables.items()])
-        style.save(figure, "question_distributions", self.folder / "figures", rows)
-        return figure
-
-    def caption(self) -> Markdown:
-        """Say what the bars of the distributions are."""
-        return Markdown(
-            f"Shares among {len(self._drawn):,} generated and {len(self._real_drawn):,} real questions, each drawn once by seed, "
-            f"so without intervals; profile {self.parameters.profile}."
+        caption = (
+            f"Shares among {len(self._drawn):,} generated and {len(self._real_drawn):,} real questions, each set drawn once by seed, without "
+            f"intervals. {VARIETY}"
         )
+        title = f"Entropy of question types: {entropy(made[0]):.2f} bits generated, {entropy(real[0]):.2f} bits real"
+        return self.figure("question_distributions", partial(figures.distributions, tables), rows, title, caption)
 
     def gallery(self, each: int = 2, seed: int = 0) -> Styler:
         """Return questions of every type, drawn by seed: what is usual, picked by nobody."""
-        return shown(gallery(self.bank.questions, each, seed), "gallery")
+        return table(gallery(self.bank.questions, each, seed), "gallery")
 
     @cached_property
     def _reader(self) -> LanguageModel:
@@ -211,13 +193,8 @@ def _draw(items: Sequence, n: int, seed: int = 0) -> list:
     return [items[i] for i in np.random.default_rng(seed).permutation(len(items))[:n]]
 
 
-def shown(table: pd.DataFrame, name: str) -> Styler:
-    left = {"white-space": "normal", "text-align": "left", "vertical-align": "top"}
-    return table.style.hide(axis="index").set_properties(**left).set_uuid(name)
-
-
 def _share(right: np.ndarray) -> str:
-    return f"{right.mean():.0%} of {len(right)}"
+    return f"{right.sum():.0f} of {len(right)}"
 
 
 def _types(questions: Sequence[str]) -> dict[str, float]:

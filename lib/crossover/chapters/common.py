@@ -1,0 +1,298 @@
+"""What every chapter shares: its folder, figures with their words, forests, tables, and how numbers are written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown
+
+from crossover.figures.forest import forest
+from crossover.figures.learning_curves import check_rows, curve_points, learning_curves, learning_points
+from crossover.figures.style import Picture, publish
+from crossover.labels import display_name, in_order
+from crossover.params.fields import Parameters
+from crossover.paths import PUBLISHED, results_folder
+from crossover.stats.advice import advise_map, regret_table
+from crossover.stats.contrasts import benjamini_hochberg
+from crossover.stats.curves import Fits, fit_table
+from crossover.stats.formatting import interval
+from crossover.study.advice_counts import common
+from crossover.study.cell import Cell
+from crossover.study.store import read_runs, save_numbers
+
+if TYPE_CHECKING:
+    from pandas.io.formats.style import Styler
+
+    from crossover.stats.crossovers import Crossover
+
+LEVEL = 0.9
+ANSWERS, REPHRASE, QUESTIONS = "answer_augmentation", "question_rephrase", "new_question"
+#: What stands in place of a figure or table whose cells a profile leaves out.
+NOT_RUN = Markdown("Not run in this profile.")
+NO_CURVES = Markdown("Nothing to show: a curve needs at least four budgets.")
+#: Of a forest's rows.
+COLUMNS = ["comparison", "value", "estimate", "low", "high", "replicates", "items", "p", "why"]
+#: The steps of the yield funnel, in order.
+FUNNEL = ("asked", "returned", "parsed", "verified", "unique", "kept")
+
+
+@dataclass(frozen=True)
+class ChapterBase:
+    """A chapter's parameters, its rows, and what it makes of them.
+
+    Attributes
+    ----------
+    parameters : Parameters
+    runs : DataFrame
+        This run's cells, with a column per setting (:func:`crossover.study.select.settings_table`).
+    """
+
+    notebook: ClassVar[str]
+    parameters: Parameters
+    runs: pd.DataFrame
+
+    @property
+    def folder(self) -> Path:
+        """The run's results folder."""
+        return results_folder(self.parameters.results)
+
+    @cached_property
+    def grids(self) -> dict[str, list[Cell]]:
+        """The cells of each of the chapter's grids."""
+        raise NotImplementedError
+
+    def of(self, *grids: str, rows: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Return the rows of some grids' cells, in the table's order."""
+        rows = self.runs if rows is None else rows
+        keys = {cell.key for grid in grids for cell in self.grids.get(grid, [])}
+        return rows[rows["key"].isin(keys)].reset_index(drop=True)
+
+    def figure(
+        self, name: str, draw: Callable[..., Picture], data: pd.DataFrame, title: str, caption: str, alt: str = ""
+    ) -> Picture:
+        """Store a figure with its words: the finding as title, what the marks are as caption."""
+        caption = f"{caption} Profile {self.parameters.profile}."
+        return publish(
+            lambda narrow: draw(narrow=narrow), data, self.folder / "figures", figure=name, title=title, caption=caption, alt=alt or title
+        )  # fmt: skip
+
+    def forest(
+        self, name: str, rows: pd.DataFrame, caption: str, title: str = "", **options: object
+    ) -> Picture | Markdown:
+        """Draw differences, next to the published study's where this is another run; the title says which are detectable."""
+        if rows.empty:
+            return NOT_RUN
+        file = results_folder(PUBLISHED) / "figures" / f"{name}.csv"
+        study = pd.read_csv(file) if self.parameters.profile != PUBLISHED and file.exists() else None
+        rows = starred(rows)
+        caption = (
+            f"{caption} Points and {LEVEL:.0%} intervals are paired by test item ({counted_range(rows['items'], 'item')}, "
+            f"{counted_range(rows['replicates'], 'replicate')}). * significant at a false-discovery rate of 10% among {len(rows)}."
+        )
+        return self.figure(name, partial(forest, rows, study, **options), rows, title or reading(rows), caption)
+
+    def curves(
+        self, name: str, rows: pd.DataFrame, title: str, caption: str, published: pd.DataFrame | None = None
+    ) -> Picture:
+        """Draw accuracy against budget ratio with the fitted curves."""
+        points = learning_points(rows, LEVEL)
+        old = learning_points(published, LEVEL) if published is not None and len(published) else None
+        each = rows.assign(ratio=rows["budget"] / rows["seed_size"], accuracy=rows["n_correct"] / rows["n_test"])
+        draw = partial(
+            learning_curves, points, curve_points(fit_table(rows, LEVEL)), published=old, replicates=each if points["replicates"].max() > 1 else None
+        )  # fmt: skip
+        caption = (
+            f"{caption} Points are means of {counted_range(points['replicates'], 'replicate')} on {rows['n_test'].iloc[0]} test problems with "
+            f"{LEVEL:.0%} intervals, faint points single replicates, lines fitted exponential curves."
+        )
+        return self.figure(name, draw, points, title, caption)
+
+    def quote(self, **numbers: str) -> None:
+        """Store what pages quote as ``{{ name }}``."""
+        save_numbers(self.folder, self.notebook, numbers)
+
+    @property
+    def headline(self) -> str:
+        """The chapter's finding in one sentence."""
+        raise NotImplementedError
+
+    def opening(self) -> Markdown:
+        """Return the finding as the chapter's first line."""
+        return Markdown(f"**{self.headline}**")
+
+    def scope(self) -> Markdown:
+        """Say in one line what the chapter rests on."""
+        runs, p = self.runs, self.parameters
+        seconds = runs["seconds_train"].sum() + runs["seconds_eval"].sum()
+        said = [
+            counted(len(runs), "student"), counted_range(runs.groupby("strategy")["replicate"].nunique(), "replicate"),
+            counted_range(runs["seed_size"], "seed example"), f"{runs['queries'].sum():,} teacher calls", counted_range(runs["n_test"], "test item"),
+            f"{seconds / 3600:.1f} worker-hours", f"profile {p.profile}",
+        ]  # fmt: skip
+        return Markdown(f"*Scope: {', '.join(said)}.*")
+
+
+def counted(n: float, what: str) -> str:
+    """Return a count with its noun.
+
+    >>> counted(1, "replicate"), counted(1200, "item")
+    ('one replicate', '1,200 items')
+    """
+    return f"one {what}" if n == 1 else f"{n:,.0f} {what}s"
+
+
+def counted_range(values: pd.Series, what: str) -> str:
+    """Return the range of counts with its noun; zero stands for what was not run.
+
+    >>> counted_range(pd.Series([0, 2, 3]), "replicate")
+    '2 to 3 replicates'
+    """
+    there = values[values > 0]
+    if there.empty:
+        return f"no {what}"
+    return (
+        counted(there.min(), what)
+        if there.min() == there.max()
+        else f"{there.min():,.0f} to {there.max():,.0f} {what}s"
+    )
+
+
+def difference(estimate: float, low: float, high: float) -> str:
+    """Say what an interval of a difference shows, in points.
+
+    >>> difference(0.051, 0.02, 0.08), difference(-0.01, -0.03, 0.02)
+    ('+5.1 points (2.0 to 8.0)', 'no detectable difference (-1.0 points, -3.0 to 2.0)')
+    """
+    points, ends = f"{100 * estimate:+.1f} points", f"{100 * low:.1f} to {100 * high:.1f}"
+    return f"no detectable difference ({points}, {ends})" if low <= 0 <= high else f"{points} ({ends})"
+
+
+def starred(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return a forest's rows with ``significant``: detectable, and still so with false discoveries held down over all."""
+    return rows.assign(significant=benjamini_hochberg(rows["p"]) & ((rows["low"] > 0) | (rows["high"] < 0)))
+
+
+def reading(rows: pd.DataFrame, named: int = 2) -> str:
+    """Say in one line which differences of a forest are detectable, the largest by name."""
+    rows = rows[rows["estimate"].notna()]
+    if rows.empty:
+        return "Not run in this profile"
+    found = rows[(rows["low"] > 0) | (rows["high"] < 0)]
+    if found.empty:
+        return f"No detectable difference in {counted(len(rows), 'comparison')}"
+    largest = found.reindex(found["estimate"].abs().sort_values(ascending=False, kind="stable").index)[:named]
+    names = [", ".join(filter(None, (getattr(r, "panel", ""), r.comparison))) for r in largest.itertuples()]
+    said = [f"{name} {100 * estimate:+.1f} points" for name, estimate in zip(names, largest["estimate"], strict=True)]
+    rest = f"; {len(found)} of {len(rows)} comparisons are detectable" if len(rows) > len(largest) else ""
+    return f"{'; '.join(said)}{rest}"
+
+
+def table(frame: pd.DataFrame, name: str, digits: int = 2, index: bool = False) -> Styler:
+    """Return a frame as a page shows it: columns that say nothing left out, texts left-aligned, ``name`` fixing its identifier."""
+    shown = frame.style if index else frame.style.hide(axis="index")
+    texts = [column for column in frame if frame[column].dtype == object]
+    return (
+        shown.format(precision=digits, na_rep="")
+        .set_properties(subset=texts, **{"text-align": "left", "white-space": "normal"})
+        .set_table_attributes('class="dataframe"')
+        .set_uuid(name)
+    )
+
+
+def crossover_table(found: Sequence[Crossover], name: str, **columns: Sequence[str]) -> Styler | Markdown:
+    """Return crossovers in readers' words, with ``columns`` of their own in front."""
+    if not found:
+        return NO_CURVES
+    rows = []
+    for i, c in enumerate(found):
+        first, second = (display_name(s).lower() for s in (c.first, c.second))
+        lead = f"{display_name(c.leader).lower()} throughout" if c.status == "none" else f"{first} → {second}"
+        rows.append(
+            {title: values[i] for title, values in columns.items()}
+            | {"seeds": f"{c.seed_size:g}", "lead": lead, "status": c.status.replace("_", " ")}
+            | {
+                "calls per seed": "" if c.ratio is None else f"{c.ratio:.2g}",
+                f"{c.level:.0%} interval": interval(*c.interval, c.tested),
+            }
+            | {"calls": "" if c.queries is None else f"{c.queries:,.0f}"}
+            | {form.replace("_", " "): ", ".join(f"{r:.2g}" for r in at) or "-" for form, at in c.by_form.items()}
+        )
+    return table(pd.DataFrame(rows), name)
+
+
+def has_curves(fits: Fits) -> bool:
+    """Say whether any strategy was run at enough budgets for a curve."""
+    return any(curve.status != "too_few_budgets" for curve in fits)
+
+
+def regret(fits: Fits, runs: pd.DataFrame) -> pd.DataFrame:
+    """Return what always buying one strategy is expected to lose, in points, over the seed-set sizes and budgets of ``runs``."""
+    ran = {*runs[["seed_size", "budget"]].itertuples(index=False, name=None)}
+    sizes, budgets = (sorted(runs[name].unique()) for name in ("seed_size", "budget"))
+    grid = advise_map(fits, sizes, budgets)
+    losses = regret_table(grid[[cell in ran for cell in zip(grid["seeds"], grid["queries"], strict=True)]])
+    losses["strategy"] = losses["strategy"].map(display_name)
+    losses[["mean_regret", "largest_regret"]] *= 100
+    return losses.drop(columns="task").rename(
+        columns={
+            "mean_regret": "mean loss, points",
+            "largest_regret": "largest loss, points",
+            "cells": "tested sizes and budgets",
+        }
+    )
+
+
+def published(runs: pd.DataFrame, profile: str) -> pd.DataFrame:
+    """Return the study's rows whose settings, axes of the grid apart, occur in ``runs``; none in the study itself."""
+    study = read_runs(results_folder(PUBLISHED), "budget_ratio")
+    return study.iloc[:0] if profile == PUBLISHED else alike(study, runs)
+
+
+def alike(rows: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """Return those of ``rows`` whose settings, axes of the grid apart, occur in ``runs``."""
+    return rows[rows["settings"].map(common).isin(set(runs["settings"].map(common)))].reset_index(drop=True)
+
+
+def funnel(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return what became of the teacher's calls at each strategy's largest budget, per seed-set size.
+
+    Returns
+    -------
+    DataFrame
+        ``strategy, seed_size, budget, queries``, the steps of the funnel (means over replicates),
+        ``yield`` = kept / asked, and ``queries_per_kept``.
+    """
+    check_rows(runs)
+    largest = runs[runs["budget"] == runs.groupby(["strategy", "seed_size"])["budget"].transform("max")]
+    found = largest.groupby(["seed_size", "strategy", "budget"])[["queries", *FUNNEL]].mean().reset_index()
+    found["yield"] = found["kept"] / found["asked"]
+    found["queries_per_kept"] = (found["queries"] / found["kept"]).replace(np.inf, np.nan)
+    rank = {s: i for i, s in enumerate(in_order(found["strategy"]))}
+    order = found.sort_values(["seed_size", "strategy"], key=lambda c: c.map(rank) if c.name == "strategy" else c)
+    return order[["strategy", "seed_size", "budget", "queries", *FUNNEL, "yield", "queries_per_kept"]].reset_index(
+        drop=True
+    )
+
+
+def funnel_table(runs: pd.DataFrame, name: str = "funnel") -> Styler:
+    """Return :func:`funnel` as a table for a page; its ``data`` attribute is the frame that is shown."""
+    found = funnel(runs)
+    found["strategy"] = found["strategy"].map(display_name)
+    found = found.drop(columns="budget").rename(
+        columns={"seed_size": "seeds", "queries": "calls", "queries_per_kept": "calls each"}
+    )
+    if found["seeds"].nunique() == 1:
+        found = found.drop(columns="seeds")
+    counts = [c for c in found.columns if c not in ("strategy", "yield", "calls each")]
+    return (
+        table(found, name)
+        .format("{:,.0f}", subset=counts)
+        .format("{:.0%}", subset=["yield"])
+        .format("{:.2f}", subset=["calls each"], na_rep="none kept")
+    )

@@ -1,0 +1,230 @@
+"""Accuracy against budget ratio: points with intervals, fitted curves and crossovers, one panel per seed-set size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from crossover.errors import CrossoverError
+from crossover.figures.style import (
+    INK,
+    MUTED,
+    PAPER,
+    Picture,
+    label_ends,
+    legend,
+    mark,
+    panels,
+    ratio_axis,
+    styled,
+    styles,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from crossover.stats.crossovers import Crossover
+    from crossover.stats.curves import Fits
+
+#: A point of a learning curve: what must not occur twice in one figure.
+_CELL = ["strategy", "seed_size", "budget", "replicate"]
+_POINT = [
+    "strategy", "seed_size", "budget", "ratio", "replicates", "n_correct", "n_test", "accuracy", "low", "high", "interval",
+]  # fmt: skip
+
+
+def check_rows(runs: pd.DataFrame) -> None:
+    """Refuse rows that make no learning curve.
+
+    Raises
+    ------
+    CrossoverError
+        No rows, a budget that is not positive, or two rows for one cell.
+    """
+    if not len(runs):
+        raise CrossoverError("There are no runs to show yet; run the notebook that makes them first.")
+    if (runs["budget"] <= 0).any():
+        raise CrossoverError(f"A budget of {runs['budget'].min()} queries has no place on a log axis; leave it out.")
+    twice = runs.duplicated(_CELL)
+    if twice.any():
+        first = runs.loc[twice, _CELL].iloc[0].to_dict()
+        raise CrossoverError(f"Two rows for one cell, {first}: choose one task, teacher, student and setting first.")
+
+
+def learning_points(runs: pd.DataFrame, level: float = 0.9) -> pd.DataFrame:
+    """Return accuracy with its interval per strategy, seed-set size and budget.
+
+    With one replicate the interval is Wilson's and shows the test set's size only. With several it is the wider of
+    Wilson's on the pooled counts and the t interval over replicates, which share neither seeds nor training noise.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        Rows of one task, with ``strategy, seed_size, budget, replicate, n_correct, n_test``.
+    level : float
+        Nominal coverage.
+
+    Returns
+    -------
+    DataFrame
+        ``strategy, seed_size, budget, ratio, replicates, n_correct, n_test, accuracy, low, high, interval``, sorted.
+    """
+    from scipy.stats import binomtest, t
+
+    check_rows(runs)
+    rows = []
+    for (strategy, seed_size, budget), cell in runs.groupby(["strategy", "seed_size", "budget"]):
+        accuracies = (cell["n_correct"] / cell["n_test"]).to_numpy()
+        k, n = int(cell["n_correct"].sum()), int(cell["n_test"].sum())
+        mean, how = float(accuracies.mean()), "Wilson"
+        low, high = binomtest(k, n).proportion_ci(level, "wilson")
+        if len(accuracies) > 1:
+            half = t.ppf(0.5 + level / 2, len(accuracies) - 1) * accuracies.std(ddof=1) / np.sqrt(len(accuracies))
+            if 2 * half > high - low:
+                low, high, how = max(0.0, mean - half), min(1.0, mean + half), "t over replicates"
+        rows.append((strategy, seed_size, budget, budget / seed_size, len(cell), k, n, mean, low, high, how))
+    return pd.DataFrame(rows, columns=_POINT).sort_values(["seed_size", "strategy", "budget"], ignore_index=True)
+
+
+def fitted_points(fits: Fits) -> pd.DataFrame:
+    """Return the budget means that curves were fitted to, one standard error either way, as points of a figure."""
+    points = fits.points_table()
+    return points.assign(low=points["accuracy"] - points["error"], high=points["accuracy"] + points["error"])
+
+
+def curve_points(fits: Fits, beyond: float = 1.0) -> pd.DataFrame:
+    """Return every fitted curve as ``task, strategy, seed_size, ratio, accuracy, low, high, inside``.
+
+    ``beyond`` widens the tested range by a factor at its lower end and twice that at its upper.
+    """
+    parts = []
+    for curve in fits:
+        if not curve.is_fitted:
+            continue
+        first, last = curve.ratio_range
+        ratios = np.geomspace(first / beyond, last * (2 * beyond if beyond > 1 else 1), 80)
+        part = curve.predict(ratios)
+        parts.append(part.assign(task=curve.task, strategy=curve.strategy, seed_size=curve.seed_size))
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+@styled
+def learning_curves(
+    points: pd.DataFrame,
+    curves: pd.DataFrame | None = None,
+    *,
+    band: bool = False,
+    replicates: pd.DataFrame | None = None,
+    published: pd.DataFrame | None = None,
+    found: Sequence[Crossover] = (),
+    narrow: bool = False,
+) -> Picture:
+    """Draw accuracy against budget ratio, one panel per task and seed-set size, each line named at its end.
+
+    Parameters
+    ----------
+    points : DataFrame
+        ``strategy, seed_size, ratio, accuracy, low, high`` and, where there are several, ``task``.
+    curves : DataFrame, optional
+        From :func:`curve_points`; where there is none, a line joins the points. Thin outside the tested range.
+    band : bool
+        Shade the curves' intervals.
+    replicates : DataFrame, optional
+        ``strategy, seed_size, ratio, accuracy`` of single replicates, drawn faint.
+    published : DataFrame, optional
+        Points of the published study, drawn hollow where the seed-set size is the same.
+    found : sequence of Crossover
+        Drawn as bars along the bottom, an arrow head at an open end.
+    narrow : bool
+        For a phone.
+    """
+    points = points if "task" in points else points.assign(task="")
+    groups = list(points.groupby(["task", "seed_size"], sort=True).groups)
+    looks = styles(points["strategy"])
+    figure, axes_of = panels(len(groups), 3.1, narrow, sharey=True)
+    tasks = points["task"].nunique()
+    for axes, (task, size) in zip(axes_of, groups, strict=True):
+        here = points[(points["task"] == task) & (points["seed_size"] == size)]
+        for strategy, look in looks.items():
+            rows = here[here["strategy"] == strategy].sort_values("ratio")
+            if published is not None:
+                old = published[(published["seed_size"] == size) & (published["strategy"] == strategy)]
+                axes.plot(
+                    old["ratio"],
+                    old["accuracy"],
+                    look.marker,
+                    color=look.colour,
+                    markerfacecolor=PAPER,
+                    markersize=8,
+                    alpha=0.5,
+                )
+            if replicates is not None:
+                each = replicates[(replicates["seed_size"] == size) & (replicates["strategy"] == strategy)]
+                axes.scatter(
+                    each["ratio"] * look.shift,
+                    each["accuracy"],
+                    s=10,
+                    color=look.colour,
+                    marker=look.marker,
+                    alpha=0.4,
+                    linewidths=0,
+                )
+            line = _curve(axes, curves, task, size, strategy, look, band)
+            axes.errorbar(
+                rows["ratio"] * look.shift, rows["accuracy"], abs(rows[["low", "high"]].sub(rows["accuracy"], axis=0)).T.to_numpy(),
+                color=look.colour, marker=look.marker, markersize=5.5, linewidth=1.6, linestyle="none" if line else look.dash, elinewidth=1, capsize=2,
+                zorder=4,
+            )  # fmt: skip
+        ratio_axis(axes, here["ratio"].unique())
+        axes.set(
+            title=f"{task}, {size:g} seeds" if tasks > 1 else f"{size:g} seed questions",
+            xlabel="teacher calls per seed question",
+        )
+        axes.grid(axis="y")
+        for height, c in enumerate(c for c in found if (c.task, c.seed_size) == (task, size) and c.ratio is not None):
+            _bar(axes, c, 0.03 + 0.05 * height)
+    first = axes_of[0]
+    first.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
+    first.set_ylim(0, min(1.0, 1.1 * max(points["high"].max(), 0.05)))
+    for axes in axes_of[:: 1 if narrow else 2]:
+        axes.set_ylabel("test accuracy")
+    for axes, (task, size) in list(zip(axes_of, groups, strict=True))[
+        0 if narrow or len(groups) == 1 else 1 :: 1 if narrow else 2
+    ]:
+        here = points[(points["task"] == task) & (points["seed_size"] == size)]
+        last = here.sort_values("ratio").groupby("strategy").last()["accuracy"]
+        label_ends(axes, [(looks[s].label.lower(), y, looks[s].colour) for s, y in last.items()])
+    entries = [mark("published study", MUTED, face=PAPER)] if published is not None and len(published) else []
+    entries += [mark("crossover and its interval", INK, "d", linestyle="-", linewidth=1)] if found else []
+    legend(figure, entries)
+    return figure
+
+
+def _curve(axes: Axes, curves: pd.DataFrame | None, task: str, size: float, strategy: str, look, band: bool) -> bool:
+    """Draw one fitted curve, and say whether there was one."""
+    if curves is None or curves.empty:
+        return False
+    here = curves[(curves["strategy"] == strategy) & (curves["seed_size"] == size)]
+    here = here[here["task"] == task] if task else here
+    inside = here[here["inside"]]
+    axes.plot(here["ratio"], here["accuracy"], color=look.colour, linewidth=0.8, linestyle=look.dash)
+    axes.plot(inside["ratio"], inside["accuracy"], color=look.colour, linewidth=1.8, linestyle=look.dash)
+    if band:
+        axes.fill_between(here["ratio"], here["low"], here["high"], color=look.colour, alpha=0.15, linewidth=0)
+    return len(here) > 0
+
+
+def _bar(axes: Axes, c: Crossover, height: float) -> None:
+    """Draw a crossover's interval at a height of the axes (fraction)."""
+    left, right = axes.get_xlim()
+    ends = [max(c.interval[0] or left, left), min(c.interval[1] or right, right)]
+    where = axes.get_xaxis_transform()
+    axes.plot(ends, [height] * 2, transform=where, color=INK, linewidth=1.2)
+    for end, value, head in ((0, c.interval[0], "<"), (1, c.interval[1], ">")):
+        open_end = value is None or not left <= value <= right
+        axes.plot(ends[end], height, marker=head if open_end else "|", transform=where, color=INK, markersize=6)
+    if left <= c.ratio <= right:
+        axes.plot(c.ratio, height, marker="d", transform=where, color=INK, markersize=6)

@@ -1,0 +1,109 @@
+"""What chapters share: readings of differences, the funnel, regret over tested cells, and sentences that follow numbers."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from crossover.chapters.budget_ratio import agreement, rule
+from crossover.chapters.common import crossover_table, difference, funnel, funnel_table, reading, regret, starred
+from crossover.stats.crossovers import find_crossovers
+from crossover.stats.curves import fit_table
+from planted import EARLY, LATE, noisy
+
+
+@pytest.fixture(scope="module")
+def crossing():
+    (found,) = find_crossovers(fit_table(noisy(EARLY, LATE), draws=200), checks=False)
+    return found
+
+
+def forest_rows(*ends):
+    rows = pd.DataFrame(
+        {"comparison": f"c{i}", "estimate": np.mean(e), "low": e[0], "high": e[1], "why": ""}
+        for i, e in enumerate(ends)
+    )
+    return rows.assign(p=np.where((rows["low"] > 0) | (rows["high"] < 0), 0.001, 0.5))
+
+
+def test_a_reading_names_detectable_differences_only():
+    said = reading(forest_rows((0.05, 0.15), (-0.1, 0.2), (-0.3, -0.1)))
+    assert "c2 -20.0 points" in said and "c0 +10.0 points" in said and "c1" not in said and "2 of 3" in said
+    assert reading(forest_rows((-0.1, 0.2), (-0.1, 0.1))).startswith("No detectable difference in 2")
+    assert reading(forest_rows((0, 0)).assign(estimate=np.nan)) == "Not run in this profile"
+
+
+def test_a_star_needs_more_than_its_own_interval():
+    rows = forest_rows((0.05, 0.15), *[(-0.1, 0.2)] * 20).assign(p=[0.04, *[0.5] * 20])
+    assert not starred(rows)["significant"].any(), "one in twenty is chance"
+    assert starred(rows.assign(p=[0.0004, *[0.5] * 20]))["significant"].tolist() == [True, *[False] * 20]
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 0.1), (-0.1, 0.0), (-0.2, 0.3)])
+def test_an_interval_that_holds_zero_is_no_detectable_difference(low, high):
+    assert difference((low + high) / 2, low, high).startswith("no detectable difference")
+
+
+def test_the_rule_is_the_widest_span_of_the_intervals(crossing):
+    one, other = (dataclasses.replace(crossing, interval=ends) for ends in ((1.0, 2.0), (0.5, 1.5)))
+    assert rule([one, other]) == "Below 0.5 teacher calls per seed question buy new answers, above 2 buy new questions"
+    assert "from 1 of 2" in rule([one, dataclasses.replace(crossing, status="undetermined")])
+    for undecided in ([dataclasses.replace(one, interval=(None, 2.0))], [dataclasses.replace(one, status="none")], []):
+        assert "buy" not in rule(undecided)
+
+
+def test_an_open_interval_is_not_said_to_overlap(crossing):
+    c = dataclasses.replace(crossing, ratio=2.0, interval=(1.0, 3.0))
+    assert agreement(1.0, 0.5, np.nan, c) == "off by a factor of 2; an interval is open"
+    assert agreement(1.0, 0.5, 1.5, c).endswith("intervals overlap") and agreement(0.5, 0.4, 0.6, c).endswith(
+        "do not overlap"
+    )
+    assert agreement(np.nan, np.nan, np.nan, c) == "nothing to compare"
+
+
+def test_crossovers_are_shown_in_readers_words(crossing):
+    row = crossover_table([crossing], "t", coverage=["0.5"]).data.iloc[0]
+    assert (
+        row["lead"] == "new answers → new questions"
+        and row["coverage"] == "0.5"
+        and row["calls per seed"] == f"{crossing.ratio:.2g}"
+    )
+    never = dataclasses.replace(crossing, status="none", leader="new_question", ratio=None, queries=None)
+    assert crossover_table([never], "t").data["lead"].tolist() == ["new questions throughout"]
+
+
+def test_regret_counts_only_cells_that_were_run():
+    small, large = noisy(EARLY, LATE, size=100), noisy(EARLY, LATE, size=200)
+    runs = pd.concat([small, large[large["budget"] > 800]])
+    losses = regret(fit_table(runs, draws=100), runs)
+    assert (losses["tested sizes and budgets"] == runs[["seed_size", "budget"]].drop_duplicates().shape[0]).all()
+    assert (losses["largest loss, points"] >= losses["mean loss, points"]).all()
+
+
+def funnel_rows(kept=None):
+    rows = [
+        {"strategy": s, "seed_size": 32, "budget": b, "replicate": j, "queries": b, "asked": b, "returned": b, "parsed": b - 1, "verified": b - 2,
+         "unique": b - 3, "kept": b // 2 if kept is None else kept}
+        for s in ("new_question", "answer_augmentation") for b in (32, 512) for j in range(3)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_the_funnel_counts_the_largest_budget_once():
+    found = funnel(funnel_rows()).set_index("strategy")
+    assert list(found.index) == ["answer_augmentation", "new_question"]
+    row = found.loc["new_question"]
+    assert (row.budget, row.asked, row.parsed, row.kept, row["yield"], row.queries_per_kept) == (
+        512,
+        512,
+        511,
+        256,
+        0.5,
+        2.0,
+    )
+
+
+def test_the_funnel_table_says_when_nothing_was_kept():
+    html = funnel_table(funnel_rows(kept=0)).to_html()
+    assert "New questions" in html and "none kept" in html and "nan" not in html and "inf" not in html
