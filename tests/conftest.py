@@ -14,6 +14,16 @@ os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
 
 
 @pytest.fixture(scope="session")
+def published_book(tmp_path_factory):
+    """The folder of the book of the committed results, built once."""
+    from crossover.book.build import build_book
+    from crossover.paths import repository
+
+    root = repository()
+    return build_book(root / "book", root / "results" / "study", tmp_path_factory.mktemp("book"), "study").parent
+
+
+@pytest.fixture(scope="session")
 def browser(tmp_path_factory):
     selenium = pytest.importorskip("selenium.webdriver")
     chromium, driver = (shutil.which("chromium") or shutil.which("google-chrome")), shutil.which("chromedriver")

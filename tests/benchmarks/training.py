@@ -18,7 +18,8 @@ from transformers import AutoModelForCausalLM
 from transformers.utils import logging
 
 from benchmarks.tables import ratio, seconds, table, turns
-from crossover.models.language_model import LanguageModel, Recipe, encode, train
+from crossover.models.language_model import LanguageModel, encode, train
+from crossover.models.recipe import Recipe
 from crossover.models.weights import model_folder
 from crossover.tasks import load_task
 

@@ -1,16 +1,18 @@
 """What advice from the project's own results rests on: one grid a task, and its coverages apart."""
 
-import base64
 import copy
 import json
 
-import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from crossover.cli import app
 from crossover.errors import CrossoverError
-from crossover.stats.curves import fit_table
+from crossover.labels import QUERIES_PER_SAMPLE, display_name
+from crossover.stats.advice import CLEAR
 from crossover.study import advice_counts
+from pages import visit
 from planted import EARLY, LATE, noisy
 from stored import SETTINGS, write_runs
 
@@ -70,13 +72,61 @@ def test_without_rows_it_says_what_to_run(tmp_path):
         advice_counts.counts(tmp_path)
 
 
-def test_the_page_gets_the_draws_that_the_command_uses(tmp_path):
-    write_runs(tmp_path, grid((50,)))
-    script = advice_counts.page_data(tmp_path)
-    data = json.loads(script.removeprefix("window.CROSSOVER_CURVES = ").removesuffix(";\n"))
-    fits = fit_table(advice_counts.counts(tmp_path), advice_counts.LEVEL, advice_counts.DRAWS, advice_counts.SEED)
-    assert len(data["curves"]) == len(fits) == 2
-    for curve, fitted in zip(data["curves"], fits, strict=True):
-        solution = fitted.draws
-        sent = np.frombuffer(base64.b64decode(curve["draws"]), "<f4").reshape(3, advice_counts.DRAWS)
-        assert np.allclose(sent, [solution.E, solution.B, solution.theta[:, 0]], rtol=1e-6, atol=1e-7)
+def ask(browser, **values):
+    """Fill the form as a reader would, with the keyboard, and return the answer's rows by strategy and its text."""
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    for name, value in values.items():
+        field = browser.find_element(By.NAME, name)
+        field.send_keys(Keys.CONTROL + "a" + Keys.NULL, Keys.DELETE, str(value))
+    answer = browser.find_element(By.ID, "advice")
+    rows = answer.find_elements(By.CSS_SELECTOR, "tbody tr")
+    cells = {row.get_attribute("data-strategy"): [c.text for c in row.find_elements(By.TAG_NAME, "td")] for row in rows}
+    return cells, answer.text
+
+
+@pytest.mark.parametrize(
+    ("seeds", "queries", "price"), [(32, 128, 1), (48, 60, 1), (40, 200, 0.25), (20, 90_000, 1), (3000, 4000.5, 3)]
+)
+def test_the_page_says_what_the_command_says_to_the_printed_digit(browser, published_book, seeds, queries, price):
+    prices = {name: 1 + (calls - 1) * price for name, calls in QUERIES_PER_SAMPLE.items()}
+    costs = [part for name, cost in prices.items() for part in ("--cost", f"{name}={cost}")]
+    command = ["advise", "--seeds", seeds, "--queries", queries, "--unit", "answers", "--json", *costs]
+    advice = json.loads(CliRunner().invoke(app, list(map(str, command))).stdout)["advice"]
+    said = next(a for a in advice if a["task"] == "math_words")
+    visit(browser, published_book / "advisor.html", 1280)
+    shown, text = ask(browser, seeds=seeds, queries=queries, price=price)
+    assert list(shown) == [c["strategy"] for c in said["choices"]]
+    for c in said["choices"]:
+        accuracy, p_best, regret, inside = shown[c["strategy"]]
+        low, high = c["interval"]
+        assert accuracy == f"{c['accuracy']:.3f} ({low:.3f} to {high:.3f})"
+        assert (p_best, regret) == (f"{c['p_best']:.2f}", f"{c['regret']:.3f}")
+        assert (inside == "yes") == c["inside"]
+    told = "Buy" if said["choices"][0]["p_best"] >= CLEAR else "The data do not say what to buy. Ahead is"
+    assert f"{told} {display_name(said['choose']).lower()}" in text
+
+
+def test_an_impossible_question_is_refused_in_words_and_every_field_has_a_label(browser, published_book):
+    visit(browser, published_book / "advisor.html", 360)
+    shown, text = ask(browser, seeds=0)
+    assert not shown and text.startswith("Seed questions you have: ")
+    assert ask(browser, seeds=80)[0]
+    unlabelled = (
+        "return [...document.querySelectorAll('#advisor input, #advisor select')].filter(e => !e.labels.length).length"
+    )
+    assert browser.execute_script(unlabelled) == 0
+    assert browser.execute_script("return document.querySelector('#advice').getAttribute('aria-live')") == "polite"
+    described = browser.execute_script(
+        "return document.querySelector('#advice figure > svg').getAttribute('aria-label')"
+    )
+    assert described.startswith("Expected accuracy against budget for 80 seed questions.")
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
+
+
+def test_a_question_can_come_with_the_address(browser, published_book):
+    page = published_book / "advisor.html"
+    browser.get(page.as_uri() + "?seeds=120&queries=2500&price=0.5")
+    values = "return ['seeds', 'queries', 'price'].map(n => document.getElementById('advisor')[n].value)"
+    assert browser.execute_script(values) == ["120", "2500", "0.5"]

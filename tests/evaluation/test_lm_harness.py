@@ -9,10 +9,6 @@ from crossover.models.weights import model_folder
 
 SETS = ("nq_open", "trivia_qa", "lambada_openai", "hellaswag", "copa")
 WEB = [{"url": "u", "question": "what is the capital of canada?", "answers": ["Ottawa", "Ottawa, Ontario"]}]
-STORY = [
-    {"story_id": "1", **{f"input_sentence_{i}": f"Tom baked a cake {i}." for i in range(1, 5)}, "sentence_quiz1": "He ate it.",
-     "sentence_quiz2": "Fish can fly.", "answer_right_ending": 1},
-]  # fmt: skip
 
 
 def theirs(model: str, names, n: int) -> dict[str, list[dict]]:
@@ -75,13 +71,12 @@ def test_the_prompts_are_the_harness_definitions(student):
     assert asked.process_results({"question": "q", "answer": ["Shakespeare"]}, ["Will Shakespeare"])["exact_match"] == 0
 
 
-def test_sets_that_do_not_come_with_the_environment_have_a_task(student):
-    for name, rows, choices in (("web_questions", WEB, 1), ("story_cloze", STORY, 2)):
-        task = harness_task(name, rows)
-        task.build_all_requests(limit=None, rank=0, world_size=1)
-        assert len(task.instances) == choices
-        replies = HarnessStudent(student).loglikelihood(task.instances)
-        assert all(total < 0 for total, _ in replies)
+def test_a_set_that_does_not_come_with_the_environment_has_a_task(student):
+    task = harness_task("web_questions", WEB)
+    task.build_all_requests(limit=None, rank=0, world_size=1)
+    assert len(task.instances) == 1
+    (reply,) = HarnessStudent(student).loglikelihood(task.instances)
+    assert reply.total < 0
 
 
 def test_generation_stops_before_the_first_stop_string(student):

@@ -9,7 +9,7 @@ from torch import nn
 from crossover.errors import CrossoverError
 from crossover.evaluation.answers import classify
 from crossover.models.encoder import MAX_LENGTH, Encoder, train
-from crossover.models.training import Recipe
+from crossover.models.recipe import Recipe
 from crossover.tasks import load_task
 
 MODEL = "tiny-random-encoder"
@@ -57,7 +57,7 @@ def test_the_head_reads_the_mean_of_the_states(untrained):
 
 def test_predictions_keep_the_order_and_are_the_likeliest(untrained):
     texts = [text for text, _ in PAIRS]
-    found = untrained.predict(texts, batch_size=5)
+    found = untrained.predict(texts)
     with torch.no_grad():
         assert found == [TASK.labels[int(untrained.logits([t]).argmax())] for t in untrained.tokens(texts)]
 

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from crossover.cli import app
 from crossover.errors import CrossoverError
-from crossover.models.training import Recipe
+from crossover.models.recipe import Recipe
 from crossover.params.profiles import check, load_profile, resolve
 from crossover.paths import PUBLISHED, repository, results_folder
 from crossover.study.cell import read_cell

@@ -15,7 +15,7 @@ from crossover.chapters.finetuned_teacher.quality import synthetic_quality
 from crossover.errors import CrossoverError
 from crossover.models.decoding import common, decode, greedy
 from crossover.models.language_model import LanguageModel
-from crossover.models.training import Recipe
+from crossover.models.recipe import Recipe
 from crossover.params.finetuned_teacher import FinetunedTeacher
 from crossover.strategies.instructed import annotate, generate
 from crossover.strategies.ledger import Ledger
@@ -520,19 +520,3 @@ def test_settings_are_plain_values_under_names_of_their_own():
         known = read_cell(cell.settings)
         assert known == cell
         assert all(isinstance(v, int | float | str) for v in cell.teacher_settings.values())
-
-
-def test_adapters_are_a_setting_of_tuned_teachers_alone():
-    plain, adapted = (FinetunedTeacher(tasks=["captions"], originals=[8], teacher_lora_rank=rank, teacher_model="tiny-random", teacher_trained_layers=1)
-                      for rank in (0, 4))  # fmt: skip
-    cells = {(c.strategy, c.teacher): c for c in cells_of(plain)}
-    for cell in cells_of(adapted):
-        same = cells[cell.strategy, cell.teacher]
-        assert (cell.key == same.key) == (cell.teacher != "tuned")
-        assert cell.teacher_settings == same.teacher_settings | (
-            {"teacher_lora_rank": 4} if cell.teacher == "tuned" else {}
-        )
-    cell = next(c for c in cells_of(adapted) if (c.strategy, c.teacher) == ("annotate", "tuned"))
-    teacher = finetuned_teacher.make_teacher(cell, "annotate", CAPTIONS, CAPTIONS.split(8, 4, 0), "cpu")
-    assert teacher.recipe.lora_rank == 4
-    assert "lora_A" not in str(teacher.language_model.model), "merged, to decode as fast as any other"

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 
 from crossover.errors import CrossoverError
@@ -30,7 +31,6 @@ def test_rows_come_back_sorted_with_their_types(store):
     runs = read_runs(store.folder)
     assert runs["budget"].tolist() == [16, 32, 64]
     assert runs["settings"][0] == '{"a": "b, c"}'
-    import pandas as pd
 
     items = pd.read_parquet(store.folder / "items" / "k16.parquet")
     assert items["correct"].tolist() == [True, False]
@@ -56,7 +56,6 @@ def test_a_column_that_no_row_needs_is_not_there(store):
     assert [r["measures"] for r in store.rows().values()] == ["", "", "", '{"chrf": 3.5}', ""]
     store.sort()
     assert read_runs(store.folder)["measures"].tolist() == ['{"chrf": 3.5}', "", "", "", ""]
-    import pandas as pd
 
     assert pd.read_parquet(store.folder / "items" / "k8.parquet")["score"].tolist() == [12.5]
     assert "score" not in pd.read_parquet(store.folder / "items" / "k16.parquet")
@@ -117,3 +116,14 @@ def test_the_results_root_can_be_moved(monkeypatch, tmp_path):
     monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
     assert results_folder("laptop") == tmp_path / "laptop"
     assert read_runs(results_folder("laptop")).empty
+
+
+def test_gold_likelihoods_are_stored_per_item(tmp_path):
+    outcomes = [Outcome("a", "1", True, None, 1.5, 3, 7), Outcome("b", None, False, None, 0.25, 2, 4)]
+    store = Store(tmp_path)
+    store.append(row("k1"), outcomes)
+    items = pd.read_parquet(tmp_path / "items" / "k1.parquet")
+    assert list(items) == ["item", "extracted", "correct", "gold_nats", "gold_tokens", "gold_bytes"]
+    assert items["gold_nats"].tolist() == [1.5, 0.25]
+    store.append(row("k2"), [Outcome("a", None, False)])
+    assert list(pd.read_parquet(tmp_path / "items" / "k2.parquet")) == ["item", "extracted", "correct"]

@@ -1,6 +1,5 @@
 """Mixtures of real and synthetic questions: their sizes, their nesting, and that nothing in them is near a test question."""
 
-import csv
 import gzip
 import json
 from dataclasses import replace
@@ -8,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from crossover.data import closed_book, load
+from crossover.data import closed_book
 from crossover.data.closed_book import draw_test, near_tests, pool
 from crossover.errors import CrossoverError
 from crossover.normal_text import word_set
@@ -158,25 +157,6 @@ def test_a_bank_is_made_once_and_is_the_same_file_again(tmp_path, cell):
 def test_an_unknown_text_is_named(text):
     with pytest.raises(CrossoverError, match="is none of wikipedia"):
         read_texts(text)
-
-
-def test_story_cloze_is_read_from_the_authors_table(tmp_path, monkeypatch):
-    sentences = [f"InputSentence{i}" for i in range(1, 5)]
-    columns = ["InputStoryid", *sentences, "RandomFifthSentenceQuiz1", "RandomFifthSentenceQuiz2", "AnswerRightEnding"]
-    (tmp_path / "story_cloze").mkdir()
-    path = tmp_path / "story_cloze" / "validation.csv"
-
-    def write(right: str) -> None:
-        with open(path, "w", newline="") as file:
-            csv.writer(file).writerows([columns, ["x", "A.", "B.", "C.", "D.", "E.", "F.", right]])
-
-    write("2")
-    monkeypatch.setenv("CROSSOVER_DATA", str(tmp_path))
-    (row,) = load.load("story_cloze", "validation", "dir")
-    assert row["input_sentence_3"] == "C." and row["sentence_quiz2"] == "F." and row["answer_right_ending"] == 2
-    write("3")
-    with pytest.raises(CrossoverError, match="AnswerRightEnding is '3'"):
-        load.load("story_cloze", "validation", "dir")
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from crossover.errors import CrossoverError
 from crossover.evaluation import answers
 from crossover.evaluation.answers import choose
 from crossover.models.language_model import LanguageModel
-from crossover.models.likelihood import log_likelihoods
+from crossover.models.likelihood import Likelihood, likelihoods
 from crossover.study.cell import QueryCell
 from crossover.study.experiments.query_budget import QueryBudgetExperiment
 from crossover.tasks import ChoiceTask, Problem, Task, load_task
@@ -208,7 +208,7 @@ def batched(student, problems):
     prompts = tokenizer([TASK.prompt(p.question) for p in problems], add_special_tokens=False)["input_ids"]
     texts = [[text for _, text in TASK.completions(p.question)] for p in problems]
     tokens = [tokenizer(several, add_special_tokens=False)["input_ids"] for several in texts]
-    return log_likelihoods(student, prompts, tokens)
+    return [[one.total for one in several] for several in likelihoods(student, prompts, tokens)]
 
 
 def agrees(student, problems, tolerance):
@@ -252,7 +252,8 @@ def test_scores_are_for_each_character_and_the_first_of_equals_is_picked(monkeyp
     problems = [TASK._problem(row(texts=["abcdefgh", "ab", "abcd"])) for _ in range(3)]
     # By character: -1, -0.9, -1; then all equal, but for the space that is scored and not counted; then the last best.
     totals = [[-8.0, -1.8, -4.0], [-4.0, -1.0, -2.0], [-9.0, -2.0, -2.4]]
-    monkeypatch.setattr(answers, "log_likelihoods", lambda *given: totals)
+    scored = [[Likelihood(total, False) for total in several] for several in totals]
+    monkeypatch.setattr(answers, "likelihoods", lambda *given: scored)
     outcomes = choose(LanguageModel.load("tiny-random"), TASK, problems)
     assert [o.extracted for o in outcomes] == ["B", "A", "C"] and [o.correct for o in outcomes] == [True, False, False]
 

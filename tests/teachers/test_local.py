@@ -8,7 +8,7 @@ import pytest
 
 from crossover.errors import CrossoverError
 from crossover.models.language_model import LanguageModel
-from crossover.models.likelihood import log_likelihoods
+from crossover.models.likelihood import likelihoods
 from crossover.models.weights import fingerprint, model_folder
 from crossover.params.profiles import resolve
 from crossover.study.cell import QueryCell
@@ -154,7 +154,7 @@ def test_fine_tuning_raises_the_likelihood_of_every_kind_of_gold_completion(cach
 def scores(student, pairs):
     prompts = student.tokenizer([prompt for prompt, _ in pairs], add_special_tokens=False)["input_ids"]
     completions = [[student.tokenizer(text, add_special_tokens=False)["input_ids"]] for _, text in pairs]
-    return [score for (score,) in log_likelihoods(student, prompts, completions)]
+    return [one.total for (one,) in likelihoods(student, prompts, completions)]
 
 
 def test_a_fine_tuned_teacher_is_asked_without_solved_examples():

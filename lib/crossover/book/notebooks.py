@@ -134,8 +134,6 @@ def clean(notebook: NotebookNode) -> NotebookNode:
         cell.id = f"cell-{number:02d}"
         for key in ("papermill", "execution"):
             cell.metadata.pop(key, None)
-        if "injected-parameters" in cell.metadata.get("tags", []):
-            cell.metadata.tags.append("hide-input")
         if cell.cell_type == "code":
             cell.outputs = [o for o in cell.outputs if not (o.output_type == "stream" and o.name == "stderr")]
             for output in cell.outputs:

@@ -100,7 +100,7 @@ def book(
 ) -> None:
     """Build the book from the results that are there; nothing is computed."""
     from crossover.book.build import build
-    from crossover.book.publishing import build_pdf
+    from crossover.book.release import build_pdf
 
     print(f"The book: {build(profile)}")
     if pdf:
@@ -112,7 +112,7 @@ def archive(
     out: Annotated[Path, typer.Option(help="Folder for the archive, its manifest and SHA256SUMS.")] = Path("dist"),
 ) -> None:
     """Pack a profile's results and notebooks for a release, with a manifest and checksums."""
-    from crossover.book.publishing import archive
+    from crossover.book.release import archive
 
     print(f"The archive: {archive(profile, out)}")
 

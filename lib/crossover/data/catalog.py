@@ -245,12 +245,6 @@ DATA_SETS: dict[str, DataSet] = {
         "tuetschek/e2e_nlg", None, ("meaning_representation", "human_reference"), "CC-BY-SA-4.0",
         ("train", "validation", "test"), folder=_files("validation", "test"),
     ),
-    "story_cloze": DataSet(
-        "LSDSem/story_cloze", "2016",
-        ("story_id", *(f"input_sentence_{i}" for i in range(1, 5)), "sentence_quiz1", "sentence_quiz2", "answer_right_ending"),
-        "on request from its authors", ("validation", "test"), folder={"validation": "validation.csv"},
-        note="The folder holds the table that the authors send (Story Cloze Test, validation set), under this name.",
-    ),
     "spider": DataSet(
         "xlangai/spider", None, ("db_id", "query", "question"), "CC-BY-SA-4.0", ("train", "validation"),
         folder=_files("train", "validation"),

@@ -48,7 +48,6 @@ SETS = {
     "lambada_openai": EvaluationSet("lambada_openai", "test", "text"),
     "hellaswag": EvaluationSet("hellaswag", "validation", "ctx"),
     "copa": EvaluationSet("super_glue_copa", "validation", "premise"),
-    "story_cloze": EvaluationSet("story_cloze", "validation", "input_sentence_1"),
 }
 
 

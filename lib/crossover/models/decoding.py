@@ -1,23 +1,21 @@
 """Continuing prompts in batches: greedy for scoring, sampled for teachers, one loop for both.
 
-Prompts are padded on the left, the cache is kept, and rows that have ended are dropped from the batch. On a CPU the weights are
-laid out once for all steps.
+Prompts are padded on the left, the cache is kept, and rows that have ended are dropped from the batch.
 """
 
 from __future__ import annotations
 
+import copy
 import os.path
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
-from torch import nn
 from transformers import DynamicCache
 
 from crossover.models.language_model import LanguageModel
 
-#: From logits ``(rows, vocabulary)`` and the rows' numbers to one token id a row.
+#: From logits ``(rows, vocabulary)`` and the rows' numbers to one token id per row.
 Pick = Callable[[torch.Tensor, Sequence[int]], torch.Tensor]
 #: More than the largest ``-log(-log u)`` of a float32 draw, whose largest is 1 - 2**-24.
 MOST_LIFT = 16.7
@@ -63,112 +61,134 @@ def sampled(temperature: float, seeds: Sequence[int]) -> Pick:
     return pick
 
 
-@contextmanager
-def packed(model: nn.Module, rows: int) -> Iterator[None]:
-    """Copy a model's bfloat16 weights into the layout that oneDNN's products read, as each product would do: a step has few rows.
+@dataclass
+class Prefix:
+    """Prompts of a batch that a model has read, padded on the left: what a continuation starts from.
 
-    The same products, bit for bit, in less time. On a GPU, and on a CPU without products in bfloat16, nothing changes.
+    Attributes
+    ----------
+    cache : DynamicCache
+    mask : Tensor
+        1 for tokens, 0 for padding, ``(prompts, longest)``.
+    logits : Tensor
+        Of the token after each prompt, ``(prompts, vocabulary)``.
+    """
+
+    cache: DynamicCache
+    mask: torch.Tensor
+    logits: torch.Tensor
+
+    def take(self, rows: Sequence[int]) -> Prefix:
+        """Return the prefix of some rows, in a cache of its own; a row may be taken several times."""
+        index, cache = torch.tensor(rows), copy.copy(self.cache)
+        cache.layers = [copy.copy(layer) for layer in cache.layers]  # whose tensors are replaced, never written into
+        cache.batch_select_indices(index)
+        return Prefix(cache, self.mask[index], self.logits[index])
+
+
+def read_prompts(lm: LanguageModel, prompts: Sequence[list[int]], shared: int = 0) -> Prefix:
+    """Read tokenised prompts, one batch.
 
     Parameters
     ----------
-    model : Module
-        Its weights must not change inside the context, where those of its linear maps are in memory twice.
-    rows : int
-        Of the products for which the layout is chosen.
+    lm : LanguageModel
+    prompts : sequence of list of int
+    shared : int
+        Tokens that all prompts begin with, fewer than the shortest prompt has; they are computed once.
     """
-    able = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    linear = [
-        module
-        for module in model.modules()
-        # Neither a kind of linear map with products of its own nor, of a model that is spread, accelerate's.
-        if able and getattr(type(module), "forward", None) is nn.Linear.forward and "forward" not in vars(module)
-        and module.weight.device.type == "cpu" and module.weight.dtype == torch.bfloat16
-    ]  # fmt: skip
-    try:
-        for module in linear:
-            module.forward = partial(
-                _product, weight=torch.ops.mkldnn._reorder_linear_weight(module.weight.detach(), rows), bias=module.bias
-            )
-        yield
-    finally:
-        for module in linear:
-            vars(module).pop("forward", None)
-
-
-def _product(states: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-    return torch.ops.mkldnn._linear_pointwise(states, weight, bias, "none", [], "")
+    cache = DynamicCache(config=lm.model.config)
+    if shared:
+        begin = torch.tensor([prompts[0][:shared]], device=lm.model.device)
+        lm.model.base_model(input_ids=begin, past_key_values=cache, use_cache=True)
+        cache.batch_repeat_interleave(len(prompts))
+    width = max(map(len, prompts))
+    pad = [width - len(prompt) for prompt in prompts]
+    rows = [[lm.tokenizer.pad_token_id] * n + prompt[shared:] for n, prompt in zip(pad, prompts, strict=True)]
+    mask = [[1] * shared + [0] * n + [1] * (len(prompt) - shared) for n, prompt in zip(pad, prompts, strict=True)]
+    ids, mask = torch.tensor(rows, device=lm.model.device), torch.tensor(mask, device=lm.model.device)
+    return Prefix(cache, mask, _next_logits(lm, ids, mask, (mask.cumsum(-1) - 1).clamp(min=0)[:, shared:], cache))
 
 
 @torch.inference_mode()
 def decode(
-    student: LanguageModel,
+    lm: LanguageModel,
     prompts: Sequence[list[int]],
     pick: Pick,
     ended: Callable[[list[int]], bool],
     max_new_tokens: int,
     shared: int = 0,
 ) -> list[str]:
-    """Continue tokenised prompts until the end-of-text token, until ``ended``, or to the limit.
+    """Continue tokenised prompts, one batch, until the end-of-text token, until ``ended``, or to the limit.
 
     Parameters
     ----------
-    student : LanguageModel
-    prompts : sequence of list of int
-        Token ids, one batch.
-    pick : Pick
-        :func:`greedy`, or what :func:`sampled` returns.
-    ended : callable
-        Told the tokens that a row has written so far; true ends the row.
-    max_new_tokens : int
-    shared : int
-        Tokens that all prompts begin with, fewer than the shortest prompt has; they are computed once for the batch.
+    lm, prompts, shared
+        As for :func:`read_prompts`.
+    pick, ended, max_new_tokens
+        As for :func:`write`.
 
     Returns
     -------
     list of str
         The completions, in order, without special tokens.
     """
-    model, tokenizer = student.model, student.tokenizer
-    cache = DynamicCache(config=model.config)
-    if shared:
-        begin = torch.tensor([prompts[0][:shared]], device=model.device)
-        model.base_model(input_ids=begin, past_key_values=cache, use_cache=True)
-        cache.batch_repeat_interleave(len(prompts))
-        prompts = [prompt[shared:] for prompt in prompts]
-    width = max(map(len, prompts))
-    ids = torch.tensor([[tokenizer.pad_token_id] * (width - len(p)) + p for p in prompts], device=model.device)
-    mask = torch.tensor([[1] * shared + [0] * (width - len(p)) + [1] * len(p) for p in prompts], device=model.device)
-    positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, shared:]
-    written: list[list[int]] = [[] for _ in prompts]
-    active, done = list(range(len(prompts))), set()
-    with packed(model, len(prompts)):
-        for _ in range(max_new_tokens):
-            output = model(
-                input_ids=ids,
-                attention_mask=mask,
-                position_ids=positions,
-                past_key_values=cache,
-                use_cache=True,
-                logits_to_keep=1,
-            )
-            tokens = pick(output.logits[:, -1], active)
-            for row, token in zip(active, tokens.tolist(), strict=True):
-                if row not in done:
-                    written[row].append(token)
-                    if token == tokenizer.eos_token_id or ended(written[row]):
-                        done.add(row)
-            if len(done) == len(prompts):
-                break
-            ids, positions = tokens[:, None], positions[:, -1:] + 1
-            mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
-            # Dropping rows copies the cache, so it waits until a quarter of the batch has ended.
-            if 4 * sum(row in done for row in active) >= len(active):
-                keep = [i for i, row in enumerate(active) if row not in done]
-                index = torch.tensor(keep)  # on the CPU, from where it can pick rows on any device
-                cache.batch_select_indices(index)
-                ids, positions, mask = ids[index], positions[index], mask[index]
-                active = [active[i] for i in keep]
-    return tokenizer.batch_decode(written, skip_special_tokens=True)
+    return write(lm, read_prompts(lm, prompts, shared), pick, ended, max_new_tokens)
+
+
+@torch.inference_mode()
+def write(
+    lm: LanguageModel, prefix: Prefix, pick: Pick, ended: Callable[[list[int]], bool], max_new_tokens: int
+) -> list[str]:
+    """Continue prompts that were read; their cache is used up.
+
+    Parameters
+    ----------
+    lm : LanguageModel
+    prefix : Prefix
+    pick : Pick
+        :func:`greedy`, or what :func:`sampled` returns.
+    ended : callable
+        Told the tokens that a row has written so far; true ends the row.
+    max_new_tokens : int
+    """
+    cache, mask, logits = prefix.cache, prefix.mask, prefix.logits
+    positions = mask.sum(-1, keepdim=True)
+    written: list[list[int]] = [[] for _ in mask]
+    active, done = list(range(len(mask))), set()
+    for left in reversed(range(max_new_tokens)):
+        tokens = pick(logits, active)
+        for row, token in zip(active, tokens.tolist(), strict=True):
+            if row not in done:
+                written[row].append(token)
+                if token == lm.tokenizer.eos_token_id or ended(written[row]):
+                    done.add(row)
+        if len(done) == len(written) or not left:
+            break
+        ids, mask = tokens[:, None], torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
+        # Dropping rows copies the cache, so it waits until a quarter of the batch has ended.
+        if 4 * sum(row in done for row in active) >= len(active):
+            keep = [i for i, row in enumerate(active) if row not in done]
+            index = torch.tensor(keep)  # on the CPU, from where it picks rows on any device
+            cache.batch_select_indices(index)
+            ids, positions, mask = ids[index], positions[index], mask[index]
+            active = [active[i] for i in keep]
+        logits = _next_logits(lm, ids, mask, positions, cache)
+        positions = positions + 1
+    return lm.tokenizer.batch_decode(written, skip_special_tokens=True)
+
+
+def _next_logits(
+    lm: LanguageModel, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, cache: DynamicCache
+) -> torch.Tensor:
+    """Return the logits after the last of the given tokens, which join the cache."""
+    return lm.model(
+        input_ids=ids,
+        attention_mask=mask,
+        position_ids=positions,
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
+    ).logits[:, -1]
 
 
 def common(prompts: Sequence[list[int]]) -> int:

@@ -15,7 +15,8 @@ from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTo
 
 from crossover.errors import CrossoverError
 from crossover.models.decoding import by_length
-from crossover.models.training import Recipe, Trained, train_loop
+from crossover.models.recipe import Recipe
+from crossover.models.training import Trained, train_loop
 from crossover.models.weights import model_folder
 
 MAX_LENGTH = 256  # tokens of a text; the rest is cut off
@@ -58,15 +59,14 @@ class Encoder:
     def load(cls, model: str, labels: tuple[str, ...], seed: int, device: str = "cpu") -> Encoder:
         """Load a pretrained encoder under a fresh head, whose weights are drawn by ``seed``.
 
-        ``model`` is what :func:`crossover.models.weights.model_folder` takes. An encoder is small: it is never spread over GPUs, and ``"auto"`` is one of them or, where there is none, the CPU.
+        ``model`` is what :func:`crossover.models.weights.model_folder` takes.
         """
-        where = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
         folder = model_folder(model)
         body = AutoModel.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             classifier = Classifier(body, len(labels))
-        return cls(classifier.to(where).eval(), AutoTokenizer.from_pretrained(folder), labels)
+        return cls(classifier.to(device).eval(), AutoTokenizer.from_pretrained(folder), labels)
 
     def tokens(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of texts, special tokens included, at most :data:`MAX_LENGTH` each."""
@@ -78,13 +78,16 @@ class Encoder:
         return self.model(batch["input_ids"], batch["attention_mask"])
 
     @torch.inference_mode()
-    def predict(self, texts: Sequence[str], batch_size: int = 64) -> list[str]:
-        """Return the most likely label of each text."""
-        tokens, found = self.tokens(texts), {}
+    def log_probabilities(self, texts: Sequence[str], batch_size: int = 64) -> torch.Tensor:
+        """Return the log-probability of each label, ``(texts, labels)``."""
+        tokens, found = self.tokens(texts), torch.empty(len(texts), len(self.labels))
         for rows in by_length(tokens, batch_size):
-            picked = self.logits([tokens[i] for i in rows]).argmax(-1).tolist()
-            found.update(zip(rows, (self.labels[i] for i in picked), strict=True))
-        return [found[i] for i in range(len(texts))]
+            found[rows] = self.logits([tokens[i] for i in rows]).float().log_softmax(-1).cpu()
+        return found
+
+    def predict(self, texts: Sequence[str]) -> list[str]:
+        """Return the most likely label of each text."""
+        return [self.labels[i] for i in self.log_probabilities(texts).argmax(-1).tolist()]
 
 
 def train(encoder: Encoder, pairs: Sequence[tuple[str, str]], recipe: Recipe, seed: int) -> Trained:
@@ -106,7 +109,7 @@ def train(encoder: Encoder, pairs: Sequence[tuple[str, str]], recipe: Recipe, se
     CrossoverError
         No pairs, a label that the encoder does not have, or a recipe that trains or keeps some layers only.
     """
-    for name in ("trained_layers", "student_layers", "lora_rank"):
+    for name in ("trained_layers", "student_layers"):
         if getattr(recipe, name):
             raise CrossoverError(
                 f"{name} is {getattr(recipe, name)}; an encoder is kept and trained whole: set it to 0."
@@ -117,8 +120,9 @@ def train(encoder: Encoder, pairs: Sequence[tuple[str, str]], recipe: Recipe, se
     tokens = encoder.tokens([text for text, _ in pairs])
     targets = torch.tensor([encoder.labels.index(label) for _, label in pairs], device=encoder.model.head.weight.device)
 
-    def loss_of(batch: list[int]) -> torch.Tensor:
-        return nn.functional.cross_entropy(encoder.logits([tokens[i] for i in batch]), targets[batch])
+    def loss_of(batch: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        logits, gold = encoder.logits([tokens[i] for i in batch]), targets[batch]
+        return nn.functional.cross_entropy(logits, gold), (logits.detach().argmax(-1) == gold).float().mean()
 
     encoder.model.train()
     with torch.random.fork_rng():

@@ -1,103 +1,97 @@
-"""Log-likelihoods of given completions after their prompts."""
+"""Log-likelihoods of given completions after their prompts, under teacher forcing."""
 
 from __future__ import annotations
 
-import copy
-import itertools
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import nn
-from transformers import DynamicCache
 
+from crossover.models.decoding import Prefix, read_prompts
 from crossover.models.language_model import IGNORED, LanguageModel
 from crossover.models.training import length_buckets, overhead_tokens
 
 
-def log_likelihoods(
-    student: LanguageModel, prompts: Sequence[list[int]], completions: Sequence[Sequence[list[int]]]
-) -> list[list[float]]:
-    """Return the log-likelihood of every completion after its prompt, as :func:`likelihoods` computes it."""
-    return [[total for total, _ in several] for several in likelihoods(student, prompts, completions)]
+class Likelihood(NamedTuple):
+    """Log-likelihood of a completion in nats, and whether greedy decoding would write it."""
+
+    total: float
+    greedy: bool
 
 
 @torch.inference_mode()
 def likelihoods(
-    student: LanguageModel, prompts: Sequence[list[int]], completions: Sequence[Sequence[list[int]]]
-) -> list[list[tuple[float, bool]]]:
-    """Return the log-likelihood of every completion after its prompt, and whether greedy decoding would write it.
+    lm: LanguageModel, prompts: Sequence[list[int]], completions: Sequence[Sequence[list[int]]]
+) -> list[list[Likelihood]]:
+    """Return the log-likelihood of every completion after its prompt.
 
-    A prompt is computed once for all its completions; on a CPU prompts and then completions go in parts of like length, so that
-    little is computed for padding. Logits are computed for completion tokens alone, and their log-softmax in float32 whatever
-    the model's arithmetic.
+    A prompt is computed once for all its completions; on a CPU prompts and completions go in parts of like length, so that
+    little is computed for padding.
 
     Parameters
     ----------
-    student : LanguageModel
+    lm : LanguageModel
     prompts : sequence of list of int
-        Token ids, one batch, each of two tokens or more.
+        Token ids, one batch.
     completions : sequence of sequence of list of int
         For each prompt the token ids of its completions, each of one or more.
     """
-    device = student.model.device
-    overhead = overhead_tokens(device)
+    found: dict[int, list[Likelihood]] = {}
+    for rows in length_buckets(
+        range(len(prompts)), [len(prompt) for prompt in prompts], overhead_tokens(lm.model.device)
+    ):
+        after = likelihoods_after(
+            lm, read_prompts(lm, [prompts[row] for row in rows]), [completions[row] for row in rows]
+        )
+        found.update(zip(rows, after, strict=True))
+    return [found[row] for row in range(len(prompts))]
+
+
+@torch.inference_mode()
+def likelihoods_after(
+    lm: LanguageModel, prefix: Prefix, completions: Sequence[Sequence[list[int]]]
+) -> list[list[Likelihood]]:
+    """Return what :func:`likelihoods` does, for prompts that were read; they can be continued afterwards.
+
+    Logits are computed for completion tokens alone, and their log-softmax in float32 whatever the model's arithmetic.
+    """
     flat = [tokens for several in completions for tokens in several]
     of = [row for row, several in enumerate(completions) for _ in several]
-    found: dict[int, tuple[float, bool]] = {}
-    for rows in length_buckets(range(len(prompts)), [len(prompt) for prompt in prompts], overhead):
-        context = _padded([prompts[row][:-1] for row in rows], student.tokenizer.pad_token_id, device, "left")
-        mask = _padded([[1] * (len(prompts[row]) - 1) for row in rows], 0, device, "left")
-        cache = DynamicCache(config=student.model.config)
-        positions = (mask.cumsum(-1) - 1).clamp(min=0)
-        student.model.base_model(
-            input_ids=context, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True
-        )
-        theirs = [number for number, row in enumerate(of) if row in rows]
-        left = length_buckets(theirs, [len(tokens) for tokens in flat], overhead)
-        while left:
-            numbers = left.pop()
-            at = torch.tensor(
-                [rows.index(of[number]) for number in numbers]
-            )  # on the CPU, from where it can pick rows on any device
-            picked = copy.deepcopy(cache) if left else cache
-            picked.batch_select_indices(at)  # a prompt's keys and values for each of its completions
-            last = [prompts[of[number]][-1] for number in numbers]
-            values = _after(student, picked, mask[at], last, [flat[number] for number in numbers])
-            found.update(zip(numbers, values, strict=True))
-            del picked
-    number = itertools.count()
-    return [[found[next(number)] for _ in several] for several in completions]
+    # The state at a token predicts the next: the prompt predicts a completion's first token, and its last is not fed.
+    first = prefix.logits.float().log_softmax(-1)
+    totals = [float(first[row, tokens[0]]) for row, tokens in zip(of, flat, strict=True)]
+    greedy = [int(first[row].argmax()) == tokens[0] for row, tokens in zip(of, flat, strict=True)]
+    longer = [number for number, tokens in enumerate(flat) if len(tokens) > 1]
+    for numbers in length_buckets(longer, [len(tokens) - 1 for tokens in flat], overhead_tokens(lm.model.device)):
+        losses, same = _rest(lm, prefix.take([of[number] for number in numbers]), [flat[number] for number in numbers])
+        for number, loss, likeliest in zip(numbers, losses, same, strict=True):
+            totals[number] -= loss
+            greedy[number] &= likeliest
+    found = iter(map(Likelihood, totals, greedy))
+    return [[next(found) for _ in several] for several in completions]
 
 
-def _after(
-    student: LanguageModel,
-    cache: DynamicCache,
-    mask: torch.Tensor,
-    last: Sequence[int],
-    completions: Sequence[list[int]],
-) -> list[tuple[float, bool]]:
-    """Return what :func:`likelihoods` does for completions of prompts that are in the cache but for their last tokens."""
-    model, device = student.model, student.model.device
-    # The state at a token predicts the next, so the prompt's last token is fed here and the completion's last is not.
-    fed = [[token, *tokens[:-1]] for token, tokens in zip(last, completions, strict=True)]
-    ids = _padded(fed, student.tokenizer.pad_token_id, device, "right")
-    targets = _padded(completions, IGNORED, device, "right")
-    states = model.base_model(
+def _rest(lm: LanguageModel, prefix: Prefix, completions: Sequence[list[int]]) -> tuple[list[float], list[bool]]:
+    """Return the loss of all but the first token of each completion, and whether each of those is the likeliest."""
+    device = lm.model.device
+    ids = _padded([tokens[:-1] for tokens in completions], lm.tokenizer.pad_token_id, device)
+    targets = _padded([tokens[1:] for tokens in completions], IGNORED, device)
+    states = lm.model.base_model(
         input_ids=ids,
-        attention_mask=torch.cat([mask, torch.ones_like(ids)], dim=1),
-        position_ids=mask.sum(-1, keepdim=True) + torch.arange(ids.shape[1], device=device),
-        past_key_values=cache,
+        attention_mask=torch.cat([prefix.mask, torch.ones_like(ids)], dim=1),
+        position_ids=prefix.mask.sum(-1, keepdim=True) + torch.arange(ids.shape[1], device=device),
+        past_key_values=prefix.cache,
         use_cache=True,
     ).last_hidden_state
-    where = targets != IGNORED
-    logits = model.lm_head(states[where.to(states.device)]).float().to(device)
-    lengths = [len(tokens) for tokens in completions]
+    where, lengths = targets != IGNORED, [len(tokens) - 1 for tokens in completions]
+    logits = lm.model.lm_head(states[where]).float()
     losses = nn.functional.cross_entropy(logits, targets[where], reduction="none").split(lengths)
-    chosen = (logits.argmax(-1) == targets[where]).split(lengths)
-    return [(-float(loss.sum()), bool(same.all())) for loss, same in zip(losses, chosen, strict=True)]
+    same = (logits.argmax(-1) == targets[where]).split(lengths)
+    return [float(loss.sum()) for loss in losses], [bool(part.all()) for part in same]
 
 
-def _padded(rows: Sequence[list[int]], value: int, device: torch.device, side: str) -> torch.Tensor:
-    """Pad lists to ``(rows, longest)``."""
+def _padded(rows: Sequence[list[int]], value: int, device: torch.device) -> torch.Tensor:
+    """Pad lists on the right to ``(rows, longest)``."""
     tensors = [torch.tensor(row, device=device) for row in rows]
-    return nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=value, padding_side=side)
+    return nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=value)

@@ -10,8 +10,8 @@ Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Workers = Annotated[int, Field(ge=0, description="parallel students; 0 for one a core as memory allows")]
 Device = Annotated[
-    Literal["cpu", "cuda", "auto"],
-    Field(description="where models run; auto: each spread over all GPUs of its machine"),
+    Literal["cpu", "cuda"],
+    Field(description="where models run"),
 ]
 Cluster = Annotated[
     str,

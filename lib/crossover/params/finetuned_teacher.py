@@ -74,9 +74,6 @@ class FinetunedTeacher(Parameters):
     swapped: bool = Field(False, description="also the other families of students and teachers, tasks with labels")
     teacher_model: str = Field("SmolLM2-135M-Instruct", description="name, folder, or hub:org/name@revision")
     teacher_trained_layers: int = Field(6, ge=0, description="upper layers that tuning trains; 0 trains all weights")
-    teacher_lora_rank: int = Field(
-        0, ge=0, description="rank of LoRA adapters trained in place of the weights; 0: none"
-    )
     teacher_epochs: int = Field(2, ge=1, le=100, description="passes over the original examples")
     teacher_min_steps: int = Field(16, ge=1, description="optimiser steps at the least")
     teacher_batch_size: int = Field(8, ge=1, description="examples a step")

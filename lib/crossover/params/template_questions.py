@@ -11,7 +11,7 @@ from crossover.params.fields import Cluster, Device, Parameters, Workers
 from crossover.params.text_source import pinned
 
 QuestionSet = Literal["nq_open", "web_questions", "trivia_qa"]
-LanguageSet = Literal["lambada_openai", "hellaswag", "copa", "story_cloze"]
+LanguageSet = Literal["lambada_openai", "hellaswag", "copa"]
 MixtureShare = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -88,7 +88,7 @@ class TemplateQuestions(Parameters):
             raise ValueError(f"sources names {unknown[0]!r}, which is in neither question_sets nor language_sets")
         if strange := sorted(set(self.language_shares) - set(self.real_equal)):
             raise ValueError(f"language_shares holds {strange[0]}, which real_equal does not")
-        needed = {"web_questions", "story_cloze"} & known - set(self.sources)
+        needed = {"web_questions"} & known - set(self.sources)
         if needed:
             raise ValueError(
                 f"{min(needed)} does not come with the environment; give sources={{{min(needed)!r}: 'dir'}} or a hub commit"

@@ -19,7 +19,7 @@ from scipy.spatial.distance import jensenshannon
 from crossover.errors import CrossoverError
 from crossover.models.decoding import by_length
 from crossover.models.language_model import LanguageModel
-from crossover.models.likelihood import log_likelihoods
+from crossover.models.likelihood import likelihoods
 from crossover.questions.generate import STAGES, Question, QuestionFunnel
 from crossover.questions.hand_checked import normalise
 
@@ -67,9 +67,9 @@ def perplexity(student: LanguageModel, questions: Sequence[str], batch_size: int
     tokens = student.tokenizer([f" {q}" for q in questions], add_special_tokens=False)["input_ids"]
     values = np.empty(len(questions))
     for rows in by_length(tokens, batch_size):
-        found = log_likelihoods(student, [prompt] * len(rows), [[tokens[i]] for i in rows])
-        for i, (total,) in zip(rows, found, strict=True):
-            values[i] = np.exp(-total / len(tokens[i]))
+        found = likelihoods(student, [prompt] * len(rows), [[tokens[i]] for i in rows])
+        for i, (one,) in zip(rows, found, strict=True):
+            values[i] = np.exp(-one.total / len(tokens[i]))
     return values
 
 
@@ -190,8 +190,8 @@ def _scores(
         tokens = [
             tokenizer([f" {c}" for c in readings[i].candidates], add_special_tokens=False)["input_ids"] for i in rows
         ]
-        totals = log_likelihoods(student, [prompts[i] for i in rows], tokens)
-        found.update(zip(rows, map(np.array, totals), strict=True))
+        scored = likelihoods(student, [prompts[i] for i in rows], tokens)
+        found.update((i, np.array([one.total for one in several])) for i, several in zip(rows, scored, strict=True))
     return [found[i] for i in range(len(readings))]
 
 

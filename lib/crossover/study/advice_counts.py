@@ -1,24 +1,18 @@
-"""What advice from this project's own results rests on: its rows by task, and the same curves for the page that advises.
+"""The counts that advice from this project's own results rests on, by task.
 
-``crossover advise`` and the page read one table (:func:`counts`) with one number of draws and one seed, so that they say the
-same. The page computes in the reader's browser, from the draws themselves.
+``crossover advise`` and the page that advises read one table with one number of draws and one seed, so that they agree.
 """
 
 from __future__ import annotations
 
-import base64
 import json
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from crossover.errors import CrossoverError
-from crossover.figures.style import styles
-from crossover.labels import QUERIES_PER_SAMPLE
-from crossover.stats.advice import CLEAR
 from crossover.stats.counts import COLUMNS, validate_counts
-from crossover.stats.curves import MIN_BUDGETS, Fits, fit_table
+from crossover.stats.curves import MIN_BUDGETS
 from crossover.study.store import read_runs
 
 DRAWS, LEVEL, SEED = 1000, 0.9, 0
@@ -75,35 +69,6 @@ def counts(folder: Path) -> pd.DataFrame:
                 parts.append(pd.concat([_whole(rest), new]).assign(task=f"{task}, {what}"))
     table = pd.concat(parts, ignore_index=True)
     return validate_counts(table[COLUMNS], where=str(folder / "runs.csv"))
-
-
-def page_data(folder: Path) -> str:
-    """Return the script that gives ``advisor.js`` its curves: per curve the draws of ``E, B, log tau`` as float32."""
-    table = counts(folder)
-    fits = fit_table(table, LEVEL, DRAWS, SEED)
-    data = _as_dict(fits) | {"first": table["task"].value_counts().index[0], "clear": CLEAR}
-    return f"window.CROSSOVER_CURVES = {json.dumps(data, sort_keys=True)};\n"
-
-
-def _as_dict(fits: Fits) -> dict[str, object]:
-    known = [(c, c.draws) for c in fits if c.draws is not None]
-    curves = [
-        {
-            "task": c.task,
-            "strategy": c.strategy,
-            "seed_size": c.seed_size,
-            "ratios": list(c.ratio_range),
-            "doubt": "" if c.status == "ok" else c.status.replace("_", " "),
-            "draws": base64.b64encode(np.stack([d.E, d.B, d.theta[:, 0]]).astype("<f4").tobytes()).decode(),
-        }
-        for c, d in known
-    ]
-    looks = styles({c.strategy for c, _ in known})
-    names = {
-        name: {"label": look.label, "colour": look.colour, "calls": QUERIES_PER_SAMPLE.get(name, 1)}
-        for name, look in looks.items()
-    }
-    return {"level": fits.level, "strategies": names, "curves": curves}
 
 
 def _whole(rows: pd.DataFrame) -> pd.DataFrame:

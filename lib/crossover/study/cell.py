@@ -34,7 +34,7 @@ class Cell:
         Examples that are there before anything is bought; teacher queries; which draw of the examples and of the
         teacher's replies.
     recipe : dict
-        The fields of :class:`crossover.models.training.Recipe`.
+        The fields of :class:`crossover.models.recipe.Recipe`.
     n_test, max_new_tokens : int
         Test items, and the longest answer in tokens.
     """

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from crossover.models.training import Recipe
+from crossover.models.recipe import Recipe
 from crossover.params.profiles import load_profile, resolve
 from crossover.paths import PUBLISHED, results_folder
 from crossover.study.cell import Cell
@@ -20,7 +20,7 @@ from crossover.study.grids import cells_of
 from crossover.study.store import read_runs
 
 #: What an hour of students is an hour of, by device.
-HOURS = {"cpu": "core", "cuda": "GPU", "auto": "machine"}
+HOURS = {"cpu": "core", "cuda": "GPU"}
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def record(device: str, models: dict[str, str]) -> dict[str, object]:
     Parameters
     ----------
     device : str
-        ``"cpu"``, ``"cuda"`` or ``"auto"``, see :func:`crossover.models.language_model.place`.
+        ``"cpu"`` or ``"cuda"``.
     models : dict of str to str
         Fingerprints of the models used, by name.
     """

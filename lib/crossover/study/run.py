@@ -12,15 +12,19 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from typing import TYPE_CHECKING
 
 from crossover.errors import CrossoverError
-from crossover.models.training import Recipe
+from crossover.models.recipe import Recipe
 from crossover.models.weights import fingerprint
 from crossover.study import provenance
 from crossover.study.cell import Cell, Evaluation, TrainingData
 from crossover.study.experiments import experiment_of
 from crossover.study.store import Store
 from crossover.study.workers import Lost, Pool, open_pool, quiet
+
+if TYPE_CHECKING:
+    from crossover.evaluation.answers import Outcome
 
 
 def run_cells(cells: Sequence[Cell], store: Store, workers: int, device: str = "cpu", cluster: str = "") -> None:
@@ -145,6 +149,17 @@ def _row(cell: Cell, data: TrainingData, found: Evaluation, device: str, origin:
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "settings": cell.settings,
         "measures": json.dumps(measures, sort_keys=True) if measures else "",
+        **_gold(found.outcomes),
+    }
+
+
+def _gold(outcomes: Sequence[Outcome]) -> dict[str, object]:
+    """Return nats and tokens of all gold answers together; nothing where they were not scored."""
+    if any(outcome.gold_nats is None for outcome in outcomes):
+        return {}
+    return {
+        "gold_nats": f"{sum(outcome.gold_nats for outcome in outcomes):.3f}",
+        "gold_tokens": sum(outcome.gold_tokens for outcome in outcomes),
     }
 
 

@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 
 from crossover.errors import CrossoverError
 from crossover.models.encoder import Encoder, train
-from crossover.models.training import Recipe
+from crossover.models.recipe import Recipe
 from crossover.tasks.base import Problem
 from crossover.tasks.instructed.base import ClassificationTask
 from crossover.teachers.base import Reply, Request
@@ -31,7 +31,7 @@ class Labeller:
     seed : int
         Of its head and of the order of the examples.
     device : str
-        ``"cpu"``, ``"cuda"`` or ``"auto"``, see :func:`crossover.models.language_model.place`.
+        ``"cpu"`` or ``"cuda"``.
     """
 
     task: ClassificationTask

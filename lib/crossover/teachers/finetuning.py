@@ -22,7 +22,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from crossover.data.cache import cached
-from crossover.models.language_model import LanguageModel, Recipe, train
+from crossover.models.language_model import LanguageModel, train
+from crossover.models.recipe import Recipe
 from crossover.models.weights import fingerprint
 from crossover.tasks.base import Problem, ProceduralTask, Task
 from crossover.teachers.base import Kind, Request

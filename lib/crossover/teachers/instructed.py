@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from crossover.errors import CrossoverError
 from crossover.models.language_model import LanguageModel, train
-from crossover.models.training import Recipe
+from crossover.models.recipe import Recipe
 from crossover.tasks.base import Problem
 from crossover.tasks.instructed.base import ClassificationTask, Instructed
 from crossover.teachers.base import Kind, Request
@@ -49,7 +49,7 @@ class InstructedTeacher(SampledTeacher):
     seed : int
         Of the order of the examples in fine-tuning.
     device : str
-        ``"cpu"``, ``"cuda"`` or ``"auto"``, see :func:`crossover.models.language_model.place`.
+        ``"cpu"`` or ``"cuda"``.
     batch_size : int
         Replies sampled side by side.
     """

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from crossover.errors import CrossoverError
-from crossover.models.language_model import LanguageModel, Recipe
+from crossover.models.language_model import LanguageModel
+from crossover.models.recipe import Recipe
 from crossover.tasks.base import Problem, Task, answer_is_complete
 from crossover.teachers.base import Kind, Request
 from crossover.teachers.few_shot_prompts import prompt
@@ -41,11 +42,11 @@ class LocalTeacher(SampledTeacher):
     gold : int
         Gold problems of the task that the model is fine-tuned on; 0 leaves it as it comes.
     recipe : mapping
-        With gold problems, the fields of :class:`crossover.models.language_model.Recipe` other than ``model``.
+        With gold problems, the fields of :class:`crossover.models.recipe.Recipe` other than ``model``.
     batch_size : int
         Replies sampled side by side.
     device : str
-        ``"cpu"``, ``"cuda"`` or ``"auto"``, see :func:`crossover.models.language_model.place`.
+        ``"cpu"`` or ``"cuda"``.
     """
 
     task: Task

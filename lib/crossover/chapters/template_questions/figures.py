@@ -11,7 +11,7 @@ from crossover.labels import display_name
 
 SET_NAMES = {
     "nq_open": "NQ-open", "web_questions": "WebQuestions", "trivia_qa": "TriviaQA", "all": "all question sets",
-    "lambada_openai": "LAMBADA", "hellaswag": "HellaSwag", "copa": "COPA", "story_cloze": "StoryCloze",
+    "lambada_openai": "LAMBADA", "hellaswag": "HellaSwag", "copa": "COPA",
 }  # fmt: skip
 
 

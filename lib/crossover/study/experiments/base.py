@@ -9,7 +9,8 @@ from typing import Protocol, TypeVar
 
 from crossover.evaluation.answers import Outcome
 from crossover.models.language_model import LanguageModel, train
-from crossover.models.training import Recipe, Trained
+from crossover.models.recipe import Recipe
+from crossover.models.training import Trained
 from crossover.study.cell import Cell, Evaluation, TrainingData
 from crossover.study.store import Store
 

@@ -16,7 +16,7 @@ from crossover.evaluation.synthetic_data import measure
 from crossover.evaluation.text_scores import chrf, macro_f1, text_scores
 from crossover.models import encoder
 from crossover.models.encoder import Encoder
-from crossover.models.training import Recipe
+from crossover.models.recipe import Recipe
 from crossover.strategies.base import Purchase, Sample
 from crossover.strategies.instructed import annotate, generate
 from crossover.strategies.ledger import Funnel, Ledger
@@ -98,7 +98,7 @@ def make_teacher(cell: TeacherCell, kind: str, task: Instructed, split: Split, d
     """Return a cell's teacher at the temperature of one kind of request, ``"annotate"`` or ``"generate"``.
 
     ``teacher_settings`` names the model, its layers, a temperature for each kind, and for a tuned teacher the fields of
-    :class:`~crossover.models.training.Recipe` with ``teacher_`` before them. An encoder has no temperature.
+    :class:`~crossover.models.recipe.Recipe` with ``teacher_`` before them. An encoder has no temperature.
     """
     dials = cell.teacher_settings
     model, layers = dials["teacher_model"], dials.get("teacher_layers", 0)
@@ -108,7 +108,6 @@ def make_teacher(cell: TeacherCell, kind: str, task: Instructed, split: Split, d
     recipe = Recipe(
         model=model,
         student_layers=layers,
-        lora_rank=dials.get("teacher_lora_rank", 0),
         **{name: dials[f"teacher_{name}"] for name in names},
     )
     learnt = {"original": tuple(split.original), "recipe": recipe, "seed": cell.replicate, "device": device}

@@ -190,8 +190,6 @@ def _teacher_settings(p: FinetunedTeacher, teacher: str, strategy: str, layers: 
         settings |= p.pick("teacher_epochs", "teacher_min_steps", "teacher_batch_size", "teacher_learning_rate")
         # Of a teacher with fewer layers than are to be trained, all are.
         settings["teacher_trained_layers"] = 0 if 0 < layers <= p.teacher_trained_layers else p.teacher_trained_layers
-        if p.teacher_lora_rank:
-            settings["teacher_lora_rank"] = p.teacher_lora_rank
     return settings
 
 

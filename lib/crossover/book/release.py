@@ -1,14 +1,8 @@
-"""Publishing the book: a PDF of it, an archive of results with checksums, launch buttons and a preview for links to it.
-
-What a published site needs to know comes from the environment, since a checkout does not know where it will stand:
-``CROSSOVER_REPOSITORY`` (``owner/name`` on GitHub) adds buttons that open a chapter's notebook on Binder or Colab, and
-``CROSSOVER_SITE`` (the address of the book) the picture that a link to it shows.
-"""
+"""Publishing: the book as a PDF, and an archive of results with a manifest and checksums."""
 
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import os
 import shutil
@@ -19,41 +13,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from crossover import __version__
+from crossover.book.build import build
+from crossover.digests import digest
 from crossover.errors import CrossoverError
 from crossover.paths import repository, results_folder
 from crossover.study.provenance import git_state
 from crossover.study.store import read_runs
-
-#: The picture that a link to the book shows, and what it says.
-PREVIEW, SUMMARY = "_static/figures/crossover_map.png", "Which synthetic-data strategy should a query budget buy?"
-
-
-def public_settings(environment: Mapping[str, str], staged: Mapping[str, bytes]) -> dict[str, object]:
-    """Return what the environment adds to ``_config.yml``.
-
-    >>> public_settings({}, {})
-    {}
-    >>> public_settings({"CROSSOVER_REPOSITORY": "me/crossover"}, {})["repository"]["url"]
-    'https://github.com/me/crossover'
-    """
-    added: dict[str, object] = {}
-    if name := environment.get("CROSSOVER_REPOSITORY"):
-        added["repository"] = {"url": f"https://github.com/{name}", "path_to_book": "notebooks", "branch": "main"}
-        added["launch_buttons"] = {
-            "binderhub_url": "https://mybinder.org",
-            "colab_url": "https://colab.research.google.com",
-        }
-    if site := environment.get("CROSSOVER_SITE", "").rstrip("/"):
-        meta = {
-            "description": SUMMARY,
-            "property=og:title": "Crossover",
-            "property=og:description": SUMMARY,
-            "property=og:url": f"{site}/",
-        }
-        if PREVIEW in staged:
-            meta |= {"property=og:image": f"{site}/{PREVIEW}", "name=twitter:card": "summary_large_image"}
-        added["preview"] = meta
-    return added
 
 
 def build_pdf(profile: str) -> Path:
@@ -64,8 +29,6 @@ def build_pdf(profile: str) -> Path:
     CrossoverError
         There is no Chromium, or printing failed.
     """
-    from crossover.book.build import build
-
     browser = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
     if not browser:
         raise CrossoverError(
@@ -74,30 +37,10 @@ def build_pdf(profile: str) -> Path:
     out = build(profile).parents[1]
     whole, pdf = out / "whole", out / "crossover.pdf"
     environment = os.environ | {"PYTHONWARNINGS": "ignore"}
-    _run(
-        [
-            sys.executable,
-            "-m",
-            "sphinx",
-            "-b",
-            "singlehtml",
-            "-q",
-            "-E",
-            "-d",
-            whole / "doctrees",
-            out / "source",
-            whole,
-        ],
-        environment,
-    )
-    print_it = [
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--no-pdf-header-footer",
-        "--virtual-time-budget=60000",
-    ]
-    _run([browser, *print_it, f"--print-to-pdf={pdf}", (whole / "index.html").as_uri()], environment)
+    sphinx = [sys.executable, "-m", "sphinx", "-b", "singlehtml", "-q", "-E", "-d", whole / "doctrees"]
+    _run([*sphinx, out / "source", whole], environment)
+    flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer", "--virtual-time-budget=60000"]
+    _run([browser, *flags, f"--print-to-pdf={pdf}", (whole / "index.html").as_uri()], environment)
     shutil.rmtree(whole)
     return pdf
 
@@ -109,7 +52,6 @@ def archive(profile: str, folder: Path) -> Path:
 
     Parameters
     ----------
-    profile : str
     folder : Path
         Where ``crossover-<version>-<profile>.tar.gz``, ``manifest.json`` and ``SHA256SUMS`` are written.
 
@@ -149,16 +91,16 @@ def archive(profile: str, folder: Path) -> Path:
         "profile": profile,
         **state,
         "rows": len(runs),
-        "files": {n: _sha256(files[n]) for n in sorted(files)},
+        "files": {n: digest(files[n].read_bytes(), 64) for n in sorted(files)},
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
-    sums = [f"{_sha256(p)}  {p.name}" for p in sorted(folder.iterdir()) if p.is_file() and p.name != "SHA256SUMS"]
+    sums = [
+        f"{digest(p.read_bytes(), 64)}  {p.name}"
+        for p in sorted(folder.iterdir())
+        if p.is_file() and p.name != "SHA256SUMS"
+    ]
     (folder / "SHA256SUMS").write_text("\n".join(sums) + "\n")
     return packed
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _run(command: list, environment: Mapping[str, str]) -> None:

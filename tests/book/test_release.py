@@ -1,4 +1,4 @@
-"""Publishing: an archive that is the same for the same files, checksums that hold, and what the environment adds to the book."""
+"""Publishing: an archive that is the same for the same files, checksums that hold, and the book as a PDF."""
 
 import hashlib
 import json
@@ -7,7 +7,7 @@ import tarfile
 import pandas as pd
 import pytest
 
-from crossover.book.publishing import archive, public_settings
+from crossover.book import release
 from crossover.errors import CrossoverError
 from stored import write_runs
 
@@ -23,38 +23,27 @@ def results(tmp_path, monkeypatch):
 
 
 def test_an_archive_holds_the_files_of_its_manifest_and_its_checksums_hold(results):
-    packed = archive("study", results / "dist")
+    packed = release.archive("study", results / "dist")
     manifest = json.loads((results / "dist" / "manifest.json").read_text())
+    wanted = {"results/study/runs.csv", "results/study/figures/map.csv", "notebooks/claims.yaml", "LICENSE"}
     with tarfile.open(packed) as tar:
         names = {m.name.partition("/")[2]: m for m in tar.getmembers()}
-        assert (
-            set(names)
-            == set(manifest["files"])
-            >= {"results/study/runs.csv", "results/study/figures/map.csv", "notebooks/claims.yaml", "LICENSE"}
-        )
+        assert set(names) == set(manifest["files"]) >= wanted
         for name, member in names.items():
             assert hashlib.sha256(tar.extractfile(member).read()).hexdigest() == manifest["files"][name]
     assert manifest["rows"] == 2
     for line in (results / "dist" / "SHA256SUMS").read_text().splitlines():
         digest, name = line.split("  ")
         assert hashlib.sha256((results / "dist" / name).read_bytes()).hexdigest() == digest
-
-
-def test_the_same_files_give_the_same_archive(results):
-    assert archive("study", results / "one").read_bytes() == archive("study", results / "two").read_bytes()
+    assert release.archive("study", results / "again").read_bytes() == packed.read_bytes()
 
 
 def test_nothing_to_archive_is_said(results):
     with pytest.raises(CrossoverError, match="make reproduce PROFILE=laptop"):
-        archive("laptop", results / "dist")
+        release.archive("laptop", results / "dist")
 
 
-def test_a_site_and_a_repository_add_a_preview_and_buttons():
-    known = {"CROSSOVER_REPOSITORY": "me/crossover", "CROSSOVER_SITE": "https://me.github.io/crossover/"}
-    added = public_settings(known, {"_static/figures/crossover_map.png": b""})
-    assert added["repository"]["path_to_book"] == "notebooks" and set(added["launch_buttons"]) == {
-        "binderhub_url",
-        "colab_url",
-    }
-    assert added["preview"]["property=og:image"] == "https://me.github.io/crossover/_static/figures/crossover_map.png"
-    assert "property=og:image" not in public_settings(known, {})["preview"], "no picture that is not there"
+def test_the_whole_book_is_one_pdf(monkeypatch, browser, published_book):
+    monkeypatch.setattr(release, "build", lambda profile: published_book / "index.html")
+    content = release.build_pdf("study").read_bytes()
+    assert content.startswith(b"%PDF-") and len(content) > 100_000

@@ -1,0 +1,266 @@
+"""What goes into the book: its pages with executed notebooks and numbers from one profile's results.
+
+``notebooks/*.ipynb``
+    executed chapters; one that is listed in ``_toc.yml`` but was not run is left out, with a note
+``provenance/<notebook>.json``
+    for the record at the end of a chapter
+``numbers/``
+    ``{name: text}``, quoted in prose as ``{{ name }}``
+``figures/``
+    pictures that pages show, each with its data
+``runs.csv``
+    for the appendices and, where the budget-ratio chapter was run, the page that advises
+
+A part of a page that draws on a chapter stands behind ``+++ {"needs": "<notebook>"}``, up to the next ``+++``.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import yaml
+
+from crossover.book import advisor_page, appendices
+from crossover.book.site_settings import public_settings
+from crossover.errors import CrossoverError, nearest
+from crossover.study.store import read_numbers
+
+#: The chapter whose curves the page that advises reads.
+ADVISED = "03_budget_ratio"
+
+
+def stage(book: Path, results: Path, profile: str) -> dict[str, bytes]:
+    """Return what Jupyter Book is given: content by path, relative to the source folder.
+
+    Raises
+    ------
+    CrossoverError
+        A page quotes a number that no chapter computed, or a notebook failed, has no title or no record.
+    """
+    paths = [p for p in book.rglob("*") if p.is_file() and "_build" not in p.relative_to(book).parts]
+    staged = {p.relative_to(book).as_posix(): p.read_bytes() for p in paths if not p.name.startswith(".")}
+    notebooks = {p.stem: p for p in sorted((results / "notebooks").glob("*.ipynb"))}
+    toc, left_out = _present_chapters(yaml.safe_load(staged["_toc.yml"]), set(notebooks), set(staged))
+    if unlisted := set(notebooks) - set(_files(toc)):
+        raise CrossoverError(
+            f"{min(unlisted)} was run but is in no chapter: add '- file: {min(unlisted)}' to _toc.yml."
+        )
+    known = {"profile": profile, **read_numbers(results), **appendices.tables(results)}
+    for name, content in staged.items():
+        if name.endswith(".md") and not name.startswith("_static/"):
+            staged[name] = fill(keep_blocks(content.decode(), set(notebooks), name), known, name).encode()
+    for path in sorted((results / "figures").glob("*.*")):
+        staged[f"_static/figures/{path.name}"] = path.read_bytes()
+    for number, name in enumerate((file for file in _files(toc) if file in notebooks), 1):
+        record = results / "provenance" / f"{name}.json"
+        staged[f"{name}.ipynb"] = _chapter(notebooks[name], record, profile, known, set(staged), number)
+    if ADVISED in notebooks:
+        staged["_static/advisor_curves.js"] = advisor_page.curves(results).encode()
+    if left_out:
+        staged[f"{toc['root']}.md"] += _left_out_note(left_out, profile).encode()
+    config = yaml.safe_load(staged["_config.yml"])
+    added = public_settings(os.environ, staged)
+    if preview := added.pop("preview", None):
+        config["sphinx"]["config"]["myst_html_meta"] = preview
+    staged["_toc.yml"] = yaml.safe_dump(toc, sort_keys=False).encode()
+    staged["_config.yml"] = yaml.safe_dump(config | added, sort_keys=False).encode()
+    return staged
+
+
+def keep_blocks(text: str, available: Collection[str], page: str) -> str:
+    r"""Return a page without the blocks that need a chapter which is not there.
+
+    >>> page = 'one\n+++ {"needs": "03"}\ntwo\n+++\nthree\n'
+    >>> keep_blocks(page, {"03"}, "index.md")
+    'one\ntwo\nthree\n'
+    >>> keep_blocks(page, set(), "index.md")
+    'one\nthree\n'
+    """
+    kept, keeping = [], True
+    for line in text.splitlines(keepends=True):
+        if re.match(r"\+\+\+(\s|$)", line):
+            try:
+                needed = json.loads(line[3:].strip() or "{}").get("needs")
+            except (json.JSONDecodeError, AttributeError):
+                raise CrossoverError(
+                    f'{page}: {line.strip()!r} is not of the form +++ {{"needs": "<notebook>"}}.'
+                ) from None
+            keeping = needed is None or needed in available
+        elif keeping:
+            kept.append(line)
+    return "".join(kept)
+
+
+def fill(text: str, numbers: Mapping[str, str], page: str) -> str:
+    """Return a page with its ``{{ name }}`` replaced by the numbers.
+
+    >>> fill("{{ n }} items", {"n": "150"}, "index.md")
+    '150 items'
+    """
+
+    def number(quoted: re.Match[str]) -> str:
+        if quoted[1] not in numbers:
+            raise CrossoverError(f"{page} quotes {quoted[0]}, which no chapter computed.{nearest(quoted[1], numbers)}")
+        return numbers[quoted[1]]
+
+    return re.sub(r"\{\{ *(\w+) *\}\}", number, text)
+
+
+def banner(profile: str, record: Mapping) -> str:
+    """Return in Markdown where a chapter's numbers came from and what they cost: profile, commit, date, machine, versions."""
+    machine = record["hardware"]
+    commit = f"`{record['commit'][:10]}`" if record.get("commit") else "unknown (no git checkout)"
+    if record.get("dirty"):
+        commit += " with local changes"
+    facts = {
+        "Profile": _plain(profile),
+        "Commit": commit,
+        "Run": _plain(str(record["date"])[:10]),
+        "Machine": _plain(
+            f"{machine['cpu']}, {_count(machine['cores'], 'core')}, {machine['memory_gb']} GB, on {machine['device']}"
+        ),
+        "Cost": f"{duration(record['seconds'])}, {_count(record['queries'], 'teacher call')}, "
+        f"{_count(record['cells'], 'cell')}",
+    }
+    line = " · ".join(f"**{name}** {value}" for name, value in facts.items())
+    rows = [f"| `{name}` | `{_literal(value)}` |" for name, value in record["parameters"].items()]
+    rows += [f"| {_plain(name)} | {_plain(version)} |" for name, version in record["versions"].items()]
+    rows += [f"| lock | `{record['lock']}` |"]
+    table = "\n".join(["| name | value |", "|---|---|", *rows])
+    return f":::{{div}} provenance\n{line}\n:::\n\n{_folded('Parameters and versions', table)}"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in hours, minutes and seconds.
+
+    >>> duration(4.2), duration(75), duration(11_520)
+    ('4 s', '1 min 15 s', '3 h 12 min')
+    """
+    whole = round(seconds)
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _chapter(
+    path: Path, record: Path, profile: str, known: Mapping[str, str], files: Collection[str], number: int
+) -> bytes:
+    """Return an executed notebook as a chapter: figures with captions and links; code and record folded at its end."""
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    first = notebook["cells"][0] if notebook["cells"] else {"cell_type": None}
+    if first["cell_type"] != "markdown" or not "".join(first["source"]).startswith("# "):
+        raise CrossoverError(f"{path.name} does not begin with a Markdown cell whose first line is '# ' and a title.")
+    if not record.exists():
+        raise CrossoverError(f"{path.name} has no record of how it was run ({record} is missing). Run it again.")
+    code, figures = [], 0
+    for place, cell in enumerate(notebook["cells"]):
+        if cell["cell_type"] == "markdown":
+            cell["source"] = fill("".join(cell["source"]), known, path.name)
+            continue
+        cell["metadata"].setdefault("tags", []).append("remove-input")
+        code.append("".join(cell["source"]))
+        for output in cell.get("outputs", []):
+            if output["output_type"] == "error":
+                raise CrossoverError(
+                    f"{path.name}, cell {place} failed: {output['ename']}: {output['evalue']}. Run it again."
+                )
+            if name := _figure_name(output):
+                figures += 1
+                shown = figure(name, f"Figure {number}.{figures}", _figure_metadata(output), files, path.stem, profile)
+                output["metadata"], output["data"] = {}, {"text/html": shown}
+    python = "```python\n" + "\n\n".join(code) + "\n```"
+    end = f"## How this page was made\n\n{banner(profile, json.loads(record.read_text(encoding='utf-8')))}\n\n"
+    end += _folded("Code of this page", python)
+    notebook["cells"].append({"cell_type": "markdown", "id": "record", "metadata": {}, "source": end})
+    return json.dumps(notebook).encode()
+
+
+def _figure_metadata(output: Mapping) -> Mapping:
+    """The metadata of an output that is a saved figure: its name and, where given, its caption and alternative text."""
+    images = (output.get("metadata", {}).get(kind, {}) for kind in ("image/svg+xml", "image/png"))
+    return next((data for data in images if data.get("figure")), {})
+
+
+def _figure_name(output: Mapping) -> str:
+    return _figure_metadata(output).get("figure", "")
+
+
+def figure(
+    name: str, number: str, described: Mapping[str, str], files: Collection[str], notebook: str, profile: str
+) -> str:
+    """Return a saved figure in HTML: drawn for the theme and the screen, with number, caption, files and command.
+
+    Parameters
+    ----------
+    name : str
+        Of its files below ``_static/figures``: ``NAME.svg`` and, where they are, ``NAME_dark.svg``, ``NAME_narrow.svg``,
+        ``NAME_narrow_dark.svg`` and ``NAME.csv``.
+    number : str
+        Such as ``Figure 1.2``.
+    described : mapping
+        ``title`` (the finding), ``caption`` and ``alt``, where the chapter gives them.
+    """
+    folder = "_static/figures"
+    alt = html.escape(described.get("alt", f"{number}: {name.replace('_', ' ')}"))
+    pictures = []
+    for theme, suffix in (("only-light", ""), ("only-dark", "_dark")):
+        wide, narrow = f"{folder}/{name}{suffix}.svg", f"{folder}/{name}_narrow{suffix}.svg"
+        if wide in files:
+            source = f'<source media="(max-width: 600px)" srcset="{narrow}">' if narrow in files else ""
+            both = theme if f"{folder}/{name}_dark.svg" in files else ""
+            pictures.append(f'<picture class="{both}">{source}<img src="{wide}" alt="{alt}"></picture>')
+    if not pictures:
+        raise CrossoverError(
+            f"{notebook} shows the figure {name!r}, and {name}.svg is not among its files. Run it again."
+        )
+    links = [f'<a href="#{name}">link</a>']
+    links += [f'<a href="{folder}/{name}.{kind}">{kind.upper()}</a>' for kind in ("svg", "csv") if f"{folder}/{name}.{kind}" in files]  # fmt: skip
+    title, caption = (html.escape(described.get(part, "")) for part in ("title", "caption"))
+    return (
+        f'<figure id="{name}" class="drawn">'
+        + f'<p class="figure-title">{title}</p>' * bool(title)
+        + f"{''.join(pictures)}<figcaption><b>{number}.</b> {caption} "
+        f'<span class="figure-files">{" · ".join(links)} · <code>crossover run {notebook} --profile {html.escape(profile)}'
+        "</code></span></figcaption></figure>"
+    )
+
+
+def _present_chapters(toc: dict, notebooks: set[str], staged: set[str]) -> tuple[dict, list[str]]:
+    """The table of contents without chapters whose notebook was not run, and their names."""
+    left_out = [f for f in _files(toc) if f not in notebooks and f"{f}.md" not in staged]
+    parts = [part | {"chapters": [c for c in part["chapters"] if c["file"] not in left_out]} for part in toc["parts"]]
+    return toc | {"parts": [part for part in parts if part["chapters"]]}, left_out
+
+
+def _files(toc: dict) -> list[str]:
+    return [toc["root"]] + [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
+
+
+def _left_out_note(left_out: list[str], profile: str) -> str:
+    names = ", ".join(f"`{name}`" for name in left_out)
+    command = f"make notebook NB={left_out[0].partition('_')[0]} PROFILE={profile}"
+    return f"\n:::{{note}}\nNot run in the `{profile}` profile, so not in this book: {names}. To run one: `{command}`.\n:::\n"
+
+
+def _folded(title: str, text: str) -> str:
+    return f"::::{{dropdown}} {title}\n{text}\n::::"
+
+
+def _plain(text: str) -> str:
+    """Text with the characters that Markdown reads as markup escaped."""
+    return re.sub(r"([\\`*_{}\[\]<>|$#])", r"\\\1", str(text))
+
+
+def _literal(value: object) -> str:
+    """A parameter's value as Python writes it, fit for a code span in a table."""
+    return repr(value).replace("|", "\\|").replace("`", "'")
+
+
+def _count(n: int, one: str) -> str:
+    return f"{n:,} {one}{'' if n == 1 else 's'}"

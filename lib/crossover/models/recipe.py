@@ -1,0 +1,108 @@
+"""The recipe by which students and teachers are trained: settings, steps and learning rates. Imports no torch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import Literal
+
+from crossover.errors import CrossoverError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a student is trained.
+
+    Attributes
+    ----------
+    model : str
+        What :func:`crossover.models.weights.model_folder` takes.
+    trained_layers : int
+        How many of the upper layers are trained, with the final norm; 0 trains every weight, embeddings included.
+    epochs : int
+        Passes over the training set under the update rule ``"epochs"``, unless that makes fewer than ``min_steps``.
+    min_steps : int
+        Fewest optimiser steps under ``"epochs"`` and ``"memorised"``: small training sets are repeated.
+    batch_size : int
+        Examples per step.
+    learning_rate : float
+        Peak rate; linear warm-up over a tenth of the steps, then cosine decay to a tenth of the peak.
+    student_layers : int
+        How many layers the student keeps of the pretrained model, from the lowest up; 0 keeps all.
+    updates : {"epochs", "steps", "memorised"}
+        Update rule. ``"steps"``: ``max_steps`` updates whatever the training set. ``"memorised"``: constant rate until the
+        token accuracy on the training set stands still (:data:`crossover.models.training.PLATEAU`) or ``max_steps``, then a fifth as many steps of decay.
+    max_steps : int
+        Updates under ``"steps"``, most updates before the decay under ``"memorised"``; 0 under ``"epochs"``.
+    weight_decay : float
+        Decoupled decay of weight matrices (arXiv 1711.05101).
+    averaged : float
+        Share of the last steps whose weights are averaged into the final ones; 0 keeps the last weights.
+
+    Raises
+    ------
+    CrossoverError
+        The update rule is unknown, or ``max_steps`` does not go with it.
+    """
+
+    model: str
+    trained_layers: int
+    epochs: int
+    min_steps: int
+    batch_size: int
+    learning_rate: float
+    student_layers: int = 0
+    updates: Literal["epochs", "steps", "memorised"] = "epochs"
+    max_steps: int = 0
+    weight_decay: float = 0.0
+    averaged: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.updates not in ("epochs", "steps", "memorised"):
+            raise CrossoverError(f"updates must be epochs, steps or memorised, got {self.updates!r}.")
+        if (self.max_steps > 0) != (self.updates != "epochs"):
+            raise CrossoverError(
+                f"max_steps must be 0 under the update rule epochs and at least 1 under steps and memorised, "
+                f"got {self.max_steps} under {self.updates}."
+            )
+
+    def as_dict(self) -> dict[str, object]:
+        """Return what digests and keys cover: settings added after the first study appear only where they differ from the default."""
+        late = {
+            f.name: f.default for f in fields(self) if f.name in ("updates", "max_steps", "weight_decay", "averaged")
+        }
+        return {name: value for name, value in asdict(self).items() if name not in late or value != late[name]}
+
+    def steps(self, n: int) -> int:
+        """Return the optimiser steps for ``n`` training examples; the most there can be under ``"memorised"``."""
+        if self.updates == "steps":
+            return self.max_steps
+        if self.updates == "memorised":
+            return max(self.max_steps, self.min_steps) + decay_steps(max(self.max_steps, self.min_steps))
+        return max(self.epochs * math.ceil(n / self.batch_size), self.min_steps)
+
+    def rate(self, step: int, steps: int) -> float:
+        """Return the learning rate at a step of ``steps``: linear warm-up, cosine decay to a tenth of the peak."""
+        warm_up = max(1, steps // 10)
+        if step < warm_up:
+            return self.learning_rate * (step + 1) / warm_up
+        return self.learning_rate * _cosine((step - warm_up) / max(1, steps - warm_up))
+
+    def rate_until_memorised(self, step: int, plateau: int | None) -> float:
+        """Return the learning rate at a step where the accuracy stood still at ``plateau``: warm-up, constant, cosine decay.
+
+        Source: the warmup-stable-decay schedule, arXiv 2404.06395, section 4.
+        """
+        if plateau is None or step < plateau:
+            return self.learning_rate * min(1.0, (step + 1) / max(1, self.min_steps // 10))
+        return self.learning_rate * _cosine((step - plateau) / decay_steps(plateau))
+
+
+def _cosine(progress: float) -> float:
+    """Return the factor of the rate, from 1 at the start of the decay to a tenth at its end."""
+    return 0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def decay_steps(plateau: int) -> int:
+    """Return the steps of decay after a plateau."""
+    return math.ceil(plateau / 5)

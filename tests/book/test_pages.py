@@ -1,0 +1,161 @@
+"""What goes into the book, and what is refused."""
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+
+from crossover.book import appendices
+from crossover.book.pages import banner, duration, fill, keep_blocks, stage
+from crossover.book.site_settings import PREVIEW, public_settings
+from crossover.errors import CrossoverError
+from crossover.paths import repository
+from planted import EARLY, LATE, noisy
+from stored import write_runs
+
+RECORD = {
+    "notebook": "03_budget_ratio", "profile": "laptop", "commit": "0123456789abcdef", "dirty": True,
+    "date": "2025-11-21T10:00:00Z", "hardware": {"cpu": "A|B_C @ 2 GHz", "cores": 2, "memory_gb": 8, "device": "cpu"},
+    "versions": {"torch": "2.13.0"}, "seconds": 680.4, "queries": 6048, "cells": 1,
+    "parameters": {"budgets": [32, 64], "note": "a|b`c"}, "lock": "abc123",
+}  # fmt: skip
+FIGURE = {"figure": "learning_curves", "alt": "New questions <lead>", "caption": "Means of 3 replicates & 150 items."}
+
+
+def notebook() -> dict:
+    """An executed notebook with a number and a figure."""
+    output = {"output_type": "display_data", "metadata": {"image/png": FIGURE}, "data": {"image/png": "iVBO"}}
+    code = {
+        "cell_type": "code",
+        "metadata": {},
+        "execution_count": 1,
+        "source": "chapter.curves()",
+        "outputs": [output],
+    }
+    title = {"cell_type": "markdown", "metadata": {}, "source": "# The budget ratio\n\nBest: {{ best }}."}
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return {"cells": [title, code], "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 4}
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    """The results folder of a profile that ran one chapter."""
+    monkeypatch.setattr(appendices, "paper_costs", lambda: "")  # which takes seconds
+    folder = tmp_path / "results" / "laptop"
+    for name in ("notebooks", "provenance", "figures", "numbers"):
+        (folder / name).mkdir(parents=True)
+    (folder / "notebooks" / "03_budget_ratio.ipynb").write_text(json.dumps(notebook()))
+    (folder / "provenance" / "03_budget_ratio.json").write_text(json.dumps(RECORD))
+    published = repository() / "results" / "study" / "numbers" / "03_budget_ratio.json"
+    (folder / "numbers" / "03_budget_ratio.json").write_text(
+        json.dumps({"best": "61%"} | dict.fromkeys(json.loads(published.read_text()), "7"))
+    )
+    for name in ("learning_curves.svg", "learning_curves.csv", "learning_curves_dark.svg", "crossover_map.svg"):
+        (folder / "figures" / name).write_text("")
+    rows = pd.concat(noisy(EARLY, LATE, seed=size, size=size, n=300) for size in (50, 200))
+    write_runs(folder, rows.assign(task="math_words", experiment="budget_ratio"))
+    return folder
+
+
+def staged(results):
+    return stage(repository() / "book", results, "laptop")
+
+
+def test_a_chapter_that_was_not_run_is_left_out_with_a_note(results):
+    book = staged(results)
+    assert b"03_budget_ratio" in book["_toc.yml"] and b"00_known_truth" not in book["_toc.yml"]
+    assert b"make notebook NB=" in book["index.md"] and b"{{" not in book["index.md"]
+
+
+def test_without_any_results_the_pages_stand_alone(tmp_path):
+    book = stage(repository() / "book", tmp_path / "nothing", "laptop")
+    assert "_static/advisor_curves.js" not in book and b"your_own_run" in book["_toc.yml"]
+
+
+def test_a_chapter_has_its_numbers_and_its_code_and_record_at_the_end(results):
+    cells = json.loads(staged(results)["03_budget_ratio.ipynb"])["cells"]
+    assert cells[0]["source"] == "# The budget ratio\n\nBest: 61%."
+    assert cells[1]["metadata"]["tags"] == ["remove-input"]
+    assert "chapter.curves()" in cells[-1]["source"] and "`0123456789` with local changes" in cells[-1]["source"]
+
+
+def test_a_figure_has_a_number_a_caption_its_files_and_is_drawn_for_each_theme(results):
+    shown = json.loads(staged(results)["03_budget_ratio.ipynb"])["cells"][1]["outputs"][0]["data"]["text/html"]
+    for part in ('id="learning_curves"', "Figure 1.1.", "Means of 3 replicates &amp; 150 items.", 'alt="New questions &lt;lead&gt;"',
+                 'href="_static/figures/learning_curves.csv"', 'class="only-dark"', "crossover run 03_budget_ratio --profile laptop"):  # fmt: skip
+        assert part in shown
+    assert "narrow" not in shown, "there is no narrow file"
+    (results / "figures" / "learning_curves.svg").unlink()
+    (results / "figures" / "learning_curves_dark.svg").unlink()
+    with pytest.raises(CrossoverError, match="learning_curves.svg"):
+        staged(results)
+
+
+def test_a_notebook_that_no_chapter_lists_is_named(results):
+    shutil.copy(results / "notebooks" / "03_budget_ratio.ipynb", results / "notebooks" / "07_extra.ipynb")
+    with pytest.raises(CrossoverError, match="- file: 07_extra"):
+        staged(results)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda cells: cells.pop(0), "does not begin with"),
+        (lambda cells: cells[0].update(source="No title"), "does not begin with"),
+        (lambda cells: cells[0].update(source="# T\n\n{{ bets }}"), r"\{\{ bets \}\}.*Did you mean 'best'"),
+        (
+            lambda cells: cells[1].update(outputs=[{"output_type": "error", "ename": "ValueError", "evalue": "boom"}]),
+            "cell 1 failed: ValueError: boom",
+        ),
+    ],
+)
+def test_a_notebook_that_cannot_be_a_chapter_is_refused(results, spoil, message):
+    broken = notebook()
+    spoil(broken["cells"])
+    (results / "notebooks" / "03_budget_ratio.ipynb").write_text(json.dumps(broken))
+    with pytest.raises(CrossoverError, match=f"03_budget_ratio.ipynb.*{message}"):
+        staged(results)
+
+
+def test_a_chapter_without_a_record_is_refused(results):
+    (results / "provenance" / "03_budget_ratio.json").unlink()
+    with pytest.raises(CrossoverError, match="no record of how it was run"):
+        staged(results)
+
+
+def test_the_record_escapes_what_markdown_would_read_as_markup():
+    text = banner("laptop", RECORD)
+    for fact in (
+        r"A\|B\_C",
+        "2025-11-21",
+        "2 cores, 8 GB, on cpu",
+        "11 min 20 s",
+        "6,048 teacher calls",
+        "1 cell",
+        "`[32, 64]`",
+    ):
+        assert fact in text
+    assert "no git checkout" in banner("laptop", RECORD | {"commit": None})
+
+
+def test_markers_and_numbers_that_cannot_be_read_are_refused():
+    with pytest.raises(CrossoverError, match="index.md.*needs"):
+        keep_blocks("+++ needs 03\n", set(), "index.md")
+    with pytest.raises(CrossoverError, match="index.md quotes .*rule"):
+        fill("{{ rule }}", {"rules": "7"}, "index.md")
+
+
+def test_durations_round_before_they_split():
+    assert [duration(s) for s in (0, 59.7, 3599.6)] == ["0 s", "1 min 0 s", "1 h 0 min"]
+
+
+def test_a_site_and_a_repository_add_a_preview_and_buttons(results, monkeypatch):
+    known = {"CROSSOVER_REPOSITORY": "me/crossover", "CROSSOVER_SITE": "https://me.github.io/crossover/"}
+    added = public_settings(known, {PREVIEW})
+    assert set(added["launch_buttons"]) == {"binderhub_url", "colab_url"}
+    assert added["preview"]["property=og:image"] == f"https://me.github.io/crossover/{PREVIEW}"
+    assert "property=og:image" not in public_settings(known, set())["preview"], "no picture that is not there"
+    for name, value in known.items():
+        monkeypatch.setenv(name, value)
+    assert b"mybinder.org" in staged(results)["_config.yml"] and b"og:url" in staged(results)["_config.yml"]
