@@ -15,21 +15,9 @@ from crossover.paths import cache_folder
 
 
 def cached(name: str, build: Callable[[Path], None], doing: str = "unpacking") -> Path:
-    """Return a folder of the model cache, building it when it is absent or a file in it has another hash than when built.
+    """Return a folder of the cache, built when it is absent or a file in it has another hash than when it was built.
 
-    Parameters
-    ----------
-    name : str
-        Of the folder: it must name everything that the content depends on.
-    build : callable
-        Writes the content into the empty folder that it is given.
-    doing : str
-        What building is called in messages.
-
-    Raises
-    ------
-    CrossoverError
-        The cache cannot be written.
+    ``name`` must tell everything that the content depends on; ``build`` writes it into the empty folder it is given.
     """
     folder = cache_folder() / name
     manifest = folder / "manifest.json"

@@ -21,19 +21,7 @@ from crossover.normal_text import word_set
 
 @dataclass(frozen=True)
 class EvaluationSet:
-    """Where an evaluation set's rows are.
-
-    Attributes
-    ----------
-    data : str
-        Name in :data:`crossover.data.catalog.DATA_SETS`.
-    split : str
-        The split that the field reports on.
-    text : str
-        The column that tells rows apart.
-    question : bool
-        Whether it is closed-book question answering, with questions to train on.
-    """
+    """The data set, the split that the field reports on, the column that tells rows apart, and whether its questions train."""
 
     data: str
     split: str
@@ -73,12 +61,7 @@ def mended(question: str) -> str:
 def test_rows(name: str, source: str) -> list[tuple[str, load.Row]]:
     """Return every test row of a set with its item id, in a fixed random order: the first n are a random sample.
 
-    Parameters
-    ----------
-    name : str
-        A key of :data:`SETS`.
-    source : str
-        ``pypi``, ``dir`` or ``hub:<commit>``.
+    ``source`` is ``pypi``, ``dir`` or ``hub:<commit>``.
     """
     if name not in SETS:
         raise CrossoverError(f"There is no evaluation set {name!r}.{nearest(name, SETS)}")
@@ -87,13 +70,7 @@ def test_rows(name: str, source: str) -> list[tuple[str, load.Row]]:
 
 
 def draw_test(name: str, source: str, n: int) -> list[tuple[str, load.Row]]:
-    """Return the first ``n`` test rows of a set.
-
-    Raises
-    ------
-    CrossoverError
-        The set has fewer.
-    """
+    """Return the first ``n`` test rows of a set; an error where it has fewer."""
     rows = test_rows(name, source)
     if n > len(rows):
         raise CrossoverError(f"{name} has {len(rows)} test items in the source {source!r}, not {n}; lower its number.")
@@ -101,13 +78,7 @@ def draw_test(name: str, source: str, n: int) -> list[tuple[str, load.Row]]:
 
 
 def pool(sources: Mapping[str, str]) -> list[Real]:
-    """Return the real questions to train on, none of them near a test question of any of the sets.
-
-    Parameters
-    ----------
-    sources : mapping of str to str
-        The question sets' sources, by set.
-    """
+    """Return the real questions to train on from question sets (by set, their source), none near any set's test questions."""
     return list(_pool(tuple(sorted(sources.items()))))
 
 

