@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -62,6 +63,42 @@ def reproduce(
         done = execute(name, profile, changes, force=force)
         print(f"{done.notebook}: {'recomputed' if done.reasons else 'nothing changed'}")
     book(f"{profile}-dry-run" if dry_run else profile)
+
+
+def train(
+    profile: Profile = "confirm",
+    notebook: Annotated[
+        list[str] | None, typer.Option("--notebook", help="Only these; give it again for more.")
+    ] = None,
+    hours: Annotated[float, typer.Option(min=0, help="Start no student after so many hours; 0 for no limit.")] = 0.0,
+    workers: Annotated[int, typer.Option(min=0, help="Parallel students; 0 for as many as fit.")] = 0,
+) -> None:
+    """Train the missing students of a profile, and nothing else: rows are stored as they come, and a stopped run goes on.
+
+    Rows for publication come from committed code: with uncommitted changes it refuses. Example, on a machine that others
+    use too: nice -n 15 crossover train --profile confirm --hours 8 --workers 1
+    """
+    import math
+
+    from crossover.errors import CrossoverError
+    from crossover.params.profiles import find_notebook, load_profile, resolve
+    from crossover.paths import repository, results_folder
+    from crossover.study.grids import cells_of
+    from crossover.study.provenance import git_state
+    from crossover.study.run import run_cells
+    from crossover.study.store import Store
+
+    wanted = [find_notebook(name) for name in notebook or load_profile(profile)]
+    if git_state(repository())["dirty"]:
+        raise CrossoverError(
+            "Rows need committed code to be published, and tracked files have changes. Commit or stash them."
+        )
+    start = time.monotonic()
+    for name in wanted:
+        parameters = resolve(name, profile, {})
+        left = hours - (time.monotonic() - start) / 3600 if hours else math.inf
+        if (cells := cells_of(parameters)) and left > 0:
+            run_cells(cells, Store(results_folder(parameters.results)), workers, parameters.device, hours=left)
 
 
 def fetch(profile: Profile = "paper") -> None:
@@ -144,7 +181,7 @@ def params(notebook: Annotated[str, typer.Argument(help="A notebook's name or nu
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    for command in (run, reproduce, fetch, book, archive, audit, params):
+    for command in (run, reproduce, train, fetch, book, archive, audit, params):
         app.command()(command)
 
 

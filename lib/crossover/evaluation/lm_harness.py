@@ -136,9 +136,9 @@ def harness_task(name: str, rows: Sequence[Mapping[str, Any]]) -> ConfigurableTa
 
 
 def score(
-    student: LanguageModel, sizes: Mapping[str, int], sources: Mapping[str, str]
+    student: LanguageModel, sizes: Mapping[str, int], sources: Mapping[str, str], skip: int = 0
 ) -> tuple[list[Outcome], dict[str, dict[str, float]]]:
-    """Score a student, zero-shot, on the first test items of several sets.
+    """Score a student, zero-shot, on the first test items of several sets after those that ``skip`` passes over.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def score(
     dict
         By set, the harness's own metrics and F1.
     """
-    tests = {name: draw_test(name, sources[name], n) for name, n in sizes.items()}
+    tests = {name: draw_test(name, sources[name], skip + n)[skip:] for name, n in sizes.items()}
     tasks = {name: harness_task(name, [row for _, row in rows]) for name, rows in tests.items()}
     names = {task.config.task: name for name, task in tasks.items()}
     with contextlib.redirect_stderr(io.StringIO()):  # its progress bars, which would tear the run's own

@@ -13,10 +13,12 @@ from crossover.params.fields import Count, Share
 class Ablations(BudgetRatio):
     """Parameters of ``04_ablations`` (arXiv 2409.19759, section 5.3): a base grid, and one thing changed at a time."""
 
-    strategies: list[Literal["answer_augmentation", "question_rephrase", "new_question", "mixed"]] = Field(
-        ["answer_augmentation", "question_rephrase", "new_question", "mixed"],
-        min_length=1,
-        description="lines of the base grid; mixed at compared_seeds alone",
+    strategies: list[Literal["answer_augmentation", "question_rephrase", "new_question", "mixed", "seeds_only"]] = (
+        Field(
+            ["answer_augmentation", "question_rephrase", "new_question", "mixed"],
+            min_length=1,
+            description="lines of the base grid; mixed at compared_seeds alone",
+        )
     )
     coverages: list[Share] = Field([0.0], description="coverages of new questions beside the base grid's")
     weak_augmenter: float = Field(0.5, gt=0, le=1, description="share of questions that a weak augmenter spoils")
@@ -36,7 +38,16 @@ class Ablations(BudgetRatio):
     other_tasks: list[Literal["text_to_sql", "gsm_symbolic", "arc"]] = Field(
         [], description="other tasks on which the base strategies are run"
     )
-    side_replicates: int = Field(2, ge=1, le=100, description="draws of the seeds for local teachers and other tasks")
+    other_task_seeds: dict[str, list[Count]] = Field(
+        {}, description="seed problems of other tasks, where not compared_seeds"
+    )
+    recipes: list[dict[str, int | float | str]] = Field(
+        [], description="changes of the recipe under which the base strategies are run again"
+    )
+    recipe_seeds: list[Count] = Field([], description="seed problems of other recipes")
+    side_replicates: int = Field(
+        2, ge=1, le=100, description="draws of the seeds for local teachers, other tasks and other recipes"
+    )
     question_costs: list[Annotated[float, Field(gt=0)]] = Field(
         [0.25, 0.5, 1, 2, 4], description="cost of writing a question, in answers"
     )

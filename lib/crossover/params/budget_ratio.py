@@ -24,10 +24,12 @@ class BudgetRatio(Parameters):
     task_options: dict[str, str | bool | int | float] = Field(
         {}, description="further settings of the task, such as {'subset': 'easy'} for arc"
     )
-    strategies: list[Literal["answer_augmentation", "question_rephrase", "new_question", "mixed"]] = Field(
-        ["answer_augmentation", "question_rephrase", "new_question"],
-        min_length=1,
-        description="what queries are spent on",
+    strategies: list[Literal["answer_augmentation", "question_rephrase", "new_question", "mixed", "seeds_only"]] = (
+        Field(
+            ["answer_augmentation", "question_rephrase", "new_question"],
+            min_length=1,
+            description="what queries are spent on; seeds_only buys nothing",
+        )
     )
     seed_sizes: list[Count] = Field([16], min_length=1, description="seed problems")
     budget_ratios: list[Annotated[float, Field(gt=0)]] = Field(
@@ -35,8 +37,13 @@ class BudgetRatio(Parameters):
     )
     budgets: list[Count] = Field([], description="teacher queries; where given, used in place of budget_ratios")
     max_budget: int = Field(512, ge=1, description="teacher queries; larger budgets are left out")
+    further_budgets: dict[int, list[Count]] = Field({}, description="further budgets, by seed-set size")
     replicates: int = Field(1, ge=1, le=100, description="draws of the seeds, each with its own students")
+    size_replicates: dict[int, Count] = Field({}, description="the same by seed-set size, in place of replicates")
+    first_replicate: int = Field(0, ge=0, description="number of the first draw; other numbers are other seeds")
+    students: int = Field(1, ge=1, le=100, description="students trained on the same data")
     n_test: int = Field(100, ge=1, description="test problems, the same for every student")
+    skip_test: int = Field(0, ge=0, description="test problems that are passed over: those of an earlier study")
     teacher: Literal["oracle", "local", "endpoint"] = Field("oracle", description="who answers, rephrases and invents")
     teacher_model: str = Field(
         "SmolLM2-135M-Instruct",
@@ -75,6 +82,12 @@ class BudgetRatio(Parameters):
     min_steps: int = Field(16, ge=1, description="optimiser steps at the least")
     batch_size: int = Field(8, ge=1, description="examples a step")
     learning_rate: float = Field(2e-4, gt=0, le=0.1, description="peak rate of AdamW")
+    updates: Literal["epochs", "steps", "memorised"] = Field(
+        "epochs", description="update rule: fixed epochs, max_steps updates, or until the training set is memorised"
+    )
+    max_steps: int = Field(0, ge=0, description="updates under steps, most updates under memorised, 0 under epochs")
+    weight_decay: float = Field(0.0, ge=0, le=1, description="decoupled weight decay")
+    averaged: Share = Field(0.0, description="share of the last steps whose weights are averaged")
     max_new_tokens: int = Field(72, ge=1, le=4096, description="longest answer, in tokens")
     scoring: Literal["generate", "choice"] = Field(
         "generate", description="whether the student writes an answer or picks the likeliest choice (arc)"
@@ -110,6 +123,11 @@ class BudgetRatio(Parameters):
             raise ValueError(
                 "serve holds what looks like a key; let the server read it from the environment, or from a file"
             )
+        if (self.max_steps > 0) != (self.updates != "epochs"):
+            raise ValueError(
+                f"max_steps must be 0 under updates='epochs' and at least 1 under the other rules, got {self.max_steps} "
+                f"under {self.updates!r}"
+            )
         if self.max_cost and not (self.price_in or self.price_out):
             raise ValueError(f"max_cost is {self.max_cost:g} but nothing has a price; set price_in and price_out")
         return self
@@ -117,4 +135,5 @@ class BudgetRatio(Parameters):
     def budget_list(self, seed_size: int) -> list[int]:
         """Return the budgets, in queries, for one seed-set size."""
         budgets = self.budgets or [max(1, round(ratio * seed_size)) for ratio in self.budget_ratios]
+        budgets = sorted({*budgets, *self.further_budgets.get(seed_size, [])})
         return [budget for budget in budgets if budget <= self.max_budget]

@@ -34,7 +34,7 @@ class Parameters(BaseModel):
     spending: ClassVar[tuple[str, ...]] = ()
     training: ClassVar[tuple[str, ...]] = ("workers", "cluster")
 
-    profile: Literal["smoke", "laptop", "study", "paper"] = Field("laptop", description="size of the run")
+    profile: str = Field("laptop", pattern=r"^[\w.-]+$", description="size of the run")
     results: str = Field("laptop", pattern=r"^[\w.-]+$", description="folder under results/ that the run fills")
 
     def pick(self, *names: str) -> dict[str, object]:

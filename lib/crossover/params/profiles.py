@@ -20,10 +20,11 @@ from crossover.params.budget_ratio import BudgetRatio
 from crossover.params.fields import Parameters
 from crossover.params.finetuned_teacher import FinetunedTeacher
 from crossover.params.known_truth import KnownTruth
+from crossover.params.recipe_pilot import RecipePilot
 from crossover.params.template_questions import TemplateQuestions
 from crossover.paths import repository
 
-PROFILES = ("smoke", "laptop", "study", "paper")
+PROFILES = ("smoke", "laptop", "study", "confirm", "paper")
 
 
 class ClaimsPage(Parameters):
@@ -39,6 +40,7 @@ SCHEMAS: dict[str, type[Parameters]] = {
     "03_budget_ratio": BudgetRatio,
     "04_ablations": Ablations,
     "05_claims": ClaimsPage,
+    "06_recipe_pilot": RecipePilot,
 }
 
 

@@ -70,8 +70,8 @@ class Ledger:
     tokens_out: int = 0
 
     def __post_init__(self) -> None:
-        if self.budget < 1:
-            raise CrossoverError(f"budget is {self.budget} queries; it must be at least 1.")
+        if self.budget < 0:
+            raise CrossoverError(f"budget is {self.budget} queries; it must be at least 0.")
 
     @property
     def spent(self) -> int:

@@ -37,6 +37,10 @@ class Cell:
         The fields of :class:`crossover.models.recipe.Recipe`.
     n_test, max_new_tokens : int
         Test items, and the longest answer in tokens.
+    skip_test : int
+        Items of the test set that are passed over: those that an earlier study was scored on.
+    student_seed : int
+        Which of several students that are trained on the same data.
     """
 
     experiment: ClassVar[str]
@@ -57,6 +61,8 @@ class Cell:
     max_new_tokens: int
     task_settings: dict = field(default_factory=dict)
     recipe: dict = field(default_factory=dict)
+    skip_test: int = 0
+    student_seed: int = 0
 
     def __post_init__(self) -> None:
         for name, allowed in self.choices.items():
@@ -93,7 +99,10 @@ class Cell:
         return None
 
     def __str__(self) -> str:
-        return f"{self.strategy}, {self.seed_size} seeds, {self.budget} {self.unit}, replicate {self.replicate}"
+        student = f", student {self.student_seed}" if self.student_seed else ""
+        return (
+            f"{self.strategy}, {self.seed_size} seeds, {self.budget} {self.unit}, replicate {self.replicate}{student}"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,9 +112,10 @@ class QueryCell(Cell):
     Attributes
     ----------
     strategy : str
-        What :func:`crossover.strategies.load_strategy` takes.
+        What :func:`crossover.strategies.load_strategy` takes, or ``"seeds_only"``: nothing is bought, the student is trained on
+        the seeds and their own answers.
     teacher, teacher_settings : str, dict
-        The teacher and its settings.
+        The teacher and its settings; ``"none"`` where nothing is bought.
     augmenter_settings : dict
         The settings of another teacher of the same kind, which rephrases and invents; by default the teacher does.
     verify : bool
@@ -119,7 +129,7 @@ class QueryCell(Cell):
 
     experiment = "budget_ratio"
     choices: ClassVar[dict[str, tuple[str, ...]]] = {
-        "teacher": ("oracle", "local", "endpoint"),
+        "teacher": ("oracle", "local", "endpoint", "none"),
         "scoring": ("generate", "choice"),
     }
 
@@ -139,6 +149,8 @@ class QueryCell(Cell):
     @property
     def examples(self) -> int:
         """The most examples that the student can be trained on."""
+        if self.strategy == "seeds_only":
+            return self.seed_size
         return self.budget if self.strategy == "answer_augmentation" else max(1, self.budget // 2)
 
     @property
@@ -148,9 +160,9 @@ class QueryCell(Cell):
         return [self.recipe["model"], *(settings["model"] for settings in local if settings)]
 
     @property
-    def stream(self) -> str:
+    def stream(self) -> str | None:
         """A name for the teacher's calls, of which a larger budget has all of a smaller one's."""
-        return _stream(self, self.augmenter_settings)
+        return _stream(self, self.augmenter_settings) if self.teacher != "none" else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,8 +179,6 @@ class TeacherCell(Cell):
         each field.
     scoring : {"classify", "generate"}
         Whether the student is an encoder with a head, or writes.
-    student_seed : int
-        Which of several students that are trained on the same data.
     """
 
     experiment = "finetuned_teacher"
@@ -181,7 +191,6 @@ class TeacherCell(Cell):
     teacher: str
     teacher_settings: dict = field(default_factory=dict)
     scoring: str = "generate"
-    student_seed: int = 0
 
     @property
     def annotations(self) -> int:
@@ -197,9 +206,6 @@ class TeacherCell(Cell):
     def stream(self) -> str | None:
         """A name for the teacher's calls, of which a larger budget has all of a smaller one's."""
         return _stream(self) if self.teacher != "none" else None
-
-    def __str__(self) -> str:
-        return super().__str__() + (f", student {self.student_seed}" if self.student_seed else "")
 
 
 @dataclass(frozen=True, kw_only=True)

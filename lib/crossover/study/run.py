@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import datetime
 import json
+import math
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import TYPE_CHECKING
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
     from crossover.evaluation.answers import Outcome
 
 
-def run_cells(cells: Sequence[Cell], store: Store, workers: int, device: str = "cpu", cluster: str = "") -> None:
+def run_cells(
+    cells: Sequence[Cell], store: Store, workers: int, device: str = "cpu", cluster: str = "", hours: float = math.inf
+) -> None:
     """Fill the results table with the cells that it lacks.
 
     Parameters
@@ -38,6 +42,8 @@ def run_cells(cells: Sequence[Cell], store: Store, workers: int, device: str = "
     store : Store
     workers, device, cluster
         Where students are trained, see :func:`crossover.study.workers.open_pool`.
+    hours : float
+        No cell is started after so many hours.
 
     Raises
     ------
@@ -62,7 +68,9 @@ def run_cells(cells: Sequence[Cell], store: Store, workers: int, device: str = "
         label = f"{len(missing)} cell{'s' if len(missing) > 1 else ''}"
         bar = tqdm(total=sum(map(_work, missing)), unit="step", file=sys.stderr, desc=label, smoothing=0)
         with bar, open_pool(workers, device, cluster) as pool:
-            for cell, data, found in _finished(missing, store, pool, device, tick=bar.refresh):
+            for cell, data, found in _finished(
+                missing, store, pool, device, time.monotonic() + 3600 * hours, tick=bar.refresh
+            ):
                 row = _row(cell, data, found, device, origin)
                 store.append(row, found.outcomes)
                 bar.update(_work(cell))
@@ -75,6 +83,7 @@ def _finished(
     store: Store,
     pool: Pool,
     device: str,
+    deadline: float,
     tick: Callable[[], object],
 ) -> Iterator[tuple[Cell, TrainingData, Evaluation]]:
     """Yield cells as they finish, with one made ahead for each worker; call ``tick`` every second or so while none is made.
@@ -86,6 +95,9 @@ def _finished(
     queue, failure = iter(ordered(cells, most)), None
     while True:
         if failure is None and len(running) < most and (cell := next(queue, None)) is not None:
+            if time.monotonic() > deadline:
+                queue = iter(())
+                continue
             pause, experiment = 0, experiment_of(cell)
             try:
                 data = experiment.make_data(cell, store, device)

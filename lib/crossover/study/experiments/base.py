@@ -13,6 +13,7 @@ from crossover.models.recipe import Recipe
 from crossover.models.training import Trained
 from crossover.study.cell import Cell, Evaluation, TrainingData
 from crossover.study.store import Store
+from crossover.tasks.base import Problem, Task
 
 C_contra = TypeVar("C_contra", bound=Cell, contravariant=True)
 
@@ -28,6 +29,11 @@ class Experiment(Protocol[C_contra]):
 
     def metric(self, cell: C_contra) -> str:
         """Return what a row's ``n_correct`` counts, in words."""
+
+
+def test_items(cell: Cell, task: Task) -> list[Problem]:
+    """Return the items that a cell's student is scored on."""
+    return task.test(cell.skip_test + cell.n_test)[cell.skip_test :]
 
 
 def training_seed(cell: Cell) -> int:

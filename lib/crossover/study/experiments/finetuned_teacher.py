@@ -21,7 +21,7 @@ from crossover.strategies.base import Purchase, Sample
 from crossover.strategies.instructed import annotate, generate
 from crossover.strategies.ledger import Funnel, Ledger
 from crossover.study.cell import Evaluation, TeacherCell, TrainingData
-from crossover.study.experiments.base import timed, train_causal, training_seed
+from crossover.study.experiments.base import test_items, timed, train_causal, training_seed
 from crossover.study.store import Store
 from crossover.tasks import load_task
 from crossover.tasks.base import Problem
@@ -63,7 +63,7 @@ class FinetunedTeacherExperiment:
         label; a generation task's is a causal model.
         """
         task = load_task(cell.task, **cell.task_settings)
-        tests = task.test(cell.n_test)
+        tests = test_items(cell, task)
         if cell.scoring == "classify":
             recipe, seed = Recipe(**cell.recipe), training_seed(cell)
             student = Encoder.load(recipe.model, task.labels, seed, device)

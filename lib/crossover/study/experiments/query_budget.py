@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from crossover.digests import digest
 from crossover.errors import CrossoverError
 from crossover.evaluation.answers import choose, evaluate
-from crossover.strategies import Purchase, load_strategy
-from crossover.strategies.ledger import Ledger
+from crossover.strategies import Purchase, Sample, load_strategy
+from crossover.strategies.ledger import Funnel, Ledger
 from crossover.study.cell import Evaluation, QueryCell, TrainingData
-from crossover.study.experiments.base import timed, train_causal
+from crossover.study.experiments.base import test_items, timed, train_causal
 from crossover.study.store import Store
 from crossover.tasks import load_task
 from crossover.tasks.base import ChoiceTask, Problem, Task, seeds_apart
@@ -45,7 +45,7 @@ class QueryBudgetExperiment:
         if cell.scoring == "choice" and not isinstance(task, ChoiceTask):
             raise CrossoverError(f"scoring is 'choice', and {cell.task} lists no choices; use scoring='generate'.")
         student, train = train_causal(cell, pairs, device)
-        tests = task.test(cell.n_test)
+        tests = test_items(cell, task)
         if cell.scoring == "choice":
             return timed(train, lambda: (choose(student, task, tests), {}))
         return timed(train, lambda: (evaluate(student, task, tests, cell.max_new_tokens), {}))
@@ -88,9 +88,11 @@ def make_teachers(
 
 
 def buy(cell: QueryCell, store: Store, device: str = "cpu") -> tuple[Purchase, Ledger]:
-    """Spend a cell's query budget and return the samples and the ledger."""
+    """Spend a cell's query budget and return the samples and the ledger; without a teacher the seeds themselves."""
     task = load_task(cell.task, **cell.task_settings)
     seeds = draw_seeds(cell, task)
+    if cell.teacher == "none":
+        return Purchase([Sample(seed.question, seed.answer) for seed in seeds], Funnel()), Ledger(0)
     teacher, augmenter = make_teachers(cell, task, seeds, store, device)
     recorded = _recorded(cell, store, teacher)
     asked = recorded if augmenter is teacher else _recorded(cell, store, augmenter)

@@ -48,7 +48,9 @@ class TemplateMixtureExperiment:
         student, train = train_causal(cell, pairs, device)
 
         def judged() -> tuple[list[Outcome], dict[str, object]]:
-            outcomes, metrics = score(student, cell.task_settings["sizes"], cell.task_settings["sources"])
+            outcomes, metrics = score(
+                student, cell.task_settings["sizes"], cell.task_settings["sources"], cell.skip_test
+            )
             return outcomes, {"sets": metrics}
 
         return timed(train, judged)

@@ -45,7 +45,12 @@ def grids(p: Ablations) -> dict[str, list[QueryCell]]:
         "verification": _verification(p),
         "student": _students(p),
         "local": _local(p, side),
-        **{task: grid(p, **side | {"task": task, "strategies": pure} | OTHER_TASKS[task]) for task in p.other_tasks},
+        "recipes": [
+            cell
+            for change in p.recipes
+            for cell in grid(p, **side | {"seed_sizes": p.recipe_seeds, "strategies": pure} | change)
+        ],
+        **{task: _other_task(p, task, side | {"strategies": pure}) for task in p.other_tasks},
     }
 
 
@@ -93,6 +98,12 @@ def _local(p: Ablations, side: dict[str, object]) -> list[QueryCell]:
             teacher_gold=answers, augmenter_gold=asks,
         )
     ]  # fmt: skip
+
+
+def _other_task(p: Ablations, task: str, side: dict[str, object]) -> list[QueryCell]:
+    """The base strategies on another task."""
+    sizes = {"seed_sizes": p.other_task_seeds[task]} if task in p.other_task_seeds else {}
+    return grid(p, **side | sizes | {"task": task} | OTHER_TASKS[task])
 
 
 def kept_size(budget: int, answer_error: float) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable
 
 from crossover.params.budget_ratio import BudgetRatio
@@ -22,28 +21,44 @@ def longest_first(grid: Iterable[QueryCell]) -> list[QueryCell]:
 def grid(p: BudgetRatio, **changes: object) -> list[QueryCell]:
     """Return the cells of these parameters with some of them changed; ``changes`` are not checked again."""
     p = p.model_copy(update=changes)
-    fixed = {
+    shared = {
         "version": 2,
         "task": p.task,
         "task_settings": _task_settings(p),
+        "n_test": p.n_test,
+        "skip_test": p.skip_test,
+        "scoring": p.scoring,
+        "max_new_tokens": p.max_new_tokens,
+        "recipe": recipe(p),
+    }
+    bought = {
         "teacher": p.teacher,
         "teacher_settings": _teacher_settings(p, p.teacher_gold),
         "augmenter_settings": {} if p.augmenter_gold == p.teacher_gold else _teacher_settings(p, p.augmenter_gold),
         "connection": p.pick(*p.connection),
         "spending": p.pick(*p.spending),
         "verify": p.verify,
-        "n_test": p.n_test,
-        "scoring": p.scoring,
-        "max_new_tokens": p.max_new_tokens,
-        "recipe": {"model": p.student}
-        | p.pick("trained_layers", "epochs", "min_steps", "batch_size", "learning_rate")
-        | ({"student_layers": p.student_layers} if p.student_layers else {}),
     }
     return [
-        QueryCell(**fixed, strategy=strategy, seed_size=seed_size, budget=budget, replicate=replicate)
-        for replicate, seed_size in itertools.product(range(p.replicates), p.seed_sizes)
-        for budget, strategy in itertools.product(p.budget_list(seed_size), p.strategies)
-    ]
+        QueryCell(
+            **shared, **({"teacher": "none"} if strategy == "seeds_only" else bought), strategy=strategy,
+            seed_size=seed_size, budget=budget, replicate=p.first_replicate + replicate, student_seed=student,
+        )
+        for seed_size in p.seed_sizes
+        for replicate in range(p.size_replicates.get(seed_size, p.replicates))
+        for strategy in p.strategies
+        for budget in ([0] if strategy == "seeds_only" else p.budget_list(seed_size))
+        for student in range(p.students)
+    ]  # fmt: skip
+
+
+def recipe(p: BudgetRatio) -> dict[str, object]:
+    """Return the recipe of the students; a field that came later is left out at its default, which keeps keys as they were."""
+    later = {"student_layers": 0, "updates": "epochs", "max_steps": 0, "weight_decay": 0.0, "averaged": 0.0}
+    changed = {name: value for name, value in p.pick(*later).items() if value != later[name]}
+    return (
+        {"model": p.student} | p.pick("trained_layers", "epochs", "min_steps", "batch_size", "learning_rate") | changed
+    )
 
 
 def _task_settings(p: BudgetRatio) -> dict[str, object]:

@@ -1,0 +1,29 @@
+"""Parameters of the recipe pilot."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from crossover.params.budget_ratio import BudgetRatio
+
+RECIPE = ("trained_layers", "epochs", "min_steps", "learning_rate", "updates", "max_steps", "weight_decay", "averaged")
+
+
+class RecipePilot(BudgetRatio):
+    """Parameters of ``06_recipe_pilot``: the recipe that the other parameters give, and changes of it."""
+
+    reads = ("runs.csv",)
+
+    factors: dict[str, list[dict[str, int | float | str]]] = Field(
+        {"learning_rate": [{"learning_rate": 1e-4}, {"learning_rate": 4e-4}]},
+        description="by factor, the changes of the recipe that are tried one at a time",
+    )
+
+    @model_validator(mode="after")
+    def _changes_recipes(self) -> RecipePilot:
+        for factor, changes in self.factors.items():
+            for change in changes:
+                if unknown := sorted(set(change) - set(RECIPE)):
+                    raise ValueError(f"factors[{factor!r}] changes {unknown[0]!r}; a recipe has {', '.join(RECIPE)}")
+                BudgetRatio.model_validate(self.model_dump(exclude={"factors"}) | change)
+        return self
