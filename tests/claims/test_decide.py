@@ -282,3 +282,13 @@ def test_a_measure_has_a_t_interval_over_replicates(mixtures):
     assert (found.estimate, *found.interval) == pytest.approx((0.55, expected.low, expected.high))
     (missing,) = decide(mixtures, mixture_claim(statistic="measure", measure="type_entrop"))
     assert "no measure 'type_entrop'" in missing.why
+
+
+def test_a_profile_of_other_sizes_asks_at_its_own():
+    asked = load_register()
+    for name in ("C1", "C2", "C3", "C6", "X1"):
+        for part in asked.claims[name].parts:
+            there = part.at("confirm")
+            assert (there.points, there.terms) != (part.points, part.terms), name
+            assert (there.side, there.threshold, there.resolution) == (part.side, part.threshold, part.resolution)
+            assert part.at("study") == part

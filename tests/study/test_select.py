@@ -15,7 +15,7 @@ def rows(*changes):
     cells = [QueryCell(**CELL | change) for change in changes]
     known = {
         name: [getattr(cell, name) for cell in cells]
-        for name in ("experiment", "task", "strategy", "teacher", "replicate")
+        for name in ("experiment", "task", "strategy", "seed_size", "budget", "teacher", "replicate")
     }
     return settings_table(
         pd.DataFrame({"key": range(len(cells)), "settings": [cell.settings for cell in cells]} | known)
@@ -61,7 +61,7 @@ def test_nested_settings_have_dotted_names_and_later_ones_their_defaults():
     )
     assert table["teacher.recipe.epochs"].tolist()[0] == 2 and table["task.share"].tolist()[0] == 0.3
     assert table["recipe.student_layers"].tolist() == [0, 10]
-    assert settings_table(table.iloc[:0][["key", "settings"]]).empty
+    assert settings_table(table.iloc[:0][["key", "settings", "seed_size", "budget"]]).empty
 
 
 def test_other_experiments_settings_are_not_known_where_an_experiment_is_named():

@@ -74,7 +74,7 @@ def decide(folder: Path, register: Register | None = None) -> list[Finding]:
     register = register or load_register()
     rows = settings_table(read_runs(folder))
     asked = [
-        (name, number, part, which, number > len(claim.parts))
+        (name, number, part.at(folder.name), which, number > len(claim.parts))
         for name, claim in register.claims.items()
         for which in ({}, *claim.under)
         for number, part in enumerate([*claim.parts, *claim.at_the_floor], 1)

@@ -22,6 +22,14 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Elsewhere(_Strict):
+    """What a part compares in a profile with other sizes; what is not given stays."""
+
+    says: str | None = None
+    points: list[Selector] | None = None
+    terms: list[Selector] | None = None
+
+
 class Part(_Strict):
     """One quantity of a claim, and the side of the threshold on which the claim puts it; ``value`` is the paper's own number."""
 
@@ -37,6 +45,12 @@ class Part(_Strict):
     points: list[Selector] = Field([{}], min_length=1)
     terms: list[Selector] = []
     least_ratio: float = Field(0.0, ge=0)
+    profiles: dict[str, Elsewhere] = {}
+
+    def at(self, profile: str) -> Part:
+        """Return the part as a profile asks it."""
+        other = self.profiles.get(profile)
+        return self.model_copy(update=other.model_dump(exclude_none=True)) if other else self
 
 
 class Planned(_Strict):

@@ -21,12 +21,10 @@ Selector = dict[str, bool | int | float | str]
 PARTS = ("task", "teacher", "recipe")
 #: Values of settings that cells leave out.
 DEFAULTS = {
-    "recipe.updates": "epochs",
-    "recipe.student_layers": 0,
-    "teacher.teacher_layers": 0,
-    "teacher.gold": 0,
-    "augmenter.gold": 0,
-}
+    "recipe.updates": "epochs", "recipe.weight_decay": 0.0, "recipe.averaged": 0.0, "recipe.student_layers": 0,
+    "teacher.teacher_layers": 0, "teacher.gold": 0, "augmenter.gold": 0, "teacher.tuned_on": "own", "teacher.label_error": 0.0,
+    "task.spoilt": 0.0, "task.selection": "natural",
+}  # fmt: skip
 
 
 class MissingRows(CrossoverError):
@@ -34,7 +32,7 @@ class MissingRows(CrossoverError):
 
 
 def settings_table(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return a results table with one more column per setting of its cells.
+    """Return a results table with one more column per setting of its cells, and ``ratio``, queries per seed question.
 
     The columns are named by the part of the cell: ``task.``, ``teacher.``, ``augmenter.`` (the teacher's where it has none of its
     own) and ``recipe.``. A setting that a cell does not have is missing (``NaN``), unless :data:`DEFAULTS` has a value.
@@ -53,7 +51,7 @@ def settings_table(runs: pd.DataFrame) -> pd.DataFrame:
     ).set_index(runs.index)
     for name, value in DEFAULTS.items():
         flat[name] = flat[name].fillna(value) if name in flat else value
-    return pd.concat([runs, flat], axis=1)
+    return pd.concat([runs, flat], axis=1).assign(ratio=runs["budget"] / runs["seed_size"].where(runs["seed_size"] > 0))
 
 
 def choose(
