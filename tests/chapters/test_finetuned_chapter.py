@@ -47,13 +47,10 @@ def test_a_teacher_below_the_commonest_label_is_not_at_chance(monkeypatch, right
         (lambda r: 20 + 2 * r, "more than the 8 calls per original that were tested"),
     ],
 )
-def test_saturation_is_found_where_there_is_some(monkeypatch, curve, said):
+def test_saturation_is_found_where_there_is_some(curve, said):
     ratio = np.array([0.5, 1, 2, 4, 8])
-    points = pd.DataFrame({"task": "SST-2", "series": "annotated", "budget": ratio * 50, "score": curve(ratio)})
-    monkeypatch.setattr(Chapter, "_points", lambda *_: points)
-    assert Chapter(FinetunedTeacher(dial_size=50), pd.DataFrame()).saturation().data["90% of the gain at"].tolist() == [
-        said
-    ]
+    points = pd.DataFrame({"task": "SST-2", "series": "annotated", "value": ratio, "score": curve(ratio)})
+    assert Chapter(FinetunedTeacher(), pd.DataFrame())._saturation(points)["enough"].tolist() == [said]
 
 
 def test_the_whole_grid_runs_what_the_chapter_and_the_claims_compare():

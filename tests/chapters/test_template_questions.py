@@ -1,6 +1,5 @@
 """The chapter on template questions: planted gains, sizes, peaks and variety come back in what it shows."""
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -91,21 +90,6 @@ def test_gains_are_those_planted_and_say_what_could_have_been_seen(chapter, ques
     assert all(int(n.replace(",", "")) > N_TEST for n in table["items to show 1 point, at least"])
 
 
-def test_accuracy_changes_for_the_type_that_was_helped_alone(chapter, questions):
-    table = chapter.by_type().data
-    types = table[table["by"] == "question type"].set_index("type")
-    assert HELPED in types.index and len(types) >= 2
-    assert types.drop(HELPED)["change"].str.contains("(+0.0 points", regex=False).all()
-    items = [
-        i
-        for name in SETS
-        for i, item in enumerate(k for k in questions if k.startswith(name))
-        if questions[item] == HELPED
-    ]
-    assert types.loc[HELPED, "test items"] == len(items)
-    assert f"{100 * np.mean([i % 3 != 0 for i in items]):+.1f} points" in types.loc[HELPED, "change"]
-
-
 def test_the_smaller_student_is_compared_with_the_larger_and_with_itself(chapter):
     chapter.size()
     rows = pd.read_csv(chapter.folder / "figures" / "template_size.csv")
@@ -146,5 +130,4 @@ def test_a_profile_without_a_smaller_student_says_so(chapter, parameters):
     less = Chapter(changed, chapter.runs, chapter.bank)
     assert "Not run" in less.size().data
     assert "Not run" in less.language().data
-    assert "Not run" in less.by_type().data
     assert less.detectable().data.empty, "no share of the paper's was run"

@@ -12,7 +12,7 @@ from crossover.errors import CrossoverError
 from crossover.figures.forest import forest
 from crossover.figures.learning_curves import curve_points, fitted_points, learning_curves, learning_points
 from crossover.figures.style import DARK, darkened, publish, styles
-from crossover.figures.sweep import crossover_points, crossovers_against, sweep
+from crossover.figures.sweep import sweep
 from crossover.labels import STRATEGIES
 from crossover.stats.crossovers import find_crossovers
 from crossover.stats.curves import fit_table
@@ -176,17 +176,6 @@ def test_a_sweep_has_a_panel_per_task_and_measure():
     ]
     assert [[t.get_text() for t in a.texts] for a in figure.axes] == [[], [], [], ["not known"]]
     assert figure.axes[1].containers[0].lines[0].get_ydata().tolist() == [30, 20]
-
-
-def test_crossovers_against_a_setting_say_who_leads_where_there_is_none():
-    crosses = find_crossovers(fit_table(noisy(EARLY, LATE), draws=100), checks=False)
-    never = find_crossovers(fit_table(noisy(EARLY, lambda r: 0.1 + 0 * r), draws=100), checks=False)
-    points = crossover_points([(0.0, never[0]), (1.0, crosses[0])])
-    assert (
-        points["status"].tolist() == ["none", "found"] and points["low"][1] < points["crossover"][1] < points["high"][1]
-    )
-    figure = crossovers_against(points, "coverage", "crossover")
-    assert [t.get_text() for t in figure.axes[0].texts] == ["new answers lead"]
 
 
 def test_publishing_twice_gives_the_same_bytes_in_both_palettes(tmp_path):

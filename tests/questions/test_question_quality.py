@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,8 +15,6 @@ from crossover.models.language_model import LanguageModel
 from crossover.models.spacy_english import load_parser
 from crossover.questions.generate import Question, QuestionFunnel
 from crossover.questions.quality import (  # fmt: skip
-    Reading,
-    answerable,
     compare,
     distance,
     distinct,
@@ -27,7 +24,6 @@ from crossover.questions.quality import (  # fmt: skip
     gallery,
     perplexity,
     question_type,
-    reading,
     repetition,
     shares,
 )
@@ -71,29 +67,6 @@ def test_perplexity_tells_word_salad_from_questions(student):
     rng = np.random.default_rng(0)
     salad = [" ".join(rng.permutation(q.rstrip("?").split())) + "?" for q in real]
     assert compare(perplexity(student, salad), perplexity(student, real)).low > 0.8
-
-
-@pytest.mark.slow
-def test_the_reader_picks_real_answers_far_above_chance_and_wrong_ones_rarely(student, nlp):
-    rows = [r for r in load.load("squad", "validation_sample1000", "pypi") if len(r["context"]) < 550][:24]
-    right = [reading(nlp, r["context"], r["question"], r["answers"]["text"][0]) for r in rows]
-    wrong = [replace(r, candidates=(*r.candidates[1:], r.candidates[0])) for r in right if len(r.candidates) > 1]
-    chance = np.mean([1 / len(r.candidates) for r in right])
-    assert answerable(student, right).mean() > 3 * chance
-    assert answerable(student, wrong).mean() < 1.5 * chance
-
-
-def test_rivals_are_spans_that_do_not_hold_the_answer(nlp):
-    made = reading(nlp, TEXT, "Who discovered polonium?", "Marie Curie")
-    assert made.candidates[0] == "Marie Curie" and {"Paris", "1898", "Pierre Curie"} <= set(made.candidates)
-    assert all(c in TEXT for c in made.candidates) and "polonium" not in made.candidates
-    assert len(reading(nlp, TEXT, "Who?", "Marie Curie", most=3).candidates) == 3
-    assert made == reading(nlp, TEXT, "Who discovered polonium?", "Marie Curie")
-
-
-def test_a_question_without_rivals_proves_nothing():
-    tiny = LanguageModel.load("tiny-random")
-    assert not answerable(tiny, [Reading("Rome.", "Where?", "Rome", ("Rome",))])[0]
 
 
 def test_comparison_of_equal_and_of_shifted_samples():

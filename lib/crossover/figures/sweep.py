@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
-from crossover.figures.style import INK, MUTED, PAPER, SERIES, SHADE, Picture, legend, mark, panels, styled
-from crossover.labels import display_name
-from crossover.stats.crossovers import Crossover
+from crossover.figures.style import MUTED, SERIES, Picture, legend, mark, panels, styled
 
 
 @styled
@@ -72,95 +69,3 @@ def sweep(
         figure, [mark(name, colour, marker, face) for name, (colour, marker, face) in zip(series, SERIES, strict=False)]
     )
     return figure
-
-
-def crossover_points(found: Sequence[tuple[float, Crossover]]) -> pd.DataFrame:
-    """Return one row per setting and seed-set size: the crossover with its interval, and the tested range."""
-    return pd.DataFrame(
-        {
-            "setting": setting, "seed_size": c.seed_size, "status": c.status, "side": c.side, "leader": c.leader,
-            "crossover": c.ratio, "low": c.interval[0], "high": c.interval[1], "unit": c.unit,
-            "tested_low": c.tested[0], "tested_high": c.tested[1],
-        }
-        for setting, c in found
-    )  # fmt: skip
-
-
-@styled
-def crossovers_against(
-    points: pd.DataFrame, xlabel: str, ylabel: str, log: bool = False, narrow: bool = False
-) -> Picture:
-    """Draw crossovers with their intervals against a setting, one panel per seed-set size, the tested range shaded.
-
-    An interval without an end runs to the edge of the panel. Where there is no crossover, the panel names the strategy that
-    leads throughout; where the curves cross more than once or nobody can tell, it says so.
-
-    Parameters
-    ----------
-    points : DataFrame
-        From :func:`crossover_points`.
-    xlabel, ylabel : str
-    log : bool
-        Whether the setting has a log axis.
-    narrow : bool
-        For a phone.
-    """
-    sizes = sorted(points["seed_size"].unique())
-    figure, axes_of = panels(len(sizes), 2.9, narrow, above=0.3, sharey=True)
-    bottom, top = points["tested_low"].min() / 2, points["tested_high"].max() * 2
-    for axes, size in zip(axes_of, sizes, strict=True):
-        rows = points[points["seed_size"] == size].sort_values("setting")
-        axes.set_yscale("log", base=2)
-        axes.set(title=f"{size:g} seed questions", xlabel=xlabel, ylim=(bottom, top))
-        if log:
-            axes.set_xscale("log")
-        axes.set_xticks(rows["setting"].unique(), [f"{value:g}" for value in rows["setting"].unique()])
-        axes.minorticks_off()
-        axes.margins(x=0.15)
-        edges = rows.drop_duplicates("setting")
-        axes.fill_between(edges["setting"], edges["tested_low"], edges["tested_high"], color=SHADE, zorder=0)
-        for row in rows.itertuples():
-            _crossover(axes, row, bottom, top)
-        axes.grid(axis="y")
-    for axes in axes_of[:: 1 if narrow else 2]:
-        axes.set_ylabel(ylabel)
-    axes_of[0].yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    legend(
-        figure,
-        [
-            mark("crossover, 90% interval"),
-            mark("extrapolated", face=PAPER),
-            mark("tested range", SHADE, "s", markersize=10),
-        ],
-    )
-    return figure
-
-
-def _crossover(axes, row, bottom: float, top: float) -> None:
-    known = pd.notna(row.crossover) and row.status != "multiple"
-    low, high = (end if pd.notna(end) else edge for end, edge in ((row.low, bottom), (row.high, top)))
-    if row.status != "none" and row.status != "multiple":
-        axes.plot([row.setting] * 2, [low, high], color=INK, linewidth=1.4, zorder=3)
-        for end, given in ((low, row.low), (high, row.high)):
-            if pd.notna(given):
-                axes.plot(row.setting, end, "_", color=INK, markersize=8, zorder=3)
-    if known:
-        inside = row.tested_low <= row.crossover <= row.tested_high
-        axes.plot(
-            row.setting, row.crossover, "o", color=INK, markersize=7, markerfacecolor=INK if inside else PAPER, zorder=4
-        )
-        return
-    leads = (
-        f"{display_name(row.leader).lower()} lead"
-        if isinstance(row.leader, str)
-        else row.status.replace("multiple", "several crossings")
-    )
-    axes.annotate(
-        leads,
-        (row.setting, np.sqrt(bottom * top)),
-        (6, 0),
-        textcoords="offset points",
-        rotation=90,
-        va="center",
-        ha="center",
-    )

@@ -67,7 +67,6 @@ class TemplateQuestions(Parameters):
     n_quality: int = Field(
         100, ge=10, description="generated questions, and as many real ones, that quality is measured on"
     )
-    n_read: int = Field(8, ge=1, description="of these, how many a model looks for the answer of in their passages")
     workers: Workers = 0
     device: Device = "cpu"
     cluster: Cluster = ""

@@ -24,20 +24,6 @@ from crossover.questions.generate import STAGES, Question, QuestionFunnel
 from crossover.questions.hand_checked import normalise
 
 PROMPT = "Question:"
-_SOLVED = """\
-The Nile flows north through Egypt into the Mediterranean Sea.
-Question: Where does the Nile flow?
-Answer: the Mediterranean Sea
-
-In 1903 the Wright brothers flew the first aeroplane near Kitty Hawk.
-Question: Who flew the first aeroplane?
-Answer: the Wright brothers
-
-Ada Lovelace was born in 1815 and wrote notes on a machine of Charles Babbage.
-Question: When was Ada Lovelace born?
-Answer: 1815
-
-"""
 _OPENINGS = {
     "who": r"(who|whom|whose)\b", "when": r"when\b", "where": r"where\b", "why": r"why\b",
     "how many": r"how (many|much|long|old|tall|high|far|often|big|large|deep|wide|fast|heavy)\b", "how": r"how\b",
@@ -115,84 +101,6 @@ def compare(generated: np.ndarray, real: np.ndarray, draws: int = 1000, seed: in
 
 def _above(a: np.ndarray, b: np.ndarray) -> float:
     return float(stats.mannwhitneyu(a, b).statistic / (len(a) * len(b)))
-
-
-# --- answerability ----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One question put to a reader that may only choose a span of the passage.
-
-    Attributes
-    ----------
-    passage, question, answer : str
-    candidates : tuple of str
-        Spans of the passage, the answer among them.
-    """
-
-    passage: str
-    question: str
-    answer: str
-    candidates: tuple[str, ...]
-
-
-def reading(nlp, passage: str, question: str, answer: str, most: int = 12, seed: int = 0) -> Reading:
-    """Return a question with rival answers: entities and noun phrases of the passage that neither hold nor repeat it.
-
-    Parameters
-    ----------
-    nlp : Language
-        As :func:`crossover.models.spacy_english.load_parser` gives it.
-    most : int
-        Candidates, the answer included; the rivals are drawn by ``seed``.
-    """
-    doc = nlp(passage)
-    nouns = (doc[t.left_edge.i : t.i + 1] for t in doc if t.dep_ in ("nsubj", "nsubjpass", "dobj", "pobj", "attr"))
-    own = normalise(answer)
-    rivals: dict[str, str] = {}
-    for span in (*doc.ents, *nouns):
-        text = normalise(span.text)
-        if text and own not in text and text not in own and text not in normalise(question):
-            rivals.setdefault(text, span.text)
-    order = np.random.default_rng(seed).permutation(len(rivals))[: most - 1]
-    texts = list(rivals.values())
-    return Reading(passage, question, answer, (answer, *(texts[i] for i in sorted(order))))
-
-
-def answerable(student: LanguageModel, readings: Sequence[Reading], batch_size: int = 8) -> np.ndarray:
-    r"""Return whether a language model that reads the passage picks the answer among the candidates: bool (n,).
-
-    The extractive check. Three solved examples precede the passage, and a candidate scores by how much the question
-    raises its likelihood, so that frequent words have no head start (domain-conditional PMI, Holtzman et al. 2021,
-    arXiv 2104.08315):
-
-    .. math:: \log p(c \mid \text{passage}, \text{question}) - \log p(c \mid \text{passage}, \text{"What?"}).
-
-    Chance is one over the number of candidates, and a small model misses many real questions too: compare with them.
-    """
-    asked = _scores(student, readings, [r.question for r in readings], batch_size)
-    unasked = _scores(student, readings, ["What?"] * len(readings), batch_size)
-    return np.array(
-        [len(a) > 1 and int(np.argmax(a - b)) == 0 for a, b in zip(asked, unasked, strict=True)], dtype=bool
-    )
-
-
-def _scores(
-    student: LanguageModel, readings: Sequence[Reading], questions: Sequence[str], batch_size: int
-) -> list[np.ndarray]:
-    """The log-likelihood of each candidate of each reading after its passage and a question."""
-    tokenizer = student.tokenizer
-    texts = [f"{_SOLVED}{r.passage}\n{PROMPT} {q}\nAnswer:" for r, q in zip(readings, questions, strict=True)]
-    prompts = tokenizer(texts, add_special_tokens=False)["input_ids"]
-    found: dict[int, np.ndarray] = {}
-    for rows in by_length(prompts, batch_size):
-        tokens = [
-            tokenizer([f" {c}" for c in readings[i].candidates], add_special_tokens=False)["input_ids"] for i in rows
-        ]
-        scored = likelihoods(student, [prompts[i] for i in rows], tokens)
-        found.update((i, np.array([one.total for one in several])) for i, several in zip(rows, scored, strict=True))
-    return [found[i] for i in range(len(readings))]
 
 
 # --- repetition and variety -------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ grid, and the change is measured against the base on the same test items.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 import pandas as pd
@@ -23,7 +23,6 @@ from crossover.chapters.common import (
     QUESTIONS,
     ChapterBase,
     alike,
-    counted_range,
     crossover_table,
     difference,
     funnel_table,
@@ -32,7 +31,6 @@ from crossover.chapters.common import (
     regret,
     table,
 )
-from crossover.figures import sweep
 from crossover.figures.learning_curves import learning_points
 from crossover.figures.style import Picture
 from crossover.labels import QUERIES_PER_SAMPLE, display_name
@@ -179,35 +177,21 @@ class Chapter(ChapterBase):
             for c in find_crossovers(fit_table(rows[(rows["strategy"] == ANSWERS) | (share == s)], LEVEL), checks=False)
         ]
 
-    def coverage_crossovers(self) -> Picture | Markdown:
-        """Draw where new questions overtake new answers against their coverage."""
-        return self._against(
-            "coverage_crossovers", self._coverages, "coverage of new questions", "calls per seed question", RESAMPLING
-        )
-
     def coverage_table(self) -> Styler | Markdown:
         """Return where new questions overtake new answers at each coverage."""
         return crossover_table(
             [c for _, c in self._coverages], "coverage", coverage=[f"{share:g}" for share, _ in self._coverages]
         )
 
-    def costs(self) -> Picture | Markdown:
-        """Draw the crossover against the cost of writing a question, in answers."""
+    def costs(self) -> Styler | Markdown:
+        """Return where new questions overtake new answers at each cost of writing a question, in answers."""
         prices = {cost: {ANSWERS: 1.0, QUESTIONS: 1.0 + cost} for cost in sorted(self.parameters.question_costs)}
         found = [
             (cost, c)
             for cost, price in prices.items()
             for c in find_crossovers(self._base_fits, price, "answers", checks=False)
         ]
-        paper = "Paper: a question costs as much as an answer (1)."
-        return self._against(
-            "costs",
-            found,
-            "cost of writing a question, in answers",
-            "answers' worth per seed question",
-            paper,
-            log=True,
-        )
+        return crossover_table([c for _, c in found], "costs", cost=[f"{cost:g}" for cost, _ in found])
 
     @cached_property
     def _base_fits(self) -> Fits:
@@ -262,19 +246,6 @@ class Chapter(ChapterBase):
             return NOT_RUN
         fits = fit_table(rows, LEVEL)
         return table(regret(fits, rows), "mixed-regret", digits=1) if has_curves(fits) else NO_CURVES
-
-    def _against(
-        self, name: str, found: list[tuple[float, Crossover]], xlabel: str, ylabel: str, paper: str, log: bool = False
-    ) -> Picture | Markdown:
-        if all(c.p_exists is None for _, c in found):
-            return NO_CURVES
-        points, rows = sweep.crossover_points(found), self.of("base")
-        title = f"{(points['status'] == 'found').sum()} of {len(points)} crossovers of new answers and new questions are located"
-        caption = (
-            f"Crossovers of fitted curves with {LEVEL:.0%} intervals, from {counted_range(rows.groupby('seed_size')['replicate'].nunique(), 'replicate')} "
-            f"and {counted_range(rows['n_test'], 'test problem')}. {paper}"
-        )
-        return self.figure(name, partial(sweep.crossovers_against, points, xlabel, ylabel, log), points, title, caption)
 
     # --- words --------------------------------------------------------------------------------------------------------
 

@@ -50,14 +50,6 @@ PAPER = {
     "families": "one pair of families: GPT-NeoX as teacher, RoBERTa and BART as students",
 }
 JUDGED = "Tasks with labels by accuracy, generation tasks by chrF."
-SCORES = {
-    "accuracy": "right or complete",
-    "macro_F1": "macro-F1",
-    "chrf": "chrF",
-    "rouge_l": "ROUGE-L",
-    "bleu": "BLEU",
-    "test_coverage": "covered",
-}
 
 
 @dataclass(frozen=True)
@@ -185,20 +177,6 @@ class Chapter(ChapterBase):
             log=True,
         )
 
-    def saturation(self) -> Styler | Markdown:
-        """Return the fitted curves: score with unlimited synthetic data, and the amount that gives 90% of the gain."""
-        points = self._points("amounts", ["strategy", "budget"])
-        found = (
-            self._saturation(points.assign(value=points["budget"] / self.parameters.dial_size))
-            if len(points)
-            else points
-        )
-        return (
-            table(found.rename(columns={"end": "levels off at", "enough": "90% of the gain at"}), "saturation")
-            if len(found)
-            else NOT_RUN
-        )
-
     def _saturation(self, points: pd.DataFrame) -> pd.DataFrame:
         rows, most = [], points["value"].max()
         for (task, series), (e, b, tau) in _saturations(points).items():
@@ -259,21 +237,6 @@ class Chapter(ChapterBase):
         return points.assign(task=points["task"].map(TASKS)) if out else points
 
     # --- tables -------------------------------------------------------------------------------------------------------
-
-    def scores(self) -> Styler:
-        """Return the scores of every condition at the base grid: means over draws and students, in %."""
-        rows = self.of("base", "full", "whole").assign(accuracy=lambda t: t["n_correct"] / t["n_test"])
-        rows["accuracy"], rows["macro_F1"] = (
-            100 * rows["accuracy"],
-            100 * rows.get("macro_f1", pd.Series(np.nan, rows.index)),
-        )
-        if "test_coverage" in rows:
-            rows["test_coverage"] *= 100
-        columns = {name: said for name, said in SCORES.items() if name in rows and rows[name].notna().any()}
-        rows["condition"] = [condition(*row) for row in rows[["strategy", "teacher"]].itertuples(index=False)]
-        shown = rows.groupby(["task", "seed_size", "condition"], sort=False)[list(columns)].mean().reset_index()
-        shown["task"] = shown["task"].map(TASKS)
-        return table(shown.rename(columns=columns | {"seed_size": "originals"}), "scores", digits=1)
 
     def quality(self) -> Styler:
         """Return the measures of the synthetic data, means over draws, by task, size and condition."""

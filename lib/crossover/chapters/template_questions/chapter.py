@@ -12,18 +12,15 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from crossover.chapters.common import COLUMNS, LEVEL, NOT_RUN, counted, difference, table
+from crossover.chapters.common import COLUMNS, LEVEL, counted, table
 from crossover.chapters.template_questions import figures
 from crossover.chapters.template_questions.figures import SET_NAMES
 from crossover.chapters.template_questions.quality import QuestionBankChapter
-from crossover.data.closed_book import answers, test_rows
 from crossover.figures.style import Picture
 from crossover.labels import display_name
-from crossover.models.spacy_english import load_parser
 from crossover.params.template_questions import TemplateQuestions
 from crossover.paths import results_folder
 from crossover.questions.bank import load_bank
-from crossover.questions.quality import entity_types, question_type
 from crossover.stats.contrasts import contrast, items_needed
 from crossover.stats.peak import Peak, find_peak
 from crossover.study.grids import cells_of
@@ -38,7 +35,6 @@ if TYPE_CHECKING:
 #: The paper's gains, as fractions of 1 (arXiv 2310.07830, section 5).
 PUBLISHED_GAINS = {"nq_open": 0.0093, "web_questions": 0.0152, "trivia_qa": 0.0123}
 RATES = "Paper: rates of 0.1, 0.3 and 0.5 were tried, and a balance of the two was found best (arXiv 2310.07830, section 5)."
-SMALLEST = 20  # test items that a type needs for its accuracy to be shown
 MIXTURES = ("tokens_equal", "real_equal")
 
 
@@ -180,41 +176,6 @@ class Chapter(QuestionBankChapter):
         found.insert(0, "mixture", rows["strategy"].map(display_name))
         found.insert(1, "share", rows["task.share"].map("{:g}".format))
         return table(found.groupby(["mixture", "share"]).mean().reset_index(), "bias")
-
-    def by_type(self) -> Styler | Markdown:
-        """Return accuracy by question type and by the answer's entity type, with and without template questions."""
-        shares = self._published_shares("real_equal")
-        if not shares:
-            return NOT_RUN
-        without = self._outcomes("real", 0.0)
-        gain = sum(self._outcomes("real_equal", s) for s in shares) / len(shares) - without
-        labels = self._labels.reindex(without.columns)
-        rows = []
-        for kind in labels:
-            for label, items in labels.groupby(kind).groups.items():
-                if len(items) >= SMALLEST:
-                    c = contrast(gain[items].to_numpy(), LEVEL)
-                    rows.append(
-                        (
-                            kind,
-                            label,
-                            len(items),
-                            f"{without[items].to_numpy().mean():.1%}",
-                            difference(c.estimate, c.low, c.high),
-                        )
-                    )
-        return table(
-            pd.DataFrame(rows, columns=["by", "type", "test items", "exact match without", "change"]), "by-type"
-        )
-
-    @cached_property
-    def _labels(self) -> pd.DataFrame:
-        """The question type and the entity type of the first answer of each test question."""
-        p = self.parameters
-        rows = [(item, n, row) for n, s in p.question_sources.items() for item, row in test_rows(n, s)[: p.n_test]]
-        entities = entity_types(load_parser(), [answers(n, row)[0] for _, n, row in rows])
-        types = [question_type(row["question"]) for _, _, row in rows]
-        return pd.DataFrame({"question type": types, "entity type": entities}, index=[item for item, _, _ in rows])
 
     # --- helpers ------------------------------------------------------------------------------------------------------
 

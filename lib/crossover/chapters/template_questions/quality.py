@@ -15,25 +15,22 @@ import pandas as pd
 
 from crossover.chapters.common import ChapterBase, table
 from crossover.chapters.template_questions import figures
-from crossover.data import load
 from crossover.data.closed_book import Real, near_tests, pool
 from crossover.figures.style import Picture
 from crossover.models.language_model import LanguageModel
 from crossover.models.spacy_english import load_parser
 from crossover.normal_text import word_set
 from crossover.params.template_questions import TemplateQuestions
-from crossover.questions.bank import QuestionBank, read_texts
+from crossover.questions.bank import QuestionBank
 from crossover.questions.generate import Generator, Question
 from crossover.questions.hand_checked import EXPECTATIONS, Precision, failures, judge, precision, read_expectations
 from crossover.questions.quality import (
-    answerable,
     compare,
     distinct,
     entropy,
     funnel_table,
     gallery,
     perplexity,
-    reading,
     repetition,
 )
 from crossover.study.experiments.template_mixture import distributions
@@ -80,7 +77,6 @@ class QuestionBankChapter(ChapterBase):
         """Return what can be measured of generated and of real questions alike."""
         generated, real = [q.question for q in self._drawn], [r.question for r in self._real_drawn]
         fluent = compare(perplexity(self._reader, generated), perplexity(self._reader, real))
-        read, real_read = (answerable(self._reader, rows, 8) for rows in (self._readings, self._real_readings))
         size = min(len(generated), len(real))
         makes = repetition((q.question, q.answer) for q in self.bank.questions)
         reals = repetition((r.question, r.answers[0]) for r in self._real)
@@ -92,7 +88,6 @@ class QuestionBankChapter(ChapterBase):
                 f"{fluent.higher:.2f} ({fluent.low:.2f} to {fluent.high:.2f})",
                 "",
             ),
-            ("answer found in its passage by a small model", _share(read), _share(real_read)),
             *(
                 (f"distinct-{n} of {size} questions", *(f"{distinct(some, n, size):.2f}" for some in (generated, real)))
                 for n in (1, 2)
@@ -148,53 +143,10 @@ class QuestionBankChapter(ChapterBase):
     def _real_drawn(self) -> list[Real]:
         return _draw(self._real, self.parameters.n_quality)
 
-    @cached_property
-    def _passages(self) -> list[_Passage]:
-        """Questions with a one-word or longer answer in their paragraph; yes and no have no span to find."""
-        texts = {text.source: text.text for text in read_texts(self.parameters.text)}
-        spans = [q for q in self.bank.questions if q.type not in ("yes-no", "cloze")]
-        return [
-            _Passage(_paragraph(texts[q.source], q), q.question, q.answer)
-            for q in _draw(spans, self.parameters.n_quality)
-        ]
-
-    @cached_property
-    def _real_passages(self) -> list[_Passage]:
-        rows = load.load("squad", "validation_sample1000", "pypi")
-        return [
-            _Passage(r["context"], r["question"], r["answers"]["text"][0])
-            for r in _draw(rows, self.parameters.n_quality)
-        ]
-
-    @cached_property
-    def _readings(self) -> list:
-        return self._put(self._passages)
-
-    @cached_property
-    def _real_readings(self) -> list:
-        return self._put(self._real_passages)
-
-    def _put(self, passages: Sequence[_Passage]) -> list:
-        nlp = load_parser()
-        return [reading(nlp, p.passage, p.question, p.answer, most=6) for p in passages[: self.parameters.n_read]]
-
-
-@dataclass(frozen=True)
-class _Passage:
-    """A question with the paragraph that answers it."""
-
-    passage: str
-    question: str
-    answer: str
-
 
 def _draw(items: Sequence, n: int, seed: int = 0) -> list:
     """Draw items by seed, all where there are fewer."""
     return [items[i] for i in np.random.default_rng(seed).permutation(len(items))[:n]]
-
-
-def _share(right: np.ndarray) -> str:
-    return f"{right.sum():.0f} of {len(right)}"
 
 
 def _types(questions: Sequence[str]) -> dict[str, float]:
@@ -204,10 +156,3 @@ def _types(questions: Sequence[str]) -> dict[str, float]:
 def _side_by_side(generated: dict[str, float], real: dict[str, float]) -> pd.DataFrame:
     table = pd.DataFrame({"generated": generated, "real": real}).fillna(0.0)
     return table.sort_values(["real", "generated"], ascending=False)
-
-
-def _paragraph(text: str, question: Question) -> str:
-    """Return the paragraph of a text that holds a question's sentence."""
-    start = text.rfind("\n", 0, question.sentence[0]) + 1
-    end = text.find("\n", question.sentence[1])
-    return text[start : end if end >= 0 else len(text)]
