@@ -30,17 +30,7 @@ class QuestionBank:
 
 
 def load_bank(folder: Path, text: str, texts: int) -> QuestionBank:
-    """Return the questions of a text source, from ``folder`` where they are stored already.
-
-    Parameters
-    ----------
-    folder : Path
-        Where banks are stored; a file's name holds a digest of the source, of a folder's files, and of the templates.
-    text : str
-        See :func:`read_texts`.
-    texts : int
-        Texts to read from the first on; 0 for all.
-    """
+    """Return the questions of a text source, from ``folder`` where they are stored already."""
     text = pinned(text)
     # How texts are cleaned matters for the two sources that are anyone's.
     cleaned = [plain_text.VERSION] if text.startswith(("folder:", "hub:")) else []

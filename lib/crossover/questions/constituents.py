@@ -19,21 +19,10 @@ INSIDE, BEGINS = 1, 3  # Token.ent_iob of a token that continues or begins an en
 
 @dataclass(eq=False)
 class Part:
-    """One constituent of a frame.
+    """One constituent of a frame, by its role.
 
-    Attributes
-    ----------
-    role : str
-        ``subject``, ``object``, ``recipient``, ``complement``, ``agent``, ``oblique``, ``adverb``, ``clausal``,
-        ``particle``; ``name`` and ``description`` of an apposition or bracket; ``entity`` of a sentence.
-    head : Token
-        The head of the noun phrase (without the preposition).
-    indices : list of int
-        Tokens of the noun phrase that a question repeats, in order.
-    whole : list of int
-        The same with the preposition; what disappears from the clause when the part is asked for.
-    preposition : str
-        In lower case, ``""`` where there is none.
+    ``indices`` are the tokens of the noun phrase that a question repeats; ``whole`` has the preposition too, and disappears
+    from the clause when the part is asked for.
     """
 
     role: str

@@ -20,21 +20,10 @@ _ACRONYM = re.compile(r"[A-Z][A-Z&]{1,7}")
 
 @dataclass(eq=False)
 class Frame:
-    """A structure in a sentence with its parts by role; several parts may share a role (obliques).
+    """A clause, apposition, bracket or whole sentence with its parts by role; several may share a role (obliques).
 
-    Attributes
-    ----------
-    kind : str
-        ``clause``, ``apposition``, ``bracket`` or ``sentence``.
-    sentence : Span
-    parts : list of Part
-    verb : Token or None
-        The main verb of a clause; of an apposition the verb of its sentence, for the tense.
-    auxiliaries : list of Token
-        In order; empty for a simple tense.
-    before, between, after : list of list of int
-        Token groups of a clause: before the subject; from the subject to the main verb; after the main verb.
-    negated, passive : bool
+    ``verb`` is the main verb of a clause, else the sentence's, for the tense. ``before``, ``between`` and ``after`` are token
+    groups of a clause: before the subject, from there to the main verb, after it.
     """
 
     kind: str

@@ -27,21 +27,9 @@ from crossover.questions.words import Lemmas
 
 @dataclass(frozen=True)
 class Question:
-    """A question with its answer and where the answer stands.
+    """A question with its answer, ``text[start:end]``; of yes and no that is the sentence that settles it.
 
-    Attributes
-    ----------
-    question, answer : str
-    start, end : int
-        Characters of the text: ``text[start:end] == answer``; for yes and no the sentence that settles the question.
-    template, type : str
-        Template id and question type.
-    entity : str
-        OntoNotes type of the answer, ``none`` where it has none.
-    sentence : (int, int)
-        First and last character of the sentence in the text.
-    source : str
-        Name of the text, where it has one.
+    ``entity`` is the answer's OntoNotes type or ``none``, ``sentence`` the first and last character of the sentence.
     """
 
     question: str
@@ -71,15 +59,9 @@ STAGES = ("texts", "pieces", "sentences", "framed", "drafts", "questions")
 
 @dataclass
 class QuestionFunnel:
-    """How many reach each stage, and why the others do not.
+    """Counts by stage: texts, paragraphs, sentences, those with a clause, apposition or bracket, drafts, questions that passed.
 
-    Attributes
-    ----------
-    texts, pieces, sentences, framed, drafts, questions : int
-        Texts read; paragraphs in them; sentences parsed; sentences with a clause, apposition or bracket; questions that
-        templates made; questions that passed every check.
-    refused : Counter
-        By stage and reason, as in ``sentence: too long``.
+    ``refused`` counts by stage and reason, as in ``sentence: too long``.
     """
 
     texts: int = 0
@@ -98,14 +80,7 @@ class QuestionFunnel:
 
 
 class Generator:
-    """Makes questions of parsed sentences.
-
-    Parameters
-    ----------
-    nlp : Language
-        As :func:`crossover.models.spacy_english.load_parser` gives it.
-    templates : sequence of Template
-    """
+    """Makes questions of sentences that :func:`crossover.models.spacy_english.load_parser` has parsed."""
 
     def __init__(self, nlp: Language, templates: Sequence[Template] | None = None):
         self.nlp, self.lemmas = nlp, Lemmas(nlp)
@@ -170,25 +145,10 @@ def generate(
     batch_size: int = 64,
     templates: Path | str = FILE,
 ) -> Iterator[Question]:
-    """Make questions of texts, one after the other, in the order of the texts.
+    """Yield the questions of texts in order; the corpus is read as they are taken, and ``funnel`` filled on the way.
 
-    Parameters
-    ----------
-    texts : iterable of Text or str
-        Read as the questions are taken; a corpus need not fit in memory.
-    funnel : QuestionFunnel, optional
-        Filled on the way.
-    processes : int
-        Processes that parse; the questions are the same for any number.
-    batch_size : int
-        Paragraphs parsed side by side.
-    templates : path
-        A file of templates.
-
-    Yields
-    ------
-    Question
-        Offsets are those of its text; ``source`` is the text's name, or its number where it has none.
+    Offsets are those of a question's text; ``source`` is the text's name, or its number where it has none. The questions are
+    the same for any number of ``processes`` and paragraphs per batch.
     """
     funnel = QuestionFunnel() if funnel is None else funnel
     nlp = load_parser()

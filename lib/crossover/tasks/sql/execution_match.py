@@ -117,14 +117,6 @@ def without_distinct(sql: str) -> str:
 def same_result(predicted: Sequence[Row], gold: Sequence[Row], ordered: bool) -> bool:
     """Whether two results hold the same rows, whatever the order of their columns.
 
-    Parameters
-    ----------
-    predicted, gold : sequence of tuple
-    ordered : bool
-        Whether rows must come in the same order; otherwise they are compared as multisets.
-
-    Notes
-    -----
     As ``result_eq`` of ``test-suite-sql-eval``: some permutation of the predicted columns must give the gold rows, and
     numbers are compared as numbers (``1`` equals ``1.0``, ``'1'`` does not). One difference: floats are compared to ten
     significant digits, because the sum of a column depends in its last digit on the order of reading.
@@ -169,25 +161,8 @@ def _columns(rows: Sequence[Row]) -> list[tuple]:
 def matches(path: Path | str, predicted: str | None, gold: str, keep_distinct: bool = True) -> bool:
     """Whether a predicted statement's result on a database is the gold one's; ``None`` or an error never is.
 
-    Parameters
-    ----------
-    path : path
-    predicted : str or None
-        What :func:`statement` returned.
-    gold : str
-        A statement that is known to run.
-    keep_distinct : bool
-        Whether DISTINCT counts. The official evaluation strips it from both statements unless told otherwise.
-
-    Raises
-    ------
-    CrossoverError
-        The gold statement does not run, or passes a limit of :func:`crossover.tasks.sql.sandbox.run`.
-
-    Notes
-    -----
-    Rows must be in the gold's order where the gold's outermost query has an ORDER BY (:func:`is_ordered`); the official
-    evaluation asks for order also where only a subquery has one (40 of Spider's 8,034 reference statements).
+    Rows must be in the gold's order where the gold's outermost query has an ORDER BY. The official evaluation asks for order
+    also where only a subquery has one (40 of Spider's 8,034 reference statements), and leaves DISTINCT out of account.
     """
     if predicted is None:
         return False

@@ -56,15 +56,7 @@ _EVERY = 10_000  # steps between two looks at the limits
 
 @dataclass(frozen=True)
 class Result:
-    """What a statement gave: rows, or the reason why there are none.
-
-    Attributes
-    ----------
-    rows : tuple of tuple
-        In the order that SQLite returned them; empty where there is an error.
-    error : str or None
-        SQLite's message, or the limit that was passed.
-    """
+    """Rows in SQLite's order, or SQLite's message or the limit that was passed."""
 
     rows: tuple[Row, ...] = ()
     error: str | None = None
@@ -97,13 +89,7 @@ def _connect(path: Path | str) -> sqlite3.Connection:
 
 @cache
 def schema(path: Path | str) -> dict[str, tuple[str, ...]]:
-    """Return a database's tables and views, in the order of their making, each with its columns.
-
-    Raises
-    ------
-    sqlite3.Error
-        The file cannot be opened, or is not an SQLite database.
-    """
+    """Return a database's tables and views, in the order of their making, each with its columns."""
     connection = _connect(path)
     try:
         kinds = "type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
@@ -134,19 +120,6 @@ def _of_stored_dates(connection: sqlite3.Connection, watch: _Watch) -> None:
 
 def run(path: Path | str, sql: str) -> Result:
     """Run one statement that can only read; nothing that it says is an exception.
-
-    Parameters
-    ----------
-    path : path
-        An SQLite database. It is never written to, and no journal is made beside it.
-    sql : str
-        Anything at all.
-
-    Returns
-    -------
-    Result
-        Rows, or why there are none: a mistake in the SQL, something that is refused, or a limit (:data:`STEPS`,
-        :data:`SECONDS`, :data:`MEMORY`, :data:`ROWS`, :data:`ROW_BYTES` for one row, :data:`RESULT_BYTES` for all).
 
     Raises
     ------

@@ -6,7 +6,6 @@ All questions ask one table of chemical elements and have at most one condition.
 
 from __future__ import annotations
 
-import importlib.resources
 import math
 import random
 from collections import Counter
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from crossover.data.pinned import ELEMENTS_DB
+from crossover.tasks.base import packaged
 from crossover.tasks.problem_sets import held_out
 from crossover.tasks.sql.sandbox import run
 
@@ -38,17 +38,7 @@ _OPS = {
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition on rows.
-
-    Attributes
-    ----------
-    column : str
-        ``elements.<column>``.
-    op : str
-        A key of ``says`` in ``wording.yaml``, or ``yes`` or ``no`` for a flag.
-    values : tuple
-        What the column is compared with.
-    """
+    """A comparison of a column, ``elements.<name>``, with values; ``op`` is a key of ``says`` in ``wording.yaml``, yes or no."""
 
     column: str
     op: str
@@ -59,16 +49,8 @@ class Condition:
 class QueryPlan:
     """The structure of a question; hashable, and equal for two wordings of one question.
 
-    Attributes
-    ----------
-    shape : str
-        One of :data:`SHAPES`.
-    columns : tuple of str
-        The column shown; of an aggregate the one measured, of a superlative the one shown and the one ranked by.
-    conditions : tuple of Condition
-        At most one.
-    how : str
-        The aggregate (``max``, ``min``, ``avg``, ``sum``) or the direction (``desc``, ``asc``).
+    Its columns are the one shown, or measured by an aggregate; of a superlative the one shown and the one ranked by. There is
+    at most one condition. ``how`` is an aggregate or a direction.
     """
 
     shape: str
@@ -99,10 +81,7 @@ def is_test(query: QueryPlan) -> bool:
 @cache
 def lexicon() -> dict[str, Any]:
     """Read ``wording.yaml`` once."""
-    import yaml
-
-    text = importlib.resources.files("crossover.tasks.text_to_sql").joinpath("wording.yaml").read_text(encoding="utf-8")
-    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return packaged(__package__, "wording.yaml")
 
 
 @cache

@@ -93,10 +93,7 @@ class TextToSql(SqlAnswers, Drawing):
         return self._problem(self._other(lambda r: fairness.slipped(old, r), rng, old, f"a drifted {problem.id}"), rng)
 
     def invalid(self, problem: Problem, rng: random.Random) -> Problem:
-        """Return a question about a property that the database does not hold; the answer takes another column for it.
-
-        There is no truth to keep, so its ``structure`` is ``None``.
-        """
+        """Return a question about a property that the database does not hold; the answer takes another column for it."""
         query: QueryPlan = problem.structure
         places = [c for c in (*query.columns, *(c.column for c in query.conditions)) if _renameable(c)]
         if not places and query.shape == "lookup":

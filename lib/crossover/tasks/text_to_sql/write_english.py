@@ -88,16 +88,7 @@ class _Asker:
 
 
 def question(query: QueryPlan, rng: random.Random, renamed: Mapping[str, tuple[str, str]] | None = None) -> str:
-    """Write a query as a question or a request in English, without the tables.
-
-    Parameters
-    ----------
-    query : QueryPlan
-    rng : random.Random
-        Chooses among the wordings.
-    renamed : mapping of str to (str, str), optional
-        Nouns, singular and plural, in the places of columns, for a question that the database cannot answer.
-    """
+    """Write a query as a question or a request in English, without the tables."""
     return _Asker(query, rng, renamed or {}).ask()
 
 

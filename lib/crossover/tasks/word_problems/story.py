@@ -6,27 +6,17 @@ module holds the arithmetic, the grammar of plans and the split into a training 
 
 from __future__ import annotations
 
-import importlib.resources
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, NamedTuple
 
+from crossover.tasks.base import packaged
 from crossover.tasks.problem_sets import held_out
 
-OPERATOR = {
-    "gain": "+",
-    "lose": "-",
-    "halve": "/",
-    "more": "+",
-    "fewer": "-",
-    "times": "*",
-    "share": "/",
-    "pack": "/",
-    "price": "*",
-    "groups": "*",
-}
+OPERATOR = {"gain": "+", "lose": "-", "halve": "/", "more": "+", "fewer": "-"}
+OPERATOR |= {"times": "*", "share": "/", "pack": "/", "price": "*", "groups": "*"}
 #: Operations that compare with a second person.
 SHIFTS = ("more", "fewer", "times")
 
@@ -35,24 +25,9 @@ SHIFTS = ("more", "fewer", "times")
 class Story:
     """The structure of a word problem; hashable, and equal for two wordings of one problem.
 
-    Attributes
-    ----------
-    family : str
-        Scenario family, a key of ``families`` in ``wording.yaml``.
-    names : tuple of str
-        The first person, then the newcomer of a comparison.
-    item : str
-        The noun counted, in the singular.
-    start : int
-        The first quantity (the number of groups for ``groups``).
-    kind : str
-        The operation, a key of :data:`OPERATOR`.
-    event : int
-        Which of the family's events tells the operation.
-    operand : int
-        The second quantity.
-    hidden : {None, "start", "operand"}
-        The quantity that the text of an unanswerable question leaves out; the stored quantity is then a guess.
+    ``names`` are the first person and the newcomer of a comparison, ``start`` and ``operand`` the quantities, ``event`` which
+    of the family's events tells the operation. An unanswerable question leaves the quantity named by ``hidden`` out, whose
+    value is then a guess.
     """
 
     family: str
@@ -77,12 +52,7 @@ class Calculation(NamedTuple):
 @cache
 def lexicon() -> dict[str, Any]:
     """Read ``wording.yaml`` once."""
-    import yaml
-
-    text = (
-        importlib.resources.files("crossover.tasks.word_problems").joinpath("wording.yaml").read_text(encoding="utf-8")
-    )
-    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return packaged(__package__, "wording.yaml")
 
 
 def calculate(story: Story, op: str | None = None, offset: int = 0) -> Calculation:

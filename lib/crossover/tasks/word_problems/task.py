@@ -88,10 +88,7 @@ class MathWords(NumberAnswers, Drawing):
         return self._problem(self._trained(slipped, rng, f"a drifted {problem.id}"), rng)
 
     def invalid(self, problem: Problem, rng: random.Random) -> Problem:
-        """Return a question in which a needed quantity reads "some" or "several"; the answer guesses it.
-
-        There is no truth to keep, so its ``structure`` is ``None``.
-        """
+        """Return a question in which a needed quantity reads "some" or "several"; the answer guesses it."""
         old: Story = problem.structure
         hidden = rng.choice(["start", "operand"] if old.kind in _SWAPS else ["start"])
 

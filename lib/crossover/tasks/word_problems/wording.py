@@ -160,14 +160,7 @@ def _joinable(first: str, second: str) -> bool:
 
 
 def question(story: Story, rng: random.Random) -> str:
-    """Write a story as a question of two or three sentences, the last of which asks.
-
-    Parameters
-    ----------
-    story : Story
-    rng : random.Random
-        Chooses tense, verb phrases, connectives, digits or number words, and whether sentences are joined.
-    """
+    """Write a story as a question of two or three sentences, the last of which asks."""
     lex, t = lexicon(), _Teller(story, rng, words=0.25)
     phrases = [] if story.kind == "groups" else [t.opening()]
     compared = t.compared() if story.kind in SHIFTS else None
@@ -196,21 +189,7 @@ def question(story: Story, rng: random.Random) -> str:
 
 
 def solution(story: Story, rng: random.Random, calculation: Calculation | None = None) -> str:
-    """Write the calculation of a story in a sentence, and the final answer as ``#### N`` on a line of its own.
-
-    Parameters
-    ----------
-    story : Story
-    rng : random.Random
-        Chooses among the wordings.
-    calculation : Calculation, optional
-        By default the right one. A wrong one gives a wrong but well-formed chain.
-
-    Returns
-    -------
-    str
-        Starts with a space.
-    """
+    """Write the calculation of a story, right or as given, in a sentence, and the final answer as ``#### N`` on its own line."""
     lex, t = lexicon()["solve"], _Teller(story, rng, words=0.0)
     made, kind = calculation or calculate(story), story.kind
     a, b = (made.b, made.a) if made.op in "+*" and kind != "groups" and rng.random() < 0.2 else (made.a, made.b)
