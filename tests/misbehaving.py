@@ -6,6 +6,7 @@ answers the ``n`` of the last ``What is n?`` of a prompt, or a running number. W
 
 import asyncio
 import contextlib
+import http.server
 import json
 import random
 import re
@@ -111,8 +112,8 @@ class Server:
         return await send(writer, 200, text)
 
 
-def completion(content, usage=USAGE):
-    choice = {"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": "stop"}
+def completion(content, usage=USAGE, finish="stop", **message):
+    choice = {"index": 0, "message": {"role": "assistant", "content": content, **message}, "finish_reason": finish}
     return {"id": "x", "object": "chat.completion", "created": 0, "model": "alpha", "choices": [choice], "usage": usage}
 
 
@@ -155,6 +156,53 @@ class Running:
 
     def log(self):
         return self.stats()["log"]
+
+
+class Scripted:
+    """A server in a thread that answers as a function says: (request's body, number of the call, path) -> (status, body[, headers])."""
+
+    def __init__(self, answer):
+        asked = self.asked = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_):
+                pass
+
+            def tell(self, status, body, headers=()):
+                data = body if isinstance(body, bytes) else json.dumps(body).encode()
+                self.send_response(status)
+                for name, value in (
+                    {"content-type": "application/json", "content-length": str(len(data))} | dict(headers)
+                ).items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(data)
+
+            def do_GET(self):
+                listed = {
+                    "object": "list",
+                    "data": [{"id": "alpha", "object": "model", "created": 1, "owned_by": "me"}],
+                }
+                self.tell(200, listed) if self.path == "/v1/models" else self.tell(404, {"detail": "Not Found"})
+
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                asked.append(body)
+                self.tell(*answer(body, len(asked), self.path))
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.base_url = f"{self.address}/v1"
+
+    def __enter__(self):
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
 
 
 if __name__ == "__main__":

@@ -1,35 +1,29 @@
-"""Tasks of a user's own: pairs from files, four ways of comparing, what is refused, and the command from end to end."""
+"""Tasks of a user's own: ways of comparing, where an answer ends, seeds apart from tests, and seeds that a teacher answers."""
 
 import json
-import re
+import sqlite3
 from pathlib import Path
 
-import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
-from crossover.cli import app
 from crossover.errors import CrossoverError
 from crossover.params.profiles import check
+from crossover.strategies import load_strategy
+from crossover.strategies.ledger import Ledger
 from crossover.study import answer_seeds
 from crossover.study.grids import cells_of
 from crossover.tasks import load_task
 from crossover.tasks.user_pairs import UserPairs, digest
 from crossover.teachers import Reply
 
-runner = CliRunner()
-
 
 def pairs(path, rows):
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
     return str(path)
 
 
 def sums(first, n):
-    return [
-        {"instruction": f"What is {i} and {i + 1} together?", "response": f"They make {2 * i + 1}."}
-        for i in range(first, first + n)
-    ]
+    return [{"instruction": f"What is {i} and {i + 1} together?", "response": f"They make {2 * i + 1}."} for i in range(first, first + n)]  # fmt: skip
 
 
 @pytest.fixture
@@ -37,171 +31,174 @@ def files(tmp_path):
     return pairs(tmp_path / "seeds.jsonl", sums(0, 8)), pairs(tmp_path / "test.jsonl", sums(100, 6))
 
 
+def task_of(tmp_path, response, compare):
+    other = pairs(tmp_path / "a.jsonl", [{"question": "Who?", "answer": response}])
+    return UserPairs(other, pairs(tmp_path / "b.jsonl", [{"question": "Which?", "answer": response}]), compare)
+
+
+MARKDOWN = "#### 1. Count the boxes\n4 boxes of 12 pens.\n#### 2. Multiply\n4 x 12 = 48, so there are 48 pens."
+
+
 @pytest.mark.parametrize(
     ("compare", "response", "completion", "final", "also_right", "wrong"),
     [
-        ("number", "They make 1,007.", " They make 1,007.\n#### 1,007", "1007", " so\n#### 1007.0", " so\n#### 1008"),
+        ("number", "They make 1,007.", " They make 1,007.\n#### 1007", "1007", " so\n#### 1,007.0", " so\n#### 1008"),
         ("number", "3 + 4 = 7\n#### 7", " 3 + 4 = 7\n#### 7", "7", "#### 7", " seven"),
+        ("number", "72", " 72\n#### 72", "72", "#### $72", "72"),
+        ("number", MARKDOWN, f" {MARKDOWN}\n#### 48", "48", "#### 48", "#### 2. Multiply"),
+        ("number", "#### 2\nBoth.\n#### 48", " **2**\nBoth.\n#### 48", "48", "#### 48", "#### 2"),
         ("choice", "B) steam", " B) steam\n#### B", "B", " hot\n#### (b).", " hot\n#### C"),
-        ("choice", "Steam is hot, so B.", " Steam is hot, so B.\n#### B", "B", "#### b", "B"),
-        ("exact", "The  Nile", " The  Nile\n####", "The  Nile", " the nile\n####", " the Nile"),
-        ("exact", "def f():\n  return 1", " def f():\n  return 1\n####", "def f():\n  return 1", " DEF f(): return 1\n####", " pass\n####"),
+        ("choice", "#### A\nToo cold.\nSo it is B.", " **A**\nToo cold.\nSo it is B.\n#### B", "B", "#### b", "B"),
+        ("exact", "The  Nile", " The  Nile\n####", "The  Nile", " the nile.\n####", " the Nile"),
+        ("exact", "Use it.\n#### Example\na = [1]", " Use it.\n#### Example\na = [1]\n####", "Use it.\n#### Example\na = [1]", " use it. Example a = 1\n####", " Use it.\n####"),
+        ("f1", "the red car", " the red car\n####", "the red car", " a red bus\n####", " blue\n####"),
     ],
 )  # fmt: skip
 def test_a_response_ends_where_it_says_and_is_compared_as_asked(
     tmp_path, compare, response, completion, final, also_right, wrong
 ):
-    file = pairs(tmp_path / "a.jsonl", [{"question": "Which?", "answer": response}])
-    other = pairs(tmp_path / "b.jsonl", [{"prompt": "What?", "completion": response}])
-    task = UserPairs(other, file, compare)
+    task = task_of(tmp_path, response, compare)
     (problem,) = task.test(1)
     assert (problem.question, problem.answer) == ("Which?", completion)
     assert task.extract(problem.answer) == final and task.correct(problem.answer, problem)
+    assert task.completion(completion) == completion, "a completion is its own"
     assert task.correct(also_right, problem) and not task.correct(wrong, problem)
 
 
-def test_a_function_of_ones_own_judges(tmp_path, files):
+def test_statements_are_run_on_a_database(tmp_path):
+    with sqlite3.connect(tmp_path / "shop.sqlite") as database:
+        database.execute("CREATE TABLE t (a)")
+        database.executemany("INSERT INTO t VALUES (?)", [(1,), (2,)])
+    task = task_of(tmp_path, "SELECT count(*) FROM t", f"sql:{tmp_path / 'shop.sqlite'}")
+    task.check()
+    (problem,) = task.test(1)
+    assert task.correct(" SELECT 2\n####", problem) and not task.correct(" SELECT 3\n####", problem)
+    with pytest.raises(CrossoverError, match="Name the database"):
+        UserPairs("a", "b", "sql")
+
+
+def test_a_function_of_ones_own_judges_and_is_tried_first(tmp_path, files):
     code = tmp_path / "mine.py"
     code.write_text("def same_length(answer, reference):\n    return len(answer) == len(reference)\n")
     task = UserPairs(*files, f"{code}:same_length")
+    task.check()
     (problem,) = task.test(1)
     right = "x" * len(task.extract(problem.answer))
     assert task.correct(f" {right}\n####", problem) and not task.correct(f" {right}x\n####", problem)
-    with pytest.raises(CrossoverError, match="nothing"):
-        UserPairs(*files, f"{code}:nothing").correct(" x\n####", problem)
+    broken = {
+        "nothing": ("x = 1", "no function 'nothing'"),
+        "load": ("import not_installed_anywhere", "ModuleNotFoundError"),
+        "syntax": ("def (", "SyntaxError"),
+        "fails": ("def fails(a, b): return a.missing", "fails on the answer"),
+        "never": ("def never(a, b): return False", "reference itself"),
+    }
+    for name, (text, said) in broken.items():
+        (tmp_path / f"{name}.py").write_text(text)
+        with pytest.raises(CrossoverError, match=said):
+            UserPairs(*files, f"{tmp_path / name}.py:{name}").check()
 
 
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        ("{broken", r"bad.jsonl, line 2: not JSON"),
-        ('{"instruction": "Only asked"}', r"bad.jsonl, line 2: a pair is wanted"),
-        ('["a", "b"]', r"bad.jsonl, line 2: a pair is wanted"),
-        ('{"instruction": " ", "response": "x"}', r"bad.jsonl, line 2: a pair is wanted"),
-        ('{"instruction": "How many?", "response": "Nobody knows."}', r"bad.jsonl, line 2: no number is in the answer"),
-        ('{"instruction": "WHAT is 100 and  101 together?", "response": "201"}', r"bad.jsonl, line 2, asks what .*test.jsonl, line 1, asks"),
-    ],
-)  # fmt: skip
-def test_a_line_that_cannot_be_used_is_named(tmp_path, files, line, said):
-    bad = tmp_path / "bad.jsonl"
-    bad.write_text(json.dumps(sums(0, 1)[0]) + "\n" + line + "\n")
-    with pytest.raises(CrossoverError, match=said):
-        UserPairs(str(bad), files[1], "number").seeds(1, 0)
+@pytest.mark.parametrize("response", ["Nobody knows.", "The pair is 3,4", "5-6 hours"])
+def test_what_cannot_be_compared_is_refused_by_row(tmp_path, files, response):
+    rows = [*sums(0, 1), {"instruction": "How many?", "response": response}]
+    with pytest.raises(CrossoverError, match="bad.jsonl, line 2: no single number can be read"):
+        UserPairs(pairs(tmp_path / "bad.jsonl", rows), files[1], "number").check()
 
 
-def test_missing_changed_and_unknown_are_refused(tmp_path, files):
-    with pytest.raises(CrossoverError, match="nowhere.jsonl cannot be read"):
-        UserPairs(str(tmp_path / "nowhere.jsonl"), files[1]).seeds(1, 0)
-    with pytest.raises(CrossoverError, match="compare is 'closely'"):
-        UserPairs(*files, "closely")
-    before = digest(*files, "number")
-    load_task("own", seeds_file=files[0], test_file=files[1], compare="number", digest=before)
-    pairs(tmp_path / "seeds.jsonl", sums(1, 8))
-    with pytest.raises(CrossoverError, match="has changed since the run began"):
-        load_task("own", seeds_file=files[0], test_file=files[1], compare="number", digest=before)
+def test_seeds_near_a_test_are_set_apart_and_said(tmp_path):
+    long = "A shop sells red and blue pens in boxes of {} for two coins each to the school in town. How many?"
+    rows = [{"question": long.format(n), "answer": str(n)} for n in (12, 13)] + [
+        {"question": "How many?", "answer": "1"}
+    ]
+    shuffled = {"question": "How many? In town, the school buys pens in boxes of 12, red and blue, for two coins each; a shop sells.", "answer": "12"}  # fmt: skip
+    task = UserPairs(pairs(tmp_path / "s.jsonl", rows), pairs(tmp_path / "t.jsonl", [shuffled]), "number")
+    seeds, tests, near = task.split()
+    assert [pair.answer for pair in seeds] == ["13", "1"] and near == 1 and len(tests) == 1
+    assert task.near_test([long.format(12), long.format(99)]) == [True, False]
+    assert "1 seeds are near a test and set apart" in task.said()
+    with pytest.raises(CrossoverError, match="leaves 0 seeds"):
+        UserPairs(task.test_file, task.test_file, "number").split()
 
 
-def test_the_command_runs_advises_and_has_nothing_left_to_do(tmp_path, files, monkeypatch):
-    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path / "results"))
-    command = ["pilot", files[0], "--test", files[1], "--queries", "96", "--compare", "number", "--replicates", "1",
-               "--teacher-model", "tiny-random", "--student", "tiny-random", "--max-new-tokens", "4", "--budget", "5000"]  # fmt: skip
-    refused = runner.invoke(app, command, input="n\n")
-    assert refused.exit_code == 1 and "15 of 15 students to train, at most 96 teacher calls" in " ".join(
-        refused.stdout.split()
-    )
-    assert not list((tmp_path / "results").rglob("runs.csv"))
-    done = runner.invoke(app, [*command, "--yes"])
-    assert done.exit_code == 0, done.output
-    said = " ".join(done.stdout.split())
-    assert "with 8 seed questions and 32 queries the data do not say what to choose; ahead is" in said, (
-        "random weights learn nothing" and "8 seed questions and 5000 queries" in said
-    )
-    assert "extrapolation" in said
-    (rows,) = (tmp_path / "results").rglob("pilot.csv")
-    table = pd.read_csv(rows)
-    assert set(table["budget"]) == {2, 4, 8, 16, 32} and table["strategy"].nunique() == 3 and len(table) == 15
-    again = runner.invoke(app, command)
-    assert again.exit_code == 0 and "All 15 cells are there already" in again.stdout
-    numbers = re.compile(r"ahead is \w+")
-    assert numbers.findall(again.stdout) == numbers.findall(done.stdout)
-
-
-def test_instructions_without_a_response_are_answered_first_and_paid_for(tmp_path, monkeypatch):
-    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path / "results"))
-    rows = sums(0, 12)
-    for row in rows[4:]:
-        del row["response"]
-    seeds, test = pairs(tmp_path / "seeds.jsonl", rows), pairs(tmp_path / "test.jsonl", sums(100, 6))
-    command = ["pilot", seeds, "--test", test, "--compare", "exact", "--replicates", "1", "--teacher-model", "tiny-random",
-               "--student", "tiny-random", "--max-new-tokens", "4", "--yes", "--queries"]  # fmt: skip
-    short = runner.invoke(app, [*command, "50"])
-    assert isinstance(short.exception, CrossoverError) and "8 go to answering seeds" in str(short.exception)
-    done = runner.invoke(app, [*command, "104"])
-    assert done.exit_code == 0, done.output
-    assert "8 seeds have no response: the teacher answers them first, 8 of the 104 calls" in " ".join(
-        done.stdout.split()
-    )
-    assert "at most 96 teacher calls" in " ".join(done.stdout.split())
-    (file,) = (tmp_path / "results").rglob("labelled-*.jsonl")
-    kept = [json.loads(line) for line in file.read_text().splitlines()]
-    assert [row["response"] for row in kept[:4]] == [row["response"] for row in rows[:4]], (
-        "given responses are left alone"
-    )
-    assert all(row["response"] for row in kept) and len(kept) >= 5
-    (stored,) = (tmp_path / "results").rglob("labels.jsonl.gz")
-    before = stored.read_bytes()
-    again = runner.invoke(app, [*command, "104"])
-    assert again.exit_code == 0 and stored.read_bytes() == before, "no call is made twice"
+def test_without_a_test_file_a_third_is_held_out(files):
+    task = UserPairs(files[0], compare="number")
+    seeds, tests, _ = task.split()
+    assert (len(seeds), len(tests)) == (6, 2) and not {s.question for s in seeds} & {t.question for t in tests}
+    assert task.split() == UserPairs(files[0], compare="number").split()
 
 
 class Scripted:
-    """A teacher that goes on writing, as a small model does."""
+    """A teacher that says what it is told to."""
 
     id, repeatable = "scripted", False
 
-    def __init__(self, text):
-        self.text, self.shown = text, None
+    def __init__(self, text, tokens=1):
+        self.text, self.tokens = text, tokens
 
     def reply(self, requests):
-        return [Reply(self.text, 1, 1) for _ in requests]
+        say = self.text if callable(self.text) else lambda request: self.text
+        return [Reply(say(request), 1, self.tokens) for request in requests]
 
 
-@pytest.mark.parametrize(("compare", "wanted"), [("number", "They make 7."), ("exact", "They make 7.")])
-def test_a_teachers_answer_ends_where_it_goes_on_to_another_question(tmp_path, monkeypatch, compare, wanted):
+def test_generated_questions_near_a_test_are_dropped_and_counted(files):
+    task = UserPairs(*files, "number")
+    asked = iter(["What is 100 and 101 together?", "what is 101 AND 102 together", "What is 7 and 9 together?"])
+    teacher = Scripted(lambda r: next(asked) if r.kind == "new_question" else " They make 1.\n#### 1")
+    bought = load_strategy("new_question")(task, task.seeds(3, 0), teacher, teacher, Ledger(6), False)
+    assert [s.question for s in bought.samples] == ["What is 7 and 9 together?"]
+    assert (bought.funnel.parsed, bought.funnel.near_test, bought.funnel.kept) == (3, 2, 1)
+    assert "near_test" not in bought.funnel.as_dict()
+
+
+def test_missing_changed_and_unknown_are_refused(tmp_path, files):
+    for wrong, said in (({"compare": "closely"}, "compare is 'closely'"), ({"point": ";"}, "point is ';'")):
+        with pytest.raises(CrossoverError, match=said):
+            UserPairs(*files, **wrong)
+    before = digest(UserPairs(*files, "number"))
+    settings = {"seeds_file": files[0], "test_file": files[1], "compare": "number", "digest": before}
+    load_task("own", **settings)
+    pairs(tmp_path / "seeds.jsonl", sums(1, 8))
+    with pytest.raises(CrossoverError, match="has changed since the run began"):
+        load_task("own", **settings)
+    bare = pairs(tmp_path / "bare.jsonl", [{"instruction": "What is 7 and 8 together?"}])
+    with pytest.raises(CrossoverError, match=r"bare.jsonl, line 1: found no response"):
+        UserPairs(files[0], bare).check()
+
+
+# --- seeds that a teacher answers --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def answered(tmp_path, monkeypatch):
+    """Have a scripted teacher answer one seed of two; return what was kept and what was lost."""
     monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path / "results"))
     seeds = pairs(tmp_path / "seeds.jsonl", [*sums(0, 1), {"instruction": "What is 3 and 4 together?"}])
     test = pairs(tmp_path / "test.jsonl", sums(100, 2))
-    teacher = Scripted(" They make 7.\n\nQuestion: What is 9 and 90 together?\nAnswer: They make 99.")
-    seen = []
-    monkeypatch.setattr(
-        answer_seeds, "make_teachers", lambda cell, task, shown, store: (seen.extend(shown), (teacher, teacher))[1]
-    )
-    cell = cells_of(check("03_budget_ratio", {"task": "own", "teacher": "local", "seed_sizes": [1], "budgets": [1]}))[0]
-    done = answer_seeds.label(seeds, test, compare, cell)
-    assert [json.loads(line)["response"] for line in Path(done.file).read_text().splitlines()] == [
-        "They make 1.",
-        wanted,
-    ] and done.lost == 0
-    assert all("####" in p.answer for p in seen), "examples show where an answer ends"
-    teacher.text = "Nobody knows."
-    pairs(tmp_path / "seeds.jsonl", [*sums(0, 2), {"instruction": "What is 3 and 4 together?"}])
-    again = answer_seeds.label(seeds, test, compare, cell)
-    assert again.lost == (compare == "number"), "with other examples it is asked again"
-    assert again.file != done.file and Path(done.file).read_text(), "the first run's file is left alone"
+    values = {"task": "own", "teacher": "local", "seed_sizes": [1], "budgets": [1]}
+    cell = cells_of(check("03_budget_ratio", values))[0]
+
+    def run(text, compare="number", tokens=1):
+        teacher, shown = Scripted(text, tokens), []
+        monkeypatch.setattr(answer_seeds, "make_teachers", lambda cell, task, given, store: (shown.extend(given), (teacher, teacher))[1])  # fmt: skip
+        monkeypatch.setattr(Scripted, "id", f"scripted {text}")
+        done = answer_seeds.label(seeds, test, compare, cell)
+        assert all("####" in p.answer for p in shown), "examples show where an answer ends"
+        return [json.loads(line)["response"] for line in Path(done.file).read_text().splitlines()], done.lost
+
+    return run
 
 
-def test_a_number_is_a_response_and_a_misspelt_name_is_refused(tmp_path, files):
-    numbers = pairs(tmp_path / "numbers.jsonl", [{"question": "What is 2 and 2 together?", "answer": 4}])
-    assert answer_seeds.unlabelled(numbers) == 0
-    assert UserPairs(numbers, files[1], "number").seeds(1, 0)[0].answer == " 4\n#### 4"
-    wrong = pairs(tmp_path / "wrong.jsonl", [{"instruction": "What is 2 and 2 together?", "respone": "4"}])
-    with pytest.raises(
-        CrossoverError, match="wrong.jsonl, line 1: 'respone' is no name for a response. Did you mean 'response'"
-    ):
-        answer_seeds.unlabelled(wrong)
+@pytest.mark.parametrize("compare", ["number", "exact"])
+def test_an_answer_ends_where_the_teacher_goes_on_to_another_question(answered, compare):
+    kept, lost = answered(" They make 7.\n\nQuestion: What is 9 and 90 together?\nAnswer: They make 99.", compare)
+    assert kept == ["They make 1.", "They make 7."] and lost == 0
 
 
-def test_a_test_pair_without_a_response_is_refused(tmp_path, files):
-    bare = pairs(tmp_path / "bare.jsonl", [{"instruction": "What is 7 and 8 together?"}])
-    with pytest.raises(CrossoverError, match="bare.jsonl, line 1: a pair is wanted.*found no response"):
-        UserPairs(files[0], bare).test(1)
+def test_an_answer_of_several_paragraphs_is_kept_whole(answered):
+    text = "Step 1: 3.\n\nStep 2: 7.\n\n#### 7"
+    assert answered(f" {text}") == (["They make 1.", text], 0)
+
+
+def test_what_was_cut_or_cannot_be_compared_is_lost_and_counted(answered):
+    assert answered(" 3 and 4 are first 3", tokens=72) == (["They make 1."], 1)
+    assert answered("Nobody knows.") == (["They make 1."], 1)

@@ -15,7 +15,6 @@ class BudgetRatio(Parameters):
 
     reads = ("runs.csv",)
     connection = ("base_url", "concurrency", "timeout")
-    training = (*Parameters.training, "serve")
     spending = ("price_in", "price_out", "max_cost", "max_total_tokens")
 
     task: Literal["math_words", "text_to_sql", "gsm_symbolic", "gsm8k", "arc", "spider", "own"] = Field(
@@ -60,10 +59,6 @@ class BudgetRatio(Parameters):
     gold_epochs: int = Field(3, ge=1, le=100, description="its passes over the gold problems")
     gold_learning_rate: float = Field(2e-4, gt=0, le=0.1, description="its peak rate of AdamW")
     base_url: str = Field("http://127.0.0.1:8000/v1", description="endpoint's address; its key is in CROSSOVER_API_KEY")
-    serve: str = Field(
-        "",
-        description="command that serves the endpoint's model for the time of the run, with {port}; empty: base_url is up",
-    )
     concurrency: int = Field(8, ge=1, le=1024, description="calls to the endpoint at once")
     timeout: float = Field(120.0, gt=0, description="seconds that a call to the endpoint may take")
     price_in: float = Field(0.0, ge=0, description="money for a million tokens of the endpoint's prompts")
@@ -113,15 +108,6 @@ class BudgetRatio(Parameters):
             # Not shown: it may hold a password or a key, and so would every record of the run.
             raise ValueError(
                 "base_url is http(s)://host:port/path without user, query or key; a key is in CROSSOVER_API_KEY"
-            )
-        if self.serve and self.teacher != "endpoint":
-            raise ValueError(
-                f"serve is {self.serve!r}, and the teacher is {self.teacher!r}; a command serves teacher='endpoint'"
-            )
-        if re.search(r"key|token[ =]|password|secret", self.serve, re.IGNORECASE):
-            # Not shown either: the command is written to the run's records.
-            raise ValueError(
-                "serve holds what looks like a key; let the server read it from the environment, or from a file"
             )
         if (self.max_steps > 0) != (self.updates != "epochs"):
             raise ValueError(

@@ -91,6 +91,8 @@ def filter_attempts(
 ) -> Purchase:
     """Pass attempts through the funnel and keep what is left.
 
+    Where the task says so, a question that is nearly a test question is dropped before its answer is verified, and counted.
+
     Parameters
     ----------
     task : Task
@@ -104,13 +106,18 @@ def filter_attempts(
         Keep only verified samples.
     """
     funnel, samples, seen = Funnel(asked=len(attempts)), [], set()
-    for (problem, completion), reference in zip(attempts, expected, strict=True):
+    guarded = getattr(task, "drops_near_test", False)
+    near = task.near_test([p.question for p, _ in attempts]) if guarded else [False] * len(attempts)
+    for (problem, completion), reference, leaks in zip(attempts, expected, near, strict=True):
         if not completion or not completion.strip():
             continue
         funnel.returned += 1
         if task.extract(completion) is None:
             continue
         funnel.parsed += 1
+        if leaks:
+            funnel.near_test += 1
+            continue
         right = bool(reference) and task.correct(completion, replace(problem, answer=reference))
         funnel.verified += right
         if verify and not right:

@@ -36,6 +36,8 @@ class Funnel:
         Samples left after exact duplicates (of question and answer together) are dropped.
     kept : int
         Samples that the student is trained on.
+    near_test : int
+        Parsed attempts that were dropped since they ask what a test asks; no stage of its own.
     """
 
     asked: int = 0
@@ -44,10 +46,11 @@ class Funnel:
     verified: int = 0
     unique: int = 0
     kept: int = 0
+    near_test: int = 0
 
     def as_dict(self) -> dict[str, int]:
         """Return the counts by stage, in order."""
-        return asdict(self)
+        return {stage: n for stage, n in asdict(self).items() if stage != "near_test"}
 
 
 @dataclass

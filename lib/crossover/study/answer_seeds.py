@@ -1,55 +1,58 @@
-"""Instructions without responses: the teacher answers them first, so that they can serve as seeds.
+"""Questions without answers: the teacher answers them first, so that they can serve as seeds.
 
-Seeds that have a response are shown to the teacher as examples. An answer from which nothing can be compared (no number, no
-letter) is dropped and counted; every call is stored before its answer is used, and paid once.
+Seeds that have an answer are shown to the teacher as examples. An answer from which nothing can be compared, or that was cut at the
+token limit, is dropped and counted. Every call is stored before its answer is used, and paid once.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from crossover.digests import digest
 from crossover.errors import CrossoverError
 from crossover.paths import results_folder
 from crossover.study.cell import QueryCell
 from crossover.study.experiments.query_budget import make_teachers
 from crossover.study.store import Store
 from crossover.tasks.base import Problem
-from crossover.tasks.user_pairs import ANSWERED, ASKED, UserPairs, read_lines, text_of
-from crossover.teachers import Request
+from crossover.tasks.pair_files import Pair, read_pairs
+from crossover.tasks.user_pairs import UserPairs
+from crossover.teachers import Reply, Request
 from crossover.teachers.few_shot_prompts import EXAMPLES
 from crossover.teachers.recorded import Recorded
 from crossover.teachers.spending import Account
 
 #: Where a model that goes on writing begins with something else.
-_NEXT = re.compile(r"\n\s*\n|\n(?=Question:|Instruction:)")
+_NEXT = re.compile(r"\n\s*(?=Question:|Instruction:)")
 
 
 @dataclass(frozen=True)
 class AnsweredSeeds:
-    """A file with all responses, how many answers could not be used, and what the calls cost."""
+    """Files of seeds with all answers and of tests, how many answers could not be used, and what the calls cost."""
 
     file: str
+    test_file: str
     lost: int
     cost: float
 
 
-def unlabelled(file: str) -> int:
-    """Return how many lines of a file have an instruction and no response."""
-    return sum(not text_of(row, ANSWERED) for _, row in read_lines(file))
+def unlabelled(file: str, question: str = "", answer: str = "") -> int:
+    """Return how many pairs of a file have no answer."""
+    return read_pairs(file, question, answer).unanswered
 
 
-def label(seeds_file: str, test_file: str, compare: str, cell: QueryCell) -> AnsweredSeeds:
-    """Have a teacher answer the instructions that have no response.
+def label(seeds_file: str, test_file: str, compare: str, cell: QueryCell, **reading: str) -> AnsweredSeeds:
+    """Have a teacher answer the questions that have no answer.
 
     Parameters
     ----------
-    seeds_file, test_file, compare : str
-        As :class:`crossover.tasks.user_pairs.UserPairs` takes them; the first may lack responses.
-    cell : Cell
+    seeds_file, test_file, compare, **reading : str
+        As :class:`crossover.tasks.user_pairs.UserPairs` takes them; the first may lack answers.
+    cell : QueryCell
         Any cell of the pilot: it names the teacher and what it may cost.
 
     Raises
@@ -57,10 +60,10 @@ def label(seeds_file: str, test_file: str, compare: str, cell: QueryCell) -> Ans
     CrossoverError
         No answer could be used.
     """
-    task = UserPairs(seeds_file, test_file, compare)
-    rows = [(line, text_of(row, ASKED), text_of(row, ANSWERED)) for line, row in read_lines(seeds_file)]
-    given = [Problem(_digest(q), q, task.completion(seeds_file, line, a)) for line, q, a in rows if a]
-    asked = [Problem(_digest(q), q, "") for _, q, a in rows if not a]
+    task = UserPairs(seeds_file, test_file, compare, **reading)
+    seeds, tests, _ = task.split()
+    given = [Problem(digest(p.question, 12), p.question, task.completion(p.answer)) for p in seeds if p.answer]
+    asked = [Problem(digest(p.question, 12), p.question, "") for p in seeds if not p.answer]
     # Replies belong to what the teacher was shown: with other examples it is asked again.
     shown = given[:EXAMPLES]
     settings = [
@@ -70,34 +73,37 @@ def label(seeds_file: str, test_file: str, compare: str, cell: QueryCell) -> Ans
         compare,
         [[p.question, p.answer] for p in shown],
     ]
-    store = Store(results_folder(f"labels-{_digest(json.dumps(settings, sort_keys=True))}"))
+    store = Store(results_folder(f"labels-{digest(settings, 12)}"))
     with store.lock():
         teacher, _ = make_teachers(cell, task, shown, store)
-        replies = Recorded(teacher, store.folder / "generations" / "labels.jsonl.gz").reply(
-            [Request("answer", p, 0) for p in asked]
-        )
-        answers = {
-            p.question: _NEXT.split((reply.text or "").strip())[0].strip()
-            for p, reply in zip(asked, replies, strict=True)
-        }
-        usable = {q: text for q, text in answers.items() if text and task.readable(text)}
-        file = _write([(q, a or usable.get(q, "")) for _, q, a in rows], seeds_file, store.folder)
+        recorded = Recorded(teacher, store.folder / "generations" / "labels.jsonl.gz")
+        replies = recorded.reply([Request("answer", problem, 0) for problem in asked])
+        found = {p.question: _answer(task, reply, cell.max_new_tokens) for p, reply in zip(asked, replies, strict=True)}
+        answered = [replace(p, answer=p.answer or found[p.question]) for p in seeds]
+        if not any(p.answer for p in answered):
+            raise CrossoverError(
+                f"{seeds_file}: no answer of the teacher could be used. Give some answers of your own, as examples."
+            )
+        written = [_write(pairs, store.folder) for pairs in (answered, tests)]
         spent = Account(store.folder / "spending.jsonl", **cell.spending).cost if cell.teacher == "endpoint" else 0.0
-    return AnsweredSeeds(file, len(asked) - len(usable), spent)
+    return AnsweredSeeds(*written, sum(not text for text in found.values()), spent)
 
 
-def _write(pairs: list[tuple[str, str]], seeds_file: str, folder: Path) -> str:
+def _answer(task: UserPairs, reply: Reply, max_new_tokens: int) -> str:
+    """What a reply gives to compare; empty where it gives nothing, or was cut before its end."""
+    text = (reply.text or "").strip()
+    first, *rest = _NEXT.split(text, maxsplit=1)
+    marked = task.extract(f" {text}") is not None
+    if not rest and not marked and reply.tokens_out >= max_new_tokens:
+        return ""
+    return first.strip() if task.final(first) is not None else ""
+
+
+def _write(pairs: Sequence[Pair], folder: Path) -> str:
     """Write the pairs that have an answer to a file named by its content, so that no run changes another's."""
-    text = "".join(json.dumps({"instruction": q, "response": a}, ensure_ascii=False) + "\n" for q, a in pairs if a)
-    if not text:
-        raise CrossoverError(
-            f"{seeds_file}: no answer of the teacher could be used. Give some responses of your own, as examples."
-        )
-    path = folder / f"labelled-{_digest(text)}.jsonl"
+    rows = [{"instruction": pair.question, "response": pair.answer} for pair in pairs if pair.answer]
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    path = folder / f"labelled-{digest(text, 12)}.jsonl"
     path.with_suffix(".part").write_text(text, encoding="utf-8")
     path.with_suffix(".part").replace(path)
     return str(path)
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:12]

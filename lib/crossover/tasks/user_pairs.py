@@ -1,218 +1,331 @@
-"""The ``own`` task: anyone's instruction and response pairs, from two files of JSON lines.
+"""The ``own`` task: anyone's question and answer pairs, from files of their own.
 
-A completion is the response and a last line that says where it ends: ``#### 42`` where answers are compared as numbers,
-``#### B`` as choices, and ``####`` alone where the response itself is the answer. Responses that already end so are kept.
+A completion is the response and a last line that says where it ends: ``#### 42`` where answers are compared as numbers, ``#### B`` as
+choices, and ``####`` alone where the response itself is the answer. Only a line that holds nothing else is that mark: a Markdown
+heading is none.
 """
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
-import json
 import re
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 
+from crossover.data.near_duplicates import Neighbourhood
+from crossover.digests import digest as digest_of
 from crossover.errors import CrossoverError, nearest
+from crossover.normal_text import word_set
 from crossover.tasks.base import Problem
-from crossover.tasks.final_answers import QuestionAnswer, final_number, same_number
+from crossover.tasks.final_answers import QuestionAnswer
+from crossover.tasks.pair_files import Pair, Pairs, read_pairs
 from crossover.tasks.problem_sets import Pooled
+from crossover.tasks.written_answers import (
+    MARK,
+    read_letter,
+    read_number,
+    same_text,
+    same_value,
+    token_f1,
+    whole_number,
+)
 
-COMPARISONS = ("exact", "number", "choice")
-#: What the two parts of a pair may be called.
-ASKED, ANSWERED = ("instruction", "question", "prompt"), ("response", "answer", "completion", "output")
-_WANTED = 'a pair is wanted, as {"instruction": "...", "response": "..."}'
-_NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?")
-_LETTER = re.compile(r"[(\[]?([A-Za-z])(?:[)\].:]|\s|$)")
+COMPARISONS = ("exact", "number", "choice", "f1")
+F1_RIGHT = 0.5  # least token F1 of a right answer
+HELD_OUT = 300  # most pairs that are held out as test where no test file is given
 
 
 @dataclass(frozen=True)
 class UserPairs(QuestionAnswer, Pooled):
-    """Instruction and response pairs of a user's own.
+    """Question and answer pairs of a user's own.
 
     Parameters
     ----------
     seeds_file, test_file : str
-        JSON lines, one object a pair: ``instruction`` and ``response`` (or ``question`` or ``prompt``, and ``answer``,
-        ``completion`` or ``output``).
+        What :func:`crossover.tasks.pair_files.read_pairs` reads. Without a test file a third of the pairs is held out.
     compare : str
-        ``"exact"`` (but for case and space), ``"number"`` (the last one), ``"choice"`` (a letter), or a function of the
-        user's own as ``"path/to/file.py:name"``: it is given an answer and the reference, and says whether the answer is right.
+        ``"exact"`` (but for case, punctuation and articles), ``"number"``, ``"choice"`` (a letter), ``"f1"`` (half of the tokens),
+        ``"sql:file.sqlite"`` (the same result), or a function of the user's own as ``"path/to/file.py:name"``: it is given an answer
+        and the reference, and says whether the answer is right.
     digest : str
-        Of the files, from :func:`digest`: with it a changed file is noticed, rather than mixed with results of the old one.
+        Of all that the task depends on, from :func:`digest`: a changed file is noticed, rather than mixed with results of the old one.
+    question, answer : str
+        Columns or templates, where the layout is not recognised.
+    point : str
+        The decimal sign of numbers, ``"."`` or ``","``.
 
     Raises
     ------
     CrossoverError
-        A file is missing, changed, or has a line that is no such pair; a question is both a seed and a test.
+        A file is missing, changed, or has a row that cannot be used.
     """
 
     seeds_file: str
-    test_file: str
+    test_file: str = ""
     compare: str = "exact"
     digest: str = ""
+    question: str = ""
+    answer: str = ""
+    point: str = "."
+    drops_near_test = True
     name: str = field(default="own", init=False)
     source: str = field(default="own", init=False)
 
     def __post_init__(self) -> None:
-        if self.compare not in COMPARISONS and ".py:" not in self.compare:
+        kind, _, rest = self.compare.partition(":")
+        if self.compare not in COMPARISONS and ".py:" not in self.compare and not (kind == "sql" and rest):
+            hint = " Name the database: sql:file.sqlite." if kind == "sql" else nearest(kind, COMPARISONS)
             raise CrossoverError(
-                f"compare is {self.compare!r}; it is {', '.join(COMPARISONS)}, or a function as path/to/file.py:name."
+                f"compare is {self.compare!r}; it is {', '.join(COMPARISONS)}, sql:file.sqlite, or a function as path/to/file.py:name.{hint}"
             )
-        if self.digest and self.digest != digest(self.seeds_file, self.test_file, self.compare):
+        if self.point not in (".", ","):
+            raise CrossoverError(f"point is {self.point!r}; the decimal sign is '.' or ','.")
+        if self.digest and self.digest != digest(self):
             raise CrossoverError(
-                f"{self.seeds_file}, {self.test_file} or what compares answers has changed since the run began. Put the old "
-                "ones back, or start a run of its own with the new ones."
+                f"{self.seeds_file}, {self.test_file or 'its held-out part'} or what compares answers has changed since the run "
+                "began. Put the old ones back, or start a run of its own with the new ones."
             )
 
     @property
     def metric(self) -> str:
         """What answers are judged by."""
-        return f"{self.compare} match" if self.compare in COMPARISONS else f"right by {self.compare}"
+        return f"right by {self.compare}" if ":" in self.compare else f"{self.compare} match"
+
+    # --- pairs -----------------------------------------------------------------------------------------------------
+
+    def pairs(self, side: str) -> Pairs:
+        """Return the pairs of a side, ``"seed"`` or ``"test"``, with what was counted while they were read."""
+        file = self.test_file if side == "test" and self.test_file else self.seeds_file
+        return read_pairs(file, self.question, self.answer)
+
+    def split(self) -> tuple[list[Pair], list[Pair], int]:
+        """Return the pairs to start from, those to test on, and how many of the former are near a test and therefore set apart.
+
+        Raises
+        ------
+        CrossoverError
+            A test pair has no answer, or no seed is left.
+        """
+        kept, tests, near = _split(self.pairs("seed").pairs, self.pairs("test").pairs if self.test_file else ())
+        if lacking := next((pair for pair in tests if not pair.answer), None):
+            raise CrossoverError(
+                f"{self.test_file}, {lacking.where}: found no response to {lacking.question[:60]!r}; tests need one."
+            )
+        if not kept or not tests:
+            raise CrossoverError(
+                f"{self.seeds_file} leaves {len(kept)} seeds and {len(tests)} tests: {near} of the seeds ask what a test asks. Give "
+                "other pairs, or more of them."
+            )
+        return list(kept), list(tests), near
+
+    def said(self) -> str:
+        """Say how the files were read."""
+        seeds, tests, near = self.split()
+        said = [str(self.pairs("seed"))]
+        said += [str(self.pairs("test"))] if self.test_file else [f"{len(tests)} of them are held out as tests"]
+        said += [f"{near} seeds are near a test and set apart"] if near else []
+        return "\n".join(
+            f"{line}." for line in [*said, f"{len(seeds):,} seeds, {len(tests):,} tests, compared by {self.compare}"]
+        )
+
+    def near_test(self, questions: Sequence[str]) -> list[bool]:
+        """Whether each question is nearly a test question: four of five words are the same, and all numbers."""
+        return _near(tuple(pair.question for pair in self.split()[1]), questions)
+
+    def _pool(self, side: str) -> list[Problem]:
+        seeds, tests, _ = self.split()
+        file = self.test_file or self.seeds_file
+        if side == "test":
+            return [self._problem(file, pair) for pair in tests]
+        return [self._problem(self.seeds_file, pair) for pair in seeds]
+
+    def _problem(self, file: str, pair: Pair) -> Problem:
+        if not pair.answer:
+            raise CrossoverError(f"{file}, {pair.where}: found no response to {pair.question[:60]!r}.")
+        if self.final(pair.answer) is None:
+            raise CrossoverError(
+                f"{file}, {pair.where}: no {self._wanted} can be read in the answer {pair.answer[-80:]!r}. Correct the row, or compare "
+                "another way."
+            )
+        return Problem("", pair.question, self.completion(pair.answer))
+
+    @property
+    def _wanted(self) -> str:
+        return {"number": "single number", "choice": "letter of a choice"}.get(self.compare, "answer")
+
+    # --- answers -----------------------------------------------------------------------------------------------------
+
+    def final(self, response: str) -> str | None:
+        """Return what a response is compared by: its number, its letter, its statement or itself; ``None`` where there is none."""
+        if self.compare == "number":
+            return read_number(response, self.point)
+        if self.compare == "choice":
+            return read_letter(response)
+        if self.compare.startswith("sql:"):
+            from crossover.tasks.sql.execution_match import statement
+
+            return statement(response)
+        return response.strip() or None
+
+    def completion(self, response: str) -> str:
+        """Return a response as a student is to write it, its end marked; as it is where nothing can be compared."""
+        final = self.final(response)
+        if final is None:
+            return f" {response.strip()}"
+        if self.compare not in ("number", "choice"):
+            text = final.removesuffix(MARK).rstrip()
+            # A line that is the mark alone is made a rule, so that the text does not end there.
+            text = re.sub(rf"^{MARK}[ \t]*$", "---", text, flags=re.MULTILINE)
+            return f" {text}\n{MARK}"
+        lines = response.strip().split("\n")
+        if lines[-1].lstrip().startswith(MARK):
+            lines.pop()
+        # A heading that would be read as the mark is set in bold.
+        lines = [re.sub(rf"^\s*{MARK}\s*(.*)$", r"**\1**", line) if self._marked(line) else line for line in lines]
+        text = "\n".join(lines).strip()
+        return f" {text}\n{MARK} {final}" if text else f" {MARK} {final}"
 
     def extract(self, completion: str) -> str | None:
-        """Return the number or letter after the first ``####``, or the text before it; ``None`` where there is none."""
-        if self.compare == "number":
-            return final_number(completion)
-        text, mark, rest = completion.partition("####")
-        if not mark:
+        """Return the number or letter after the first mark, or the text before it; ``None`` where there is none."""
+        lines = completion.split("\n")
+        if self.compare in ("number", "choice"):
+            return next(filter(None, map(self._marked, lines)), None)
+        for n, line in enumerate(lines):
+            if line.strip() == MARK:
+                return "\n".join(lines[:n]).strip() or None
+        return None
+
+    def _marked(self, line: str) -> str | None:
+        """What a line marks as the final answer, if it does nothing else."""
+        rest = line.strip().removeprefix(MARK)
+        if rest == line.strip():
             return None
-        if self.compare == "choice":
-            letter = _LETTER.match(rest.strip())
-            return letter[1].upper() if letter else None
-        return text.strip() or None
+        if self.compare == "number":
+            return whole_number(rest, self.point)
+        return read_letter(rest) if re.fullmatch(r"\W*[A-Za-z]\W*", rest) else None
 
     def correct(self, completion: str, problem: Problem) -> bool:
         """Whether a completion's answer is right, by ``compare``."""
         answer, reference = self.extract(completion), self.extract(problem.answer)
-        if answer is None or reference is None:
-            return False
+        return answer is not None and reference is not None and self.same(answer, reference)
+
+    def same(self, answer: str, reference: str) -> bool:
+        """Whether an answer, as :meth:`extract` gives it, equals the reference.
+
+        Raises
+        ------
+        CrossoverError
+            The user's own comparison, or the database, fails.
+        """
         if self.compare == "number":
-            return same_number(answer, reference)
-        if self.compare in COMPARISONS:
-            return _plain(answer) == _plain(reference)
-        return bool(_function(self.compare)(answer, reference))
+            return same_value(answer, reference)
+        if self.compare == "choice":
+            return answer == reference
+        if self.compare == "exact":
+            return same_text(answer, reference)
+        if self.compare == "f1":
+            return token_f1(answer, reference) >= F1_RIGHT
+        if self.compare.startswith("sql:"):
+            from crossover.tasks.sql.execution_match import matches, statement
 
-    def _pool(self, side: str) -> list[Problem]:
-        seeds, tests = _pairs(self.seeds_file), _pairs(self.test_file)
-        known = {_plain(question): line for line, question, _ in tests}
-        for line, question, _ in seeds:
-            if (other := known.get(_plain(question))) is not None:
-                raise CrossoverError(
-                    f"{self.seeds_file}, line {line}, asks what {self.test_file}, line {other}, asks: take it out of one of them."
-                )
-        file, pairs = (self.test_file, tests) if side == "test" else (self.seeds_file, seeds)
-        return [Problem("", question, self.completion(file, line, answer)) for line, question, answer in pairs]
-
-    def readable(self, response: str) -> bool:
-        """Whether a response holds what answers are compared by."""
-        return self._final(response) is not None
-
-    def _final(self, response: str) -> str | None:
-        """What follows the ``####`` of a response that has none: a number, a letter, or nothing."""
-        ends = {"number": lambda: (_NUMBER.findall(response) or [None])[-1], "choice": lambda: _choice(response)}
-        return ends.get(self.compare, lambda: "")()
-
-    def completion(self, file: str, line: int, answer: str) -> str:
-        """Return a response as a student is to write it, its end included; the file and line are for the message where it has none."""
-        if self.extract(f" {answer}") is not None:
-            return f" {answer}"
-        final = self._final(answer)
-        if final is None:
-            raise CrossoverError(f"{file}, line {line}: no {self.compare} is in the answer {answer[:60]!r}.")
-        return f" {answer}\n#### {final}".rstrip()
-
-
-def digest(seeds_file: str, test_file: str, compare: str) -> str:
-    """Return a digest of the files that a run of this task depends on."""
-    files = [seeds_file, test_file, *([compare.rpartition(":")[0]] if compare not in COMPARISONS else [])]
-    return hashlib.sha256(b"".join(hashlib.sha256(_bytes(file)).digest() for file in files)).hexdigest()[:16]
-
-
-def _bytes(file: str) -> bytes:
-    try:
-        return Path(file).expanduser().read_bytes()
-    except OSError as problem:
-        raise CrossoverError(f"{file} cannot be read: {problem.strerror}.") from None
-
-
-def read_lines(file: str) -> list[tuple[int, dict]]:
-    """Return the objects of a file of JSON lines that ask something, with their line numbers.
-
-    Raises
-    ------
-    CrossoverError
-        The file cannot be read, holds nothing, or a line is no JSON object with an instruction; the message names it.
-    """
-    try:
-        lines = _bytes(file).decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise CrossoverError(f"{file} is not text in UTF-8; save it so.") from None
-    rows = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+            return matches(self.compare.removeprefix("sql:"), statement(answer), reference)
         try:
-            row = json.loads(line)
-        except json.JSONDecodeError as problem:
+            return bool(_function(self.compare)(answer, reference))
+        except CrossoverError:
+            raise
+        except Exception as problem:  # noqa: BLE001 - whatever a user's function raises
             raise CrossoverError(
-                f"{file}, line {number}: not JSON ({problem.msg}). One object a line is wanted."
+                f"{self.compare} fails on the answer {answer[:60]!r} and the reference {reference[:60]!r}: {type(problem).__name__}: "
+                f"{problem}."
             ) from None
-        if (
-            not isinstance(row, dict)
-            or not text_of(row, ASKED)
-            or any(isinstance(row.get(k), dict | list | bool) for k in (*ASKED, *ANSWERED))
-        ):
-            raise CrossoverError(f"{file}, line {number}: {_WANTED}; found {line[:60]!r}.")
-        for name in row if not text_of(row, ANSWERED) else ():
-            if name not in (*ASKED, *ANSWERED) and get_close_matches(name, ANSWERED, n=1):
-                raise CrossoverError(
-                    f"{file}, line {number}: {name!r} is no name for a response.{nearest(name, ANSWERED)}"
-                )
-        rows.append((number, row))
-    if not rows:
-        raise CrossoverError(f"{file} holds no pairs.")
-    return rows
+
+    def check(self) -> None:
+        """Read every pair and try the comparison on two of them, before anything is paid.
+
+        Raises
+        ------
+        CrossoverError
+            A pair cannot be used, or no reference is right when it is compared with itself.
+        """
+        tests = self._pool("test")
+        for pair in self.split()[0]:
+            if pair.answer:
+                self._problem(self.seeds_file, pair)
+        references = [self.extract(problem.answer) for problem in tests[:2]]
+        if not any(self.same(reference, reference) for reference in references):
+            raise CrossoverError(
+                f"compare={self.compare!r} says that {references[0][:60]!r} is wrong where it is the reference itself. Correct the "
+                "comparison, or compare another way."
+            )
+        self.same(references[0], references[-1])
+
+
+def digest(task: UserPairs) -> str:
+    """Return a digest of the pairs that a run of a task depends on, and of what compares them."""
+    files = {task.seeds_file, task.test_file or task.seeds_file}
+    pairs = [
+        [(p.question, p.answer) for p in read_pairs(file, task.question, task.answer).pairs] for file in sorted(files)
+    ]
+    compared = task.compare.removeprefix("sql:").rpartition(".py:")[0] + ".py" if ".py:" in task.compare else ""
+    if task.compare.startswith("sql:"):
+        compared = task.compare.removeprefix("sql:")
+    if compared and not Path(compared).expanduser().is_file():
+        raise CrossoverError(f"compare={task.compare!r}: {compared} cannot be read: there is no such file.")
+    code = digest_of(Path(compared).expanduser().read_bytes()) if compared else ""
+    return digest_of([pairs, code, task.point])
 
 
 @lru_cache(maxsize=4)
-def _pairs(file: str) -> list[tuple[int, str, str]]:
-    """Line number, question and answer of every pair of a file."""
-    pairs = [(number, text_of(row, ASKED), text_of(row, ANSWERED)) for number, row in read_lines(file)]
-    for number, question, answer in pairs:
-        if not answer:
-            raise CrossoverError(f"{file}, line {number}: {_WANTED}; found no response to {question[:60]!r}.")
-    return pairs
+def _split(seeds: tuple[Pair, ...], tests: tuple[Pair, ...]) -> tuple[tuple[Pair, ...], tuple[Pair, ...], int]:
+    """Seeds and tests, held out where there are none, and how many seeds are near a test."""
+    if not tests:
+        answered = sorted((pair for pair in seeds if pair.answer), key=lambda pair: digest_of(pair.question))
+        tests = tuple(answered[: min(HELD_OUT, len(answered) // 3)])
+        held = set(tests)
+        seeds = tuple(pair for pair in seeds if pair not in held)
+    near = _near(tuple(pair.question for pair in tests), [pair.question for pair in seeds])
+    kept = tuple(pair for pair, leaks in zip(seeds, near, strict=True) if not leaks)
+    return kept, tests, sum(near)
 
 
-def text_of(row: dict, names: Sequence[str]) -> str:
-    """The text under the first of some names that a row has, a number as it is written; empty where there is none."""
-    value = next((row[name] for name in names if row.get(name) is not None), "")
-    return json.dumps(value) if isinstance(value, int | float) else str(value).strip()
+def _near(tests: tuple[str, ...], questions: Sequence[str]) -> list[bool]:
+    """Whether each question is near a test of the same numbers: the same words about other numbers are another question."""
+    groups, near = _by_numbers(tests), {}
+    for numbers in {_numbers(question) for question in questions} & set(groups):
+        some = [question for question in questions if _numbers(question) == numbers]
+        near |= dict(zip(some, groups[numbers].holds([word_set(question) for question in some]), strict=True))
+    return [near.get(question, False) for question in questions]
+
+
+@lru_cache(maxsize=4)
+def _by_numbers(questions: tuple[str, ...]) -> dict[tuple[str, ...], Neighbourhood]:
+    groups = defaultdict(list)
+    for question in questions:
+        groups[_numbers(question)].append(word_set(question))
+    return {numbers: Neighbourhood(items) for numbers, items in groups.items()}
+
+
+def _numbers(text: str) -> tuple[str, ...]:
+    return tuple(sorted(re.findall(r"\d+", text)))
 
 
 @lru_cache(maxsize=4)
 def _function(named: str) -> Callable[[str, str], bool]:
     path, _, name = named.rpartition(":")
-    spec = importlib.util.spec_from_file_location("crossover_own_comparison", path)
+    spec = importlib.util.spec_from_file_location("crossover_user_comparison", Path(path).expanduser())
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-        return getattr(module, name)
-    except (OSError, AttributeError) as problem:
-        raise CrossoverError(f"compare={named!r}: {problem}. Give a Python file and a function in it.") from None
-
-
-def _choice(answer: str) -> str | None:
-    """The letter that an answer begins with, or that is its last word."""
-    for text in (answer, answer.split()[-1]):
-        if letter := _LETTER.match(text):
-            return letter[1].upper()
-    return None
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.casefold().split())
+    except Exception as problem:  # noqa: BLE001 - whatever a user's file raises
+        raise CrossoverError(
+            f"compare={named!r}: {path} cannot be loaded: {type(problem).__name__}: {problem}."
+        ) from None
+    if not callable(getattr(module, name, None)):
+        found = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
+        raise CrossoverError(
+            f"compare={named!r}: {path} has no function {name!r}.{nearest(name, found)} It has: {', '.join(found) or 'none'}."
+        )
+    return getattr(module, name)

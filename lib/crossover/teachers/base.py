@@ -33,12 +33,14 @@ class Reply:
     """What came back: a text (``None`` for a failed call) and what it cost.
 
     ``problem`` is set by teachers that know the truth of a question they wrote; others leave the question's text only.
+    ``failed`` says why there is no text.
     """
 
     text: str | None
     tokens_in: int = 0
     tokens_out: int = 0
     problem: Problem | None = field(default=None, repr=False)
+    failed: str = ""
 
 
 class Teacher(Protocol):

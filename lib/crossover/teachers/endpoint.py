@@ -1,45 +1,102 @@
 """A teacher behind any OpenAI-compatible server: vLLM, SGLang, llama.cpp, Ollama, transformers, or a hosted one.
 
-Calls go through the official client to ``chat.completions``, so that the server applies the model's chat template. They
-run side by side; a call that the server refuses for now (429, 5xx), drops, cuts short or answers too late is sent again
-after an exponentially growing pause, or after the one that the server asks for. The key is read from the environment
-variable ``CROSSOVER_API_KEY`` when calls are made and is kept nowhere; a variable of the project's own, so that no key
-meant for one host is sent to another.
+Calls go through the official client to ``chat.completions``, so that the server applies the model's chat template. They run side
+by side; the client repeats what the server refuses for now (429, 5xx), drops or answers too late. The first call goes alone: a
+server that can do nothing with it ends the run after one call. The key is read from the environment variable
+``CROSSOVER_API_KEY`` when calls are made and is kept nowhere; a variable of the project's own, so that no key meant for one host
+is sent to another.
 """
 
 from __future__ import annotations
 
 import asyncio
-import email.utils
+import functools
+import ipaddress
+import json
 import os
 import queue
-import random
+import re
 import signal
 import sys
 import threading
-import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+import httpx2
 import openai
 
 from crossover.errors import CrossoverError
 from crossover.tasks.base import Problem, Task
 from crossover.teachers.base import Reply, Request
-from crossover.teachers.few_shot_prompts import chat_prompt, ending
+from crossover.teachers.few_shot_prompts import chat_prompt, field_of, schema
+from crossover.teachers.replies import content_of, read_reply, structured_reply
 from crossover.teachers.spending import Account, BudgetExceeded
 
 KEY_VARIABLE = "CROSSOVER_API_KEY"
-LONGEST_PAUSE = 60.0  # seconds between two attempts, unless the server asks for more
-LONGEST_ASKED = 600.0  # seconds that a server may ask for; beyond that the run ends and can be resumed
 TEMPLATE_TOKENS = 256  # a chat template's own tokens, at most
 TOKEN_CHARACTERS = 64  # characters of a token, at most: what a server sends beyond its limit is cut there
-#: A call that the server will never answer, whatever else works: it counts as failed and the run goes on.
-REFUSED = ("content_filter", "content_policy_violation", "context_length_exceeded")
+ALL_REFUSED = 20  # prompts refused one after the other, with no call answered, that end a run
+# What servers say, whatever their status. Of a prompt or reply that they will not handle: the sample is lost, the run goes on.
+_TOO_LONG = re.compile(
+    r"context.(?:length|window|size)|too long|maximum length|max_length|reduce the length|too many tokens|max_model_len|\bn_ctx"
+)
+_FILTERED = re.compile(
+    r"content.(?:filter|polic|management)|inspection|inappropriate|moderation|flagged|safety|usage polic|prohibited"
+)
+_SPENT = re.compile(
+    r"insufficient.(?:quota|balance|credit|funds)|exceeded your current quota|billing_hard_limit|billing hard limit|"
+    r"out of credits|no credits|not enough credits?|credit balance|payment required|spending limit"
+)
+_GATED = re.compile(r"gated|licen[cs]e|request access|accept the (?:terms|condition)|must be granted access")
+_UNSUPPORTED = r"unsupported|not support|not compatible|unknown|unrecogni[sz]ed|not permitted|extra_forbidden|instead|only the default|invalid|not allowed|failed"
+
+
+@dataclass
+class Dialect:
+    """What a server takes of the protocol, learnt from its refusals; shared by all teachers of a process at that server."""
+
+    structure: str = "schema"
+    limit: str = "max_tokens"
+    temperature: bool = True
+    answered: bool = False
+
+    def learn(self, said: str) -> bool:
+        """Give up what an error message refuses; whether there was anything.
+
+        >>> dialect = Dialect()
+        >>> dialect.learn("'max_tokens' is not supported with this model. use 'max_completion_tokens' instead."), dialect.limit
+        (True, 'max_completion_tokens')
+        >>> dialect.learn("this model's maximum context length is 4096 tokens")
+        False
+        """
+        before = (self.structure, self.limit, self.temperature)
+        if re.search(_UNSUPPORTED, said):
+            if re.search(r"response_format|json.?schema|structured.outputs?|guided|grammar", said):
+                self.structure = "tags"
+            elif re.search(r"use '?\"?`?max_completion_tokens|max_tokens.{0,80}(?:unsupported|not support)", said):
+                self.limit = "max_completion_tokens"
+            elif "temperature" in said:
+                self.temperature = False
+        return before != (self.structure, self.limit, self.temperature)
+
+    def settings(self, request: Request, temperature: float, max_new_tokens: int) -> dict[str, object]:
+        """Return what is sent beside model and messages."""
+        sent: dict[str, object] = {self.limit: max_new_tokens}
+        if self.temperature:
+            sent["temperature"] = temperature
+        if self.structure == "schema":
+            sent["response_format"] = schema(request.kind)
+        return sent
+
+
+@functools.cache
+def dialect_of(base_url: str, model: str) -> Dialect:
+    """Return what is known of a model at a server."""
+    return Dialect()
 
 
 @dataclass(frozen=True)
@@ -57,28 +114,26 @@ class Endpoint:
     account : Account
         What attempts are charged to, failed ones included.
     temperature : float
-        Of sampling, above 0.
+        Of sampling, above 0; left out for a model that takes none.
     max_new_tokens : int
-        Longest reply, sent as ``max_tokens``.
+        Longest reply. A reply that the server cuts there is a failed call.
     base_url : str
         Of the server, as a rule ending in ``/v1``.
     concurrency : int
         Calls under way at once.
     timeout : float
-        Seconds that one attempt may take.
+        Seconds that the server may leave an attempt without a word.
     attempts : int
         How often a call is sent before the run ends with an error.
-    backoff : float
-        Seconds before the second attempt; doubled each time, up to a minute.
 
     Notes
     -----
-    A request is one query of the strategy's budget, however often it is sent (:mod:`crossover.strategies.ledger`). In tokens, an
-    attempt that the server answered with an error costs nothing, and one whose reply was lost on the way the most it can
-    have cost; that is added to the tokens of the reply that came in the end. A reply without text is a failed call.
+    A request is one query of the strategy's budget, however often it is sent (:mod:`crossover.strategies.ledger`). Every attempt
+    is charged to the account before it is made. One that the server refuses costs nothing; one whose reply is lost on the way
+    stays at the most it can have cost. A reply without text is a failed call, and says why.
 
-    The server samples. One that decodes greedily whatever the temperature (``transformers serve`` does, unless the model's
-    own generation settings say ``do_sample``) gives every draw of a request the same reply.
+    The server samples. One that decodes greedily whatever the temperature (``transformers serve`` does, unless the model's own
+    generation settings say ``do_sample``) gives every draw of a request the same reply.
     """
 
     task: Task
@@ -91,7 +146,6 @@ class Endpoint:
     concurrency: int = 8
     timeout: float = 120.0
     attempts: int = 10
-    backoff: float = 1.0
     repeatable = False
 
     def __post_init__(self) -> None:
@@ -113,22 +167,22 @@ class Endpoint:
         return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
 
     def reply(self, requests: Sequence[Request]) -> list[Reply]:
-        """Return one reply a request, in order."""
+        """Return one reply per request, in order."""
         replies = {i: reply for batch in self.arrivals(requests) for i, reply in batch.items()}
         return [replies[i] for i in range(len(requests))]
 
     def arrivals(self, requests: Sequence[Request]) -> Iterator[dict[int, Reply]]:
         """Yield the replies that have come since the last yield, by the request's place in ``requests``.
 
-        After an error, an interruption or a cap that is reached no further call is made; the replies of those under way
-        are waited for and yielded first, since they have been paid for.
+        After an error, an interruption or a cap that is reached no further call is made; the replies of those under way are
+        waited for and yielded first, since they have been paid for.
 
         Raises
         ------
         BudgetExceeded
             A call could pass a cap of the account.
         CrossoverError
-            The server does not know the model, refuses the key or the request, or went on failing.
+            The server cannot be reached, does not know the model, refuses the key or the request, or went on failing.
         """
         calls = _Calls(self, requests)
         # A thread of its own for the event loop: a notebook's main thread has one running already.
@@ -167,22 +221,60 @@ def _interruptible(calls: _Calls) -> Iterator[None]:
         signal.signal(signal.SIGINT, usual)
 
 
-@dataclass
-class _Call:
-    """One request on its way: its place among the requests, its text, and the attempts whose replies were lost."""
-
-    place: int
-    request: Request
-    text: str
-    lost: list[int] = field(default_factory=list)
+class _Stopped(Exception):
+    """The run ends: the attempt is not made."""
 
 
-class _Lost(Exception):
-    """An attempt without a reply that can be read: why, whether the server may have billed it, the pause it asks for."""
+class _Connection(openai.DefaultAsyncHttpxClient):
+    """The client's connection: every attempt is charged before it is made, and every reply has the status that it deserves."""
 
-    def __init__(self, why: str, billed: bool, pause: float = 0.0):
-        super().__init__(why)
-        self.billed, self.pause = billed, pause
+    def __init__(self, calls: _Calls, **settings: object):
+        super().__init__(**settings)
+        self.calls = calls
+
+    async def send(self, request: httpx2.Request, **settings: object) -> httpx2.Response:
+        if request.method != "POST":
+            return await super().send(request, **settings)
+        teacher, calls = self.calls.teacher, self.calls
+        if calls.stopped.is_set():
+            raise _Stopped
+        # A token is a byte at the least, whatever the server's tokenizer.
+        most = (len(request.content) + TEMPLATE_TOKENS, teacher.max_new_tokens)
+        entry = teacher.account.reserve(*most)
+        try:
+            response = await super().send(request, **settings)
+            await response.aread()
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as problem:
+            teacher.account.settle(entry, 0, 0)
+            if not calls.dialect.answered:  # a wrong address more likely than a server in trouble
+                raise CrossoverError(
+                    f"{teacher.server} cannot be reached: {calls.safe(problem)}.{_proxies()}"
+                ) from None
+            raise
+        body = _json(response)
+        if response.is_success and "choices" in body:
+            used = body.get("usage") if isinstance(body.get("usage"), dict) else {}
+            told = (used.get("prompt_tokens"), used.get("completion_tokens"))
+            known = [n if isinstance(n, int) and n >= 0 else limit for n, limit in zip(told, most, strict=True)]
+            teacher.account.settle(entry, *known)
+            response.extensions["used"] = known
+            return response
+        if response.is_success and not body and "html" not in response.headers.get("content-type", ""):
+            response.status_code = 502  # a reply cut short: billed, and worth another attempt
+        else:
+            teacher.account.settle(entry, 0, 0)
+            error = body.get("error")
+            if response.is_success:
+                code = error.get("code") if isinstance(error, dict) else None
+                response.status_code = int(code) if str(code).isdigit() and 400 <= int(code) < 600 else 404
+        said = calls.safe(response.text).lower()
+        passing = response.headers.get("retry-after") or "retrydelay" in said
+        if _TOO_LONG.search(said) or _FILTERED.search(said) or (_SPENT.search(said) and not passing):
+            response.headers["x-should-retry"] = "false"  # as a server tells the client that waiting does not help
+        elif not calls.warned and response.status_code >= 429:
+            calls.warned = True
+            print(f"{teacher.server}: {calls.words(response)}. Such calls are sent again.", file=sys.stderr)
+        return response
 
 
 class _Calls:
@@ -190,17 +282,15 @@ class _Calls:
 
     def __init__(self, teacher: Endpoint, requests: Sequence[Request]):
         self.teacher = teacher
-        self.waiting = deque(
-            _Call(i, request, chat_prompt(request, teacher.task, teacher.examples))
-            for i, request in enumerate(requests)
-        )
+        self.dialect = dialect_of(teacher.base_url, teacher.model)
+        self.waiting = deque(enumerate(requests))
         self.arrived: queue.SimpleQueue[tuple[int, Reply] | None] = queue.SimpleQueue()
         self.stopped = threading.Event()
-        self.interrupted = False
-        self.workers = min(teacher.concurrency, len(requests))
+        self.interrupted = self.warned = False
+        self.workers = self.refused = 0
         self.failure: Exception | None = None
-        self.warned = False
         self.loop: asyncio.AbstractEventLoop | None = None
+        self.key = _key()
 
     def take(self) -> dict[int, Reply]:
         """Wait for a reply and return all that have come; none after the last."""
@@ -223,169 +313,182 @@ class _Calls:
         if not self.waiting:
             return
         self.loop, self.task = asyncio.get_running_loop(), asyncio.current_task()
+        teacher = self.teacher
+        try:
+            connection = _Connection(self, timeout=teacher.timeout, trust_env=not _on_this_machine(teacher.base_url))
+        except (ImportError, ValueError) as problem:
+            raise CrossoverError(f"The proxy cannot be used: {self.safe(problem)}{_proxies()}") from None
         client = openai.AsyncOpenAI(
-            base_url=self.teacher.base_url, api_key=_key() or "none", timeout=self.teacher.timeout, max_retries=0
+            base_url=teacher.base_url,
+            api_key=self.key or "none",
+            max_retries=teacher.attempts - 1,
+            http_client=connection,
         )
         async with client:
-            await asyncio.gather(*(self._work(client) for _ in range(self.workers)))
+            while self.waiting and not self.dialect.answered and not self.stopped.is_set():
+                await self._work(client, alone=True)
+            await asyncio.gather(*(self._work(client) for _ in range(min(teacher.concurrency, len(self.waiting)))))
         if self.failure:
             raise self.failure
 
-    async def _work(self, client: openai.AsyncOpenAI) -> None:
+    async def _work(self, client: openai.AsyncOpenAI, alone: bool = False) -> None:
+        self.workers += 1
         try:
             while self.waiting and not self.stopped.is_set():
-                call = self.waiting.popleft()
+                place, request = self.waiting.popleft()
                 try:
-                    reply = await self._answered(client, call)
+                    reply = await self._answered(client, request)
                 except BudgetExceeded:
                     if self.workers == 1:
                         raise
                     # What others have set aside may come back: they take this call up when they know their bills.
-                    self.waiting.appendleft(call)
+                    self.waiting.appendleft((place, request))
                     return
-                if reply is not None:
-                    self.arrived.put((call.place, reply))
+                self.arrived.put((place, reply))
+                if alone:
+                    return
+        except _Stopped:
+            pass
         except Exception as problem:  # noqa: BLE001 - any: the others finish what they have paid for, then it is raised
             self.failure = self.failure or problem
             self.stopped.set()
         finally:
             self.workers -= 1
 
-    async def _answered(self, client: openai.AsyncOpenAI, call: _Call) -> Reply | None:
-        """Send a call until it is answered; ``None`` where the run was stopped meanwhile."""
-        teacher, account = self.teacher, self.teacher.account
-        # A token is a byte at the least, whatever the server's tokenizer.
-        most = (len(call.text.encode()) + TEMPLATE_TOKENS, teacher.max_new_tokens)
-        for attempt in range(teacher.attempts):
-            entry = account.reserve(*most)
+    async def _answered(self, client: openai.AsyncOpenAI, request: Request) -> Reply:
+        """Return the reply to a request, sent again without what the server does not take."""
+        teacher, dialect = self.teacher, self.dialect
+        while True:
+            spoken = (dialect.structure, dialect.limit, dialect.temperature)
+            text = chat_prompt(request, teacher.task, teacher.examples, dialect.structure)
             try:
-                content, used_in, used_out = await self._attempt(client, call.text, most)
-            except _Lost as problem:
-                lost = problem
-            except CrossoverError:
-                account.settle(entry, 0, 0)
-                raise
-            else:
-                account.settle(entry, used_in, used_out)
-                for earlier in call.lost:  # the same prompt, whose length is known now
-                    account.settle(earlier, used_in or most[0], most[1])
-                text = None if content is None else ending(self._cut(content), call.request.kind, teacher.task)
-                repeated_in, repeated_out = len(call.lost) * (used_in or most[0]), len(call.lost) * most[1]
-                return Reply(text, used_in + repeated_in, used_out + repeated_out)
-            if lost.billed:
-                call.lost.append(entry)
-            else:
-                account.settle(entry, 0, 0)
-            if not self.warned:
-                print(f"{teacher.server}: {lost}. Such calls are sent again.", file=sys.stderr)
-                self.warned = True
-            if attempt + 1 < teacher.attempts:
-                grown = min(teacher.backoff * 2**attempt, LONGEST_PAUSE) * random.uniform(0.5, 1)
-                await self._pause(max(grown, lost.pause))
-            if self.stopped.is_set():
-                return None
-        raise CrossoverError(
-            f"{teacher.server} failed {teacher.attempts} times in a row at one call, the last time with: {lost}. Replies "
-            "that came are stored; run again to go on from there."
+                response = await client.chat.completions.with_raw_response.create(
+                    model=teacher.model,
+                    messages=[{"role": "user", "content": text}],
+                    **dialect.settings(request, teacher.temperature, teacher.max_new_tokens),
+                )
+            # None of the client's own errors goes further: they hold the request, and that the key.
+            except openai.APITimeoutError:
+                raise self._given_up(f"no reply within {teacher.timeout:g} s") from None
+            except openai.APIConnectionError as problem:
+                cause = problem.__cause__
+                raise self._given_up(f"{type(cause).__name__}: {self.safe(cause)}") from None
+            except openai.APIStatusError as problem:
+                said = self.safe(problem.response.text).lower()
+                filtered = _FILTERED.search(said)
+                if filtered or _TOO_LONG.search(said):
+                    return self._failed_prompt(
+                        f"{'refused by a filter' if filtered else 'longer than the context'}: {self.words(problem.response)}"
+                    )
+                learnt = problem.status_code in (400, 404, 422, 500, 501) and dialect.learn(said)
+                if learnt or spoken != (dialect.structure, dialect.limit, dialect.temperature):
+                    continue
+                raise await self._refusal(client, problem.response) from None
+            dialect.answered = True
+            return self._read(_json(response.http_response), request, response.http_response.extensions["used"])
+
+    def _read(self, completion: dict, request: Request, used: Sequence[int]) -> Reply:
+        """Return what a chat completion holds."""
+        teacher = self.teacher
+        choice = next(iter(completion["choices"] or ()), None) or {}
+        message = choice.get("message") or {"content": choice.get("text")}
+        if choice.get("finish_reason") == "content_filter" or message.get("refusal"):
+            return Reply(None, *used, failed="refused by the model or a filter")
+        content = self.safe(content_of(message))[: TOKEN_CHARACTERS * teacher.max_new_tokens]
+        cut = choice.get("finish_reason") in ("length", "max_tokens", "MAX_TOKENS")
+        if (
+            self.dialect.structure == "schema"
+            and content
+            and not cut
+            and structured_reply(content, field_of(request.kind)) is None
+        ):
+            self.dialect.structure = "tags"  # the server passes the schema over in silence
+        text, failed = read_reply(content, request.kind, teacher.task, cut)
+        return Reply(text, *used, failed=failed)
+
+    def _failed_prompt(self, why: str) -> Reply:
+        """A call that costs its sample, not the run; unless nothing else ever comes."""
+        self.refused += 1
+        if self.refused >= ALL_REFUSED and not self.dialect.answered:
+            raise CrossoverError(
+                f"{self.teacher.server} refused the first {self.refused} prompts, the last one as {why}."
+            )
+        return Reply(None, failed=why)
+
+    def _given_up(self, why: str) -> CrossoverError:
+        return CrossoverError(
+            f"{self.teacher.server} failed {self.teacher.attempts} times in a row at one call, the last time with: {why}. "
+            "Replies that came are stored; run again to go on from there."
         )
 
-    async def _attempt(
-        self, client: openai.AsyncOpenAI, text: str, most: tuple[int, int]
-    ) -> tuple[str | None, int, int]:
-        """Send a call once; return its content and the tokens billed, or raise what became of it."""
-        teacher = self.teacher
-        try:
-            async with asyncio.timeout(teacher.timeout):
-                # As client.chat.completions.create does, without its typed objects: those take a third of the time of a
-                # call, and would hold whatever a broken server sends.
-                completion = await client.post(
-                    "/chat/completions",
-                    cast_to=object,
-                    body={
-                        "model": teacher.model,
-                        "messages": [{"role": "user", "content": text}],
-                        "temperature": teacher.temperature,
-                        "max_tokens": teacher.max_new_tokens,
-                    },
-                )
-            return _read(completion, most)
-        # None of the client's own errors goes further: they hold the request, and that the key.
-        except (TimeoutError, openai.APITimeoutError):
-            raise _Lost(f"no reply within {teacher.timeout:g} s", billed=True) from None
-        except openai.APIConnectionError as problem:
-            cause = problem.__cause__
-            unreached = type(cause).__name__ in ("ConnectError", "ConnectTimeout")
-            raise _Lost(f"{type(cause).__name__}: {_safe(str(cause))}", billed=not unreached) from None
-        except openai.APIStatusError as problem:
-            if problem.code in REFUSED:
-                return None, 0, 0
-            said, headers = _safe(problem.response.text)[:500], problem.response.headers
-            raise await self._refusal(client, problem.status_code, said, headers) from None
-        except ValueError:
-            raise _Lost("a reply that is not whole JSON", billed=True) from None
-
-    async def _refusal(
-        self, client: openai.AsyncOpenAI, status: int, said: str, headers: Mapping[str, str]
-    ) -> Exception:
-        """Return what an error status means: a lost attempt, or the end of the run."""
-        server, model = self.teacher.server, self.teacher.model
-        if status in (408, 409, 429) or status >= 500:
-            asked = _retry_after(headers.get("retry-after", ""))
-            if asked > LONGEST_ASKED:
-                return CrossoverError(f"{server} asks to wait {asked:,.0f} s before the next call; run again then.")
-            return _Lost(f"status {status}: {said}", billed=False, pause=asked)
+    async def _refusal(self, client: openai.AsyncOpenAI, response: httpx2.Response) -> CrossoverError:
+        """Return what an error status means for the run: its end."""
+        server, model, status = self.teacher.server, self.teacher.model, response.status_code
+        words, said = self.words(response), self.safe(response.text).lower()
+        if _SPENT.search(said) or status == 402:
+            return CrossoverError(f"{server} says that the account's quota or credit is spent: {words}")
+        if _GATED.search(said) and status < 500:
+            return CrossoverError(
+                f"{server} keeps {model!r} behind a licence: {words} Accept it there, with the account of the key."
+            )
         if status in (401, 403):
-            fix = f"Set {KEY_VARIABLE} to one that it accepts."
-            return CrossoverError(f"{server} refuses the key (status {status}). {fix}")
+            return CrossoverError(f"{server} refuses the key ({words}). Set {KEY_VARIABLE} to one that it accepts.")
+        if status in (408, 409, 429) or status >= 500:
+            return self._given_up(words)
         known = await self._known(client)
         if known and model not in known:
-            return CrossoverError(f"{server} has no model {model!r}. It lists: {_safe(', '.join(known))}.")
+            return CrossoverError(f"{server} has no model {model!r}. It lists: {self.safe(', '.join(known))}.")
         hint = "" if known or status != 404 else " Is base_url right? As a rule it ends in /v1."
-        return CrossoverError(f"{server} refuses the request to {model!r} (status {status}): {said}{hint}")
+        return CrossoverError(f"{server} refuses the request to {model!r} ({words}).{hint}")
 
     async def _known(self, client: openai.AsyncOpenAI) -> list[str]:
         """Return the models that the server lists; none where it has no list."""
         try:
-            return sorted([model.id async for model in client.models.list()])
+            return sorted([model.id async for model in client.with_options(max_retries=0).models.list()])
         except (openai.OpenAIError, ValueError, AttributeError, TypeError):
             return []
 
-    async def _pause(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while not self.stopped.is_set() and (rest := until - time.monotonic()) > 0:
-            await asyncio.sleep(min(rest, 0.1))
+    def words(self, response: httpx2.Response) -> str:
+        """Return a server's own words of an error, with its status."""
+        body = _json(response)
+        error = body.get("error", body)
+        said = error if isinstance(error, str) else error.get("message") or error.get("detail") or response.text
+        if "html" in response.headers.get("content-type", ""):
+            said = "a web page"
+        return f"status {response.status_code}: {self.safe(' '.join(str(said).split()))[:300]}"
 
-    def _cut(self, content: str) -> str:
-        return _safe(content)[: TOKEN_CHARACTERS * self.teacher.max_new_tokens]
+    def safe(self, text: object) -> str:
+        """Return a text without the key, should the server send that back, and without characters that cannot be stored."""
+        text = str(text)
+        if len(self.key) >= 8:  # a shorter one is a placeholder such as EMPTY
+            text = text.replace(self.key, f"[{KEY_VARIABLE}]")
+        return text.encode("utf-8", "replace").decode()
 
 
-def _read(completion: object, most: tuple[int, int]) -> tuple[str | None, int, int]:
-    """Return content and billed tokens of a chat completion; a bill that is missing is taken to be ``most``."""
+def _json(response: httpx2.Response) -> dict:
+    """A response's JSON object, whatever it is declared as; empty where it is none."""
     try:
-        content, usage = completion["choices"][0]["message"].get("content"), completion.get("usage") or {}
-        told = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    except (AttributeError, LookupError, TypeError):
-        raise _Lost("a reply that is not a chat completion", billed=True) from None
-    if not isinstance(content, str | None):
-        raise _Lost("a reply that is not text", billed=True)
-    used_in, used_out = (n if isinstance(n, int) and n >= 0 else limit for n, limit in zip(told, most, strict=True))
-    return content, used_in, used_out
-
-
-def _retry_after(value: str) -> float:
-    """Read a ``Retry-After`` header, a number of seconds or a date; 0 where it is neither.
-
-    >>> _retry_after("1.5"), _retry_after("Wed, 21 Oct 2015 07:28:00 GMT"), _retry_after("soon")
-    (1.5, 0.0, 0.0)
-    """
-    try:
-        return max(0.0, float(value))
+        body = json.loads(response.content)
     except ValueError:
-        pass
+        return {}
+    return body if isinstance(body, dict) else {"detail": body}
+
+
+def _on_this_machine(url: str) -> bool:
+    """Whether an address is of this machine, which no proxy can reach."""
+    host = urlsplit(url).hostname or ""
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return 0.0
+        return host == "localhost"
+
+
+def _proxies() -> str:
+    """The proxy variables that are set, for a message."""
+    names = [
+        n for name in ("all_proxy", "https_proxy", "http_proxy") for n in (name, name.upper()) if os.environ.get(n)
+    ]
+    return f" {', '.join(names)} names a proxy: unset it, or list the server's host in NO_PROXY." if names else ""
 
 
 def _key() -> str:
@@ -394,11 +497,3 @@ def _key() -> str:
     if not key.isascii() or not key.isprintable():
         raise CrossoverError(f"{KEY_VARIABLE} holds a character that a header cannot carry. Set it again.")
     return key
-
-
-def _safe(text: str) -> str:
-    """Return a server's text without the key, should it send that back, and without characters that cannot be stored."""
-    key = _key()
-    if len(key) >= 8:  # a shorter one is a placeholder such as EMPTY
-        text = text.replace(key, f"[{KEY_VARIABLE}]")
-    return text.encode("utf-8", "replace").decode()

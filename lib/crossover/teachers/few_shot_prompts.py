@@ -20,15 +20,36 @@ REPHRASE = (
 )
 
 CHAT = {
-    "answer": "Answer the last question in the manner and the form of the answers before it.\n\n",
-    "new_question": "Write one more question like the following ones. Write the question only.\n\n",
-    "rephrase": "",
+    "answer": "Answer the last question in the manner and the form of the answers before it.",
+    "new_question": "Write one more question like the following ones. Write the question only.",
+}
+#: How a chat model is to enclose what it writes: in JSON where the server enforces a schema, otherwise between tags.
+STRUCTURES = {
+    "schema": 'Reply in JSON, as {{"{field}": "the whole {field}"}}.',
+    "tags": "Write <{field}> before the whole {field} and </{field}> after it.",
 }
 
 
-def chat_prompt(request: Request, task: Task, examples: Sequence[Problem]) -> str:
-    """Return :func:`prompt` as a chat model is asked it."""
-    return CHAT[request.kind] + prompt(request, task, examples)
+def field_of(kind: Kind) -> str:
+    """Return what a structured reply calls its text."""
+    return "answer" if kind == "answer" else "question"
+
+
+def schema(kind: Kind) -> dict[str, object]:
+    """Return the response format of a reply with one field of text."""
+    field = field_of(kind)
+    fields = {"type": "object", "properties": {field: {"type": "string"}}}
+    closed = {"required": [field], "additionalProperties": False}
+    return {"type": "json_schema", "json_schema": {"name": field, "strict": True, "schema": fields | closed}}
+
+
+def chat_prompt(request: Request, task: Task, examples: Sequence[Problem], structure: str) -> str:
+    """Return :func:`prompt` as a chat model is asked it, with the structure that its reply is to have."""
+    asked = STRUCTURES[structure].format(field=field_of(request.kind))
+    if request.kind == "rephrase":
+        instruction, _, question = prompt(request, task, examples).partition("\n\n")
+        return f"{instruction} {asked}\n\n{question}"
+    return f"{CHAT[request.kind]} {asked}\n\n{prompt(request, task, examples)}"
 
 
 def prompt(request: Request, task: Task, examples: Sequence[Problem]) -> str:
@@ -49,28 +70,3 @@ def new_question_prompt(questions: Sequence[str]) -> str:
     'Question: How many?\\n\\nQuestion: How much?\\n\\nQuestion:'
     """
     return "".join(f"Question: {text}\n\n" for text in questions) + "Question:"
-
-
-def ending(text: str, kind: Kind, task: Task) -> str | None:
-    r"""Return a reply up to its end, or ``None`` where nothing is left.
-
-    A question is one line. An answer ends with the line in which its final answer can first be read; it starts with a
-    space, as a completion does, also where a chat model left that out. The prompt's own ``Question:`` or ``Answer:``,
-    which a chat model may repeat, is dropped.
-
-    >>> from crossover.tasks import load_task
-    >>> task = load_task("math_words", steps=1)
-    >>> ending("3 + 4 = 7\n#### 7\n\nQuestion: And", "answer", task)
-    ' 3 + 4 = 7\n#### 7'
-    >>> ending("\nQuestion: How many?\nI hope this helps.", "rephrase", task)
-    'How many?'
-    """
-    label = "Answer:" if kind == "answer" else "Question:"
-    lines = text.strip().removeprefix(label).strip().split("\n")
-    if kind != "answer":
-        return lines[0].strip() or None
-    for n in range(1, len(lines)):
-        if task.extract("\n".join(lines[:n])) is not None:
-            lines = lines[:n]
-            break
-    return " " + "\n".join(lines).rstrip() if lines[0] else None

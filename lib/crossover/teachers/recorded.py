@@ -77,7 +77,7 @@ class Recorded:
             "reply": reply.text,
             "tokens_in": reply.tokens_in,
             "tokens_out": reply.tokens_out,
-        }
+        } | ({"failed": reply.failed} if reply.failed else {})
 
 
 def _arrivals(teacher: Teacher, requests: Sequence[Request]) -> Iterator[dict[int, Reply]]:
@@ -89,7 +89,7 @@ def _arrivals(teacher: Teacher, requests: Sequence[Request]) -> Iterator[dict[in
 
 
 def _reply(entry: dict[str, object]) -> Reply:
-    return Reply(entry["reply"], entry["tokens_in"], entry["tokens_out"])
+    return Reply(entry["reply"], entry["tokens_in"], entry["tokens_out"], failed=entry.get("failed", ""))
 
 
 def _read(path: Path) -> dict[str, dict[str, object]]:
@@ -105,7 +105,7 @@ def _read(path: Path) -> dict[str, dict[str, object]]:
             break
         if not member.eof:
             break
-        entries |= {entry["key"]: entry for entry in map(json.loads, text.decode().splitlines())}
+        entries |= {entry["key"]: entry for entry in map(json.loads, text.decode().split("\n")[:-1])}
         sound = len(data) - len(member.unused_data)
     if sound < len(data):
         path.write_bytes(data[:sound])

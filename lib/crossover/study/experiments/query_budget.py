@@ -31,7 +31,8 @@ class QueryBudgetExperiment:
         task = load_task(cell.task, **cell.task_settings)
         data, ledger = buy(cell, store, device)
         pairs = [(task.prompt(sample.question), sample.answer) for sample in data.samples]
-        return TrainingData(pairs, data.funnel, ledger.spent, ledger.tokens_in, ledger.tokens_out)
+        dropped = {"near_test": data.funnel.near_test} if data.funnel.near_test else {}
+        return TrainingData(pairs, data.funnel, ledger.spent, ledger.tokens_in, ledger.tokens_out, dropped)
 
     def train_and_score(self, cell: QueryCell, pairs: Sequence[tuple[str, str]], device: str) -> Evaluation:
         """Train a student on (prompt, completion) pairs and score it on the cell's test items.

@@ -1,0 +1,271 @@
+r"""Final answers as people and models write them: numbers, letters and texts.
+
+A number may stand in a sentence, a box or a formula, with money, thousands, a fraction, a power or another minus sign. Formulas
+are read by ``math-verify``. What can be read in two ways (``3,4``) is not read at all.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import re
+import unicodedata
+from fractions import Fraction
+
+from crossover.normal_text import answer_tokens
+
+_SIGNS = str.maketrans({**dict.fromkeys("−﹣－‒", "-"), **dict.fromkeys("\u00a0\u202f\u2009\u2007\u2008\u2006\u2005\u2004\u2003\u2002", " "), "’": "'", "⁄": "/"})  # fmt: skip
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
+_SCALE = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+#: What people write before a final answer. The last one counts.
+_ANNOUNCED = re.compile(
+    r"(?:answer|result|total)\s*(?:is|are|was|equals|=|:)+\s*[*_]*(?=\W{0,4}[\d.])|\bANSWER:\}?\s*", re.IGNORECASE
+)
+_FORMULA = re.compile(r"\\[a-zA-Z]|\^\{|\$[^$\n]*[\\^_{][^$\n]*\$")
+#: The mark of a final answer, on a line of its own.
+MARK = "####"
+
+
+def _number_pattern(point: str) -> re.Pattern[str]:
+    comma = "," if point == "." else "."
+    whole = rf"\d{{1,3}}(?:{re.escape(comma)}\d{{3}})+(?![\d])|\d{{1,3}}(?:[ ']\d{{3}})+(?![\d])|\d+"
+    return re.compile(
+        rf"(?P<sign>[-+]\s?)?(?P<money>[$€£¥₹]\s?)?(?P<inner>[-+])?(?:(?P<mixed>\d+)\s+(?=\d+/\d))?"
+        rf"(?P<digits>(?:{whole})(?:{re.escape(point)}\d+)?|{re.escape(point)}\d+)"
+        rf"(?:\s?/\s?(?P<below>\d+)(?![\d/]))?(?:[eE](?P<exponent>[-+]?\d+)|\s?[x×·*]\s?10(?:\^|\*\*)[({{]?(?P<times>[-+]?\d+)[)}}]?|"
+        rf"(?:\^|\*\*)[({{]?(?P<power>[-+]?\d{{1,3}})[)}}]?)?(?P<scale>\s(?:thousand|million|billion|trillion)\b)?"
+    )
+
+
+_PATTERNS = {point: _number_pattern(point) for point in ".,"}
+
+
+def read_number(text: str, point: str = ".") -> str | None:
+    r"""Return the number that a response ends in, normalised, or ``None`` where there is none or it is ambiguous.
+
+    A box counts before all, then what follows ``####`` in the last line, "the answer is" and the like, then the last number.
+
+    >>> [read_number(text) for text in ("She eats 3/4 of it.", "It falls to −5 degrees.", "6.02e23 of them", "1 1/2 hours", "48 cm²")]
+    ['0.75', '-5', '602000000000000000000000', '1.5', '48']
+    >>> read_number(r"Hence \boxed{1{,}500}, checked in 2 ways."), read_number(r"It is $\frac{1}{3}$."), read_number("3,4")
+    ('1500', '1/3', None)
+    >>> read_number("Das sind 1.234,5 Euro.", point=",")
+    '1234.5'
+    """
+    text = _plain(text)
+    *_, last = text.strip().rpartition("\n")
+    if boxed := _boxed(text):
+        text = boxed
+    elif last.lstrip().startswith(MARK):
+        text = last.lstrip().removeprefix(MARK)
+    elif announced := list(_ANNOUNCED.finditer(text)):
+        rest = text[announced[-1].end() :]
+        first = _PATTERNS[point].search(rest)
+        # The first number after it counts, but a calculation that goes on is read to its end.
+        line = rest.split("\n", 1)[0]
+        text = line if "=" in line or not first else _sentence(line)
+        if "=" not in text and not _FORMULA.search(text) and (found := _tokens(text, point)):
+            return _value(found[0], point)
+    if _FORMULA.search(text) and (value := _formula(text)) is not None:
+        return value
+    found = _tokens(text.replace("\\$", "$"), point)
+    return _value(found[-1], point) if found else None
+
+
+def whole_number(text: str, point: str = ".") -> str | None:
+    """Return a number that is all of a text, normalised, or ``None``.
+
+    >>> whole_number(" $1,007.00 "), whole_number("1. Count the boxes"), whole_number("3/4")
+    ('1007', None, '0.75')
+    """
+    text = _plain(text).strip().strip("*_").removesuffix(".").strip()
+    if _FORMULA.search(text) or _boxed(text):
+        return read_number(text, point)
+    match = _PATTERNS[point].fullmatch(re.sub(r"\s?(?:%|€|\$|£)$", "", text))
+    return _value(match, point) if match else None
+
+
+def same_value(first: str, second: str) -> bool:
+    """Whether two normalised numbers are equal, to six decimals where one of them is rounded."""
+    if first == second:
+        return True
+    one, other = _parsed(first), _parsed(second)
+    if not one or not other:
+        return False
+    from math_verify import verify
+
+    return bool(verify(list(one), list(other), timeout_seconds=None))
+
+
+def read_letter(text: str) -> str | None:
+    """Return the letter of the choice that a response names, or ``None``.
+
+    >>> [read_letter(text) for text in ("B) steam", "Steam is hot, so B.", "The correct answer is **(c)** because", "A dog")]
+    ['B', 'B', 'C', None]
+    """
+    text = _plain(text).strip()
+    *_, last = text.rpartition("\n")
+    boxed = _boxed(text)
+    for part in filter(
+        None, (boxed and re.sub(r"\\text\{(.*)\}", r"\1", boxed), last.lstrip().removeprefix(MARK), text)
+    ):
+        if alone := re.fullmatch(r"\W*([A-Za-z])\W*", part):
+            return alone[1].upper()
+    announced = re.findall(
+        r"(?:answer|choice|option)(?:\s+(?:is|are|would be|should be|must be))?\s*[:=]?\s*(?:option|choice)?\s*[\s*_(\[\"']*"
+        r"([A-Ja-j])(?=[)\].:,;*_\"']|\s*$|\s+(?:because|since|as|is|and|\W))",
+        text,
+        re.IGNORECASE,
+    )
+    if announced:
+        return announced[-1].upper()
+    for pattern in (
+        r"\A[\s*_(\[]*([A-Za-z])[)\].:]",  # "B) steam"
+        r"\*\*\(?([A-J])[).:]?(?:\*\*|\s)",  # "**B**"
+        r"\(([A-Ja-j])\)",  # "(B)"
+        r"(?:\A|[\s\"'])([B-HJ])\W*\Z",  # "so B."
+        r"\b(?:so|is|be|pick|choose)\s+([A-J])\W*\Z",
+    ):
+        if found := re.findall(pattern, text):
+            return found[-1].upper()
+    return None
+
+
+def same_text(first: str, second: str) -> bool:
+    """Whether two texts are the same but for Unicode form, case, space, punctuation and articles.
+
+    >>> same_text("The Café", "cafe\\u0301."), same_text("+", "-")
+    (True, False)
+    """
+    one, other = (unicodedata.normalize("NFKC", text) for text in (first, second))
+    tokens = answer_tokens(one), answer_tokens(other)
+    return tokens[0] == tokens[1] if any(tokens) else one.casefold().split() == other.casefold().split()
+
+
+def token_f1(first: str, second: str) -> float:
+    """Return the F1 of two texts' tokens, as SQuAD computes it.
+
+    >>> token_f1("the red car", "a red bus")
+    0.5
+    """
+    one, other = (answer_tokens(unicodedata.normalize("NFKC", text)) for text in (first, second))
+    shared = sum(min(one.count(token), other.count(token)) for token in set(one))
+    return 2 * shared / (len(one) + len(other)) if one and other else float(one == other)
+
+
+def _plain(text: str) -> str:
+    """A text with one minus sign, plain spaces, powers by ``^`` and fractions by ``/``."""
+    text = re.sub(r"(?<=\d)\s?([½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])", r" \1", text.translate(_SIGNS))
+    text = re.sub(r"(?<=\d)([⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)", lambda m: "^" + m[1].translate(_SUPERSCRIPTS), text)
+    text = re.sub(r"[⁰¹²³⁴⁵⁶⁷⁸⁹₀-₉]", "", text)
+    text = re.sub(r"\b(?:minus|negative)\s(?=[\d.$€£])", "-", text)
+    text = re.sub(r"(?<![\d\w])–(?=[\d.$€£])", "-", text)
+    return unicodedata.normalize("NFKC", text).replace("⁄", "/")
+
+
+def _boxed(text: str) -> str:
+    r"""What the last ``\boxed`` holds."""
+    start = text.rfind("\\boxed{")
+    if start < 0:
+        return ""
+    depth = 0
+    for end in range(start + len("\\boxed"), len(text)):
+        depth += {"{": 1, "}": -1}.get(text[end], 0)
+        if depth == 0:
+            return text[start + len("\\boxed{") : end].replace("{,}", "").replace("\\$", "").replace("\\%", "")
+    return ""
+
+
+def _sentence(line: str) -> str:
+    return re.split(r"(?<=[\w)])[.;!?](?:\s|$)", line, maxsplit=1)[0]
+
+
+def _tokens(text: str, point: str) -> list[re.Match[str]]:
+    """The numbers of a text: not those inside words (CO2), behind a unit (cm^2), in a pair, a range, a date or a time."""
+    found = []
+    for match in _PATTERNS[point].finditer(text):
+        before, after = text[: match.start()], text[match.end() :]
+        if re.search(r"[A-Za-z_]$|[A-Za-z)]\^$", before):
+            continue
+        if match["sign"] and match[0][1].isdigit() and before[-1:].isdigit():  # a range, a date
+            found.append(None)
+            continue
+        if re.match(r"\s?(?:,|;)\s?\d|[,.:/-]\d|[A-Za-z]*\d", after) or re.search(
+            r"\d\s?(?:,|;)\s?$|\d[,.:/-]$", before
+        ):
+            found.append(None)
+            continue
+        found.append(match)
+    return [] if found and found[-1] is None else [match for match in found if match]
+
+
+def _value(match: re.Match[str], point: str) -> str | None:
+    """A matched number in its normal form."""
+    comma = "," if point == "." else "."
+    sign, money, inner = (match[name] or "" for name in ("sign", "money", "inner"))
+    # A sign after another number is a calculation's: "16 - 3".
+    spaced = sign.strip() and re.search(r"[\d)]\s*$", match.string[: match.start()]) and not money
+    digits = re.sub(rf"[ '{re.escape(comma)}]", "", match["digits"]).replace(point, ".")
+    value = Fraction(digits)
+    if match["below"]:
+        if not int(match["below"]):
+            return None
+        value = value / int(match["below"]) + int(match["mixed"] or 0)
+    exponent = int(match["exponent"] or match["times"] or 0)
+    if abs(exponent) > 300:
+        return None
+    value *= Fraction(10) ** exponent
+    if match["power"]:
+        value **= int(match["power"])
+    value *= _SCALE[match["scale"].strip()] if match["scale"] else 1
+    if "-" in inner or ("-" in sign and not spaced):
+        value = -value
+    return _normal(value)
+
+
+def _normal(value: Fraction) -> str:
+    """A fraction as a decimal where that ends, otherwise as ``p/q``."""
+    rest = value.denominator
+    for factor in (2, 5):
+        while rest % factor == 0:
+            rest //= factor
+    if rest != 1 or value.denominator > 10**30:
+        return f"{value.numerator}/{value.denominator}"
+    places = 0
+    while (10**places) % value.denominator:
+        places += 1
+    digits = f"{abs(value.numerator) * 10**places // value.denominator:0{places + 1}d}"
+    text = f"{digits[:-places]}.{digits[-places:]}" if places else digits
+    return f"-{text}" if value < 0 else text
+
+
+@functools.lru_cache(maxsize=4096)
+def _parsed(text: str) -> tuple:
+    """What math-verify reads in a text; empty where nothing."""
+    from math_verify import LatexExtractionConfig, parse
+
+    logging.getLogger("math_verify").setLevel(logging.CRITICAL)
+    if "$" not in text:
+        text = f"${text}$"
+    return tuple(parse(text, [LatexExtractionConfig()], parsing_timeout=None))
+
+
+def _formula(text: str) -> str | None:
+    """The value of the last formula of a text, normalised; a set or an irrational number as sympy writes it."""
+    text = (
+        re.sub(r"\\text\{[^{}]*\}|\\(?:left|right|[,;!()\[\]]|quad)|\\(?=\$|%)", "", text)
+        .replace("{,}", "")
+        .replace("dfrac", "frac")
+    )
+    if not (last := re.findall(r"\$[^$\n]+\$", text)):
+        found = re.search(r"-?\\(?:frac|sqrt|pi).*|-?[\d.]+\s*\\(?:times|cdot).*", text)
+        if not found:
+            return None
+        last = [f"${found[0].strip().rstrip('.')}$"]
+    parsed = _parsed(last[-1])
+    if not parsed or not hasattr(parsed[0], "is_number"):
+        return None
+    value = parsed[0].doit() if parsed[0].is_number else parsed[0]
+    if value.is_Rational or value.is_Float:
+        return _normal(Fraction(str(value)))
+    return str(value) if value.is_number or not value.free_symbols else None

@@ -1,0 +1,198 @@
+r"""What a chat model's reply holds: the question or the answer, without thoughts, introductions, labels and remarks.
+
+A reply is asked for in a structure, as JSON of one field or between tags. Models that ignore the structure are read as text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from crossover.tasks.base import Task
+from crossover.teachers.base import Kind
+from crossover.teachers.few_shot_prompts import field_of
+
+CUT = "cut at the token limit"
+#: How servers and templates write thoughts into a reply; everything up to the last end is a thought.
+_THOUGHT_ENDS = re.compile(
+    r"</(?:think|thinking|thought|reasoning|seed:think)>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>|<\|channel\|>final<\|message\|>",
+    re.IGNORECASE,
+)
+_THOUGHT_STARTS = re.compile(
+    r"^\s*(?:<(?:think|thinking|thought|reasoning|seed:think)>|\[THINK\]|◁think▷|<\|begin_of_thought\|>|<\|channel\|>analysis)",
+    re.IGNORECASE,
+)
+_CONTROL = re.compile(r"<\|(?:im_end|im_start|endoftext|eot_id|end|return|channel|message|start)\|>|</s>")
+_FENCE = re.compile(r"\A```[\w-]*\n(.*?)\n?```\s*\Z", re.DOTALL)
+#: A LaTeX command that JSON has taken for an escape: ``\frac`` becomes a form feed and ``rac``.
+_UNESCAPED = re.compile(
+    r"[\x08\x0c]|\t(?=imes\b|ext\b|ext\{|heta\b|frac\b|an\b|au\b)|\r(?=ight\b|ho\b|angle\b)|\n(?=eq\b|abla\b)"
+)
+_ESCAPES = {"\x08": r"\b", "\x0c": r"\f", "\t": r"\t", "\r": r"\r", "\n": r"\n"}
+
+_ABOUT = r"question|version|rephras\w+|paraphras\w+|reword\w+|rewritten|another|way|one|answer|solution|problem|response|ask it"
+_OPENINGS = (
+    r"sure|certainly|of course|absolutely|okay|ok|great|here(?:'s|’s| is| are)|below|based on|following|this is|let me|"
+    rf"i(?:'ve| have| would|'ll| will)|rephras\w+|(?:the|a|an|my|one|your|another|possible|new)\b[^.?!\n]{{0,40}}\b(?:{_ABOUT})"
+)
+#: A first sentence that is about the question or answer, up to its colon, or alone in its paragraph or heading.
+_INTRODUCTION = re.compile(
+    rf"\A\W*(?=[^\n:]{{0,200}}\b(?:{_ABOUT})\b|rephras)(?:{_OPENINGS})\b[^\n:?]{{0,200}}"
+    r"(?::\W*?(?:\n+|(?=\s\S))|[.*_]*\n\s*\n)|\A#+ [^\n?:]{0,40}\n+",
+    re.IGNORECASE,
+)
+_COURTESY = re.compile(r"\A(?:sure|certainly|of course|absolutely|okay|great)\b[^\n.!?:]{0,60}[.!]\s+", re.IGNORECASE)
+_LABEL = re.compile(
+    r"\A[\s*_#>\"“`-]*(?:\d+[.)]\s+)?(?:(?:new|rephrased|reworded|paraphrased|revised|rewritten|similar|the)[ -]+)*"
+    r"(question|problem|version|rephrasing|paraphrase|instruction|answer|response|solution|q|a)\s*(?:#?\d+)?[*_`]*\s*:[*_`]*\s*",
+    re.IGNORECASE,
+)
+_REMARK = re.compile(
+    r"\n\s*(?:[*_(\[]*(?:note|explanation|this (?:question|version|rephras\w+)|i hope|let me know|feel free|hope this|"
+    r"the (?:rephrased|new|above) question|i (?:have |'ve )?(?:kept|rephrased|changed))\b)",
+    re.IGNORECASE,
+)
+_SOLUTION = re.compile(
+    r"\n\s*[*_#>]*\s*(?:answer|solution|correct answer|explanation|response|a(?![\s\S]*\n\W*b\s*[:.)]))\s*[*_]*\s*:",
+    re.IGNORECASE,
+)
+_NEXT = re.compile(r"\n\s*\n?\W{0,4}(?:question|instruction)\s*\d*\W{0,3}:", re.IGNORECASE)
+_QUOTES = {'"': '"', "“": "”", "«": "»", "„": "“", "'": "'", "**": "**", "__": "__", "*": "*", "`": "`"}
+
+
+def content_of(message: dict) -> str:
+    """Return a message's text: a string, or the text parts of a list; thoughts apart from it are passed over.
+
+    >>> content_of({"content": [{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "Four."}]})
+    'Four.'
+    """
+    content = message.get("content")
+    if isinstance(content, list):
+        content = "".join(
+            p.get("text") or ""
+            for p in content
+            if isinstance(p, dict) and p.get("type", "text") in ("text", "output_text")
+        )
+    return content if isinstance(content, str) else ""
+
+
+def without_thoughts(text: str) -> str:
+    r"""Return what follows a reply's thoughts; nothing where they never end.
+
+    >>> without_thoughts("<think>\n16? No.\n</think>\n\n17"), without_thoughts("<think>Hm"), without_thoughts("17")
+    ('17', '', '17')
+    """
+    *thoughts, last = _THOUGHT_ENDS.split(text)
+    if not thoughts and _THOUGHT_STARTS.match(text):
+        return ""
+    return _CONTROL.sub("", last).strip()
+
+
+def structured_reply(text: str, field: str) -> str | None:
+    r"""Return what stands in a field of a JSON object or between its tags; ``None`` where neither is whole.
+
+    >>> structured_reply('```json\n{"question": "How many?"}\n```', "question")
+    'How many?'
+    >>> structured_reply("Sure!\n<question>\nHow many?\n</question> Done.", "question"), structured_reply("How many?", "question")
+    ('How many?', None)
+    """
+    bare = _FENCE.sub(r"\1", text.strip())
+    if (start := bare.find("{")) >= 0 and f'"{field}"' in bare:
+        try:
+            found, _ = json.JSONDecoder(strict=False).raw_decode(bare[start:])
+        except ValueError:
+            found = None
+        value = found.get(field) if isinstance(found, dict) else None
+        if isinstance(value, dict | list):
+            value = None
+        if value is not None:
+            bare = _UNESCAPED.sub(lambda match: _ESCAPES[match[0]], str(value))
+            return structured_reply(bare, field) or bare.strip()
+    tagged = re.findall(rf"<{field}>(.*?)</{field}>", bare, re.DOTALL | re.IGNORECASE)
+    return tagged[-1].strip() if tagged else None
+
+
+def plain_question(text: str) -> str:
+    r"""Return the question in a reply that has no structure, options on lines of their own included.
+
+    >>> plain_question("Here is a rephrased version of the question:\n\n**How many?**\n\nI hope this helps!")
+    'How many?'
+    >>> plain_question("Question: Which is a metal?\nA) iron\nB) wood\nAnswer: A")
+    'Which is a metal?\nA) iron\nB) wood'
+    """
+    text = plain_answer(text)
+    for end in (_SOLUTION, _REMARK, _NEXT):
+        if (found := end.search(text)) and text[: found.start()].strip():
+            text = text[: found.start()]
+    text = "\n".join(line.removeprefix("> ") for line in text.strip().split("\n"))
+    if not re.search(r"^\W*2[.)]", text, re.MULTILINE):
+        text = re.sub(r"\A1[.)]\s+", "", text)
+    return _unwrapped(text)
+
+
+def plain_answer(text: str) -> str:
+    r"""Return the answer in a reply that has no structure: without a fence around it, an introduction and a label.
+
+    >>> plain_answer("Sure! Here is the answer:\n\nThey make 17.\n#### 17")
+    'They make 17.\n#### 17'
+    """
+    text = _FENCE.sub(r"\1", text.strip())
+    for start in (_COURTESY, _INTRODUCTION, _LABEL):
+        rest = start.sub("", text, count=1).strip()
+        text = rest or text
+    return _unwrapped(text)
+
+
+def _unwrapped(text: str) -> str:
+    """Return a text without the marks or quotation marks that enclose all of it."""
+    for opening, closing in _QUOTES.items():
+        inner = text[len(opening) : -len(closing)]
+        if (
+            len(text) > len(opening) + len(closing)
+            and text.startswith(opening)
+            and text.endswith(closing)
+            and opening not in inner
+            and closing not in inner
+        ):
+            return inner.strip()
+    return text
+
+
+def read_reply(content: str, kind: Kind, task: Task, cut: bool = False) -> tuple[str | None, str]:
+    r"""Return what a reply's content gives to train on, or ``None``, and why it failed, or nothing.
+
+    A completion starts with a space. It ends with the line in which its final answer can first be read.
+
+    Parameters
+    ----------
+    content : str
+        What the server sent.
+    kind : Kind
+    task : Task
+    cut : bool
+        Whether the server stopped at the token limit. Then only a part that is whole all the same can be used.
+
+    Examples
+    --------
+    >>> from crossover.tasks import load_task
+    >>> task = load_task("math_words", steps=1)
+    >>> read_reply("3 + 4 = 7\n#### 7\n\nQuestion: And", "answer", task, cut=True)
+    (' 3 + 4 = 7\n#### 7', '')
+    >>> read_reply("3 + 4 = 7, and then", "answer", task, cut=True)
+    (None, 'cut at the token limit')
+    """
+    text = without_thoughts(content)
+    if not text:
+        return None, "a thought without an answer" if content.strip() else "empty"
+    found = structured_reply(text, field_of(kind))
+    if kind != "answer":
+        return (None, CUT) if cut and found is None else (plain_question(found or text), "")
+    lines = plain_answer(found or text).split("\n")
+    for n in range(1, len(lines)):
+        if lines[n - 1].lstrip().startswith("####") and task.extract("\n".join(lines[:n])) is not None:
+            return " " + "\n".join(lines[:n]), ""
+    if cut and found is None:
+        return None, CUT
+    text = "\n".join(lines)
+    # A task may bring an answer into its own form, such as a statement out of a fence.
+    return task.completion(text) if hasattr(task, "completion") else f" {text}", ""

@@ -1,0 +1,119 @@
+"""Pairs from the files and layouts that people have: read right with no option, said back, refused by name."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from crossover.errors import CrossoverError
+from crossover.tasks.pair_files import read_pairs
+
+
+def lines(path, rows):
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    return str(path)
+
+
+def turns(*said, names=("role", "content")):
+    return [dict(zip(names, turn, strict=True)) for turn in said]
+
+
+LAYOUTS = {
+    "Alpaca": ({"instruction": "Positive?", "input": "A film {i}.", "output": "yes"}, "Positive?\n\nA film {i}.", "yes"),
+    "instruction and response": ({"instruction": "Sum {i}?", "response": "{i}"}, "Sum {i}?", "{i}"),
+    "prompt and completion": ({"prompt": "Sum {i}?", "completion": "{i}"}, "Sum {i}?", "{i}"),
+    "question and answer": ({"id": "x{i}", "question": "Sum {i}?", "answer": "{i}"}, "Sum {i}?", "{i}"),
+    "query and response": ({"query": "Sum {i}?", "response": "{i}"}, "Sum {i}?", "{i}"),
+    "preferences": ({"prompt": "Sum {i}?", "chosen": "{i}", "rejected": "9"}, "Sum {i}?", "{i}"),
+    "chat turns": ({"messages": turns(("system", "Be brief."), ("user", "Sum {i}?"), ("assistant", "{i}"))}, "Be brief.\n\nSum {i}?", "{i}"),
+    "chat turns: conversations": ({"conversations": turns(("human", "Sum {i}?"), ("gpt", "{i}"), names=("from", "value"))}, "Sum {i}?", "{i}"),
+    "chat turns: prompt": ({"prompt": turns(("user", "Sum {i}?")), "completion": turns(("assistant", "{i}"))}, "Sum {i}?", "{i}"),
+    "choices": ({"question": "Metal {i}?", "choices": {"text": ["wood", "iron"], "label": ["1", "2"]}, "answerKey": "2"}, "Metal {i}?\nA) wood\nB) iron", "B"),
+    "choices: question + choices -> answer": ({"question": "Metal {i}?", "choices": ["wood", "iron"], "answer": 1}, "Metal {i}?\nA) wood\nB) iron", "B"),
+    "question and answer: context": ({"context": "Text {i}.", "question": "What?", "answers": {"text": ["{i}", "x"], "answer_start": [5, 0]}}, "Text {i}.\n\nWhat?", "{i}"),
+    "question and answer: passage": ({"passage": "Text {i}.", "question": "So?", "answer": True}, "Text {i}.\n\nSo?", "true"),
+}  # fmt: skip
+
+
+def rows_of(row):
+    return [json.loads(json.dumps(row).replace("{i}", str(i))) for i in range(5)]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_layout_is_recognised_and_said_back(tmp_path, layout):
+    row, question, answer = LAYOUTS[layout]
+    rows = rows_of(row)
+    plain = lines(tmp_path / "a.jsonl", rows)
+    (tmp_path / "b.json").write_text(json.dumps(rows, indent=1))
+    pd.DataFrame(rows).to_parquet(tmp_path / "c.parquet")
+    for file in (plain, str(tmp_path / "b.json"), str(tmp_path / "c.parquet")):
+        read = read_pairs(file)
+        assert [(p.question, p.answer) for p in read.pairs] == [
+            (question.replace("{i}", str(i)), answer.replace("{i}", str(i))) for i in range(5)
+        ]
+        assert read.layout.startswith(layout) and "5 pairs" in str(read)
+
+
+@pytest.mark.parametrize(("suffix", "separator"), [("csv", ","), ("csv", ";"), ("tsv", "\t")])
+def test_tables_are_read_with_their_separator_and_quotes(tmp_path, suffix, separator):
+    table = pd.DataFrame({"question": ["How many, in all?", 'Say "so";\nthen?'], "answer": ["1,007", "NA"]})
+    table.to_csv(tmp_path / f"t.{suffix}", sep=separator, index=False, encoding="utf-8-sig")
+    read = read_pairs(str(tmp_path / f"t.{suffix}"))
+    assert [(p.question, p.answer) for p in read.pairs] == list(zip(table["question"], table["answer"], strict=True))
+    assert [p.where for p in read.pairs] == ["row 2", "row 3"]
+
+
+def test_a_saved_data_set_is_read(tmp_path):
+    datasets = pytest.importorskip("datasets")
+    datasets.Dataset.from_list(rows_of(LAYOUTS["Alpaca"][0])).save_to_disk(tmp_path / "d")
+    assert len(read_pairs(str(tmp_path / "d")).pairs) == 5
+
+
+def test_what_is_left_out_is_counted(tmp_path):
+    rows = [
+        {"question": "How many?", "answer": 4, "source": "x"},
+        {"question": "How many?", "answer": "4"},
+        {"question": None, "answer": "5"},
+        {"question": "Which?", "answer": float("nan")},
+        {"question": "Who\u2028are you?", "answer": ""},
+    ]
+    read = read_pairs(lines(tmp_path / "a.jsonl", rows))
+    assert (len(read.pairs), read.empty, read.repeated, read.unanswered) == (3, 1, 1, 2)
+    assert read.left_out == ("source",) and "columns not used: source" in str(read)
+    assert read.pairs[2].question == "Who\u2028are you?"
+
+
+def test_columns_and_templates_override_what_is_recognised(tmp_path):
+    file = lines(tmp_path / "a.jsonl", rows_of({"title": "T{i}", "body": "B{i}", "gold": {"text": ["G{i}"]}}))
+    read = read_pairs(file, "{title}\\n\\n{body}", "{gold[text][0]}")
+    assert (read.pairs[1].question, read.pairs[1].answer) == ("T1\n\nB1", "G1") and read.left_out == ()
+    assert read_pairs(file, "body", "title").pairs[0].answer == "T0"
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "said"),
+    [
+        ('{"question": "a", "answer": "b"}\n{broken', {}, "line 2: not JSON"),
+        ('["a", "b"]', {}, "item 1: found 'a'"),
+        ('{"instruction": "a", "respone": "b"}', {}, "line 1.*'respone' may be 'response'"),
+        ('{"foo": "a", "bar": "b"}', {}, "columns foo, bar are no known layout.*--question"),
+        ('{"question": "a", "answer": "b"}', {"question": "quest"}, "no such column. Did you mean 'question'"),
+        ('{"question": "a", "answer": "b"}', {"question": "{contxt} {question}"}, "no column 'contxt'"),
+        ('{"messages": [{"role": "tool", "content": "x"}]}', {}, "line 1: not a row of chat turns.*'tool'"),
+        ('{"question": "a", "choices": ["x", "y"], "answer": "z"}', {}, "line 1.*'z' is none of the choices"),
+        ('{"question": "", "answer": "b"}', {}, "holds no pairs: 1 rows, 1 of them without a question"),
+        ("", {}, "holds no pairs"),
+    ],
+)
+def test_what_is_not_understood_is_refused_by_row_and_column(tmp_path, text, options, said):
+    (tmp_path / "bad.jsonl").write_text(text)
+    with pytest.raises(CrossoverError, match=said):
+        read_pairs(str(tmp_path / "bad.jsonl"), **options)
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path):
+    (tmp_path / "latin.jsonl").write_bytes('{"question": "é"}'.encode("latin-1"))
+    (tmp_path / "no.parquet").write_bytes(b"no")
+    for name, said in (("nowhere.jsonl", "no such file"), ("latin.jsonl", "UTF-8"), ("no.parquet", "cannot be read")):
+        with pytest.raises(CrossoverError, match=f"{name}.*{said}"):
+            read_pairs(str(tmp_path / name))

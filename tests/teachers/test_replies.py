@@ -1,0 +1,97 @@
+"""What chat models write around a question or an answer neither reaches training nor loses it."""
+
+import pytest
+
+from crossover.tasks import load_task
+from crossover.teachers.replies import plain_question, read_reply, structured_reply, without_thoughts
+
+TASK = load_task("math_words", steps=1)
+QUESTION = "How much do 8 and 9 make?"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        QUESTION,
+        f"Here is a rephrased version of the question:\n\n{QUESTION}",
+        f"Based on the given questions, a new one could be:\n{QUESTION}",
+        f"Sure! Here's a rephrased version of your question: {QUESTION}",
+        f"**Rephrased Question:** {QUESTION}",
+        f'Rephrased question: "{QUESTION}"',
+        f"### New Question\n{QUESTION}",
+        f"**New Question**\n\n{QUESTION}",
+        f"1. {QUESTION}",
+        f"Certainly. {QUESTION}",
+        f"Q: {QUESTION}\nA: 17",
+        f"{QUESTION}\n\nThis version keeps the numbers.",
+        f"{QUESTION}\n\n(Note: I kept the numbers.)",
+        f"I would ask it like this:\n> {QUESTION}",
+        f"Question 5: {QUESTION}",
+        f"Okay, so here's a new question in the same style:\n\n*{QUESTION}*",
+        f"Of course! A rephrased version could be:\n\n“{QUESTION}”\n\nLet me know if you'd like another.",
+        f"Below is a new question.\n\n{QUESTION}",
+        f"{QUESTION}\n\nAnswer: 17",
+        f'```json\n{{"question": "{QUESTION}"}}\n```',
+        f'Here you go: {{"question": "{QUESTION}"}}',
+        f'{{"question": "<question>{QUESTION}</question>"}}',
+        f"<think>Rephrase it.</think>\n<question>\n{QUESTION}\n</question> I hope this helps!",
+        f"A thought without its start.\n</think>\n\n{QUESTION}",
+        f"<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>{QUESTION}<|return|>",
+    ],
+)
+def test_a_question_is_found_in_what_surrounds_it(reply):
+    assert read_reply(reply, "rephrase", TASK) == (QUESTION, "")
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "A train leaves at 8:00 and arrives at 9:00. How long?",
+        "Anna has the following: 3 pens. How many?",
+        "Here are the items: pen, book. How many?",
+        "Which is a metal?\nA: iron\nB: wood",
+        "As a gas, what is water's name?\nA) ice\nB) steam\nC) rain",
+        "1. Read the text.\n2. Count the verbs.",
+        "Solve the problem:\n\nx + 2 = 5",
+        'What does "so be it" mean?',
+        "**Bold** is Markdown. What is *italic*?",
+    ],
+)
+def test_a_question_that_only_looks_surrounded_is_kept_whole(question):
+    assert plain_question(question) == question
+
+
+@pytest.mark.parametrize(
+    ("reply", "text", "failed"),
+    [
+        ("They make 17.\n#### 17", " They make 17.\n#### 17", ""),
+        ("Answer: They make 17.\n#### 17\n\nQuestion: And 8?", " They make 17.\n#### 17", ""),
+        ("Step 1: 8.\n\nStep 2: 17.\n\n#### 17", " Step 1: 8.\n\nStep 2: 17.\n\n#### 17", ""),
+        ('{"answer": "8 + 9 = 17\\n#### 17"}', " 8 + 9 = 17\n#### 17", ""),
+        ("<think>\n#### 16\n", None, "a thought without an answer"),
+        ("", None, "empty"),
+    ],
+)
+def test_an_answer_is_read_to_its_end(reply, text, failed):
+    assert read_reply(reply, "answer", TASK) == (text, failed)
+
+
+def test_a_cut_reply_is_used_only_where_it_is_whole():
+    assert read_reply("8 + 9 = 1", "answer", TASK, cut=True) == (None, "cut at the token limit")
+    assert read_reply("8 + 9 = 17\n#### 17\n\nQuestion", "answer", TASK, cut=True) == (" 8 + 9 = 17\n#### 17", "")
+    assert read_reply("8 + 9 = 17\n#### 1", "answer", TASK, cut=True)[0] is None, "17 or 170"
+    assert read_reply("How much do 8", "rephrase", TASK, cut=True)[0] is None
+    assert read_reply(f"<question>{QUESTION}</question> I ho", "rephrase", TASK, cut=True) == (QUESTION, "")
+
+
+def test_formulas_survive_json_that_takes_their_commands_for_escapes():
+    assert (
+        structured_reply('{"answer": "\\frac{3}{4} \\times 2 \\neq \\beta"}', "answer")
+        == r"\frac{3}{4} \times 2 \neq \beta"
+    )
+    assert structured_reply('{"answer": "a\\n\\tb"}', "answer") == "a\n\tb"
+
+
+def test_thoughts_that_never_end_leave_nothing():
+    assert without_thoughts("<think>a</think>b<think>c</think> d") == "d"
+    assert without_thoughts("[THINK]a[/THINK]b") == "b" and without_thoughts("<think>a") == ""
