@@ -1,13 +1,16 @@
 """The rule of verdicts: mirror images, precedence, the floor, and the probability that a study decides."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crossover.paths import repository
 from crossover.stats.contrasts import Contrast, components
 from crossover.stats.misfit import Misfit
 from crossover.stats.power import Spread, cheapest, decision_probability, spread
+from crossover.stats.simulation.verdicts import verdict_rates
 from crossover.stats.verdicts import DECIDED, MIRRORED, VERDICTS, at_the_floor, verdict, weakest
 
 POINTS = st.floats(-0.5, 0.5).map(lambda x: round(x, 4))
@@ -124,3 +127,22 @@ def test_the_misfit_of_curves_is_covered_and_does_not_grow_with_precision(truth)
     if truth:
         assert np.median(estimates[0.005]) == pytest.approx(truth, rel=0.1)
         assert np.median(estimates[0.02]) == pytest.approx(truth, rel=0.25)
+
+
+# --- error rates --------------------------------------------------------------------------------------------------------
+
+
+def test_pooled_intervals_cover_and_verdicts_err_as_rarely_as_they_say():
+    """The committed table of simulated families; the slow test makes it again."""
+    table = pd.read_csv(repository() / "results" / "study" / "verdict_rates.csv")
+    assert table["pooled"].between(0.87, 0.93).all()
+    assert (table["pooled_width"] < table["own_width"]).all()
+    at_threshold, beyond = table[table["truth"] == 0], table[table["truth"] > 0]
+    assert (at_threshold[["supported", "contradicted"]] < 0.07).all(axis=None), "each side errs in one of twenty"
+    assert (beyond[["contradicted", "weakly contradicted"]].sum(axis=1) < 0.02).all()
+
+
+@pytest.mark.slow
+def test_the_committed_error_rates_are_those_of_the_code():
+    committed = pd.read_csv(repository() / "results" / "study" / "verdict_rates.csv")
+    pd.testing.assert_frame_equal(verdict_rates(), committed, rtol=1e-3, check_dtype=False)

@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pandas as pd
 from IPython.display import HTML, Markdown
+from pandas.io.formats.style import Styler
 
 from crossover.claims.findings import NOT_RUN, Finding, deciding, under_settings, whole
 from crossover.claims.publish import publish
 from crossover.claims.register import Register, load_register
 from crossover.claims.wording import amount, in_words, prediction, scale_of
-from crossover.paths import results_folder
+from crossover.paths import PUBLISHED, results_folder
 from crossover.stats.verdicts import DECIDED, VERDICTS
 from crossover.study.select import settings_table
 from crossover.study.store import read_runs, save_numbers
@@ -89,6 +90,23 @@ class Chapter:
             here = rows[rows["experiment"].isin(experiments)]
             out.append({"paper": f"arXiv {number}", "there": paper.setting, "here": _here(here)})
         return pd.DataFrame(out)
+
+    def rates(self) -> Styler:
+        """Return the simulated coverage of pooled intervals and the share of each verdict, from the committed table."""
+        table = pd.read_csv(results_folder(PUBLISHED) / "verdict_rates.csv").drop(columns="studies")
+        shown = table.assign(prior_df=table["prior_df"].map(lambda df: "alike" if df == float("inf") else "different"))
+        names = {
+            "prior_df": "draws' variances",
+            "truth": "truth, points",
+            "own": "coverage, own",
+            "pooled": "coverage, pooled",
+        }
+        widths = {"own_width": "width, own", "pooled_width": "width, pooled"}
+        shown[["truth", *widths]] *= 100
+        style = shown.rename(columns=names | widths).style.hide(axis="index").set_uuid("rates")
+        return style.format("{:.0f}", subset=["truth, points"]).format("{:.1f}", subset=[*widths.values()]).format(
+            "{:.1%}", subset=["coverage, own", "coverage, pooled", *(v for v in VERDICTS if v in table)]
+        )  # fmt: skip
 
     def rules(self) -> Markdown:
         """Return the rules and thresholds that changed after results had been seen, with the reasons."""

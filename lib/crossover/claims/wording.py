@@ -37,5 +37,6 @@ def in_words(finding: Finding) -> str:
 
 
 def prediction(part: Part) -> str:
-    """Return where a part puts its quantity, as ``above +5.0 points``."""
-    return f"{part.side} {amount(part, part.threshold)} {scale_of(part)[1]}".rstrip()
+    """Return where a part puts its quantity, as ``above 5 points``."""
+    scale, unit = scale_of(part)
+    return f"{part.side} {scale * part.threshold:g} {unit if part.threshold else ''}".rstrip()
