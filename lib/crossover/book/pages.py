@@ -25,7 +25,7 @@ from pathlib import Path
 
 import yaml
 
-from crossover.book import advisor_page, appendices
+from crossover.book import advisor_page, appendices, samples
 from crossover.book.site_settings import public_settings
 from crossover.errors import CrossoverError, nearest
 from crossover.study.store import read_numbers
@@ -61,6 +61,7 @@ def stage(book: Path, results: Path, profile: str) -> dict[str, bytes]:
         staged[f"{name}.ipynb"] = _chapter(notebooks[name], record, profile, known, set(staged), number)
     if ADVISED in notebooks:
         staged["_static/advisor_curves.js"] = advisor_page.curves(results).encode()
+        staged |= samples.shards(results)
     if left_out:
         staged[f"{toc['root']}.md"] += _left_out_note(left_out, profile).encode()
     config = yaml.safe_load(staged["_config.yml"])

@@ -47,7 +47,7 @@ SCHEMAS: dict[str, type[Parameters]] = {
 def find_notebook(name: str) -> str:
     """Return the full name of a notebook given by name, number or file name (``"03"``, ``"03_budget_ratio.ipynb"``)."""
     wanted = Path(name).stem
-    found = [known for known in SCHEMAS if known == wanted or known.split("_")[0] == wanted]
+    found = [known for known in SCHEMAS if wanted in (known, *known.split("_", 1))]
     if not found:
         raise CrossoverError(f"Unknown notebook {name!r}.{nearest(wanted, SCHEMAS)}")
     return found[0]

@@ -90,6 +90,13 @@ def advise(
 
     With ``costs`` of one kept sample by strategy, ``queries`` is a budget in their ``unit``: see
     :func:`crossover.stats.crossovers.find_crossovers`.
+
+    Examples
+    --------
+    >>> from crossover import example_counts, fit_table
+    >>> advice = advise(fit_table(example_counts(), draws=200), seeds=50, queries=400)[0]
+    >>> advice.best.strategy, round(advice.best.accuracy, 2)
+    ('new_question', 0.57)
     """
     _positive("seeds", seeds)
     _positive("queries", queries)

@@ -76,6 +76,15 @@ def read_counts(source: str | Path) -> pd.DataFrame:
     ------
     CrossoverError
         Names file, row, line and column, and the fix.
+
+    Examples
+    --------
+    >>> example_counts().to_csv("pilot.csv", index=False)
+    >>> read_counts("pilot.csv").groupby("strategy")["n_correct"].max()
+    strategy
+    answer_augmentation    520.0
+    new_question           685.0
+    Name: n_correct, dtype: float64
     """
     path = Path(source)
     text = _text(path)
@@ -103,6 +112,23 @@ def read_counts(source: str | Path) -> pd.DataFrame:
     table.columns = columns
     lines = np.asarray(table.index) + 1
     return validate_counts(table, where=str(path), lines=lines, decimal_commas=delimiter != "," and _has_commas(table))
+
+
+def example_counts() -> pd.DataFrame:
+    """Return the counts of a made-up study: new answers level off early at 50%, new questions late at 70%.
+
+    >>> example_counts().head(2)
+                  strategy  seed_size  budget  replicate  n_correct  n_test
+    0  answer_augmentation         50      50          0        370    1000
+    1  answer_augmentation         50      50          1        390    1000
+    """
+    rows = [
+        (strategy, 50, 50 * ratio, j, round(1000 * (top - (top - 0.2) * np.exp(-ratio / tau))) + 20 * j - 20, 1000)
+        for strategy, top, tau in (("answer_augmentation", 0.5, 1.0), ("new_question", 0.7, 6.0))
+        for ratio in (1, 2, 4, 8, 16)
+        for j in range(3)
+    ]
+    return pd.DataFrame(rows, columns=["strategy", "seed_size", "budget", "replicate", "n_correct", "n_test"])
 
 
 def validate_counts(

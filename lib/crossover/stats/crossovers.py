@@ -153,6 +153,13 @@ def find_crossovers(
     Returns
     -------
     list of Crossover
+
+    Examples
+    --------
+    >>> from crossover import example_counts, fit_table
+    >>> found = find_crossovers(fit_table(example_counts(), draws=200))[0]
+    >>> found.message, round(found.ratio, 1)
+    ('new_question overtakes answer_augmentation', 5.5)
     """
     scale = scales(fits, costs, queries_per_sample)
     out = []

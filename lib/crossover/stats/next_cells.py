@@ -110,6 +110,13 @@ def next_cells(
     Returns
     -------
     list of Plan
+
+    Examples
+    --------
+    >>> from crossover import example_counts, fit_table
+    >>> plan = next_cells(fit_table(example_counts(), draws=200), spend=2000)[0]
+    >>> plan.unit, plan.spend
+    ('queries', 2000)
     """
     if not (np.isfinite(spend) and spend > 0):
         raise CrossoverError(f"--spend must be a positive amount of {unit}, got {spend:g}")

@@ -49,6 +49,17 @@ def run_cells(
     ------
     CrossoverError
         A cell failed; the message names it. Cells that had finished are stored.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from crossover.params.profiles import resolve
+    >>> from crossover.study.grids import cells_of
+    >>> cells = cells_of(resolve("03_budget_ratio", "smoke", {}))
+    >>> store = Store(Path("results"))
+    >>> run_cells(cells[:1], store, workers=1)
+    >>> len(store.rows())
+    1
     """
     from tqdm import tqdm
 

@@ -1,0 +1,137 @@
+"""The sample explorer's data: every stored reply as the sample it made, in scripts that a page loads from disk when asked.
+
+A shard is ``crossoverSamples("<name>", {...})``: a page that is opened as a file may load a script, but no JSON.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from crossover.errors import CrossoverError
+from crossover.labels import TASKS, display_name
+from crossover.tasks import load_task
+
+FOLDER = "_static/samples"
+#: The most that a shard may weigh, in bytes.
+LARGEST = 500_000
+#: What became of a sample, in the order of the funnel.
+KEPT, NO_REPLY, UNREADABLE, REPEATED, COPY = range(5)
+VERDICTS = ("kept", "no reply", "no readable answer", "repeats a sample", "question unchanged")
+
+
+def shards(results: Path) -> dict[str, bytes]:
+    """Return the explorer's scripts by path: an index, and the samples of each task, strategy and teacher.
+
+    Parameters
+    ----------
+    results : Path
+        A profile's results folder, whose ``generations`` hold teacher calls and template questions.
+    """
+    groups: dict[tuple[str, str, str], list[list]] = defaultdict(list)
+    for path in sorted((results / "generations").glob("*.jsonl.gz")):
+        entries = [json.loads(line) for line in gzip.decompress(path.read_bytes()).decode("utf-8").split("\n") if line]
+        if named := re.match(r"(?P<task>\w+)-(?P<strategy>\w+)(-S(?P<seeds>\d+))?-r(?P<replicate>\d+)-", path.name):
+            where = f"replicate {named['replicate']}" + (f", {named['seeds']} seeds" if named["seeds"] else "")
+            group = groups[named["task"], named["strategy"], _teachers(entries)]
+            group += [[where, *sample] for sample in samples(entries, named["task"])]
+        elif path.name.startswith("questions-"):
+            group = groups["template_questions", "from templates", "no teacher"]
+            group += [[e["template"], e["source"], e["question"], e["answer"], KEPT] for e in entries[1:]]
+    written, index = {}, []
+    for number, ((task, strategy, teacher), rows) in enumerate(sorted(groups.items())):
+        parts = list(_cut(rows))
+        for part, text in enumerate(parts):
+            written[f"{FOLDER}/{number}-{part}.js"] = f'crossoverSamples("{number}-{part}", {text});\n'.encode()
+        index.append(
+            [TASKS.get(task, display_name(task)), display_name(strategy), teacher, number, len(parts), len(rows)]
+        )
+    about = {"verdicts": VERDICTS, "groups": index}
+    return (
+        written | {f"{FOLDER}/index.js": f"window.CROSSOVER_SAMPLES = {json.dumps(about)};\n".encode()} if index else {}
+    )
+
+
+def samples(entries: Iterable[dict], task: str) -> Iterator[tuple[str, str, str, int]]:
+    """Yield the samples that a file of replies made: seed question, its new question (or ""), answer, verdict.
+
+    Parameters
+    ----------
+    entries : iterable of dict
+        Stored calls: ``kind, problem, question, index, reply``. The problem of an answer to a bought question is named
+        ``<seed>/<kind>-<draw>``.
+    task : str
+        Reads answers.
+    """
+    read = _reader(task)
+    entries, seen = list(entries), set()
+    bought = {f"{e['problem']}/{e['kind']}-{e['index']}": e for e in entries if e["kind"] not in ("answer", "annotate")}
+    answered = {e["problem"] for e in entries if e["kind"] == "answer"}
+    for entry in entries:
+        reply = (entry["reply"] or "").strip()
+        if entry["kind"] in ("answer", "annotate"):
+            source = bought.get(entry["problem"])
+            seed, question = (source["question"], entry["question"]) if source else (entry["question"], "")
+            sample = (" ".join((question or seed).split()), " ".join(reply.split()))
+            verdict = KEPT
+            if not reply:
+                verdict = NO_REPLY
+            elif not read(reply):
+                verdict = UNREADABLE
+            elif sample in seen:
+                verdict = REPEATED
+            elif question and " ".join(question.split()) == " ".join(seed.split()):
+                verdict = COPY
+            seen.add(sample)
+            yield seed, question, reply, verdict
+        elif f"{entry['problem']}/{entry['kind']}-{entry['index']}" not in answered:
+            # Questions that were not answered, and examples that are generated whole.
+            yield entry["question"], reply, "", KEPT if reply else NO_REPLY
+
+
+def plain_teacher(identity: str) -> str:
+    """Return a teacher's identity without digests, settings of training, and dials that are off.
+
+    >>> plain_teacher("oracle(answer_error=0.25, rephrase_drift=0, invalid_rate=0, coverage=1)")
+    'oracle(answer_error=0.25)'
+    """
+    name, _, dials = re.sub(r"[@:] ?[0-9a-f]{8,}", "", identity).rstrip(")").partition("(")
+    unshown = re.compile(r"(answer_error|rephrase_drift|invalid_rate)=0|coverage=1|(max_new_tokens|trained_layers|epochs|min_steps|batch_size|learning_rate|tuning)=.*")  # fmt: skip
+    shown = [dial for dial in dials.split(", ") if dial and not unshown.fullmatch(dial)]
+    return f"{name}({', '.join(shown)})" if shown else name
+
+
+def _teachers(entries: Iterable[dict]) -> str:
+    """Who answered and, where that is another, who wrote the questions."""
+    answered, asked = (
+        " and ".join(sorted({plain_teacher(e["teacher"]) for e in entries if (e["kind"] == "answer") == is_answer}))
+        for is_answer in (True, False)
+    )
+    return f"{answered}; questions from {asked}" if answered and asked and asked != answered else answered or asked
+
+
+def _reader(task: str):
+    """Whether a task reads an answer in a reply; a task that needs more than its name takes every text."""
+    try:
+        return lambda reply: load_task(task).extract(reply) is not None
+    except CrossoverError:
+        return bool
+
+
+def _cut(rows: list[list]) -> Iterator[str]:
+    """JSON texts that hold the rows in order, none larger than a shard may be; each seed question is written once a shard."""
+    seeds: dict[str, int] = {}
+    kept: list[list] = []
+    size = 0
+    for where, seed, *rest in rows:
+        added = len(json.dumps([where, *rest]).encode()) + (0 if seed in seeds else len(json.dumps(seed).encode())) + 12
+        if size + added > LARGEST - 1000:
+            yield json.dumps({"seeds": list(seeds), "rows": kept})
+            seeds, kept, size = {}, [], 0
+        kept.append([where, seeds.setdefault(seed, len(seeds)), *rest])
+        size += added
+    yield json.dumps({"seeds": list(seeds), "rows": kept})
