@@ -7,7 +7,6 @@ import pytest
 from typer.testing import CliRunner
 
 from crossover.cli import app
-from crossover.errors import CrossoverError
 from crossover.models.recipe import Recipe
 from crossover.params.profiles import check, load_profile, resolve
 from crossover.paths import PUBLISHED, repository, results_folder
@@ -15,10 +14,8 @@ from crossover.study.cell import read_cell
 from crossover.study.cost_estimate import Range, estimate, profile_rows
 from crossover.study.dry_run import changes
 from crossover.study.grids import cells_of
-from crossover.study.requirements import get, needs
-from crossover.study.run import run_cells
-from crossover.study.store import Store, read_runs
-from stored import first_right, plant
+from crossover.study.requirements import fetch, requirements
+from crossover.study.store import read_runs
 
 
 @pytest.fixture(scope="module")
@@ -86,12 +83,12 @@ def test_the_command_and_the_book_say_the_same():
 
 def test_what_is_missing_is_listed_with_what_to_do(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    asked = needs(cells_of(grid(student="hub:some/model@" + 40 * "b", task="gsm8k", teacher="local")))
+    asked = requirements(cells_of(grid(student="hub:some/model@" + 40 * "b", task="gsm8k", teacher="local")))
     assert set(asked) == {"model hub:some/model@" + 40 * "b", "model SmolLM2-135M-Instruct", "data gsm8k"}
-    found = dict(get(asked))
+    found = dict(fetch(asked))
     assert found["data gsm8k"] == "" and found["model SmolLM2-135M-Instruct"] == ""
     assert f"hf download some/model --revision {40 * 'b'}" in found["model hub:some/model@" + 40 * "b"]
-    served = needs(cells_of(grid(task="gsm8k", teacher="endpoint", teacher_model="large")))
+    served = requirements(cells_of(grid(task="gsm8k", teacher="endpoint", teacher_model="large")))
     assert "model large" not in served, "a served teacher is its server's"
 
 
@@ -134,30 +131,3 @@ def test_the_paper_profiles_dry_run_passes(tmp_path, monkeypatch):
     assert len(list((folder / "notebooks").glob("*.ipynb"))) == len(load_profile("paper"))
     named = {model for settings in runs_there["settings"] for model in read_cell(settings).models}
     assert named <= {"tiny-random", "tiny-random-encoder", "all-MiniLM-L6-v2"}
-
-
-def test_an_audit_passes_over_cells_whose_data_are_not_here(tmp_path, monkeypatch):
-    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
-    monkeypatch.delenv("CROSSOVER_DATA", raising=False)
-    shared = {
-        "student": "tiny-random",
-        "trained_layers": 1,
-        "n_test": 4,
-        "max_new_tokens": 4,
-        "epochs": 1,
-        "seed_sizes": [4],
-        "budgets": [4],
-    }
-    here = cells_of(check("03_budget_ratio", shared | {"strategies": ["answer_augmentation"]}))
-    run_cells(here, Store(tmp_path / "study"), workers=1)
-    elsewhere = cells_of(
-        check("03_budget_ratio", shared | {"task": "gsm8k", "teacher": "local", "task_options": {"source": "dir"}})
-    )
-    plant(tmp_path / "study", elsewhere, lambda cell: first_right(1, 4))
-    said = CliRunner().invoke(app, ["audit", "--profile", "study", "--cells", "3"])
-    assert said.exit_code == 0, said.output
-    assert said.stdout.count("CROSSOVER_DATA") == len(elsewhere) == 3 and "identical" in said.stdout
-    runs_there = read_runs(tmp_path / "study")
-    runs_there[runs_there["task"] == "gsm8k"].to_csv(tmp_path / "study" / "runs.csv", index=False)
-    refused = CliRunner().invoke(app, ["audit", "--profile", "study"])
-    assert isinstance(refused.exception, CrossoverError) and "crossover fetch --profile study" in str(refused.exception)

@@ -119,11 +119,12 @@ def fetch(profile: Profile = "paper") -> None:
         os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's client is imported: no call is tried again and again
     from crossover.params.profiles import load_profile, resolve
     from crossover.study.grids import cells_of
-    from crossover.study.requirements import get, needs
+    from crossover.study.requirements import fetch as get_all
+    from crossover.study.requirements import requirements
 
     cells = [cell for name in load_profile(profile) for cell in cells_of(resolve(name, profile, {}))]
     lacking = 0
-    for what, why in get(needs(cells)):
+    for what, why in get_all(requirements(cells)):
         print(f"missing  {what}\n         {why}" if why else f"here     {what}", flush=True)
         lacking += bool(why)
     if lacking:

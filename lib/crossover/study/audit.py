@@ -1,21 +1,23 @@
 """Recomputing randomly chosen cells of a results table, to see that they come out as stored.
 
 On the machine that made them cells come out identical. Another processor rounds bfloat16 sums in another order, which acts
-like one more draw of training noise; a cell then passes within three binomial standard errors of its stored count.
+like one more draw of training noise; a cell then passes within three binomial standard errors of its stored count. The
+spread of these differences is printed beside the spread between students of one draw.
 """
 
 from __future__ import annotations
 
 import math
-import random
 import shutil
 import tempfile
 from pathlib import Path
 
+import pandas as pd
+
 from crossover.errors import CrossoverError
 from crossover.paths import results_folder
 from crossover.study.cell import read_cell
-from crossover.study.requirements import get, needs
+from crossover.study.requirements import fetch, requirements
 from crossover.study.run import run_cells
 from crossover.study.store import Store, read_runs
 
@@ -31,7 +33,7 @@ def tolerance(n_correct: int, n_test: int) -> int:
 
 
 def audit(profile: str, cells: int, seed: int) -> None:
-    """Recompute ``cells`` random cells of a profile and print stored and recomputed counts.
+    """Recompute ``cells`` random cells of a profile and print stored and recomputed counts, and both spreads.
 
     Cells whose data or models are not on this machine are named and passed over.
 
@@ -43,15 +45,14 @@ def audit(profile: str, cells: int, seed: int) -> None:
     runs = read_runs(results_folder(profile))
     if runs.empty:
         raise CrossoverError(f"There are no results of the profile {profile} to audit.")
-    chosen, grid = [], []
-    for i in random.Random(seed).sample(range(len(runs)), len(runs)):
-        cell = read_cell(runs["settings"][i])
-        lacking = [f"{what}: {why}" for what, why in get(needs([cell])) if why]
+    grid = []
+    for settings in runs["settings"].sample(frac=1, random_state=seed):
+        cell = read_cell(settings)
+        lacking = [f"{what}: {why}" for what, why in fetch(requirements([cell])) if why]
         if lacking:
             print(f"Left out, {cell}, for what is not here: {lacking[0]}")
-            continue
-        chosen.append(i)
-        grid.append(cell)
+        elif len(grid) < cells:
+            grid.append(cell)
         if len(grid) == cells:
             break
     if not grid:
@@ -64,17 +65,27 @@ def audit(profile: str, cells: int, seed: int) -> None:
             shutil.copytree(results_folder(profile) / "generations", Path(folder) / "generations")
         run_cells(grid, Store(Path(folder)), workers=0)
         again = read_runs(Path(folder)).set_index("key")
-    failed = 0
-    for i, cell in zip(chosen, grid, strict=True):
-        stored, found, allowed = (
-            runs["n_correct"][i],
-            again["n_correct"][cell.key],
-            tolerance(runs["n_correct"][i], cell.n_test),
-        )
-        verdict = "identical" if stored == found else "within" if abs(stored - found) <= allowed else "DIFFERS"
-        failed += verdict == "DIFFERS"
+    table = runs.set_index("key").loc[[cell.key for cell in grid]].assign(again=again["n_correct"])
+    table["allowed"] = [tolerance(row.n_correct, row.n_test) for row in table.itertuples()]
+    off = (table["n_correct"] - table["again"]).abs()
+    verdicts = off.map({0: "identical"}).fillna("within").mask(off > table["allowed"], "DIFFERS")
+    for cell, row, verdict in zip(grid, table.itertuples(), verdicts, strict=True):
         print(
-            f"{cell}: stored {stored}/{cell.n_test}, recomputed {found}/{cell.n_test}, tolerance {allowed}: {verdict}"
+            f"{cell}: stored {row.n_correct}/{row.n_test}, recomputed {row.again}/{row.n_test}, tolerance {row.allowed}: {verdict}"
         )
-    if failed:
-        raise CrossoverError(f"{failed} of {len(chosen)} cells differ by more than the tolerance.")
+    between, pairs = seed_spread(runs)
+    spread = math.sqrt((((table["n_correct"] - table["again"]) / table["n_test"]) ** 2).mean() / 2)
+    print(
+        f"Standard deviation of accuracy between stored and recomputed students: {100 * spread:.1f} points"
+        + (f"; between students of one draw: {100 * between:.1f} points ({pairs} sets of students)." if pairs else ".")
+    )
+    if failed := int((verdicts == "DIFFERS").sum()):
+        raise CrossoverError(f"{failed} of {len(grid)} cells differ by more than the tolerance.")
+
+
+def seed_spread(runs: pd.DataFrame) -> tuple[float, int]:
+    """Return the standard deviation of accuracy between students that differ in their seed alone, and the sets of such students."""
+    same = [read_cell(settings) for settings in runs["settings"]]
+    alike = pd.Series([type(c)(**{**vars(c), "student_seed": 0}).key for c in same], index=runs.index)
+    variances = (runs["n_correct"] / runs["n_test"]).groupby(alike).var().dropna()
+    return math.sqrt(variances.mean()) if len(variances) else math.nan, len(variances)

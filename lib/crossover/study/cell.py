@@ -260,19 +260,7 @@ def _default(of: Field) -> object:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """A cell's training data and what they cost.
-
-    Attributes
-    ----------
-    pairs : list of (str, str)
-        What the student is trained on.
-    funnel : Funnel
-        Where the synthetic ones among them come from.
-    queries, tokens_in, tokens_out : int
-        Spent on them.
-    measures : dict
-        What was measured of the data, for the results table; empty where there is nothing.
-    """
+    """A cell's (prompt, completion) pairs and what they cost; ``measures`` are what else is known of them."""
 
     pairs: list[tuple[str, str]]
     funnel: Funnel

@@ -7,6 +7,7 @@ message of each says what to do.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 from crossover.data.closed_book import SETS, pool, test_rows
 from crossover.errors import CrossoverError
@@ -16,27 +17,41 @@ from crossover.study.cell import Cell, MixtureCell
 from crossover.tasks import load_task
 
 
-def needs(cells: Iterable[Cell]) -> dict[str, Callable[[], object]]:
+def requirements(cells: Iterable[Cell]) -> dict[str, Callable[[], object]]:
     """Return what cells need, by what it is, each with a call that gets it."""
     found: dict[str, Callable[[], object]] = {}
     for cell in cells:
-        for model in cell.models:
-            found.setdefault(f"model {model}", lambda model=model: model_folder(model))
+        found |= {f"model {model}": partial(model_folder, model) for model in cell.models}
+        settings = cell.task_settings
         if isinstance(cell, MixtureCell):
-            text, sources = cell.task_settings["text"], cell.task_settings["sources"]
-            streamed = ", which is read as it comes and not kept" if text.startswith("hub:") else ""
-            found.setdefault(f"text {text}{streamed}", lambda text=text: next(iter(read_texts(text))))
-            for name, source in sources.items():
-                found.setdefault(f"data {name}, from {source}", lambda name=name, source=source: _sides(name, source))
+            streamed = ", which is read as it comes and not kept" if settings["text"].startswith("hub:") else ""
+            found[f"text {settings['text']}{streamed}"] = partial(_first_text, settings["text"])
+            found |= {
+                f"data {name}, from {source}": partial(_sides, name, source)
+                for name, source in settings["sources"].items()
+            }
         else:
-            options = cell.task_settings
-            origin = f", from {options['source']}" if "source" in options else ""
-            found.setdefault(f"data {cell.task}{origin}", lambda cell=cell: _first(cell))
+            origin = f", from {settings['source']}" if "source" in settings else ""
+            found[f"data {cell.task}{origin}"] = partial(_first_problems, cell)
     return found
 
 
-def _first(cell: Cell) -> None:
-    """Read the first test item and the first seed of a cell's task."""
+def fetch(wanted: dict[str, Callable[[], object]]) -> Iterator[tuple[str, str]]:
+    """Get each, and yield what it is with an empty text, or with what keeps it from being had."""
+    for what, call in wanted.items():
+        try:
+            call()
+        except CrossoverError as problem:
+            yield what, str(problem)
+        else:
+            yield what, ""
+
+
+def _first_text(text: str) -> None:
+    next(iter(read_texts(text)))
+
+
+def _first_problems(cell: Cell) -> None:
     task = load_task(cell.task, **cell.task_settings)
     task.test(1), task.seeds(1, 0)
 
@@ -46,14 +61,3 @@ def _sides(name: str, source: str) -> None:
     test_rows(name, source)
     if SETS[name].question:
         pool({name: source})
-
-
-def get(wanted: dict[str, Callable[[], object]]) -> Iterator[tuple[str, str]]:
-    """Get each, and yield what it is with an empty text, or with what keeps it from being had."""
-    for what, call in wanted.items():
-        try:
-            call()
-        except CrossoverError as problem:
-            yield what, str(problem)
-        else:
-            yield what, ""
