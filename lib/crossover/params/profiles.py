@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
+from crossover.digests import digest
 from crossover.errors import CrossoverError, nearest
 from crossover.params.ablations import Ablations
 from crossover.params.budget_ratio import BudgetRatio
@@ -87,10 +88,7 @@ def resolve(notebook: str, profile: str, overrides: Mapping[str, object]) -> Par
         name: v for name, v in overrides.items() if name not in (*schema.connection, *schema.spending, *schema.training)
     }
     if decisive:
-        import hashlib
-
-        text = json.dumps([notebook, decisive], sort_keys=True)
-        values["results"] = f"{profile}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+        values["results"] = f"{profile}-{digest([notebook, decisive], 8)}"
     return check(notebook, values | overrides)
 
 

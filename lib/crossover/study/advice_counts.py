@@ -37,11 +37,6 @@ def counts(folder: Path) -> pd.DataFrame:
     turned stands with the other strategies' cells in a task of its own, as ``"<task>, coverage 0.5"``. A strategy that was not
     run at all of a grid's seed-set sizes is left out: advice would extrapolate it at most of them.
 
-    Parameters
-    ----------
-    folder : Path
-        A profile's results.
-
     Raises
     ------
     CrossoverError
@@ -52,6 +47,7 @@ def counts(folder: Path) -> pd.DataFrame:
         raise CrossoverError(
             f"{folder}: no budget-ratio results yet; run `make reproduce PROFILE={folder.name}`, or use --from"
         )
+    runs = runs[runs["budget"] > 0]  # the seeds alone are no point of a curve
     runs = runs.assign(grid=runs["settings"].map(common), task=runs["task"].astype(str))
     parts = []
     for task, rows in runs.groupby("task", sort=True):

@@ -48,24 +48,9 @@ class Range:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What is left of a grid.
+    """What is left of a grid of ``students``: teacher calls at most, their tokens, tokens trained on, hours of one worker.
 
-    Attributes
-    ----------
-    students, left : int
-        Cells of the grid, and those that no row is there for yet.
-    calls : int
-        Teacher calls at most: a larger budget repeats those of a smaller one.
-    tokens_in, tokens_out : Range
-        Of all these calls.
-    train_tokens : Range
-        That the students are trained on where no example is dropped as wrong or a duplicate.
-    hours : Range
-        Of one worker: a core, or a GPU.
-    unknown : int
-        Students of no known speed, which ``hours`` leaves out.
-    basis : tuple of str
-        What the hours rest on.
+    ``hours`` leave out the ``unknown`` students of no known speed; ``basis`` says what they rest on.
     """
 
     students: int
@@ -86,20 +71,9 @@ class Estimate:
 def estimate(
     cells: Sequence[Cell], done: Collection[str], study: pd.DataFrame, device: str, example_tokens: Range | None = None
 ) -> Estimate:
-    """Estimate what the cells that have no row yet will take.
+    """Estimate what the cells whose keys are not ``done`` will take, from the published rows (``study``).
 
-    Parameters
-    ----------
-    cells : sequence of Cell
-        A grid.
-    done : collection of str
-        Keys of cells whose rows are there.
-    study : DataFrame
-        The published rows (:func:`crossover.study.store.read_runs`).
-    device : str
-        Where the grid will run.
-    example_tokens : Range, optional
-        Tokens of a training example, where the caller knows its data; by default those of the study.
+    ``example_tokens`` are the tokens of a training example, where the caller knows its data; by default those of the study.
     """
     left, rates = [cell for cell in cells if cell.key not in done], Rates(study, device)
     tokens_in = tokens_out = train = hours = Range()
@@ -170,13 +144,7 @@ def profile_rows(
 ) -> tuple[list[dict[str, str]], list[str]]:
     """Return what each notebook of a profile will take, for readers, and notes on what the numbers rest on.
 
-    Parameters
-    ----------
-    profile : str
-    price_in, price_out : float
-        Money per million tokens of a served teacher's prompts and replies.
-    resume : bool
-        Leave out what has a row already.
+    Prices are per million tokens of a served teacher's prompts and replies; ``resume`` leaves out what has a row already.
     """
     study = read_runs(results_folder(PUBLISHED))
     done = set(read_runs(results_folder(profile))["key"]) if resume else set()

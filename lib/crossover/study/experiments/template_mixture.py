@@ -115,12 +115,8 @@ def synthetic(cell: MixtureCell, folder: Path) -> list[Example]:
 def measure(cell: MixtureCell, examples: Sequence[Example]) -> dict[str, object]:
     """Return the variety of a mixture and its distances from the evaluation sets.
 
-    Returns
-    -------
-    dict
-        ``synthetic``: examples that are. ``type_entropy``, ``entity_entropy``: bits of the distributions of question types
-        and of the entity types of answers (answers that are no entity left out). ``largest_entity``: share of the most
-        frequent entity type. ``type_distance``, ``entity_distance``: Jensen-Shannon distances from the evaluation sets.
+    Entropies, in bits, and Jensen-Shannon distances are of the question types and of the entity types of answers (answers
+    that are no entity left out); ``largest_entity`` is the share of the most frequent entity type.
     """
     types, entities = distributions([e.question for e in examples], [e.answer for e in examples])
     sources = {n: s for n, s in cell.task_settings["sources"].items() if SETS[n].question}
