@@ -13,8 +13,11 @@ from crossover.claims import Register, decide, deciding, load_register, table, u
 from crossover.claims.settle import predicted_half_width
 from crossover.errors import CrossoverError
 from crossover.evaluation.answers import Outcome
+from crossover.params.profiles import resolve
 from crossover.paths import repository
 from crossover.study.cell import MixtureCell, QueryCell
+from crossover.study.grids import cells_of
+from crossover.study.select import choose, settings_table
 from crossover.study.store import COLUMNS, Store, read_runs
 
 
@@ -284,11 +287,31 @@ def test_a_measure_has_a_t_interval_over_replicates(mixtures):
     assert "no measure 'type_entrop'" in missing.why
 
 
-def test_a_profile_of_other_sizes_asks_at_its_own():
-    asked = load_register()
-    for name in ("C1", "C2", "C3", "C6", "X1"):
-        for part in asked.claims[name].parts:
+def test_the_confirmation_study_has_the_cells_of_every_claim_on_the_budget_ratio():
+    """Under its own base, all of them with the planned eight replicates; at the same sides, thresholds and resolutions."""
+    cells = [c for name in ("03_budget_ratio", "04_ablations") for c in cells_of(resolve(name, "confirm", {}))]
+    names = ("key", "experiment", "task", "strategy", "seed_size", "budget", "replicate", "teacher", "settings")
+    rows = pd.DataFrame([{name: getattr(cell, name) for name in names} for cell in {c.key: c for c in cells}.values()])
+    rows, asked = settings_table(rows), load_register()
+    for name, claim in asked.claims.items():
+        if claim.paper not in ("2409.19759", "2607.01727"):
+            continue
+        for part in [*claim.parts, *claim.at_the_floor]:
             there = part.at("confirm")
-            assert (there.points, there.terms) != (part.points, part.terms), name
             assert (there.side, there.threshold, there.resolution) == (part.side, part.threshold, part.resolution)
-            assert part.at("study") == part
+            if part.statistic == "contrast":
+                _, replicates = choose(rows, asked.base_of(name), there.points, there.terms)
+                assert len(replicates) >= (3 if name == "Q6" else 8), name
+
+
+def test_the_floor_is_judged_on_the_pilots_rows(tmp_path, monkeypatch):
+    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
+    fill(tmp_path / "main", {"new_question": 0.5, "answer_augmentation": 0.5})
+    fill(tmp_path / "first", {"new_question": 0.0, "answer_augmentation": 0.005})
+    asked = register()
+    assert decide(tmp_path / "main", asked)[0].verdict != "at the floor"
+    assert (
+        decide(tmp_path / "main", asked.model_copy(update={"pilots": {"main": "first"}}))[0].verdict == "at the floor"
+    )
+    (none,) = decide(tmp_path / "main", asked.model_copy(update={"pilots": {"main": "nowhere"}}))
+    assert none.verdict != "at the floor", "without such rows its own are judged"

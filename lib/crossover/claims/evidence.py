@@ -111,7 +111,7 @@ def misfit(part: Part, base: Selector, rows: pd.DataFrame) -> Evidence:
     from crossover.stats.curves import misfit as chi_square
     from crossover.stats.forms import form_named
 
-    found = select(rows, base, base)
+    found = select(rows, base | part.points[0], base)
     if found.empty:
         raise MissingRows(f"no cells with {', '.join(f'{name} {value}' for name, value in base.items())}")
     found = found[found["budget"] >= part.least_ratio * found["seed_size"]]

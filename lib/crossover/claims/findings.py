@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ import pandas as pd
 
 from crossover.claims.evidence import Evidence, contrast_evidence, measured, misfit, pairing_of, priors
 from crossover.claims.register import Claim, Part, Register, load_register
-from crossover.stats.verdicts import DECIDED, LEVEL, at_the_floor, verdict, weakest
+from crossover.paths import results_folder
+from crossover.stats.verdicts import LEVEL, at_the_floor, verdict, weakest
 from crossover.study.select import MissingRows, Selector, settings_table
 from crossover.study.store import read_runs
 
@@ -88,6 +90,7 @@ def decide(folder: Path, register: Register | None = None) -> list[Finding]:
             except MissingRows as problem:
                 missing[place] = str(problem)
     known = priors(contrasts[place] for place in contrasts if not asked[place][3])
+    pilot = _pilot(register, folder)
     findings = []
     for place, (name, number, part, which, stands_in) in enumerate(asked):
         evidence, claim, base = None, register.claims[name], register.base_of(name) | which
@@ -100,7 +103,8 @@ def decide(folder: Path, register: Register | None = None) -> list[Finding]:
         except MissingRows as problem:
             missing[place] = str(problem)
         parts = len(claim.at_the_floor if stands_in else claim.parts)
-        said = NOT_RUN if evidence is None else _verdict(part, evidence, parts, _chance(register, base, part))
+        floor = evidence is not None and _at_the_floor(part, evidence, base, _chance(register, base, part), pilot)
+        said = NOT_RUN if evidence is None else FLOOR if floor else _verdict(part, evidence, parts)
         under = ", ".join(f"{setting} {value}" for setting, value in which.items())
         why = missing.get(place, "") or {1: "one replicate", 2: "two replicates"}.get(evidence.replicates, "")
         findings.append(Finding(name, number, part, under, stands_in, said, evidence, why))
@@ -182,18 +186,24 @@ def _chance(register: Register, base: Selector, part: Part) -> float:
     return sum(known) / len(known)
 
 
-def _verdict(part: Part, evidence: Evidence, parts: int, chance: float) -> str:
-    pairing = evidence.pairing
-    if pairing is not None and pairing.binary and at_the_floor(pairing.sides, chance, evidence.statistic.detectable):
-        return FLOOR
-    return verdict(
-        evidence.statistic.interval,
-        part.side,
-        part.threshold,
-        part.resolution,
-        parts=parts,
-        replicates=evidence.replicates,
-    )
+def _pilot(register: Register, folder: Path) -> tuple[pd.DataFrame, Path] | None:
+    """The rows on which a profile's floors are judged, where they are not its own."""
+    if folder.name not in register.pilots:
+        return None
+    pilot = results_folder(register.pilots[folder.name])
+    return settings_table(read_runs(pilot)), pilot
 
 
-__all__ = ["DECIDED", "FLOOR", "NOT_RUN", "Finding", "decide", "deciding", "lead", "table", "under_settings", "whole"]
+def _at_the_floor(part: Part, evidence: Evidence, base: Selector, chance: float, pilot: tuple | None) -> bool:
+    if evidence.pairing is None or not evidence.pairing.binary:
+        return False
+    sides = evidence.pairing.sides
+    if pilot is not None:
+        with contextlib.suppress(MissingRows):
+            sides = pairing_of(part, base, *pilot).sides
+    return at_the_floor(sides, chance, evidence.statistic.detectable)
+
+
+def _verdict(part: Part, evidence: Evidence, parts: int) -> str:
+    rule = {"parts": parts, "replicates": evidence.replicates}
+    return verdict(evidence.statistic.interval, part.side, part.threshold, part.resolution, **rule)

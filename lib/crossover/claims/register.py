@@ -97,6 +97,7 @@ class Register(_Strict):
     base: Selector
     chance: dict[str, float] = {}
     planned: dict[str, Planned] = {}
+    pilots: dict[str, str] = {}
     rules: list[Rule] = []
     papers: dict[str, Paper] = {}
     claims: dict[str, Claim]

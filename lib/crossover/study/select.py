@@ -38,11 +38,12 @@ def settings_table(runs: pd.DataFrame) -> pd.DataFrame:
     own) and ``recipe.``. A setting that a cell does not have is missing (``NaN``), unless :data:`DEFAULTS` has a value.
     """
     cells = [
-        {"verify": False, "scoring": "generate", "student_seed": 0} | json.loads(text) for text in runs["settings"]
+        {"verify": False, "scoring": "generate", "student_seed": 0, "skip_test": 0} | json.loads(text)
+        for text in runs["settings"]
     ]
     flat = pd.json_normalize(
         [
-            {name: cell[name] for name in ("verify", "version", "scoring", "student_seed")}
+            {name: cell[name] for name in ("verify", "version", "scoring", "student_seed", "skip_test")}
             | {part: cell.get(f"{part}_settings", {}) for part in ("task", "teacher")}
             | {"recipe": cell.get("recipe", {})}
             | {"augmenter": cell.get("augmenter_settings") or cell.get("teacher_settings", {})}
