@@ -1,9 +1,12 @@
 """The ablations: grids that change one thing, and comparisons that recover a planted effect."""
 
 import json
+from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
+from crossover.chapters.ablations import chapter
 from crossover.chapters.ablations.comparisons import COMPARISONS, effects
 from crossover.chapters.common import starred
 from crossover.errors import CrossoverError
@@ -58,7 +61,7 @@ def test_every_grid_changes_one_thing(parameters):
     }
     assert changed == {
         "base": set(), "coverage": {"coverage"}, "augmenter": {"invalid_rate", "rephrase_drift"},
-        "verification": {"answer_error"}, "student": {"student_layers"}, "mixed": set(), "local": set(),
+        "verification": {"answer_error"}, "student": {"student_layers"}, "mixed": set(), "local": set(), "recipes": set(),
     }  # fmt: skip
     assert len({cell.key for cell in cells_of(parameters)}) == len(cells_of(parameters))
 
@@ -126,6 +129,22 @@ def test_missing_cells_are_named_and_nothing_is_said_of_them(tmp_path, parameter
     assert found["why"].str.contains("no cells with .*verify True").all()
     drawn = forest(starred(found)).axes[0].texts
     assert [text.get_text() for text in drawn].count("not run") == len(found)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "said"),
+    [
+        ({("a", "b"): "none", ("a", "c"): "none", ("b", "c"): "undetermined"}, "A lead throughout"),
+        ({("a", "b"): "none", ("a", "c"): "undetermined", ("b", "c"): "undetermined"}, "none leads throughout"),
+        ({("a", "b"): "found", ("a", "c"): "none", ("b", "c"): "none"}, "none leads throughout"),
+    ],
+)
+def test_a_leader_is_named_only_if_decided_against_every_other(monkeypatch, parameters, statuses, said):
+    found = [SimpleNamespace(status=s, leader=pair[0] if s == "none" else None) for pair, s in statuses.items()]
+    monkeypatch.setattr(chapter, "find_crossovers", lambda *_, **__: found)
+    monkeypatch.setattr(chapter, "fit_table", lambda *_: None)
+    rows = pd.DataFrame({"strategy": ["a", "b", "c"]})
+    assert said in chapter.Chapter(parameters, rows, rows)._leads(rows)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,17 @@
 """What chapters share: readings of differences, the funnel, regret over tested cells, and sentences that follow numbers."""
 
 import dataclasses
+import gzip
+import json
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from crossover.chapters.budget_ratio import agreement, rule
-from crossover.chapters.common import crossover_table, difference, funnel, funnel_table, reading, regret, starred
+from crossover.chapters.budget_ratio import agreement, lead_in_words, rule
+from crossover.chapters.common import crossover_table, difference, funnel, funnel_table, reading, regret, starred, table
+from crossover.chapters.samples import ORACLE, Wanted, samples, strategy_samples
+from crossover.figures.lead import undecided
 from crossover.stats.crossovers import find_crossovers
 from crossover.stats.curves import fit_table
 from planted import EARLY, LATE, noisy
@@ -47,10 +51,13 @@ def test_an_interval_that_holds_zero_is_no_detectable_difference(low, high):
 
 def test_the_rule_is_the_widest_span_of_the_intervals(crossing):
     one, other = (dataclasses.replace(crossing, interval=ends) for ends in ((1.0, 2.0), (0.5, 1.5)))
-    assert rule([one, other]) == "Below 0.5 teacher calls per seed question buy new answers, above 2 buy new questions"
+    assert (
+        rule([one, other])
+        == "By the fitted curves, below 0.5 teacher calls per seed question buy new answers, above 2 buy new questions"
+    )
     assert "from 1 of 2" in rule([one, dataclasses.replace(crossing, status="undetermined")])
-    for undecided in ([dataclasses.replace(one, interval=(None, 2.0))], [dataclasses.replace(one, status="none")], []):
-        assert "buy" not in rule(undecided)
+    for open_ in ([dataclasses.replace(one, interval=(None, 2.0))], [dataclasses.replace(one, status="none")], []):
+        assert "buy" not in rule(open_)
 
 
 def test_an_open_interval_is_not_said_to_overlap(crossing):
@@ -77,8 +84,8 @@ def test_regret_counts_only_cells_that_were_run():
     small, large = noisy(EARLY, LATE, size=100), noisy(EARLY, LATE, size=200)
     runs = pd.concat([small, large[large["budget"] > 800]])
     losses = regret(fit_table(runs, draws=100), runs)
-    assert (losses["tested sizes and budgets"] == runs[["seed_size", "budget"]].drop_duplicates().shape[0]).all()
-    assert (losses["largest loss, points"] >= losses["mean loss, points"]).all()
+    assert (losses["cells"] == runs[["seed_size", "budget"]].drop_duplicates().shape[0]).all()
+    assert (losses["largest"] >= losses["mean"]).all()
 
 
 def funnel_rows(kept=None):
@@ -107,3 +114,61 @@ def test_the_funnel_counts_the_largest_budget_once():
 def test_the_funnel_table_says_when_nothing_was_kept():
     html = funnel_table(funnel_rows(kept=0)).to_html()
     assert "New questions" in html and "none kept" in html and "nan" not in html and "inf" not in html
+
+
+def leads(*ends):
+    return pd.DataFrame(
+        {"seed_size": 0, "ratio": 2.0**i, "lead": np.mean(e), "low": e[0], "high": e[1]} for i, e in enumerate(ends)
+    )
+
+
+@pytest.mark.parametrize(
+    ("ends", "bounds", "said"),
+    [
+        ([(-0.2, -0.1), (-0.1, 0.1), (0.1, 0.2)], (1, 4), ["from 4", "up to 1"]),
+        (
+            [(-0.2, 0.1), (0.1, 0.2), (-0.1, 0.2), (0.1, 0.3)],
+            (-np.inf, 8),
+            ["from 8", "below, these runs decide nothing"],
+        ),
+        ([(-0.2, 0.1), (-0.1, 0.2)], (-np.inf, np.inf), ["decide nothing between"]),
+    ],
+)
+def test_a_lead_is_named_only_where_every_ratio_beyond_decides_it(ends, bounds, said):
+    rows = leads(*ends)
+    assert undecided(rows) == bounds
+    assert all(part in lead_in_words(rows).lower() for part in said)
+    if not np.isfinite(bounds[1]):
+        assert "lead new answers" not in lead_in_words(rows)
+
+
+def test_samples_are_of_one_seed_and_a_spoilt_one_differs(tmp_path):
+    def store(strategy, name, kind, teacher, replies):
+        entries = [
+            {
+                "teacher": f"oracle({teacher}",
+                "kind": kind,
+                "problem": f"seed-0-0000{n}",
+                "question": f"q{n}",
+                "index": 0,
+                "reply": reply,
+            }
+            for n, reply in replies.items()
+        ]
+        (tmp_path / "generations").mkdir(exist_ok=True)
+        path = tmp_path / "generations" / f"t-{strategy}-S8-r0-{name}.jsonl.gz"
+        path.write_bytes(gzip.compress("".join(json.dumps(e) + "\n" for e in entries).encode()))
+
+    clean, weak = ORACLE.format(drift=0, coverage=1), ORACLE.format(drift=0.5, coverage=1)
+    store("answer_augmentation", "a", "answer", clean, {0: "answer 0", 1: "<b>answer 1</b>"})
+    store("question_rephrase", "a", "rephrase", clean, {0: "other 0", 1: "other 1"})
+    store("new_question", "a", "new_question", clean, {0: "new 0", 1: "new 1"})
+    store("new_question", "b", "new_question", weak, {0: "new 0", 1: "spoilt 1"})
+    store("new_question", "c", "new_question", ORACLE.format(drift=0, coverage=0), {0: "edit 0", 1: "edit 1"})
+    wanted = strategy_samples("t", 8)
+    assert samples(tmp_path, wanted)["text"].tolist() == ["q0", "answer 0", "other 0", "new 0", "edit 0"]
+    spoilt = Wanted("spoilt", wanted[2].files, "new_question", weak, unlike="new question")
+    found = samples(tmp_path, [*wanted, spoilt])
+    assert found["text"].tolist() == ["q1", "<b>answer 1</b>", "other 1", "new 1", "edit 1", "spoilt 1"]
+    assert "&lt;b&gt;answer 1" in table(found, "x").to_html(), "replies are escaped"
+    assert samples(tmp_path, [Wanted("none", "u-*", "answer")]).empty

@@ -10,8 +10,10 @@ from scipy.stats import t as student
 
 from crossover.errors import CrossoverError
 from crossover.figures.forest import forest
+from crossover.figures.heat_map import heat_map
+from crossover.figures.lead import lead_and_regret
 from crossover.figures.learning_curves import curve_points, fitted_points, learning_curves, learning_points
-from crossover.figures.style import DARK, darkened, publish, styles
+from crossover.figures.style import DARK, MUTED, darkened, publish, styles
 from crossover.figures.sweep import sweep
 from crossover.labels import STRATEGIES
 from crossover.stats.crossovers import find_crossovers
@@ -65,7 +67,6 @@ def test_unequal_test_sets_weigh_replicates_equally():
     ("runs", "message"),
     [
         (make_runs().iloc[:0], "no runs"),
-        (make_runs(budgets=(0, 32)), "budget of 0"),
         (pd.concat([make_runs(), make_runs()]), "Two rows for one cell.*answer_augmentation"),
     ],
 )
@@ -124,6 +125,40 @@ def test_fitted_curves_take_the_place_of_lines_and_crossovers_stand_below():
     here = fits["answer_augmentation", 100].predict(curve.get_xdata())["accuracy"]
     assert np.allclose(curve.get_ydata(), here)
     assert [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "d"] == [found.ratio]
+
+
+def test_students_of_the_seeds_only_are_a_level():
+    runs = pd.concat([make_runs(("new_question",)), make_runs(("seeds_only",), budgets=(0,))])
+    points = learning_points(runs)
+    assert set(points["strategy"]) == {"new_question"}, "no place on a log axis"
+    axes = learning_curves(points, levels=pd.Series({32: 0.1})).axes[0]
+    assert [line.get_ydata()[0] for line in axes.lines if line.get_color() == MUTED] == [0.1]
+
+
+def test_a_heat_map_prints_what_it_shades():
+    shares = pd.DataFrame([[0.1, 0.9], [np.nan, 0.5]], index=["easy", "hard"], columns=[0.5, 4])
+    figure = heat_map({"New answers": shares}, "calls")
+    assert [t.get_text() for t in figure.axes[0].texts] == ["50", "10", "90"], (
+        "from the bottom, nothing where nothing was run"
+    )
+    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["hard", "easy"]
+
+
+def test_the_lead_shades_what_is_undecided():
+    rows = [
+        (0, 1.0, -0.1, -0.2, 0.0),
+        (0, 4.0, 0.2, 0.1, 0.3),
+        (16, 1.0, -0.1, np.nan, np.nan),
+        (16, 4.0, 0.2, np.nan, np.nan),
+    ]
+    leads = pd.DataFrame(rows, columns=["seed_size", "ratio", "lead", "low", "high"])
+    losses = pd.DataFrame(
+        {"strategy": ["answer_augmentation", "new_question"], "mean": [6.0, 3.0], "largest": [20.0, 10.0]}
+    )
+    left, right = lead_and_regret(leads, losses).axes
+    (band,) = left.patches
+    assert (band.get_x(), band.get_x() + band.get_width()) == (1.0, 4.0)
+    assert [t.get_text() for t in right.texts] == ["new questions: 3.0", "new answers: 6.0"]
 
 
 def rows_of(estimates):

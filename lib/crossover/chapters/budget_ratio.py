@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, ClassVar
 
 import pandas as pd
@@ -14,20 +15,24 @@ from crossover.chapters.common import (
     ANSWERS,
     LEVEL,
     NO_CURVES,
+    NOT_RUN,
     QUESTIONS,
     ChapterBase,
     counted_range,
     crossover_table,
-    difference,
     funnel_table,
     has_curves,
     published,
     regret,
+    regret_table,
     table,
 )
+from crossover.chapters.samples import samples, strategy_samples
 from crossover.figures.crossover_map import map_of_fits
+from crossover.figures.heat_map import heat_map
+from crossover.figures.lead import lead_and_regret, undecided
 from crossover.figures.style import Picture
-from crossover.labels import display_name
+from crossover.labels import display_name, in_order
 from crossover.params.budget_ratio import BudgetRatio
 from crossover.paths import results_folder
 from crossover.stats import crossovers
@@ -40,7 +45,7 @@ from crossover.study.experiments.query_budget import draw_seeds
 from crossover.study.grids import cells_of
 from crossover.study.paired import paired
 from crossover.study.run import run_cells
-from crossover.study.select import MissingRows, settings_table
+from crossover.study.select import settings_table
 from crossover.study.store import Store, read_runs
 from crossover.tasks import load_task
 
@@ -79,18 +84,45 @@ class Chapter(ChapterBase):
         """The crossovers of new answers and new questions, which the chapter is about."""
         return [c for c in self.crossovers if {c.first, c.second} == {ANSWERS, QUESTIONS}]
 
-    @property
+    @cached_property
+    def leads(self) -> pd.DataFrame:
+        """The lead of new questions over new answers per ratio and seed-set size; size 0 is pooled over sizes."""
+        rows, out = settings_table(self.runs), []
+        terms = [{"weight": 1, "strategy": QUESTIONS}, {"weight": -1, "strategy": ANSWERS}]
+        both = rows[rows["strategy"].isin([ANSWERS, QUESTIONS])].groupby(["seed_size", "budget"])["strategy"].nunique()
+        tested = both[both == 2].reset_index().assign(ratio=lambda t: t["budget"] / t["seed_size"])
+        for ratio, cells in tested.groupby("ratio"):
+            points = [
+                {"seed_size": int(size), "budget": int(budget)}
+                for size, budget in cells[["seed_size", "budget"]].to_numpy()
+            ]
+            for size, at in [(0, points), *((p["seed_size"], [p]) for p in points)]:
+                c, _ = paired(rows, self.folder, {}, at, terms)
+                out.append((size, ratio, c.estimate, c.low, c.high, c.replicates))
+        return pd.DataFrame(out, columns=["seed_size", "ratio", "lead", "low", "high", "replicates"])
+
+    def lead(self) -> Picture | Markdown:
+        """Draw the lead of new questions over new answers, next to the loss from always buying one strategy."""
+        if self.leads.empty or not has_curves(self.fits):
+            return NOT_RUN
+        losses = regret(self.fits, self.runs[self.runs["budget"] > 0])
+        caption = (
+            f"Left: difference in accuracy on the same {self.parameters.n_test} test problems, pooled over {counted_range(self.runs['seed_size'], 'seed question')} "
+            f"with {LEVEL:.0%} intervals over items and {counted_range(self.leads['replicates'], 'replicate')}; thin lines are single sizes. Right: expected loss "
+            f"against the best strategy over {losses['cells'].iloc[0]} tested sizes and budgets. {DIRECTION}"
+        )
+        return self.figure(
+            "lead", partial(lead_and_regret, self.leads, losses), self.leads, lead_in_words(self.leads), caption
+        )
+
+    @cached_property
     def headline(self) -> str:
-        """What to buy at small and at large budget ratios, and what always buying one strategy costs."""
-        if not has_curves(self.fits):
-            return f"{rule(self.main)}."
-        loss = regret(self.fits, self.runs).set_index("strategy")["mean loss, points"]
-        said = [
-            f"always buying {display_name(s).lower()} loses {loss[display_name(s)]:.1f} points"
-            for s in (QUESTIONS, ANSWERS)
-            if display_name(s) in loss
-        ]
-        return f"{rule(self.main)}; {' and '.join(said)} on average over the tested sizes and budgets."
+        """Where new questions lead, and what always buying one strategy costs."""
+        if self.leads.empty or not has_curves(self.fits):
+            return "These runs do not compare new answers with new questions."
+        loss = regret(self.fits, self.runs[self.runs["budget"] > 0]).set_index("strategy")["mean"]
+        said = [f"always buying {display_name(s).lower()} loses {loss[s]:.1f} points" for s in (QUESTIONS, ANSWERS)]
+        return f"{lead_in_words(self.leads)}. If unsure: {', '.join(said)} on average."
 
     def learning_curves(self) -> Picture:
         """Draw accuracy against budget ratio with the fitted curves."""
@@ -125,7 +157,11 @@ class Chapter(ChapterBase):
 
     def regret(self) -> Styler | Markdown:
         """Return what always buying one strategy is expected to lose, over the tested sizes and budgets."""
-        return table(regret(self.fits, self.runs), "regret", digits=1) if has_curves(self.fits) else NO_CURVES
+        return (
+            regret_table(self.fits, self.runs[self.runs["budget"] > 0], "regret")
+            if has_curves(self.fits)
+            else NO_CURVES
+        )
 
     def held_out(self) -> Styler | Markdown:
         """Return the crossovers at the largest seed-set size as the smaller ones predict them, next to those measured there."""
@@ -152,17 +188,52 @@ class Chapter(ChapterBase):
         planned = next_cells(self.fits, PLANNED * self.runs["budget"].max(), first=ANSWERS, second=QUESTIONS)
         return table(pd.DataFrame([_planned(p) for p in planned]), "plan")
 
+    def samples(self) -> Styler | Markdown:
+        """Return one seed question and what a call of each strategy made of it."""
+        rows = samples(self.folder, strategy_samples(self.parameters.task, int(self.runs["seed_size"].min())))
+        return table(rows, "samples") if len(rows) else NOT_RUN
+
+    def problems(self) -> Picture | Markdown:
+        """Draw which kinds of test problems are solved, by budget and strategy, pooled over seed-set sizes and replicates."""
+        task = load_task(self.parameters.task, **json.loads(self.runs["settings"].iloc[0])["task_settings"])
+        kinds = {problem.id: getattr(problem.structure, "kind", None) for problem in task.test(self.parameters.n_test)}
+        if None in kinds.values():
+            return NOT_RUN
+        rows = self.runs[self.runs["budget"] > 0]
+        right = {
+            (strategy, budget / size): pd.concat([self._correct(key) for key in some["key"]]).groupby(kinds).mean()
+            for (strategy, size, budget), some in rows.groupby(["strategy", "seed_size", "budget"])
+        }
+        found = pd.DataFrame(right).T.groupby(level=[0, 1]).mean()  # seed-set sizes weigh the same at one ratio
+        order = found.mean().sort_values(ascending=False).index
+        shares = {display_name(s): found.loc[s][order].T for s in in_order(found.index.levels[0])}
+        first, last = (
+            found.xs(ratio, level=1).loc[[ANSWERS, QUESTIONS]]
+            for ratio in (found.index.levels[1].min(), found.index.levels[1].max())
+        )
+        gained = (last - first).loc[QUESTIONS].idxmax() if {ANSWERS, QUESTIONS} <= set(last.index) else order[0]
+        caption = f"Correct answers in %, by the operation that a test problem asks for; {self.parameters.n_test} problems, means of all seed-set sizes and replicates run at a ratio."
+        title = f"From the smallest to the largest ratio new questions gain most on problems of the kind '{gained}'"
+        data = found.rename_axis(["strategy", "ratio"]).reset_index()
+        return self.figure(
+            "problems", partial(heat_map, shares, "teacher calls per seed question"), data, title, caption
+        )
+
+    def _correct(self, key: str) -> pd.Series:
+        return pd.read_parquet(self.folder / "items" / f"{key}.parquet").set_index("item")["correct"]
+
     def funnel(self) -> Styler:
         """Return what became of the teacher's calls at the largest budget."""
         return funnel_table(self.runs)
 
     def numbers(self) -> None:
         """Store what pages of the book quote."""
-        runs, ratios = self.runs, self.runs["budget"] / self.runs["seed_size"]
+        runs, ratios = self.runs, (self.runs["budget"] / self.runs["seed_size"])[self.runs["budget"] > 0]
         seconds = runs["seconds_train"].sum() + runs["seconds_eval"].sum()
         self.quote(
             rule=self.headline,
-            compared=self._compared(),
+            lead_finding=f"{lead_in_words(self.leads)}.",
+            curve_rule=f"{rule(self.main)}.",
             tested_seeds=counted_range(runs["seed_size"], "seed question"),
             tested_ratios=f"{ratios.min():g} to {ratios.max():g}",
             most_queries=f"{runs['budget'].max():,}",
@@ -172,24 +243,6 @@ class Chapter(ChapterBase):
             n_test=f"{self.parameters.n_test:,}",
             n_replicates=counted_range(runs.groupby("seed_size")["replicate"].nunique(), "replicate"),
         )
-
-    def _compared(self) -> str:
-        """Return the paired lead of new questions at the nearest ratios below and above the crossovers' intervals."""
-        ends = [end for c in self.main if c.status == "found" for end in c.interval]
-        if not ends or None in ends:
-            return "not compared, as no interval of a crossover is closed"
-        rows, ratios, said = settings_table(self.runs), self.runs["budget"] / self.runs["seed_size"], []
-        for ratio in (ratios[ratios < min(ends)].max(), ratios[ratios > max(ends)].min()):
-            sizes = sorted(rows.loc[ratios == ratio, "seed_size"].unique())
-            points = [{"seed_size": int(size), "budget": int(size * ratio)} for size in sizes]
-            terms = [{"weight": 1, "strategy": QUESTIONS}, {"weight": -1, "strategy": ANSWERS}]
-            try:
-                found, _ = paired(rows, self.folder, {}, points, terms) if points else (None, None)
-            except MissingRows:
-                continue
-            if found:
-                said.append(f"{difference(found.estimate, found.low, found.high)} at {ratio:g} calls per seed question")
-        return ", ".join(said) or "not compared, as nothing was run outside the intervals"
 
 
 def run_grid(parameters: BudgetRatio) -> pd.DataFrame:
@@ -208,7 +261,7 @@ def run(parameters: BudgetRatio) -> Chapter:
     """Run the grid, fit it, store the fits, and return what there is to show."""
     runs = run_grid(parameters)
     folder = results_folder(parameters.results)
-    fits = fit_table(runs, LEVEL)
+    fits = fit_table(runs[runs["budget"] > 0], LEVEL)
     found = find_crossovers(fits)
     fits.table().to_csv(folder / "fits.csv", index=False, float_format="%.6g")
     crossovers.table(found).to_csv(folder / "crossovers.csv", index=False, float_format="%.6g")
@@ -229,7 +282,31 @@ def rule(found: Sequence[Crossover]) -> str:
     low, high = min(c.interval[0] for c in there), max(c.interval[1] for c in there)
     first, second = (display_name(name).lower() for name in (there[0].first, there[0].second))
     which = "" if len(there) == len(found) else f" (from {len(there)} of {len(found)} seed-set sizes)"
-    return f"Below {low:.2g} teacher calls per seed question buy {first}, above {high:.2g} buy {second}{which}"
+    return f"By the fitted curves, below {low:.2g} teacher calls per seed question buy {first}, above {high:.2g} buy {second}{which}"
+
+
+def lead_in_words(leads: pd.DataFrame) -> str:
+    """Say from which ratio on new questions lead, below which they trail, and where these runs cannot tell."""
+    if leads.empty:
+        return "These runs do not compare new answers with new questions"
+    pooled = leads[leads["seed_size"] == 0].set_index("ratio")
+    below, above = undecided(leads)
+    said = []
+    if above < float("inf"):
+        said.append(
+            f"from {above:g} teacher calls per seed question on, new questions lead new answers (at {above:g}: {_at(pooled, above)})"
+        )
+    if below > float("-inf"):
+        said.append(f"up to {below:g}, new answers lead (at {below:g}: {_at(pooled, below)})")
+    elif said:
+        said.append("below, these runs decide nothing")
+    text = "; ".join(said) or "These runs decide nothing between new answers and new questions"
+    return text[:1].upper() + text[1:]
+
+
+def _at(pooled: pd.DataFrame, ratio: float) -> str:
+    row = pooled.loc[ratio]
+    return f"{100 * row['lead']:+.1f} points, {100 * row['low']:.1f} to {100 * row['high']:.1f}"
 
 
 def agreement(predicted: float, low: float, high: float, c: Crossover) -> str:

@@ -18,7 +18,8 @@ from crossover.figures.style import Picture, publish
 from crossover.labels import display_name, in_order
 from crossover.params.fields import Parameters
 from crossover.paths import PUBLISHED, results_folder
-from crossover.stats.advice import advise_map, regret_table
+from crossover.stats.advice import advise_map
+from crossover.stats.advice import regret_table as losses_of
 from crossover.stats.contrasts import benjamini_hochberg
 from crossover.stats.curves import Fits, fit_table
 from crossover.stats.formatting import interval
@@ -101,11 +102,14 @@ class ChapterBase:
         self, name: str, rows: pd.DataFrame, title: str, caption: str, published: pd.DataFrame | None = None
     ) -> Picture:
         """Draw accuracy against budget ratio with the fitted curves."""
+        seeds, rows = rows[rows["budget"] == 0], rows[rows["budget"] > 0]
         points = learning_points(rows, LEVEL)
         old = learning_points(published, LEVEL) if published is not None and len(published) else None
         each = rows.assign(ratio=rows["budget"] / rows["seed_size"], accuracy=rows["n_correct"] / rows["n_test"])
         draw = partial(
-            learning_curves, points, curve_points(fit_table(rows, LEVEL)), published=old, replicates=each if points["replicates"].max() > 1 else None
+            learning_curves, points, curve_points(fit_table(rows, LEVEL)), published=old,
+            replicates=each if points["replicates"].max() > 1 else None,
+            levels=(seeds["n_correct"] / seeds["n_test"]).groupby(seeds["seed_size"]).mean(),
         )  # fmt: skip
         caption = (
             f"{caption} Points are means of {counted_range(points['replicates'], 'replicate')} on {rows['n_test'].iloc[0]} test problems with "
@@ -198,7 +202,7 @@ def table(frame: pd.DataFrame, name: str, digits: int = 2, index: bool = False) 
     shown = frame.style if index else frame.style.hide(axis="index")
     texts = [column for column in frame if frame[column].dtype == object]
     return (
-        shown.format(precision=digits, na_rep="")
+        shown.format(precision=digits, na_rep="", escape="html")
         .set_properties(subset=texts, **{"text-align": "left", "white-space": "normal"})
         .set_table_attributes('class="dataframe"')
         .set_uuid(name)
@@ -217,13 +221,17 @@ def crossover_table(found: Sequence[Crossover], name: str, **columns: Sequence[s
             {title: values[i] for title, values in columns.items()}
             | {"seeds": f"{c.seed_size:g}", "lead": lead, "status": c.status.replace("_", " ")}
             | {
-                "calls per seed": "" if c.ratio is None else f"{c.ratio:.2g}",
+                "calls per seed": _short(c.ratio),
                 f"{c.level:.0%} interval": interval(*c.interval, c.tested),
             }
             | {"calls": "" if c.queries is None else f"{c.queries:,.0f}"}
-            | {form.replace("_", " "): ", ".join(f"{r:.2g}" for r in at) or "-" for form, at in c.by_form.items()}
+            | {form.replace("_", " "): ", ".join(map(_short, at)) or "-" for form, at in c.by_form.items()}
         )
     return table(pd.DataFrame(rows), name)
+
+
+def _short(ratio: float | None) -> str:
+    return "" if ratio is None else f"{ratio:.2g}" if ratio < 100 else f"{ratio:,.0f}"
 
 
 def has_curves(fits: Fits) -> bool:
@@ -232,20 +240,20 @@ def has_curves(fits: Fits) -> bool:
 
 
 def regret(fits: Fits, runs: pd.DataFrame) -> pd.DataFrame:
-    """Return what always buying one strategy is expected to lose, in points, over the seed-set sizes and budgets of ``runs``."""
+    """Return the ``mean`` and ``largest`` loss in points from always buying one ``strategy``, over the ``cells`` of ``runs``."""
     ran = {*runs[["seed_size", "budget"]].itertuples(index=False, name=None)}
-    sizes, budgets = (sorted(runs[name].unique()) for name in ("seed_size", "budget"))
-    grid = advise_map(fits, sizes, budgets)
-    losses = regret_table(grid[[cell in ran for cell in zip(grid["seeds"], grid["queries"], strict=True)]])
-    losses["strategy"] = losses["strategy"].map(display_name)
+    grid = advise_map(fits, *(sorted(runs[name].unique()) for name in ("seed_size", "budget")))
+    losses = losses_of(grid[[cell in ran for cell in zip(grid["seeds"], grid["queries"], strict=True)]])
     losses[["mean_regret", "largest_regret"]] *= 100
-    return losses.drop(columns="task").rename(
-        columns={
-            "mean_regret": "mean loss, points",
-            "largest_regret": "largest loss, points",
-            "cells": "tested sizes and budgets",
-        }
+    return losses.drop(columns="task").rename(columns={"mean_regret": "mean", "largest_regret": "largest"})
+
+
+def regret_table(fits: Fits, runs: pd.DataFrame, name: str) -> Styler:
+    """Return :func:`regret` for a page."""
+    losses = regret(fits, runs).rename(
+        columns={"mean": "mean loss, points", "largest": "largest loss, points", "cells": "tested sizes and budgets"}
     )
+    return table(losses.assign(strategy=losses["strategy"].map(display_name)), name, digits=1)
 
 
 def published(runs: pd.DataFrame, profile: str) -> pd.DataFrame:
@@ -269,6 +277,7 @@ def funnel(runs: pd.DataFrame) -> pd.DataFrame:
         ``yield`` = kept / asked, and ``queries_per_kept``.
     """
     check_rows(runs)
+    runs = runs[runs["budget"] > 0]
     largest = runs[runs["budget"] == runs.groupby(["strategy", "seed_size"])["budget"].transform("max")]
     found = largest.groupby(["seed_size", "strategy", "budget"])[["queries", *FUNNEL]].mean().reset_index()
     found["yield"] = found["kept"] / found["asked"]

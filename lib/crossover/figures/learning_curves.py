@@ -22,6 +22,7 @@ from crossover.figures.style import (
     styled,
     styles,
 )
+from crossover.labels import display_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,12 +43,10 @@ def check_rows(runs: pd.DataFrame) -> None:
     Raises
     ------
     CrossoverError
-        No rows, a budget that is not positive, or two rows for one cell.
+        No rows, or two rows for one cell.
     """
     if not len(runs):
         raise CrossoverError("There are no runs to show yet; run the notebook that makes them first.")
-    if (runs["budget"] <= 0).any():
-        raise CrossoverError(f"A budget of {runs['budget'].min()} queries has no place on a log axis; leave it out.")
     twice = runs.duplicated(_CELL)
     if twice.any():
         first = runs.loc[twice, _CELL].iloc[0].to_dict()
@@ -76,7 +75,7 @@ def learning_points(runs: pd.DataFrame, level: float = 0.9) -> pd.DataFrame:
 
     check_rows(runs)
     rows = []
-    for (strategy, seed_size, budget), cell in runs.groupby(["strategy", "seed_size", "budget"]):
+    for (strategy, seed_size, budget), cell in runs[runs["budget"] > 0].groupby(["strategy", "seed_size", "budget"]):
         accuracies = (cell["n_correct"] / cell["n_test"]).to_numpy()
         k, n = int(cell["n_correct"].sum()), int(cell["n_test"].sum())
         mean, how = float(accuracies.mean()), "Wilson"
@@ -119,6 +118,7 @@ def learning_curves(
     band: bool = False,
     replicates: pd.DataFrame | None = None,
     published: pd.DataFrame | None = None,
+    levels: pd.Series | None = None,
     found: Sequence[Crossover] = (),
     narrow: bool = False,
 ) -> Picture:
@@ -136,6 +136,8 @@ def learning_curves(
         ``strategy, seed_size, ratio, accuracy`` of single replicates, drawn faint.
     published : DataFrame, optional
         Points of the published study, drawn hollow where the seed-set size is the same.
+    levels : Series, optional
+        Accuracy of students that had only the seeds, by seed-set size.
     found : sequence of Crossover
         Drawn as bars along the bottom, an arrow head at an open end.
     narrow : bool
@@ -178,6 +180,8 @@ def learning_curves(
                 color=look.colour, marker=look.marker, markersize=5.5, linewidth=1.6, linestyle="none" if line else look.dash, elinewidth=1, capsize=2,
                 zorder=4,
             )  # fmt: skip
+        if levels is not None and size in levels:
+            axes.axhline(levels[size], color=MUTED, linewidth=1.2, linestyle=(0, (3, 3)), zorder=2)
         ratio_axis(axes, here["ratio"].unique())
         axes.set(
             title=f"{task}, {size:g} seeds" if tasks > 1 else f"{size:g} seed questions",
@@ -198,6 +202,11 @@ def learning_curves(
         last = here.sort_values("ratio").groupby("strategy").last()["accuracy"]
         label_ends(axes, [(looks[s].label.lower(), y, looks[s].colour) for s, y in last.items()])
     entries = [mark("published study", MUTED, face=PAPER)] if published is not None and len(published) else []
+    entries += (
+        [mark(display_name("seeds_only").lower(), MUTED, "", linestyle="--")]
+        if levels is not None and len(levels)
+        else []
+    )
     entries += [mark("crossover and its interval", INK, "d", linestyle="-", linewidth=1)] if found else []
     legend(figure, entries)
     return figure

@@ -28,9 +28,10 @@ from crossover.chapters.common import (
     funnel_table,
     has_curves,
     published,
-    regret,
+    regret_table,
     table,
 )
+from crossover.chapters.samples import ORACLE, Wanted, samples, strategy_samples
 from crossover.figures.learning_curves import learning_points
 from crossover.figures.style import Picture
 from crossover.labels import QUERIES_PER_SAMPLE, display_name
@@ -125,6 +126,18 @@ class Chapter(ChapterBase):
             "local",
             f"Tuned against prompted, {self.parameters.high_budgets[1]} calls. Paper: gains, little for rephrasings.",
         )
+
+    def samples(self) -> Styler | Markdown:
+        """Return a seed question, what a clean augmenter makes of it, and how a weak one spoils that."""
+        p = self.parameters
+        rows = strategy_samples(p.task, p.compared_seeds)[1:]
+        weak = ORACLE.format(drift=f"{p.weak_augmenter:g}", coverage=1)
+        rows += [
+            Wanted("drifted rephrasing", rows[0].files, "rephrase", weak, unlike="rephrasing"),
+            Wanted("spoilt question", rows[1].files, "new_question", weak, unlike="new question"),
+        ]
+        found = samples(self.folder, rows)
+        return table(found, "samples") if len(found) else NOT_RUN
 
     def student_accuracies(self) -> Styler:
         """Return how accurate each student is at the smallest and the largest budget: one that learns nothing shows no turn."""
@@ -245,7 +258,7 @@ class Chapter(ChapterBase):
         if rows.empty:
             return NOT_RUN
         fits = fit_table(rows, LEVEL)
-        return table(regret(fits, rows), "mixed-regret", digits=1) if has_curves(fits) else NO_CURVES
+        return regret_table(fits, rows, "mixed-regret") if has_curves(fits) else NO_CURVES
 
     # --- words --------------------------------------------------------------------------------------------------------
 

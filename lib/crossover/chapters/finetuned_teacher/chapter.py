@@ -17,6 +17,7 @@ from crossover.chapters.common import LEVEL, NOT_RUN, ChapterBase, counted_range
 from crossover.chapters.finetuned_teacher import comparisons as compared
 from crossover.chapters.finetuned_teacher.comparisons import KINDS, Difference
 from crossover.chapters.finetuned_teacher.quality import MEASURES, condition, label_accuracy, synthetic_quality
+from crossover.chapters.samples import stored_replies
 from crossover.figures.scatter import scatter
 from crossover.figures.style import Picture
 from crossover.figures.sweep import sweep
@@ -237,6 +238,19 @@ class Chapter(ChapterBase):
         return points.assign(task=points["task"].map(TASKS)) if out else points
 
     # --- tables -------------------------------------------------------------------------------------------------------
+
+    def samples(self) -> Styler:
+        """Return one annotated and one generated example of a fine-tuned teacher per task, as stored."""
+        rows = []
+        for task in (*self.parameters.tasks, *self.parameters.side_tasks):
+            for kind in ("annotate", "generate"):
+                found = stored_replies(
+                    self.folder, f"{task}-{kind}-S{grids.sizes(self.parameters, task)[0]}-r0-*", kind, "instructed"
+                )
+                rows += [
+                    (TASKS[task], KINDS[kind], e["question"], e["reply"].strip()) for e in list(found.values())[:1]
+                ]
+        return table(pd.DataFrame(rows, columns=["task", "example", "input", "teacher's reply"]), "samples")
 
     def quality(self) -> Styler:
         """Return the measures of the synthetic data, means over draws, by task, size and condition."""

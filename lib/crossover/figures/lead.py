@@ -1,0 +1,86 @@
+"""The lead of one strategy over another against the budget ratio, next to what always buying one strategy costs."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from crossover.figures.style import INK, MUTED, SHADE, Picture, legend, mark, panels, ratio_axis, styled, styles
+from crossover.labels import display_name
+
+
+def undecided(leads: pd.DataFrame) -> tuple[float, float]:
+    """Return the ratios below and above which every pooled lead is decided for one side, infinite where none is.
+
+    >>> rows = pd.DataFrame({"ratio": [1, 2, 4], "low": [-0.2, -0.1, 0.1], "high": [-0.1, 0.1, 0.3], "seed_size": 0})
+    >>> undecided(rows)
+    (1.0, 4.0)
+    """
+    pooled = leads[leads["seed_size"] == 0].sort_values("ratio")
+    below = pooled.loc[(pooled["high"] < 0).cummin(), "ratio"]
+    above = pooled.loc[(pooled["low"] > 0)[::-1].cummin()[::-1], "ratio"]
+    return float(below.max()) if len(below) else float("-inf"), float(above.min()) if len(above) else float("inf")
+
+
+@styled
+def lead_and_regret(leads: pd.DataFrame, losses: pd.DataFrame, narrow: bool = False) -> Picture:
+    """Draw the paired lead of new questions over new answers, and the loss from always buying one strategy.
+
+    Parameters
+    ----------
+    leads : DataFrame
+        ``seed_size, ratio, lead, low, high`` as fractions of 1; ``seed_size`` 0 is pooled over sizes, drawn with intervals.
+    losses : DataFrame
+        ``name, mean, largest`` in points, one row per strategy.
+    narrow : bool
+        For a phone.
+    """
+    figure, (axes, side) = panels(2, 3.0, narrow, above=0.3, **({} if narrow else {"width_ratios": (3, 2)}))
+    first, last = undecided(leads)
+    pooled = leads[leads["seed_size"] == 0].sort_values("ratio")
+    axes.axhline(0, color=MUTED, linewidth=1)
+    axes.axvspan(max(first, pooled["ratio"].min()), min(last, pooled["ratio"].max()), color=SHADE, zorder=0)
+    for size, some in leads[leads["seed_size"] > 0].groupby("seed_size"):
+        some = some.sort_values("ratio")
+        axes.plot(some["ratio"], 100 * some["lead"], color=MUTED, linewidth=0.8)
+        axes.annotate(f"{size:g} seeds", (some["ratio"].iloc[-1], 100 * some["lead"].iloc[-1]), (-3, 3), textcoords="offset points",
+                      color=MUTED, ha="right")  # fmt: skip
+    bars = 100 * pooled[["low", "high"]].sub(pooled["lead"], axis=0).abs().T.to_numpy()
+    axes.errorbar(
+        pooled["ratio"],
+        100 * pooled["lead"],
+        bars,
+        color=INK,
+        marker="o",
+        linewidth=1.6,
+        elinewidth=1.1,
+        capsize=2,
+        zorder=4,
+    )
+    ratio_axis(axes, pooled["ratio"])
+    limit = 1.15 * 100 * leads["lead"].abs().max() + 5
+    axes.set(xlabel="teacher calls per seed question", ylabel="lead of new questions, points", ylim=(-limit, limit))
+    axes.grid(axis="y")
+    looks = styles(losses["strategy"])
+    for y, row in enumerate(losses[::-1].itertuples()):
+        look = looks[row.strategy]
+        side.plot([row.mean, row.largest], [y, y], color=look.colour, linewidth=1.4)
+        side.plot(row.mean, y, look.marker, color=look.colour, markersize=8)
+        side.plot(row.largest, y, "|", color=look.colour, markersize=10)
+        side.annotate(
+            f"{display_name(row.strategy).lower()}: {row.mean:.1f}",
+            (row.mean, y),
+            (0, 8),
+            textcoords="offset points",
+            ha="left",
+        )
+    side.set(xlabel="loss from always buying it, points", yticks=[], xlim=(0, None), ylim=(-0.6, len(losses) - 0.3))
+    side.spines["left"].set_visible(False)
+    legend(
+        figure,
+        [
+            mark("all sizes, 90% interval", INK, linestyle="-"),
+            mark("undecided", SHADE, "s", markersize=10),
+            mark("mean to largest loss", MUTED, "|", linestyle="-"),
+        ],
+    )
+    return figure
