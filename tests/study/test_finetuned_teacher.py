@@ -375,6 +375,34 @@ def test_a_prompted_teachers_calls_serve_every_size_and_another_draw_is_another(
     assert len({(r.problem.question, r.index) for r in scripted.asked}) == 24
 
 
+def test_an_oracles_errors_are_its_rate_and_nested(tmp_path):
+    p = parameters(dial_tasks=["sst2"], queries=200, label_errors=[0.0, 0.2, 0.5])
+    cells = finetuned_teacher_grids.grids(p)["label_errors"]
+    gold, few, many = (EXPERIMENT.make_data(cell, Store(tmp_path), "cpu") for cell in cells)
+    wrong = [
+        {i for i, (a, b) in enumerate(zip(gold.pairs, other.pairs, strict=True)) if a != b} for other in (few, many)
+    ]
+    assert gold.measures["annotations_right"] == 1.0 and wrong[0] < wrong[1]
+    assert 20 < len(wrong[0]) < 60 and 75 < len(wrong[1]) < 125
+    assert [few.measures["annotations_right"], many.measures["annotations_right"]] == [1 - len(w) / 200 for w in wrong]
+    assert cells[1].models == ["tiny-random-encoder"] and "teacher_model" not in cells[1].teacher_settings
+
+
+def test_a_teacher_is_tuned_on_other_tasks_with_as_many_examples(monkeypatch):
+    monkeypatch.setattr(finetuned_teacher, "BENCHMARKS", ("sst2", "rte", "boolq"))
+    cells = finetuned_teacher_grids.grids(parameters(dial_tasks=["sst2"], tuned_on=["all", "others"]))["tuned_on"]
+    by = {(c.teacher_settings["tuned_on"], c.strategy): c for c in cells}
+    split = SST2.split(6, 12, 0)
+    mixed, others = (
+        finetuned_teacher.make_teacher(by[how, "annotate"], "annotate", SST2, split, "cpu") for how in ("all", "others")
+    )
+    own = {p.question for p in split.original}
+    assert len(mixed.pairs) == len(others.pairs) == 12 and len(mixed.original) == 2 and not others.original
+    assert any(question in prompt for question in own for prompt, _ in mixed.pairs)
+    assert not any(question in prompt for question in own for prompt, _ in others.pairs)
+    assert len({mixed.id, others.id, teacher_of(n=6).id}) == 3
+
+
 def test_an_encoder_teaches_by_its_own_labels(tmp_path):
     p = parameters(dial_tasks=["sst2"], dial_size=6, swapped=True)
     cell = next(

@@ -94,6 +94,34 @@ def test_synthetic_alone_holds_no_real_question_and_untouched_nothing(cell, fold
     assert mixture(mixed(cell, "untouched", 0.0), folder) == []
 
 
+def test_spoilt_questions_are_nested_and_spoil_one_thing(cell, folder):
+    base = mixed(cell, "real_equal", 0.4)
+    _, natural = split(mixture(base, folder))
+
+    def spoilt(share, by):
+        settings = base.task_settings | {"spoilt": share, "spoilt_by": by}
+        return split(mixture(replace(base, task_settings=settings), folder))[1]
+
+    known = {e.question: e.answer for e in template_mixture.synthetic(base, folder)}
+    half, all_ = spoilt(0.5, "answer"), spoilt(1.0, "answer")
+    wrong = [{e.question for e in some if known[e.question] != e.answer} for some in (half, all_)]
+    assert wrong[1] == {e.question for e in all_} and 0 < len(wrong[0]) < len(half)
+    assert wrong[0] <= wrong[1] | {e.question for e in half}
+    shuffled = spoilt(1.0, "grammar")
+    assert {e.answer for e in shuffled} <= set(known.values())
+    assert sorted(shuffled[0].question.rstrip("?").split()) == sorted(natural[0].question.rstrip("?").split())
+
+
+def test_selection_changes_the_mixture_of_kinds(cell, folder):
+    base = mixed(cell, "real_equal", 0.3)
+    entropy = {}
+    for how in ("balanced", "natural", "skewed"):
+        settings = base.task_settings | ({} if how == "natural" else {"selection": how})
+        _, made = split(mixture(replace(base, task_settings=settings), folder))
+        entropy[how] = measure(base, made)["type_entropy"]
+    assert entropy["skewed"] < entropy["balanced"] and entropy["natural"] <= entropy["balanced"] + 0.3
+
+
 def test_too_few_questions_are_refused_with_the_number(cell, folder):
     with pytest.raises(CrossoverError, match="synthetic questions have .* tokens, .* are needed; read more texts"):
         mixture(mixed(cell, "real_equal", 0.99), folder)

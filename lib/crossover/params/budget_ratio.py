@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from crossover.params.fields import Cluster, Count, Device, Parameters, Share, Workers
+from crossover.params.fields import Count, Share, TrainingParameters
 
 
-class BudgetRatio(Parameters):
+class BudgetRatio(TrainingParameters):
     """Parameters of ``03_budget_ratio`` (arXiv 2409.19759)."""
 
     reads = ("runs.csv",)
@@ -39,10 +39,8 @@ class BudgetRatio(Parameters):
     further_budgets: dict[int, list[Count]] = Field({}, description="further budgets, by seed-set size")
     replicates: int = Field(1, ge=1, le=100, description="draws of the seeds, each with its own students")
     size_replicates: dict[int, Count] = Field({}, description="the same by seed-set size, in place of replicates")
-    first_replicate: int = Field(0, ge=0, description="number of the first draw; other numbers are other seeds")
     students: int = Field(1, ge=1, le=100, description="students trained on the same data")
     n_test: int = Field(100, ge=1, description="test problems, the same for every student")
-    skip_test: int = Field(0, ge=0, description="test problems that are passed over: those of an earlier study")
     teacher: Literal["oracle", "local", "endpoint"] = Field("oracle", description="who answers, rephrases and invents")
     teacher_model: str = Field(
         "SmolLM2-135M-Instruct",
@@ -87,9 +85,6 @@ class BudgetRatio(Parameters):
     scoring: Literal["generate", "choice"] = Field(
         "generate", description="whether the student writes an answer or picks the likeliest choice (arc)"
     )
-    workers: Workers = 0
-    device: Device = "cpu"
-    cluster: Cluster = ""
 
     @model_validator(mode="after")
     def _spends_something(self) -> BudgetRatio:

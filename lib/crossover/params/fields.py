@@ -40,3 +40,13 @@ class Parameters(BaseModel):
     def pick(self, *names: str) -> dict[str, object]:
         """Return some of the parameters by name."""
         return {name: getattr(self, name) for name in names}
+
+
+class TrainingParameters(Parameters):
+    """What every notebook that trains students has."""
+
+    first_replicate: int = Field(0, ge=0, description="number of the first draw; other numbers are other seeds")
+    skip_test: int = Field(0, ge=0, description="test items that are passed over: those of an earlier study")
+    workers: Workers = 0
+    device: Device = "cpu"
+    cluster: Cluster = ""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from crossover.params.fields import Cluster, Count, Device, Parameters, Workers
+from crossover.params.fields import Count, TrainingParameters
 
 Temperature = Annotated[float, Field(gt=0, le=2)]
 #: The six tasks of arXiv 2310.01119, and three that a plain install brings whole.
@@ -15,7 +15,7 @@ Bundled = Literal["film_sentiment", "product_sentiment", "captions"]
 Name = Literal[Benchmark, Bundled]
 
 
-class FinetunedTeacher(Parameters):
+class FinetunedTeacher(TrainingParameters):
     """Parameters of ``02_finetuned_teacher`` (arXiv 2310.01119).
 
     The base grid is :meth:`plan`'s, for ``tasks`` and, smaller, for ``side_tasks``. Single dials depart from it: amounts and
@@ -70,6 +70,12 @@ class FinetunedTeacher(Parameters):
     )
     annotate_temperatures: list[Temperature] = Field([], description="of annotations, beside annotate_temperature")
     generate_temperatures: list[Temperature] = Field([], description="of new examples, beside generate_temperature")
+    label_errors: list[Annotated[float, Field(ge=0, le=1)]] = Field(
+        [], description="shares of wrong labels of a teacher that knows the gold ones, tasks with labels"
+    )
+    tuned_on: list[Literal["all", "others"]] = Field(
+        [], description="teachers tuned on all six tasks, or on the other five, with as many examples in all"
+    )
     teacher_layers: list[Count] = Field([], description="lowest layers kept of smaller fine-tuned teachers")
     swapped: bool = Field(False, description="also the other families of students and teachers, tasks with labels")
     teacher_model: str = Field("SmolLM2-135M-Instruct", description="name, folder, or hub:org/name@revision")
@@ -97,9 +103,6 @@ class FinetunedTeacher(Parameters):
     )
     n_test: int = Field(200, ge=1, description="test items of tasks with labels")
     n_test_texts: int = Field(60, ge=1, description="test items of generation tasks")
-    workers: Workers = 0
-    device: Device = "cpu"
-    cluster: Cluster = ""
 
     @model_validator(mode="after")
     def _can_be_run(self) -> FinetunedTeacher:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from crossover.errors import CrossoverError
-from crossover.params.fields import Cluster, Device, Parameters, Workers
+from crossover.params.fields import TrainingParameters
 from crossover.params.text_source import pinned
 
 QuestionSet = Literal["nq_open", "web_questions", "trivia_qa"]
@@ -15,7 +15,7 @@ LanguageSet = Literal["lambada_openai", "hellaswag", "copa"]
 MixtureShare = Annotated[float, Field(gt=0, le=1)]
 
 
-class TemplateQuestions(Parameters):
+class TemplateQuestions(TrainingParameters):
     """Parameters of ``01_template_questions`` (arXiv 2310.07830)."""
 
     reads = ("runs.csv",)
@@ -48,6 +48,14 @@ class TemplateQuestions(Parameters):
     size_share: float = Field(
         0.3, gt=0, lt=1, description="synthetic share that the smaller student is trained with, all real questions kept"
     )
+    spoilt: list[Annotated[float, Field(gt=0, le=1)]] = Field(
+        [],
+        description="shares of the synthetic questions that are spoilt, by a wrong answer or by disorder, at size_share",
+    )
+    selections: list[Literal["balanced", "skewed"]] = Field(
+        [],
+        description="other selections of synthetic questions at size_share: kinds in turn, or the largest kinds first",
+    )
     replicates: int = Field(1, ge=1, le=100, description="draws of the questions, each with its own students")
     n_test: int = Field(100, ge=1, description="test questions of each closed-book set")
     n_language: int = Field(50, ge=1, description="test items of each set that tests language modelling")
@@ -67,9 +75,6 @@ class TemplateQuestions(Parameters):
     n_quality: int = Field(
         100, ge=10, description="generated questions, and as many real ones, that quality is measured on"
     )
-    workers: Workers = 0
-    device: Device = "cpu"
-    cluster: Cluster = ""
 
     @field_validator("text")
     @classmethod

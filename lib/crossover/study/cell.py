@@ -173,10 +173,10 @@ class TeacherCell(Cell):
     ----------
     strategy : {"original", "annotate", "generate", "both"}
         Nothing more, annotated inputs, generated examples, or half of each for the same number of queries.
-    teacher : {"none", "tuned", "prompted", "encoder"}
+    teacher : {"none", "tuned", "prompted", "encoder", "oracle"}
     teacher_settings : dict
         The model, its layers, a temperature per kind of request, and a tuned teacher's recipe with ``teacher_`` before
-        each field.
+        each field; ``tuned_on`` where it is tuned on other tasks too, or on them alone; of an oracle its ``label_error``.
     scoring : {"classify", "generate"}
         Whether the student is an encoder with a head, or writes.
     """
@@ -184,7 +184,7 @@ class TeacherCell(Cell):
     experiment = "finetuned_teacher"
     choices: ClassVar[dict[str, tuple[str, ...]]] = {
         "strategy": ("original", "annotate", "generate", "both"),
-        "teacher": ("none", "tuned", "prompted", "encoder"),
+        "teacher": ("none", "tuned", "prompted", "encoder", "oracle"),
         "scoring": ("classify", "generate"),
     }
 
@@ -200,7 +200,7 @@ class TeacherCell(Cell):
     @property
     def models(self) -> list[str]:
         """The student's model and the teacher's."""
-        return [self.recipe["model"], *([self.teacher_settings["teacher_model"]] if self.teacher != "none" else [])]
+        return [self.recipe["model"], *(m for name, m in self.teacher_settings.items() if name == "teacher_model")]
 
     @property
     def stream(self) -> str | None:
@@ -213,7 +213,8 @@ class MixtureCell(Cell):
     """A student of real and synthetic questions (arXiv 2310.07830).
 
     ``task_settings`` hold the ``share`` of the training tokens that are synthetic, the evaluation sets' ``sizes`` and
-    ``sources``, and the ``text``, the number of ``texts`` and the ``question_types`` of the synthetic questions.
+    ``sources``, and the ``text``, the number of ``texts`` and the ``question_types`` of the synthetic questions; also, where
+    it is not natural, their ``selection``, and the share that is ``spoilt`` and what it is ``spoilt_by``.
     """
 
     experiment = "template_questions"

@@ -44,6 +44,8 @@ class InstructedTeacher(SampledTeacher):
         How many of the model's lowest layers are kept; 0 keeps all.
     original : sequence of Problem
         What the teacher is fine-tuned on; none for one that is only prompted.
+    others : sequence of (str, str)
+        Prompts and completions of other tasks that it is fine-tuned on too.
     recipe : Recipe, optional
         How it is fine-tuned; given with ``original``, and only then.
     seed : int
@@ -59,6 +61,7 @@ class InstructedTeacher(SampledTeacher):
     temperature: float
     layers: int = 0
     original: Sequence[Problem] = ()
+    others: tuple[tuple[str, str], ...] = ()
     recipe: Recipe | None = None
     seed: int = 0
     device: str = "cpu"
@@ -67,7 +70,7 @@ class InstructedTeacher(SampledTeacher):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if bool(self.original) != (self.recipe is not None):
+        if bool(self.original or self.others) != (self.recipe is not None):
             raise CrossoverError(
                 f"A teacher has {len(self.original)} original examples and the recipe {self.recipe}; give both to "
                 "fine-tune it, or neither to prompt it."
@@ -79,13 +82,13 @@ class InstructedTeacher(SampledTeacher):
         ask = self.task.instruction
         annotations = ((ask.annotate(p.question), p.answer) for p in self.original)
         generations = ((ask.generate(self._class(p)), self.task.as_example(p)) for p in self.original)
-        return (*annotations, *generations)
+        return (*annotations, *generations, *self.others)
 
     @cached_property
     def id(self) -> str:
         """Model, fine-tuning and temperature, as stored with each reply."""
         cut = f", layers={self.layers}" if self.layers else ""
-        tuned = f", tuned on {len(self.original)}: {self._digest()}" if self.recipe else ""
+        tuned = f", tuned on {len(self.pairs) // 2}: {self._digest()}" if self.recipe else ""
         return f"instructed({self.model}@{weights(self.model)}{cut}, temperature={self.temperature:g}{tuned})"
 
     @property

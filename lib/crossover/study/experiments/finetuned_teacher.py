@@ -29,7 +29,11 @@ from crossover.tasks.instructed.base import ClassificationTask, GenerationTask, 
 from crossover.teachers.base import Teacher
 from crossover.teachers.encoder_annotator import Labeller
 from crossover.teachers.instructed import InstructedTeacher
+from crossover.teachers.label_oracle import LabelOracle
 from crossover.teachers.recorded import Recorded
+
+#: The six tasks of arXiv 2310.01119.
+BENCHMARKS = ("rte", "boolq", "sst2", "mc_taco", "e2e_nlg", "common_gen")
 
 
 class FinetunedTeacherExperiment:
@@ -101,6 +105,8 @@ def make_teacher(cell: TeacherCell, kind: str, task: Instructed, split: Split, d
     :class:`~crossover.models.recipe.Recipe` with ``teacher_`` before them. An encoder has no temperature.
     """
     dials = cell.teacher_settings
+    if cell.teacher == "oracle":
+        return LabelOracle(task, split.gold, dials["label_error"])
     model, layers = dials["teacher_model"], dials.get("teacher_layers", 0)
     if cell.teacher == "prompted":
         return InstructedTeacher(task, model, dials[f"{kind}_temperature"], layers, device=device)
@@ -113,7 +119,22 @@ def make_teacher(cell: TeacherCell, kind: str, task: Instructed, split: Split, d
     learnt = {"original": tuple(split.original), "recipe": recipe, "seed": cell.replicate, "device": device}
     if cell.teacher == "encoder":
         return Labeller(task, **learnt)
+    if "tuned_on" in dials:
+        learnt |= _mixture(cell, split, recipe)
     return InstructedTeacher(task, model, dials[f"{kind}_temperature"], layers, **learnt)
+
+
+def _mixture(cell: TeacherCell, split: Split, recipe: Recipe) -> dict[str, tuple]:
+    """As many original examples in all, in equal parts of all six tasks or of the other five."""
+    alone = cell.teacher_settings["tuned_on"] == "others"
+    names = [name for name in BENCHMARKS if name != cell.task]
+    each = cell.seed_size // (len(names) + (not alone))
+    others: list[tuple[str, str]] = []
+    for name in names:
+        task = load_task(name, **cell.task_settings)
+        original = tuple(task.split(each, 0, cell.replicate).original)
+        others += InstructedTeacher(task, recipe.model, 1.0, original=original, recipe=recipe).pairs
+    return {"original": () if alone else tuple(split.original[:each]), "others": tuple(others)}
 
 
 def _recorded(cell: TeacherCell, kind: str, task: Instructed, split: Split, store: Store, device: str) -> Recorded:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
 
 from crossover.data.closed_book import SETS, answers, near_tests, pool, test_rows
@@ -88,11 +89,12 @@ def mixture(cell: MixtureCell, folder: Path) -> list[Example]:
         raise CrossoverError(f"There are {len(real)} real questions to train on, not {cell.seed_size}; lower n_real.")
     base = real[: cell.seed_size]
     whole = sum(_lengths(base, model))
+    if not share:
+        return base
+    made = _spoilt(_selected(_shuffled(synthetic(cell, folder), cell), cell), cell)
     if cell.strategy == "real_equal":
-        return base + _filled(_shuffled(synthetic(cell, folder), cell), whole * share / (1 - share), model)
-    return _filled(base, whole * (1 - share), model) + _filled(
-        _shuffled(synthetic(cell, folder), cell), whole * share, model
-    )
+        return base + _filled(made, whole * share / (1 - share), model)
+    return _filled(base, whole * (1 - share), model) + _filled(made, whole * share, model)
 
 
 def real_examples(cell: MixtureCell) -> list[Example]:
@@ -167,6 +169,36 @@ def _filled(examples: Sequence[Example], tokens: float, model: str) -> list[Exam
 
 def _shuffled(examples: list[Example], cell: MixtureCell) -> list[Example]:
     return random.Random(f"template questions {cell.replicate}").sample(examples, len(examples))
+
+
+def _selected(examples: list[Example], cell: MixtureCell) -> list[Example]:
+    """Examples in the order in which a mixture takes them: as they come, kinds of question and entity in turn, or the largest kinds first."""
+    how = cell.task_settings.get("selection", "natural")
+    if how == "natural":
+        return examples
+    kinds: dict[tuple[str, str], list[Example]] = {}
+    for example, entity in zip(examples, _entities(tuple(e.answer for e in examples)), strict=True):
+        kinds.setdefault((question_type(example.question), entity), []).append(example)
+    groups = sorted(kinds.values(), key=len, reverse=True)
+    if how == "skewed":
+        return [example for group in groups for example in group]
+    return [example for turn in zip_longest(*groups) for example in turn if example]
+
+
+def _spoilt(examples: list[Example], cell: MixtureCell) -> list[Example]:
+    """Examples of which a share has words in disorder, or the answer of another question."""
+    share, by = cell.task_settings.get("spoilt", 0.0), cell.task_settings.get("spoilt_by")
+    found, answers = [], [example.answer for example in examples]
+    for example in examples:
+        rng = random.Random(f"spoilt {cell.replicate} {example.question}")  # at every share the same ones first
+        if rng.random() < share:
+            if by == "grammar":
+                words = example.question.rstrip("?").split()
+                example = replace(example, question=" ".join(rng.sample(words, len(words))) + "?")
+            else:
+                example = replace(example, answer=rng.choice([a for a in answers if a != example.answer]))
+        found.append(example)
+    return found
 
 
 def _lengths(examples: Sequence[Example], model: str) -> list[int]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 from crossover.params.finetuned_teacher import FinetunedTeacher
@@ -47,6 +49,20 @@ def grids(p: FinetunedTeacher) -> dict[str, list[TeacherCell]]:
             for factor, conditions in varied.items()
         },
         "teacher_layers": [cell for name in p.tasks if p.teacher_layers for cell in _teacher_layers(dialled, name)],
+        "label_errors": [
+            cell
+            for name in p.dial_tasks
+            for error in p.label_errors
+            if isinstance(load_task(name, **p.task_settings(name)), ClassificationTask)
+            for cell in grid(dialled, name, sizes(p, name)[0], "annotate", "oracle", further={"label_error": error})
+        ],
+        "tuned_on": [
+            cell
+            for name in p.dial_tasks
+            for how in p.tuned_on
+            for s in pure
+            for cell in grid(dialled, name, sizes(p, name)[0], s, further={"tuned_on": how})
+        ],
         "families": _families(dialled) if p.swapped else [],
         "full": [
             cell
@@ -92,6 +108,7 @@ def grid(
     teacher: str = "tuned",
     family: Literal["encoder", "causal"] = "encoder",
     layers: int = 0,
+    further: Mapping[str, object] = MappingProxyType({}),
     **changed: object,
 ) -> list[TeacherCell]:
     """Return the cells of one condition: every replicate and student.
@@ -104,6 +121,8 @@ def grid(
         Of the student of a task with labels.
     layers : int
         Lowest layers kept of the teacher; 0 keeps all.
+    further : mapping
+        Settings of the teacher beside the chapter's own.
     **changed
         ``queries, annotate_temperature, generate_temperature``, where they are not the chapter's own.
     """
@@ -122,14 +141,15 @@ def grid(
             budget=0 if alone else varied.queries,
             replicate=replicate,
             teacher="none" if alone else teacher,
-            teacher_settings={} if alone else _teacher_settings(varied, teacher, strategy, layers),
+            teacher_settings={} if alone else _teacher_settings(varied, teacher, strategy, layers) | further,
             n_test=p.n_test if isinstance(task, ClassificationTask) else p.n_test_texts,
             max_new_tokens=task.output_tokens,
             recipe=_recipe(p, "classifier" if encoder else "writer"),
             scoring="classify" if encoder else "generate",
             student_seed=seed,
+            skip_test=p.skip_test,
         )
-        for replicate in range(p.replicates)
+        for replicate in range(p.first_replicate, p.first_replicate + p.replicates)
         for seed in range(p.classifier_seeds if encoder else p.writer_seeds)
     ]
 
@@ -179,6 +199,8 @@ def _temperatures(p: FinetunedTeacher, kind: str) -> list[tuple[str, dict[str, f
 
 def _teacher_settings(p: FinetunedTeacher, teacher: str, strategy: str, layers: int) -> dict[str, object]:
     """The settings that matter to a cell, so that one that it does not use gives no second cell."""
+    if teacher == "oracle":
+        return {}
     if teacher == "encoder":
         recipe = {f"teacher_{name}": value for name, value in _recipe(p, "classifier").items()}
         return recipe | {"teacher_trained_layers": 0}

@@ -9,23 +9,32 @@ from crossover.study.cell import MixtureCell
 def cells(p: TemplateQuestions) -> list[MixtureCell]:
     """Return the cells: a student as it came and after real questions alone, then the mixtures; then the smaller student."""
     grid: list[MixtureCell] = []
-    for replicate in range(p.replicates):
+    for replicate in range(p.first_replicate, p.first_replicate + p.replicates):
         grid += [_cell(p, "real", 0.0, replicate, language=True)]
         grid += [_cell(p, "tokens_equal", share, replicate) for share in p.tokens_equal]
         grid += [
             _cell(p, "real_equal", share, replicate, language=share in p.language_shares) for share in p.real_equal
         ]
+        spoilt = [{"spoilt": share, "spoilt_by": by} for share in p.spoilt for by in ("answer", "grammar")]
+        for further in (*spoilt, *({"selection": how} for how in p.selections)):
+            grid += [_cell(p, "real_equal", p.size_share, replicate, **further)]
         if p.small_layers:
             grid += [
                 _cell(p, "real", 0.0, replicate, small=True),
                 _cell(p, "real_equal", p.size_share, replicate, small=True),
             ]
     grid.sort(key=lambda cell: -cell.budget)  # the longest first
-    return [_cell(p, "untouched", 0.0, 0, language=True), *grid]
+    return [_cell(p, "untouched", 0.0, p.first_replicate, language=True), *grid]
 
 
 def _cell(
-    p: TemplateQuestions, strategy: str, share: float, replicate: int, small: bool = False, language: bool = False
+    p: TemplateQuestions,
+    strategy: str,
+    share: float,
+    replicate: int,
+    small: bool = False,
+    language: bool = False,
+    **further: object,
 ) -> MixtureCell:
     sizes = dict.fromkeys(p.question_sets, p.n_test)
     if language:
@@ -41,7 +50,10 @@ def _cell(
         replicate=replicate,
         n_test=sum(sizes.values()),
         max_new_tokens=32,
-        task_settings={"share": share, "sizes": sizes, "sources": sources} | p.pick("text", "texts", "question_types"),
+        skip_test=p.skip_test,
+        task_settings={"share": share, "sizes": sizes, "sources": sources}
+        | p.pick("text", "texts", "question_types")
+        | further,
         recipe={"model": p.student, "trained_layers": 0 if small else p.trained_layers}
         | p.pick("epochs", "min_steps", "batch_size", "learning_rate")
         | ({"student_layers": p.small_layers} if small else {}),
