@@ -46,16 +46,16 @@ def test_a_claims_file_is_enough_to_check_it(tmp_path, monkeypatch):
     record = json.loads((tmp_path / "claims" / "C.json").read_text())
     assert record["command"].startswith("crossover claims C --check") and record["verdict"] == "supported"
     assert record["tolerance"] > 0 and record["minutes"] >= 1
-    ((_, published, recomputed, agrees),) = check("C", tmp_path)
-    assert agrees and published == pytest.approx(recomputed)
+    (row,) = check(["C"], tmp_path).itertuples()
+    assert row.agrees and row.published == pytest.approx(row.recomputed)
     record["parts"][0]["expected"] += 0.01
     (tmp_path / "claims" / "C.json").write_text(json.dumps(record))
-    assert not check("C", tmp_path)[0][3], "another estimate"
-    record["parts"][0] |= {"expected": recomputed, "verdict": "contradicted"}
+    assert not check(["C"], tmp_path)["agrees"].any(), "another estimate"
+    record["parts"][0] |= {"expected": row.recomputed, "part_verdict": "contradicted"}
     (tmp_path / "claims" / "C.json").write_text(json.dumps(record))
-    assert not check("C", tmp_path)[0][3], "another verdict"
+    assert not check(["C"], tmp_path)["agrees"].any(), "another verdict"
     with pytest.raises(CrossoverError, match="Published: C"):
-        check("D", tmp_path)
+        check(["D"], tmp_path)
 
 
 def test_what_would_settle_an_open_part_is_priced_from_the_rows(tmp_path):

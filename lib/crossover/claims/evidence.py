@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -19,32 +18,11 @@ from crossover.study.paired import LEVEL, Pairing, pair
 from crossover.study.select import MissingRows, Selector, choose, select
 
 
-class Statistic(Protocol):
-    """An estimate with an interval at any level."""
-
-    @property
-    def estimate(self) -> float: ...
-
-    def interval(self, level: float) -> tuple[float, float]: ...
-
-
 @dataclass(frozen=True)
 class Evidence:
-    """What rows say about one part.
+    """What rows say about one part; of a contrast also the outcomes, the parts of their variance, and its family's prior."""
 
-    Attributes
-    ----------
-    statistic : Statistic
-    replicates : int
-    keys : frozenset of str
-        The cells behind it.
-    by_replicate : tuple of float
-        The estimate from each replicate alone.
-    pairing, components, prior : Pairing, Components, Prior, optional
-        Of a contrast: the outcomes, the parts of their variance, and what the family says about the replicates'.
-    """
-
-    statistic: Statistic
+    statistic: Contrast | Misfit
     replicates: int
     keys: frozenset[str]
     by_replicate: tuple[float, ...] = ()
@@ -65,12 +43,9 @@ class Evidence:
 def contrast_evidence(pairing: Pairing, components: Components, prior: Prior | None) -> Evidence:
     """Return the evidence of a contrast, the variance between replicates drawn to its family's."""
     sets = [pairing.differences[:, pairing.strata == name].mean(1) for name in dict.fromkeys(pairing.strata)]
-    dots = tuple(np.mean(sets, axis=0))
-    found = Evidence(components.contrast(LEVEL), components.replicates, pairing.keys, dots, pairing, components, prior)
-    if prior is None:
-        return found
-    moderated = components.contrast(LEVEL, *found.between)
-    return Evidence(moderated, components.replicates, pairing.keys, dots, pairing, components, prior)
+    known = (components.replicates, pairing.keys, tuple(np.mean(sets, axis=0)), pairing, components, prior)
+    alone = Evidence(components.contrast(LEVEL), *known)
+    return alone if prior is None else Evidence(components.contrast(LEVEL, *alone.between), *known)
 
 
 def priors(members: Iterable[tuple[str, Pairing, Components]]) -> dict[str, Prior]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from crossover.claims.evidence import Evidence, contrast_evidence, measured, misfit, pairing_of, priors
@@ -22,30 +23,15 @@ NOT_RUN, FLOOR = "not run in this profile", "at the floor"
 
 @dataclass(frozen=True)
 class Finding:
-    """A part of a claim as a results table decides it.
-
-    Attributes
-    ----------
-    claim, number : str, int
-        The entry, and the place of the part in it from 1.
-    part : Part
-    under : str
-        The setting under which it was asked, as ``recipe.updates steps``; empty under the entry's own base.
-    stands_in : bool
-        Whether the part decides only where the others are at the floor.
-    verdict : str
-    evidence : Evidence, optional
-        Missing where rows are; ``why`` says which.
-    why : str
-    """
+    """A part of a claim as a results table decides it."""
 
     claim: str
-    number: int
+    number: int  #: The place of the part in the entry, from 1.
     part: Part
-    under: str
-    stands_in: bool
+    under: str  #: The setting under which it was asked, as ``recipe.updates steps``; empty under the entry's own base.
+    stands_in: bool  #: Whether the part decides only where the others are at the floor.
     verdict: str
-    evidence: Evidence | None
+    evidence: Evidence | None  #: Missing where rows are; ``why`` says which.
     why: str = ""
 
     @property
@@ -155,11 +141,12 @@ def table(findings: Sequence[Finding], register: Register | None = None) -> pd.D
 
 
 def _row(f: Finding, claim: Claim, verdict: str) -> dict[str, object]:
-    low, high = f.interval or (None, None)
+    low, high = f.interval or (np.nan, np.nan)
+    estimate = np.nan if f.estimate is None else f.estimate
     return {
         "claim": f.claim, "kind": claim.kind, "paper": claim.paper, "statement": claim.statement, "published": claim.published,
         "under": f.under, "verdict": verdict, "number": f.number, "part": f.part.says, "outcome": f.part.outcome,
-        "estimate": f.estimate, "low": low, "high": high, "side": f.part.side, "threshold": f.part.threshold,
+        "estimate": estimate, "low": low, "high": high, "side": f.part.side, "threshold": f.part.threshold,
         "resolution": f.part.resolution, "part_verdict": f.verdict, "stands_in": f.stands_in,
         "cells": len(f.evidence.keys) if f.evidence else 0, "replicates": f.evidence.replicates if f.evidence else 0, "why": f.why,
     }  # fmt: skip

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from crossover.claims.findings import Finding, decide, table, under_settings, whole
+from crossover.claims.findings import Finding, decide, table, under_settings
 from crossover.claims.register import Register, load_register
 from crossover.claims.settle import plan
 from crossover.errors import CrossoverError
@@ -58,83 +58,76 @@ def publish(folder: Path, register: Register | None = None) -> list[Finding]:
 def changes(before: pd.DataFrame, now: pd.DataFrame, register: Register) -> pd.DataFrame:
     """Return the parts whose verdict is another one in ``now``: what it was, what it is, from what, and why it changed.
 
-    Parameters
-    ----------
-    before, now : DataFrame
-        As :func:`crossover.claims.table` gives them. Parts are told by their number; one that was not there before is no change.
-    register : Register
+    Both are as :func:`crossover.claims.table` gives them. A part that was not there before is no change.
     """
     place = ["claim", "number"]
-    told = [rows[rows["under"].isin(["", np.nan])] for rows in (now, before)]
-    both = told[0].merge(told[1][[*place, "part", "part_verdict", "estimate"]], on=place, suffixes=("", "_before"))
+    own, known = (rows[rows["under"].isin(["", np.nan])] for rows in (now, before))
+    both = own.merge(known[[*place, "part", "part_verdict", "estimate"]], on=place, suffixes=("", "_before"))
     both = both[both["part_verdict"] != both["part_verdict_before"]]
-    if both.empty:
-        return pd.DataFrame()
-    same = np.isclose(
-        both["estimate"].astype(float), both["estimate_before"].astype(float), rtol=TOLERANCE, equal_nan=True
-    )
+    same = np.isclose(*(both[c].astype(float) for c in ("estimate", "estimate_before")), rtol=TOLERANCE, equal_nan=True)
     ruled = same | (both["part"] != both["part_before"])
     reasons = [
-        _reason(claim, register) if by_rule else "new rows" for claim, by_rule in zip(both["claim"], ruled, strict=True)
+        _reason(claim, register) if rule else "new rows" for claim, rule in zip(both["claim"], ruled, strict=True)
     ]
-    both = both.drop(columns="part").assign(reason=reasons)
-    both = both.rename(columns={"number": "part", "part_verdict_before": "was", "part_verdict": "is"})
+    names = {"number": "part", "part_verdict_before": "was", "part_verdict": "is"}
+    both = both.drop(columns="part").rename(columns=names).assign(reason=reasons)
     return both[["claim", "part", "was", "is", "estimate", "low", "high", "cells", "replicates", "reason"]]
 
 
-def check(name: str, folder: Path) -> list[tuple[str, float | None, float | None, bool]]:
-    """Recompute one claim from the rows, and compare it with its published file.
+def check(names: Sequence[str], folder: Path) -> pd.DataFrame:
+    """Recompute claims from the rows, and compare them with their published files.
 
     Returns
     -------
-    list of (str, float, float, bool)
-        Per part: what it says, the published and the recomputed estimate, and whether they and their verdicts agree.
+    DataFrame
+        ``claim, part, published, recomputed, agrees``, one row per part; verdicts must agree, too.
 
     Raises
     ------
     CrossoverError
-        No such claim has been published.
+        A claim has not been published, or has other parts by now.
     """
-    path = folder / "claims" / f"{name}.json"
-    if not path.exists():
-        raise CrossoverError(
-            f"{path} does not exist. Published: {', '.join(p.stem for p in sorted(path.parent.glob('*.json')))}."
-        )
-    published = json.loads(path.read_text(encoding="utf-8"))
-    found = [f for f in decide(folder) if f.claim == name and not f.under]
-    if len(found) != len(published["parts"]):
-        raise CrossoverError(
-            f"{path} has {len(published['parts'])} parts, the register has {len(found)}: publish the claims again."
-        )
-    rows = []
-    for f, part in zip(found, published["parts"], strict=True):
-        wanted, rtol = part["expected"], published["tolerance"]
-        alike = (
-            f.estimate == wanted
-            if None in (f.estimate, wanted)
-            else math.isclose(f.estimate, wanted, rel_tol=rtol, abs_tol=1e-9)
-        )
-        rows.append((part["says"], wanted, f.estimate, alike and f.verdict == part["verdict"]))
-    return rows
+    found, rows = table(decide(folder)), []
+    for name in names:
+        path = folder / "claims" / f"{name}.json"
+        if not path.exists():
+            known = ", ".join(p.stem for p in sorted(path.parent.glob("*.json")))
+            raise CrossoverError(f"{path} does not exist. Published: {known}.")
+        published = json.loads(path.read_text(encoding="utf-8"))
+        ours = found[(found["claim"] == name) & (found["under"] == "")]
+        if len(ours) != len(published["parts"]):
+            raise CrossoverError(f"{path} has other parts than the register: run notebook 05 again.")
+        for our, part in zip(ours.itertuples(), published["parts"], strict=True):
+            wanted = np.nan if part["expected"] is None else part["expected"]
+            alike = np.isclose(our.estimate, wanted, rtol=published["tolerance"], atol=1e-9, equal_nan=True)
+            rows.append(
+                (name, our.part, wanted, our.estimate, bool(alike) and our.part_verdict == part["part_verdict"])
+            )
+    return pd.DataFrame(rows, columns=["claim", "part", "published", "recomputed", "agrees"])
 
 
 def _record(
     name: str, findings: Sequence[Finding], register: Register, profile: str, minutes: int
 ) -> dict[str, object]:
-    claim = register.claims[name]
-    parts = [
-        {
-            "says": f.part.says, "statistic": f.part.statistic, "outcome": f.part.outcome, "expected": f.estimate,
-            "interval": f.interval, "side": f.part.side, "threshold": f.part.threshold, "resolution": f.part.resolution,
-            "verdict": f.verdict, "replicates": f.evidence.replicates if f.evidence else 0,
-        }
-        for f in findings if f.claim == name and not f.under
-    ]  # fmt: skip
-    others = {under: verdict for (of, under), verdict in under_settings(findings).items() if of == name}
+    claim, rows = register.claims[name], table([f for f in findings if f.claim == name and not f.under], register)
+    columns = [
+        "part",
+        "outcome",
+        "estimate",
+        "low",
+        "high",
+        "side",
+        "threshold",
+        "resolution",
+        "part_verdict",
+        "replicates",
+    ]
     return {
         "claim": name, "kind": claim.kind, "statement": claim.statement, "paper": f"arXiv {claim.paper}", "where": claim.where,
-        "published": claim.published, "profile": profile, "verdict": whole(findings)[name], "under": others,
-        "command": f"crossover claims {name} --check --profile {profile}", "tolerance": TOLERANCE, "minutes": minutes, "parts": parts,
+        "published": claim.published, "profile": profile, "verdict": rows["verdict"].iloc[0],
+        "under": {under: verdict for (of, under), verdict in under_settings(findings).items() if of == name},
+        "command": f"crossover claims {name} --check --profile {profile}", "tolerance": TOLERANCE, "minutes": minutes,
+        "parts": json.loads(rows[columns].rename(columns={"estimate": "expected"}).to_json(orient="records", double_precision=12)),
     }  # fmt: skip
 
 

@@ -23,21 +23,9 @@ COLUMNS = [
 def plan(findings: Sequence[Finding], runs: pd.DataFrame, register: Register, reach: float = REACH) -> pd.DataFrame:
     """Return the cheapest addition that decides each undecided part with probability 0.8, at the present estimate.
 
-    Parameters
-    ----------
-    findings : sequence of Finding
-        From :func:`crossover.claims.decide`; parts under another setting than the entry's own are left out.
-    runs : DataFrame
-        The rows, whose seconds are the recorded rates.
-    register : Register
-    reach : float
-        Worker-hours.
-
-    Returns
-    -------
-    DataFrame
-        One row per undecided part: the size at hand, the new size, the students to train, the probability of a decision, and
-        worker-hours; ``what`` says it in words. Of parts that were not run no probability is known.
+    ``runs`` gives the recorded rates, and ``reach`` the worker-hours past which an addition is out of reach. One row per undecided
+    part: the size at hand, the new size, the students to train, the probability of a decision, and worker-hours; ``what`` says it
+    in words. Of parts that were not run no probability is known.
     """
     seconds = runs.set_index("key")[["seconds_train", "seconds_eval"]]
     own = [f for f in findings if not f.under]
@@ -104,7 +92,8 @@ def _addition(f: Finding, seconds: pd.DataFrame, parts: int) -> dict[str, object
     now = {"replicates": R, "students": students, "items": items}
     if found is None:
         return now | {"hours": float("inf"), "what": ""}
-    said = [f"{found.replicates - R} more replicates"] if found.replicates > R else []
+    more = found.replicates - R
+    said = [f"{more} more replicate{'s' * (more > 1)}"] if more else []
     said += [f"{found.students} students per draw"] if found.students > students else []
     said += [f"{found.items} test items, all cells again"] if found.items > items else []
     new = {"new_replicates": found.replicates, "new_students": found.students, "new_items": found.items}

@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 import json
+from math import isfinite
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-Claim = Annotated[str, typer.Argument(help="One claim only, such as C3; by default all.")]
-Check = Annotated[bool, typer.Option("--check", help="Recompute the claim and compare it with its published file.")]
-Plan = Annotated[bool, typer.Option("--plan", help="The cheapest addition that would decide each undecided part.")]
-Reach = Annotated[float, typer.Option("--hours", min=0, help="Worker-hours beyond which an addition is out of reach.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs, in place of a table.")]
-Profile = Annotated[str, typer.Option("--profile", help="Whose rows decide: smoke, laptop or study.")]
-
 
 def claims(
-    claim: Claim = "",
-    profile: Profile = "study",
-    check: Check = False,
-    plan: Plan = False,
-    hours: Reach = 40.0,
-    as_json: AsJson = False,
+    claim: Annotated[str, typer.Argument(help="One claim only, such as C3; by default all.")] = "",
+    profile: Annotated[
+        str, typer.Option("--profile", help="Whose rows decide: smoke, laptop, study or confirm.")
+    ] = "study",
+    check: Annotated[bool, typer.Option("--check", help="Recompute and compare with the published file.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="The cheapest addition that decides each open part.")] = False,
+    hours: Annotated[
+        float, typer.Option("--hours", min=0, help="Worker-hours beyond which it is out of reach.")
+    ] = 40.0,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs, in place of a table.")] = False,
 ) -> None:
     """Decide the papers' claims from the rows of a results table: estimate, 90% interval and verdict of each part.
 
     Examples: crossover claims; crossover claims C3 --check; crossover claims --plan --hours 10
     """
-    from crossover.claims import decide, load_register, table
+    from crossover.claims import decide, load_register, table, whole
+    from crossover.claims.findings import NOT_RUN
+    from crossover.claims.settle import plan as additions
+    from crossover.claims.wording import in_words, prediction
     from crossover.errors import CrossoverError, nearest
     from crossover.paths import results_folder
+    from crossover.study.store import read_runs
 
     folder, register = results_folder(profile), load_register()
     if claim and claim not in register.claims:
@@ -37,60 +40,56 @@ def claims(
     if check:
         _check([claim] if claim else list(register.claims), folder, as_json)
         return
-    findings = decide(folder, register)
-    if plan:
-        from crossover.claims.settle import plan as cheapest
-        from crossover.study.store import read_runs
-
-        rows = cheapest(findings, read_runs(folder), register, hours)
-        shown = rows[["claim", "number", "part", "verdict", "what", "cells", "probability", "hours"]]
-        title = f"What would settle the undecided parts, {profile}"
-    else:
-        rows = table(findings, register)
-        numbers = [
-            (f"{r.estimate:.3f}", f"{r.low:.3f} to {r.high:.3f}")
-            if r.estimate == r.estimate and r.estimate is not None
-            else ("", r.why)
-            for r in rows.itertuples()
-        ]
-        shown = rows[["claim", "under", "part", "side", "threshold", "part_verdict", "verdict"]]
-        shown.insert(3, "estimate", [n for n, _ in numbers])
-        shown.insert(4, "90% interval", [n for _, n in numbers])
-        title = f"Claims, {profile}"
-    if claim:
-        rows, shown = (frame[frame["claim"] == claim] for frame in (rows, shown))
+    findings = [f for f in decide(folder, register) if claim in ("", f.claim)]
+    rows = additions(findings, read_runs(folder), register, hours) if plan else table(findings, register)
     if as_json:
         print(rows.to_json(orient="records", indent=1, force_ascii=False))
+    elif plan:
+        told = [
+            (f"{r.claim}.{r.number}", r.part, r.what, _short(r.hours), _short(r.probability)) for r in rows.itertuples()
+        ]
+        _print(
+            f"What would settle the open parts, {profile}", told, "part", "", "addition", "worker-hours", "probability"
+        )
     else:
-        _print(shown, title)
+        told = [
+            (f"{f.claim}.{f.number}", f"{f.part.says} {f.under}".strip(), in_words(f), prediction(f.part), f.verdict)
+            for f in findings
+            if not (f.under and f.verdict == NOT_RUN)
+        ]
+        _print(f"Claims, {profile}", told, "part", "", "ours (90% interval)", "predicted", "verdict")
+        print(*(f"{name}: {verdict}" for name, verdict in whole(findings).items()), sep="\n")
 
 
-def _check(names, folder, as_json: bool) -> None:
+def _check(names: list[str], folder: Path, as_json: bool) -> None:
     """Print the comparison of claims with their published files; status 1 where one differs."""
-    import pandas as pd
-
     from crossover.claims.publish import check
 
-    rows = pd.DataFrame(
-        [(name, *row) for name in names for row in check(name, folder)],
-        columns=["claim", "part", "published", "recomputed", "agrees"],
-    )
+    rows = check(names, folder)
     if as_json:
-        print(json.dumps({"agrees": bool(rows["agrees"].all()), "parts": rows.to_dict("records")}, indent=1))
+        parts = json.loads(rows.to_json(orient="records", double_precision=12))
+        print(json.dumps({"agrees": bool(rows["agrees"].all()), "parts": parts}, indent=1))
     else:
-        _print(rows, f"Claims checked against {folder.name}/claims")
+        told = [
+            (r.claim, r.part, _short(r.published), _short(r.recomputed), "yes" if r.agrees else "no")
+            for r in rows.itertuples()
+        ]
+        _print(f"Claims checked against {folder.name}/claims", told, "claim", "", "published", "recomputed", "agrees")
     if not rows["agrees"].all():
         raise typer.Exit(1)
 
 
-def _print(rows, title: str) -> None:
+def _short(value: float) -> str:
+    return f"{value:.3g}" if isfinite(value) else ""
+
+
+def _print(title: str, rows: list[tuple[str, ...]], *columns: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    out = Table(*map(str, rows.columns), title=title)
-    for row in rows.itertuples(index=False):
-        cells = [f"{v:.3g}" if isinstance(v, float) else str(v) for v in row]
-        out.add_row(*("" if cell in ("nan", "None") else cell for cell in cells))
+    out = Table(*columns, title=title)
+    for row in rows:
+        out.add_row(*row)
     Console().print(out)
 
 
