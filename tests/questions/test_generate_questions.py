@@ -214,12 +214,12 @@ def test_texts_are_read_as_questions_are_taken():
     assert len(taken) < 100
 
 
-def test_two_processes_give_the_same_questions_and_counts():
+def test_batches_of_any_size_give_the_same_questions_and_counts():
     corpus = [
         Text(f"t{i}", text)
         for i, text in enumerate([CURIE, "", "Jupiter has 79 moons.\n<b>x</b>", "Basalt is a volcanic rock."])
     ]
     one, two = QuestionFunnel(), QuestionFunnel()
     made = list(generate(corpus, one, batch_size=1))
-    assert list(generate(corpus, two, processes=2, batch_size=1)) == made
+    assert list(generate(corpus, two, batch_size=3)) == made
     assert one == two and {q.source for q in made} == {"t0", "t2", "t3"}

@@ -64,11 +64,8 @@ def test_gsm_symbolic():
         assert p.answer[0] == " " and re.fullmatch(r"#### -?[\d.,]+", p.answer.splitlines()[-1]), p.answer
         assert task.correct(p.answer, p) and not task.correct("#### 123456789", p)
         assert not re.search(r"\.\d{5}", p.question)
-    others = [task.edit(p, rng) for p in seeds]
-    pairs = zip(seeds, others, strict=True)
-    assert all(new.structure == p.structure and new.question != p.question for p, new in pairs)
     held_out = {p.question for p in tests}
-    assert not held_out & {p.question for p in [*seeds, *others, *(task.sample(rng) for _ in range(500))]}
+    assert not held_out & {p.question for p in [*seeds, *(task.sample(rng) for _ in range(500))]}
 
 
 def test_gsm8k_from_the_wheel():

@@ -7,13 +7,12 @@ settles them.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from spacy.language import Language
-from spacy.tokens import Doc, Span
+from spacy.tokens import Span
 
 from crossover.data.corpora import Text
 from crossover.models.spacy_english import load_parser
@@ -21,7 +20,7 @@ from crossover.questions.checks import rejection_reason, unusable
 from crossover.questions.clauses import clauses
 from crossover.questions.frames import Frame, appositions, brackets, entities
 from crossover.questions.prose_filter import Piece, pieces
-from crossover.questions.templates import FILE, Template, drafts, fits, load_templates
+from crossover.questions.templates import Template, drafts, fits, load_templates
 from crossover.questions.words import Lemmas
 
 
@@ -44,14 +43,8 @@ class Question:
 
     def moved(self, offset: int, source: str) -> Question:
         """Return the question for a text in which everything stands ``offset`` characters later."""
-        first, last = self.sentence
-        return replace(
-            self,
-            start=self.start + offset,
-            end=self.end + offset,
-            sentence=(first + offset, last + offset),
-            source=source,
-        )
+        moved = tuple(place + offset for place in self.sentence)
+        return replace(self, start=self.start + offset, end=self.end + offset, sentence=moved, source=source)
 
 
 STAGES = ("texts", "pieces", "sentences", "framed", "drafts", "questions")
@@ -71,12 +64,6 @@ class QuestionFunnel:
     drafts: int = 0
     questions: int = 0
     refused: Counter[str] = field(default_factory=Counter)
-
-    def add(self, other: QuestionFunnel) -> None:
-        """Add another funnel's counts."""
-        for name in STAGES:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.refused.update(other.refused)
 
 
 class Generator:
@@ -125,53 +112,32 @@ class Generator:
         funnel = QuestionFunnel()
         return [q for sentence in self.nlp(text).sents for q in self.sentence(sentence, funnel)]
 
-    def __call__(self, doc: Doc) -> Doc:
-        """Serve as a component of the pipeline: return an empty document that carries the questions and the funnel."""
-        funnel = QuestionFunnel()
-        made = [vars(q) for sentence in doc.sents for q in self.sentence(sentence, funnel)]
-        # The parse stays in the process that made it: sending it to another costs more than the templates do.
-        return Doc(doc.vocab, user_data={"questions": made, "funnel": vars(funnel) | {"refused": dict(funnel.refused)}})
-
-
-@Language.factory("template_questions", default_config={"path": str(FILE)})
-def _component(nlp: Language, name: str, path: str) -> Generator:
-    return Generator(nlp, load_templates(path))
-
 
 def generate(
-    texts: Iterable[Text | str],
-    funnel: QuestionFunnel | None = None,
-    processes: int = 1,
-    batch_size: int = 64,
-    templates: Path | str = FILE,
+    texts: Iterable[Text | str], funnel: QuestionFunnel | None = None, batch_size: int = 64
 ) -> Iterator[Question]:
     """Yield the questions of texts in order; the corpus is read as they are taken, and ``funnel`` filled on the way.
 
     Offsets are those of a question's text; ``source`` is the text's name, or its number where it has none. The questions are
-    the same for any number of ``processes`` and paragraphs per batch.
+    the same for any number of paragraphs per batch.
     """
     funnel = QuestionFunnel() if funnel is None else funnel
-    nlp = load_parser()
-    nlp.add_pipe("template_questions", config={"path": str(templates)})
-    origins: deque[tuple[Piece, Text]] = deque()
-    for doc in nlp.pipe(_paragraphs(texts, funnel, origins), batch_size=batch_size, n_process=processes):
-        piece, text = origins.popleft()  # documents come back in the order in which they went
-        counts = doc.user_data["funnel"]
-        funnel.add(QuestionFunnel(**{**counts, "refused": Counter(counts["refused"])}))
-        for values in doc.user_data["questions"]:
-            found = Question(**values).moved(piece.offset, text.source)
-            # A control character inside an answer was read as a space.
-            if found.answer in ("yes", "no") or text.text[found.start : found.end] == found.answer:
-                yield found
-            else:
-                funnel.questions -= 1
-                funnel.refused["question: control character"] += 1
+    generator = Generator(load_parser())
+    paragraphs = _paragraphs(texts, funnel)
+    for doc, (piece, text) in generator.nlp.pipe(paragraphs, batch_size=batch_size, as_tuples=True):
+        for sentence in doc.sents:
+            for made in generator.sentence(sentence, funnel):
+                found = made.moved(piece.offset, text.source)
+                # A control character inside an answer was read as a space.
+                if found.answer in ("yes", "no") or text.text[found.start : found.end] == found.answer:
+                    yield found
+                else:
+                    funnel.questions -= 1
+                    funnel.refused["question: control character"] += 1
 
 
-def _paragraphs(
-    texts: Iterable[Text | str], funnel: QuestionFunnel, origins: deque[tuple[Piece, Text]]
-) -> Iterator[str]:
-    """Yield the paragraphs that can be parsed and note where each is from; the others are counted."""
+def _paragraphs(texts: Iterable[Text | str], funnel: QuestionFunnel) -> Iterator[tuple[str, tuple[Piece, Text]]]:
+    """Yield the paragraphs that can be parsed, with where each is from; the others are counted."""
     for number, entry in enumerate(texts):
         text = Text(str(number), entry) if isinstance(entry, str) else entry
         funnel.texts += 1
@@ -183,5 +149,4 @@ def _paragraphs(
             if piece.refused:
                 funnel.refused[f"piece: {piece.refused}"] += 1
             else:
-                origins.append((piece, text))
-                yield piece.text
+                yield piece.text, (piece, text)

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -98,12 +99,8 @@ def _above(a: np.ndarray, b: np.ndarray) -> float:
 # --- repetition and variety -------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Repetition:
-    """Counts of questions, of pairs that stood before, and of questions with two answers or more.
-
-    The last need the text around them, or are wrong. Case and punctuation do not count.
-    """
+class Repetition(NamedTuple):
+    """Counts of questions, of pairs that stood before, and of questions with two answers or more, which need their context."""
 
     questions: int
     repeated: int
@@ -131,11 +128,6 @@ def distinct(questions: Sequence[str], n: int, sample: int, seed: int = 0) -> fl
 
     >>> distinct(["Who is it?", "Who is she?"], 2, 2)
     0.75
-
-    Raises
-    ------
-    CrossoverError
-        There are fewer questions than the sample takes.
     """
     if len(questions) < sample:
         raise CrossoverError(f"distinct-{n} of {sample} questions: there are {len(questions)}. Take a smaller sample.")

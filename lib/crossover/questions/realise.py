@@ -78,7 +78,6 @@ class Realiser:
         return words
 
     def inverted(self) -> str:
-        """Return ``auxiliary subject verb rest``; what stood before the subject goes to the end."""
         frame = self.frame
         finite, form = self._finite()
         subject = frame.one("subject") or frame.one("expletive")
@@ -101,7 +100,6 @@ class Realiser:
         return None, {"VBZ": "does", "VBP": "do"}.get(frame.verb.tag_, "did")
 
     def predicate(self, agree: bool = True) -> str:
-        """Return verb and rest; with ``agree`` a plural present becomes the singular of *who* and *what*."""
         frame = self.frame
         if frame.one("expletive") is not None:
             raise NoForm("predicate")
@@ -116,7 +114,6 @@ class Realiser:
         return text
 
     def active(self) -> str:
-        """Return a passive clause as an active predicate: "was written by X" gives "wrote it"."""
         frame, participle = self.frame, self.frame.verb.lower_
         subject = frame.one("subject")
         if not frame.passive or subject is None:
@@ -142,7 +139,6 @@ class Realiser:
         return _join(words + self._rest(after) + self._rest(frame.before))
 
     def in_another_year(self) -> str:
-        """Return :meth:`inverted` with a year from 2 to 9 before or after the one asked for."""
         year = int(self.doc[self.asked.indices[0]].text)
         digest = zlib.crc32(self.frame.text.encode())
         shift = 2 + digest % 8
@@ -150,18 +146,15 @@ class Realiser:
         return self.inverted()
 
     def stranded(self) -> str:
-        """Return :meth:`inverted` with the preposition of what is asked for left where it stands."""
         self._instead = self.preposition()
         return self.inverted()
 
     def verb(self) -> str:
-        """Return the main verb as it stands, where it is the whole verb."""
         if self.frame.auxiliaries or not self.frame.verb.text[0].isalpha():
             raise NoForm("verb")
         return self.frame.verb.lower_
 
     def be(self, tensed: bool) -> str:
-        """Return *is* or *are* (with ``tensed`` *was* or *were* in a past sentence) for the part asked for."""
         verb, plural = self.frame.verb, self.asked.plural
         past_sentence = verb is not None and (
             verb.tag_ == "VBD" or any(c.tag_ == "VBD" for c in verb.children if c.dep_ in ("aux", "auxpass"))
@@ -186,13 +179,11 @@ class Realiser:
         return self._write([i for i in words if i <= last])
 
     def kind(self) -> str:
-        """Return the common noun, with its modifiers, before the name asked for."""
         if not self.asked.kind:
             raise NoForm("kind")
         return self._write(self.asked.kind)
 
     def preposition(self) -> str:
-        """Return the preposition of the part asked for."""
         if not self.asked.preposition:
             raise NoForm("preposition")
         return self.asked.preposition

@@ -1,7 +1,7 @@
 """Words that a parse does not give: nouns for people, places and things known to all; forms of verbs.
 
-The lists of nouns are in ``word_lists.yaml``, which a reader may extend. Base forms come from the tables of spaCy's English
-lemmatiser, the third person singular from spelling rules, and a past tense that differs from its participle from a list.
+The lists are in ``word_lists.yaml``, which a reader may extend. Base forms come from the tables of spaCy's English lemmatiser,
+the third person singular from spelling rules.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ from pathlib import Path
 import yaml
 from spacy.language import Language
 
-_LISTS = {
-    name: frozenset(words)
-    for name, words in yaml.safe_load(Path(__file__).with_name("word_lists.yaml").read_text(encoding="utf-8")).items()
-}
+_DATA = yaml.safe_load(Path(__file__).with_name("word_lists.yaml").read_text(encoding="utf-8"))
+_PAST: dict[str, str] = _DATA.pop("past")
+_LISTS = {name: frozenset(words) for name, words in _DATA.items()}
 PLACES, UNIQUE, MENTIONED = _LISTS["places"], _LISTS["unique"], _LISTS["mentioned"]
 _AGENT = re.compile(r"(er|or|ist|ian|eer|ant|ess|ster|man|woman)$")
 
@@ -45,20 +44,6 @@ def is_person(noun: str) -> bool:
     return stem not in _LISTS["not_people"] and _AGENT.search(stem) is not None
 
 
-# Verbs whose past tense is not their past participle, by participle. Compounds (overtaken, rewritten) follow the
-# verb they end in.
-_PAST = {
-    "arisen": "arose", "awoken": "awoke", "beaten": "beat", "become": "became", "begun": "began", "bitten": "bit",
-    "blown": "blew", "borne": "bore", "broken": "broke", "chosen": "chose", "come": "came", "done": "did",
-    "drawn": "drew", "driven": "drove", "drunk": "drank", "eaten": "ate", "fallen": "fell", "flown": "flew",
-    "forbidden": "forbade", "forgiven": "forgave", "forgotten": "forgot", "forsaken": "forsook", "frozen": "froze",
-    "given": "gave", "gone": "went", "gotten": "got", "grown": "grew", "hewn": "hewed", "hidden": "hid",
-    "known": "knew", "proven": "proved", "ridden": "rode", "risen": "rose", "run": "ran", "rung": "rang",
-    "sawn": "sawed", "seen": "saw", "sewn": "sewed", "shaken": "shook", "shown": "showed", "shrunk": "shrank",
-    "slain": "slew", "sown": "sowed", "spoken": "spoke", "stolen": "stole", "stridden": "strode", "striven": "strove",
-    "sung": "sang", "sunk": "sank", "sworn": "swore", "swum": "swam", "taken": "took", "thrown": "threw",
-    "torn": "tore", "trodden": "trod", "woken": "woke", "worn": "wore", "woven": "wove", "written": "wrote",
-}  # fmt: skip
 _PREFIXES = ("under", "over", "with", "fore", "out", "mis", "par", "re", "un", "be")
 _THIRD = {"be": "is", "have": "has", "quiz": "quizzes"}
 

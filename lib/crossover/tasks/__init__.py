@@ -8,8 +8,7 @@ from typing import Any
 from crossover.errors import CrossoverError, nearest
 from crossover.tasks.base import ChoiceTask, Problem, ProceduralTask, Task
 from crossover.tasks.benchmarks.arc import Arc
-from crossover.tasks.benchmarks.gsm8k import Gsm8k
-from crossover.tasks.benchmarks.gsm_symbolic import GsmSymbolic
+from crossover.tasks.benchmarks.gsm import Gsm8k, GsmSymbolic
 from crossover.tasks.benchmarks.spider import Spider
 from crossover.tasks.instructed.classification import BoolQ, FilmSentiment, McTaco, ProductSentiment, Rte, Sst2
 from crossover.tasks.instructed.common_gen import Captions, CommonGen
@@ -38,12 +37,8 @@ def load_task(name: str, **settings: Any) -> Task:
     name : str
         A key of :data:`TASKS`.
     **settings
-        The fields of that task's class, such as ``subset="easy"`` for ``arc``.
-
-    Raises
-    ------
-    CrossoverError
-        When the task or a setting is unknown, a setting is missing, or a value is not allowed.
+        The fields of that task's class, such as ``subset="easy"`` for ``arc``. What is unknown, missing or not allowed is a
+        :class:`CrossoverError`.
 
     Examples
     --------

@@ -108,11 +108,6 @@ def seeds_apart(task: Task, n: int, replicate: int, gold: Sequence[Problem]) -> 
     """Return ``n`` seed problems none of which asks a gold problem's question, whatever its case and punctuation.
 
     They are the replicate's own seeds with the gold ones passed over: ids stay, and a smaller set is a prefix of a larger.
-
-    Raises
-    ------
-    CrossoverError
-        The task has too few problems for both.
     """
     held = {tuple(words(problem.question)) for problem in gold}
     drawn = n

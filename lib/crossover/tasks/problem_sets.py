@@ -6,8 +6,8 @@ import hashlib
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, TypeVar
 
 from crossover.data import load
 from crossover.errors import CrossoverError
@@ -119,6 +119,42 @@ class Drawing(Sets):
             if (made := make(rng)) is not None:
                 return made
         raise CrossoverError(f"{self.name}: no values give {what}; draw another problem instead.")
+
+
+class Planned(Drawing):
+    """A procedural task whose problems are the wordings of plans, each on one side of the split."""
+
+    @abstractmethod
+    def _text(self, plan: Any, rng: random.Random) -> str:
+        """A plan in words."""
+
+    @abstractmethod
+    def _answer(self, plan: Any, rng: random.Random) -> str:
+        """A right completion."""
+
+    def reword(self, problem: Problem, rng: random.Random) -> Problem:
+        """Return the same plan in other words; ten draws are made for a text that differs."""
+        text = problem.question
+        for _ in range(10):
+            text = self._text(problem.structure, rng)
+            if text != problem.question:
+                break
+        return replace(problem, id=text_id("reword", text), question=text)
+
+    def _problem(self, plan: Any, rng: random.Random) -> Problem:
+        text = self._text(plan, rng)
+        return Problem(text_id("drawn", text), text, self._answer(plan, rng), plan)
+
+    def _kept(
+        self, make: Callable[[random.Random], T | None], keep: Callable[[T], bool], rng: random.Random, what: str
+    ) -> T:
+        """The first plan that ``make`` gives and that is to be kept."""
+
+        def kept(r: random.Random) -> T | None:
+            plan = make(r)
+            return plan if plan is not None and keep(plan) else None
+
+        return self._first(kept, rng, what)
 
 
 def half(text: str) -> str:

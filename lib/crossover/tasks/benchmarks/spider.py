@@ -24,11 +24,9 @@ class Spider(SqlAnswers, Benchmark):
     """Spider from one of the data sources.
 
     ``databases`` is a folder with a file ``<db_id>/<db_id>.sqlite`` for every database that the rows name; a problem's
-    ``structure`` is its ``db_id``. Execution match is that of the official evaluation, DISTINCT left out of account, on the
-    one database that is given, not on a suite of databases with other rows.
+    ``structure`` is its ``db_id``. Execution match is that of :func:`crossover.tasks.sql.execution_match.matches`, on the one
+    database that is given, not on a suite of databases with other rows.
     """
-
-    keep_distinct = False
 
     databases: str
     source: str = field(default="dir", kw_only=True)  # the wheel does not have Spider

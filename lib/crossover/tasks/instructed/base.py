@@ -206,6 +206,13 @@ class GenerationTask(Instructed):
 
     classes = (None,)
     metric = "everything in the input is mentioned"
+    reference: ClassVar[str]  # the column of the sentences
+
+    def _problems(self, rows: list[load.Row]) -> list[Problem]:
+        references: dict[str, list[str]] = {}
+        for row in rows:
+            references.setdefault(self.as_input(self._group(row)), []).append(" ".join(row[self.reference].split()))
+        return [Referenced("", given, f" {texts[0]}", references=tuple(texts)) for given, texts in references.items()]
 
     @abstractmethod
     def mentioned(self, question: str, text: str) -> list[bool]:

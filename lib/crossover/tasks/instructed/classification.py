@@ -13,27 +13,15 @@ CLEAR = 1.0
 
 
 class Rte(ClassificationTask, card="rte"):
-    """Recognising textual entailment, the GLUE form (Wang et al. 2019): 2,490 training pairs.
-
-    Examples
-    --------
-    >>> Rte().as_input("A dog barks.", "An animal\\nis heard.")
-    'Premise: A dog barks.\\nHypothesis: An animal is heard.'
-    """
+    """Recognising textual entailment, the GLUE form (Wang et al. 2019): 2,490 training pairs."""
 
 
 class BoolQ(ClassificationTask, card="boolq"):
-    """Naturally asked yes/no questions with a Wikipedia passage (Clark et al. 2019).
-
-    The question stands before the passage, so that an encoder that cuts long texts never cuts it off.
-    """
+    """Naturally asked yes/no questions with a Wikipedia passage (Clark et al. 2019); encoders cut passages, not questions."""
 
 
 class McTaco(ClassificationTask, card="mc_taco"):
-    """Temporal commonsense: is an answer about duration, order, frequency or time plausible (Zhou et al. 2019)?
-
-    Its authors train on the validation split. About two answers in three are not plausible.
-    """
+    """Temporal commonsense: is an answer about time plausible (Zhou et al. 2019)? Its authors train on the validation split."""
 
 
 class Sst2(ClassificationTask, card="sst2"):

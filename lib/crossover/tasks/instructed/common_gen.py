@@ -51,41 +51,21 @@ class _Concepts(GenerationTask):
 
 
 class CommonGen(_Concepts, card="common_gen"):
-    """CommonGen: sets of concepts with all their human sentences; the validation split is the test, whose own is not public.
-
-    Examples
-    --------
-    >>> CommonGen().read_input(" stick, dog,fetch")
-    'dog, fetch, stick'
-    """
-
-    def _problems(self, rows: list[load.Row]) -> list[Problem]:
-        references: dict[str, list[str]] = {}
-        for row in rows:
-            references.setdefault(", ".join(sorted(row["concepts"])), []).append(" ".join(row["target"].split()))
-        return [Referenced("", given, f" {texts[0]}", references=tuple(texts)) for given, texts in references.items()]
+    """CommonGen: sets of concepts with all their human sentences; the validation split is the test, whose own is not public."""
 
     def _group(self, row: load.Row) -> str:
         return ", ".join(sorted(row["concepts"]))
 
 
 class Captions(_Concepts, card="captions"):
-    """Human captions with the concepts that are found in them; all captions of a film go to one side.
-
-    Examples
-    --------
-    >>> problem = Captions().test(1)[0]
-    >>> all(Captions().mentioned(problem.question, problem.answer))
-    True
-    """
+    """Human captions with the concepts that are found in them; all captions of a film go to one side."""
 
     def _problems(self, rows: list[load.Row]) -> list[Problem]:
-        found = _captions(self)
         texts = {text for row in rows if _is_caption(row) for text in _sentences(row)}
-        pairs = [(", ".join(words), text) for text, words in found.items() if text in texts]
         first: dict[str, str] = {}
-        for given, text in pairs:
-            first.setdefault(given, text)
+        for text, words in _captions(self).items():
+            if text in texts:
+                first.setdefault(", ".join(words), text)
         return [Referenced("", given, f" {text}", references=(text,)) for given, text in first.items()]
 
     def _group(self, row: load.Row) -> str:

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator
 
 from crossover.data import load
-from crossover.tasks.base import Problem, packaged
-from crossover.tasks.instructed.base import GenerationTask, Referenced
+from crossover.tasks.base import packaged
+from crossover.tasks.instructed.base import GenerationTask
 
 _SLOT = re.compile(r"\s*([A-Za-z ]+?)\[([^\[\]]+)\]\s*(?:,|$)")
 _DATA = packaged(__package__, "e2e_nlg.yaml")
@@ -41,13 +41,6 @@ class E2e(GenerationTask, card="e2e_nlg"):
     >>> task.mentioned(mr, "The Mill is an inexpensive pub."), task.unsupported(mr, "The Mill is an inexpensive pub.")
     ([True, True, False], ['eatType: pub'])
     """
-
-    def _problems(self, rows: list[load.Row]) -> list[Problem]:
-        references: dict[str, list[str]] = {}
-        for row in rows:
-            text = " ".join(row["human_reference"].split())
-            references.setdefault(self.as_input(row["meaning_representation"]), []).append(text)
-        return [Referenced("", given, f" {texts[0]}", references=tuple(texts)) for given, texts in references.items()]
 
     def _group(self, row: load.Row) -> str:
         return row["meaning_representation"]

@@ -13,19 +13,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Instruction:
-    """What a teacher is told about a task.
-
-    Parameters
-    ----------
-    definition : str
-        What is given and what is wanted, in full sentences.
-    examples : tuple of (str, str)
-        Positive examples: inputs with their outputs, written for this project and so in no data set.
+    """The definition of a task, and positive examples, inputs with their outputs, that were written for this project.
 
     Examples
     --------
-    >>> opposites = Instruction("Give the opposite of the word.", (("hot", "cold"),))
-    >>> print(opposites.annotate("wet"))
+    >>> print(Instruction("Give the opposite of the word.", (("hot", "cold"),)).annotate("wet"))
     Definition: Give the opposite of the word.
     <BLANKLINE>
     Positive Example 1 -
@@ -46,11 +38,7 @@ class Instruction:
         return f"{self._shown(shown)}Now complete the following example -\nInput: {text}\nOutput:"
 
     def generate(self, output: str | None = None) -> str:
-        """Return the prompt that asks for a new example.
-
-        With ``output`` the example is to have that output (class-conditional generation): outputs come first, and an
-        input is asked for. Without, an input is asked for and its output after it.
-        """
+        """Return the prompt that asks for a new example, of an ``output`` where one is given (outputs then come first)."""
         if output is None:
             shown = (f"Input: {given}\nOutput: {wanted}" for given, wanted in self.examples)
             return f"{self._shown(shown)}Now write another example -\nInput:"

@@ -105,15 +105,6 @@ def is_ordered(sql: str) -> bool:
     return False
 
 
-def without_distinct(sql: str) -> str:
-    """Return a statement without its DISTINCTs, as the official evaluation compares it.
-
-    >>> without_distinct("SELECT DISTINCT a, count(DISTINCT b) FROM t WHERE c = 'distinct'")
-    "SELECT  a, count( b) FROM t WHERE c = 'distinct'"
-    """
-    return "".join(token for token in _TOKEN.findall(sql) if token.upper() != "DISTINCT")
-
-
 def same_result(predicted: Sequence[Row], gold: Sequence[Row], ordered: bool) -> bool:
     """Whether two results hold the same rows, whatever the order of their columns.
 
@@ -158,17 +149,15 @@ def _columns(rows: Sequence[Row]) -> list[tuple]:
     return [tuple(float(f"{v:.10g}") if isinstance(v, float) else v for v in c) for c in zip(*rows, strict=True)]
 
 
-def matches(path: Path | str, predicted: str | None, gold: str, keep_distinct: bool = True) -> bool:
+def matches(path: Path | str, predicted: str | None, gold: str) -> bool:
     """Whether a predicted statement's result on a database is the gold one's; ``None`` or an error never is.
 
     Rows must be in the gold's order where the gold's outermost query has an ORDER BY. The official evaluation asks for order
-    also where only a subquery has one (40 of Spider's 8,034 reference statements), and leaves DISTINCT out of account.
+    also where only a subquery has one (40 of Spider's 8,034 reference statements), and strips DISTINCT from both.
     """
     if predicted is None:
         return False
     ordered = is_ordered(gold)
-    if not keep_distinct:
-        predicted, gold = without_distinct(predicted), without_distinct(gold)
     wanted = run_once(path, gold)
     if wanted.error is not None:
         raise CrossoverError(
@@ -182,7 +171,6 @@ class SqlAnswers(ABC):
     """What tasks share whose answer is one SQL statement and whose question opens with the tables."""
 
     metric = "execution match"
-    keep_distinct = True
 
     @abstractmethod
     def path(self, problem: Problem) -> Path:
@@ -203,7 +191,7 @@ class SqlAnswers(ABC):
     def correct(self, completion: str, problem: Problem) -> bool:
         """Whether the completion's statement returns the rows that the reference's returns, on the problem's database."""
         gold = self.extract(problem.answer) or problem.answer
-        return matches(self.path(problem), self.extract(completion), gold, self.keep_distinct)
+        return matches(self.path(problem), self.extract(completion), gold)
 
 
 def asked(tables: Iterable[tuple[str, Sequence[str]]], question: str) -> str:

@@ -7,7 +7,6 @@ statement passes for the right one.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 
@@ -44,8 +43,6 @@ def same(first: QueryPlan, second: QueryPlan) -> bool:
 def fair(query: QueryPlan) -> bool:
     """Whether a question has one clear answer that nothing simpler gives.
 
-    Notes
-    -----
     At most :data:`MOST_ROWS` rows and no empty cell; a count of 2 or more that is not some whole table's, and no other
     lone 0 or 1, which a guess would hit; no tie where rows are ranked; a different answer without the condition
     (:func:`simpler`) or the ranking.
@@ -79,10 +76,9 @@ def can_slip(query: QueryPlan) -> bool:
 # --- plans near a plan ------------------------------------------------------------------------------------------------
 
 
-def simpler(query: QueryPlan) -> Iterator[QueryPlan]:
+def simpler(query: QueryPlan) -> list[QueryPlan]:
     """The query without its condition, where it has one."""
-    if query.conditions:
-        yield replace(query, conditions=())
+    return [replace(query, conditions=())] if query.conditions else []
 
 
 def slipped(query: QueryPlan, rng: random.Random) -> QueryPlan:

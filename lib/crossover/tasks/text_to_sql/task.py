@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from crossover.errors import CrossoverError
 from crossover.tasks.base import DRAW, Problem
-from crossover.tasks.problem_sets import Drawing, text_id
+from crossover.tasks.problem_sets import Planned, text_id
 from crossover.tasks.sql.execution_match import SqlAnswers, asked
 from crossover.tasks.text_to_sql import fairness
 from crossover.tasks.text_to_sql.plan import (
@@ -30,6 +30,7 @@ from crossover.tasks.text_to_sql.plan import (
     is_test,
     kind,
     lexicon,
+    ops,
     valued,
 )
 from crossover.tasks.text_to_sql.write_english import question, tables
@@ -37,13 +38,10 @@ from crossover.tasks.text_to_sql.write_sql import write
 
 
 @dataclass(frozen=True)
-class TextToSql(SqlAnswers, Drawing):
+class TextToSql(SqlAnswers, Planned):
     """Questions over a real database of chemical elements.
 
-    Parameters
-    ----------
-    shapes : {"simple"}
-        The grammar of questions; the name is part of every cell's key.
+    ``shapes`` is ``simple``, the name of the grammar, which is part of every cell's key.
 
     Examples
     --------
@@ -76,21 +74,12 @@ class TextToSql(SqlAnswers, Drawing):
                 new = fairness.turned(new, r)
             return fairness.revalued(new, r) if fits(new) else None
 
-        return self._problem(self._other(near, rng, old, f"another problem like {problem.id}"), rng)
-
-    def reword(self, problem: Problem, rng: random.Random) -> Problem:
-        """Return the same query in other words; ten draws are made for a text that differs."""
-        text = problem.question
-        for _ in range(10):
-            text = self._text(problem.structure, rng)
-            if text != problem.question:
-                break
-        return replace(problem, id=text_id("reword", text), question=text)
+        return self._other(near, rng, old, f"another problem like {problem.id}")
 
     def drift(self, problem: Problem, rng: random.Random) -> Problem:
         """Return a rewording in which one value or operation has changed, and with it the right answer."""
         old: QueryPlan = problem.structure
-        return self._problem(self._other(lambda r: fairness.slipped(old, r), rng, old, f"a drifted {problem.id}"), rng)
+        return self._other(lambda r: fairness.slipped(old, r), rng, old, f"a drifted {problem.id}")
 
     def invalid(self, problem: Problem, rng: random.Random) -> Problem:
         """Return a question about a property that the database does not hold; the answer takes another column for it."""
@@ -99,7 +88,7 @@ class TextToSql(SqlAnswers, Drawing):
         if not places and query.shape == "lookup":
             places = list(query.columns)
         elif not places:  # the question names no quantity, so its condition becomes one on a quantity
-            places = [rng.choice([c for c in conditioned() if _renameable(c)])]
+            places = [rng.choice([c for c in conditioned() if _renameable(c) and "above" in ops(c)])]
             query = replace(query, conditions=(valued(places[0], "above", rng),))
         column = rng.choice(places)
         missing = rng.choice(list(lexicon()["unknown"].items()))
@@ -113,7 +102,7 @@ class TextToSql(SqlAnswers, Drawing):
     def err(self, problem: Problem, rng: random.Random) -> str:
         """Write SQL with one slip: a wrong value, operation or column, or the condition left out."""
         old: QueryPlan = problem.structure
-        short = list(fairness.simpler(old))
+        short = fairness.simpler(old)
         slips = (fairness.other_value, fairness.turned, fairness.other_column, *([None] if short else []))
         for _ in range(self.tries):
             slip = rng.choice(slips)
@@ -127,34 +116,29 @@ class TextToSql(SqlAnswers, Drawing):
     def _stream(self, side: str, replicate: int) -> str:
         return f"{self.name}/{DRAW}/shapes={self.shapes}/{side}/{replicate}"
 
-    def _text(self, query: QueryPlan, rng: random.Random) -> str:
-        return asked(tables(query), question(query, rng))
+    def _text(self, plan: QueryPlan, rng: random.Random) -> str:
+        return asked(tables(plan), question(plan, rng))
 
-    def _problem(self, query: QueryPlan, rng: random.Random) -> Problem:
-        text = self._text(query, rng)
-        return Problem(text_id("drawn", text), text, f" {write(query)}", query)
+    def _answer(self, plan: QueryPlan, rng: random.Random) -> str:
+        return f" {write(plan)}"
 
     def _drawn(self, rng: random.Random, test: bool) -> Problem:
         shape = rng.choice(SHAPES)
 
-        def drawn(r: random.Random) -> QueryPlan | None:
-            query = draw(r, shape)
-            wanted = query and is_test(query) == test and fairness.fair(query) and fairness.can_slip(query)
-            return query if wanted else None
+        def wanted(query: QueryPlan) -> bool:
+            return is_test(query) == test and fairness.fair(query) and fairness.can_slip(query)
 
-        return self._problem(self._first(drawn, rng, f"a {shape} problem"), rng)
+        return self._problem(self._kept(lambda r: draw(r, shape), wanted, rng, f"a {shape} problem"), rng)
 
     def _other(
         self, make: Callable[[random.Random], QueryPlan | None], rng: random.Random, old: QueryPlan, what: str
-    ) -> QueryPlan:
-        """The first fair query on the training side that ``make`` gives and whose answer is not ``old``'s."""
+    ) -> Problem:
+        """A problem of the first fair query on the training side that ``make`` gives and whose answer is not ``old``'s."""
 
-        def kept(r: random.Random) -> QueryPlan | None:
-            query = make(r)
-            usable = query and not is_test(query) and fairness.fair(query) and not fairness.same(old, query)
-            return query if usable else None
+        def usable(query: QueryPlan) -> bool:
+            return not is_test(query) and fairness.fair(query) and not fairness.same(old, query)
 
-        return self._first(kept, rng, what)
+        return self._problem(self._kept(make, usable, rng, what), rng)
 
     def _alike(self, problem: Problem, test: bool) -> Hashable:
         return problem.structure

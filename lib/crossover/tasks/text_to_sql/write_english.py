@@ -21,75 +21,62 @@ def article(noun: str) -> str:
     return "an" if noun[0].lower() in "aeio" else "a"
 
 
-class _Asker:
-    """Words one query once: holds the random choices and the nouns, singular and plural, in other columns' places."""
+def _nouns(column: str, renamed: Mapping[str, tuple[str, str]]) -> tuple[str, str]:
+    entry = lexicon()["columns"][column]
+    return renamed.get(column) or (entry["noun"], entry["many"])
 
-    def __init__(self, query: QueryPlan, rng: random.Random, renamed: Mapping[str, tuple[str, str]]) -> None:
-        self.query, self.rng, self.renamed = query, rng, renamed
 
-    def nouns(self, column: str) -> tuple[str, str]:
-        """A column's noun in the singular and the plural."""
-        entry = lexicon()["columns"][column]
-        return self.renamed.get(column) or (entry["noun"], entry["many"])
+def _modifier(condition: Condition, clause: bool, rng: random.Random, renamed: Mapping[str, tuple[str, str]]) -> str:
+    """A condition after a plural noun ("with ..."), or as a relative clause ("have ...")."""
+    column, op = condition.column, condition.op
+    entry = lexicon()["columns"][column]
+    if op in ("yes", "no"):
+        return f"{'are' if clause else 'that are'} {'' if op == 'yes' else 'not '}{entry['adjective']}"
+    options = entry.get("says", {}).get(op) or lexicon()["says"][entry["kind"]][op]
+    if clause:
+        options = [o for o in options if not o.startswith("whose")]
+    unit = "" if column in renamed else entry.get("unit", "")
+    v, w = ([*(f"{value}{' ' if unit else ''}{unit}" for value in condition.values), "", ""])[:2]
+    noun = _nouns(column, renamed)[0]
+    text = rng.choice(options).format(v=v, w=w, noun=noun, a=article(noun))
+    start = text[: text.find(" ") + 1]
+    return _CLAUSES[start] + text.removeprefix(start) if clause and start in _CLAUSES else text
 
-    def modifier(self, condition: Condition, clause: bool) -> str:
-        """A condition after a plural noun ("with ..."), or as a relative clause ("have ...")."""
-        column, op = condition.column, condition.op
-        entry = lexicon()["columns"][column]
-        if op in ("yes", "no"):
-            text = f"{'' if op == 'yes' else 'not '}{entry['adjective']}"
-            return f"are {text}" if clause else f"that are {text}"
-        options = entry.get("says", {}).get(op) or lexicon()["says"][entry["kind"]][op]
-        if clause:
-            options = [o for o in options if not o.startswith("whose")]
-        unit = "" if column in self.renamed else entry.get("unit", "")
-        v, w = ([*(f"{value}{' ' if unit else ''}{unit}" for value in condition.values), "", ""])[:2]
-        noun = self.nouns(column)[0]
-        text = self.rng.choice(options).format(v=v, w=w, noun=noun, a=article(noun))
-        if clause:
-            for start, instead in _CLAUSES.items():
-                if text.startswith(start):
-                    return instead + text.removeprefix(start)
-        return text
 
-    def phrase(self) -> str:
-        """A plural noun phrase for the elements that meet the condition."""
-        if not self.query.conditions:
-            return "elements"
-        (condition,) = self.query.conditions
-        if condition.op in ("yes", "no") and self.rng.random() < 0.6:
-            adjective = lexicon()["columns"][condition.column]["adjective"]
-            return f"{'' if condition.op == 'yes' else 'non-'}{adjective} elements"
-        if self.rng.random() < 0.3:
-            return f"elements that {self.modifier(condition, True)}"
-        return f"elements {self.modifier(condition, False)}"
-
-    def ask(self) -> str:
-        """The question."""
-        query, lex, rng = self.query, lexicon(), self.rng
-        if query.shape == "lookup":
-            fields = {"element": query.conditions[0].values[0]}
-        else:
-            fields = {"np": self.phrase()}
-        if query.columns:
-            fields["col"], fields["cols"] = self.nouns(query.columns[0])
-        if query.how:
-            measured = query.columns[-1]
-            fields["m"] = self.nouns(measured)[0]
-            if query.how in ("desc", "asc"):
-                fields["best"] = lex["best"][kind(measured)][query.how]
-            else:
-                fields["agg"] = rng.choice(lex["aggregates"][kind(measured)][query.how])
-                fields["of"] = "among" if query.how in ("max", "min") else "of"
-        template = rng.choice(lex["questions"][query.shape])
-        if not query.conditions:
-            template = template.replace("mong the {np}", "mong all {np}")
-        return template.format(**fields)
+def _phrase(query: QueryPlan, rng: random.Random, renamed: Mapping[str, tuple[str, str]]) -> str:
+    """A plural noun phrase for the elements that meet the condition."""
+    if not query.conditions:
+        return "elements"
+    (condition,) = query.conditions
+    if condition.op in ("yes", "no") and rng.random() < 0.6:
+        return (
+            f"{'' if condition.op == 'yes' else 'non-'}{lexicon()['columns'][condition.column]['adjective']} elements"
+        )
+    clause = rng.random() < 0.3
+    return f"elements {'that ' if clause else ''}{_modifier(condition, clause, rng, renamed)}"
 
 
 def question(query: QueryPlan, rng: random.Random, renamed: Mapping[str, tuple[str, str]] | None = None) -> str:
-    """Write a query as a question or a request in English, without the tables."""
-    return _Asker(query, rng, renamed or {}).ask()
+    """Write a query as a question or a request in English; ``renamed`` puts nouns, singular and plural, in columns' places."""
+    lex, renamed = lexicon(), renamed or {}
+    if query.shape == "lookup":
+        fields = {"element": query.conditions[0].values[0]}
+    else:
+        fields = {"np": _phrase(query, rng, renamed)}
+    if query.columns:
+        fields["col"], fields["cols"] = _nouns(query.columns[0], renamed)
+    if query.how:
+        measured = query.columns[-1]
+        fields["m"] = _nouns(measured, renamed)[0]
+        if query.how in ("desc", "asc"):
+            fields["best"] = lex["best"][kind(measured)][query.how]
+        else:
+            fields["agg"] = rng.choice(lex["aggregates"][kind(measured)][query.how])
+            fields["of"] = "among" if query.how in ("max", "min") else "of"
+    template = rng.choice(lex["questions"][query.shape])
+    if not query.conditions:
+        template = template.replace("mong the {np}", "mong all {np}")
+    return template.format(**fields)
 
 
 def tables(query: QueryPlan) -> list[tuple[str, list[str]]]:

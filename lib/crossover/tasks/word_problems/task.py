@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from crossover.errors import CrossoverError
 from crossover.tasks.base import DRAW, Problem
 from crossover.tasks.final_answers import NumberAnswers
-from crossover.tasks.problem_sets import Drawing, text_id
+from crossover.tasks.problem_sets import Planned, text_id
 from crossover.tasks.word_problems import story as plot
 from crossover.tasks.word_problems.story import OPERATOR, Story
 from crossover.tasks.word_problems.wording import question, solution
@@ -23,13 +23,10 @@ _SWAPS = {"gain": "lose", "lose": "gain", "more": "fewer", "fewer": "more"}
 
 
 @dataclass(frozen=True)
-class MathWords(NumberAnswers, Drawing):
+class MathWords(NumberAnswers, Planned):
     """Word problems with one operation.
 
-    Parameters
-    ----------
-    steps, distractors : int
-        1 and 0: the size of problem that the student can learn. Both are part of every cell's key.
+    ``steps`` and ``distractors`` are 1 and 0, the size of problem that the student can learn; both are part of every cell's key.
 
     Examples
     --------
@@ -58,15 +55,6 @@ class MathWords(NumberAnswers, Drawing):
             return new if (new.start, new.operand) != (old.start, old.operand) else None
 
         return self._problem(self._trained(other, rng, f"another problem like {problem.id}"), rng)
-
-    def reword(self, problem: Problem, rng: random.Random) -> Problem:
-        """Return the same story in other words; ten draws are made for a text that differs."""
-        text = problem.question
-        for _ in range(10):
-            text = question(problem.structure, rng)
-            if text != problem.question:
-                break
-        return replace(problem, id=text_id("reword", text), question=text)
 
     def drift(self, problem: Problem, rng: random.Random) -> Problem:
         """Return a rewording in which one quantity or the operation has changed, and with it the right answer."""
@@ -128,25 +116,18 @@ class MathWords(NumberAnswers, Drawing):
     def _stream(self, side: str, replicate: int) -> str:
         return f"{self.name}/{DRAW}/steps={self.steps}/distractors={self.distractors}/{side}/{replicate}"
 
-    def _problem(self, story: Story, rng: random.Random) -> Problem:
-        text = question(story, rng)
-        return Problem(text_id("drawn", text), text, solution(story, rng), story)
+    def _text(self, plan: Story, rng: random.Random) -> str:
+        return question(plan, rng)
+
+    def _answer(self, plan: Story, rng: random.Random) -> str:
+        return solution(plan, rng)
 
     def _drawn(self, rng: random.Random, test: bool) -> Problem:
-        def drawn(r: random.Random) -> Story | None:
-            story = plot.draw(r)
-            return story if plot.is_test(story) == test else None
-
-        return self._problem(self._first(drawn, rng, "a problem"), rng)
+        return self._problem(self._kept(plot.draw, lambda s: plot.is_test(s) == test, rng, "a problem"), rng)
 
     def _trained(self, make: Callable[[random.Random], Story | None], rng: random.Random, what: str) -> Story:
         """The first story that ``make`` gives on the training side."""
-
-        def kept(r: random.Random) -> Story | None:
-            story = make(r)
-            return story if story is not None and not plot.is_test(story) else None
-
-        return self._first(kept, rng, what)
+        return self._kept(make, lambda s: not plot.is_test(s), rng, what)
 
     def _alike(self, problem: Problem, test: bool) -> Hashable:
         """Test problems differ in more than their wording: in family, operation or quantities."""
