@@ -64,14 +64,14 @@ def test_a_template_that_a_reader_adds_is_used(generator, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("ask: subject", "ask: subjekt"), "who_subject: a clause has no part 'subjekt'. Did you mean 'subject'"),
-        (("{predicate}", "{predicat}"), "no slot {predicat}. Did you mean 'predicate'"),
-        (("type: who", "type: whom"), "who_subject: type: Input should be 'who'"),
-        (("entity: PERSON", "entiti: PERSON"), "where.subject.entiti: Extra inputs"),
+        (("ask: subject", "ask: subjekt"), "template who_subject: there is no part 'subjekt'. Did you mean 'subject'"),
+        (("{predicate}", "{predicat}"), "no slot 'predicat'. Did you mean 'predicate'"),
+        (("type: who", "type: whom"), "type\n  Input should be 'who'"),
+        (("entity: PERSON", "entiti: PERSON"), "where.subject.entiti\n  Extra inputs"),
         (("    ask: subject\n", "    ask: subject\n    answer: nane\n"), "no answer 'nane'. Did you mean 'name'"),
-        ((', {text: "x"}', ""), "examples: List should have at least 2 items"),
+        ((', {text: "x"}', ""), "examples\n  List should have at least 2 items"),
         (("templates:", "template:"), "holds no list of templates"),
-        (("entity: PERSON", "pattern: '('"), "where.subject.pattern: Input should be a valid regular expression"),
+        (("entity: PERSON", "pattern: '('"), "where.subject.pattern\n  Input should be a valid regular expression"),
     ],
 )
 def test_a_mistake_in_the_file_is_named(tmp_path, change, message):
@@ -83,7 +83,7 @@ def test_a_mistake_in_the_file_is_named(tmp_path, change, message):
 
 def test_an_id_is_given_once(tmp_path):
     (tmp_path / "t.yaml").write_text(ONE + ONE.replace("\ntemplates:\n", ""))
-    with pytest.raises(CrossoverError, match="two templates have the id 'who_subject'"):
+    with pytest.raises(CrossoverError, match="two templates share an id"):
         load_templates(tmp_path / "t.yaml")
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -60,8 +59,7 @@ def perplexity(student: LanguageModel, questions: Sequence[str], batch_size: int
     return values
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(NamedTuple):
     """Medians of a measure on generated and real questions, and the probability that a generated value is ``higher``.
 
     Ties count half: the area under the ROC curve, Mann-Whitney U over n m, with its 95% interval from resampling both.

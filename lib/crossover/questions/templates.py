@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from crossover.errors import CrossoverError, nearest
 from crossover.questions.constituents import Part
@@ -133,6 +133,20 @@ class Template(_Strict):
     question: str
     examples: list[Example] = Field(min_length=2)
 
+    @model_validator(mode="after")
+    def _names_what_there_is(self) -> Template:
+        roles, asked = ROLES[self.frame], self.where.get(self.ask)
+        groups = list(asked.pattern.groupindex) if asked and asked.pattern else []
+        for what, names, known in (
+            ("part", (*self.where, *self.without, self.ask), roles),
+            ("slot", _SLOT.findall(self.question), (*SLOTS, *roles, *groups)),
+            ("answer", (self.answer,), ("part", "phrase", "number", "name", "yes", "no", *groups)),
+        ):
+            for name in names:
+                if name not in known:
+                    raise ValueError(f"template {self.id}: there is no {what} {name!r}.{nearest(name, known)}")
+        return self
+
     @cached_property
     def roles(self) -> frozenset[str]:
         """Roles that a frame needs."""
@@ -164,38 +178,12 @@ def load_templates(path: Path | str = FILE) -> list[Template]:
     """Read and check a file of templates."""
     try:
         entries = yaml.safe_load(Path(path).read_text(encoding="utf-8"))["templates"]
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as problem:
+        made = {template.id: template for template in map(Template.model_validate, entries)}
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValidationError) as problem:
         raise CrossoverError(f"{path} holds no list of templates: {problem}.") from problem
-    made: dict[str, Template] = {}
-    for place, entry in enumerate(entries, start=1):
-        name = entry.get("id", f"number {place}") if isinstance(entry, dict) else f"number {place}"
-        try:
-            template = Template.model_validate(entry)
-        except ValidationError as problem:
-            first = problem.errors()[0]
-            field = ".".join(map(str, first["loc"]))
-            raise CrossoverError(f"{path}, template {name}: {field}: {first['msg']}.") from None
-        _check(template, path)
-        if template.id in made:
-            raise CrossoverError(f"{path}: two templates have the id {template.id!r}; rename one.")
-        made[template.id] = template
+    if len(made) < len(entries):
+        raise CrossoverError(f"{path}: two templates share an id; rename one.")
     return list(made.values())
-
-
-def _check(template: Template, path: Path | str) -> None:
-    where = f"{path}, template {template.id}"
-    roles = ROLES[template.frame]
-    asked = template.where.get(template.ask)
-    groups = list(asked.pattern.groupindex) if asked and asked.pattern else []
-    for role in (*template.where, *template.without, template.ask):
-        if role not in roles:
-            raise CrossoverError(f"{where}: a {template.frame} has no part {role!r}.{nearest(role, roles)}")
-    for slot in _SLOT.findall(template.question):
-        if slot not in (known := [*SLOTS, *roles, *groups]):
-            raise CrossoverError(f"{where}: there is no slot {{{slot}}}.{nearest(slot, known)}")
-    known = ["part", "phrase", "number", "name", "yes", "no", *groups]
-    if template.answer not in known:
-        raise CrossoverError(f"{where}: there is no answer {template.answer!r}.{nearest(template.answer, known)}")
 
 
 def fits(template: Template, frame: Frame) -> bool:

@@ -12,29 +12,23 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 
 from crossover.errors import CrossoverError
 from crossover.tasks.base import DRAW, Problem
 from crossover.tasks.problem_sets import Planned, text_id
-from crossover.tasks.sql.execution_match import SqlAnswers, asked
-from crossover.tasks.text_to_sql import fairness
-from crossover.tasks.text_to_sql.plan import (
-    SHAPES,
-    QueryPlan,
-    conditioned,
-    database,
-    draw,
-    fits,
-    is_test,
-    kind,
-    lexicon,
-    ops,
-    valued,
-)
+from crossover.tasks.sql.execution_match import SqlAnswers, asked, matches, run_once, same_result
+from crossover.tasks.sql.sandbox import Row
+from crossover.tasks.text_to_sql import plan as grammar
+from crossover.tasks.text_to_sql.plan import Condition, QueryPlan
 from crossover.tasks.text_to_sql.write_english import question, tables
 from crossover.tasks.text_to_sql.write_sql import write
+
+MOST_ROWS = 25
+_OPPOSITE = {"above": "below", "below": "above", "yes": "no", "no": "yes", "missing": "known", "known": "missing"}
+_NEAR = 30
 
 
 @dataclass(frozen=True)
@@ -62,24 +56,24 @@ class TextToSql(SqlAnswers, Planned):
 
     def path(self, problem: Problem) -> Path:
         """The one database of all problems."""
-        return database()
+        return grammar.database()
 
     def edit(self, problem: Problem, rng: random.Random) -> Problem:
         """Return a problem of the same shape: other values, often one other column, now and then another operation."""
         old: QueryPlan = problem.structure
 
         def near(r: random.Random) -> QueryPlan | None:
-            new = fairness.other_column(old, r) if r.random() < 0.5 else old
+            new = other_column(old, r) if r.random() < 0.5 else old
             if r.random() < 0.1:  # a question without values has little else to change
-                new = fairness.turned(new, r)
-            return fairness.revalued(new, r) if fits(new) else None
+                new = turned(new, r)
+            return revalued(new, r) if grammar.fits(new) else None
 
         return self._other(near, rng, old, f"another problem like {problem.id}")
 
     def drift(self, problem: Problem, rng: random.Random) -> Problem:
         """Return a rewording in which one value or operation has changed, and with it the right answer."""
         old: QueryPlan = problem.structure
-        return self._other(lambda r: fairness.slipped(old, r), rng, old, f"a drifted {problem.id}")
+        return self._other(lambda r: slipped(old, r), rng, old, f"a drifted {problem.id}")
 
     def invalid(self, problem: Problem, rng: random.Random) -> Problem:
         """Return a question about a property that the database does not hold; the answer takes another column for it."""
@@ -88,10 +82,10 @@ class TextToSql(SqlAnswers, Planned):
         if not places and query.shape == "lookup":
             places = list(query.columns)
         elif not places:  # the question names no quantity, so its condition becomes one on a quantity
-            places = [rng.choice([c for c in conditioned() if _renameable(c) and "above" in ops(c)])]
-            query = replace(query, conditions=(valued(places[0], "above", rng),))
+            places = [rng.choice([c for c in grammar.conditioned() if _renameable(c) and "above" in grammar.ops(c)])]
+            query = replace(query, conditions=(grammar.valued(places[0], "above", rng),))
         column = rng.choice(places)
-        missing = rng.choice(list(lexicon()["unknown"].items()))
+        missing = rng.choice(list(grammar.lexicon()["unknown"].items()))
         text = asked(tables(query), question(query, rng, {column: missing}))
         return Problem(text_id("drawn", text), text, f" {write(query)}")
 
@@ -102,12 +96,12 @@ class TextToSql(SqlAnswers, Planned):
     def err(self, problem: Problem, rng: random.Random) -> str:
         """Write SQL with one slip: a wrong value, operation or column, or the condition left out."""
         old: QueryPlan = problem.structure
-        short = fairness.simpler(old)
-        slips = (fairness.other_value, fairness.turned, fairness.other_column, *([None] if short else []))
+        short = simpler(old)
+        slips = (other_value, turned, other_column, *([None] if short else []))
         for _ in range(self.tries):
             slip = rng.choice(slips)
             wrong = slip(old, rng) if slip else rng.choice(short)
-            if wrong != old and not fairness.same(wrong, old):
+            if wrong != old and not same(wrong, old):
                 return f" {write(wrong, rng)}"
         raise CrossoverError(f"text_to_sql: no slip gives {problem.id} a wrong answer; draw another problem instead.")
 
@@ -123,12 +117,12 @@ class TextToSql(SqlAnswers, Planned):
         return f" {write(plan)}"
 
     def _drawn(self, rng: random.Random, test: bool) -> Problem:
-        shape = rng.choice(SHAPES)
+        shape = rng.choice(grammar.SHAPES)
 
         def wanted(query: QueryPlan) -> bool:
-            return is_test(query) == test and fairness.fair(query) and fairness.can_slip(query)
+            return grammar.is_test(query) == test and fair(query) and can_slip(query)
 
-        return self._problem(self._kept(lambda r: draw(r, shape), wanted, rng, f"a {shape} problem"), rng)
+        return self._problem(self._kept(lambda r: grammar.draw(r, shape), wanted, rng, f"a {shape} problem"), rng)
 
     def _other(
         self, make: Callable[[random.Random], QueryPlan | None], rng: random.Random, old: QueryPlan, what: str
@@ -136,7 +130,7 @@ class TextToSql(SqlAnswers, Planned):
         """A problem of the first fair query on the training side that ``make`` gives and whose answer is not ``old``'s."""
 
         def usable(query: QueryPlan) -> bool:
-            return not is_test(query) and fairness.fair(query) and not fairness.same(old, query)
+            return not grammar.is_test(query) and fair(query) and not same(old, query)
 
         return self._problem(self._kept(make, usable, rng, what), rng)
 
@@ -146,4 +140,106 @@ class TextToSql(SqlAnswers, Planned):
 
 def _renameable(column: str) -> bool:
     """Whether a column is a quantity whose wordings all name it."""
-    return kind(column) in ("number", "integer") and "says" not in lexicon()["columns"][column]
+    return grammar.kind(column) in ("number", "integer") and "says" not in grammar.lexicon()["columns"][column]
+
+
+# --- fair questions, and the plans near a plan ---------------------------------------------------------------------------
+
+
+def answer(query: QueryPlan) -> tuple[Row, ...]:
+    """The rows that answer a query."""
+    return run_once(grammar.database(), write(query)).rows
+
+
+def same(first: QueryPlan, second: QueryPlan) -> bool:
+    """Whether the right SQL of the first answers the second."""
+    return matches(grammar.database(), write(first), write(second))
+
+
+def fair(query: QueryPlan) -> bool:
+    """Whether a question has one clear answer that nothing simpler gives.
+
+    At most :data:`MOST_ROWS` rows and no empty cell; a count of 2 or more that is not some whole table's, and no other
+    lone 0 or 1, which a guess would hit; no tie where rows are ranked; a different answer without the condition
+    (:func:`simpler`) or the ranking.
+    """
+    rows = answer(query)
+    if not 1 <= len(rows) <= MOST_ROWS or any(cell is None or cell == "" for row in rows for cell in row):
+        return False
+    if rows in (((0,),), ((1,),)):
+        return False
+    if query.shape == "count" and (rows[0][0] < 2 or rows[0][0] in grammar.table_sizes().values()):
+        return False
+    if query.shape == "list" and len(rows) < 2:
+        return False
+    if query.shape == "superlative":
+        shown, ranked = (replace(query, shape="list", columns=(column,)) for column in query.columns)
+        ranks = sorted((rank for (rank,) in answer(ranked) if rank is not None), reverse=query.how == "desc")
+        # The row that happens to lie first in the file must not pass for the highest.
+        if len(set(ranks[:2])) < 2 or same_result(answer(shown)[:1], rows, ordered=True):
+            return False
+    return query.shape == "lookup" or not any(same(other, query) for other in simpler(query))
+
+
+@lru_cache(4096)
+def can_slip(query: QueryPlan) -> bool:
+    """Whether a slip gives a fair question with another answer; of a few queries all answers agree."""
+    rng = random.Random(query.key)
+    near = (slipped(query, rng) for _ in range(_NEAR))
+    return any(
+        other != query and not grammar.is_test(other) and fair(other) and not same(query, other) for other in near
+    )
+
+
+def simpler(query: QueryPlan) -> list[QueryPlan]:
+    """The query without its condition, where it has one."""
+    return [replace(query, conditions=())] if query.conditions else []
+
+
+def slipped(query: QueryPlan, rng: random.Random) -> QueryPlan:
+    """The query with one operation or value changed."""
+    return turned(query, rng) if rng.random() < 0.5 else other_value(query, rng)
+
+
+def turned(query: QueryPlan, rng: random.Random) -> QueryPlan:
+    """One operation changed to another on the same columns: direction, aggregate or comparison."""
+    moves: list[QueryPlan] = []
+    if query.how in ("desc", "asc"):
+        moves.append(replace(query, how="asc" if query.how == "desc" else "desc"))
+    elif query.how:
+        moves += [replace(query, how=how) for how in grammar.aggregates(query.columns[-1]) if how != query.how]
+    for condition in query.conditions:
+        if condition.op in _OPPOSITE:
+            moves.append(replace(query, conditions=(replace(condition, op=_OPPOSITE[condition.op]),)))
+    return rng.choice(moves) if moves else query
+
+
+def revalued(query: QueryPlan, rng: random.Random) -> QueryPlan:
+    """The query with the values of its condition drawn anew."""
+    return replace(query, conditions=tuple(grammar.valued(c.column, c.op, rng) for c in query.conditions))
+
+
+def other_value(query: QueryPlan, rng: random.Random) -> QueryPlan:
+    """The same, as one slip among several."""
+    if query.conditions:
+        rng.randrange(1)  # the condition that changes; it keeps the published slips
+    return revalued(query, rng)
+
+
+def other_column(query: QueryPlan, rng: random.Random) -> QueryPlan:
+    """The query with a measured or shown column, or the column of a numeric condition, changed for one of its kind."""
+    places: list[int | Condition] = [*range(len(query.columns))]
+    places += [c for c in query.conditions if grammar.kind(c.column) == "number"]
+    if not places:
+        return query
+    place = rng.choice(places)
+    old = place.column if isinstance(place, Condition) else query.columns[place]
+    used = {*query.columns, *(c.column for c in query.conditions)}
+    kinds = ("text", "label") if grammar.kind(old) in ("text", "label") else (grammar.kind(old),)
+    choices = [c for c in grammar.columns_of(*kinds) if c not in used]
+    if not choices:
+        return query
+    new = rng.choice(choices)
+    if isinstance(place, Condition):
+        return replace(query, conditions=(replace(place, column=new),))
+    return replace(query, columns=(*query.columns[:place], new, *query.columns[place + 1 :]))
