@@ -10,7 +10,7 @@ import pytest
 
 from crossover.chapters.finetuned_teacher import quality
 from crossover.chapters.finetuned_teacher.chapter import Chapter
-from crossover.chapters.finetuned_teacher.comparisons import against_alone, annotation, families, smaller, tuning
+from crossover.chapters.finetuned_teacher.comparisons import against_alone, choices, teachers
 from crossover.claims import decide, load_register
 from crossover.params.finetuned_teacher import FinetunedTeacher
 from crossover.params.profiles import resolve
@@ -42,15 +42,20 @@ def test_a_teacher_below_the_commonest_label_is_not_at_chance(monkeypatch, right
 @pytest.mark.parametrize(
     ("curve", "said"),
     [
-        (lambda r: 60 - 20 * np.exp(-r / 1.0), "2.3 calls per original"),
+        (lambda r: 60 - 20 * np.exp(-r), "2.3"),
         (lambda r: 60 + 0 * r, "no gain seen"),
-        (lambda r: 20 + 2 * r, "more than the 8 calls per original that were tested"),
+        (lambda r: 20 + 2 * r, "more than the 8 tested"),
     ],
 )
-def test_saturation_is_found_where_there_is_some(curve, said):
+def test_saturation_is_found_where_there_is_some(monkeypatch, tmp_path, curve, said):
+    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
     ratio = np.array([0.5, 1, 2, 4, 8])
-    points = pd.DataFrame({"task": "SST-2", "series": "annotated", "value": ratio, "score": curve(ratio)})
-    assert Chapter(FinetunedTeacher(), pd.DataFrame())._saturation(points)["enough"].tolist() == [said]
+    points = pd.DataFrame(
+        {"task": "SST-2", "series": "annotated", "budget": ratio * 50, "score": curve(ratio), "replicates": 1}
+    )
+    monkeypatch.setattr(Chapter, "_points", lambda *_: points)
+    figure = Chapter(FinetunedTeacher(dial_size=50), pd.DataFrame()).amounts()
+    assert figure.note["title"].endswith(f"SST-2, annotated: {said}")
 
 
 def test_the_whole_grid_runs_what_the_chapter_and_the_claims_compare():
@@ -67,8 +72,8 @@ def test_the_whole_grid_runs_what_the_chapter_and_the_claims_compare():
     def runs(selector):
         return any(all(cell.get(name) == value for name, value in selector.items()) for cell in flat)
 
-    wanted = [d for compared in (against_alone, tuning, annotation, smaller, families) for d in compared(p)]
-    assert len(wanted) > 50 and len({(d.panel, d.comparison) for d in tuning(p)}) == len(tuning(p))
+    wanted = [d for compared in (against_alone, choices, teachers) for d in compared(p)]
+    assert len(wanted) > 50 and len({(d.panel, d.comparison) for d in wanted}) == len(wanted)
     for d in wanted:
         for which in (d.one, d.other):
             assert runs({"task": d.task, "seed_size": d.size} | which), (d, which)

@@ -336,17 +336,16 @@ def test_a_grid_is_run_scored_shown_and_resumed(tmp_path, capsys, monkeypatch):
     assert len(table) == 12 and {"distinct_2", "self_similarity"} <= set(table.columns)
     counted = runs[runs["strategy"] == "both"].set_index(["task", "strategy", "teacher"])
     assert (table.loc[counted.index, "usable"] == counted["kept"] / counted["asked"]).all()
-    for shown in (chapter.gains(), chapter.tuning(), chapter.annotation()):
+    for shown in (chapter.gains(), chapter.choices()):
         assert len(shown._repr_png_()[0]) > 5000
     assert {path.stem for path in (tmp_path / "figures").glob("*.csv")} == {
-        "teachers_gains", "teachers_tuning", "teachers_annotation",
+        "teachers_gains", "teachers_choices",
     }  # fmt: skip
     for nothing in (
         chapter.amounts(),
         chapter.temperatures("annotate"),
         chapter.sizes(),
-        chapter.smaller(),
-        chapter.families(),
+        chapter.teachers(),
     ):
         assert "Not run" in nothing.data
     assert "Of 12 ways" in chapter.opening().data and "14 students" in chapter.scope().data

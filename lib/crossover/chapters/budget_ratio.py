@@ -39,7 +39,6 @@ from crossover.stats import crossovers
 from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import Fits, fit_table
 from crossover.stats.formatting import interval
-from crossover.stats.next_cells import Plan, next_cells
 from crossover.stats.seed_size_law import held_out
 from crossover.study.experiments.query_budget import draw_seeds
 from crossover.study.grids import cells_of
@@ -55,8 +54,6 @@ if TYPE_CHECKING:
 DIRECTION = (
     "Paper: new answers lead at small budget ratios, new questions at large ones (arXiv 2409.19759, section 5.2)."
 )
-#: The ratio of an interval's ends that is narrow enough, and the largest budgets' worth of queries that a plan may spend.
-NARROW, PLANNED = 3.0, 60
 
 
 @dataclass(frozen=True)
@@ -180,13 +177,6 @@ class Chapter(ChapterBase):
                 "measured": _ratio(c.ratio, *c.interval), "agreement": agreement(r.predicted, r.predicted_low, r.predicted_high, c),
             })  # fmt: skip
         return table(pd.DataFrame(rows), "held-out")
-
-    def plan(self) -> Styler | Markdown:
-        """Return how wide the main crossovers' intervals are and which cells would make them narrow enough."""
-        if not {ANSWERS, QUESTIONS} <= set(self.runs["strategy"]) or not has_curves(self.fits):
-            return Markdown("Nothing to plan: new answers and new questions were not both run at enough budgets.")
-        planned = next_cells(self.fits, PLANNED * self.runs["budget"].max(), first=ANSWERS, second=QUESTIONS)
-        return table(pd.DataFrame([_planned(p) for p in planned]), "plan")
 
     def samples(self) -> Styler | Markdown:
         """Return one seed question and what a call of each strategy made of it."""
@@ -323,21 +313,3 @@ def agreement(predicted: float, low: float, high: float, c: Crossover) -> str:
 def _ratio(value: float | None, low: float | None, high: float | None) -> str:
     ends = [None if pd.isna(end) else float(end) for end in (low, high)]
     return "none" if pd.isna(value) else f"{value:.2g} ({interval(*ends)})"
-
-
-def _planned(p: Plan) -> dict[str, str]:
-    """Say what would bring an interval's ends within a factor of :data:`NARROW`, by the planner's expectation."""
-    low, high = p.crossover.interval
-    now = None if low is None or high is None else high / low
-    width = next((step.width for step in p.steps if step.width is not None and step.width <= NARROW), None)
-    bought = [step for step in p.steps if width is not None and step.width is not None and step.width >= width]
-    if now is not None and now <= NARROW:
-        said = "narrow enough"
-    elif bought:
-        said = f"{len(bought)} cells in {counted_range(pd.Series([len({s.replicate for s in bought})]), 'replicate')}, {bought[-1].total:,.0f} calls"
-    else:
-        said = p.message
-    return {
-        "seeds": f"{p.crossover.seed_size:g}", "crossover": _ratio(p.crossover.ratio, low, high),
-        "high end / low end": "open" if now is None else f"{now:.2f}", f"to bring it within a factor of {NARROW:g}": said,
-    }  # fmt: skip

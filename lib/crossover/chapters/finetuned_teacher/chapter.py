@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -41,14 +42,12 @@ if TYPE_CHECKING:
 PAPER = {
     "labels": "fine-tuning the teacher on 125 examples raises the student by several points",
     "gains": "annotation and generation raise the student on all six tasks, most where the original set is small",
-    "tuning": "fine-tuning the teacher on 125 examples raises the student by several points",
-    "annotation": "annotation beats generation where unlabelled inputs exist; generation helps too",
+    "choices": "tuning on 125 examples raises the student by several points; annotation beats generation where inputs exist",
     "sizes": "the smaller the original set, the larger the gain",
     "amounts": "more synthetic data helps; where that ends is left open",
     "annotate_temperatures": "0.1 for annotation; other values are not reported",
     "generate_temperatures": "0.8 for generation: variety is traded for accuracy",
-    "teacher_layers": "a fine-tuned 20B teacher beats a larger one, of 175B",
-    "families": "one pair of families: GPT-NeoX as teacher, RoBERTa and BART as students",
+    "teachers": "a fine-tuned 20B teacher beats a larger one, of 175B; one pair of families was tried",
 }
 JUDGED = "Tasks with labels by accuracy, generation tasks by chrF."
 
@@ -109,21 +108,13 @@ class Chapter(ChapterBase):
         }
         return self._forest("gains", [d for d in compared.against_alone(self.parameters) if d.size == first[d.task]])
 
-    def tuning(self) -> Picture | Markdown:
-        """Draw what fine-tuning the teacher gains on prompting it."""
-        return self._forest("tuning", compared.tuning(self.parameters))
+    def choices(self) -> Picture | Markdown:
+        """Draw what tuning the teacher gains on prompting it, and annotation on generation."""
+        return self._forest("choices", compared.choices(self.parameters))
 
-    def annotation(self) -> Picture | Markdown:
-        """Draw what annotation gains on generation."""
-        return self._forest("annotation", compared.annotation(self.parameters))
-
-    def smaller(self) -> Picture | Markdown:
-        """Draw what a smaller fine-tuned teacher gains on a larger prompted one."""
-        return self._forest("teacher_layers", compared.smaller(self.parameters))
-
-    def families(self) -> Picture | Markdown:
-        """Draw what annotation gains with either family of teachers and of students."""
-        return self._forest("families", compared.families(self.parameters))
+    def teachers(self) -> Picture | Markdown:
+        """Draw what a smaller tuned teacher gains on a larger prompted one, and what other model families do."""
+        return self._forest("teachers", compared.teachers(self.parameters))
 
     def sizes(self) -> Picture | Markdown:
         """Draw the gain of annotation and generation by a fine-tuned teacher against the original set's size."""
@@ -158,36 +149,20 @@ class Chapter(ChapterBase):
         if points.empty:
             return NOT_RUN
         points = points.assign(value=points["budget"] / self.parameters.dial_size)
-        x = np.geomspace(points["value"].min(), points["value"].max(), 60)
+        fits = {
+            key: fit_exponential(some["value"].to_numpy(float), some["score"].to_numpy(float) / 100)
+            for key, some in points.groupby(["task", "series"], sort=False)
+            if len(some) >= 3
+        }
+        x, most = np.geomspace(points["value"].min(), points["value"].max(), 60), points["value"].max()
         curves = [
             pd.DataFrame({"task": task, "series": series, "value": x, "fitted": 100 * (e - b * np.exp(-x / tau))})
-            for (task, series), (e, b, tau) in _saturations(points).items()
+            for (task, series), (e, b, tau) in fits.items()
         ]
-        title = (
-            "; ".join(f"{r.task}, {r.data}: {r.enough}" for r in self._saturation(points).itertuples())
-            or "Too few amounts for a curve"
-        )
-        fitted = pd.concat(curves, ignore_index=True) if curves else None
-        return self._sweep(
-            "amounts",
-            points,
-            {"score": "accuracy or chrF, %"},
-            "teacher calls per original",
-            title,
-            curves=fitted,
-            log=True,
-        )
-
-    def _saturation(self, points: pd.DataFrame) -> pd.DataFrame:
-        rows, most = [], points["value"].max()
-        for (task, series), (e, b, tau) in _saturations(points).items():
-            end, enough = f"{100 * e:.1f}", f"{tau * np.log(10):.1f} calls per original"
-            if b < 1e-3:
-                enough = "no gain seen"
-            elif tau * np.log(10) > most:
-                end, enough = "not reached", f"more than the {most:g} calls per original that were tested"
-            rows.append((task, series, end, enough))
-        return pd.DataFrame(rows, columns=["task", "data", "end", "enough"])
+        said = [f"{task}, {series}: {enough(b, tau, most)}" for (task, series), (_, b, tau) in fits.items()]
+        title = f"Calls per original for 90% of the gain: {'; '.join(said) or 'too few amounts'}"
+        measures, curve = {"score": "accuracy or chrF, %"}, pd.concat(curves, ignore_index=True) if curves else None
+        return self._sweep("amounts", points, measures, "teacher calls per original", title, curves=curve, log=True)
 
     def temperatures(self, kind: str) -> Picture | Markdown:
         """Draw score, accuracy and variety against the temperature of annotation or generation."""
@@ -248,7 +223,8 @@ class Chapter(ChapterBase):
                     self.folder, f"{task}-{kind}-S{grids.sizes(self.parameters, task)[0]}-r0-*", kind, "instructed"
                 )
                 rows += [
-                    (TASKS[task], KINDS[kind], e["question"], e["reply"].strip()) for e in list(found.values())[:1]
+                    (TASKS[task], KINDS[kind], shorten(e["question"], 300), shorten(e["reply"], 300))
+                    for e in list(found.values())[:1]
                 ]
         return table(pd.DataFrame(rows, columns=["task", "example", "input", "teacher's reply"]), "samples")
 
@@ -345,13 +321,15 @@ def with_measures(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([settings_table(runs), pd.DataFrame(numbers, index=runs.index)], axis=1)
 
 
-def _saturations(points: pd.DataFrame) -> dict[tuple[str, str], tuple[float, float, float]]:
-    """Return the fitted ``E, B, tau`` per task and series with three amounts or more."""
-    return {
-        key: fit_exponential(some["value"].to_numpy(float), some["score"].to_numpy(float) / 100)
-        for key, some in points.groupby(["task", "series"], sort=False)
-        if len(some) >= 3
-    }
+def enough(b: float, tau: float, most: float) -> str:
+    """Say after how many calls per original a saturating gain of height ``b`` and scale ``tau`` reaches 90% of itself.
+
+    >>> enough(0.2, 1.0, 8), enough(0.2, 9.0, 8), enough(0.0, 1.0, 8)
+    ('2.3', 'more than the 8 tested', 'no gain seen')
+    """
+    if b < 1e-3:
+        return "no gain seen"
+    return f"more than the {most:g} tested" if tau * np.log(10) > most else f"{tau * np.log(10):.1f}"
 
 
 def _means(folder: Path, rows: pd.DataFrame, column: str) -> np.ndarray:

@@ -109,75 +109,35 @@ def against_alone(p: FinetunedTeacher) -> list[Difference]:
     return found + upper
 
 
-def tuning(p: FinetunedTeacher) -> list[Difference]:
-    """Return what fine-tuning the teacher gains on prompting it."""
-    return [
-        Difference(
-            _panel(task, size),
-            f"{KINDS[s]}: tuned or prompted",
-            task,
-            size,
-            bought(p, s, "tuned"),
-            bought(p, s, "prompted"),
-            s,
-        )
-        for task, size, conditions in _planned(p)
-        for s in p.conditions
-        if {(s, "tuned"), (s, "prompted")} <= set(conditions)
-    ]
+def choices(p: FinetunedTeacher) -> list[Difference]:
+    """Return what tuning the teacher gains on prompting it, and annotation on generation, for the same queries."""
+    out = []
+    for task, size, conditions in _planned(p):
+        pairs = [("tuned or prompted", s, (s, "tuned"), (s, "prompted")) for s in p.conditions]
+        pairs += [("annotated or generated", "", ("annotate", t), ("generate", t)) for t in p.teachers]
+        for panel, s, one, other in pairs:
+            if {one, other} <= set(conditions):
+                name = f"{TASKS[task]} {size}, {KINDS.get(s) or one[1]}"
+                out.append(Difference(panel, name, task, size, bought(p, *one), bought(p, *other), s, one[1]))
+    return sorted(out, key=lambda d: d.panel, reverse=True)
 
 
-def annotation(p: FinetunedTeacher) -> list[Difference]:
-    """Return what annotation gains on generation for the same queries."""
-    return [
-        Difference(
-            _panel(task, size),
-            f"annotated or generated, {t}",
-            task,
-            size,
-            bought(p, "annotate", t),
-            bought(p, "generate", t),
-            "",
-            t,
-        )
-        for task, size, conditions in _planned(p)
-        for t in p.teachers
-        if {("annotate", t), ("generate", t)} <= set(conditions)
-    ]
-
-
-def smaller(p: FinetunedTeacher) -> list[Difference]:
-    """Return what a smaller fine-tuned teacher gains on a whole prompted one."""
-    return [
-        Difference(TASKS[task], f"{KINDS[s]}: lowest {layers} layers tuned, all prompted", task, grids.sizes(p, task)[0],
-                   bought(p, s, "tuned", teacher_layers=layers), bought(p, s, "prompted"), s)
-        for task in p.tasks
-        for layers in p.teacher_layers
-        for s in p.conditions
-        if s != "both" and "prompted" in p.teachers
+def teachers(p: FinetunedTeacher) -> list[Difference]:
+    """Return what a smaller tuned teacher gains on a larger prompted one, and what an encoder's labels add to none."""
+    smaller = [
+        Difference("a smaller tuned teacher against the whole, prompted", f"{TASKS[task]}, {KINDS[s]}, {layers} layers", task,
+                   grids.sizes(p, task)[0], bought(p, s, "tuned", teacher_layers=layers), bought(p, s, "prompted"), s)
+        for task in p.tasks for layers in p.teacher_layers for s in p.conditions if s != "both" and "prompted" in p.teachers
     ]  # fmt: skip
-
-
-def families(p: FinetunedTeacher) -> list[Difference]:
-    """Return what annotation adds to the original examples alone, by family of teacher and of student."""
     students = {"encoder": {"scoring": "classify"}, "causal": {"scoring": "generate"}}
-    teachers = {"causal": bought(p, "annotate"), "encoder": bought(p, "annotate", "encoder")}
-    return [
-        Difference(
-            TASKS[task],
-            f"{teacher} teacher, {family} student",
-            task,
-            grids.sizes(p, task)[0],
-            which | scoring,
-            ALONE | scoring,
-            "annotate",
-            teacher,
-        )
-        for task in p.dial_tasks
-        if p.swapped and labelled(p, task)
-        for teacher, which in teachers.items()
-        for family, scoring in students.items()
-    ]
+    by = {"causal": bought(p, "annotate"), "encoder": bought(p, "annotate", "encoder")}
+    families = [
+        Difference("annotation by and for another family, against none", f"{TASKS[task]}, {teacher} teacher, {family} student", task,
+                   grids.sizes(p, task)[0], which | scoring, ALONE | scoring, "annotate", teacher)
+        for task in p.dial_tasks if p.swapped and labelled(p, task)
+        for teacher, which in by.items() for family, scoring in students.items()
+    ]  # fmt: skip
+    return smaller + families
 
 
 def _planned(p: FinetunedTeacher) -> list[tuple[str, int, list[tuple[str, str]]]]:

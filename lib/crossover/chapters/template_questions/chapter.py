@@ -13,10 +13,9 @@ import pandas as pd
 from IPython.display import Markdown
 
 from crossover.chapters.common import COLUMNS, LEVEL, counted, table
-from crossover.chapters.template_questions import figures
-from crossover.chapters.template_questions.figures import SET_NAMES
 from crossover.chapters.template_questions.quality import QuestionBankChapter
 from crossover.figures.style import Picture
+from crossover.figures.sweep import sweep
 from crossover.labels import display_name
 from crossover.params.template_questions import TemplateQuestions
 from crossover.paths import results_folder
@@ -32,6 +31,10 @@ from crossover.study.store import Store, read_runs
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
+SET_NAMES = {
+    "nq_open": "NQ-open", "web_questions": "WebQuestions", "trivia_qa": "TriviaQA", "all": "all question sets",
+    "lambada_openai": "LAMBADA", "hellaswag": "HellaSwag", "copa": "COPA",
+}  # fmt: skip
 #: The paper's gains, as fractions of 1 (arXiv 2310.07830, section 5).
 PUBLISHED_GAINS = {"nq_open": 0.0093, "web_questions": 0.0152, "trivia_qa": 0.0123}
 RATES = "Paper: rates of 0.1, 0.3 and 0.5 were tried, and a balance of the two was found best (arXiv 2310.07830, section 5)."
@@ -102,7 +105,13 @@ class Chapter(QuestionBankChapter):
         peaks = "; ".join(
             f"{display_name(s).lower()}: {_place(self._peak(self.parameters.question_sets, s))}" for s in MIXTURES
         )
-        draw = partial(figures.ratio_curves, points, LEVEL)
+        drawn = points[points["strategy"].isin(MIXTURES) | (points["strategy"] == "real")]
+        marks = drawn.assign(
+            task=drawn["set"].map(SET_NAMES), series=drawn["strategy"].map(display_name), value=drawn["share"]
+        )
+        for name, column in (("score", "estimate"), ("score_low", "low"), ("score_high", "high")):
+            marks[name] = 100 * marks[column]
+        draw = partial(sweep, marks, {"score": "exact match, %"}, "synthetic share of tokens")
         return self.figure(
             "ratio_curves", draw, points, f"Best synthetic share, {peaks}", f"{self._how('test question')} {RATES}"
         )
@@ -136,30 +145,6 @@ class Chapter(QuestionBankChapter):
         return self.forest(
             "template_language", pd.DataFrame(rows, columns=COLUMNS), caption, xlabel="change in accuracy, points"
         )
-
-    def scores(self) -> Styler:
-        """Return every set's metrics as the harness computes them, in %, means over replicates; LAMBADA's perplexity as it is."""
-        rows = [
-            (
-                r.strategy,
-                f"{r.share:g}",
-                r.layers or "all",
-                SET_NAMES[name],
-                metric,
-                value * (1 if metric == "perplexity" else 100),
-            )
-            for r in self.runs.rename(columns={"task.share": "share", "recipe.student_layers": "layers"}).itertuples()
-            for name, metrics in json.loads(r.measures)["sets"].items()
-            for metric, value in metrics.items()
-            if not metric.endswith("_stderr")
-        ]
-        found = pd.DataFrame(rows, columns=["mixture", "share", "layers", "set", "metric", "value"])
-        found["mixture"], found["measure"] = (
-            found["mixture"].map(display_name),
-            found["set"] + ", " + found["metric"].str.replace("_", " "),
-        )
-        shown = found.pivot_table(index=["mixture", "share", "layers"], columns="measure", values="value", sort=False)
-        return table(shown.reset_index(), "scores", digits=1)
 
     # --- bias ---------------------------------------------------------------------------------------------------------
 

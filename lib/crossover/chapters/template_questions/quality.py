@@ -7,16 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from crossover.chapters.common import ChapterBase, table
-from crossover.chapters.template_questions import figures
 from crossover.data.closed_book import Real, near_tests, pool
-from crossover.figures.style import Picture
 from crossover.models.language_model import LanguageModel
 from crossover.models.spacy_english import load_parser
 from crossover.normal_text import word_set
@@ -37,8 +35,6 @@ from crossover.study.experiments.template_mixture import distributions
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
-
-VARIETY = "Paper: templates bring a wider variety of question types and more balanced examples; no measure is given (section 4)."
 
 
 @dataclass(frozen=True)
@@ -107,21 +103,20 @@ class QuestionBankChapter(ChapterBase):
         ]
         return table(pd.DataFrame(rows, columns=["measure", "generated", "real"]), "quality")
 
-    def distributions(self) -> Picture:
-        """Draw the distributions of question types and of the answers' entity types."""
+    def distributions(self) -> Styler:
+        """Return the distributions of question types and of the answers' entity types, generated against real."""
         made = distributions([q.question for q in self._drawn], [q.answer for q in self._drawn])
         real = distributions([r.question for r in self._real_drawn], [r.answers[0] for r in self._real_drawn])
-        tables = {
-            title: _side_by_side(a, b)
-            for title, a, b in zip(("question types", "entity types of answers"), made, real, strict=True)
-        }
-        rows = pd.concat([t.rename_axis("label").reset_index().assign(property=title) for title, t in tables.items()])
-        caption = (
-            f"Shares among {len(self._drawn):,} generated and {len(self._real_drawn):,} real questions, each set drawn once by seed, without "
-            f"intervals. {VARIETY}"
+        rows = [
+            pd.DataFrame({"of": title, "generated": generated, "real": seen})
+            .fillna(0.0)
+            .sort_values(["real", "generated"], ascending=False)
+            for title, generated, seen in zip(("questions", "answers"), made, real, strict=True)
+        ]
+        shares = pd.concat(rows).rename_axis("type").reset_index()[["of", "type", "generated", "real"]]
+        return table(shares.assign(of=shares["of"].ffill()), "distributions").format(
+            "{:.0%}", subset=["generated", "real"]
         )
-        title = f"Entropy of question types: {entropy(made[0]):.2f} bits generated, {entropy(real[0]):.2f} bits real"
-        return self.figure("question_distributions", partial(figures.distributions, tables), rows, title, caption)
 
     def gallery(self, each: int = 2, seed: int = 0) -> Styler:
         """Return questions of every type, drawn by seed: what is usual, picked by nobody."""
@@ -151,8 +146,3 @@ def _draw(items: Sequence, n: int, seed: int = 0) -> list:
 
 def _types(questions: Sequence[str]) -> dict[str, float]:
     return distributions(questions, [])[0]
-
-
-def _side_by_side(generated: dict[str, float], real: dict[str, float]) -> pd.DataFrame:
-    table = pd.DataFrame({"generated": generated, "real": real}).fillna(0.0)
-    return table.sort_values(["real", "generated"], ascending=False)
