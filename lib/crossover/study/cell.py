@@ -148,20 +148,17 @@ class QueryCell(Cell):
 
     @property
     def examples(self) -> int:
-        """The most examples that the student can be trained on."""
         if self.strategy == "seeds_only":
             return self.seed_size
         return self.budget if self.strategy == "answer_augmentation" else max(1, self.budget // 2)
 
     @property
     def models(self) -> list[str]:
-        """The student's model and those of local teachers."""
         local = (self.teacher_settings, self.augmenter_settings) if self.teacher == "local" else ()
         return [self.recipe["model"], *(settings["model"] for settings in local if settings)]
 
     @property
     def stream(self) -> str | None:
-        """A name for the teacher's calls, of which a larger budget has all of a smaller one's."""
         return _stream(self, self.augmenter_settings) if self.teacher != "none" else None
 
 
@@ -199,12 +196,10 @@ class TeacherCell(Cell):
 
     @property
     def models(self) -> list[str]:
-        """The student's model and the teacher's."""
         return [self.recipe["model"], *(m for name, m in self.teacher_settings.items() if name == "teacher_model")]
 
     @property
     def stream(self) -> str | None:
-        """A name for the teacher's calls, of which a larger budget has all of a smaller one's."""
         return _stream(self) if self.teacher != "none" else None
 
 
@@ -227,7 +222,6 @@ class MixtureCell(Cell):
 
     @property
     def examples(self) -> int:
-        """About the number of examples that the student is trained on."""
         return self.seed_size + (0 if self.strategy == "tokens_equal" else self.budget)
 
 

@@ -23,7 +23,7 @@ from crossover.study import provenance
 from crossover.study.cell import Cell, Evaluation, TrainingData
 from crossover.study.experiments import experiment_of
 from crossover.study.store import Store
-from crossover.study.workers import Lost, Pool, open_pool, quiet
+from crossover.study.workers import Lost, Processes, Ray, open_pool, quiet
 
 if TYPE_CHECKING:
     from crossover.evaluation.answers import Outcome
@@ -92,7 +92,7 @@ def run_cells(
 def _finished(
     cells: Sequence[Cell],
     store: Store,
-    pool: Pool,
+    pool: Processes | Ray,
     device: str,
     deadline: float,
     tick: Callable[[], object],

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Protocol, Self
+from typing import Self
 
 from crossover.errors import CrossoverError
 
@@ -30,24 +30,8 @@ class Lost(Exception):
     """A worker is gone, and with it what it was doing."""
 
 
-class Pool(Protocol):
-    """Workers that take calls; a context manager."""
-
-    workers: int
-
-    def submit(self, work: Callable, *arguments: object) -> Future:
-        """Have a worker call ``work``."""
-
-    def result(self, future: Future) -> object:
-        """Return what a finished call returned, or raise what it raised, or :class:`Lost`."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *problem: object) -> None: ...
-
-
 @contextmanager
-def open_pool(workers: int, device: str, cluster: str = "") -> Iterator[Pool]:
+def open_pool(workers: int, device: str, cluster: str = "") -> Iterator[Processes | Ray]:
     """Open the workers that students are trained on.
 
     On this machine the calling process meanwhile computes with the threads that the workers leave cores for, and one at
@@ -92,7 +76,7 @@ class Processes:
         self.submit = self._executor.submit
 
     def result(self, future: Future) -> object:
-        """Return what a finished call returned."""
+        """Return what a finished call returned, or raise what it raised, or :class:`Lost`."""
         try:
             return future.result()
         except BrokenProcessPool:
@@ -153,8 +137,7 @@ class Ray:
         """Have a worker call ``work``; a worker that is lost is replaced, :data:`RETRIES` times."""
         return self._call.remote(self._device, work, *arguments).future()
 
-    def result(self, future: Future) -> object:
-        """Return what a finished call returned."""
+    def result(self, future: Future) -> object:  # as for Processes
         lost = self._ray.exceptions
         try:
             return future.result()
@@ -196,7 +179,6 @@ def _workers_here(device: str) -> int:
 
 
 def _call(device: str, work: Callable, *arguments: object) -> object:
-    """Prepare this process and do the work."""
     _prepare(device)
     return work(*arguments)
 

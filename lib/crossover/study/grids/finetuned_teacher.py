@@ -113,18 +113,8 @@ def grid(
 ) -> list[TeacherCell]:
     """Return the cells of one condition: every replicate and student.
 
-    Parameters
-    ----------
-    name, size, strategy, teacher
-        Of the cells; without a teacher where the strategy is ``"original"``.
-    family : {"encoder", "causal"}
-        Of the student of a task with labels.
-    layers : int
-        Lowest layers kept of the teacher; 0 keeps all.
-    further : mapping
-        Settings of the teacher beside the chapter's own.
-    **changed
-        ``queries, annotate_temperature, generate_temperature``, where they are not the chapter's own.
+    ``family`` is of the student of a task with labels, ``layers`` how many of the teacher's lowest are kept (0: all), ``further``
+    are settings of the teacher; ``changed`` are queries and temperatures that are not the chapter's own.
     """
     settings = p.task_settings(name)
     task = load_task(name, **settings)
