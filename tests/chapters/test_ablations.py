@@ -39,6 +39,8 @@ def planted(cell):
 
 
 def accuracy(cell):
+    if cell.strategy == "seeds_only":
+        return 0.2
     if cell.teacher_settings["invalid_rate"]:
         return 0.5 - (0.2 if cell.strategy == "new_question" else 0.05)
     if cell.verify:
@@ -85,8 +87,8 @@ def test_a_local_teacher_and_its_augmenter_are_fine_tuned_apart_and_another_task
     assert {(c.task, json.dumps(c.task_settings), c.replicate) for c in grids["text_to_sql"]} == {
         ("text_to_sql", '{"shapes": "simple"}', 0)
     }
-    assert {(c.task, c.teacher, c.scoring) for c in grids["arc"]} == {("arc", "local", "choice")}
-    assert {(c.task, c.teacher, c.teacher_settings["gold"]) for c in grids["gsm_symbolic"]} == {
+    assert {(c.task, c.teacher, c.scoring) for c in grids["arc"] if c.budget} == {("arc", "local", "choice")}
+    assert {(c.task, c.teacher, c.teacher_settings["gold"]) for c in grids["gsm_symbolic"] if c.budget} == {
         ("gsm_symbolic", "local", 128)
     }
     assert "mixed" not in {c.strategy for c in grids["text_to_sql"]}

@@ -15,7 +15,7 @@ class Ablations(BudgetRatio):
 
     strategies: list[Literal["answer_augmentation", "question_rephrase", "new_question", "mixed", "seeds_only"]] = (
         Field(
-            ["answer_augmentation", "question_rephrase", "new_question", "mixed"],
+            ["answer_augmentation", "question_rephrase", "new_question", "mixed", "seeds_only"],
             min_length=1,
             description="lines of the base grid; mixed at compared_seeds alone",
         )

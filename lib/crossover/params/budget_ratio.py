@@ -25,7 +25,7 @@ class BudgetRatio(TrainingParameters):
     )
     strategies: list[Literal["answer_augmentation", "question_rephrase", "new_question", "mixed", "seeds_only"]] = (
         Field(
-            ["answer_augmentation", "question_rephrase", "new_question"],
+            ["answer_augmentation", "question_rephrase", "new_question", "seeds_only"],
             min_length=1,
             description="what queries are spent on; seeds_only buys nothing",
         )
