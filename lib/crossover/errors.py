@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class CrossoverError(Exception):
-    """Something a user can mend. The command line prints it without a traceback and exits with status 2."""
+    """Something a user can fix. The command line prints it without a traceback and exits with status 2."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

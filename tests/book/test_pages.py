@@ -6,6 +6,7 @@ import shutil
 import pandas as pd
 import pytest
 
+import crossover
 from crossover.book import appendices
 from crossover.book.pages import banner, duration, fill, keep_blocks, stage
 from crossover.book.site_settings import PREVIEW, public_settings
@@ -159,3 +160,11 @@ def test_a_site_and_a_repository_add_a_preview_and_buttons(results, monkeypatch)
     for name, value in known.items():
         monkeypatch.setenv(name, value)
     assert b"mybinder.org" in staged(results)["_config.yml"] and b"og:url" in staged(results)["_config.yml"]
+
+
+def test_the_counts_that_the_page_prints_can_be_fitted(tmp_path):
+    page = (repository() / "book" / "your_own_run.md").read_text()
+    table = next(part for part in page.split("```text\n") if part.startswith("strategy,")).partition("```")[0]
+    (tmp_path / "pilot.csv").write_text(table)
+    (found,) = crossover.find_crossovers(crossover.fit_table(crossover.read_counts(tmp_path / "pilot.csv"), draws=100))
+    assert found.status == "found"

@@ -1,4 +1,4 @@
-"""The data of the page that advises: the draws of the curves from which the page computes in the reader's browser."""
+"""The data of the page that advises: per task a script with the curves' draws, from which the page computes in the browser."""
 
 from __future__ import annotations
 
@@ -11,34 +11,51 @@ import numpy as np
 from crossover.figures.style import styles
 from crossover.labels import QUERIES_PER_SAMPLE
 from crossover.stats.advice import CLEAR
-from crossover.stats.curves import Fits, fit_table
+from crossover.stats.curves import FittedCurve, fit_table
 from crossover.study import advice_counts
 
+FOLDER = "_static/advisor"
+#: Budget ratios at which a curve is sent, evenly spaced in log ratio over its tested range.
+POINTS = 33
 
-def curves(folder: Path) -> str:
-    """Return the script that gives ``advisor.js`` its curves: per curve the draws of ``E, B, log tau`` as float32."""
-    table = advice_counts.counts(folder)
+
+def scripts(results: Path) -> dict[str, bytes]:
+    """Return the page's scripts by path: an index of tasks, and each task's curves."""
+    table = advice_counts.counts(results)
     fits = fit_table(table, advice_counts.LEVEL, advice_counts.DRAWS, advice_counts.SEED)
-    data = _as_dict(fits) | {"first": table["task"].value_counts().index[0], "clear": CLEAR}
-    return f"window.CROSSOVER_CURVES = {json.dumps(data, sort_keys=True)};\n"
-
-
-def _as_dict(fits: Fits) -> dict[str, object]:
-    known = [(c, c.draws) for c in fits if c.draws is not None]
-    curves = [
-        {
-            "task": c.task,
-            "strategy": c.strategy,
-            "seed_size": c.seed_size,
-            "ratios": list(c.ratio_range),
-            "doubt": "" if c.status == "ok" else c.status.replace("_", " "),
-            "draws": base64.b64encode(np.stack([d.E, d.B, d.theta[:, 0]]).astype("<f4").tobytes()).decode(),
-        }
-        for c, d in known
-    ]
-    looks = styles({c.strategy for c, _ in known})
-    names = {
+    sizes = table["task"].value_counts()
+    written, tasks = {}, []
+    for number, task in enumerate(sizes.index):
+        curves = [_curve(c) for c in fits if c.task == task and c.is_fitted]
+        if not curves:
+            continue
+        written[f"{FOLDER}/{number}.js"] = f'crossoverCurves("{number}", {json.dumps(curves)});\n'.encode()
+        tasks.append({"id": str(number), "task": task, "label": task.replace("_", " ")})
+    looks = styles({c.strategy for c in fits})
+    strategies = {
         name: {"label": look.label, "colour": look.colour, "calls": QUERIES_PER_SAMPLE.get(name, 1)}
         for name, look in looks.items()
     }
-    return {"level": fits.level, "strategies": names, "curves": curves}
+    about = {"level": advice_counts.LEVEL, "clear": CLEAR, "strategies": strategies, "tasks": tasks}
+    return written | {f"{FOLDER}/index.js": f"window.CROSSOVER_ADVICE = {json.dumps(about)};\n".encode()}
+
+
+def _curve(curve: FittedCurve) -> dict[str, object]:
+    """A curve as JSON: its draws on a grid as 16-bit shares of 1, and the measured accuracies per replicate."""
+    counts = curve.counts
+    level = not counts.ratios.any()  # a strategy that buys nothing is the same at every budget
+    first, last = (1.0, 1.0) if level else curve.ratio_range
+    draws = curve.at(np.geomspace(first, last, POINTS))[1]
+    with np.errstate(invalid="ignore"):
+        shares = counts.correct / counts.tested
+    return {
+        "strategy": curve.strategy,
+        "size": curve.seed_size,
+        "level": level,
+        "range": [first, last],
+        "measured": [
+            [round(float(ratio), 6), [round(float(share), 4) for share in column if np.isfinite(share)]]
+            for ratio, column in zip(counts.ratios, shares.T, strict=True)
+        ],
+        "draws": base64.b64encode(np.rint(np.clip(draws, 0, 1) * 65535).astype("<u2").tobytes()).decode(),
+    }

@@ -25,13 +25,13 @@ def tables(results: Path) -> dict[str, str]:
     runs = read_runs(results)
     return {
         "costs": costs(results, runs),
-        "checklist": checklist(results, runs),
         "speed": speed(results.parent / "bench"),
         "verdict_changes": verdict_changes(results / "verdicts.csv"),
         "paper_costs": paper_costs(),
         "parameter_tables": parameters(results),
         "data_cards": data_cards(),
         "model_cards": model_cards(),
+        **fitted(results, runs),
     }
 
 
@@ -61,35 +61,21 @@ def costs(results: Path, runs: pd.DataFrame) -> str:
     return _table(head, rows, right=range(2, 7)) + f"\n\nMachines: {'; '.join(machines) or 'not on record'}."
 
 
-def checklist(results: Path, runs: pd.DataFrame) -> str:
-    """What a report of fitted scaling curves should state, filled in for the curves of this profile."""
+def fitted(results: Path, runs: pd.DataFrame) -> dict[str, str]:
+    """What the checklist of fitted curves quotes."""
     path = results / "fits.csv"
-    if not path.exists():
-        return "No curve was fitted in this profile."
-    fits, grid = pd.read_csv(path), runs[runs["experiment"] == "budget_ratio"]
-    statuses = ", ".join(f"{n} {status.replace('_', ' ')}" for status, n in fits["status"].value_counts().items())
-    models = ", ".join(sorted(grid["student"].unique()))
-    asked = {
-        "What is predicted, from what?": "Accuracy on held-out items, from teacher queries for each seed question.",
-        "Which form?": "A(r) = E - B exp(-r / tau) with 0 <= E <= 1, B >= 0 and tau > 0; power law, rectified and logistic "
-        "forms are fitted beside it and shown with each crossover.",
-        "How many curves and points?": f"{len(fits)} curves, {int(fits['n_budgets'].sum())} points (means over replicates).",
-        "What became of the fits?": statuses + ".",
-        "Which models, at which sizes?": f"{models}; layers and what of them is trained are in each row's settings.",
-        "Which seed-set sizes, budgets, replicates?": f"S = {_list(grid['seed_size'])}; Q = {_list(grid['budget'])}; "
-        f"{grid['replicate'].nunique()} replicates.",
-        "Were hyperparameters scaled or tuned for each point?": "Neither: one recipe for all cells; how it was chosen is said in "
-        "the chapter's limits.",
-        "How is a curve fitted?": "Variable projection: exact constrained least squares for E and B, a search over log tau; no "
-        "starting values, no random restarts.",
-        "Which loss, which weights?": "Squared error weighted by the inverse covariance of the budget means: binomial noise of "
-        "the test items, and replicates as a random effect.",
-        "How are intervals made?": "Parametric bootstrap over items and replicates together; coverage in simulated studies is in "
-        "the chapter on known truth.",
-        "Is the prediction checked out of sample?": "At the largest seed-set size, predicted from the smaller ones.",
-        "Are data and code there?": "Every row, item, teacher reply and executed notebook is in the repository under `results/`.",
+    fits = pd.read_csv(path) if path.exists() else pd.DataFrame({"status": [], "n_budgets": []})
+    grid = runs[runs["experiment"] == "budget_ratio"]
+    statuses = [f"{n} {status.replace('_', ' ')}" for status, n in fits["status"].value_counts().items()]
+    return {
+        "n_curves": str(len(fits)),
+        "n_points": str(int(fits["n_budgets"].sum())),
+        "fit_statuses": ", ".join(statuses) or "none fitted",
+        "fitted_models": ", ".join(sorted(grid["student"].unique())) or "none",
+        "fitted_sizes": _list(grid["seed_size"]),
+        "fitted_budgets": _list(grid["budget"]),
+        "fitted_replicates": str(grid["replicate"].nunique()),
     }
-    return _table(["asked", "answer"], list(asked.items()))
 
 
 def speed(folder: Path) -> str:
@@ -101,7 +87,7 @@ def speed(folder: Path) -> str:
     for name, rows in found.items():
         shown = [[r.what, f"{r.value} {r.unit}".strip(), r.wanted, r.met] for r in rows.itertuples()]
         parts.append(
-            f"### {name.replace('_', ' ').capitalize()}\n\n"
+            f"## {name.replace('_', ' ').capitalize()}\n\n"
             + _table(["what", "measured", "wanted", "met"], shown, right=[1])
         )
     records = [

@@ -5,7 +5,7 @@
 ``provenance/<notebook>.json``
     for the record at the end of a chapter
 ``numbers/``
-    ``{name: text}``, quoted in prose as ``{{ name }}``
+    ``{name: text}``, quoted in prose as ``{{ name }}``; the figure NAME of a chapter is ``{{ figure_NAME }}``
 ``figures/``
     pictures that pages show, each with its data
 ``runs.csv``
@@ -51,17 +51,17 @@ def stage(book: Path, results: Path, profile: str) -> dict[str, bytes]:
             f"{min(unlisted)} was run but is in no chapter: add '- file: {min(unlisted)}' to _toc.yml."
         )
     known = {"profile": profile, **read_numbers(results), **appendices.tables(results)}
-    for name, content in staged.items():
-        if name.endswith(".md") and not name.startswith("_static/"):
-            staged[name] = fill(keep_blocks(content.decode(), set(notebooks), name), known, name).encode()
     for path in sorted((results / "figures").glob("*.*")):
         staged[f"_static/figures/{path.name}"] = path.read_bytes()
+    shown: dict[str, str] = {}
     for number, name in enumerate((file for file in _files(toc) if file in notebooks), 1):
         record = results / "provenance" / f"{name}.json"
-        staged[f"{name}.ipynb"] = _chapter(notebooks[name], record, profile, known, set(staged), number)
+        staged[f"{name}.ipynb"] = _chapter(notebooks[name], record, profile, known, set(staged), number, shown)
+    for name, content in staged.items():
+        if name.endswith(".md") and not name.startswith("_static/"):
+            staged[name] = fill(keep_blocks(content.decode(), set(notebooks), name), known | shown, name).encode()
     if ADVISED in notebooks:
-        staged["_static/advisor_curves.js"] = advisor_page.curves(results).encode()
-        staged |= samples.shards(results)
+        staged |= advisor_page.scripts(results) | samples.shards(results)
     if left_out:
         staged[f"{toc['root']}.md"] += _left_out_note(left_out, profile).encode()
     config = yaml.safe_load(staged["_config.yml"])
@@ -150,9 +150,18 @@ def duration(seconds: float) -> str:
 
 
 def _chapter(
-    path: Path, record: Path, profile: str, known: Mapping[str, str], files: Collection[str], number: int
+    path: Path,
+    record: Path,
+    profile: str,
+    known: Mapping[str, str],
+    files: Collection[str],
+    number: int,
+    shown: dict[str, str],
 ) -> bytes:
-    """Return an executed notebook as a chapter: figures with captions and links; code and record folded at its end."""
+    """Return an executed notebook as a chapter: figures with captions and links; code and record folded at its end.
+
+    Its figures are added to ``shown``, under the names by which pages quote them.
+    """
     notebook = json.loads(path.read_text(encoding="utf-8"))
     first = notebook["cells"][0] if notebook["cells"] else {"cell_type": None}
     if first["cell_type"] != "markdown" or not "".join(first["source"]).startswith("# "):
@@ -173,8 +182,10 @@ def _chapter(
                 )
             if name := _figure_name(output):
                 figures += 1
-                shown = figure(name, f"Figure {number}.{figures}", _figure_metadata(output), files, path.stem, profile)
-                output["metadata"], output["data"] = {}, {"text/html": shown}
+                described = _figure_metadata(output)
+                drawn = figure(name, f"Figure {number}.{figures}", described, files, path.stem, profile)
+                shown[f"figure_{name}"] = drawn
+                output["metadata"], output["data"] = {}, {"text/html": drawn}
     python = "```python\n" + "\n\n".join(code) + "\n```"
     end = f"## How this page was made\n\n{banner(profile, json.loads(record.read_text(encoding='utf-8')))}\n\n"
     end += _folded("Code of this page", python)

@@ -29,5 +29,5 @@ def main() -> None:
         print(f"crossover: {problem}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("\ncrossover: stopped. Finished cells are kept; the same command goes on from there.", file=sys.stderr)
+        print("\ncrossover: stopped. Finished cells are kept; the same command resumes.", file=sys.stderr)
         sys.exit(130)

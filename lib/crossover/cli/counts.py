@@ -41,7 +41,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _refusing(command: Callable[..., None]) -> Callable[..., None]:
-    """Print what a user can mend and exit with status 2, without a traceback."""
+    """Print what a user can fix and exit with status 2, without a traceback."""
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
@@ -55,7 +55,7 @@ def _refusing(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def fit(
-    table: Annotated[Path, typer.Argument(metavar="PILOT.CSV", help="A table of counts, one row a trained student.")],
+    table: Annotated[Path, typer.Argument(metavar="PILOT.CSV", help="A table of counts, one row per trained student.")],
     level: Level = 0.9,
     draws: Draws = 2000,
     seed: Seed = 0,

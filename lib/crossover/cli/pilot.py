@@ -71,7 +71,7 @@ def pilot(
     """Try all strategies on your own task within a query budget, and say which to buy.
 
     Shows how your pairs were read and what the pilot will take, asks, runs it, fits learning curves and advises. Killed or
-    stopped, the same command goes on from there.
+    stopped, the same command resumes.
 
     \b
     crossover pilot pairs.jsonl --queries 600 --compare number

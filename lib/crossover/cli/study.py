@@ -14,18 +14,18 @@ Profile = Annotated[
 
 
 def run(
-    notebook: Annotated[str, typer.Argument(help="A notebook's name or number, as 03_budget_ratio or 03.")],
+    notebook: Annotated[str, typer.Argument(help="Name or number of a notebook, such as budget_ratio or 03.")],
     profile: Profile = "laptop",
     parameter: Annotated[
         list[str] | None,
-        typer.Option("-p", "--parameter", help="name=value; give it again for more. Lists as '[16, 32]'."),
+        typer.Option("-p", "--parameter", help="name=value; repeat it for more. Lists as '[16, 32]'."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run even if nothing changed.")] = False,
 ) -> None:
     """Run one notebook, with your own parameters if you like.
 
-    A run with parameters of its own that decide a number writes to its own folder under results/. It can be killed and run again: finished
-    cells are kept. Example: crossover run 03_budget_ratio -p seed_sizes='[16]' -p budgets='[16, 32, 64, 128]'
+    A run whose own parameters can change a number writes to its own folder under results/. An interrupted run resumes.
+    Example: crossover run 03_budget_ratio -p seed_sizes='[16]' -p budgets='[16, 32, 64, 128]'
     """
     from crossover.params.profiles import find_notebook, parse_override, resolve
 
@@ -44,13 +44,13 @@ def reproduce(
     cluster: Annotated[str, typer.Option(help="Ray cluster that trains the students: its address, or local.")] = "",
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Tiny models and data in place of the profile's: does everything go through?"),
+        typer.Option("--dry-run", help="Try every notebook with tiny models and data."),
     ] = False,
 ) -> None:
-    """Run every notebook of a profile that something has changed for, and build the book.
+    """Run every notebook of a profile whose inputs changed, and build the book.
 
-    With nothing changed it says so and ends within seconds. On a node of a Ray cluster, with the same results:
-    crossover reproduce --profile paper --cluster auto. Before that, in minutes on a laptop: the same with --dry-run.
+    With nothing changed it ends within seconds. On a node of a Ray cluster, with the same results:
+    crossover reproduce --profile paper --cluster auto. Try it first, in minutes on a laptop, with --dry-run.
     """
     from crossover.book.notebooks import execute
     from crossover.params.profiles import SCHEMAS, load_profile
@@ -73,7 +73,7 @@ def train(
     hours: Annotated[float, typer.Option(min=0, help="Start no student after so many hours; 0 for no limit.")] = 0.0,
     workers: Annotated[int, typer.Option(min=0, help="Parallel students; 0 for as many as fit.")] = 0,
 ) -> None:
-    """Train the missing students of a profile, and nothing else: rows are stored as they come, and a stopped run goes on.
+    """Train the missing students of a profile, and nothing else. Every row is stored at once; an interrupted run resumes.
 
     Rows for publication come from committed code: with uncommitted changes it refuses. Example, on a machine that others
     use too: nice -n 15 crossover train --profile confirm --hours 8 --workers 1
@@ -102,9 +102,9 @@ def train(
 
 
 def fetch(profile: Profile = "paper") -> None:
-    """Get every model and data set that a profile needs, and list what cannot be had, each with what to do.
+    """Get every model and data set that a profile needs; list what is missing, each with what to do.
 
-    Offline it is the list of what is missing. Ends with status 1 where anything is.
+    Ends with status 1 if anything is missing.
     """
     import os
     import socket
@@ -115,7 +115,7 @@ def fetch(profile: Profile = "paper") -> None:
         if not getproxies():  # behind one, names are its to resolve
             socket.getaddrinfo(urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co")).hostname, 443)
     except OSError:
-        print("The hub is out of reach: this is what is here, and what is missing.")
+        print("Cannot reach the Hub. Present and missing files:")
         os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's client is imported: no call is tried again and again
     from crossover.params.profiles import load_profile, resolve
     from crossover.study.grids import cells_of
@@ -128,7 +128,7 @@ def fetch(profile: Profile = "paper") -> None:
         print(f"missing  {what}\n         {why}" if why else f"here     {what}", flush=True)
         lacking += bool(why)
     if lacking:
-        print(f"{lacking} things are missing.")
+        print(f"{lacking} missing.")
         raise typer.Exit(1)
 
 

@@ -418,7 +418,7 @@ class _Calls:
     def _given_up(self, why: str) -> CrossoverError:
         return CrossoverError(
             f"{self.teacher.server} failed {self.teacher.attempts} times in a row at one call, the last time with: {why}. "
-            "Replies that came are stored; run again to go on from there."
+            "Replies that came are stored; run again to resume."
         )
 
     async def _refusal(self, client: openai.AsyncOpenAI, response: httpx2.Response) -> CrossoverError:

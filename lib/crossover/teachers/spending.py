@@ -85,7 +85,7 @@ class Account:
             return attempt
         raise BudgetExceeded(
             f"A call of up to {tokens_in + tokens_out:,} tokens could pass the cap {cap}: {spent} spent so far. It was "
-            "not made. Replies that came are stored; with a higher cap the run goes on from there."
+            "not made. Replies that came are stored; with a higher cap the run resumes."
         )
 
     def settle(self, attempt: int, tokens_in: int, tokens_out: int) -> None:

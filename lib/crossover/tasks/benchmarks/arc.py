@@ -105,7 +105,7 @@ class Arc(QuestionAnswer, Benchmark):
         if row["answerKey"] not in labels[: len(texts)] or self.choices(question) != texts:
             raise CrossoverError(
                 f"arc: row {row['id']!r} has the answer {row['answerKey']!r}, the labels {labels} and the choices "
-                f"{texts}. It needs two to five choices, none empty, and the label of one as its answer; mend the row."
+                f"{texts}. It needs two to five choices, none empty, and the label of one as its answer; fix the row."
             )
         right = labels.index(row["answerKey"])
         stop = "" if texts[right].endswith((".", "!", "?")) else "."

@@ -161,7 +161,7 @@ def matches(path: Path | str, predicted: str | None, gold: str) -> bool:
     wanted = run_once(path, gold)
     if wanted.error is not None:
         raise CrossoverError(
-            f"The reference statement {gold!r} does not run on {path} ({wanted.error}); mend it or the database."
+            f"The reference statement {gold!r} does not run on {path} ({wanted.error}); fix it or the database."
         )
     found = wanted if predicted == gold else run(path, predicted)
     return found.error is None and same_result(found.rows, wanted.rows, ordered)
