@@ -136,7 +136,7 @@ def test_what_questions_need_is_allowed():
     [
         ("trim('  a ')", "a"), ("strftime('%Y', '1980-05-01') >= '1979'", 1), ("date('2024-01-31', '+1 month')", "2024-03-02"),
         ("julianday('2000-01-02') - julianday('2000-01-01')", 1.0), ("datetime(0, 'unixepoch')", "1970-01-01 00:00:00"),
-        ("strftime('%Y', NULL)", None), ("lag(2) OVER ()", None),
+        ("strftime('%Y', NULL)", None), ("date('')", None), ("lag(2) OVER ()", None),
     ],
 )  # fmt: skip
 def test_functions_of_texts_and_stored_dates_are_allowed(ask, value):

@@ -50,7 +50,7 @@ _FUNCTIONS = frozenset(
 )
 #: Functions of dates. SQLite works them out, but of stored dates alone: the present time differs from run to run.
 _DATES = ("date", "time", "datetime", "julianday", "unixepoch", "strftime")
-_PRESENT = ("now", "localtime", "utc", "")
+_PRESENT = ("now", "localtime", "utc")
 _EVERY = 10_000  # steps between two looks at the limits
 
 
