@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossover.data import load
-from crossover.data.near_duplicates import NEAR, Neighbourhood
+from crossover.data.near_duplicates import NEAR
 from crossover.errors import CrossoverError
 from crossover.normal_text import word_set
 from crossover.tasks import Problem, Task, load_task
@@ -46,27 +46,6 @@ def write(folder, name, **splits):
 
 def entailment(premise, hypothesis="It holds.", label=0):
     return {"sentence1": premise, "sentence2": hypothesis, "label": label, "idx": 0}
-
-
-# --- near-duplicates --------------------------------------------------------------------------------------------------
-
-units = st.frozensets(st.sampled_from("abcdefgh"), max_size=8)
-
-
-@given(st.lists(units, max_size=8), st.lists(units, max_size=8))
-@many
-def test_near_is_what_comparing_all_pairs_finds(items, texts):
-    found = Neighbourhood(items).holds(texts)
-    assert found == [any(jaccard(text, item) >= NEAR for item in items) for text in texts]
-
-
-def test_texts_are_compared_in_blocks_of_any_size(monkeypatch):
-    rng = random.Random(0)
-    items, texts = ([frozenset(rng.sample(range(30), rng.randint(1, 6))) for _ in range(n)] for n in (40, 50))
-    items, texts = ([frozenset(map(str, unit)) for unit in some] for some in (items, texts))
-    whole = Neighbourhood(items).holds(texts)
-    monkeypatch.setattr("crossover.data.near_duplicates._ROWS", 7)
-    assert Neighbourhood(items).holds(texts) == whole
 
 
 # --- pools ------------------------------------------------------------------------------------------------------------
@@ -254,10 +233,6 @@ def test_a_label_that_the_task_does_not_have_is_no_label(text, label):
     task = Sst2()
     assert task.extract(text) == label
     assert task.correct(text, task.test(1)[0]) == (f" {label}" == task.test(1)[0].answer)
-
-
-def test_a_student_is_shown_the_input_alone():
-    assert Sst2().prompt("fine .") == "Input: fine .\nOutput:"
 
 
 # --- what a sentence mentions -----------------------------------------------------------------------------------------

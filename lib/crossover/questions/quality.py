@@ -140,8 +140,6 @@ def distinct(questions: Sequence[str], n: int, sample: int, seed: int = 0) -> fl
 def question_type(question: str) -> str:
     """Return a question's type by its words, the same for generated and real ones; ``other`` where none fits.
 
-    A question word that opens the sentence decides; else the first one after a preposition ("In which year").
-
     >>> [question_type(q) for q in ("Who wrote it?", "In which year was it?", "Is it so?", "Name a river.", "It is ____.")]
     ['who', 'which', 'yes-no', 'other', 'cloze']
     """
@@ -162,20 +160,12 @@ def shares(labels: Iterable[str]) -> dict[str, float]:
 
 
 def entropy(distribution: Mapping[str, float]) -> float:
-    """Return a distribution's entropy, in bits.
-
-    >>> entropy({"who": 0.5, "what": 0.5})
-    1.0
-    """
+    """Return a distribution's entropy, in bits."""
     return float(stats.entropy(list(distribution.values()), base=2))
 
 
 def distance(a: Mapping[str, float], b: Mapping[str, float]) -> float:
-    """Return the Jensen-Shannon distance of two distributions, base 2: 0 for equal ones, 1 for disjoint ones.
-
-    >>> distance({"who": 1.0}, {"what": 1.0})
-    1.0
-    """
+    """Return the Jensen-Shannon distance of two distributions, base 2: 0 for equal ones, 1 for disjoint ones."""
     labels = sorted(set(a) | set(b))
     return float(jensenshannon([a.get(k, 0) for k in labels], [b.get(k, 0) for k in labels], base=2))
 

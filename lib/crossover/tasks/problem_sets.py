@@ -113,13 +113,6 @@ class Drawing(Sets):
             found.setdefault(key, problem)
         return list(found.values())
 
-    def _first(self, make: Callable[[random.Random], T | None], rng: random.Random, what: str) -> T:
-        """The first structure that ``make`` gives."""
-        for _ in range(self.tries):
-            if (made := make(rng)) is not None:
-                return made
-        raise CrossoverError(f"{self.name}: no values give {what}; draw another problem instead.")
-
 
 class Planned(Drawing):
     """A procedural task whose problems are the wordings of plans, each on one side of the split."""
@@ -145,16 +138,14 @@ class Planned(Drawing):
         text = self._text(plan, rng)
         return Problem(text_id("drawn", text), text, self._answer(plan, rng), plan)
 
-    def _kept(
+    def _first(
         self, make: Callable[[random.Random], T | None], keep: Callable[[T], bool], rng: random.Random, what: str
     ) -> T:
         """The first plan that ``make`` gives and that is to be kept."""
-
-        def kept(r: random.Random) -> T | None:
-            plan = make(r)
-            return plan if plan is not None and keep(plan) else None
-
-        return self._first(kept, rng, what)
+        for _ in range(self.tries):
+            if (plan := make(rng)) is not None and keep(plan):
+                return plan
+        raise CrossoverError(f"{self.name}: no values give {what}; draw another problem instead.")
 
 
 def half(text: str) -> str:

@@ -122,7 +122,7 @@ class TextToSql(SqlAnswers, Planned):
         def wanted(query: QueryPlan) -> bool:
             return grammar.is_test(query) == test and fair(query) and can_slip(query)
 
-        return self._problem(self._kept(lambda r: grammar.draw(r, shape), wanted, rng, f"a {shape} problem"), rng)
+        return self._problem(self._first(lambda r: grammar.draw(r, shape), wanted, rng, f"a {shape} problem"), rng)
 
     def _other(
         self, make: Callable[[random.Random], QueryPlan | None], rng: random.Random, old: QueryPlan, what: str
@@ -132,7 +132,7 @@ class TextToSql(SqlAnswers, Planned):
         def usable(query: QueryPlan) -> bool:
             return not grammar.is_test(query) and fair(query) and not same(old, query)
 
-        return self._problem(self._kept(make, usable, rng, what), rng)
+        return self._problem(self._first(make, usable, rng, what), rng)
 
     def _alike(self, problem: Problem, test: bool) -> Hashable:
         return problem.structure

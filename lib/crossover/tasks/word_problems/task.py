@@ -40,6 +40,9 @@ class MathWords(NumberAnswers, Planned):
     distractors: int = 0
     name: str = field(default="math_words", init=False)
 
+    _text = staticmethod(question)
+    _answer = staticmethod(solution)
+
     def __post_init__(self) -> None:
         if (self.steps, self.distractors) != (1, 0):
             raise CrossoverError(
@@ -116,18 +119,12 @@ class MathWords(NumberAnswers, Planned):
     def _stream(self, side: str, replicate: int) -> str:
         return f"{self.name}/{DRAW}/steps={self.steps}/distractors={self.distractors}/{side}/{replicate}"
 
-    def _text(self, plan: Story, rng: random.Random) -> str:
-        return question(plan, rng)
-
-    def _answer(self, plan: Story, rng: random.Random) -> str:
-        return solution(plan, rng)
-
     def _drawn(self, rng: random.Random, test: bool) -> Problem:
-        return self._problem(self._kept(plot.draw, lambda s: plot.is_test(s) == test, rng, "a problem"), rng)
+        return self._problem(self._first(plot.draw, lambda s: plot.is_test(s) == test, rng, "a problem"), rng)
 
     def _trained(self, make: Callable[[random.Random], Story | None], rng: random.Random, what: str) -> Story:
         """The first story that ``make`` gives on the training side."""
-        return self._kept(make, lambda s: not plot.is_test(s), rng, what)
+        return self._first(make, lambda s: not plot.is_test(s), rng, what)
 
     def _alike(self, problem: Problem, test: bool) -> Hashable:
         """Test problems differ in more than their wording: in family, operation or quantities."""
