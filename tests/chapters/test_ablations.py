@@ -145,7 +145,7 @@ def test_a_leader_is_named_only_if_decided_against_every_other(monkeypatch, para
     found = [SimpleNamespace(status=s, leader=pair[0] if s == "none" else None) for pair, s in statuses.items()]
     monkeypatch.setattr(chapter, "find_crossovers", lambda *_, **__: found)
     monkeypatch.setattr(chapter, "fit_table", lambda *_: None)
-    rows = pd.DataFrame({"strategy": ["a", "b", "c"]})
+    rows = pd.DataFrame({"strategy": ["a", "b", "c"], "budget": 1})
     assert said in chapter.Chapter(parameters, rows, rows)._leads(rows)
 
 

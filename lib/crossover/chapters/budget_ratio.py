@@ -32,6 +32,7 @@ from crossover.figures.crossover_map import map_of_fits
 from crossover.figures.heat_map import heat_map
 from crossover.figures.lead import lead_and_regret, undecided
 from crossover.figures.style import Picture
+from crossover.figures.sweep import sweep
 from crossover.labels import display_name, in_order
 from crossover.params.budget_ratio import BudgetRatio
 from crossover.paths import results_folder
@@ -42,9 +43,9 @@ from crossover.stats.formatting import interval
 from crossover.stats.seed_size_law import held_out
 from crossover.study.experiments.query_budget import draw_seeds
 from crossover.study.grids import cells_of
-from crossover.study.paired import paired
+from crossover.study.paired import Outcome, paired
 from crossover.study.run import run_cells
-from crossover.study.select import settings_table
+from crossover.study.select import MissingRows, settings_table
 from crossover.study.store import Store, read_runs
 from crossover.tasks import load_task
 
@@ -84,6 +85,9 @@ class Chapter(ChapterBase):
     @cached_property
     def leads(self) -> pd.DataFrame:
         """The lead of new questions over new answers per ratio and seed-set size; size 0 is pooled over sizes."""
+        return self._leads("correct")
+
+    def _leads(self, outcome: Outcome) -> pd.DataFrame:
         rows, out = settings_table(self.runs), []
         terms = [{"weight": 1, "strategy": QUESTIONS}, {"weight": -1, "strategy": ANSWERS}]
         both = rows[rows["strategy"].isin([ANSWERS, QUESTIONS])].groupby(["seed_size", "budget"])["strategy"].nunique()
@@ -94,7 +98,7 @@ class Chapter(ChapterBase):
                 for size, budget in cells[["seed_size", "budget"]].to_numpy()
             ]
             for size, at in [(0, points), *((p["seed_size"], [p]) for p in points)]:
-                c, _ = paired(rows, self.folder, {}, at, terms)
+                c, _ = paired(rows, self.folder, {}, at, terms, outcome)
                 out.append((size, ratio, c.estimate, c.low, c.high, c.replicates))
         return pd.DataFrame(out, columns=["seed_size", "ratio", "lead", "low", "high", "replicates"])
 
@@ -111,6 +115,22 @@ class Chapter(ChapterBase):
         return self.figure(
             "lead", partial(lead_and_regret, self.leads, losses), self.leads, lead_in_words(self.leads), caption
         )
+
+    def likelihood(self) -> Picture | Markdown:
+        """Draw the same lead by the likelihood of the gold answers, where the items hold it."""
+        try:
+            leads = self._leads("gold_loglik")
+        except MissingRows:
+            return NOT_RUN
+        if leads.empty:
+            return NOT_RUN
+        points = leads[leads["seed_size"] == 0].rename(
+            columns={"ratio": "value", "low": "lead_low", "high": "lead_high"}
+        )
+        points = points.assign(task="all seed-set sizes", series="new questions over new answers")
+        draw = partial(sweep, points, {"lead": "lead, nats per token"}, "teacher calls per seed question", log=True)
+        caption = f"Difference in the log-likelihood of the gold answers, with {LEVEL:.0%} intervals over items and replicates."
+        return self.figure("likelihood", draw, leads, lead_in_words(leads, 1.0, "nats per token"), caption)
 
     @cached_property
     def headline(self) -> str:
@@ -275,28 +295,32 @@ def rule(found: Sequence[Crossover]) -> str:
     return f"By the fitted curves, below {low:.2g} teacher calls per seed question buy {first}, above {high:.2g} buy {second}{which}"
 
 
-def lead_in_words(leads: pd.DataFrame) -> str:
+def lead_in_words(leads: pd.DataFrame, scale: float = 100.0, unit: str = "points") -> str:
     """Say from which ratio on new questions lead, below which they trail, and where these runs cannot tell."""
     if leads.empty:
         return "These runs do not compare new answers with new questions"
     pooled = leads[leads["seed_size"] == 0].set_index("ratio")
     below, above = undecided(leads)
     said = []
+
+    def at(ratio: float) -> str:
+        lead, low, high = scale * pooled.loc[ratio, ["lead", "low", "high"]]
+        return (
+            f"{lead:+.2g} {unit}, {low:.2g} to {high:.2g}"
+            if scale == 1
+            else f"{lead:+.1f} {unit}, {low:.1f} to {high:.1f}"
+        )
+
     if above < float("inf"):
         said.append(
-            f"from {above:g} teacher calls per seed question on, new questions lead new answers (at {above:g}: {_at(pooled, above)})"
+            f"from {above:g} teacher calls per seed question on, new questions lead new answers (at {above:g}: {at(above)})"
         )
     if below > float("-inf"):
-        said.append(f"up to {below:g}, new answers lead (at {below:g}: {_at(pooled, below)})")
+        said.append(f"up to {below:g}, new answers lead (at {below:g}: {at(below)})")
     elif said:
         said.append("below, these runs decide nothing")
     text = "; ".join(said) or "These runs decide nothing between new answers and new questions"
     return text[:1].upper() + text[1:]
-
-
-def _at(pooled: pd.DataFrame, ratio: float) -> str:
-    row = pooled.loc[ratio]
-    return f"{100 * row['lead']:+.1f} points, {100 * row['low']:.1f} to {100 * row['high']:.1f}"
 
 
 def agreement(predicted: float, low: float, high: float, c: Crossover) -> str:

@@ -37,6 +37,8 @@ ANSWERS, REPHRASE, QUESTIONS = "answer_augmentation", "question_rephrase", "new_
 #: What stands in place of a figure or table whose cells a profile leaves out.
 NOT_RUN = Markdown("Not run in this profile.")
 NO_CURVES = Markdown("Nothing to show: a curve needs at least four budgets.")
+#: What a forest of log-likelihoods shows: it prints a hundred times its rows.
+NATS = "difference in the gold answer's log-likelihood, 0.01 nats per token"
 #: Of a forest's rows.
 COLUMNS = ["comparison", "value", "estimate", "low", "high", "replicates", "items", "p", "why"]
 #: The steps of the yield funnel, in order.

@@ -36,6 +36,7 @@ from crossover.figures.learning_curves import learning_points
 from crossover.figures.style import Picture
 from crossover.labels import QUERIES_PER_SAMPLE, display_name
 from crossover.params.ablations import Ablations
+from crossover.stats.advice import CLEAR, advise_map
 from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import Fits, fit_table
 from crossover.study.cell import Cell
@@ -79,6 +80,7 @@ class Chapter(ChapterBase):
         dials = ("answer_error", "rephrase_drift", "invalid_rate", "coverage")
         teacher = {"teacher": "local"} if name == "local" else {dial: getattr(p, dial) for dial in dials}
         base = {
+            "recipe.updates": "epochs",
             "task": p.task,
             "seed_size": p.compared_seeds,
             "verify": p.verify,
@@ -225,6 +227,28 @@ class Chapter(ChapterBase):
         ]
         return crossover_table(found, "cost-units", unit=["calls" if c.unit == "queries" else c.unit for c in found])
 
+    def recipes(self) -> Styler | Markdown:
+        """Return where new questions overtake new answers under each rule for the number of updates."""
+        rows = self.of("recipes")
+        if rows.empty:
+            return NOT_RUN
+        found = [(rule, c) for rule, some in rows.groupby("recipe.updates") for c in self._crossings(some)]
+        return crossover_table([c for _, c in found], "recipes", updates=[rule for rule, _ in found])
+
+    def _crossings(self, rows: pd.DataFrame) -> list[Crossover]:
+        """Return the crossovers of new answers and new questions in some rows."""
+        two = rows[rows["strategy"].isin([ANSWERS, QUESTIONS]) & (rows["budget"] > 0)]
+        return find_crossovers(fit_table(two, LEVEL), checks=False)
+
+    def advice(self, task: str) -> Styler | Markdown:
+        """Return what ``crossover advise`` says at each tested budget of another task."""
+        rows = self.of(task)
+        if rows.empty:
+            return NOT_RUN
+        fits = fit_table(rows[rows["budget"] > 0], LEVEL)
+        cells = sorted({*rows[["seed_size", "budget"]].itertuples(index=False, name=None)})
+        return table(pd.DataFrame([_advised(fits, *cell) for cell in cells]), f"advice-{task}")
+
     def task_curves(self, task: str) -> Picture | Markdown:
         """Draw the strategies on another task."""
         rows = self.of(task)
@@ -240,7 +264,9 @@ class Chapter(ChapterBase):
         return (
             NOT_RUN
             if rows.empty
-            else crossover_table(find_crossovers(fit_table(rows, LEVEL), checks=False), f"crossovers-{task}")
+            else crossover_table(
+                find_crossovers(fit_table(rows[rows["budget"] > 0], LEVEL), checks=False), f"crossovers-{task}"
+            )
         )
 
     def mixed(self) -> Picture | Markdown:
@@ -257,7 +283,7 @@ class Chapter(ChapterBase):
         rows = self.of("mixed")
         if rows.empty:
             return NOT_RUN
-        fits = fit_table(rows, LEVEL)
+        fits = fit_table(rows[rows["budget"] > 0], LEVEL)
         return regret_table(fits, rows, "mixed-regret") if has_curves(fits) else NO_CURVES
 
     # --- words --------------------------------------------------------------------------------------------------------
@@ -284,7 +310,7 @@ class Chapter(ChapterBase):
 
     def _leads(self, rows: pd.DataFrame) -> str:
         """Name the strategy that leads every other one throughout, if there is one, and how many pairs cross."""
-        found = find_crossovers(fit_table(rows, LEVEL), checks=False)
+        found = find_crossovers(fit_table(rows[rows["budget"] > 0], LEVEL), checks=False)
         crossing = sum(c.status == "found" for c in found)
         decided = {s: sum(c.status == "none" and c.leader == s for c in found) for s in rows["strategy"].unique()}
         ahead = [display_name(s) for s, n in decided.items() if n == rows["strategy"].nunique() - 1 and n]
@@ -323,3 +349,17 @@ def _by_coverage(rows: pd.DataFrame) -> pd.DataFrame:
     edited = (rows["strategy"] == QUESTIONS) & (rows["teacher.coverage"] < 1)
     names = "new_questions,_coverage_" + rows["teacher.coverage"].map("{:g}".format)
     return rows.assign(strategy=rows["strategy"].where(~edited, names))
+
+
+def _advised(fits: Fits, seeds: float, budget: float) -> dict[str, str]:
+    """Return the row of one tested cell: the advised strategy, or that none is best in four draws of five."""
+    grid = advise_map(fits, [seeds], [budget])
+    best = grid.loc[grid["p_best"].idxmax()]
+    name = display_name(best["strategy"]).lower()
+    choice = name if best["p_best"] >= CLEAR else f"undecided, {name} ahead"
+    return {
+        "seeds": f"{seeds:g}",
+        "calls": f"{budget:g}",
+        "advice": choice,
+        "best in": f"{best['p_best']:.0%} of draws",
+    }

@@ -47,6 +47,7 @@ PAPER = {
     "amounts": "more synthetic data helps; where that ends is left open",
     "annotate_temperatures": "0.1 for annotation; other values are not reported",
     "generate_temperatures": "0.8 for generation: variety is traded for accuracy",
+    "other_labels": "the teacher is tuned on all tasks together; no labels of a set quality are tried",
     "teachers": "a fine-tuned 20B teacher beats a larger one, of 175B; one pair of families was tried",
 }
 JUDGED = "Tasks with labels by accuracy, generation tasks by chrF."
@@ -115,6 +116,10 @@ class Chapter(ChapterBase):
     def teachers(self) -> Picture | Markdown:
         """Draw what a smaller tuned teacher gains on a larger prompted one, and what other model families do."""
         return self._forest("teachers", compared.teachers(self.parameters))
+
+    def other_labels(self) -> Picture | Markdown:
+        """Draw what labels of set error rates, and of a teacher tuned on other tasks, gain on the tuned teacher's own."""
+        return self._forest("other_labels", compared.labels(self.parameters))
 
     def sizes(self) -> Picture | Markdown:
         """Draw the gain of annotation and generation by a fine-tuned teacher against the original set's size."""

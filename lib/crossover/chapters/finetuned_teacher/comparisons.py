@@ -45,7 +45,7 @@ def labelled(p: FinetunedTeacher, task: str) -> bool:
 
 def bought(p: FinetunedTeacher, strategy: str, teacher: str = "tuned", **changed: float) -> Selector:
     """Return the selector of a condition; ``changed`` names the settings that are not at the chapter's own values."""
-    dials = {"budget": p.queries, "teacher_layers": 0}
+    dials = {"budget": p.queries, "teacher_layers": 0, "tuned_on": "own", "label_error": 0.0}
     kinds = {"annotate": ["annotate"], "generate": ["generate"], "both": ["annotate", "generate"]}[strategy]
     if teacher != "encoder":
         dials |= {f"{kind}_temperature": getattr(p, f"{kind}_temperature") for kind in kinds}
@@ -138,6 +138,20 @@ def teachers(p: FinetunedTeacher) -> list[Difference]:
         for teacher, which in by.items() for family, scoring in students.items()
     ]  # fmt: skip
     return smaller + families
+
+
+def labels(p: FinetunedTeacher) -> list[Difference]:
+    """Return what labels of set error rates and of teachers tuned on other tasks gain on the tuned teacher's own."""
+    out = []
+    for task in p.dial_tasks:
+        size, own = grids.sizes(p, task)[0], bought(p, "annotate")
+        for error in p.label_errors if labelled(p, task) else []:
+            gold = {"strategy": "annotate", "teacher": "oracle", "budget": p.queries, "label_error": error}
+            out.append(Difference("set label errors", f"{TASKS[task]}, {error:.0%} wrong", task, size, gold, own))
+        for how in p.tuned_on:
+            other = own | {"tuned_on": how}
+            out.append(Difference("teacher tuned on other tasks", f"{TASKS[task]}, on {how}", task, size, other, own))
+    return out
 
 
 def _planned(p: FinetunedTeacher) -> list[tuple[str, int, list[tuple[str, str]]]]:

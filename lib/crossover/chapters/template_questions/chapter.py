@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from crossover.chapters.common import COLUMNS, LEVEL, counted, table
+from crossover.chapters.common import COLUMNS, LEVEL, NATS, counted, table
 from crossover.chapters.template_questions.quality import QuestionBankChapter
 from crossover.figures.style import Picture
 from crossover.figures.sweep import sweep
@@ -23,9 +23,9 @@ from crossover.questions.bank import load_bank
 from crossover.stats.contrasts import contrast, items_needed
 from crossover.stats.peak import Peak, find_peak
 from crossover.study.grids import cells_of
-from crossover.study.paired import paired, paired_row
+from crossover.study.paired import Outcome, paired, paired_row
 from crossover.study.run import run_cells
-from crossover.study.select import Selector, settings_table
+from crossover.study.select import Selector, select, settings_table
 from crossover.study.store import Store, read_runs
 
 if TYPE_CHECKING:
@@ -146,6 +146,24 @@ class Chapter(QuestionBankChapter):
             "template_language", pd.DataFrame(rows, columns=COLUMNS), caption, xlabel="change in accuracy, points"
         )
 
+    def data_quality(self) -> Picture | Markdown:
+        """Draw what spoilt, balanced and skewed template questions change, by the likelihood of gold answers."""
+        p, same = self.parameters, {"strategy": "real_equal", "share": self.parameters.size_share}
+        changes = [
+            ("spoilt against clean", f"{share:.0%} by {by}", {"task.spoilt": share, "task.spoilt_by": by})
+            for share in p.spoilt
+            for by in ("answer", "grammar")
+        ]
+        changes += [("selected against natural", how, {"task.selection": how}) for how in p.selections]
+        rows = [
+            {"panel": panel, "comparison": name}
+            | self._effect(p.question_sets, [same], [{"weight": 1, **change}, {"weight": -1}], "gold_loglik")
+            for panel, name, change in changes
+        ]
+        return self.forest(
+            "template_data", pd.DataFrame(rows, columns=["panel", *COLUMNS]), self._how("test question"), xlabel=NATS
+        )
+
     # --- bias ---------------------------------------------------------------------------------------------------------
 
     def bias(self) -> Styler:
@@ -209,16 +227,14 @@ class Chapter(QuestionBankChapter):
         )
         return {"estimate": c.estimate, "low": max(c.low, 0.0), "high": c.high}
 
-    def _effect(self, sets: Sequence[str], points: list[Selector], terms: list[Selector]) -> dict[str, object]:
-        return paired_row(self.runs, self.folder, _BASE, points, terms, sets=sets)
+    def _effect(
+        self, sets: Sequence[str], points: list[Selector], terms: list[Selector], outcome: Outcome = "correct"
+    ) -> dict[str, object]:
+        return paired_row(self.runs, self.folder, _BASE, points, terms, outcome, sets)
 
     def _outcomes(self, strategy: str, share: float) -> pd.DataFrame:
         """Return right (1) and wrong (0) of the whole student's answers to test questions, replicates by items."""
-        rows = self.runs[
-            (self.runs["strategy"] == strategy)
-            & (self.runs["task.share"] == share)
-            & (self.runs["recipe.student_layers"] == 0)
-        ]
+        rows = select(self.runs, _BASE | {"strategy": strategy, "share": share}, _BASE)
         read = {
             r.replicate: pd.read_parquet(self.folder / "items" / f"{r.key}.parquet").set_index("item")["correct"]
             for r in rows.itertuples()
@@ -244,7 +260,9 @@ class Chapter(QuestionBankChapter):
         return find_peak(np.array([0.0, *shares]), np.stack([found[kept].to_numpy() for found in tables]))
 
 
-_BASE: Selector = {"experiment": "template_questions", "task": "closed_book_qa", "student_layers": 0}
+_BASE: Selector = {
+    "experiment": "template_questions", "task": "closed_book_qa", "student_layers": 0, "task.spoilt": 0.0, "task.selection": "natural",
+}  # fmt: skip
 
 
 def run(parameters: TemplateQuestions) -> Chapter:

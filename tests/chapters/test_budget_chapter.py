@@ -1,0 +1,71 @@
+"""The chapter on the budget ratio: planted leads come back in accuracy and in likelihood, and advice is that of ``advise``."""
+
+import pandas as pd
+import pytest
+
+from crossover.chapters.ablations.chapter import _advised
+from crossover.chapters.budget_ratio import Chapter
+from crossover.params.profiles import check
+from crossover.stats.advice import CLEAR, advise
+from crossover.stats.curves import fit_table
+from crossover.study.grids import cells_of
+from crossover.study.store import read_runs
+from planted import EARLY, LATE, noisy
+from stored import first_right, plant
+
+
+@pytest.fixture
+def chapter(tmp_path, monkeypatch):
+    """Students of new questions answer 20 of 60 items more than those of new answers from a ratio of 4 on, at one nat less per token."""
+    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
+    given = {
+        "profile": "laptop",
+        "results": "planted",
+        "seed_sizes": [16],
+        "budgets": [4, 16, 64, 256],
+        "replicates": 2,
+        "n_test": 60,
+    }
+    parameters = check("03_budget_ratio", given)
+
+    def ahead(cell):
+        return cell.strategy == "new_question" and cell.budget >= 64
+
+    cells = cells_of(parameters)
+    plant(tmp_path / "planted", cells, lambda cell: first_right(30 + 20 * ahead(cell), 60))
+    for cell in cells:
+        path = tmp_path / "planted" / "items" / f"{cell.key}.parquet"
+        items = pd.read_parquet(path)
+        items.assign(gold_nats=3.0 if ahead(cell) else 6.0, gold_tokens=3).to_parquet(path)
+    return Chapter(
+        parameters, read_runs(tmp_path / "planted"), pd.DataFrame(), fit_table(noisy(EARLY, LATE), draws=50), []
+    )
+
+
+def test_planted_leads_come_back(chapter):
+    pooled = chapter.leads[chapter.leads["seed_size"] == 0].set_index("ratio")
+    assert pooled["lead"].to_dict() == pytest.approx({0.25: 0, 1: 0, 4: 1 / 3, 16: 1 / 3})
+    assert set(chapter.leads["seed_size"]) == {0, 16} and (pooled["replicates"] == 2).all()
+
+
+def test_the_same_lead_in_nats(chapter):
+    leads = pd.read_csv(chapter.folder / "figures" / "likelihood.csv") if chapter.likelihood() else None
+    assert leads[leads["seed_size"] == 0].set_index("ratio")["lead"].to_dict() == pytest.approx(
+        {0.25: 0, 1: 0, 4: 1, 16: 1}
+    )
+
+
+def test_likelihood_is_not_run_where_items_lack_it(chapter):
+    for path in (chapter.folder / "items").glob("*.parquet"):
+        pd.read_parquet(path).drop(columns=["gold_nats", "gold_tokens"]).to_parquet(path)
+    assert "Not run" in chapter.likelihood().data
+
+
+@pytest.mark.parametrize("budget", [100, 1600, 6400])
+def test_advice_of_a_page_is_that_of_advise(budget):
+    fits = fit_table(noisy(EARLY, LATE), draws=200)
+    row, said = _advised(fits, 100, budget), advise(fits, 100, budget)
+    best = (said[0] if isinstance(said, list) else said).table().sort_values("p_best").iloc[-1]
+    named = {"answer_augmentation": "new answers", "new_question": "new questions"}[best["strategy"]]
+    assert row["advice"] == (named if best["p_best"] >= CLEAR else f"undecided, {named} ahead")
+    assert row["best in"] == f"{best['p_best']:.0%} of draws"
