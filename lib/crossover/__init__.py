@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from crossover.stats.counts import read_counts as read_counts
     from crossover.stats.crossovers import find_crossovers as find_crossovers
     from crossover.stats.curves import fit_table as fit_table
+    from crossover.stats.lead import compare as compare
     from crossover.stats.next_cells import next_cells as next_cells
     from crossover.strategies import load_strategy as load_strategy
     from crossover.study.run import run_cells as run_cells
@@ -27,6 +28,7 @@ _ROOMS = {
     "fit_table": "stats.curves",
     "find_crossovers": "stats.crossovers",
     "advise": "stats.advice",
+    "compare": "stats.lead",
     "next_cells": "stats.next_cells",
     "load_task": "tasks",
     "load_strategy": "strategies",

@@ -89,7 +89,7 @@ REFUSED = {
     "empty number": (with_row("a,100,,0,5,10"), ["row 4", "'budget'", "missing"]),
     "empty strategy": (with_row(",100,100,0,5,10"), ["row 4", "'strategy'", "missing"]),
     "empty replicate": (with_row("a,100,100,,5,10"), ["row 4", "'replicate'", "missing"]),
-    "budget zero": (with_row("a,100,0,0,5,10"), ["row 4", "'budget'", "0"]),
+    "budget zero": (with_row("answer_augmentation,100,0,0,5,10"), ["row 4", "'budget'", "0"]),
     "budget negative": (with_row("a,100,-100,0,5,10"), ["row 4", "'budget'", "-100"]),
     "seed size zero": (with_row("a,0,100,0,5,10"), ["row 4", "'seed_size'"]),
     "duplicate cell": (text(*GOOD, GOOD[2]), ["row 43", "row 3", "'replicate'", "same cell"]),

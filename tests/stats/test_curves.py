@@ -185,6 +185,7 @@ def test_unbalanced_replicates_and_missing_cells():
 
 
 STATUS_CASES = {
+    "level": counts(lambda r: 0.5, ratios=[0.0]),
     "ok": counts(rising(), seed=1),
     "flat": counts(lambda r: 0.5, seed=1),
     "asymptote_not_identified": counts(rising(0.9, 0.7, 200.0), seed=1),

@@ -1,4 +1,4 @@
-"""The commands that work on anybody's table of counts: ``crossover fit``, ``advise`` and ``plan``."""
+"""The commands that work on anyone's table of counts: ``crossover fit``, ``advise``, ``compare`` and ``plan``."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ Task = Annotated[str | None, typer.Option(help="One task alone, where the table 
 
 
 def register(app: typer.Typer) -> None:
-    """Add ``fit``, ``advise`` and ``plan`` to the command line."""
-    for command in (fit, advise, plan):
+    """Add ``fit``, ``advise``, ``compare`` and ``plan`` to the command line."""
+    for command in (fit, advise, compare, plan):
         app.command(command.__name__)(_refusing(command))
 
 
@@ -101,7 +101,11 @@ def fit(
     _print_table(console, _curve_title(form), _short([c.row() for c in fits], ("E interval", "tau interval")))
     if found:
         _print_table(console, f"Crossovers, {level:.0%} intervals (* extrapolated)", _short([c.row() for c in found]))
-        _print_table(console, "Crossover under each form of curve", _form_rows(found))
+        _print_table(
+            console,
+            "Crossover under each form of curve and under none (tested ratios between which the paired difference changes sign)",
+            _form_rows(found),
+        )
         _print_table(console, "Where the uncertainty of a crossover comes from", _share_rows(found))
     else:
         console.print("One strategy: there is nothing to cross.")
@@ -121,17 +125,17 @@ def advise(
     ] = None,
     task: Task = None,
     cost: Cost = None,
-    unit: CostUnit = "queries",
+    unit: CostUnit = "teacher calls",
     level: Level = 0.9,
     draws: Draws = 1000,
     seed: Seed = 0,
     plot: Plot = None,
     as_json: Json = False,
 ) -> None:
-    """Say which strategy to buy with Q queries for S seed questions, and how sure that is.
+    """Advise which strategy to buy with Q teacher calls for S seed questions, with its lead in points.
 
-    For each strategy: expected accuracy, the probability that it is the best, and the regret to expect from choosing
-    it. Advice outside the budgets and seed-set sizes that were run is marked as an extrapolation.
+    Outside the tested budgets and seed-set sizes nothing is recommended: the answer is the nearest tested point, the
+    trend, and the pilot command that would measure it. Several tasks: the one with the most cells, or --task.
 
     \b
     crossover advise --seeds 200 --queries 5000
@@ -139,38 +143,117 @@ def advise(
     crossover advise --seeds 32 --queries 90 --unit dollars --cost answer_augmentation=1 \\
       --cost question_rephrase=1.5 --cost new_question=1.5
     """
-    from crossover.stats import advice as advising
-    from crossover.stats.counts import read_counts
+    for name, value in (("seeds", seeds), ("queries", queries)):
+        if not value >= 1:
+            raise CrossoverError(f"--{name} must be at least 1, got {value:g}")
+    if source and profile:
+        raise CrossoverError("--from and --profile: give one of them")
+    _figure_name(plot)
+    from crossover.stats.advice import advise as ask
     from crossover.stats.curves import fit_table
 
-    if source and profile:
-        raise CrossoverError("--from and --profile: give one, the numbers come from one place")
-    _figure_name(plot)
-    table = read_counts(source) if source else _published(profile or "study")
-    fits = fit_table(table, level, draws, seed)
-    advice = advising.advise(fits, seeds, queries, task, _costs(cost), unit)
+    table = _table(source, profile)
+    tasks = list(table["task"].value_counts().index)
+    fits = fit_table(_only(table, task or tasks[0]), level, draws, seed)
+    advice = ask(fits, seeds, queries, costs=_costs(cost), unit=unit)
+    others = sorted({*tasks} - {advice.task})
     if plot:
         from crossover.figures.crossover_map import map_of_fits
 
-        _save(map_of_fits(fits, at=(seeds, queries)), plot)
+        _save(map_of_fits(fits, advice.task, at=(seeds, queries)), plot)
     if as_json:
-        about = {"level": level, "seeds": seeds, "queries": queries, "unit": unit}
-        _print_json(about | {"advice": [a.as_dict() for a in advice]})
+        _print_json(advice.as_dict() | {"other_tasks": others})
         return
     console = _console()
-    for a in advice:
+    at = advice.nearest or (seeds, queries)
+    where = "nearest tested point, " if advice.nearest else ""
+    rows = [
+        {
+            "strategy": c.strategy,
+            "expected outcome": f"{c.accuracy:.3f} ({c.interval[0]:.3f} to {c.interval[1]:.3f})",
+            "lead over the best other, points": "{:+.1f} ({:.1f} to {:.1f})".format(
+                *(100 * v for v in (c.lead, *c.lead_interval))
+            ),
+            "P(best)": _probability(c.p_best),
+            "expected regret, points": f"{100 * c.regret:.1f}",
+        }
+        for c in advice.choices
+    ]
+    _print_table(console, f"{advice.task}: {where}S = {at[0]:g}, Q = {at[1]:g} {unit}, ratio {at[1] / at[0]:.3g}", rows)
+    console.print(advice.message, highlight=False)
+    if others:
+        console.print(f"other tasks (--task): {'; '.join(others)}", highlight=False)
+
+
+def compare(
+    table: Annotated[
+        Path | None, typer.Argument(metavar="[PILOT.CSV]", help="A table of counts; default: this project's results.")
+    ] = None,
+    first: Annotated[str | None, typer.Option(help="The strategy that the other one is compared with.")] = None,
+    second: Annotated[str | None, typer.Option(help="The other one; its lead is positive where it is better.")] = None,
+    pooled: Annotated[bool, typer.Option("--pooled", help="One lead over all seed-set sizes.")] = False,
+    items: Annotated[
+        Path | None,
+        typer.Option(help="CSV of outcomes per test item: strategy, seed_size, budget, replicate, item, outcome."),
+    ] = None,
+    task: Task = None,
+    level: Level = 0.9,
+    draws: Draws = 2000,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Show the lead of one strategy over another against the budget ratio, paired by replicate.
+
+    Each tested ratio has the paired difference in points; below it stand the ratios at which the flexible curves leave
+    the lead undecided, and between which tested ratios the difference changes sign.
+
+    \b
+    crossover compare pilot.csv
+    crossover compare pilot.csv --first answer_augmentation --second new_question --pooled
+    """
+    import pandas as pd
+
+    from crossover.stats.lead import compare as leads_of
+
+    outcomes = pd.read_csv(items, dtype={"replicate": str}) if items else None
+    data = _only(_table(table, None), task)
+    leads = leads_of(data, level, draws, seed, first=first, second=second, pooled=pooled, items=outcomes)
+    if as_json:
+        _print_json({"level": level, "leads": [lead.as_dict() for lead in leads]})
+        return
+    console = _console()
+    for lead in leads:
+        size = "all sizes" if lead.seed_size is None else f"S = {lead.seed_size:g}"
         rows = [
             {
-                "strategy": c.strategy,
-                "expected accuracy": f"{c.accuracy:.3f} ({c.interval[0]:.3f} to {c.interval[1]:.3f})",
-                "P(best)": f"{c.p_best:.2f}",
-                "expected regret": f"{c.regret:.3f}",
-                "inside what was run": "yes" if c.inside else "no",
+                "ratio": f"{p.ratio:g}",
+                "lead, points": f"{100 * p.lead:+.1f} ({100 * p.low:.1f} to {100 * p.high:.1f})",
+                "replicates": f"{p.replicates}",
             }
-            for c in a.choices
+            for p in lead.points.itertuples()
         ]
-        _print_table(console, f"{a.task}: S = {seeds:g}, Q = {queries:g} {unit}, ratio {queries / seeds:.3g}", rows)
-        console.print(a.message, highlight=False)
+        _print_table(console, f"{lead.second} over {lead.first}, {size}, {lead.task}", rows)
+        console.print(str(lead), highlight=False)
+        console.print(f"paired difference changes sign at ratios {_brackets(lead.brackets)}", highlight=False)
+    if not leads:
+        console.print("No two strategies share a seed-set size and a budget: there is nothing to compare.")
+
+
+def _table(source: Path | None, profile: str | None) -> pd.DataFrame:
+    """The user's counts, or those of a profile of this project."""
+    from crossover.stats.counts import read_counts
+
+    return read_counts(source) if source else _published(profile or "study")
+
+
+def _brackets(brackets: tuple[tuple[float, float], ...]) -> str:
+    from crossover.stats.crossovers import show_brackets
+
+    return show_brackets(brackets)
+
+
+def _probability(p: float) -> str:
+    return "> 0.99" if p > 0.99 else "< 0.01" if p < 0.01 else f"{p:.2f}"
 
 
 def _published(profile: str) -> pd.DataFrame:
@@ -321,7 +404,7 @@ def _console() -> Any:
 
 
 def _curve_title(form: str) -> str:
-    formula = ": accuracy at budget ratio r is E - B exp(-r / tau)" if form == "exponential" else f", form {form}"
+    formula = ": outcome at budget ratio r is E - B exp(-r / tau)" if form == "exponential" else f", form {form}"
     return f"Curves{formula}"
 
 
@@ -353,7 +436,11 @@ def _form_rows(found: list[Crossover]) -> list[dict[str, str]]:
     def ratios(values: list[float]) -> str:
         return ", ".join(f"{v:.3g}" for v in values) or "none"
 
-    return [_pair(c) | {k.replace("_", " "): ratios(v) for k, v in c.by_form.items()} for c in found if c.by_form]
+    return [
+        _pair(c) | {k.replace("_", " "): ratios(v) for k, v in c.by_form.items()} | {"no form": _brackets(c.model_free)}
+        for c in found
+        if c.by_form
+    ]
 
 
 def _share_rows(found: list[Crossover]) -> list[dict[str, str]]:

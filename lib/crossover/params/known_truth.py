@@ -8,19 +8,53 @@ from pydantic import Field
 
 from crossover.params.fields import Parameters
 
-World = Literal["independent", "shared_3", "shared_8", "edge", "beyond"]
+World = Literal[
+    "independent",
+    "shared_3",
+    "shared_8",
+    "edge",
+    "beyond",
+    "late",
+    "sudden",
+    "step",
+    "rise_fall",
+    "plateau",
+    "power",
+    "logistic",
+    "both_late",
+]
+Design = Literal[
+    "independent",
+    "shared_3",
+    "shared_8",
+    "edge",
+    "beyond",
+    "late",
+    "sudden",
+    "step",
+    "rise_fall",
+    "plateau",
+    "power",
+    "logistic",
+    "both_late",
+    "never",
+]
 
 
 class KnownTruth(Parameters):
     """Parameters of ``00_known_truth``."""
 
-    reads = ("coverage.csv",)
+    reads = ("coverage.csv", "left_out.csv")
 
-    studies: int = Field(100, ge=4, le=10_000, description="simulated studies a design; the stress tests take half")
-    draws: int = Field(300, ge=50, le=10_000, description="bootstrap draws a study")
+    studies: int = Field(
+        100, ge=4, le=10_000, description="simulated studies per design; the study of replicates takes half"
+    )
+    draws: int = Field(300, ge=50, le=10_000, description="bootstrap draws per study")
     level: float = Field(0.9, gt=0, lt=1, description="level of the intervals")
     seed: int = Field(0, ge=0, description="of the simulations")
-    designs: list[Literal["independent", "shared_3", "shared_8", "edge", "beyond", "never"]] = Field(
-        ["independent", "shared_3", "shared_8", "edge", "beyond", "never"], min_length=1, description="worlds"
+    designs: list[Design] = Field(
+        ["independent", "shared_3", "shared_8", "edge", "beyond", "never", "late", "step", "rise_fall", "plateau"],
+        min_length=1,
+        description="scenarios",
     )
-    example: World = Field("shared_3", description="world of the worked example")
+    example: World = Field("shared_3", description="scenario of the worked example")

@@ -1,12 +1,13 @@
-"""Which strategy to buy for S seed questions and Q queries: probabilities and regrets from the joint draws.
+"""Which strategy to buy for S seed questions and Q teacher calls: leads, probabilities and regrets from the joint draws.
 
-Curves of the same seed-set size are read at the ratio ``Q / S``. Between seed-set sizes that were run, accuracies at
-the same ratio are interpolated in ``log S``; outside them the nearest size is used and the advice is marked as an
-extrapolation.
+Curves are read at the ratio ``Q / S``; between tested seed-set sizes outcomes at the same ratio are interpolated in
+``log S``. Outside the tested range nothing is recommended: the answer is that of the nearest tested point, with the
+trend towards the question asked and the command that would measure it.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
@@ -17,59 +18,108 @@ from crossover.errors import CrossoverError
 from crossover.stats.crossovers import scales
 from crossover.stats.curves import Fits, FittedCurve
 
-#: The least probability of being best at which a strategy is advised rather than merely named.
+#: The least probability of being best at which a strategy is recommended rather than merely named.
 CLEAR = 0.8
+Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One strategy at (S, Q): expected accuracy, probability of being best, and expected regret of choosing it.
+    """One strategy at (S, Q): expected outcome, probability of being best, expected regret, lead over the best other.
 
-    ``inside`` says whether its curve was run on both sides of this ratio and seed-set size; ``why`` says what is
+    ``inside`` says whether its curve was tested on both sides of this ratio and seed-set size; ``why`` names what is
     outside.
     """
 
     strategy: str
     accuracy: float
-    interval: tuple[float, float]
+    interval: Interval
     p_best: float
     regret: float
+    lead: float
+    lead_interval: Interval
     inside: bool
     why: str
 
 
 @dataclass(frozen=True)
 class Advice:
-    """Strategies of one task at (S, Q), best expected accuracy first."""
+    """Strategies of one task, best expected outcome first.
+
+    ``nearest`` is the tested (S, Q) that the choices describe where the question lies outside the tested range, else
+    ``None``; ``trend`` is then the probability that the lead grows towards the question.
+    """
 
     task: str
     seeds: float
     queries: float
+    unit: str
     level: float
     choices: tuple[Choice, ...]
-    message: str
+    nearest: tuple[float, float] | None
+    trend: float | None
+    other_tasks: tuple[str, ...]
+    doubts: tuple[str, ...]
 
     @property
     def best(self) -> Choice:
         return self.choices[0]
 
+    @property
+    def choose(self) -> str | None:
+        """The strategy to buy; ``None`` outside the tested range and where no strategy is clearly best."""
+        clear = self.nearest is None and (self.best.p_best >= CLEAR or len(self.choices) == 1)
+        return self.best.strategy if clear else None
+
+    def as_dict(self) -> dict[str, object]:
+        """Plain values for JSON."""
+        return asdict(self) | {
+            "choose": self.choose,
+            "extrapolation": self.nearest is not None,
+            "message": self.message,
+        }
+
     def table(self) -> pd.DataFrame:
-        """One row a strategy: ``task, seeds, queries, strategy, accuracy, low, high, p_best, regret, inside, why``."""
+        """One row per strategy: ``task, seeds, queries, strategy, accuracy, low, high, p_best, regret, lead, inside, why``."""
+        at = {"task": self.task, "seeds": self.seeds, "queries": self.queries}
+        drop = ("interval", "lead_interval")
         return pd.DataFrame(
-            {
-                "task": self.task, "seeds": self.seeds, "queries": self.queries, "strategy": c.strategy,
-                "accuracy": c.accuracy, "low": c.interval[0], "high": c.interval[1], "p_best": c.p_best,
-                "regret": c.regret, "inside": c.inside, "why": c.why,
-            }
+            at | {"strategy": c.strategy, "accuracy": c.accuracy, "low": c.interval[0], "high": c.interval[1]}
+            | {k: v for k, v in vars(c).items() if k not in ("strategy", "accuracy", *drop)}
             for c in self.choices
         )  # fmt: skip
 
-    def as_dict(self) -> dict[str, object]:
-        """Plain values for JSON, with what to choose and whether it is an extrapolation."""
-        return asdict(self) | {
-            "choose": self.best.strategy,
-            "extrapolation": not all(c.inside for c in self.choices),
-        }
+    @property
+    def message(self) -> str:
+        """One sentence, and one per doubt."""
+        best = self.best
+        seeds, queries = self.nearest or (self.seeds, self.queries)
+        point = f"{seeds:,.4g} seed questions and {queries:,.6g} {self.unit}"
+        sure = f"best with probability {best.p_best:.2f}, expected regret {100 * best.regret:.1f} points"
+        if len(self.choices) == 1:
+            said = f"{best.strategy} is the only strategy with a curve"
+        else:
+            low, high = (100 * end for end in best.lead_interval)
+            said = (
+                f"{best.strategy} leads {self.choices[1].strategy} by {100 * best.lead:.1f} points "
+                f"({low:.1f} to {high:.1f}; {sure})"
+            )
+        if self.nearest:
+            lines = [
+                f"{self.seeds:,.4g} seed questions and {self.queries:,.6g} {self.unit}: outside the tested range",
+                f"no recommendation ({best.why})",
+                f"at the nearest tested point, {point}, {said}",
+            ]
+            if self.trend is not None:
+                grows = self.trend >= 0.5
+                p = max(self.trend, 1 - self.trend)
+                lines.append(f"that lead {'grows' if grows else 'shrinks'} towards your budget (probability {p:.2f})")
+            lines.append(f"to measure it: crossover pilot PAIRS --seeds {self.seeds:.0f} --queries {self.queries:.0f}")
+        elif self.choose:
+            lines = [f"with {point} buy {best.strategy}: {said}"]
+        else:
+            lines = [f"with {point} there is no clear winner: {said}"]
+        return "; ".join([f"{self.task}: {lines[0]}", *lines[1:], *self.doubts])
 
     def __str__(self) -> str:
         return self.message
@@ -84,44 +134,75 @@ def advise(
     queries: float,
     task: str | None = None,
     costs: Mapping[str, float] | None = None,
-    unit: str = "queries",
-) -> list[Advice]:
-    """Advice for ``seeds`` seed questions and ``queries`` queries, one for each task (or for ``task`` alone).
+    unit: str = "teacher calls",
+) -> Advice:
+    """Advice for ``seeds`` seed questions and ``queries`` teacher calls.
 
-    With ``costs`` of one kept sample by strategy, ``queries`` is a budget in their ``unit``: see
-    :func:`crossover.stats.crossovers.find_crossovers`.
+    Parameters
+    ----------
+    fits : Fits
+    seeds, queries : float
+    task : str, optional
+        Default: the task with the most cells.
+    costs : mapping, optional
+        Cost of one kept sample by strategy; ``queries`` is then a budget in their ``unit`` (see
+        :func:`crossover.stats.crossovers.find_crossovers`).
+    unit : str
 
     Examples
     --------
     >>> from crossover import example_counts, fit_table
-    >>> advice = advise(fit_table(example_counts(), draws=200), seeds=50, queries=400)[0]
-    >>> advice.best.strategy, round(advice.best.accuracy, 2)
-    ('new_question', 0.57)
+    >>> advice = advise(fit_table(example_counts(), draws=200), seeds=50, queries=400)
+    >>> advice.choose, round(advice.best.accuracy, 2)
+    ('new_question', 0.56)
     """
-    _positive("seeds", seeds)
-    _positive("queries", queries)
-    tasks = sorted({c.task for c in fits})
-    if task is not None and task not in tasks:
-        raise CrossoverError(f"no task {task!r} in these numbers; known: {', '.join(tasks)}")
+    for name, value in (("seeds", seeds), ("queries", queries)):
+        if not (np.isfinite(value) and value >= 1):
+            raise CrossoverError(f"--{name} must be at least 1, got {value:g}")
+    cells = Counter(c.task for c in fits for _ in range(int((c.counts.tested > 0).sum())))
+    if task is not None and task not in cells:
+        raise CrossoverError(f"no task {task!r} in these numbers; known: {', '.join(sorted(cells))}")
+    task = task or cells.most_common(1)[0][0]
     price = scales(fits, costs)
-    return [_advise(fits, t, seeds, queries, price, unit) for t in ([task] if task else tasks)]
+    choices, _ = _choices(fits, task, seeds, queries, price)
+    nearest = trend = None
+    if not all(c.inside for c in choices):
+        nearest = _nearest(fits, task, seeds, queries, price)
+        choices, _ = _choices(fits, task, *nearest, price, why=choices[0].why)
+        trend = _trend(fits, task, nearest, (seeds, queries), price, [c.strategy for c in choices[:2]])
+    curves = [c for c in fits if c.task == task]
+    missing = sorted({c.strategy for c in curves} - {c.strategy for c in choices})
+    doubts = [f"no curve for {', '.join(missing)}: too few budgets"] if missing else []
+    return Advice(
+        task,
+        seeds,
+        queries,
+        unit,
+        fits.level,
+        choices,
+        nearest,
+        trend,
+        tuple(sorted(set(cells) - {task})),
+        tuple(doubts),
+    )
 
 
 def advise_map(
     fits: Fits, seeds_grid: Iterable[float], queries_grid: Iterable[float], task: str | None = None
 ) -> pd.DataFrame:
-    """Advice over a grid: one row a (task, seeds, queries, strategy), with ``best`` true for the one to choose.
+    """Choices over a grid: one row per (task, seeds, queries, strategy), ``best`` true for the highest expected outcome.
 
-    Columns ``task, seeds, queries, strategy, accuracy, low, high, p_best, regret, inside, why, best``.
+    Columns ``task, seeds, queries, strategy, accuracy, low, high, p_best, regret, lead, inside, why, best``. Outside the
+    tested range the rows are extrapolations, which :func:`advise` does not recommend from.
     """
-    parts = []
+    parts, price = [], scales(fits, None)
     queries_grid = list(queries_grid)
-    for s in seeds_grid:
-        for q in queries_grid:
-            for a in advise(fits, s, q, task):
-                part = a.table()
-                part["best"] = part["strategy"] == a.best.strategy
-                parts.append(part)
+    for name in [task] if task else sorted({c.task for c in fits}):
+        for s in seeds_grid:
+            for q in queries_grid:
+                choices, _ = _choices(fits, name, s, q, price)
+                part = Advice(name, s, q, "", fits.level, choices, None, None, (), ()).table()
+                parts.append(part.assign(best=part["strategy"] == choices[0].strategy))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -133,80 +214,80 @@ def regret_table(grid: pd.DataFrame, inside_only: bool = True) -> pd.DataFrame:
     return out.rename(columns={"mean": "mean_regret", "max": "largest_regret", "size": "cells"})
 
 
-def _positive(name: str, value: float) -> None:
-    if not (np.isfinite(value) and value >= 1):
-        raise CrossoverError(f"--{name} must be at least 1, got {value:g}")
-
-
-def _advise(fits: Fits, task: str, seeds: float, queries: float, price: Mapping[str, float], unit: str) -> Advice:
-    strategies = sorted({c.strategy for c in fits if c.task == task})
-    names, draws, notes, missing, shaky = [], [], [], [], []
-    for name in strategies:
-        fitted = {c.seed_size: c for c in fits if c.task == task and c.strategy == name and c.is_fitted}
-        if not fitted:
-            missing.append(name)
-            continue
-        values, why = _read(fitted, seeds, queries / seeds / price[name])
-        names.append(name)
-        draws.append(values)
-        notes.append(why)
-        doubts = sorted({c.status for c in fitted.values()} - {"ok"})
-        shaky += [f"{name} ({', '.join(doubts)})"] if doubts else []
-    if not names:
+def _curves(fits: Fits, task: str) -> dict[str, dict[float, FittedCurve]]:
+    """Fitted curves of a task, by strategy and seed-set size."""
+    out: dict[str, dict[float, FittedCurve]] = {}
+    for c in fits:
+        if c.task == task and c.is_fitted:
+            out.setdefault(c.strategy, {})[c.seed_size] = c
+    if not out:
         raise CrossoverError(f"task {task!r}: no strategy has enough budgets for a curve (4 distinct are needed)")
-    a = np.stack(draws, 1)
+    return dict(sorted(out.items()))
+
+
+def _choices(
+    fits: Fits, task: str, seeds: float, queries: float, price: Mapping[str, float], why: str | None = None
+) -> tuple[tuple[Choice, ...], np.ndarray]:
+    """All strategies at (S, Q), best first, with their draws (D, strategies); ``why`` marks them as outside."""
+    fitted = _curves(fits, task)
+    read = [_read(curves, seeds, queries / seeds / price[name]) for name, curves in fitted.items()]
+    a = np.stack([values for values, _ in read], 1)
+    tail = (1 - fits.level) / 2
     top = a == a.max(1, keepdims=True)
     p_best = (top / top.sum(1, keepdims=True)).mean(0)  # a tie is shared
     regret = (a.max(1, keepdims=True) - a).mean(0)
-    low, high = np.quantile(a, [(1 - fits.level) / 2, (1 + fits.level) / 2], axis=0)
-    choices = [
-        Choice(n, float(m), (float(lo), float(hi)), float(p), float(g), not why, why)
-        for n, m, lo, hi, p, g, why in zip(names, a.mean(0), low, high, p_best, regret, notes, strict=True)
-    ]
-    choices.sort(key=lambda c: (-c.accuracy, c.strategy))
-    return Advice(
-        task, seeds, queries, fits.level, tuple(choices), _message(task, seeds, queries, unit, choices, missing, shaky)
-    )
+    mean = a.mean(0)
+    out = []
+    for k, (name, (_, outside)) in enumerate(zip(fitted, read, strict=True)):
+        others = [j for j in range(len(mean)) if j != k]
+        rival = max(others, key=lambda j: mean[j], default=k)
+        lead = a[:, k] - a[:, rival]
+        ends, lead_ends = (tuple(map(float, np.quantile(z, [tail, 1 - tail]))) for z in (a[:, k], lead))
+        said = outside if why is None else why
+        numbers = float(mean[k]), ends, float(p_best[k]), float(regret[k]), float(lead.mean()), lead_ends
+        out.append(Choice(name, *numbers, not said, said))
+    order = sorted(range(len(out)), key=lambda k: (-out[k].accuracy, out[k].strategy))
+    return tuple(out[k] for k in order), a[:, order]
 
 
 def _read(fitted: dict[float, FittedCurve], seeds: float, ratio: float) -> tuple[np.ndarray, str]:
-    """Accuracy draws of one strategy at (S, ratio), and what lies outside of what was run ('' if nothing)."""
+    """Draws of one strategy at (S, ratio), and what lies outside of the tested range ('' if nothing)."""
     sizes = sorted(fitted)
-    why = []
-    if not sizes[0] <= seeds <= sizes[-1]:
-        why.append(f"S = {seeds:g} is outside {sizes[0]:g} to {sizes[-1]:g}")
+    why = [] if sizes[0] <= seeds <= sizes[-1] else [f"S = {seeds:g} is outside {sizes[0]:g} to {sizes[-1]:g}"]
     below = max((s for s in sizes if s <= seeds), default=sizes[0])
     above = min((s for s in sizes if s >= seeds), default=sizes[-1])
     weight = np.log(seeds / below) / np.log(above / below) if above > below else 0.0
     first = max(fitted[s].ratio_range[0] for s in (below, above))
     last = min(fitted[s].ratio_range[1] for s in (below, above))
-    if not first <= ratio <= last:
+    if not first * (1 - 1e-9) <= ratio <= last * (1 + 1e-9):
         why.append(f"ratio {ratio:.3g} is outside {first:g} to {last:g}")
     low, high = (fitted[s].at(np.array([ratio]))[1][:, 0] for s in (below, above))
     return low + weight * (high - low), "; ".join(why)
 
 
-def _message(
-    task: str, seeds: float, queries: float, unit: str, choices: list[Choice], missing: list[str], shaky: list[str]
-) -> str:
-    best = choices[0]
-    head = f"{task}: with {seeds:g} seed questions and {queries:g} {unit} "
-    if best.p_best >= CLEAR or len(choices) == 1:
-        head += f"choose {best.strategy} "
-    else:
-        head += f"the data do not say what to choose; ahead is {best.strategy} "
-    head += f"(best with probability {best.p_best:.2f}, expected accuracy {best.accuracy:.3f}, "
-    parts = [head + f"expected regret {best.regret:.3f})"]
-    if len(choices) == 1:
-        parts.append("there is no other strategy to compare with")
-    outside: dict[str, list[str]] = {}
-    for c in choices:
-        if c.why:
-            outside.setdefault(c.why, []).append(c.strategy)
-    if outside:
-        parts.append("this is an extrapolation: " + ", ".join(f"{why} ({', '.join(s)})" for why, s in outside.items()))
-    if shaky:
-        parts.append("curves with a doubt: " + ", ".join(shaky))
-    if missing:
-        parts.append(f"no curve for {', '.join(missing)}: too few budgets")
-    return "; ".join(parts)
+def _nearest(fits: Fits, task: str, seeds: float, queries: float, price: Mapping[str, float]) -> tuple[float, float]:
+    """The tested (S, Q) nearest to a question, by log seed-set size first and then by log ratio."""
+    bought = {name: c for name, c in _curves(fits, task).items() if not any(z.counts.buys_nothing for z in c.values())}
+    sizes = set.intersection(*(set(c) for c in bought.values())) or set.union(*(set(c) for c in bought.values()))
+    size = min(sizes, key=lambda s: abs(np.log(s / seeds)))
+    there = {name: c[size] for name, c in bought.items() if size in c}
+    low, high = (
+        pick(c.ratio_range[end] * price[name] for name, c in there.items()) for end, pick in ((0, max), (1, min))
+    )
+    return size, size * float(np.clip(queries / seeds, low, max(low, high)))
+
+
+def _trend(fits, task, nearest, asked, price, names: list[str]) -> float | None:
+    """Probability that the lead of the first strategy over the second grows on the way to the question asked."""
+    if len(names) < 2:
+        return None
+    ratio, goal = nearest[1] / nearest[0], asked[1] / asked[0]
+    towards = nearest[0], nearest[0] * ratio / 2 ** np.sign(np.log(goal / ratio))  # half a step of doubling back
+    if np.isclose(ratio, goal):
+        return None
+    leads = []
+    for seeds, queries in (towards, nearest):
+        choices, draws = _choices(fits, task, seeds, queries, price)
+        k, j = ([c.strategy for c in choices].index(name) for name in names)
+        leads.append(draws[:, k] - draws[:, j])
+    return float((leads[1] > leads[0]).mean())

@@ -1,8 +1,9 @@
 """A table of counts: reading anyone's CSV, checking every row, and cutting it into the counts of each curve.
 
-Columns: ``strategy, seed_size, budget`` and either ``n_correct, n_test`` or ``accuracy, n_test``; ``replicate`` and
-``task`` are optional where there is one of each. A ``seconds`` column is kept for planning by time. Impossible values
-are refused with row and column; nothing is guessed and nothing is dropped.
+Columns: ``strategy, seed_size, budget, n_test`` and one of ``n_correct``, ``accuracy``, or ``score`` with ``score_sd``
+(mean and standard deviation over test items of an outcome that is not right or wrong); ``replicate`` and ``task`` are
+optional where there is one of each. A ``seconds`` column is kept for planning by time. A strategy that buys nothing has
+budget 0 in all its rows. Impossible values are refused with row and column; nothing is guessed and nothing is dropped.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ import pandas as pd
 from crossover.errors import CrossoverError, nearest
 
 REQUIRED = ("strategy", "seed_size", "budget", "n_test")
-KNOWN = (*REQUIRED, "n_correct", "accuracy", "replicate", "task", "seconds")
-NUMBERS = ("seed_size", "budget", "n_test", "n_correct", "accuracy", "seconds")
+NUMBERS = ("seed_size", "budget", "n_test", "n_correct", "accuracy", "score", "score_sd", "seconds")
+KNOWN = ("strategy", *NUMBERS, "replicate", "task")
 LABELS = ("task", "strategy", "replicate")
 KEY = ["task", "strategy", "seed_size", "budget", "replicate"]
 COLUMNS = [*KEY, "n_correct", "n_test"]
-WANTED = f"Expected columns: {', '.join(REQUIRED)} and n_correct or accuracy; optional: replicate, task, seconds."
+WANTED = (
+    f"Expected columns: {', '.join(REQUIRED)} and n_correct, accuracy or score; optional: replicate, task, seconds."
+)
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,9 @@ class CurveCounts:
     replicates : tuple
         Labels of the J replicates.
     correct, tested : (J, B) arrays
-        ``k`` of ``n``; ``tested`` is 0 where a replicate lacks a budget.
+        ``k`` of ``n`` (sum of scores over ``n`` items); ``tested`` is 0 where a replicate lacks a budget.
+    item_variance : (J, B) array, optional
+        Of scores between test items; ``None`` for right and wrong answers, whose variance follows from their mean.
     """
 
     task: str
@@ -51,10 +56,20 @@ class CurveCounts:
     replicates: tuple
     correct: np.ndarray
     tested: np.ndarray
+    item_variance: np.ndarray | None = None
 
     @property
     def key(self) -> tuple[str, str, float]:
         return self.task, self.strategy, self.seed_size
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Values that the mean outcome can take."""
+        return (0.0, 1.0) if self.item_variance is None else (-np.inf, np.inf)
+
+    @property
+    def buys_nothing(self) -> bool:
+        return len(self.ratios) == 1 and self.ratios[0] == 0
 
 
 def read_counts(source: str | Path) -> pd.DataFrame:
@@ -156,14 +171,25 @@ def validate_counts(
         out[name] = _label(table[name], check) if name in table else {"task": "task", "replicate": "0"}[name]
     for name, least, rule in (
         ("seed_size", 1, "a seed set has at least 1 question"),
-        ("budget", np.nextafter(0, 1), "a budget is positive, in queries"),
+        ("budget", 0, "a budget is positive, in queries"),
         ("n_test", 1, "an accuracy needs at least 1 test item"),
         ("seconds", 0, "a time is not negative"),
     ):
         if name in table:
             out[name] = check.number(table[name], name, whole=name == "n_test")
             check.refuse(out[name] < least, out[name], name, rule)
-    out["n_correct"] = _correct(table, out["n_test"], check)
+    zero = out["budget"] == 0
+    mixed = zero & ~zero.groupby([out["strategy"], out["task"]]).transform("all")
+    check.refuse(
+        mixed, out["budget"], "budget", "a budget is positive; only a strategy that buys nothing has 0 throughout"
+    )
+    if "score" in table:
+        out["n_correct"] = check.number(table["score"], "score") * out["n_test"]
+        spread = check.number(table["score_sd"], "score_sd") if "score_sd" in table else np.full(len(out), -1.0)
+        check.refuse(spread < 0, spread, "score_sd", "a score needs its standard deviation over test items")
+        out["item_variance"] = spread**2
+    else:
+        out["n_correct"] = _correct(table, out["n_test"], check)
     twice = out.duplicated(KEY)
     if twice.any():
         row = int(np.argmax(twice))
@@ -173,7 +199,7 @@ def validate_counts(
         known = "replicate" in table
         fix = "give each its own replicate" if known else "number the repeats in a column 'replicate'"
         check.fail(row, "replicate", f"the same cell as {check.name(first)} ({what}): {fix}, or keep one of the two")
-    return out[COLUMNS + (["seconds"] if "seconds" in out else [])]
+    return out[COLUMNS + [name for name in ("item_variance", "seconds") if name in out]]
 
 
 def curve_counts(table: pd.DataFrame) -> list[CurveCounts]:
@@ -189,8 +215,12 @@ def curve_counts(table: pd.DataFrame) -> list[CurveCounts]:
         labels, row = np.unique(part["replicate"].to_numpy(str), return_inverse=True)
         correct, tested = np.zeros((len(labels), len(budgets))), np.zeros((len(labels), len(budgets)))
         correct[row, column], tested[row, column] = part["n_correct"], part["n_test"]
-        ratios = budgets / float(size)
-        out.append(CurveCounts(str(task), str(strategy), float(size), ratios, tuple(map(str, labels)), correct, tested))
+        variance = None
+        if "item_variance" in part:
+            variance = np.zeros(correct.shape)
+            variance[row, column] = part["item_variance"]
+        names, ratios = tuple(map(str, labels)), budgets / float(size)
+        out.append(CurveCounts(str(task), str(strategy), float(size), ratios, names, correct, tested, variance))
     return out
 
 
@@ -233,8 +263,8 @@ def _refuse_columns(names: list[str], where: str) -> None:
             hint = nearest(name, unknown).replace("Did you mean", "Is it") if unknown else ""
             hint = hint if "Is it" in hint else ""
             raise CrossoverError(f"{where}: column {name!r} is missing (row 1, the header).{hint} {WANTED}")
-    if not {"n_correct", "accuracy"} & set(names):
-        raise CrossoverError(f"{where}: column 'n_correct' or 'accuracy' is missing (row 1, the header). {WANTED}")
+    if not {"n_correct", "accuracy", "score"} & set(names):
+        raise CrossoverError(f"{where}: column 'n_correct' is missing (row 1, the header). {WANTED}")
 
 
 class _Check:
@@ -280,7 +310,7 @@ class _Check:
             row = int(np.argmax(codes == k))
             if text.lower() in ("", "na", "nan", "none", "null", "<na>"):
                 self.fail(row, name, "missing")
-            if name not in ("accuracy", "seconds") and thousand.fullmatch(text) and not uniform:
+            if name not in ("accuracy", "score", "score_sd", "seconds") and thousand.fullmatch(text) and not uniform:
                 self.fail(row, name, f"{texts[k]!r} can be read in two ways: write whole numbers without separators")
             if self.point == "," and re.fullmatch(rf"[+-]?\d{{1,3}}({group}\d{{3}})+({point}\d+)?", text):
                 text = text.replace(self.group, "")

@@ -19,15 +19,15 @@ from crossover.errors import CrossoverError
 from crossover.labels import QUERIES_PER_SAMPLE
 from crossover.stats import sign_changes
 from crossover.stats.curves import Fits, FittedCurve, akaike, point_fit
+from crossover.stats.flexible import BEYOND
 from crossover.stats.formatting import interval as show_interval
 from crossover.stats.forms import FORMS, form_named
-from crossover.stats.interval_checks import log_t_interval
+from crossover.stats.lead import model_free
 from crossover.stats.sign_changes import Pair
 from crossover.stats.variable_projection import Solution
 from crossover.stats.variance_shares import shares
 
-BEYOND = 16.0  # a crossing is looked for up to this factor outside the tested range, as a marked extrapolation
-POINTS_PER_RANGE = 160  # of the log grid on which signs are taken
+POINTS_PER_RANGE = 64  # of the log grid on which signs are taken
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,10 @@ class Crossover:
     crossings : tuple of Crossing
     by_form : dict
         Crossing ratios of the point fits inside the searched range under each form.
+    model_free : tuple of (float, float)
+        Neighbouring tested ratios between which the paired difference changes sign (no curve; at equal cost per query).
     uncertainty : dict
         Shares of the variance of the log crossover: ``test_set, replicates, training, functional_form``.
-    t_interval
-        Cross-check: t interval over the replicates' own crossovers.
     unit : str
     level : float
     message : str
@@ -95,8 +95,8 @@ class Crossover:
     leader: str | None
     crossings: tuple[Crossing, ...]
     by_form: dict[str, list[float]]
+    model_free: tuple[tuple[float, float], ...]
     uncertainty: dict[str, float]
-    t_interval: Pair | None
     unit: str
     level: float
     message: str
@@ -148,7 +148,7 @@ def find_crossovers(
     queries_per_sample : mapping, optional
         ``q`` by strategy; default 1 for answer augmentation, 2 for rephrase and new questions, 1 for other labels.
     checks : bool
-        Also fit the rival forms and make the cross-checks (``by_form``, ``uncertainty``, ``t_interval``); simulations of thousands of studies leave them out.
+        Also fit the rival forms and make the cross-checks (``by_form``, ``model_free``, ``uncertainty``); simulations of thousands of studies leave them out.
 
     Returns
     -------
@@ -159,12 +159,13 @@ def find_crossovers(
     >>> from crossover import example_counts, fit_table
     >>> found = find_crossovers(fit_table(example_counts(), draws=200))[0]
     >>> found.message, round(found.ratio, 1)
-    ('new_question overtakes answer_augmentation', 5.5)
+    ('new_question overtakes answer_augmentation', 5.4)
     """
     scale = scales(fits, costs, queries_per_sample)
     out = []
     for members in fits.groups().values():
-        out += [_pair(a, b, scale, unit, checks) for a, b in combinations(members, 2)]
+        bought = [c for c in members if not c.counts.buys_nothing]
+        out += [_pair(a, b, scale, unit, checks) for a, b in combinations(bought, 2)]
     return out
 
 
@@ -180,11 +181,16 @@ def table(crossovers: list[Crossover]) -> pd.DataFrame:
                 "tested_low": c.tested[0], "tested_high": c.tested[1], "side": c.side, "leader": c.leader,
                 "level": c.level, **{f"share_{k}": v for k, v in c.uncertainty.items()},
                 **{f"ratio_{k}": _nearest(v, c.ratio) for k, v in c.by_form.items()},
-                "t_low": c.t_interval[0] if c.t_interval else None, "t_high": c.t_interval[1] if c.t_interval else None,
+                "model_free": show_brackets(c.model_free),
                 "message": c.message,
             }
         )  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def show_brackets(brackets: tuple[tuple[float, float], ...]) -> str:
+    """Print the ratios between which a paired difference changes sign."""
+    return ", ".join(f"{a:g} to {b:g}" for a, b in brackets) or "none"
 
 
 def _nearest(roots: list[float], ratio: float | None) -> float | None:
@@ -234,8 +240,12 @@ class _Pair:
         ends = [[end * s for end in c.ratio_range] for c, s in zip(self.curves, self.scale, strict=True)]
         return max(ends[0][0], ends[1][0]), min(ends[0][1], ends[1][1])
 
+    def mean_lead(self, ratios: np.ndarray) -> np.ndarray:
+        """``A_b - A_a`` of the flexible curves' means."""
+        return self.b.flexible.mean(ratios / self.scale[1]) - self.a.flexible.mean(ratios / self.scale[0])
+
     def lead(self, ratios: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """``A_b - A_a`` of the point fits (n,) and of the draws (D, n)."""
+        """``A_b - A_a`` of the flexible curves: means (n,) and draws (D, n)."""
         a, b = (c.at(ratios / s) for c, s in zip(self.curves, self.scale, strict=True))
         return b[0] - a[0], b[1] - a[1]
 
@@ -245,7 +255,7 @@ class _Pair:
         def lead(log_ratios: np.ndarray) -> np.ndarray:
             x = np.exp(np.atleast_1d(log_ratios))
             a, b = (p.predict(form_named(form), x / s)[0] for p, s in zip(points, self.scale, strict=True))
-            return np.clip(b, 0, 1) - np.clip(a, 0, 1)
+            return np.clip(b, *self.b.counts.bounds) - np.clip(a, *self.a.counts.bounds)
 
         return lead
 
@@ -259,7 +269,7 @@ def _pair(a: FittedCurve, b: FittedCurve, scales: dict[str, float], unit: str, c
     logs = np.linspace(np.log(low / BEYOND), np.log(high * BEYOND), 3 * POINTS_PER_RANGE + 1)
     ratios = np.exp(logs)
     point, draws = pair.lead(ratios)
-    roots = sign_changes.roots(logs, point, pair.lead_of(a.form, (a.point, b.point)))
+    roots = sign_changes.roots(logs, point, lambda t: pair.mean_lead(np.exp(np.atleast_1d(t))))
     positive = (draws > 0).mean(0) + (draws == 0).mean(0) / 2
     inside = (ratios >= low * (1 - 1e-12)) & (ratios <= high * (1 + 1e-12))
     p_exists = sign_changes.crossing_probability(draws)
@@ -282,7 +292,8 @@ def _pair(a: FittedCurve, b: FittedCurve, scales: dict[str, float], unit: str, c
     # where the data say nothing inside the range, a value outside of it would be worth nothing
     ratio = chosen.ratio if chosen and status != "none" and (chosen.inside or status != "undetermined") else None
     leader = ahead[1] if status in ("none", "beyond_range") else None
-    by_form, uncertainty, t_interval = _checks(pair, logs, ratio) if checks else ({}, {}, None)
+    by_form, uncertainty = _checks(pair, logs, ratio) if checks else ({}, {})
+    brackets = model_free((a, b)) if checks and pair.scale == (1.0, 1.0) else ()
     single = a.noise.replicates == 1
     size = a.seed_size
     return Crossover(
@@ -303,33 +314,28 @@ def _pair(a: FittedCurve, b: FittedCurve, scales: dict[str, float], unit: str, c
         leader=leader,
         crossings=tuple(crossings),
         by_form=by_form,
+        model_free=brackets,
         uncertainty=uncertainty,
-        t_interval=t_interval,
         unit=unit,
         level=a.level,
         message=_message(status, side, order, leader, (low, high), ratio, single, p_exists, crossings),
     )
 
 
-def _checks(pair: _Pair, logs: np.ndarray, ratio: float | None) -> tuple[dict, dict, Pair | None]:
-    """The rival forms' crossovers, the uncertainty budget, and the t interval over replicates."""
+def _checks(pair: _Pair, logs: np.ndarray, ratio: float | None) -> tuple[dict, dict]:
+    """The crossovers under every form, and the uncertainty budget."""
     by_form, weight = _by_form(pair, logs)
     if ratio is None:
-        return by_form, {}, None
+        return by_form, {}
     noises, points = (pair.a.noise, pair.b.noise), (pair.a.point, pair.b.point)
-    form, searched = form_named(pair.a.form), (np.exp(logs[0]), np.exp(logs[-1]))
-    return (
-        by_form,
-        shares(noises, form, points, pair.scale, ratio, by_form, weight),
-        log_t_interval(noises, form, pair.scale, searched, ratio, pair.a.level),
-    )
+    return by_form, shares(noises, form_named(pair.a.form), points, pair.scale, ratio, by_form, weight)
 
 
 def _nothing(pair: _Pair, unit: str, why: str) -> Crossover:
     tested = tuple(map(float, pair.tested))
     return Crossover(
         pair.a.task, pair.a.strategy, pair.b.strategy, pair.a.seed_size, "undetermined", None, (None, None), None,
-        (None, None), None, None, tested, tested, None, None, (), {}, {}, None, unit, pair.a.level, why,
+        (None, None), None, None, tested, tested, None, None, (), {}, (), {}, unit, pair.a.level, why,
     )  # fmt: skip
 
 

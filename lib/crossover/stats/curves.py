@@ -11,11 +11,12 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import fdtrc
 
 from crossover.errors import CrossoverError, nearest
 from crossover.stats import counts, noise
 from crossover.stats.counts import CurveCounts
+from crossover.stats.flexible import FlexibleCurve, LevelLine, fit_flexible
 from crossover.stats.formatting import interval, with_error
 from crossover.stats.forms import FORMS, Form, form_named
 from crossover.stats.noise import VarianceComponents
@@ -28,6 +29,7 @@ STATUSES = {
     "flat": "no gain over the budgets tested can be told from noise: test more items, or a wider range of budgets",
     "asymptote_not_identified": "the curve has not begun to level off: add larger budgets; E and tau are bounds",
     "too_few_budgets": f"a curve needs at least {MIN_BUDGETS} distinct budgets: add budgets between and beyond those run",
+    "level": "",
     "lack_of_fit": "the points scatter round the curve by more than the replicates allow: see the rival forms",
 }
 # Levels of the tests behind `flat` and `lack_of_fit`; the second is strict, since it runs on every curve.
@@ -97,26 +99,27 @@ class CurveSummary:
 class FittedCurve(CurveSummary):
     """A curve's summary with the counts behind it, their noise, and its fits.
 
-    ``point`` and ``draws`` are ``None`` with fewer budgets than parameters. The draws of curves that share replicates
-    belong together row by row.
+    ``point`` and ``draws`` are fits of the summary's form, ``flexible`` is the curve that bends as the data say;
+    all are ``None`` with too few budgets. The draws of curves that share replicates belong together row by row.
     """
 
     counts: CurveCounts
     noise: VarianceComponents
     point: Solution | None
     draws: Solution | None
+    flexible: FlexibleCurve | LevelLine | None
     level: float
 
     @property
     def is_fitted(self) -> bool:
-        return self.point is not None
+        return self.flexible is not None
 
     def at(self, ratios: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Accuracy at ``ratios`` (n,): the point fit (n,) and the draws (D, n), held within 0 and 1."""
-        if self.point is None or self.draws is None:
+        """Outcome of the flexible curve at ``ratios`` (n,): its mean (n,) and its draws (D, n)."""
+        if self.flexible is None:
             raise CrossoverError(f"{self.strategy} at S = {self.seed_size:g} has no curve: {self.message}")
-        form, ratios = form_named(self.form), np.asarray(ratios, float)
-        return np.clip(self.point.predict(form, ratios)[0], 0, 1), np.clip(self.draws.predict(form, ratios), 0, 1)
+        ratios = np.asarray(ratios, float)
+        return self.flexible.mean(ratios), self.flexible.draws(ratios)
 
     def predict(self, ratios: np.ndarray) -> pd.DataFrame:
         """Accuracy with its interval at budget ratios: columns ``ratio, accuracy, low, high, inside``."""
@@ -271,14 +274,44 @@ def fit_noises(
     shape = form_named(form)
     pairs = [_point(shape, n) for n in noises]
     errors = noise.redraw([n for n, _ in pairs], draws, np.random.default_rng(seed))
-    curves = []
+    boots = []
     for (n, point), error in zip(pairs, errors, strict=True):
-        boot, x = None, n.counts.ratios
-        if point is not None:
-            boot = solve(shape, x, point.predict(shape, x) + error, n.whitener, tolerance=1e-6, steps=15)
-        summary = _summary(shape, n, point, boot, level)
-        curves.append(FittedCurve(**vars(summary), counts=n.counts, noise=n, point=point, draws=boot, level=level))
+        data = None if point is None else point.predict(shape, n.counts.ratios) + error
+        boots.append(None if point is None else _solve(shape, n, data, tolerance=1e-6, steps=15))
+    bent = _flexible([n for n, _ in pairs], errors, boots, seed)
+    curves = [
+        FittedCurve(
+            **vars(_summary(shape, n, p, b, level)), counts=n.counts, noise=n, point=p, draws=b, flexible=f, level=level
+        )
+        for (n, p), b, f in zip(pairs, boots, bent, strict=True)
+    ]
     return Fits(level, form, tuple(curves), seed)
+
+
+def _flexible(
+    noises: Sequence[VarianceComponents], errors: list[np.ndarray], boots: list[Solution | None], seed: int
+) -> list[FlexibleCurve | LevelLine | None]:
+    """The flexible curves, those of one task together; level lines for strategies that buy nothing."""
+    out: list[FlexibleCurve | LevelLine | None] = [None] * len(noises)
+    tasks: dict[str, list[int]] = {}
+    for i, (n, boot) in enumerate(zip(noises, boots, strict=True)):
+        if n.counts.buys_nothing:
+            out[i] = LevelLine(float(n.means[0]), np.clip(n.means[0] + errors[i][:, 0], *n.counts.bounds))
+        elif boot is not None:
+            tasks.setdefault(n.counts.task, []).append(i)
+    for members in tasks.values():
+        taus = [boots[i].theta[:, 0] for i in members]
+        rng = np.random.default_rng([seed, 1])
+        fitted = fit_flexible([noises[i] for i in members], [errors[i] for i in members], taus, rng)
+        for i, curve in zip(members, fitted, strict=True):
+            out[i] = curve
+    return out
+
+
+def _solve(shape: Form, n: VarianceComponents, data: np.ndarray | None = None, **options) -> Solution:
+    """Fit a form to the budget means, or to other data at the same budgets; only accuracies are held within 0 and 1."""
+    bounded = n.counts.item_variance is None
+    return solve(shape, n.counts.ratios, n.means if data is None else data, n.whitener, bounded=bounded, **options)
 
 
 def _point(shape: Form, n: VarianceComponents) -> tuple[VarianceComponents, Solution | None]:
@@ -286,17 +319,17 @@ def _point(shape: Form, n: VarianceComponents) -> tuple[VarianceComponents, Solu
     B = len(n.means)
     if B < 3:
         return n, None
-    point = solve(shape, n.counts.ratios, n.means, n.whitener)
+    point = _solve(shape, n)
     if n.replicates == 1 and B > shape.n_parameters:
         df = B - shape.n_parameters
         n = noise.rescaled(n, float(point.loss[0]) / df, df)
-        point = solve(shape, n.counts.ratios, n.means, n.whitener)
+        point = _solve(shape, n)
     return n, point
 
 
 def point_fit(n: VarianceComponents, form: str) -> Solution | None:
     """The point fit of a curve under another form, ``None`` where there are fewer than 3 budgets."""
-    return solve(form_named(form), n.counts.ratios, n.means, n.whitener) if len(n.means) >= 3 else None
+    return _solve(form_named(form), n) if len(n.means) >= 3 else None
 
 
 def _summary(
@@ -306,14 +339,15 @@ def _summary(
     common = {
         "task": c.task, "strategy": c.strategy, "seed_size": c.seed_size, "form": shape.name,
         "n_budgets": len(c.ratios), "n_replicates": n.replicates,
-        "ratio_range": (float(c.ratios[0]), float(c.ratios[-1])),
+        "ratio_range": (0.0, np.inf) if c.buys_nothing else (float(c.ratios[0]), float(c.ratios[-1])),
     }  # fmt: skip
     if point is None or boot is None:
         nothing = dict.fromkeys(
             ("E", "B", "tau", "E_error", "B_error", "tau_error", "start", "ratio_90", "aicc", "left_out_error")
         )
         ends = dict.fromkeys(("E_interval", "B_interval", "tau_interval"), (None, None))
-        return CurveSummary(**common, **nothing, **ends, status="too_few_budgets", message=STATUSES["too_few_budgets"])
+        status = "level" if c.buys_nothing else "too_few_budgets"
+        return CurveSummary(**common, **nothing, **ends, status=status, message=STATUSES[status])
     tail = (1 - level) / 2
     E, B, tau = float(point.E[0]), float(point.B[0]), float(np.exp(point.theta[0, 0]))
     # with no gain at all tau means nothing; a draw at an end of the searched range leaves that end open
@@ -366,9 +400,9 @@ def _status(shape: Form, n: VarianceComponents, point: Solution, taus: np.ndarra
         notes.append("one replicate: the effect of the seed set cannot be seen, and the intervals leave it out")
     df = n.cell_df or 10**6
     gain, gain_df = _gain_over_flat(n, point)
-    flat = stats.f.sf(max(gain, 0) / gain_df, gain_df, df) > FLAT_LEVEL or point.B[0] == 0
+    flat = fdtrc(gain_df, df, max(gain, 0) / gain_df) > FLAT_LEVEL or point.B[0] == 0
     loss, free = misfit(shape, n, point)
-    lacking = n.replicates > 1 and free > 0 and stats.f.sf(loss / free, free, df) < LACK_LEVEL
+    lacking = n.replicates > 1 and free > 0 and fdtrc(free, df, loss / free) < LACK_LEVEL
     largest = float(n.counts.ratios[-1])
     if B < MIN_BUDGETS:
         status = "too_few_budgets"

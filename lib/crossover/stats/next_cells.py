@@ -11,12 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from crossover.errors import CrossoverError
 from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import MIN_BUDGETS, Fits, FittedCurve
-from crossover.stats.noise import welch_df
+from crossover.stats.noise import t_quantile, welch_df
 
 MAX_REPLICATES = 40
 UNITS = ("queries", "seconds")
@@ -208,12 +207,8 @@ def _replicates(
 def _shrunk(pair: list[FittedCurve], J: int, more: int, width: float) -> float:
     """High end over low end of the t interval with ``more`` replicates than the ``J`` at hand."""
     df = welch_df([c.noise for c in pair])
-    upper = (1 + pair[0].level) / 2
-
-    def t(freedom: float) -> float:
-        return float(stats.t.ppf(upper, freedom)) if np.isfinite(freedom) else float(stats.norm.ppf(upper))
-
-    return float(width ** (np.sqrt(J / (J + more)) * t(df * (J + more - 1) / (J - 1)) / t(df)))
+    now, then = (t_quantile((1 + pair[0].level) / 2, f) for f in (df, df * (J + more - 1) / (J - 1)))
+    return float(width ** (np.sqrt(J / (J + more)) * then / now))
 
 
 def _up_to(ratios: np.ndarray, past: float) -> list[float]:

@@ -1,4 +1,4 @@
-"""One curve over all seed-set sizes: what predicts crossovers at sizes that were not run.
+"""One curve over all seed-set sizes: predicts crossovers at sizes that were not run.
 
 Of ``n`` kept samples, ``u`` are distinct questions, and repeats lose value as in data-constrained scaling (Muennighoff
 et al. 2023, section 5)::
@@ -14,42 +14,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
+from scipy.linalg import block_diag
 
 from crossover.errors import CrossoverError
 from crossover.labels import QUERIES_PER_SAMPLE
 from crossover.stats import noise, sign_changes
-from crossover.stats.crossovers import BEYOND, find_crossovers
-from crossover.stats.curves import Fits, fit_table
-from crossover.stats.formatting import interval as show_interval
+from crossover.stats.crossovers import find_crossovers
+from crossover.stats.curves import Fits, FittedCurve, fit_table
+from crossover.stats.flexible import BEYOND
 from crossover.stats.forms import Form
-from crossover.stats.noise import VarianceComponents
-from crossover.stats.sign_changes import Pair
 from crossover.stats.variable_projection import Solution, solve
 
 KINDS = {"answer_augmentation": "reused", "question_rephrase": "reused", "new_question": "fresh"}
+MIN_CELLS = 5
+HELD_OUT = "task first second seed_size predicted predicted_low predicted_high measured measured_low measured_high status agree"
 
 
 @dataclass(frozen=True)
 class SeedSizeCurve:
     """One strategy's curve over seed-set sizes and budgets.
 
-    ``repeats`` is ``R``, the number of times a question can be reused before its value has decayed by ``e`` (``None``
-    for fresh questions); ``tau`` is in distinct samples; ``chi2`` over ``df`` says how well one curve serves all sizes.
+    ``repeats`` is ``R``, the reuses of a question over which its value decays by ``e`` (``None`` for fresh questions);
+    ``tau`` is in distinct samples.
     """
 
-    task: str
-    strategy: str
     kind: str
     E: float
     B: float
     tau: float
     repeats: float | None
-    chi2: float
-    df: int
+    aic: float
     per_sample: float
     point: Solution
     draws: Solution
@@ -62,89 +59,24 @@ class SeedSizeCurve:
         return np.clip(self.point.predict(form, x)[0], 0, 1), np.clip(self.draws.predict(form, x), 0, 1)
 
 
-@dataclass(frozen=True)
-class Predicted:
-    """A crossover read off joint curves: ``ratio`` and ends of its ``interval`` are ``None`` where there is none."""
+def fit_seed_sizes(fits: Fits, queries_per_sample: Mapping[str, float] | None = None) -> dict[tuple, SeedSizeCurve]:
+    """Fit one curve per (task, strategy) to all its seed-set sizes, on the same budget means and errors as ``fits``.
 
-    task: str
-    first: str
-    second: str
-    seed_size: float
-    ratio: float | None
-    interval: Pair
-    p_exists: float
-    level: float
-
-    def __str__(self) -> str:
-        value = "no crossover" if self.ratio is None else f"{self.ratio:.3g} ({show_interval(*self.interval)})"
-        return f"{self.first} -> {self.second} at S = {self.seed_size:g}: {value} predicted"
-
-
-def fit_seed_sizes(
-    fits: Fits, kinds: Mapping[str, str] | None = None, queries_per_sample: Mapping[str, float] | None = None
-) -> dict[tuple[str, str], SeedSizeCurve]:
-    """Fit one curve a strategy to all its seed-set sizes, on the same budget means and redrawn errors as ``fits``.
-
-    Parameters
-    ----------
-    fits : Fits
-    kinds : mapping, optional
-        ``reused`` or ``fresh`` by strategy; labels that are not known take the kind that fits better.
-    queries_per_sample : mapping, optional
-        Queries of one kept sample, default 1, 2, 2 for the three strategies and 1 for others.
-
-    Returns
-    -------
-    dict
-        By (task, strategy), for strategies with at least 5 cells (task's sizes x budgets).
+    Strategies without a known kind take the one that fits better; those with fewer than :data:`MIN_CELLS` cells (sizes
+    x budgets) are left out. ``queries_per_sample`` adds to 1, 2, 2 for the three strategies and 1 for others.
     """
     per_sample = {**QUERIES_PER_SAMPLE, **(queries_per_sample or {})}
-    known = {**KINDS, **(kinds or {})}
-    members: dict[tuple[str, str], list[int]] = {}
-    for i, n in enumerate(c.noise for c in fits):
-        members.setdefault((n.counts.task, n.counts.strategy), []).append(i)
-    errors = noise.redraw([c.noise for c in fits], _n_draws(fits), np.random.default_rng(fits.seed))
+    draws = next((len(c.draws.E) for c in fits if c.draws is not None), 1000)
+    errors = noise.redraw([c.noise for c in fits], draws, np.random.default_rng(fits.seed))
+    members: dict[tuple[str, str], list[tuple[FittedCurve, np.ndarray]]] = {}
+    for c, e in zip(fits, errors, strict=True):
+        if not c.counts.buys_nothing:
+            members.setdefault((c.task, c.strategy), []).append((c, e))
     out = {}
-    for (task, strategy), at in members.items():
-        group = [fits.curves[i].noise for i in at]
-        if sum(len(n.means) for n in group) < 5:
-            continue
-        choices = [known[strategy]] if strategy in known else ["reused", "fresh"]
-        cost = per_sample.get(strategy, 1.0)
-        options = [_fit(task, strategy, kind, group, [errors[i] for i in at], cost) for kind in choices]
-        out[task, strategy] = min(options, key=lambda c: c.chi2 - 2 * c.df)  # AIC, up to a constant
-    return out
-
-
-def predict(
-    joint: Mapping[tuple[str, str], SeedSizeCurve],
-    task: str,
-    seed_size: float,
-    searched: tuple[float, float],
-    level: float = 0.9,
-) -> list[Predicted]:
-    """Crossovers of every pair of strategies of a task at any seed-set size, looked for within ``searched`` ratios."""
-    logs = np.linspace(np.log(searched[0]), np.log(searched[1]), 400)
-    names = sorted(s for t, s in joint if t == task)
-    values = {s: joint[task, s].at(seed_size, np.exp(logs)) for s in names}
-    out = []
-    for a, b in combinations(names, 2):
-        point, draws = values[b][0] - values[a][0], values[b][1] - values[a][1]
-
-        def gap(t: float, a: str = a, b: str = b) -> float:
-            x = np.exp(np.array([t]))
-            return float(joint[task, b].at(seed_size, x)[0][0] - joint[task, a].at(seed_size, x)[0][0])
-
-        found = sign_changes.roots(logs, point, gap)
-        p_exists = sign_changes.crossing_probability(draws)
-        if not found:
-            first, second = (a, b) if point.mean() <= 0 else (b, a)
-            out.append(Predicted(task, first, second, seed_size, None, (None, None), p_exists, level))
-            continue
-        root, rising = found[0]
-        first, second = (a, b) if rising else (b, a)
-        ends = sign_changes.open_region(logs, (draws > 0).mean(0) + (draws == 0).mean(0) / 2, root, (1 - level) / 2)
-        out.append(Predicted(task, first, second, seed_size, float(np.exp(root)), ends, p_exists, level))
+    for key, group in members.items():
+        if sum(len(c.noise.means) for c, _ in group) >= MIN_CELLS:
+            kinds = [KINDS[key[1]]] if key[1] in KINDS else ["reused", "fresh"]
+            out[key] = min((_fit(kind, group, per_sample.get(key[1], 1.0)) for kind in kinds), key=lambda c: c.aic)
     return out
 
 
@@ -156,37 +88,50 @@ def held_out(
     Returns
     -------
     DataFrame
-        One row a (task, pair): ``task, first, second, seed_size, predicted, predicted_low, predicted_high, measured,
-        measured_low, measured_high, status, agree`` (the two intervals overlap; ``None`` where there is nothing to
-        compare).
+        One row per (task, pair), columns :data:`HELD_OUT`; ``agree`` when the two intervals overlap, ``None`` where
+        there is nothing to compare.
     """
     sizes = sorted(table["seed_size"].unique())
     if seed_size not in sizes or len(sizes) < 3:
         raise CrossoverError(
-            f"seed size {seed_size:g} cannot be held out: at least 3 sizes are needed, it among them; there are {sizes}"
+            f"seed size {seed_size:g} cannot be held out of {sizes}: it must be one of at least 3 sizes"
         )
     joint = fit_seed_sizes(fit_table(table[table["seed_size"] != seed_size], level, draws, seed))
-    measured = find_crossovers(fit_table(table[table["seed_size"] == seed_size], level, draws, seed), checks=False)
+    there = fit_table(table[table["seed_size"] == seed_size], level, draws, seed)
     rows = []
-    for c in measured:
+    for c in find_crossovers(there, checks=False):
         if not {(c.task, c.first), (c.task, c.second)} <= set(joint):
             continue
-        searched = (c.tested[0] / BEYOND, c.tested[1] * BEYOND)
-        (p,) = (
-            p for p in predict(joint, c.task, seed_size, searched, level) if {p.first, p.second} == {c.first, c.second}
-        )
+        pair = joint[c.task, c.first], joint[c.task, c.second]
+        first, ratio, ends = _predicted(pair, (c.first, c.second), seed_size, c.tested, level)
         agree = None
-        if p.ratio is not None and c.ratio is not None:
-            low = max(p.interval[0] or 0.0, c.interval[0] or 0.0)
-            agree = low <= min(p.interval[1] or np.inf, c.interval[1] or np.inf) and p.first == c.first
-        rows.append((c.task, c.first, c.second, seed_size, p.ratio, *p.interval, c.ratio, *c.interval, c.status, agree))
-    names = "task first second seed_size predicted predicted_low predicted_high measured measured_low measured_high"
-    return pd.DataFrame(rows, columns=[*names.split(), "status", "agree"])
+        if ratio is not None and c.ratio is not None:
+            low = max(ends[0] or 0.0, c.interval[0] or 0.0)
+            agree = low <= min(ends[1] or np.inf, c.interval[1] or np.inf) and first == c.first
+        rows.append((c.task, c.first, c.second, seed_size, ratio, *ends, c.ratio, *c.interval, c.status, agree))
+    return pd.DataFrame(rows, columns=HELD_OUT.split())
+
+
+def _predicted(pair, names, seed_size: float, tested: tuple[float, float], level: float) -> tuple:
+    """Who leads at lower ratios, the predicted crossover (``None`` if none) and its interval."""
+
+    def lead(logs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        a, b = (curve.at(seed_size, np.exp(np.atleast_1d(logs))) for curve in pair)
+        return b[0] - a[0], b[1] - a[1]
+
+    logs = np.linspace(np.log(tested[0] / BEYOND), np.log(tested[1] * BEYOND), 400)
+    point, draws = lead(logs)
+    found = sign_changes.roots(logs, point, lambda t: lead(t)[0])
+    if not found:
+        return names[0 if point.mean() <= 0 else 1], None, (None, None)
+    root, rising = found[0]
+    positive = (draws > 0).mean(0) + (draws == 0).mean(0) / 2
+    ends = sign_changes.open_region(logs, positive, root, (1 - level) / 2)
+    return names[0 if rising else 1], float(np.exp(root)), ends
 
 
 def effective(kind: str, samples: np.ndarray, sizes: np.ndarray, repeats: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Effective samples ``D`` and ``dD/dlog R``, for ``samples`` and ``sizes`` (n,) and ``repeats`` broadcasting with
-    them.
+    """Effective samples ``D`` and ``dD/dlog R``; ``samples`` and ``sizes`` (n,) broadcast with ``repeats``.
 
     >>> D, _ = effective("reused", np.array([50.0, 100.0, 1e9]), np.array([100.0] * 3), np.array(4.0))
     >>> D.round(6).tolist()
@@ -198,10 +143,6 @@ def effective(kind: str, samples: np.ndarray, sizes: np.ndarray, repeats: np.nda
     extra = samples / distinct - 1
     left = np.exp(-extra / repeats)
     return distinct * (1 + repeats * (1 - left)), distinct * (repeats * (1 - left) - extra * left)
-
-
-def _n_draws(fits: Fits) -> int:
-    return next((len(c.draws.E) for c in fits if c.draws is not None), 1000)
 
 
 def _form(kind: str, samples: np.ndarray, sizes: np.ndarray) -> Form:
@@ -226,34 +167,16 @@ def _form(kind: str, samples: np.ndarray, sizes: np.ndarray) -> Form:
     return Form(f"joint_{kind}", names, 2 + len(names), False, basis, grid)
 
 
-def _fit(
-    task: str, strategy: str, kind: str, group: list[VarianceComponents], errors: list[np.ndarray], cost: float
-) -> SeedSizeCurve:
-    sizes = np.concatenate([np.full(len(n.means), n.counts.seed_size) for n in group])
-    samples = np.concatenate([n.counts.ratios * n.counts.seed_size for n in group]) / cost
-    form = _form(kind, samples, sizes)
-    whiten = np.zeros((len(sizes), len(sizes)))
-    start = 0
-    for n in group:
-        stop = start + len(n.means)
-        whiten[start:stop, start:stop] = n.whitener
-        start = stop
-    x = np.arange(len(sizes), dtype=float)
-    point = solve(form, x, np.concatenate([n.means for n in group]), whiten)
-    data = point.predict(form, x) + np.concatenate(errors, 1)
-    draws = solve(form, x, data, whiten, tolerance=1e-6, steps=12)
-    theta = np.exp(point.theta[0])
+def _fit(kind: str, group: list[tuple[FittedCurve, np.ndarray]], cost: float) -> SeedSizeCurve:
+    curves = [c for c, _ in group]
+    sizes = np.concatenate([np.full(len(c.noise.means), c.seed_size) for c in curves])
+    form = _form(kind, np.concatenate([c.counts.ratios for c in curves]) * sizes / cost, sizes)
+    whitener, x = block_diag(*[c.noise.whitener for c in curves]), np.arange(len(sizes), dtype=float)
+    point = solve(form, x, np.concatenate([c.noise.means for c in curves]), whitener)
+    data = point.predict(form, x) + np.concatenate([e for _, e in group], 1)
+    draws = solve(form, x, data, whitener, tolerance=1e-6, steps=12)
+    E, B, theta = float(point.E[0]), float(point.B[0]), np.exp(point.theta[0])
+    repeats = float(theta[1]) if kind == "reused" else None
     return SeedSizeCurve(
-        task,
-        strategy,
-        kind,
-        float(point.E[0]),
-        float(point.B[0]),
-        float(theta[0]),
-        float(theta[1]) if kind == "reused" else None,
-        float(point.loss[0]),
-        len(x) - form.n_parameters,
-        cost,
-        point,
-        draws,
+        kind, E, B, float(theta[0]), repeats, float(point.loss[0]) + 2 * form.n_parameters, cost, point, draws
     )

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
-from scipy.optimize import brentq
 
 Pair = tuple[float | None, float | None]
 
@@ -17,15 +16,25 @@ def roots(logs: np.ndarray, values: np.ndarray, difference: Callable) -> list[tu
     >>> [(round(r, 6), up) for r, up in roots(np.linspace(-3, 3, 10), np.linspace(-2, 4, 10), lambda t: t + 1)]
     [(-1.0, True)]
     """
-    # differences below rounding are no lead: two curves that have both levelled off at one value do not cross
-    sign = np.where(np.abs(values) < 1e-12, 0, np.sign(values))
+    # a thousandth of a point is no lead: two curves that have both levelled off at one value do not cross
+    sign = np.where(np.abs(values) < 1e-5, 0, np.sign(values))
     known = np.nonzero(sign)[0]
     out = []
     for a, b in pairwise(known):
         if sign[a] != sign[b]:
-            root = brentq(lambda t: float(np.squeeze(difference(t))), logs[a], logs[b], xtol=1e-14, rtol=1e-14)
-            out.append((float(root), bool(sign[b] > 0)))
+            out.append((_bisect(difference, logs[a], logs[b], sign[b]), bool(sign[b] > 0)))
     return out
+
+
+def _bisect(difference: Callable, low: float, high: float, sign_high: float) -> float:
+    """Root of a difference whose sign at ``high`` is known, to rounding."""
+    for _ in range(50):
+        middle = (low + high) / 2
+        if np.sign(np.squeeze(difference(middle))) == sign_high:
+            high = middle
+        else:
+            low = middle
+    return float(low + high) / 2
 
 
 def crossing_probability(draws: np.ndarray) -> float:

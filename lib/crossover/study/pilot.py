@@ -152,7 +152,7 @@ class Pilot:
         said = [show(find_crossovers(fits)).drop(columns="message").to_string(index=False)]
         for amount in dict.fromkeys((float(max(cell.budget for cell in self.cells)), self.budget)):
             if amount:
-                said.append(advise(fits, self.n_seeds, amount)[0].message)
+                said.append(advise(fits, self.n_seeds, amount).message)
         said.append(f"The counts: {self.folder / 'pilot.csv'}, for `crossover fit`, `advise --from` and `plan`.")
         return "\n".join(said)
 

@@ -1,7 +1,7 @@
 """The chapter on known truth: worlds with set curves through the same code, and what the method can and cannot see.
 
-The notebook ``00_known_truth`` calls :func:`run` and shows what the :class:`Chapter` holds. The coverage table that the
-book quotes is the committed one, ``results/study/coverage.csv``; ``python -m crossover.chapters.known_truth.chapter`` makes it again.
+The notebook ``00_known_truth`` calls :func:`run` and shows what the :class:`Chapter` holds. The book quotes the committed
+``coverage.csv`` and ``left_out.csv`` of results/study; ``python -m crossover.chapters.known_truth.chapter`` makes them again.
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ from IPython.display import Markdown
 
 from crossover.chapters.common import counted, table
 from crossover.chapters.known_truth import figures
-from crossover.errors import CrossoverError, nearest
 from crossover.figures.style import Picture, publish
 from crossover.labels import display_name
 from crossover.paths import PUBLISHED, results_folder
 from crossover.stats.crossovers import Crossover
 from crossover.stats.curves import Fits
-from crossover.stats.simulation import scenarios, stress
-from crossover.stats.simulation.scenarios import Scenario
+from crossover.stats.left_out import left_out_cells
+from crossover.stats.simulation import coverage as simulated
+from crossover.stats.simulation.scenarios import ALL, MISSPECIFIED, Scenario, scenarios_named
+from crossover.study.advice_counts import counts
 from crossover.study.store import save_numbers
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
-STUDIES, DRAWS = 2000, 500  # behind the committed table
+STUDIES, DRAWS = 1000, 400  # behind the committed table
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,10 @@ class Chapter:
         This run's coverage table.
     published : DataFrame
         The committed one; this run's where there is none yet.
-    replicates, wrong_form : DataFrame
-        See :mod:`crossover.stats.simulation.stress`.
+    replicates : DataFrame
+        See :func:`crossover.stats.simulation.coverage.replicates_seen`.
+    left_out : DataFrame
+        The study's own cells, each predicted from the others; empty where no study is committed.
     folder : Path
     """
 
@@ -61,7 +64,7 @@ class Chapter:
     coverage: pd.DataFrame
     published: pd.DataFrame
     replicates: pd.DataFrame
-    wrong_form: pd.DataFrame
+    left_out: pd.DataFrame
     folder: Path
 
     @property
@@ -100,11 +103,11 @@ class Chapter:
 
     def coverage_table(self) -> Styler:
         """Return the committed coverage ± two Monte Carlo errors by design and quantity."""
-        found = self.published
+        found = self.published[self.published["level"] == self.fits.level]
         cell = [f"{r.rate:.1%} ± {2 * r.mc_error:.1%}" if pd.notna(r.rate) else "-" for r in found.itertuples()]
         wide = found.assign(cell=cell).pivot(index="quantity", columns="title", values="cell").fillna("")
-        first = ["crossover", "t interval over replicates", "replicates pooled", "status"]
-        names = first + [q for q in wide.index if q not in first]
+        names = ["crossover", "replicates pooled", "lead", "accuracy", "status"]
+        names += [q for q in wide.index if q not in names]
         wide = wide.loc[names, list(dict.fromkeys(found["title"]))].rename(index=_readable)
         return table(wide.rename_axis(columns=None).reset_index(), "coverage")
 
@@ -119,19 +122,31 @@ class Chapter:
             "replicates", draw, self.replicates, f"The interval holds the true crossover in {said}", caption
         )
 
-    def wrong_form_table(self) -> Styler:
-        """Return the wrong-form stress for reading."""
-        t = self.wrong_form
-        shown = pd.DataFrame(
-            {
-                "true form": t["truth"].str.replace("_", " "), "fitted form": t["fitted"].str.replace("_", " "),
-                "crossover held": [f"{r:.0%} ± {2 * e:.0%}" for r, e in zip(t["rate"], t["mc_error"], strict=True)],
-                "median estimate / truth": t["median_over_true"].map("{:.2f}".format),
-                "lack of fit noticed": t["lack_of_fit"].map("{:.0%}".format),
-                "points missed at 4x the range": (100 * t["beyond_miss"]).map("{:+.1f}".format),
-            }
-        )  # fmt: skip
-        return table(shown, "wrong-form")
+    def calibration(self) -> Picture:
+        """Draw how often intervals of every level hold the truth, where the form of the curves is known and where not."""
+        t = self.published[self.published["quantity"].isin(["lead", "accuracy"])]
+        at = t[t["level"] == self.fits.level]
+        worst = at.loc[at["rate"].idxmin()]
+        title = f"At {self.fits.level:.0%} the least coverage is {worst.rate:.0%} ({worst.quantity}, {worst.title})"
+        caption = "Each line is a design; the diagonal is exact calibration."
+        draw = partial(figures.calibration, t, {w.name for w in MISSPECIFIED})
+        return self._figure("calibration", draw, t, title, caption)
+
+    def left_out_table(self) -> Styler:
+        """Return how many of the study's left-out cells their prediction intervals hold, by strategy."""
+        rows = []
+        for (task, strategy), part in self.left_out.groupby(["task", "strategy"]):
+            last = part[part["largest"]]
+            miss = 100 * (last["predicted"] - last["measured"])
+            rows.append(
+                {
+                    "task": task, "strategy": display_name(strategy),
+                    "cells held": f"{part['held'].sum()} of {len(part)} ({part['held'].mean():.0%})",
+                    "largest budgets held": f"{last['held'].sum()} of {len(last)}",
+                    "largest budgets, points missed by": ", ".join(f"{v:+.0f}" for v in miss),
+                }
+            )  # fmt: skip
+        return table(pd.DataFrame(rows), "left-out")
 
     def numbers(self) -> None:
         """Store what pages of the book quote."""
@@ -155,7 +170,7 @@ def run(
     draws: int = 300,
     level: float = 0.9,
     seed: int = 0,
-    designs: Iterable[str] = tuple(scenarios.ALL),
+    designs: Iterable[str] = tuple(ALL),
     example: str = "shared_3",
 ) -> Chapter:
     """Simulate everything that the chapter shows and write the tables under ``results/<results>/known_truth``.
@@ -165,40 +180,33 @@ def run(
     results : str
         Folder under ``results/``.
     studies : int
-        Simulated studies a design (coverage); the stress tests take half of them.
+        Simulated studies per design (coverage); the study of replicates takes half of them.
     draws : int
-        Bootstrap draws a study.
+        Bootstrap draws per study.
     level : float
         Level of the intervals.
     seed : int
     designs : iterable of str
-        Names in ``worlds.ALL``.
+        Names in ``scenarios.ALL``.
     example : str
         The design of the worked example.
     """
-    chosen = [_world(name) for name in designs]
-    world = _world(example)
+    chosen, (world,) = scenarios_named(designs), scenarios_named([example])
     folder = results_folder(results) / "known_truth"
     folder.mkdir(parents=True, exist_ok=True)
-    fits, found = scenarios.study(world, seed, level, max(draws, 1000), checks=True)
-    half = max(2, studies // 2)
+    fits, found = simulated.study(world, seed, level, max(draws, 1000), checks=True)
     tables = {
-        "recovered": scenarios.recovered(world, seed, level, max(draws, 1000)),
-        "coverage": scenarios.coverage(chosen, studies, draws, level, seed),
-        "replicates": stress.replicates_seen(half, level, draws, seed),
-        "wrong_form": stress.wrong_form(half, level, draws, seed),
+        "recovered": simulated.recovered(world, seed, level, max(draws, 1000)),
+        "coverage": simulated.coverage(chosen, studies, draws, level, seed),
+        "replicates": simulated.replicates_seen(max(2, studies // 2), level, draws, seed),
     }
     for name, made in tables.items():
         _write(made, folder / f"{name}.csv")
-    committed = results_folder(PUBLISHED) / "coverage.csv"
-    published = pd.read_csv(committed) if committed.exists() else tables["coverage"]
-    return Chapter(world, fits, found, published=published, folder=folder, **tables)
-
-
-def _world(name: str) -> Scenario:
-    if name not in scenarios.ALL:
-        raise CrossoverError(f"no design {name!r}.{nearest(name, scenarios.ALL)}")
-    return scenarios.ALL[name]
+    committed = [results_folder(PUBLISHED) / name for name in ("coverage.csv", "left_out.csv")]
+    published, left_out = (pd.read_csv(path) if path.exists() else None for path in committed)
+    published = tables["coverage"] if published is None else published
+    left_out = pd.DataFrame(columns=["task", "strategy"]) if left_out is None else left_out
+    return Chapter(world, fits, found, published=published, left_out=left_out, folder=folder, **tables)
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:
@@ -206,11 +214,10 @@ def _write(table: pd.DataFrame, path: Path) -> None:
 
 
 def main() -> None:
-    """Make the committed coverage table again."""
-    path = results_folder(PUBLISHED) / "coverage.csv"
-    table = scenarios.coverage(scenarios.ALL.values(), STUDIES, DRAWS, progress=_show)
-    _write(table, path)
-    print(f"\n{path}")
+    """Make the committed tables again."""
+    folder = results_folder(PUBLISHED)
+    _write(left_out_cells(counts(folder)), folder / "left_out.csv")
+    _write(simulated.coverage(ALL.values(), STUDIES, DRAWS, progress=_show), folder / "coverage.csv")
 
 
 def _show(world: Scenario, done: int) -> None:

@@ -1,4 +1,4 @@
-"""Figures of the chapter on known truth: recovered against true, coverage, replicates."""
+"""Figures of the chapter on known truth: recovered against true, coverage, calibration, replicates."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from crossover.figures.learning_curves import curve_points, fitted_points, learning_curves
-from crossover.figures.style import INK, MUTED, PAPER, SHADE, Picture, legend, mark, panels, styled
+from crossover.figures.style import INK, MUTED, SHADE, Picture, legend, mark, panels, styled
 from crossover.stats.crossovers import Crossover
 from crossover.stats.curves import Fits
 from crossover.stats.simulation.scenarios import Scenario
@@ -15,7 +15,6 @@ from crossover.stats.simulation.scenarios import Scenario
 #: Quantity -> how it is drawn.
 _MARKS = {
     "crossover": ("this library's interval", INK, "o", INK),
-    "t interval over replicates": ("t interval over replicates", MUTED, "s", PAPER),
     "replicates pooled": ("replicates pooled into one", MUTED, "X", MUTED),
 }
 _WANTED = (0.87, 0.93)
@@ -77,6 +76,27 @@ def coverage(
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     entries = [mark(label, colour, marker, face) for label, colour, marker, face in _MARKS.values()]
     legend(figure, [*entries, mpl.patches.Patch(color=SHADE, label=f"wanted: {_WANTED[0]:.0%} to {_WANTED[1]:.0%}")])
+    return figure
+
+
+@styled
+def calibration(table: pd.DataFrame, misspecified: set[str], narrow: bool = False) -> Picture:
+    """Draw coverage against the nominal level, one line per design, for the lead and for expected accuracy."""
+    figure, axes = panels(2, 3.4, narrow)
+    for panel, quantity in zip(axes, ("lead", "accuracy"), strict=True):
+        panel.plot([0.5, 1], [0.5, 1], color=MUTED, linewidth=1, zorder=1)
+        for design, rows in table[table["quantity"] == quantity].groupby("design"):
+            colour, line = (MUTED, "--") if design in misspecified else (INK, "-")
+            panel.plot(
+                rows["level"], rows["rate"], color=colour, linestyle=line, linewidth=1.2, marker="o", markersize=3
+            )
+        panel.set(xlabel="nominal level", ylabel=f"coverage, {quantity}")
+        for axis in (panel.xaxis, panel.yaxis):
+            axis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        panel.grid()
+    legend(
+        figure, [mark("exponential truths", INK, "", linestyle="-"), mark("other truths", MUTED, "", linestyle="--")]
+    )
     return figure
 
 

@@ -1,26 +1,23 @@
-"""Scenarios with known truth: set curves, noise and crossovers, pushed through the same code as real results.
+"""Studies with known truth: set curves, noise and crossovers, pushed through the same code as real results.
 
-A scenario makes a table of counts; :func:`coverage` repeats studies in it and counts how often intervals hold the truth
-and statuses say it. The five designs of ``DESIGNS`` are those that the intervals must survive; ``NEVER`` has no
-crossover.
+``DESIGNS`` have exponential curves, ``MISSPECIFIED`` have curves that no form of the library describes exactly,
+``NEVER`` has no crossover.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from crossover.stats.crossovers import BEYOND, Crossover, find_crossovers
-from crossover.stats.curves import Fits, fit_noises, fit_table
-from crossover.stats.forms import FORMS, form_named
-from crossover.stats.interval_checks import log_t_interval
-from crossover.stats.noise import variance_components
+from crossover.stats.flexible import BEYOND
+from crossover.stats.forms import form_named
 
 EARLY, LATE = "answer_augmentation", "new_question"  # who leads at low ratios, and who may overtake
 RATIOS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+Curve = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -45,17 +42,15 @@ class Scenario:
     Attributes
     ----------
     name, title : str
-    early, late : Truth
-        Curves of ``EARLY`` and ``LATE``.
+    early, late : callable
+        Accuracies of ``EARLY`` and ``LATE`` at budget ratios.
     ratios : tuple of float
-        Budget ratios that are run.
+        Tested budget ratios.
     replicates : int
     n_test : int
-        Test items a cell.
-    offset : float
-        Standard deviation of what a replicate does to one strategy, all budgets alike (accuracy).
-    shared : float
-        Standard deviation of what a replicate does to both strategies alike (accuracy).
+        Test items per cell.
+    offset, shared : float
+        Standard deviations of a replicate's effect on one strategy, and on both alike, at all budgets (accuracy).
     training : float
         Standard deviation between trainings (accuracy).
     seed_size : int
@@ -63,8 +58,8 @@ class Scenario:
 
     name: str
     title: str
-    early: Truth
-    late: Truth
+    early: Curve
+    late: Curve
     ratios: tuple[float, ...] = RATIOS
     replicates: int = 3
     n_test: int = 1000
@@ -74,40 +69,31 @@ class Scenario:
     seed_size: int = 100
 
     def crossover(self) -> float | None:
-        """The true crossover ratio within 1/16 to 16 times the range that is run, if there is one."""
+        """The first true crossover in the tested range, else the first within 1/16 to 16 times the range."""
         x = np.geomspace(self.ratios[0] / BEYOND, self.ratios[-1] * BEYOND, 20_001)
         d = self.late(x) - self.early(x)
         change = np.nonzero((d[:-1] < 0) & (d[1:] >= 0))[0]
+        inside = change[(x[change] >= self.ratios[0]) & (x[change] <= self.ratios[-1])]
         if not change.size:
             return None
-        k = change[0]
+        k = (inside if inside.size else change)[0]
         return float(np.exp(np.interp(0.0, d[k : k + 2], np.log(x[k : k + 2]))))
 
-    def effects(self, rng: np.random.Generator, replicates: int) -> np.ndarray:
-        """Draw what each replicate does to (EARLY, LATE): accuracies (J, 2)."""
-        both = rng.normal(0, 1, (replicates, 1)) * self.shared
-        return both + rng.normal(0, 1, (replicates, 2)) * self.offset
-
-    def counts(
-        self, rng: np.random.Generator, strategy: str, effect: float, ratios: Iterable[float], replicate: str
-    ) -> pd.DataFrame:
-        """Run the cells of one strategy in one replicate whose effect is given."""
-        x = np.array(list(ratios), float)
-        p = {EARLY: self.early, LATE: self.late}[strategy](x) + effect + rng.normal(0, 1, len(x)) * self.training
-        columns = {
-            "task": self.name, "strategy": strategy, "seed_size": self.seed_size, "budget": x * self.seed_size,
-            "replicate": replicate, "n_correct": rng.binomial(self.n_test, np.clip(p, 0, 1)), "n_test": self.n_test,
-        }  # fmt: skip
-        return pd.DataFrame(columns)
-
-    def simulate(self, rng: np.random.Generator, effects: np.ndarray | None = None) -> pd.DataFrame:
-        """Run one study: a table of counts as anyone's CSV holds it; ``effects`` (J, 2) are drawn where not given."""
-        effects = self.effects(rng, self.replicates) if effects is None else effects
-        parts = [
-            self.counts(rng, name, effects[j, s], self.ratios, str(j))
-            for s, name in enumerate((EARLY, LATE))
-            for j in range(len(effects))
-        ]
+    def simulate(self, rng: np.random.Generator) -> pd.DataFrame:
+        """Run one study: a table of counts as anyone's CSV holds it."""
+        x = np.array(self.ratios)
+        both = rng.normal(0, 1, (self.replicates, 1)) * self.shared
+        effects = both + rng.normal(0, 1, (self.replicates, 2)) * self.offset
+        parts = []
+        for s, (name, curve) in enumerate(((EARLY, self.early), (LATE, self.late))):
+            for j in range(self.replicates):
+                p = curve(x) + effects[j, s] + rng.normal(0, 1, len(x)) * self.training
+                columns = {
+                    "task": self.name, "strategy": name, "seed_size": self.seed_size, "budget": x * self.seed_size,
+                    "replicate": str(j), "n_correct": rng.binomial(self.n_test, np.clip(p, 0, 1)),
+                    "n_test": self.n_test,
+                }  # fmt: skip
+                parts.append(pd.DataFrame(columns))
         return pd.concat(parts, ignore_index=True)
 
 
@@ -119,6 +105,31 @@ def crossing_at(ratio: float, early: Truth, E: float, tau: float) -> Truth:
     True
     """
     return Truth(E, float((E - early(np.array([ratio]))[0]) / np.exp(-ratio / tau)), (tau,))
+
+
+def take_off(low: float, gain: float, ratio: float, steepness: float) -> Curve:
+    """A curve that stays at ``low`` and rises by ``gain`` around ``ratio``, the steeper the larger ``steepness``."""
+    return lambda r: low + gain / (1 + (np.asarray(r, float) / ratio) ** -steepness)
+
+
+def gompertz(low: float, gain: float, ratio: float, width: float) -> Curve:
+    """A rise that starts suddenly and ends slowly, in log ratio."""
+    return lambda r: low + gain * np.exp(-np.exp(-np.log(np.asarray(r, float) / ratio) / width))
+
+
+def hump(low: float, height: float, ratio: float, width: float) -> Curve:
+    """A rise and a fall around ``ratio``, normal in log ratio."""
+    return lambda r: low + height * np.exp(-(np.log(np.asarray(r, float) / ratio) ** 2) / (2 * width**2))
+
+
+def two_rises(r: np.ndarray) -> np.ndarray:
+    """A fast exponential rise, a plateau, and a second rise."""
+    return 0.15 + 0.28 * -np.expm1(-np.asarray(r, float)) + take_off(0, 0.35, 25, 3.3)(r)
+
+
+def step(r: np.ndarray) -> np.ndarray:
+    """A jump between two tested budgets."""
+    return np.where(np.asarray(r, float) < 10, 0.20, 0.62) + 0.01 * np.log(r)
 
 
 _FAST = Truth(0.55, 0.40, (5.0,))
@@ -134,161 +145,31 @@ DESIGNS: tuple[Scenario, ...] = (
         "beyond", "7 budgets x 3 replicates, crossover beyond the range", _FAST, crossing_at(100, _FAST, 0.62, 50)
     ),
 )
+_NOISE = {"offset": 0.02, "replicates": 3}
+MISSPECIFIED: tuple[Scenario, ...] = (
+    Scenario("late", "late take-off", Truth(0.50, 0.30, (3.0,)), take_off(0.22, 0.48, 14, 4.5), **_NOISE),
+    Scenario("sudden", "sudden start, slow end", Truth(0.50, 0.40, (2.5,)), gompertz(0.1, 0.6, 12, 0.35), **_NOISE),
+    Scenario("step", "a jump between two budgets", Truth(0.50, 0.35, (4.0,)), step, **_NOISE),
+    Scenario("rise_fall", "rise, then fall", hump(0.25, 0.30, 6, 1.3), Truth(0.62, 0.50, (12.0,)), **_NOISE),
+    Scenario("plateau", "plateau, then a second rise", Truth(0.52, 0.35, (3.0,)), two_rises, **_NOISE),
+    Scenario(
+        "power", "power laws", Truth(0.62, 0.45, (2.0, 0.6), "power_law"), Truth(0.85, 0.72, (6.0, 0.5), "power_law"),
+        **_NOISE,
+    ),
+    Scenario("logistic", "logistic in log ratio", take_off(0, 0.55, 2, 1), take_off(0, 0.75, 10, 1.1), **_NOISE),
+    Scenario("both_late", "two take-offs", take_off(0.2, 0.3, 3, 3.3), take_off(0.2, 0.5, 20, 3.3), **_NOISE),
+)  # fmt: skip
 NEVER = Scenario(
     "never", "7 budgets x 3 replicates, no crossover", Truth(0.70, 0.45, (5.0,)), Truth(0.58, 0.40, (8.0,))
 )
-ALL = {w.name: w for w in (*DESIGNS, NEVER)}
+ALL = {w.name: w for w in (*DESIGNS, *MISSPECIFIED, NEVER)}
 
 
-def study(
-    world: Scenario, seed: int, level: float = 0.9, draws: int = 300, checks: bool = False, form: str = "exponential"
-) -> tuple[Fits, Crossover]:
-    """One simulated study: the fits under a form, and the crossover that the library reports."""
-    rng = np.random.default_rng([seed, 1])
-    fits = fit_table(world.simulate(rng), level, draws, seed, form)
-    (found,) = find_crossovers(fits, checks=checks)
-    return fits, found
+def scenarios_named(names: Iterable[str]) -> list[Scenario]:
+    """Scenarios by name, or an error that names the nearest."""
+    from crossover.errors import CrossoverError, nearest
 
-
-def recovered(world: Scenario, seed: int = 0, level: float = 0.9, draws: int = 2000) -> pd.DataFrame:
-    """One study's estimates beside the truth: ``quantity, true, estimate, low, high, holds, status``."""
-    fits, found = study(world, seed, level, draws)
-    rows = []
-    for c in fits:
-        truth = world.early if c.strategy == EARLY else world.late
-        for name, true in (("E", truth.E), ("B", truth.B), ("tau", truth.parameters[0])):
-            low, high = getattr(c, f"{name}_interval")
-            rows.append(
-                (f"{name} of {c.strategy}", true, getattr(c, name), low, high, holds(low, high, true), c.status)
-            )
-    true = world.crossover()
-    held = None if true is None else holds(*found.interval, true)
-    rows.append(("crossover ratio", true, found.ratio, *found.interval, held, found.status))
-    return pd.DataFrame(rows, columns=["quantity", "true", "estimate", "low", "high", "holds", "status"])
-
-
-def coverage(
-    worlds: Iterable[Scenario],
-    studies: int = 1000,
-    draws: int = 300,
-    level: float = 0.9,
-    seed: int = 0,
-    progress: Callable[[Scenario, int], None] | None = None,
-) -> pd.DataFrame:
-    """Repeat studies and count how often the intervals hold the truth and the statuses say it.
-
-    Parameters
-    ----------
-    worlds : iterable of Scenario
-    studies : int
-        Simulated studies a world.
-    draws : int
-        Bootstrap draws a study.
-    level : float
-        Nominal level.
-    seed : int
-        Study ``i`` is the same whatever ``studies`` is.
-    progress : callable, optional
-        Called with the world and the study's number.
-
-    Returns
-    -------
-    DataFrame
-        One row a quantity: ``design, title, quantity, true, rate, mc_error, counted`` (studies behind the rate),
-        ``median_width`` (high end over low end, where both are closed) and the settings ``studies, draws, level,
-        replicates, n_budgets, n_test, offset, shared, training, seed``. Quantities: coverage of ``crossover``; of the
-        same by the ``t interval over replicates`` (where every replicate has a crossover) and with ``replicates
-        pooled`` into one, which is what not to do; of ``E`` and ``tau`` where the curve's status is ``ok``; and
-        ``status``, how often it is the right one where the data can tell, that is where the draws put the crossover
-        inside, or outside, the tested range with the level's probability. No status is the right one for a crossover at
-        the very edge.
-    """
-    rows = []
-    for world in worlds:
-        settings = {
-            "studies": studies, "draws": draws, "level": level, "replicates": world.replicates,
-            "n_budgets": len(world.ratios), "n_test": world.n_test, "offset": world.offset, "shared": world.shared,
-            "training": world.training, "seed": seed,
-        }  # fmt: skip
-        for quantity, t in _tallies(world, studies, draws, level, seed, progress).items():
-            n = len(t.hits)
-            rate = float(np.mean(t.hits)) if n else None
-            row = {
-                "design": world.name, "title": world.title, "quantity": quantity, "true": t.true, "rate": rate,
-                "mc_error": float(np.sqrt(rate * (1 - rate) / n)) if n else None, "counted": n,
-                "median_width": float(np.median(t.widths)) if t.widths else None,
-            }  # fmt: skip
-            rows.append(row | settings)
-    return pd.DataFrame(rows)
-
-
-@dataclass
-class _Tally:
-    """Hits and widths of one quantity over studies."""
-
-    true: float | None
-    hits: list[bool]
-    widths: list[float]
-
-    def add(self, low: float | None, high: float | None) -> None:
-        self.hits.append(holds(low, high, self.true))
-        if low is not None and high is not None and low > 0:
-            self.widths.append(high / low)
-
-
-def _tallies(world: Scenario, studies: int, draws: int, level: float, seed: int, progress) -> dict[str, _Tally]:
-    true = world.crossover()
-    first, last = world.ratios[0], world.ratios[-1]
-    out = {"crossover": true, "t interval over replicates": true, "replicates pooled": true}
-    if true is None:
-        out = {}
-    truths = {EARLY: world.early, LATE: world.late}
-    for name, truth in truths.items():
-        out |= {f"E of {name}": truth.E, f"tau of {name}": truth.parameters[0]}
-    inside = true is not None and first <= true <= last
-    wanted = "found" if inside else "beyond_range" if true is not None else "none"
-    if true is None or min(abs(np.log(true / first)), abs(np.log(true / last))) > 0.01:
-        out["status"] = true
-    tallies = {name: _Tally(value, [], []) for name, value in out.items()}
-    form = FORMS["exponential"]
-    for i in range(studies):
-        fits, found = study(world, seed + i, level, draws)
-        if true is not None:
-            _add_crossover(tallies["crossover"], found)
-            alone = log_t_interval([c.noise for c in fits], form, (1.0, 1.0), found.searched, true, level)
-            if alone:
-                tallies["t interval over replicates"].add(*alone)
-            _add_crossover(tallies["replicates pooled"], _pooled(fits, draws))
-        for c in fits:
-            if c.status == "ok":
-                tallies[f"E of {c.strategy}"].add(*c.E_interval)
-                tallies[f"tau of {c.strategy}"].add(*c.tau_interval)
-        tells = found.p_in_range is not None and not 1 - level < found.p_in_range < level
-        if tells and "status" in tallies:
-            tallies["status"].hits.append(found.status == wanted)
-        if progress:
-            progress(world, i + 1)
-    return tallies
-
-
-def _add_crossover(tally: _Tally, found: Crossover) -> None:
-    """A wrong ``none`` has no interval: it misses."""
-    if found.status == "none":
-        tally.hits.append(False)
-    else:
-        tally.add(*found.interval)
-
-
-def _pooled(fits: Fits, draws: int) -> Crossover:
-    """The crossover from counts added up over replicates, as if one replicate had had all the test items."""
-    noises = []
-    for c in (curve.counts for curve in fits):
-        added = replace(c, replicates=("all",), correct=c.correct.sum(0)[None], tested=c.tested.sum(0)[None])
-        noises.append(variance_components(added))
-    (found,) = find_crossovers(fit_noises(noises, fits.level, draws, fits.seed), checks=False)
-    return found
-
-
-def holds(low: float | None, high: float | None, true: float) -> bool:
-    """Whether an interval, open at an end that is ``None``, holds a value."""
-    return (low is None or low <= true) and (high is None or true <= high)
+    unknown = [name for name in names if name not in ALL]
+    if unknown:
+        raise CrossoverError(f"no design {unknown[0]!r}.{nearest(unknown[0], ALL)}")
+    return [ALL[name] for name in names]

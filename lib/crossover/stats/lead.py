@@ -1,0 +1,227 @@
+"""The lead: difference in outcome between two strategies against the budget ratio.
+
+It is given twice: by the flexible curves, with the band of ratios in which it is undecided, and model-free at each
+tested ratio, paired by replicate (and by test item, where items are given).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+
+import numpy as np
+import pandas as pd
+
+from crossover.errors import CrossoverError
+from crossover.labels import STRATEGIES
+from crossover.stats.curves import Fits, FittedCurve, fit_table
+from crossover.stats.noise import t_quantile
+
+POINTS = 121  # ratios at which the lead of the curves is taken
+ITEM_COLUMNS = ("strategy", "seed_size", "budget", "replicate", "item", "outcome")
+
+
+@dataclass(frozen=True)
+class Lead:
+    """Lead of ``second`` over ``first``, positive where ``second`` is better.
+
+    Attributes
+    ----------
+    task, first, second : str
+    seed_size : float or None
+        ``None`` where seed-set sizes are pooled, each with the same weight.
+    level : float
+    curve : DataFrame
+        ``ratio, lead, low, high`` of the flexible curves, over the ratios tested at every size.
+    points : DataFrame
+        ``ratio, lead, low, high, replicates, sizes``: paired differences at the tested ratios.
+    undecided : tuple of (float, float)
+        Bands of ratios in which the curves' interval holds 0.
+    brackets : tuple of (float, float)
+        Neighbouring tested ratios between which the paired difference changes sign: the model-free crossover.
+    """
+
+    task: str
+    first: str
+    second: str
+    seed_size: float | None
+    level: float
+    curve: pd.DataFrame
+    points: pd.DataFrame
+    undecided: tuple[tuple[float, float], ...]
+    brackets: tuple[tuple[float, float], ...]
+
+    def at(self, ratio: float) -> dict[str, float]:
+        """Lead of the curves with its interval at the nearest ratio of :attr:`curve`."""
+        nearest = (np.log(self.curve["ratio"]) - np.log(ratio)).abs().idxmin()
+        return {name: float(value) for name, value in self.curve.loc[nearest].items()}
+
+    def as_dict(self) -> dict[str, object]:
+        """Plain values for JSON."""
+        return {k: v.to_dict("records") if isinstance(v, pd.DataFrame) else v for k, v in vars(self).items()}
+
+    def __str__(self) -> str:
+        size = "pooled" if self.seed_size is None else f"S = {self.seed_size:g}"
+        bands = ", ".join(f"{a:.3g} to {b:.3g}" for a, b in self.undecided) or "nowhere"
+        return f"{self.second} over {self.first} ({size}, {self.task}): undecided at ratios {bands}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{self}</p>" + self.points.to_html(index=False, border=0, float_format="%.3g")
+
+
+def compare(table: pd.DataFrame, level: float = 0.9, draws: int = 2000, seed: int = 0, **options) -> list[Lead]:
+    """Fit a table of counts and return its leads; ``options`` as for :func:`find_leads`.
+
+    Examples
+    --------
+    >>> from crossover import example_counts
+    >>> (lead,) = compare(example_counts(), draws=200)
+    >>> lead.second, lead.brackets
+    ('new_question', ((4.0, 8.0),))
+    """
+    return find_leads(fit_table(table, level, draws, seed), **options)
+
+
+def find_leads(
+    fits: Fits,
+    first: str | None = None,
+    second: str | None = None,
+    pooled: bool = False,
+    items: pd.DataFrame | None = None,
+) -> list[Lead]:
+    """Leads of every pair of strategies, by task and seed-set size.
+
+    Parameters
+    ----------
+    fits : Fits
+    first, second : str, optional
+        One pair alone, or every pair with one strategy.
+    pooled : bool
+        One lead over all seed-set sizes of a task at which both strategies were run.
+    items : DataFrame, optional
+        Outcomes of single test items, columns ``strategy, seed_size, budget, replicate, item, outcome`` (and ``task``):
+        differences are then paired by item too.
+
+    Returns
+    -------
+    list of Lead
+    """
+    known = sorted({c.strategy for c in fits}, key=lambda s: [*STRATEGIES, s].index(s))
+    for name in (first, second):
+        if name is not None and name not in known:
+            raise CrossoverError(f"no strategy {name!r}; known: {', '.join(known)}")
+    if items is not None and not set(ITEM_COLUMNS) <= set(items):
+        raise CrossoverError(f"items need the columns {', '.join(ITEM_COLUMNS)}; got {', '.join(map(str, items))}")
+    pairs = [(first, second)] if first and second else list(combinations(known, 2))
+    pairs = [p for p in pairs if {first, second} - {None} <= set(p)]
+    out = []
+    for task in sorted({c.task for c in fits}):
+        for names in pairs:
+            found = [
+                tuple(next((c for c in group if c.strategy == name and c.is_fitted), None) for name in names)
+                for (of, _), group in fits.groups().items()
+                if of == task
+            ]
+            found = [pair for pair in found if None not in pair and _common(pair)]
+            for members in [found] if pooled and found else [[pair] for pair in found]:
+                out.append(_lead(members, items))
+    return out
+
+
+def _lead(members: Sequence[tuple[FittedCurve, FittedCurve]], items: pd.DataFrame | None) -> Lead:
+    a, b = members[0]
+    tail = (1 - a.level) / 2
+    low = max(max(c.ratio_range[0] for c in pair) for pair in members)
+    high = min(min(c.ratio_range[1] for c in pair) for pair in members)
+    ratios = np.geomspace(low, max(high, low * 1.0001), POINTS)
+    draws = np.mean([q.at(ratios)[1] - p.at(ratios)[1] for p, q in members], axis=0)
+    ends = np.quantile(draws, [tail, 1 - tail], axis=0)
+    curve = pd.DataFrame({"ratio": ratios, "lead": draws.mean(0), "low": ends[0], "high": ends[1]})
+    tested = sorted(set.intersection(*(set(_common(pair)) for pair in members)))
+    points = pd.DataFrame([_paired(members, r, items) for r in tested])
+    brackets = _sign_changes(tested, points["lead"]) if tested else ()
+    size = a.seed_size if len(members) == 1 else None
+    undecided = _bands(ratios, (ends[0] <= 0) & (ends[1] >= 0))
+    return Lead(a.task, a.strategy, b.strategy, size, a.level, curve, points, undecided, brackets)
+
+
+def model_free(pair: tuple[FittedCurve, FittedCurve]) -> tuple[tuple[float, float], ...]:
+    """Neighbouring tested ratios between which the paired difference of two curves changes sign."""
+    tested = [r for r in _common(pair) if set(_cells(pair[0], r)[0]) & set(_cells(pair[1], r)[0])]
+    return _sign_changes(tested, [_by_replicate(pair, r)[0] for r in tested])
+
+
+def _sign_changes(tested: Sequence[float], leads: Sequence[float]) -> tuple[tuple[float, float], ...]:
+    signs = np.sign(np.asarray(leads, float))
+    return tuple((tested[i], tested[j]) for i, j in pairwise(np.nonzero(signs)[0]) if signs[i] != signs[j])
+
+
+def _common(pair: tuple[FittedCurve, FittedCurve]) -> list[float]:
+    """Ratios at which both were tested; a strategy that buys nothing is there at every ratio."""
+    a, b = ([] if c.counts.buys_nothing else [float(f"{r:.12g}") for r in c.counts.ratios] for c in pair)
+    return sorted(set(a) & set(b)) if a and b else sorted(a or b)
+
+
+def _paired(members, ratio: float, items: pd.DataFrame | None) -> dict[str, float]:
+    """Mean paired difference at one ratio with its t interval, sizes weighing the same."""
+    level = members[0][0].level
+    parts = [_by_item(pair, ratio, items) if items is not None else _by_replicate(pair, ratio) for pair in members]
+    mean = float(np.mean([m for m, *_ in parts]))
+    variances, freedom = (np.array([p[k] for p in parts]) for k in (1, 2))
+    variance = variances.sum()
+    doubt = (variances**2 / freedom).sum()
+    df = variance**2 / doubt if doubt > 0 else np.inf
+    half = t_quantile((1 + level) / 2, df) * np.sqrt(variance) / len(parts)
+    replicates = int(sum(p[3] for p in parts))
+    return {
+        "ratio": ratio, "lead": mean, "low": mean - half, "high": mean + half,
+        "replicates": replicates, "sizes": len(parts),
+    }  # fmt: skip
+
+
+def _by_replicate(pair: tuple[FittedCurve, FittedCurve], ratio: float) -> tuple[float, float, float, int]:
+    """Mean, its variance, degrees of freedom and replicates of the differences; never less than the items' own noise."""
+    values, sampling = zip(*[_cells(c, ratio) for c in pair], strict=True)
+    common = [r for r in values[0] if r in values[1]]
+    d = np.array([values[1][r] - values[0][r] for r in common])
+    J = len(d)
+    if not J:
+        raise CrossoverError(f"{pair[0].strategy} and {pair[1].strategy} share no replicate at ratio {ratio:g}")
+    of_items = sum(np.mean([s[r] for r in common]) for s in sampling) / J
+    between = float(d.var(ddof=1)) / J if J > 1 else 0.0
+    return float(d.mean()), max(between, of_items), (J - 1 if between > of_items else np.inf), J
+
+
+def _cells(c: FittedCurve, ratio: float) -> tuple[dict[str, float], dict[str, float]]:
+    """Mean outcome and sampling variance of one strategy's cells at a ratio, by replicate."""
+    k = 0 if c.counts.buys_nothing else int(np.abs(c.counts.ratios - ratio).argmin())
+    there = [j for j in range(len(c.counts.replicates)) if c.counts.tested[j, k] > 0]
+    names = [c.counts.replicates[j] for j in there]
+    mean = c.counts.correct[there, k] / c.counts.tested[there, k]
+    return dict(zip(names, mean, strict=True)), dict(zip(names, c.noise.sampling[there, k], strict=True))
+
+
+def _by_item(
+    pair: tuple[FittedCurve, FittedCurve], ratio: float, items: pd.DataFrame
+) -> tuple[float, float, float, int]:
+    """The same from test items, crossed with replicates (:func:`crossover.stats.contrasts.contrast`)."""
+    from crossover.stats.contrasts import contrast  # loads scipy.stats
+
+    tables = []
+    for c in pair:
+        budget = 0.0 if c.counts.buys_nothing else ratio * c.seed_size
+        chosen = items[(items["strategy"] == c.strategy) & (items["seed_size"] == c.seed_size)]
+        chosen = chosen[np.isclose(chosen["budget"].astype(float), budget)]
+        if "task" in chosen:
+            chosen = chosen[chosen["task"] == c.task]
+        tables.append(chosen.pivot(index="replicate", columns="item", values="outcome"))
+    d = (tables[1] - tables[0]).dropna(how="all").dropna(axis=1)
+    found = contrast(d.to_numpy(float), pair[0].level, binary=pair[0].counts.item_variance is None)
+    return found.estimate, found.error**2, found.df, len(d)
+
+
+def _bands(ratios: np.ndarray, held: np.ndarray) -> tuple[tuple[float, float], ...]:
+    """Ends of the runs of true values."""
+    edges = np.flatnonzero(np.diff(np.r_[0, held.astype(int), 0]))
+    return tuple((float(ratios[a]), float(ratios[b - 1])) for a, b in edges.reshape(-1, 2))

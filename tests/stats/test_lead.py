@@ -1,0 +1,109 @@
+"""The lead of one strategy over another: paired differences, bands and the model-free crossover."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import typer
+from scipy import stats
+from typer.testing import CliRunner
+
+from crossover.cli import counts
+from crossover.errors import CrossoverError
+from crossover.stats.curves import fit_table
+from crossover.stats.lead import compare, find_leads
+from planted import EARLY, LATE, RATIOS, noisy
+
+PAIR = {"first": "answer_augmentation", "second": "new_question"}
+
+
+def test_the_lead_holds_the_truth_and_names_the_undecided_band():
+    (lead,) = compare(noisy(EARLY, LATE, n=20_000, offset=0.005), draws=500, **PAIR)
+    truth = np.array([LATE(r) - EARLY(r) for r in lead.curve["ratio"]])
+    held = (lead.curve["low"] <= truth) & (truth <= lead.curve["high"])
+    assert held.mean() > 0.8
+    ((low, high),) = lead.undecided
+    assert 14 < low < high < 21 and lead.brackets == ((16, 32),)
+    assert lead.at(60)["lead"] == pytest.approx(LATE(60) - EARLY(60), abs=0.02)
+
+
+def test_points_are_paired_by_replicate():
+    """Offsets that both strategies of a replicate share fall out of the difference; the rest is a paired t interval."""
+    table = noisy(EARLY, LATE, n=10**6, replicates=5)
+    shift = table["replicate"].map({0: 0, 1: 9000, 2: -4000, 3: 20_000, 4: -9000})
+    own = np.random.default_rng(0).normal(0, 5000, len(table)).astype(int)
+    table["n_correct"] += shift + own
+    (lead,) = compare(table, draws=60, **PAIR)
+    wide = table.assign(p=table["n_correct"] / table["n_test"]).pivot(
+        index=["budget", "replicate"], columns="strategy", values="p"
+    )
+    d = (wide["new_question"] - wide["answer_augmentation"]).xs(800.0)
+    ends = stats.t.interval(0.9, 4, d.mean(), stats.sem(d))
+    at_8 = lead.points.set_index("ratio").loc[8.0]
+    assert (at_8["low"], at_8["high"]) == pytest.approx(ends, rel=1e-9)
+
+
+def test_one_replicate_leaves_the_items_noise():
+    (lead,) = compare(noisy(EARLY, LATE, replicates=1, n=400), draws=60, **PAIR)
+    p = [EARLY(8), LATE(8)]
+    se = np.sqrt(sum(q * (1 - q) / 400 for q in p))
+    row = lead.points.set_index("ratio").loc[8.0]
+    assert (row["high"] - row["low"]) / 2 == pytest.approx(1.645 * se, rel=0.1) and row["replicates"] == 1
+
+
+def test_pooling_weighs_sizes_alike():
+    parts = [noisy(EARLY, LATE, seed=s, size=s, n=2000) for s in (50, 200)]
+    fits = fit_table(pd.concat(parts, ignore_index=True), draws=200)
+    alone = [lead.points for lead in find_leads(fits, **PAIR)]
+    (pooled,) = find_leads(fits, pooled=True, **PAIR)
+    np.testing.assert_allclose(pooled.points["lead"], (alone[0]["lead"] + alone[1]["lead"]) / 2)
+    assert pooled.seed_size is None and (pooled.points["sizes"] == 2).all()
+    width = [(p["high"] - p["low"]).mean() for p in (pooled.points, *alone)]
+    assert width[0] < min(width[1:])
+
+
+def test_the_lead_over_seeds_alone():
+    seeds = pd.DataFrame({"strategy": "seeds_only", "seed_size": 100, "budget": 0, "replicate": [0, 1, 2]})
+    table = pd.concat([noisy(EARLY, LATE, n=2000), seeds.assign(n_correct=300, n_test=2000)], ignore_index=True)
+    (lead,) = compare(table, draws=100, first="seeds_only", second="new_question")
+    truth = [LATE(r) - 0.15 for r in RATIOS]
+    np.testing.assert_allclose(lead.points["lead"], truth, atol=0.03)
+    np.testing.assert_allclose(lead.curve["lead"].iloc[[0, -1]], [truth[0], truth[-1]], atol=0.03)
+
+
+def test_items_pair_the_answers():
+    """Both students miss the same hard items: pairing them narrows the interval."""
+    rng = np.random.default_rng(1)
+    hard = rng.random(300)
+    rows = [
+        (name, 100, 100.0 * r, "0", i, int(h < f(r) + rng.normal(0, 0.02)))
+        for name, f in (("answer_augmentation", EARLY), ("new_question", LATE))
+        for r in RATIOS
+        for i, h in enumerate(hard)
+    ]
+    items = pd.DataFrame(rows, columns=["strategy", "seed_size", "budget", "replicate", "item", "outcome"])
+    cells = ["strategy", "seed_size", "budget", "replicate"]
+    table = items.groupby(cells, as_index=False).agg(n_correct=("outcome", "sum"), n_test=("outcome", "size"))
+    fits = fit_table(table, draws=60)
+    (paired,), (loose,) = find_leads(fits, items=items, **PAIR), find_leads(fits, **PAIR)
+    np.testing.assert_allclose(paired.points["lead"], loose.points["lead"])
+    assert (paired.points["high"] - paired.points["low"]).mean() < (
+        loose.points["high"] - loose.points["low"]
+    ).mean() / 1.5
+    with pytest.raises(CrossoverError, match="outcome"):
+        find_leads(fits, items=items.drop(columns="outcome"))
+
+
+def test_command(tmp_path):
+    app = typer.Typer()
+    counts.register(app)
+    path = tmp_path / "pilot.csv"
+    noisy(EARLY, LATE).to_csv(path, index=False)
+    args = ["compare", str(path), "--draws", "60"]
+    assert CliRunner().invoke(app, args).exit_code == 0
+    (lead,) = json.loads(CliRunner().invoke(app, [*args, "--json"]).stdout)["leads"]
+    assert lead["brackets"] == [[16, 32]] and len(lead["points"]) == 7
+    assert CliRunner().invoke(app, [*args, "--first", "nothing"]).exit_code == 2
