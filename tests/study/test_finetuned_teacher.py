@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crossover.chapters.finetuned_teacher.chapter import Chapter, check, with_measures
+from crossover.chapters.finetuned_teacher.chapter import Chapter, with_measures
 from crossover.chapters.finetuned_teacher.comparisons import against_alone, differences
 from crossover.chapters.finetuned_teacher.quality import synthetic_quality
 from crossover.errors import CrossoverError
@@ -466,7 +466,7 @@ def test_where_a_folder_lies_is_no_part_of_a_cell(monkeypatch):
         keys.append([c.key for c in cells_of(parameters(tasks=["rte", "film_sentiment"], source="dir"))])
     assert keys[0] == keys[1]
     with pytest.raises(CrossoverError, match="/two/glue_rte/.* is missing. Put the .* split of nyu-mll/glue there"):
-        check(cells_of(parameters(tasks=["rte"], source="dir")))
+        EXPERIMENT.check(cells_of(parameters(tasks=["rte"], source="dir")))
     assert {c.task_settings["source"] for c in cells_of(parameters(tasks=["film_sentiment"], source="dir"))} == {"pypi"}
 
 
@@ -503,9 +503,9 @@ def test_a_causal_student_can_write_labels():
 
 def test_a_grid_that_asks_for_too_much_is_refused_before_it_starts():
     with pytest.raises(CrossoverError, match="sst2: 6 original and 600 unlabelled items were asked for"):
-        check(cells_of(parameters(queries=600)))
+        EXPERIMENT.check(cells_of(parameters(queries=600)))
     with pytest.raises(CrossoverError, match="number of test problems must be .* got 500"):
-        check(cells_of(parameters(n_test=500)))
+        EXPERIMENT.check(cells_of(parameters(n_test=500)))
 
 
 @pytest.mark.parametrize(

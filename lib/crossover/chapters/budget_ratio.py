@@ -41,12 +41,11 @@ from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import Fits, fit_table
 from crossover.stats.formatting import interval
 from crossover.stats.seed_size_law import held_out
-from crossover.study.experiments.query_budget import draw_seeds
 from crossover.study.grids import cells_of
 from crossover.study.paired import Outcome, paired
 from crossover.study.run import run_cells
 from crossover.study.select import MissingRows, settings_table
-from crossover.study.store import Store, read_runs
+from crossover.study.store import Store
 from crossover.tasks import load_task
 
 if TYPE_CHECKING:
@@ -255,22 +254,10 @@ class Chapter(ChapterBase):
         )
 
 
-def run_grid(parameters: BudgetRatio) -> pd.DataFrame:
-    """Fill the results table with the cells that it lacks, and return the rows of all of the grid's cells."""
-    store = Store(results_folder(parameters.results))
-    cells = cells_of(parameters)
-    task = load_task(cells[0].task, **cells[0].task_settings)
-    # More than the task has is refused here.
-    draw_seeds(max(cells, key=lambda cell: cell.seed_size), task), task.test(parameters.n_test)
-    run_cells(cells, store, parameters.workers, parameters.device, parameters.cluster)
-    runs = read_runs(store.folder, "budget_ratio")
-    return runs[runs["key"].isin({cell.key for cell in cells})].reset_index(drop=True)
-
-
 def run(parameters: BudgetRatio) -> Chapter:
     """Run the grid, fit it, store the fits, and return what there is to show."""
-    runs = run_grid(parameters)
     folder = results_folder(parameters.results)
+    runs = run_cells(cells_of(parameters), Store(folder), parameters.workers, parameters.device, parameters.cluster)
     fits = fit_table(runs[runs["budget"] > 0], LEVEL)
     found = find_crossovers(fits)
     fits.table().to_csv(folder / "fits.csv", index=False, float_format="%.6g")

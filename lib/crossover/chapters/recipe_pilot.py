@@ -16,7 +16,7 @@ from crossover.paths import results_folder
 from crossover.study.grids import cells_of
 from crossover.study.grids.recipe_pilot import BASE, grids, name
 from crossover.study.run import run_cells
-from crossover.study.store import Store, read_runs
+from crossover.study.store import Store
 
 #: A change is taken where its gain is above so many standard errors, and its noise at most so many times the base's.
 CLEAR, NOISY = 2.0, 1.25
@@ -94,7 +94,6 @@ def choose(factors: dict[str, list[dict[str, object]]], table: pd.DataFrame) -> 
 
 def run(parameters: RecipePilot) -> Chapter:
     """Train the pilot's missing students and return what it shows."""
-    cells, folder = cells_of(parameters), results_folder(parameters.results)
-    run_cells(cells, Store(folder), parameters.workers, parameters.device, parameters.cluster)
-    runs = read_runs(folder, "budget_ratio")
-    return Chapter(parameters, runs[runs["key"].isin({cell.key for cell in cells})].reset_index(drop=True))
+    store = Store(results_folder(parameters.results))
+    runs = run_cells(cells_of(parameters), store, parameters.workers, parameters.device, parameters.cluster)
+    return Chapter(parameters, runs)

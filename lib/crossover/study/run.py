@@ -21,18 +21,20 @@ from crossover.models.recipe import Recipe
 from crossover.models.weights import fingerprint
 from crossover.study import provenance
 from crossover.study.cell import Cell, Evaluation, TrainingData
-from crossover.study.experiments import experiment_of
-from crossover.study.store import Store
+from crossover.study.experiments import EXPERIMENTS, experiment_of
+from crossover.study.store import Store, read_runs
 from crossover.study.workers import Lost, Processes, Ray, open_pool, quiet
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from crossover.evaluation.answers import Outcome
 
 
 def run_cells(
     cells: Sequence[Cell], store: Store, workers: int, device: str = "cpu", cluster: str = "", hours: float = math.inf
-) -> None:
-    """Fill the results table with the cells that it lacks.
+) -> pd.DataFrame:
+    """Fill the results table with the cells that it lacks, and return the cells' rows in the table's order.
 
     Parameters
     ----------
@@ -48,7 +50,7 @@ def run_cells(
     Raises
     ------
     CrossoverError
-        A cell failed; the message names it. Cells that had finished are stored.
+        Data are missing or too few, before anything is trained; or a cell failed. Cells that had finished are stored.
 
     Examples
     --------
@@ -57,36 +59,41 @@ def run_cells(
     >>> from crossover.study.grids import cells_of
     >>> cells = cells_of(resolve("03_budget_ratio", "smoke", {}))
     >>> store = Store(Path("results"))
-    >>> run_cells(cells[:1], store, workers=1)
-    >>> len(store.rows())
-    1
+    >>> run_cells(cells[:1], store, workers=1)["n_test"].tolist()
+    [8]
     """
-    from tqdm import tqdm
-
     if len({cell.key for cell in cells}) < len(cells):
         raise CrossoverError("The grid names a cell twice; a value is repeated in one of its lists.")
     with store.lock():
         done = store.rows()
         missing = [cell for cell in cells if cell.key not in done]
-        if not missing:
+        if missing:
+            _train(missing, store, workers, device, cluster, time.monotonic() + 3600 * hours)
+        else:
             print(f"All {len(cells)} cells are in {store.path.name} already.", file=sys.stderr)
-            store.sort()
-            return
-        models = {model: fingerprint(model) for model in sorted({cell.recipe["model"] for cell in missing})}
-        origin = provenance.save(provenance.record(device, models), store.folder)
-        quiet()
-        # The bar counts optimiser steps rather than cells: a cell with twice the data takes twice as long.
-        label = f"{len(missing)} cell{'s' if len(missing) > 1 else ''}"
-        bar = tqdm(total=sum(map(_work, missing)), unit="step", file=sys.stderr, desc=label, smoothing=0)
-        with bar, open_pool(workers, device, cluster) as pool:
-            for cell, data, found in _finished(
-                missing, store, pool, device, time.monotonic() + 3600 * hours, tick=bar.refresh
-            ):
-                row = _row(cell, data, found, device, origin)
-                store.append(row, found.outcomes)
-                bar.update(_work(cell))
-                bar.write(f"  {cell}: {row['n_correct']}/{cell.n_test} correct", file=sys.stderr)
         store.sort()
+    runs = read_runs(store.folder)
+    return runs[runs["key"].isin({cell.key for cell in cells})].reset_index(drop=True)
+
+
+def _train(cells: Sequence[Cell], store: Store, workers: int, device: str, cluster: str, deadline: float) -> None:
+    """Train the students of cells and store their rows as they come."""
+    from tqdm import tqdm
+
+    for name in dict.fromkeys(cell.experiment for cell in cells):
+        EXPERIMENTS[name].check([cell for cell in cells if cell.experiment == name])
+    models = {model: fingerprint(model) for model in sorted({cell.recipe["model"] for cell in cells})}
+    origin = provenance.save(provenance.record(device, models), store.folder)
+    quiet()
+    # The bar counts optimiser steps rather than cells: a cell with twice the data takes twice as long.
+    label = f"{len(cells)} cell{'s' if len(cells) > 1 else ''}"
+    bar = tqdm(total=sum(map(_work, cells)), unit="step", file=sys.stderr, desc=label, smoothing=0)
+    with bar, open_pool(workers, device, cluster) as pool:
+        for cell, data, found in _finished(cells, store, pool, device, deadline, tick=bar.refresh):
+            row = _row(cell, data, found, device, origin)
+            store.append(row, found.outcomes)
+            bar.update(_work(cell))
+            bar.write(f"  {cell}: {row['n_correct']}/{cell.n_test} correct", file=sys.stderr)
 
 
 def _finished(

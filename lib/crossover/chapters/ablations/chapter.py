@@ -14,7 +14,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from crossover.chapters.ablations.comparisons import COMPARISONS, effects
-from crossover.chapters.budget_ratio import DIRECTION, run_grid
+from crossover.chapters.budget_ratio import DIRECTION
 from crossover.chapters.common import (
     ANSWERS,
     LEVEL,
@@ -36,12 +36,16 @@ from crossover.figures.learning_curves import learning_points
 from crossover.figures.style import Picture
 from crossover.labels import QUERIES_PER_SAMPLE, display_name
 from crossover.params.ablations import Ablations
+from crossover.paths import results_folder
 from crossover.stats.advice import CLEAR, advise_map
 from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import Fits, fit_table
 from crossover.study.cell import Cell
 from crossover.study.grids import ablations as grids
+from crossover.study.grids import cells_of
+from crossover.study.run import run_cells
 from crossover.study.select import settings_table
+from crossover.study.store import Store
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
@@ -338,7 +342,8 @@ def _said(rows: pd.DataFrame) -> list[str]:
 
 def run(parameters: Ablations) -> Chapter:
     """Run the grids and return what there is to show."""
-    runs = run_grid(parameters)
+    store = Store(results_folder(parameters.results))
+    runs = run_cells(cells_of(parameters), store, parameters.workers, parameters.device, parameters.cluster)
     return Chapter(parameters, settings_table(runs), settings_table(published(runs, parameters.profile)))
 
 

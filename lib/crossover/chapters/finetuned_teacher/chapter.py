@@ -32,8 +32,7 @@ from crossover.study.grids import cells_of
 from crossover.study.grids import finetuned_teacher as grids
 from crossover.study.run import run_cells
 from crossover.study.select import settings_table
-from crossover.study.store import Store, read_runs
-from crossover.tasks import load_task
+from crossover.study.store import Store
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
@@ -296,27 +295,10 @@ def run(parameters: FinetunedTeacher) -> Chapter:
         Before anything is trained: data that are not there, or a task with fewer items than the grid asks for.
     """
     store, cells = Store(results_folder(parameters.results)), cells_of(parameters)
-    done = store.rows()
-    check([cell for cell in cells if cell.key not in done])
-    run_cells(cells, store, parameters.workers, parameters.device, parameters.cluster)
-    runs = read_runs(store.folder, "finetuned_teacher").set_index("key", drop=False)
+    runs = run_cells(cells, store, parameters.workers, parameters.device, parameters.cluster).set_index(
+        "key", drop=False
+    )
     return Chapter(parameters, with_measures(runs.loc[[cell.key for cell in cells]].reset_index(drop=True)))
-
-
-def check(cells: Sequence[TeacherCell]) -> None:
-    """Refuse a grid that asks for more items than its tasks have.
-
-    Raises
-    ------
-    CrossoverError
-        It names the task, what was asked for and what there is.
-    """
-    for name in dict.fromkeys(cell.task for cell in cells):
-        of_task = [cell for cell in cells if cell.task == name]
-        task = load_task(name, **of_task[0].task_settings)
-        task.test(max(cell.n_test for cell in of_task))
-        for size, budget in {(cell.seed_size, cell.annotations) for cell in of_task}:
-            task.split(size, budget, 0)
 
 
 def with_measures(runs: pd.DataFrame) -> pd.DataFrame:

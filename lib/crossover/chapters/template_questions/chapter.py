@@ -26,7 +26,7 @@ from crossover.study.grids import cells_of
 from crossover.study.paired import Outcome, paired, paired_row
 from crossover.study.run import run_cells
 from crossover.study.select import Selector, select, settings_table
-from crossover.study.store import Store, read_runs
+from crossover.study.store import Store
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
@@ -269,9 +269,7 @@ def run(parameters: TemplateQuestions) -> Chapter:
     """Run the grid and return what there is to show."""
     store = Store(results_folder(parameters.results))
     cells = cells_of(parameters)
-    run_cells(cells, store, parameters.workers, parameters.device, parameters.cluster)
-    runs = read_runs(store.folder, "template_questions")
-    runs = runs[runs["key"].isin({cell.key for cell in cells})].reset_index(drop=True)
+    runs = run_cells(cells, store, parameters.workers, parameters.device, parameters.cluster)
     return Chapter(
         parameters, settings_table(runs), load_bank(store.folder / "generations", parameters.text, parameters.texts)
     )

@@ -21,6 +21,9 @@ C_contra = TypeVar("C_contra", bound=Cell, contravariant=True)
 class Experiment(Protocol[C_contra]):
     """One experiment; it has no state, so that workers can be sent its methods."""
 
+    def check(self, cells: Sequence[C_contra]) -> None:
+        """Refuse cells that ask for more items than their tasks have, before anything is bought or trained."""
+
     def make_data(self, cell: C_contra, store: Store, device: str) -> TrainingData:
         """Return what a cell's student is trained on; every teacher call is kept in the store."""
 

@@ -39,6 +39,12 @@ BENCHMARKS = ("rte", "boolq", "sst2", "mc_taco", "e2e_nlg", "common_gen")
 class FinetunedTeacherExperiment:
     """Cells of the chapter on fine-tuned teachers."""
 
+    def check(self, cells: Sequence[TeacherCell]) -> None:
+        """Refuse cells that ask for more items than their task has."""
+        for cell in {(c.task, c.n_test, c.seed_size, c.annotations): c for c in cells}.values():
+            task = load_task(cell.task, **cell.task_settings)
+            test_items(cell, task), task.split(cell.seed_size, cell.annotations, cell.replicate)
+
     def make_data(self, cell: TeacherCell, store: Store, device: str) -> TrainingData:
         """Return a cell's original examples with what its teacher adds to them.
 

@@ -26,6 +26,15 @@ from crossover.teachers.spending import Account
 class QueryBudgetExperiment:
     """Cells of the chapters on the budget ratio and on ablations."""
 
+    def check(self, cells: Sequence[QueryCell]) -> None:
+        """Refuse cells that ask for more seeds or test items than their task has."""
+        largest = {
+            (cell.task, str(cell.task_settings)): cell for cell in sorted(cells, key=lambda cell: cell.seed_size)
+        }
+        for cell in largest.values():
+            task = load_task(cell.task, **cell.task_settings)
+            draw_seeds(cell, task), test_items(cell, task)
+
     def make_data(self, cell: QueryCell, store: Store, device: str) -> TrainingData:
         """Spend a cell's query budget and return what its student is trained on."""
         task = load_task(cell.task, **cell.task_settings)

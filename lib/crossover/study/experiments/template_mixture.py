@@ -36,6 +36,9 @@ MOST = 2000
 class TemplateMixtureExperiment:
     """Cells of the chapter on template questions."""
 
+    def check(self, cells: Sequence[MixtureCell]) -> None:
+        """Let every cell through: how many questions a text gives is known when it has been read."""
+
     def make_data(self, cell: MixtureCell, store: Store, device: str) -> TrainingData:
         """Return a cell's mixture, and how varied it is."""
         examples = mixture(cell, store.folder)
