@@ -1,0 +1,53 @@
+"""The page of claims: a card per claim, a strip of squares, and what other pages quote."""
+
+import re
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from claims_rows import fill, register
+from crossover.chapters import claims
+from crossover.stats.verdicts import DECIDED, VERDICTS
+from crossover.study.store import read_numbers
+
+
+@pytest.fixture
+def chapter(tmp_path, monkeypatch):
+    """One claim with awkward words, decided, and one open question."""
+    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
+    asked = register(
+        {"statement": "More <b>is</b> & stays more", "published": "up by 3 < 5", "under": [{"recipe.updates": "steps"}]}
+    )
+    question = asked.claims["C"].model_copy(update={"kind": "question", "under": []})
+    asked = asked.model_copy(update={"claims": asked.claims | {"Q": question}})
+    monkeypatch.setattr(claims, "load_register", lambda: asked)
+    fill(tmp_path / "study", {"new_question": 0.8, "answer_augmentation": 0.2}, replicates=4)
+    return claims.run("study")
+
+
+def test_a_card_shows_the_evidence_and_escapes_every_word(chapter):
+    card = chapter.cards().data
+    assert card.count("<section") == 1 and 'id="C"' in card, "the question has its own place"
+    assert "<b>is</b>" not in card and "&lt;b&gt;is&lt;/b&gt; &amp; stays" in card and "3 &lt; 5" in card
+    row = ET.fromstring(re.search(r"<svg viewBox=\"0 0 300 30\".*?</svg>", card).group())
+    circles = [shape for shape in row.iter("circle")]
+    assert len(circles) == 1 + 4, "the estimate and each replicate"
+    assert "not run in this profile" in card, "the verdict under another update rule"
+    assert 'id="Q"' in chapter.cards(kind="question").data
+
+
+def test_the_strip_and_the_badge_count_the_papers_claims_only(chapter):
+    strip = ET.fromstring(chapter.strip().data)
+    links = [a.attrib["href"] for a in strip.iter("{http://www.w3.org/2000/svg}a")]
+    assert links == ["05_claims.html#C"]
+    assert chapter.tally() == "1 of 1 claims are decided: 1 supported."
+    numbers = read_numbers(chapter.folder)
+    assert (numbers["n_claims"], numbers["n_claims_decided"]) == ("1", "1")
+    badge = ET.fromstring((chapter.folder / "figures" / "claims_badge.svg").read_text())
+    assert badge.attrib["aria-label"] == "claims decided: 1 of 1"
+    assert "| [C](05_claims.ipynb)." in numbers["claims_table"]
+
+
+def test_every_verdict_has_a_sign_of_its_own():
+    assert {*claims.MARKS} == {*VERDICTS} > DECIDED
+    assert len({sign for _, sign in claims.MARKS.values()}) == len(VERDICTS)
