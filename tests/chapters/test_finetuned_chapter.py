@@ -65,7 +65,8 @@ def test_the_whole_grid_runs_what_the_chapter_and_the_claims_compare():
     p = resolve("02_finetuned_teacher", "study", changed)
     flat = [
         {"task": c.task, "seed_size": c.seed_size, "scoring": c.scoring, "strategy": c.strategy, "teacher": c.teacher, "budget": c.budget,
-         "teacher_layers": 0, "tuned_on": "own", "label_error": 0.0, "experiment": c.experiment, **c.teacher_settings}
+         "teacher_layers": 0, **dict.fromkeys(("tuned_on", "teacher.tuned_on"), "own"), **dict.fromkeys(("label_error", "teacher.label_error"), 0.0),
+         "experiment": c.experiment, **c.teacher_settings}
         for c in cells_of(p)
     ]  # fmt: skip
 

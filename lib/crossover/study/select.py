@@ -23,7 +23,7 @@ PARTS = ("task", "teacher", "recipe")
 DEFAULTS = {
     "recipe.updates": "epochs", "recipe.weight_decay": 0.0, "recipe.averaged": 0.0, "recipe.student_layers": 0,
     "teacher.teacher_layers": 0, "teacher.gold": 0, "augmenter.gold": 0, "teacher.tuned_on": "own", "teacher.label_error": 0.0,
-    "task.spoilt": 0.0, "task.selection": "natural",
+    "task.spoilt": 0.0, "task.spoilt_by": "nothing", "task.selection": "natural",
 }  # fmt: skip
 
 
