@@ -1,6 +1,7 @@
 """``crossover pilot`` from end to end: what it says before, what it refuses, and what it advises."""
 
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -8,7 +9,8 @@ from typer.testing import CliRunner
 
 from crossover.cli import app
 from crossover.errors import CrossoverError
-from crossover.study.pilot import least_lead, least_queries
+from crossover.strategies import Sample
+from crossover.study.pilot import STRATEGIES, Pilot, least_lead, least_queries
 
 runner = CliRunner()
 
@@ -40,7 +42,7 @@ def test_the_plan_is_shown_before_anything_starts(command, tmp_path):
     done = run(command("--max-new-tokens", "4"), input="n\n")
     assert done.exit_code == 1
     for said in ("instruction and response: instruction -> response, 8 pairs", "Question: What is", "(read as '", "Start?",
-                 "12 of 12 students", "at most 48 teacher calls", "longer than --max-new-tokens 4"):  # fmt: skip
+                 "13 of 13 students", "at most 48 teacher calls", "longer than --max-new-tokens 4"):  # fmt: skip
         assert said in done.stdout
     assert not list((tmp_path / "results").rglob("runs.csv"))
 
@@ -52,14 +54,36 @@ def test_too_few_queries_are_refused_with_what_it_would_take(command):
     assert least_queries(1) == 48 and least_lead(300, 3) < least_lead(100, 3) < least_lead(100, 1)
 
 
-def test_a_pilot_runs_advises_and_has_nothing_left_to_do(command, tmp_path):
+def test_a_pilot_runs_advises_reports_and_has_nothing_left_to_do(command, tmp_path, monkeypatch):
     done = run(command("--budget", "5000", "--yes"))
     assert done.exit_code == 0, done.output
     (rows,) = (tmp_path / "results").rglob("pilot.csv")
     table = pd.read_csv(rows)
     assert set(table["budget"]) == {2, 4, 8, 16} and table["strategy"].nunique() == 3 and len(table) == 12
-    again = run(command("--budget", "5000"))
-    assert again.exit_code == 0 and "All 12 cells are there already" in again.stdout
+    assert "The seeds alone" in done.stdout and "Spent: 48 of 48 calls" in done.stdout
+    # Nothing is left to do; what was bought is data in the report, never markup, and is written as trl reads it.
+    nasty = Sample("<script>alert(1)</script> **b** $x$", " </pre><img src=x>\n#### 4")
+    monkeypatch.setattr(Pilot, "purchases", lambda self: {name: [nasty] for name in STRATEGIES})
+    monkeypatch.setattr(Pilot, "failures", lambda self: "<b>refused</b>")
+    again = run(command("--budget", "5000", "--export", "bought.jsonl"))
+    assert again.exit_code == 0 and "All 13 cells are there already" in again.stdout
+    assert json.loads((tmp_path / "bought.jsonl").read_text()) == {
+        "prompt": nasty.question,
+        "completion": "</pre><img src=x>",
+    }
+    (report,) = (tmp_path / "results").rglob("report.html")
+    text = report.read_text()
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; **b** $x$" in text and "&lt;b&gt;refused" in text
+    assert not re.search(r"<(?:script|img|b)\b|src=\"http|href=\"http|@import", text), (
+        "it opens offline and runs nothing"
+    )
+    bought = run(command("--accepted", "3", "--strategy", "answer_augmentation", "--yes", queries=9))
+    assert (
+        bought.exit_code == 0
+        and "samples of answer_augmentation for 9 calls. The cap of 9 calls came first." in bought.stdout
+    )
+    wrong = run(command("--accepted", "3"))
+    assert isinstance(wrong.exception, CrossoverError) and "--strategy" in str(wrong.exception)
 
 
 def test_seeds_without_an_answer_are_answered_first_and_paid_once(command, tmp_path):

@@ -239,11 +239,13 @@ def test_a_run_of_nothing_but_refused_prompts_ends(tmp_path):
         ("max_tokens", "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.", "max_completion_tokens"),
         ("temperature", "Unsupported value: 'temperature' does not support 0.7 with this model.", ""),
         ("response_format", "response_format json_schema is not supported", ""),
+        ("response_format", "1 validation error: ('body', 'response_format', 'type'): Input should be 'text' or 'json_object'", ""),
     ],
 )  # fmt: skip
 def test_what_a_server_refuses_is_left_out_once_and_for_all(tmp_path, refused, message, then):
     def answer(asked, *_):
-        return (400, {"error": {"message": message}}) if refused in asked else (200, completion(ANSWER))
+        status = 500 if "validation" in message else 400  # as llama-cpp-python says it
+        return (status, {"error": {"message": message}}) if refused in asked else (200, completion(ANSWER))
 
     with Scripted(answer) as server:
         for first in (0, 10):

@@ -31,6 +31,7 @@ QUESTION = "How much do 8 and 9 make?"
         f"Of course! A rephrased version could be:\n\n“{QUESTION}”\n\nLet me know if you'd like another.",
         f"Below is a new question.\n\n{QUESTION}",
         f"{QUESTION}\n\nAnswer: 17",
+        f"Question: {QUESTION}\nThe answer to this question is 17.",
         f'```json\n{{"question": "{QUESTION}"}}\n```',
         f'Here you go: {{"question": "{QUESTION}"}}',
         f'{{"question": "<question>{QUESTION}</question>"}}',

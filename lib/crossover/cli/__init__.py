@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from crossover.cli import claims, counts, pilot, study
+from crossover.cli import claims, counts, pilot, study, teacher
 from crossover.errors import CrossoverError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ study.register(app)
 claims.register(app)
 counts.register(app)
 pilot.register(app)
+teacher.register(app)
 
 
 def main() -> None:

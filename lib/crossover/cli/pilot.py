@@ -66,12 +66,29 @@ def pilot(
     price_out: Annotated[float, typer.Option(help="Price per million tokens of its replies.")] = 0.0,
     max_cost: Annotated[float, typer.Option(help="Money that may be spent; 0 for no cap.")] = 0.0,
     max_new_tokens: Annotated[int, typer.Option(help="Longest answer, in tokens.")] = 96,
+    until: Annotated[
+        str,
+        typer.Option(
+            help="Stop early: decided (one strategy is best for --budget with probability 0.9), or a factor such as 1.5 that the "
+            "interval of the crossover is to lie within."
+        ),
+    ] = "",
+    accepted: Annotated[
+        int, typer.Option(min=0, help="Buy this many usable samples of --strategy instead, within --queries.")
+    ] = 0,
+    strategy: Annotated[str, typer.Option(help="What --accepted buys.")] = "",
+    export: Annotated[
+        str,
+        typer.Option(
+            help="Write what was bought, of the best strategy, as JSON lines of prompt and completion for trl."
+        ),
+    ] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before starting.")] = False,
 ) -> None:
     """Try all strategies on your own task within a query budget, and say which to buy.
 
-    Shows how your pairs were read and what the pilot will take, asks, runs it, fits learning curves and advises. Killed or
-    stopped, the same command resumes.
+    Shows how your pairs were read and what the pilot will take, asks, runs it, fits learning curves, advises, and writes a report
+    as one HTML file. Killed or stopped, the same command resumes.
 
     \b
     crossover pilot pairs.jsonl --queries 600 --compare number
@@ -80,21 +97,42 @@ def pilot(
     """
     from rich.console import Console
 
-    from crossover.study.pilot import plan
+    from crossover.study.pilot import STRATEGIES, as_training_data, plan
 
     console = Console(soft_wrap=True, highlight=False, markup=False)
     given = dict(locals())
+    if accepted and strategy not in STRATEGIES:
+        raise CrossoverError(f"--accepted takes --strategy, one of {', '.join(STRATEGIES)}; got {strategy!r}.")
     task = _task(given)
     task.check()
     console.print(task.said())
     given = _answered(given, task, yes, console)
     made = plan(_task(given), given)
     console.print(_preview(made))
-    console.print(made.expected())
-    if not yes and not made.finished:
+    console.print(
+        made.expected() if not accepted else f"{accepted:,} samples of {strategy}, at most {queries:,} calls."
+    )
+    if not yes and (accepted or not made.finished):
         typer.confirm("Start?", abort=True)
-    made.run()
-    console.print(made.results())
+    if accepted:
+        samples, calls = made.accepted(strategy, accepted)
+        short = "" if len(samples) == accepted else f" The cap of {made.queries:,} calls came first."
+        console.print(f"{len(samples):,} samples of {strategy} for {calls:,} calls.{short}")
+    else:
+        stop = made.run()
+        from crossover.cli.pilot_report import write
+
+        console.print(made.crossovers())
+        for line in (stop.message, *made.advice(), made.alone(), made.failures(), made.compared()):
+            if line:
+                console.print(line)
+        console.print(
+            f"The report: {write(made, stop)}   The counts: {made.folder / 'pilot.csv'}, for `crossover fit` and `plan`."
+        )
+        samples = made.purchases()[made.best()] if export else []
+    if export:
+        Path(export).expanduser().write_text(as_training_data(samples), encoding="utf-8")
+        console.print(f"The training data: {export}, {len(samples):,} samples.")
 
 
 def _task(given: dict) -> UserPairs:

@@ -114,7 +114,7 @@ class Advice:
                 grows = self.trend >= 0.5
                 p = max(self.trend, 1 - self.trend)
                 lines.append(f"that lead {'grows' if grows else 'shrinks'} towards your budget (probability {p:.2f})")
-            lines.append(f"to measure it: crossover pilot PAIRS --seeds {self.seeds:.0f} --queries {self.queries:.0f}")
+            lines.append(f"to measure it: crossover pilot PAIRS --budget {self.queries:.0f} --until decided")
         elif self.choose:
             lines = [f"with {point} buy {best.strategy}: {said}"]
         else:

@@ -33,7 +33,7 @@ class Reply:
     """What came back: a text (``None`` for a failed call) and what it cost.
 
     ``problem`` is set by teachers that know the truth of a question they wrote; others leave the question's text only.
-    ``failed`` says why there is no text.
+    ``failed`` says why there is no text, and ``raw`` is what a server sent; that is not stored.
     """
 
     text: str | None
@@ -41,6 +41,7 @@ class Reply:
     tokens_out: int = 0
     problem: Problem | None = field(default=None, repr=False)
     failed: str = ""
+    raw: str = field(default="", repr=False, compare=False)
 
 
 class Teacher(Protocol):

@@ -52,7 +52,10 @@ _SPENT = re.compile(
     r"out of credits|no credits|not enough credits?|credit balance|payment required|spending limit"
 )
 _GATED = re.compile(r"gated|licen[cs]e|request access|accept the (?:terms|condition)|must be granted access")
-_UNSUPPORTED = r"unsupported|not support|not compatible|unknown|unrecogni[sz]ed|not permitted|extra_forbidden|instead|only the default|invalid|not allowed|failed"
+_UNSUPPORTED = re.compile(
+    r"unsupported|not support|not compatible|unknown|unrecogni[sz]ed|not permitted|extra_forbidden|instead|only the default|"
+    r"invalid|not allowed|failed|validation error|should be"
+)
 
 
 @dataclass
@@ -73,15 +76,24 @@ class Dialect:
         >>> dialect.learn("this model's maximum context length is 4096 tokens")
         False
         """
-        before = (self.structure, self.limit, self.temperature)
-        if re.search(_UNSUPPORTED, said):
-            if re.search(r"response_format|json.?schema|structured.outputs?|guided|grammar", said):
-                self.structure = "tags"
-            elif re.search(r"use '?\"?`?max_completion_tokens|max_tokens.{0,80}(?:unsupported|not support)", said):
-                self.limit = "max_completion_tokens"
-            elif "temperature" in said:
-                self.temperature = False
-        return before != (self.structure, self.limit, self.temperature)
+        refused = self.refused(said)
+        for name, value in refused.items():
+            setattr(self, name, value)
+        return bool(refused)
+
+    def refused(self, said: str) -> dict[str, object]:
+        """Return what an error message refuses of what is sent now, with what to send instead."""
+        if not _UNSUPPORTED.search(said):
+            return {}
+        if self.structure == "schema" and re.search(
+            r"response_format|json.?schema|structured.outputs?|guided|grammar", said
+        ):
+            return {"structure": "tags"}
+        if self.limit == "max_tokens" and re.search(
+            r"use .?max_completion_tokens|max_tokens.{0,80}(?:unsupported|not support)", said
+        ):
+            return {"limit": "max_completion_tokens"}
+        return {"temperature": False} if self.temperature and "temperature" in said else {}
 
     def settings(self, request: Request, temperature: float, max_new_tokens: int) -> dict[str, object]:
         """Return what is sent beside model and messages."""
@@ -269,7 +281,8 @@ class _Connection(openai.DefaultAsyncHttpxClient):
                 response.status_code = int(code) if str(code).isdigit() and 400 <= int(code) < 600 else 404
         said = calls.safe(response.text).lower()
         passing = response.headers.get("retry-after") or "retrydelay" in said
-        if _TOO_LONG.search(said) or _FILTERED.search(said) or (_SPENT.search(said) and not passing):
+        refused = _TOO_LONG.search(said) or _FILTERED.search(said) or calls.dialect.refused(said)
+        if refused or (_SPENT.search(said) and not passing):
             response.headers["x-should-retry"] = "false"  # as a server tells the client that waiting does not help
         elif not calls.warned and response.status_code >= 429:
             calls.warned = True
@@ -380,7 +393,7 @@ class _Calls:
                     return self._failed_prompt(
                         f"{'refused by a filter' if filtered else 'longer than the context'}: {self.words(problem.response)}"
                     )
-                learnt = problem.status_code in (400, 404, 422, 500, 501) and dialect.learn(said)
+                learnt = problem.status_code not in (401, 403, 429) and dialect.learn(said)
                 if learnt or spoken != (dialect.structure, dialect.limit, dialect.temperature):
                     continue
                 raise await self._refusal(client, problem.response) from None
@@ -404,7 +417,7 @@ class _Calls:
         ):
             self.dialect.structure = "tags"  # the server passes the schema over in silence
         text, failed = read_reply(content, request.kind, teacher.task, cut)
-        return Reply(text, *used, failed=failed)
+        return Reply(text, *used, failed=failed, raw=content)
 
     def _failed_prompt(self, why: str) -> Reply:
         """A call that costs its sample, not the run; unless nothing else ever comes."""

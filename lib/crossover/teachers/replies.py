@@ -49,7 +49,7 @@ _LABEL = re.compile(
 )
 _REMARK = re.compile(
     r"\n\s*(?:[*_(\[]*(?:note|explanation|this (?:question|version|rephras\w+)|i hope|let me know|feel free|hope this|"
-    r"the (?:rephrased|new|above) question|i (?:have |'ve )?(?:kept|rephrased|changed))\b)",
+    r"the (?:rephrased|new|above) question|the (?:correct )?answer\b|i (?:have |'ve )?(?:kept|rephrased|changed))\b)",
     re.IGNORECASE,
 )
 _SOLUTION = re.compile(
