@@ -29,7 +29,7 @@ def test_a_card_shows_the_evidence_and_escapes_every_word(chapter):
     card = chapter.cards().data
     assert card.count("<section") == 1 and 'id="C"' in card, "the question has its own place"
     assert "<b>is</b>" not in card and "&lt;b&gt;is&lt;/b&gt; &amp; stays" in card and "3 &lt; 5" in card
-    row = ET.fromstring(re.search(r"<svg viewBox=\"0 0 300 30\".*?</svg>", card).group())
+    row = ET.fromstring(re.search(r"<svg viewBox=\"0 0 680 30\".*?</svg>", card).group())
     circles = [shape for shape in row.iter("circle")]
     assert len(circles) == 1 + 4, "the estimate and each replicate"
     assert "not run in this profile" in card, "the verdict under another update rule"

@@ -31,7 +31,7 @@ MARKS = {
     "at the floor": ("#e8e8e8", "⊥"), NOT_RUN: ("#f7f7f7", "–"),
 }  # fmt: skip
 _DARK = {"supported", "contradicted"}  # fills that need white text
-_WIDTH, _HEIGHT, _MARGIN = 300, 30, 10  # of one row of a forest, in pixels
+_WIDTH, _HEIGHT, _MARGIN = 680, 30, 12  # of one row of a forest, in pixels
 
 
 @dataclass(frozen=True)
@@ -154,9 +154,8 @@ class Chapter:
             self._others(name), self._settle(name), self._history(name),
             f"<p><code>crossover claims {name} --check</code></p>",
         ]  # fmt: skip
-        head = (
-            f'<h4>{_chip(verdict)} <a href="#{name}">{name}</a>. {html.escape(claim.statement)} <i>{verdict}</i></h4>'
-        )
+        title = f'{_chip(verdict)} <a href="#{name}">{name}</a>. {html.escape(claim.statement)} <i>{verdict}</i>'
+        head = f'<h3 style="font-size:1.15rem;margin:0 0 .5rem">{title}</h3>'
         return f'<section class="claim-card" id="{name}">{head}{"".join(s for s in sections if s)}</section>'
 
     def _forest(self, parts: list[Finding]) -> str:
@@ -169,23 +168,23 @@ class Chapter:
             if v is not None
         ]
         low, high = (min(seen), max(seen)) if seen else (0.0, 0.0)
-        rows = []
+        shown = []
         for f in parts:
-            picture = _forest_row(f, low, high) if f.evidence else ""
-            deciding = " (decides where the others are at the floor)" if f.stands_in else ""
-            rows.append(
-                f"<tr><td>{html.escape(f.part.says)}{deciding}</td><td>{picture}</td>"
-                f"<td>{html.escape(in_words(f))}; predicted {html.escape(prediction(f.part))}</td>"
-                f"<td>{_chip(f.verdict)} {f.verdict}</td></tr>"
+            extra = " (decides where the others are at the floor)" if f.stands_in else ""
+            numbers = f"{in_words(f)}; predicted {prediction(f.part)}; {f.verdict}"
+            shown.append(
+                f'<div class="claim-part"><div>{_chip(f.verdict)} {html.escape(f.part.says)}{extra}</div>'
+                f"{_forest_row(f, low, high) if f.evidence else ''}<small>{html.escape(numbers)}</small></div>"
             )
-        axis = f"<tr><td></td><td>{_axis(known[0], low, high)}</td><td></td><td></td></tr>" if known else ""
-        return f'<table class="claim-parts dataframe"><tbody>{"".join(rows)}{axis}</tbody></table>'
+        return "".join(shown) + (_axis(known[0], low, high) if known else "")
 
     def _others(self, name: str) -> str:
-        """The verdicts under other settings than the entry's own."""
-        found = [(under, v) for (of, under), v in under_settings(self.findings).items() if of == name]
-        said = "; ".join(f"{html.escape(under)}: {_chip(v)} {v}" for under, v in found)
-        return f"<p><b>Under other rules.</b> {said}.</p>" if said else ""
+        """The verdicts under other update rules than the entry's own."""
+        found = [
+            (under.rpartition(".")[2], v) for (of, under), v in under_settings(self.findings).items() if of == name
+        ]
+        run = "; ".join(f"{html.escape(under)} {_chip(v)} {v}" for under, v in found if v != NOT_RUN) or NOT_RUN
+        return f"<p><b>Under another update rule:</b> {run}.</p>" if found else ""
 
     def _settle(self, name: str) -> str:
         """What would settle each undecided part."""
@@ -282,7 +281,8 @@ def _forest_row(f: Finding, low: float, high: float) -> str:
         )
     said = f"{in_words(f)}; predicted {prediction(f.part)}"
     return (
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" role="img" aria-label="{html.escape(said)}">'
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" style="max-width:100%;display:block" role="img" '
+        f'aria-label="{html.escape(said)}">'
         f'<rect x="{shade[0]:.1f}" y="0" width="{shade[1]:.1f}" height="{_HEIGHT}" fill="#4d9221" fill-opacity="0.15"/>'
         f'<line x1="{at:.1f}" x2="{at:.1f}" y1="0" y2="{_HEIGHT}" stroke="currentColor" stroke-dasharray="3 2"/>'
         f'<line x1="{left:.1f}" x2="{right:.1f}" y1="{y}" y2="{y}" stroke="currentColor" stroke-width="2"/>'
@@ -299,7 +299,8 @@ def _axis(f: Finding, low: float, high: float) -> str:
         for t in sorted(ticks)
     )
     return (
-        f'<svg viewBox="0 0 {_WIDTH} 30" width="{_WIDTH}" font-size="12" fill="currentColor" aria-hidden="true">{marks}'
+        f'<svg viewBox="0 0 {_WIDTH} 30" width="{_WIDTH}" style="max-width:100%;display:block" font-size="13" '
+        f'fill="currentColor" aria-hidden="true">{marks}'
         f'<text x="{_WIDTH / 2}" y="27" text-anchor="middle">{unit}</text></svg>'
     )
 
