@@ -83,7 +83,8 @@ def test_crossovers_are_shown_in_readers_words(crossing):
 def test_regret_counts_only_cells_that_were_run():
     small, large = noisy(EARLY, LATE, size=100), noisy(EARLY, LATE, size=200)
     runs = pd.concat([small, large[large["budget"] > 800]])
-    losses = regret(fit_table(runs, draws=100), runs)
+    seeds = large[large["budget"] == large["budget"].max()].assign(strategy="seeds_only", budget=0)
+    losses = regret(fit_table(runs, draws=100), pd.concat([runs, seeds]))
     assert (losses["cells"] == runs[["seed_size", "budget"]].drop_duplicates().shape[0]).all()
     assert (losses["largest"] >= losses["mean"]).all()
 

@@ -105,7 +105,7 @@ class Chapter(ChapterBase):
         """Draw the lead of new questions over new answers, next to the loss from always buying one strategy."""
         if self.leads.empty or not has_curves(self.fits):
             return NOT_RUN
-        losses = regret(self.fits, self.runs[self.runs["budget"] > 0])
+        losses = regret(self.fits, self.runs)
         caption = (
             f"Left: difference in accuracy on the same {self.parameters.n_test} test problems, pooled over {counted_range(self.runs['seed_size'], 'seed question')} "
             f"with {LEVEL:.0%} intervals over items and {counted_range(self.leads['replicates'], 'replicate')}; thin lines are single sizes. Right: expected loss "
@@ -136,7 +136,7 @@ class Chapter(ChapterBase):
         """Where new questions lead, and what always buying one strategy costs."""
         if self.leads.empty or not has_curves(self.fits):
             return "These runs do not compare new answers with new questions."
-        loss = regret(self.fits, self.runs[self.runs["budget"] > 0]).set_index("strategy")["mean"]
+        loss = regret(self.fits, self.runs).set_index("strategy")["mean"]
         said = [f"always buying {display_name(s).lower()} loses {loss[s]:.1f} points" for s in (QUESTIONS, ANSWERS)]
         return f"{lead_in_words(self.leads)}. If unsure: {', '.join(said)} on average."
 
@@ -173,11 +173,7 @@ class Chapter(ChapterBase):
 
     def regret(self) -> Styler | Markdown:
         """Return what always buying one strategy is expected to lose, over the tested sizes and budgets."""
-        return (
-            regret_table(self.fits, self.runs[self.runs["budget"] > 0], "regret")
-            if has_curves(self.fits)
-            else NO_CURVES
-        )
+        return regret_table(self.fits, self.runs, "regret") if has_curves(self.fits) else NO_CURVES
 
     def held_out(self) -> Styler | Markdown:
         """Return the crossovers at the largest seed-set size as the smaller ones predict them, next to those measured there."""

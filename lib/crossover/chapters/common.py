@@ -243,6 +243,7 @@ def has_curves(fits: Fits) -> bool:
 
 def regret(fits: Fits, runs: pd.DataFrame) -> pd.DataFrame:
     """Return the ``mean`` and ``largest`` loss in points from always buying one ``strategy``, over the ``cells`` of ``runs``."""
+    runs = runs[runs["budget"] > 0]
     ran = {*runs[["seed_size", "budget"]].itertuples(index=False, name=None)}
     grid = advise_map(fits, *(sorted(runs[name].unique()) for name in ("seed_size", "budget")))
     losses = losses_of(grid[[cell in ran for cell in zip(grid["seeds"], grid["queries"], strict=True)]])

@@ -247,9 +247,10 @@ class Chapter(ChapterBase):
     def advice(self, task: str) -> Styler | Markdown:
         """Return what ``crossover advise`` says at each tested budget of another task."""
         rows = self.of(task)
+        rows = rows[rows["budget"] > 0]
         if rows.empty:
             return NOT_RUN
-        fits = fit_table(rows[rows["budget"] > 0], LEVEL)
+        fits = fit_table(rows, LEVEL)
         cells = sorted({*rows[["seed_size", "budget"]].itertuples(index=False, name=None)})
         return table(pd.DataFrame([_advised(fits, *cell) for cell in cells]), f"advice-{task}")
 
