@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -127,3 +128,25 @@ def test_gold_likelihoods_are_stored_per_item(tmp_path):
     assert items["gold_nats"].tolist() == [1.5, 0.25]
     store.append(row("k2"), [Outcome("a", None, False)])
     assert list(pd.read_parquet(tmp_path / "items" / "k2.parquet")) == ["item", "extracted", "correct"]
+
+
+def test_a_killed_writer_leaves_only_whole_rows_with_their_items(tmp_path):
+    script = f"""if True:
+        import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
+        from pathlib import Path
+        from test_store import row
+        from crossover.evaluation.answers import Outcome
+        from crossover.study.store import Store
+        store = Store(Path({str(tmp_path)!r}))
+        for i in range(100_000):
+            store.append(row(f"k{{i}}", budget=i), [Outcome("test-0", "3", True)])
+            print(i, flush=True)"""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as writer:
+        for line in writer.stdout:
+            if int(line) == 20:
+                writer.kill()
+                break
+        told = 1 + max([20, *map(int, writer.stdout)])
+    rows = Store(tmp_path).rows()
+    assert told <= len(rows) <= told + 1 and list(rows) == [f"k{i}" for i in range(len(rows))]
+    assert {f"{key}.parquet" for key in rows} <= {path.name for path in (tmp_path / "items").iterdir()}
