@@ -16,7 +16,7 @@ from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTo
 from crossover.errors import CrossoverError
 from crossover.models.decoding import by_length
 from crossover.models.recipe import Recipe
-from crossover.models.training import Trained, train_loop
+from crossover.models.training import Trained, overhead_tokens, train_loop
 from crossover.models.weights import model_folder
 
 MAX_LENGTH = 256  # tokens of a text; the rest is cut off
@@ -127,8 +127,9 @@ def train(encoder: Encoder, pairs: Sequence[tuple[str, str]], recipe: Recipe, se
     encoder.model.train()
     with torch.random.fork_rng():
         torch.manual_seed(seed)
+        overhead = overhead_tokens(targets.device)
         done = train_loop(
-            list(encoder.model.parameters()), list(map(len, tokens)), [1] * len(tokens), recipe, seed, loss_of
+            list(encoder.model.parameters()), list(map(len, tokens)), recipe, seed, loss_of, overhead=overhead
         )
     encoder.model.eval()
     return done

@@ -16,7 +16,7 @@ from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from crossover.errors import CrossoverError
-from crossover.models.cpu_attention import attending
+from crossover.models.packed_attention import Packing, attending
 from crossover.models.recipe import Recipe
 from crossover.models.training import Trained, train_loop
 from crossover.models.weights import model_folder
@@ -97,32 +97,44 @@ def train(
         No pairs, or a model without the layers that the recipe asks for.
     """
     model, examples = student.model.train(), encode(student.tokenizer, pairs)
-    lengths = [len(ids) for ids, _ in examples]
-    with attending(model, recipe.batch_size, max(lengths, default=0)):
-        lower, upper = _split(model, recipe.trained_layers)
-        # Frozen weights keep requires_grad: without it, torch.matmul of a batch by a 2-D weight copies the weight for each
-        # row of the batch, at twice the time and many times the memory. No gradient reaches them all the same: the lower
-        # layers run under no_grad, and the tied output embedding is detached.
-        trained = list(model.parameters()) if lower is None else [*upper.layers.parameters(), *upper.norm.parameters()]
-        head = model.lm_head.weight if lower is None else model.lm_head.weight.detach()
-        fixed: list[torch.Tensor | None] = [None] * len(examples)
+    lower, upper = _split(model, recipe.trained_layers)
+    # Frozen weights keep requires_grad: without it, torch.matmul of a batch by a 2-D weight copies the weight for each
+    # row of the batch, at twice the time and many times the memory. No gradient reaches them all the same: the lower
+    # layers run under no_grad, and the tied output embedding is detached.
+    trained = list(model.parameters()) if lower is None else [*upper.layers.parameters(), *upper.norm.parameters()]
+    head = model.lm_head.weight if lower is None else model.lm_head.weight.detach()
+    fixed: dict[int, torch.Tensor] = {}
 
-        def loss_of(batch: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
-            ids, labels = _padded([examples[i] for i in batch], student.tokenizer.pad_token_id, model.device)
-            if lower is None:
-                hidden = upper(input_ids=ids, use_cache=False).last_hidden_state
-            else:
-                hidden = upper(
-                    inputs_embeds=_lower_states(lower, ids, batch, examples, fixed), use_cache=False
-                ).last_hidden_state
-            # The state at position t predicts the token at t + 1.
-            where = labels[:, 1:] != IGNORED
-            logits, gold = nn.functional.linear(hidden[:, :-1][where], head).float(), labels[:, 1:][where]
-            right = (logits.detach().argmax(-1) == gold).float().mean()
-            return nn.functional.cross_entropy(logits, gold), right
+    def states(part: nn.Module, name: str, batch: Sequence[int], inputs: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Return a part's output ``(tokens, width)`` for ids or states of the batch's examples, one after another."""
+        packing = Packing([len(examples[i][0]) for i in batch], model.device)
+        if packed:
+            row = {name: torch.cat(list(inputs))[None]}
+            return part(**row, position_ids=packing.positions, use_cache=False, packing=packing).last_hidden_state[0]
+        # Causal attention never looks at padding on the right.
+        return packing.flat(part(**{name: packing.pad(torch.cat(list(inputs)))}, use_cache=False).last_hidden_state)
 
-        scored = [sum(label != IGNORED for label in labels[1:]) for _, labels in examples]
-        done = train_loop(trained, lengths, scored, recipe, seed, loss_of, tick)
+    def loss_of(batch: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        ids = {i: torch.tensor(examples[i][0], device=model.device) for i in batch}
+        if lower is None:
+            hidden = states(upper, "input_ids", batch, list(ids.values()))
+        else:
+            if new := [i for i in batch if i not in fixed]:
+                with torch.no_grad():
+                    found = states(lower, "input_ids", new, [ids[i] for i in new])
+                fixed.update(zip(new, found.split([len(ids[i]) for i in new]), strict=True))
+            hidden = states(upper, "inputs_embeds", batch, [fixed[i] for i in batch])
+        # The state at a token predicts the next one, so labels move back by one; a text's last state predicts nothing.
+        labels = torch.tensor([label for i in batch for label in [*examples[i][1][1:], IGNORED]], device=model.device)
+        where = labels != IGNORED
+        logits, gold = nn.functional.linear(hidden[where], head), labels[where]
+        # In the model's precision, with sums in float32 inside: a float32 copy of the logits costs a tenth of a step.
+        losses = nn.functional.cross_entropy(logits, gold, reduction="none")
+        right = (logits.detach().argmax(-1) == gold).float() if recipe.updates == "memorised" else losses.new_zeros(1)
+        return losses.float().mean(), right.mean()
+
+    with attending(model) as packed:
+        done = train_loop(trained, [len(ids) for ids, _ in examples], recipe, seed, loss_of, tick)
     model.eval()
     return done
 
@@ -152,30 +164,3 @@ def _split(model: PreTrainedModel, trained_layers: int) -> tuple[nn.Module | Non
         part.config = copy.copy(body.config)
         part.config.num_hidden_layers = len(part.layers)
     return lower, upper
-
-
-def _padded(
-    examples: Sequence[tuple[list[int], list[int]]], pad: int, device: torch.device
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pad token ids and labels on the right to ``(batch, longest)``; causal attention never looks at the padding."""
-    width = max(len(ids) for ids, _ in examples)
-    ids = torch.tensor([ids + [pad] * (width - len(ids)) for ids, _ in examples], device=device)
-    labels = torch.tensor([labels + [IGNORED] * (width - len(labels)) for _, labels in examples], device=device)
-    return ids, labels
-
-
-def _lower_states(
-    lower: nn.Module,
-    ids: torch.Tensor,
-    batch: Sequence[int],
-    examples: Sequence[tuple[list[int], list[int]]],
-    fixed: list[torch.Tensor | None],
-) -> torch.Tensor:
-    """Return the frozen layers' output ``(batch, longest, width)``, computing it for examples seen for the first time."""
-    new = [row for row, i in enumerate(batch) if fixed[i] is None]
-    if new:
-        with torch.no_grad():
-            states = lower(input_ids=ids[new], use_cache=False).last_hidden_state
-        for row, state in zip(new, states, strict=True):
-            fixed[batch[row]] = state[: len(examples[batch[row]][0])].clone()
-    return nn.utils.rnn.pad_sequence([fixed[i] for i in batch], batch_first=True)

@@ -18,7 +18,7 @@ from crossover.models.recipe import Recipe, decay_steps
 
 #: Cost of one more forward and backward pass on a CPU, in tokens: the weights are read and their gradients added to once more.
 FORWARD_OVERHEAD_TOKENS = 32
-#: A training set is memorised when token accuracy over a window of steps exceeds that over the window before by less than this.
+#: A training set is memorised when token accuracy over neither of two windows of steps exceeds that over the one before by this.
 PLATEAU = 0.01
 WINDOW = 8  # steps of a window at least; it covers the whole training set
 
@@ -37,7 +37,8 @@ class Trained:
     curve : tuple of float
         Loss of every step's batch.
     accuracy : tuple of float
-        Share of the tokens with loss (or labels) that were the likeliest, for every step's batch before its update.
+        Under the update rule ``"memorised"``: share of the tokens with loss (or labels) that were the likeliest, for every
+        step's batch before its update.
     """
 
     tokens: int
@@ -50,16 +51,13 @@ class Trained:
 def train_loop(
     parameters: Sequence[nn.Parameter],
     lengths: Sequence[int],
-    scored: Sequence[int],
     recipe: Recipe,
     seed: int,
     loss_of: Callable[[list[int]], tuple[torch.Tensor, torch.Tensor]],
     tick: Callable[[], object] = lambda: None,
+    overhead: float = math.inf,
 ) -> Trained:
     """Train parameters in place on batches of examples.
-
-    On a CPU a batch goes through the model in :func:`length_buckets`, whose gradients add up to the batch's own: little is
-    computed for padding, and the examples of a step stay a random draw.
 
     Parameters
     ----------
@@ -67,15 +65,16 @@ def train_loop(
         Trained in place.
     lengths : sequence of int
         Tokens of each example.
-    scored : sequence of int
-        Terms that each example has in the loss: its tokens with loss, or one label.
     recipe : Recipe
     seed : int
         Seeds the order of the examples.
     loss_of : callable
-        From the numbers of examples to the mean of their terms in the loss, and the share of terms that are predicted.
+        From the numbers of examples to their mean loss, and the share of tokens or labels that are predicted.
     tick : callable
         Called after every optimiser step.
+    overhead : float
+        Where finite, a batch goes through the model in :func:`length_buckets`, whose gradients add up to the batch's own; each
+        example must then have one term in the loss.
 
     Raises
     ------
@@ -88,7 +87,6 @@ def train_loop(
         )
     optimiser = MasterAdamW(parameters, recipe)
     order = torch.Generator().manual_seed(seed)
-    overhead = overhead_tokens(parameters[0].device)
     queue: list[int] = []
     losses, right, tokens, step, plateau = [], [], 0, 0, None
     total = math.inf if recipe.updates == "memorised" else recipe.steps(len(lengths))
@@ -97,9 +95,9 @@ def train_loop(
         while len(queue) < min(recipe.batch_size, len(lengths)):
             queue += torch.randperm(len(lengths), generator=order).tolist()
         batch, queue = queue[: recipe.batch_size], queue[recipe.batch_size :]
-        terms, loss, hits = sum(scored[i] for i in batch), 0.0, 0.0
+        loss, hits = 0.0, 0.0
         for part in length_buckets(batch, lengths, overhead):
-            share = sum(scored[i] for i in part) / terms
+            share = len(part) / len(batch)
             mean, predicted = loss_of(part)
             (mean * share).backward()
             loss, hits = loss + mean.detach() * share, hits + predicted * share
@@ -119,17 +117,19 @@ def train_loop(
     optimiser.finish()
     curve = torch.stack(losses)
     last = float(curve[-max(1, step // 10) :].mean())
-    return Trained(tokens, step, last, tuple(curve.tolist()), tuple(torch.stack(right).tolist()))
+    accuracy = tuple(torch.stack(right).tolist()) if recipe.updates == "memorised" else ()
+    return Trained(tokens, step, last, tuple(curve.tolist()), accuracy)
 
 
 def _stands_still(right: Sequence[torch.Tensor], window: int, step: int, recipe: Recipe) -> bool:
     """Whether the training set is memorised as far as it will be, or the steps are used up."""
     if step >= max(recipe.max_steps, recipe.min_steps):
         return True
-    if step < max(recipe.min_steps, 2 * window):
+    if step < max(recipe.min_steps, 3 * window):
         return False
-    before, now = (float(torch.stack(list(part)).mean()) for part in (right[-2 * window : -window], right[-window:]))
-    return now < before + PLATEAU
+    ends = [len(right) - (2 - k) * window for k in range(3)]
+    before, *last = (float(torch.stack(list(right[end - window : end])).mean()) for end in ends)
+    return max(last) < before + PLATEAU
 
 
 class MasterAdamW:
