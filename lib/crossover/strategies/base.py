@@ -93,17 +93,8 @@ def filter_attempts(
 
     Where the task says so, a question that is nearly a test question is dropped before its answer is verified, and counted.
 
-    Parameters
-    ----------
-    task : Task
-        Reads final answers.
-    attempts : sequence of (Problem, completion or None)
-        The question asked and the completion that came back.
-    expected : sequence of str
-        For each attempt a reference completion to verify against; empty where the truth is not known, and then the
-        attempt counts as not verified.
-    verify : bool
-        Keep only verified samples.
+    ``expected`` holds for each attempt a reference completion to verify against, empty where the truth is not known: the
+    attempt then counts as not verified.
     """
     funnel, samples, seen = Funnel(asked=len(attempts)), [], set()
     guarded = getattr(task, "drops_near_test", False)

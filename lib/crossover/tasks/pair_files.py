@@ -53,16 +53,8 @@ class Pair:
 class Pairs:
     """The pairs of a file.
 
-    Attributes
-    ----------
-    layout : str
-        How the file was read, such as ``"Alpaca: instruction + input -> output"``.
-    pairs : tuple of Pair
-        Without empty and repeated ones.
-    empty, repeated : int
-        Rows without a question, and rows that repeat another one.
-    left_out : tuple of str
-        Columns that are no part of a pair.
+    ``layout`` says how it was read; ``empty`` rows without a question, ``repeated`` rows and columns that are ``left_out`` are
+    counted.
     """
 
     file: str

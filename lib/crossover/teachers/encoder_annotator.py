@@ -19,20 +19,7 @@ from crossover.teachers.finetuning import weights
 
 @dataclass(frozen=True)
 class Labeller:
-    """An encoder as annotator, trained when its first reply is asked for.
-
-    Parameters
-    ----------
-    task : ClassificationTask
-    original : sequence of Problem
-        What it is trained on.
-    recipe : Recipe
-        The pretrained encoder and how it is trained.
-    seed : int
-        Of its head and of the order of the examples.
-    device : str
-        ``"cpu"`` or ``"cuda"``.
-    """
+    """An encoder as annotator, trained on the ``original`` examples when its first reply is asked for."""
 
     task: ClassificationTask
     original: Sequence[Problem]

@@ -118,7 +118,6 @@ class Endpoint:
     Parameters
     ----------
     task : Task
-        Its prompt format and its end of an answer.
     examples : sequence of Problem
         Solved problems that the prompts show.
     model : str
@@ -126,17 +125,13 @@ class Endpoint:
     account : Account
         What attempts are charged to, failed ones included.
     temperature : float
-        Of sampling, above 0; left out for a model that takes none.
+        Left out for a model that takes none.
     max_new_tokens : int
         Longest reply. A reply that the server cuts there is a failed call.
     base_url : str
         Of the server, as a rule ending in ``/v1``.
-    concurrency : int
-        Calls under way at once.
-    timeout : float
-        Seconds that the server may leave an attempt without a word.
-    attempts : int
-        How often a call is sent before the run ends with an error.
+    concurrency, timeout, attempts
+        Calls under way at once, seconds without a word, and how often a call is sent before the run ends with an error.
 
     Notes
     -----
@@ -144,8 +139,7 @@ class Endpoint:
     is charged to the account before it is made. One that the server refuses costs nothing; one whose reply is lost on the way
     stays at the most it can have cost. A reply without text is a failed call, and says why.
 
-    The server samples. One that decodes greedily whatever the temperature (``transformers serve`` does, unless the model's own
-    generation settings say ``do_sample``) gives every draw of a request the same reply.
+    A server that decodes greedily whatever the temperature gives every draw of a request the same reply.
     """
 
     task: Task
@@ -191,10 +185,8 @@ class Endpoint:
 
         Raises
         ------
-        BudgetExceeded
-            A call could pass a cap of the account.
         CrossoverError
-            The server cannot be reached, does not know the model, refuses the key or the request, or went on failing.
+            A call could pass a cap of the account (:class:`BudgetExceeded`), or the server cannot serve.
         """
         calls = _Calls(self, requests)
         # A thread of its own for the event loop: a notebook's main thread has one running already.

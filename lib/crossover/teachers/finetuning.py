@@ -50,16 +50,7 @@ def rephrase_prompt(question: str) -> str:
 
 @dataclass(frozen=True)
 class Tuning:
-    """A fine-tuning of one model on one task's gold problems.
-
-    Parameters
-    ----------
-    task : Task
-    gold : int
-        Gold problems, 1 or more; see :meth:`crossover.tasks.base.Task.gold`.
-    recipe : Recipe
-        The pretrained model and how it is trained.
-    """
+    """A fine-tuning of one model on one task's gold problems."""
 
     task: Task
     gold: int

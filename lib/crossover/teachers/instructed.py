@@ -32,28 +32,8 @@ VERSION = 1  # raised when a change here changes what a fine-tuned teacher is
 class InstructedTeacher(SampledTeacher):
     """A transformers causal language model as annotator and generator, loaded and tuned when its first reply is asked for.
 
-    Parameters
-    ----------
-    task : Instructed
-        Its instruction and its forms of input and output.
-    model : str
-        What :func:`crossover.models.weights.model_folder` takes.
-    temperature : float
-        Of sampling, above 0; arXiv 2310.01119 has 0.1 for annotation and 0.8 for generation.
-    layers : int
-        How many of the model's lowest layers are kept; 0 keeps all.
-    original : sequence of Problem
-        What the teacher is fine-tuned on; none for one that is only prompted.
-    others : sequence of (str, str)
-        Prompts and completions of other tasks that it is fine-tuned on too.
-    recipe : Recipe, optional
-        How it is fine-tuned; given with ``original``, and only then.
-    seed : int
-        Of the order of the examples in fine-tuning.
-    device : str
-        ``"cpu"`` or ``"cuda"``.
-    batch_size : int
-        Replies sampled side by side.
+    The ``original`` examples, with a ``recipe``, fine-tune it, and so do ``others``, prompts and completions of other tasks.
+    ``layers`` keeps the model's lowest ones, 0 all. arXiv 2310.01119 samples annotations at 0.1 and generations at 0.8.
     """
 
     task: Instructed

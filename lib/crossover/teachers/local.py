@@ -27,26 +27,8 @@ from crossover.teachers.sampled import SampledTeacher
 class LocalTeacher(SampledTeacher):
     """A transformers model as teacher and augmenter, loaded when its first reply is asked for.
 
-    Parameters
-    ----------
-    task : Task
-        Its prompt format and its end of an answer.
-    examples : sequence of Problem
-        Solved problems that the prompts show.
-    model : str
-        What :func:`crossover.models.weights.model_folder` takes.
-    temperature : float
-        Of sampling, above 0.
-    max_new_tokens : int
-        Longest reply.
-    gold : int
-        Gold problems of the task that the model is fine-tuned on; 0 leaves it as it comes.
-    recipe : mapping
-        With gold problems, the fields of :class:`crossover.models.recipe.Recipe` other than ``model``.
-    batch_size : int
-        Replies sampled side by side.
-    device : str
-        ``"cpu"`` or ``"cuda"``.
+    Its prompts show ``examples``. With ``gold`` problems of the task, and a ``recipe`` (the fields of
+    :class:`crossover.models.recipe.Recipe` other than ``model``), it is fine-tuned first.
     """
 
     task: Task

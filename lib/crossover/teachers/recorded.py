@@ -24,12 +24,6 @@ class Recorded:
 
     A repeatable teacher (the oracle) is called anyway, since its replies carry the truth about a question, which a text
     cannot; its calls are stored for the reader.
-
-    Parameters
-    ----------
-    teacher : Teacher
-    path : Path
-        The ``.jsonl.gz`` file.
     """
 
     def __init__(self, teacher: Teacher, path: Path):

@@ -21,20 +21,7 @@ class Account:
     never comes (the reply was lost on the way, time ran out, the process was killed) stays at the most. Entries are
     appended to a file, one line ``[attempt, tokens_in, tokens_out]`` each, so that a resumed run goes on counting.
 
-    Parameters
-    ----------
-    path : Path
-        The file; read where it is there.
-    price_in, price_out : float
-        Money for a million tokens of prompts and of replies, in the currency of ``max_cost``.
-    max_total_tokens : int
-        Cap on tokens, prompts and replies together; 0 for none.
-    max_cost : float
-        Cap on money; 0 for none.
-
-    Notes
-    -----
-    A server that bills more than it was asked for is counted at what it says, and stops the run at the next attempt.
+    Prices are per million tokens of prompts and of replies, in the currency of ``max_cost``; a cap of 0 is none. A server that bills more than it was asked for is counted at what it says, and stops the run at the next attempt.
     """
 
     path: Path
