@@ -169,3 +169,13 @@ def test_the_caller_leaves_its_workers_their_cores(monkeypatch, cores, left):
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
+
+
+def test_a_cluster_of_other_versions_is_named_in_one_line(monkeypatch):
+    def refuse(**_):
+        raise RuntimeError("Version mismatch: The cluster was started with:\n    Ray: 2.9.3\n    Python: 3.10.13\n")
+
+    monkeypatch.setattr(ray, "init", refuse)
+    with pytest.raises(CrossoverError, match=r"Ray: 2\.9\.3 Python: 3\.10\.13") as caught, open_pool(1, "cpu", "auto"):
+        pass
+    assert "\n" not in str(caught.value)

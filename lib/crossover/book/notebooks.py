@@ -89,12 +89,15 @@ def _papermill(notebook: str, parameters: Parameters, output: Path) -> float:
 
     # Without ipywidgets, which a batch run has no use for, a library's import of tqdm.auto warns.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:IProgress not found")
+    os.environ["JUPYTER_PATH"] = str(
+        Path(sys.prefix) / "share" / "jupyter"
+    )  # this environment's kernel before any other
     source = repository() / "notebooks" / f"{notebook}.ipynb"
     working = output.with_suffix(".running.ipynb")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         start = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="crossover-") as sockets:
+        with tempfile.TemporaryDirectory(prefix="crossover-", dir=_short_folder()) as sockets:
             # Files in place of ports: none is open, and none is left in the checkout when a run is killed.
             channel = {"transport": "ipc", "ip": f"{sockets}/kernel"}
             papermill.execute_notebook(
@@ -125,6 +128,14 @@ def _papermill(notebook: str, parameters: Parameters, output: Path) -> float:
     finally:
         working.unlink(missing_ok=True)
     return seconds
+
+
+def _short_folder() -> str:
+    """A temporary folder whose sockets' paths fit into the system's 107 characters, as a job's own scratch may not."""
+    for folder in (tempfile.gettempdir(), "/var/tmp"):
+        if len(folder) <= 70 and os.access(folder, os.W_OK):
+            return folder
+    raise CrossoverError(f"TMPDIR must be a path of at most 70 characters, for sockets; got {tempfile.gettempdir()}.")
 
 
 def clean(notebook: NotebookNode) -> NotebookNode:

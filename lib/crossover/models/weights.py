@@ -56,6 +56,11 @@ def _from_hub(reference: str) -> Path:
             snapshot_download(name, revision=revision, allow_patterns=["*.json", "*.safetensors", "*.txt", "*.model"])
         )
     except Exception as problem:
+        said = str(problem).strip().splitlines()[-1:]
+        if "gated" in type(problem).__name__.lower() or "restricted" in str(problem):
+            raise CrossoverError(
+                f"{name} is gated: {' '.join(said)} Ask for access on the model's page, and set HF_TOKEN."
+            ) from None
         raise CrossoverError(
             f"The hub did not give {name} at {revision}: {type(problem).__name__}. With a network, fetch it once with "
             f"`hf download {name} --revision {revision}`; offline, give a local folder instead."

@@ -119,6 +119,10 @@ class Ray:
                 f"cluster is {address!r}, and no Ray cluster answers there: {str(problem).splitlines()[0]} "
                 "Give 'local', 'auto' on a node of the cluster, or ray://host:10001."
             ) from None
+        except RuntimeError as problem:  # Ray's own complaint of other versions, above all
+            raise CrossoverError(
+                f"cluster {address!r}: {' '.join(str(problem).split())} Install the cluster's versions of Python and Ray here."
+            ) from None
         unit, need = "CPU" if device == "cpu" else "GPU", GB_PER_WORKER * 2**30
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         room = int(sum(min(node.get(unit, 0), node.get("memory", 0) // need) for node in nodes))
