@@ -167,3 +167,13 @@ def test_the_fine_tuned_teachers_rows_are_their_grid_and_their_counts_agree(monk
     for row in written.itertuples():
         items = pd.read_parquet(STUDY / "items" / f"{row.key}.parquet")
         assert abs(items["score"].mean() - row.chrf) < 3, "the mean of the texts' scores is near that of the whole"
+
+
+def test_every_confirming_row_comes_from_committed_code_and_is_backed_by_its_items():
+    folder = STUDY.parent / "confirm"
+    for row in read_runs(folder).itertuples():
+        assert read_cell(row.settings).key == row.key
+        assert json.loads((folder / "provenance" / f"{row.provenance}.json").read_text())["dirty"] is False
+        items = pd.read_parquet(folder / "items" / f"{row.key}.parquet")
+        assert (len(items), int(items["correct"].sum())) == (row.n_test, row.n_correct)
+        assert items["gold_nats"].sum() == pytest.approx(row.gold_nats, abs=1e-2)
