@@ -141,6 +141,8 @@ def _message(schema: type[Parameters], error: Mapping) -> str:
     name = str(error["loc"][0])
     spec = schema.model_json_schema()["properties"][name]
     where = "".join(f"[{part}]" for part in error["loc"][1:])
+    if error["type"] == "value_error":
+        return f"Parameter {name}{where}: {error['msg'].removeprefix('Value error, ')}."
     return f"Parameter {name}{where} is {error['input']!r}: {error['msg'].lower()}. Allowed: {_allowed(spec)} ({spec['description']})."
 
 
