@@ -16,7 +16,7 @@ from crossover.cli import counts
 from crossover.errors import CrossoverError
 from crossover.stats import advice, curves
 from crossover.stats.crossovers import find_crossovers
-from planted import EARLY, LATE, RATIOS, noisy
+from planted import EARLY, LATE, noisy
 from stored import write_runs
 
 app = typer.Typer()
@@ -70,11 +70,10 @@ def test_outside_the_tested_range_the_nearest_tested_point_is_described(fits, se
     assert "crossover pilot" in a.message and "no recommendation" in a.message
 
 
-def test_the_trend_says_which_way_the_lead_goes():
-    """New answers lead by more at 4 calls per seed question than at 8, new questions by more at 64 than at 32."""
-    fits = curves.fit_table(two_sizes(n=4000, ratios=RATIOS[2:]), draws=500)
-    assert advice.advise(fits, 200, 200).trend > 0.8
-    assert advice.advise(fits, 200, 10**6).trend > 0.8
+def test_the_trend_is_the_lead_that_power_laws_put_at_the_question(fits):
+    a = advice.advise(fits, 200, 200 * 256)
+    assert a.trend == pytest.approx(LATE(256) - EARLY(256), abs=0.05)
+    assert advice.advise(fits, 10, 80).trend is None, "the ratio is tested, only the seed-set size is not"
 
 
 def test_a_strategy_that_buys_nothing_is_a_level_line():

@@ -151,6 +151,7 @@ def advise(
     _figure_name(plot)
     from crossover.stats.advice import advise as ask
     from crossover.stats.curves import fit_table
+    from crossover.stats.formatting import probability
 
     table = _table(source, profile)
     tasks = list(table["task"].value_counts().index)
@@ -174,7 +175,7 @@ def advise(
             "lead over the best other, points": "{:+.1f} ({:.1f} to {:.1f})".format(
                 *(100 * v for v in (c.lead, *c.lead_interval))
             ),
-            "P(best)": _probability(c.p_best),
+            "P(best)": probability(c.p_best),
             "expected regret, points": f"{100 * c.regret:.1f}",
         }
         for c in advice.choices
@@ -250,10 +251,6 @@ def _brackets(brackets: tuple[tuple[float, float], ...]) -> str:
     from crossover.stats.crossovers import show_brackets
 
     return show_brackets(brackets)
-
-
-def _probability(p: float) -> str:
-    return "> 0.99" if p > 0.99 else "< 0.01" if p < 0.01 else f"{p:.2f}"
 
 
 def _published(profile: str) -> pd.DataFrame:

@@ -17,6 +17,7 @@ import pandas as pd
 from crossover.errors import CrossoverError
 from crossover.stats.crossovers import scales
 from crossover.stats.curves import Fits, FittedCurve
+from crossover.stats.formatting import probability
 
 #: The least probability of being best at which a strategy is recommended rather than merely named.
 CLEAR = 0.8
@@ -47,7 +48,7 @@ class Advice:
     """Strategies of one task, best expected outcome first.
 
     ``nearest`` is the tested (S, Q) that the choices describe where the question lies outside the tested range, else
-    ``None``; ``trend`` is then the probability that the lead grows towards the question.
+    ``None``; ``trend`` is then the best one's lead at the ratio asked, by power laws through the tested budgets.
     """
 
     task: str
@@ -95,7 +96,7 @@ class Advice:
         best = self.best
         seeds, queries = self.nearest or (self.seeds, self.queries)
         point = f"{seeds:,.4g} seed questions and {queries:,.6g} {self.unit}"
-        sure = f"best with probability {best.p_best:.2f}, expected regret {100 * best.regret:.1f} points"
+        sure = f"best with probability {probability(best.p_best)}, expected regret {100 * best.regret:.1f} points"
         if len(self.choices) == 1:
             said = f"{best.strategy} is the only strategy with a curve"
         else:
@@ -111,9 +112,8 @@ class Advice:
                 f"at the nearest tested point, {point}, {said}",
             ]
             if self.trend is not None:
-                grows = self.trend >= 0.5
-                p = max(self.trend, 1 - self.trend)
-                lines.append(f"that lead {'grows' if grows else 'shrinks'} towards your budget (probability {p:.2f})")
+                way = "growing" if self.trend > best.lead else "shrinking"
+                lines.append(f"trend: that lead is {way}, to {100 * self.trend:.1f} points at your ratio by power laws")
             lines.append(f"to measure it: crossover pilot PAIRS --budget {self.queries:.0f} --until decided")
         elif self.choose:
             lines = [f"with {point} buy {best.strategy}: {said}"]
@@ -169,7 +169,8 @@ def advise(
     if not all(c.inside for c in choices):
         nearest = _nearest(fits, task, seeds, queries, price)
         choices, _ = _choices(fits, task, *nearest, price, why=choices[0].why)
-        trend = _trend(fits, task, nearest, (seeds, queries), price, [c.strategy for c in choices[:2]])
+        if not np.isclose(queries / seeds, nearest[1] / nearest[0]):
+            trend = _ahead(fits, task, nearest[0], queries / seeds, price, [c.strategy for c in choices[:2]])
     curves = [c for c in fits if c.task == task]
     missing = sorted({c.strategy for c in curves} - {c.strategy for c in choices})
     doubts = [f"no curve for {', '.join(missing)}: too few budgets"] if missing else []
@@ -277,17 +278,12 @@ def _nearest(fits: Fits, task: str, seeds: float, queries: float, price: Mapping
     return size, size * float(np.clip(queries / seeds, low, max(low, high)))
 
 
-def _trend(fits, task, nearest, asked, price, names: list[str]) -> float | None:
-    """Probability that the lead of the first strategy over the second grows on the way to the question asked."""
-    if len(names) < 2:
+def _ahead(
+    fits: Fits, task: str, size: float, ratio: float, price: Mapping[str, float], names: list[str]
+) -> float | None:
+    """Lead of the first strategy over the second at a ratio, looked ahead from one seed-set size."""
+    fitted = _curves(fits, task)
+    if len(names) < 2 or any(size not in fitted[name] for name in names):
         return None
-    ratio, goal = nearest[1] / nearest[0], asked[1] / asked[0]
-    towards = nearest[0], nearest[0] * ratio / 2 ** np.sign(np.log(goal / ratio))  # half a step of doubling back
-    if np.isclose(ratio, goal):
-        return None
-    leads = []
-    for seeds, queries in (towards, nearest):
-        choices, draws = _choices(fits, task, seeds, queries, price)
-        k, j = ([c.strategy for c in choices].index(name) for name in names)
-        leads.append(draws[:, k] - draws[:, j])
-    return float((leads[1] > leads[0]).mean())
+    first, second = (float(fitted[n][size].ahead(np.array([ratio / price[n]]))[0]) for n in names)
+    return first - second

@@ -151,16 +151,8 @@ def validate_counts(
 ) -> pd.DataFrame:
     """Check a table of counts and return it with the standard columns, types and defaults.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Text or numbers; unknown columns are ignored.
-    where : str
-        Name of the table in errors.
-    lines : array, optional
-        Line of the file behind each row, for errors.
-    decimal_commas : bool
-        Read ``0,85`` as 0.85 and ``1.000`` as 1000.
+    Unknown columns are ignored. ``where`` and ``lines`` (of the file behind each row) name places in errors;
+    ``decimal_commas`` reads ``0,85`` as 0.85 and ``1.000`` as 1000.
     """
     check = _Check(where, lines, decimal_commas)
     _refuse_columns(list(map(str, table.columns)), where)

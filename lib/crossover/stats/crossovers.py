@@ -42,40 +42,29 @@ class Crossing:
 
 @dataclass(frozen=True)
 class Crossover:
-    """What two strategies' curves say about each other at one seed-set size.
+    """Where the lead of two strategies at one seed-set size changes sign.
 
     Attributes
     ----------
-    task, first, second : str
-        ``first`` leads at lower ratios, ``second`` beyond the crossover; with status ``none`` ``first`` leads
-        throughout.
-    seed_size : float
+    first, second : str
+        ``first`` leads at lower ratios, ``second`` beyond; with status ``none`` ``first`` leads throughout.
     status : str
-        ``found``; ``multiple`` (see ``crossings``); ``none`` (``leader`` is best wherever looked); ``beyond_range``
-        (``side`` says where; a value is an extrapolation); ``undetermined`` (the interval spans the tested range, or a
-        curve is missing).
+        ``found``; ``multiple`` (see ``crossings``); ``none`` (``leader`` is best wherever searched); ``beyond_range``
+        (on ``side``, ``above`` or ``below``: an extrapolation); ``undetermined`` (the interval spans the tested range,
+        or a curve is missing).
     ratio, interval
-        In units of ``unit`` per seed question; ``None`` for no value or an open end.
-    queries, queries_interval
-        The same times ``seed_size``.
+        In units of ``unit`` per seed question; ``None`` for no value or an open end. ``queries`` and
+        ``queries_interval`` are the same times ``seed_size``.
     p_exists, p_in_range : float or None
         Share of draws with a crossing anywhere searched, and inside the tested range.
     tested, searched : (float, float)
         Ratios common to both curves, and how far beyond them was searched.
-    side : str or None
-        ``above`` or ``below`` the tested range.
-    leader : str or None
-        Who leads throughout the tested range.
-    crossings : tuple of Crossing
     by_form : dict
-        Crossing ratios of the point fits inside the searched range under each form.
+        Crossing ratios of the point fits under each form.
     model_free : tuple of (float, float)
         Neighbouring tested ratios between which the paired difference changes sign (no curve; at equal cost per query).
     uncertainty : dict
         Shares of the variance of the log crossover: ``test_set, replicates, training, functional_form``.
-    unit : str
-    level : float
-    message : str
     """
 
     task: str
@@ -141,18 +130,12 @@ def find_crossovers(
     ----------
     fits : Fits
     costs : mapping, optional
-        Cost of one kept sample by strategy, any positive unit (tokens, money). Budgets are then compared at equal cost:
-        a strategy whose samples took ``q`` queries each spends ``budget / q * cost``. Default: queries, as run.
-    unit : str
-        Name of that unit.
+        Cost of one kept sample by strategy, any positive unit (tokens, money), named by ``unit``. Budgets are then
+        compared at equal cost: a strategy whose samples took ``q`` queries each spends ``budget / q * cost``.
     queries_per_sample : mapping, optional
         ``q`` by strategy; default 1 for answer augmentation, 2 for rephrase and new questions, 1 for other labels.
     checks : bool
-        Also fit the rival forms and make the cross-checks (``by_form``, ``model_free``, ``uncertainty``); simulations of thousands of studies leave them out.
-
-    Returns
-    -------
-    list of Crossover
+        Also compute ``by_form``, ``model_free`` and ``uncertainty``; simulations leave them out.
 
     Examples
     --------
@@ -170,22 +153,31 @@ def find_crossovers(
 
 
 def table(crossovers: list[Crossover]) -> pd.DataFrame:
-    """One row a crossover, flat and plain, for a results file."""
-    rows = []
-    for c in crossovers:
-        rows.append(
-            {
-                "task": c.task, "first": c.first, "second": c.second, "seed_size": c.seed_size, "status": c.status,
-                "ratio": c.ratio, "low": c.interval[0], "high": c.interval[1], "queries": c.queries, "unit": c.unit,
-                "p_exists": c.p_exists, "p_in_range": c.p_in_range,
-                "tested_low": c.tested[0], "tested_high": c.tested[1], "side": c.side, "leader": c.leader,
-                "level": c.level, **{f"share_{k}": v for k, v in c.uncertainty.items()},
-                **{f"ratio_{k}": _nearest(v, c.ratio) for k, v in c.by_form.items()},
-                "model_free": show_brackets(c.model_free),
-                "message": c.message,
-            }
-        )  # fmt: skip
-    return pd.DataFrame(rows)
+    """One row per crossover, flat and plain, for a results file."""
+    plain = [
+        "task",
+        "first",
+        "second",
+        "seed_size",
+        "status",
+        "ratio",
+        "queries",
+        "unit",
+        "p_exists",
+        "p_in_range",
+        "side",
+        "leader",
+        "level",
+        "message",
+    ]
+    return pd.DataFrame(
+        {name: getattr(c, name) for name in plain}
+        | {"low": c.interval[0], "high": c.interval[1], "tested_low": c.tested[0], "tested_high": c.tested[1]}
+        | {f"share_{k}": v for k, v in c.uncertainty.items()}
+        | {f"ratio_{k}": _nearest(v, c.ratio) for k, v in c.by_form.items()}
+        | {"model_free": show_brackets(c.model_free)}
+        for c in crossovers
+    )
 
 
 def show_brackets(brackets: tuple[tuple[float, float], ...]) -> str:
@@ -206,7 +198,7 @@ def show(crossovers: list[Crossover]) -> pd.DataFrame:
 def scales(
     fits: Fits, costs: Mapping[str, float] | None, queries_per_sample: Mapping[str, float] | None = None
 ) -> dict[str, float]:
-    """Return what a query costs by strategy, in the unit of ``costs`` (see :func:`find`); 1 each where none are given."""
+    """Return what a query costs by strategy, in the unit of ``costs`` (see :func:`find_crossovers`); 1 each where none are given."""
     per_sample = {**QUERIES_PER_SAMPLE, **(queries_per_sample or {})}
     strategies = sorted({c.strategy for c in fits})
     for name, value in (costs or {}).items():

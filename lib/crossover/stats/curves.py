@@ -32,6 +32,8 @@ STATUSES = {
     "level": "",
     "lack_of_fit": "the points scatter round the curve by more than the replicates allow: see the rival forms",
 }
+#: Form for looking ahead: of all forms it misses held-out points of published learning curves least.
+LOOK_AHEAD = "power_law"
 # Levels of the tests behind `flat` and `lack_of_fit`; the second is strict, since it runs on every curve.
 FLAT_LEVEL, LACK_LEVEL = 0.10, 0.01
 End = tuple[float | None, float | None]
@@ -121,6 +123,13 @@ class FittedCurve(CurveSummary):
         ratios = np.asarray(ratios, float)
         return self.flexible.mean(ratios), self.flexible.draws(ratios)
 
+    def ahead(self, ratios: np.ndarray) -> np.ndarray:
+        """Outcome looked ahead beyond the tested range, by the power law through the budget means (n,)."""
+        if self.counts.buys_nothing or self.point is None:
+            return self.at(ratios)[0]
+        point = self.point if self.form == LOOK_AHEAD else point_fit(self.noise, LOOK_AHEAD)
+        return np.clip(point.predict(form_named(LOOK_AHEAD), np.asarray(ratios, float))[0], *self.counts.bounds)
+
     def predict(self, ratios: np.ndarray) -> pd.DataFrame:
         """Accuracy with its interval at budget ratios: columns ``ratio, accuracy, low, high, inside``."""
         ratios = np.atleast_1d(np.asarray(ratios, float))
@@ -133,17 +142,7 @@ class FittedCurve(CurveSummary):
 
 @dataclass(frozen=True)
 class Fits:
-    """The fitted curves of a table: ``fits["new_question", 64].tau``, or ``fits[task, strategy, seed_size]``.
-
-    Attributes
-    ----------
-    level : float
-        Of all intervals.
-    form : str
-    curves : tuple of FittedCurve
-    seed : int
-        Of the draws.
-    """
+    """The fitted curves of a table: ``fits["new_question", 64].tau``, or ``fits[task, strategy, seed_size]``."""
 
     level: float
     form: str
@@ -207,18 +206,8 @@ def fit_exponential(
 ) -> tuple[float, float, float]:
     """Fit ``y = E - B exp(-x / tau)`` to any data: returns ``E, B, tau``.
 
-    Parameters
-    ----------
-    x, y : (n,) arrays
-    weights : (n,) array, optional
-        Inverse variances.
-    bounded : bool
-        Hold ``0 <= E <= 1`` and ``B >= 0``; false for data that are no accuracies.
-    from_zero : bool
-        Tie ``B = E``, so that the curve starts at zero.
+    ``weights`` are inverse variances (n,). ``bounded`` holds ``0 <= E <= 1`` and ``B >= 0``; ``from_zero`` ties ``B = E``.
 
-    Examples
-    --------
     >>> x = np.array([1.0, 2, 4, 8, 16])
     >>> [round(v, 9) for v in fit_exponential(x, 0.7 - 0.4 * np.exp(-x / 5))]
     [0.7, 0.4, 5.0]
@@ -241,15 +230,9 @@ def fit_table(
     level : float
         Of the intervals, between 0 and 1.
     draws : int
-        Bootstrap draws, at least 50.
-    seed : int
-        Of the draws; the same seed gives the same intervals.
+        Bootstrap draws, at least 50; the same ``seed`` gives the same intervals.
     form : str
-        A name in ``forms.FORMS``.
-
-    Returns
-    -------
-    Fits
+        Form that describes the curves, a name in ``forms.FORMS``; crossovers rest on flexible curves in any case.
 
     Examples
     --------

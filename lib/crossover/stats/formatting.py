@@ -54,3 +54,12 @@ def interval(low: float | None, high: float | None, tested: tuple[float, float] 
     first = f"{low:.3g}" if low is not None else (f"< {tested[0]:.3g}" if tested else "open")
     last = f"{high:.3g}" if high is not None else (f"> {tested[1]:.3g}" if tested else "open")
     return f"{first} to {last}"
+
+
+def probability(p: float) -> str:
+    """Print a probability from finitely many draws: never 0 or 1.
+
+    >>> probability(0.73), probability(1.0)
+    ('0.73', '> 0.99')
+    """
+    return "> 0.99" if p > 0.99 else "< 0.01" if p < 0.01 else f"{p:.2f}"

@@ -94,7 +94,6 @@ def find_leads(
 
     Parameters
     ----------
-    fits : Fits
     first, second : str, optional
         One pair alone, or every pair with one strategy.
     pooled : bool
@@ -102,10 +101,6 @@ def find_leads(
     items : DataFrame, optional
         Outcomes of single test items, columns ``strategy, seed_size, budget, replicate, item, outcome`` (and ``task``):
         differences are then paired by item too.
-
-    Returns
-    -------
-    list of Lead
     """
     known = sorted({c.strategy for c in fits}, key=lambda s: [*STRATEGIES, s].index(s))
     for name in (first, second):

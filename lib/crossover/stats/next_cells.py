@@ -103,12 +103,7 @@ def next_cells(
     table : DataFrame, optional
         The counts with a column ``seconds``; needed for that unit.
     first, second : str, optional
-        Strategies to tell apart.
-    seed_size : float, optional
-
-    Returns
-    -------
-    list of Plan
+        Strategies to tell apart, at one ``seed_size`` or at all.
 
     Examples
     --------

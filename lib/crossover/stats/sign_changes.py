@@ -28,12 +28,11 @@ def roots(logs: np.ndarray, values: np.ndarray, difference: Callable) -> list[tu
 
 def _bisect(difference: Callable, low: float, high: float, sign_high: float) -> float:
     """Root of a difference whose sign at ``high`` is known, to rounding."""
-    for _ in range(50):
-        middle = (low + high) / 2
-        if np.sign(np.squeeze(difference(middle))) == sign_high:
-            high = middle
-        else:
-            low = middle
+    for _ in range(6):  # each round narrows the bracket 64 times
+        t = np.linspace(low, high, 65)
+        there = np.append(np.sign(difference(t[1:-1])) == sign_high, True)
+        k = int(np.argmax(there))
+        low, high = t[k], t[k + 1]
     return float(low + high) / 2
 
 

@@ -210,9 +210,7 @@ def solve(
 
     Parameters
     ----------
-    form : Form
-    x : (n,) array, positive
-    data : (D, n) array
+    x, data : (n,) and (D, n) arrays
     whiten : (n,) or (n, n) array, optional
         ``W`` with ``W'W`` the precision of the data (``sqrt(weights)`` when independent). Default: all equal.
     bounded : bool
@@ -222,10 +220,7 @@ def solve(
     steps : int
         Most refinement steps for a form with two nonlinear parameters.
 
-    Returns
-    -------
-    Solution
-        ``loss`` is the whitened sum of squares.
+    ``loss`` of the solution is the whitened sum of squares.
     """
     x, data = np.asarray(x, float), np.atleast_2d(np.asarray(data, float))
     whiten = np.ones(len(x)) if whiten is None else np.asarray(whiten, float)

@@ -112,8 +112,9 @@ def _outcomes(world: Scenario, studies: int, draws: int, level: float, seed: int
         truths = {EARLY: world.early, LATE: world.late}
         if true is not None:
             out.setdefault(("crossover", level), []).append((_held(found, true), _width(found)))
-            pooled = _pooled(fits, draws)
-            out.setdefault(("replicates pooled", level), []).append((_held(pooled, true), _width(pooled)))
+            if world in DESIGNS:
+                pooled = _pooled(fits, draws)
+                out.setdefault(("replicates pooled", level), []).append((_held(pooled, true), _width(pooled)))
             lead = curves[LATE].at([true])[1][:, 0] - curves[EARLY].at([true])[1][:, 0]
             for at in LEVELS:
                 out.setdefault(("lead", at), []).append((_central(lead, 0.0, at), None))

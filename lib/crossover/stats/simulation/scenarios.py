@@ -84,17 +84,17 @@ class Scenario:
         x = np.array(self.ratios)
         both = rng.normal(0, 1, (self.replicates, 1)) * self.shared
         effects = both + rng.normal(0, 1, (self.replicates, 2)) * self.offset
-        parts = []
-        for s, (name, curve) in enumerate(((EARLY, self.early), (LATE, self.late))):
-            for j in range(self.replicates):
-                p = curve(x) + effects[j, s] + rng.normal(0, 1, len(x)) * self.training
-                columns = {
-                    "task": self.name, "strategy": name, "seed_size": self.seed_size, "budget": x * self.seed_size,
-                    "replicate": str(j), "n_correct": rng.binomial(self.n_test, np.clip(p, 0, 1)),
-                    "n_test": self.n_test,
-                }  # fmt: skip
-                parts.append(pd.DataFrame(columns))
-        return pd.concat(parts, ignore_index=True)
+        shape = (2, self.replicates, len(x))
+        p = np.stack([self.early(x), self.late(x)])[:, None] + effects.T[..., None]
+        p = p + rng.normal(0, 1, shape) * self.training
+        strategy, replicate, ratio = (z.ravel() for z in np.meshgrid([0, 1], range(shape[1]), x, indexing="ij"))
+        return pd.DataFrame(
+            {
+                "task": self.name, "strategy": np.array([EARLY, LATE])[strategy], "seed_size": self.seed_size,
+                "budget": ratio * self.seed_size, "replicate": replicate,
+                "n_correct": rng.binomial(self.n_test, np.clip(p, 0, 1)).ravel(), "n_test": self.n_test,
+            }
+        )  # fmt: skip
 
 
 def crossing_at(ratio: float, early: Truth, E: float, tau: float) -> Truth:
