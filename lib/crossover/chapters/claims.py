@@ -36,16 +36,7 @@ _WIDTH, _HEIGHT, _MARGIN = 680, 30, 12  # of one row of a forest, in pixels
 
 @dataclass(frozen=True)
 class Chapter:
-    """The verdicts of a results folder.
-
-    Attributes
-    ----------
-    folder : Path
-    register : Register
-    findings : list of Finding
-    plan, log : DataFrame
-        What would settle undecided parts, and verdicts that changed.
-    """
+    """The verdicts of a results folder, what would settle the undecided parts, and the verdicts that changed."""
 
     folder: Path
     register: Register

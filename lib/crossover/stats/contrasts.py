@@ -32,27 +32,18 @@ FALSE_DISCOVERY_RATE = 0.1  # among differences that are called one
 
 @dataclass(frozen=True)
 class Contrast:
-    """A difference with its t interval.
+    """A difference, as a fraction of 1, with its t interval.
 
-    Attributes
-    ----------
-    estimate, error, df : float
-        Mean, as a fraction of 1; its standard error and degrees of freedom.
-    replicates, items : int
-        With one replicate the interval holds for that draw of the seeds only, unless a family lends it its variance.
-    level : float
-        Of ``low`` and ``high``.
-    least : float
-        The smallest true difference that could be detected at the best (:func:`minimum_detectable_effect`).
+    With one replicate the interval holds for that draw of the seeds only, unless a family lends it its variance.
     """
 
     estimate: float
-    error: float
+    error: float  #: Standard error.
     df: float
     replicates: int
     items: int
-    level: float
-    least: float
+    level: float  #: Of ``low`` and ``high``.
+    least: float  #: The smallest true difference detectable at the best (:func:`minimum_detectable_effect`).
 
     def interval(self, level: float) -> tuple[float, float]:
         """Return the ends of the interval at a level between 0 and 1."""
@@ -85,33 +76,18 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Components:
-    """A mean of crossed differences, and the parts of its variance.
-
-    Attributes
-    ----------
-    estimate : float
-    replicates, items : int
-    between : float
-        Variance of the replicates' means, ``R - 1`` degrees of freedom; 0 with one replicate.
-    item, residual : float
-        :math:`V_I` and :math:`V_E` above.
-    item_df, residual_df : float
-    floor : float
-        The least variance of the mean.
-    binary : bool
-        Whether the outcomes are correct answers.
-    """
+    """A mean of crossed differences, and the parts of its variance: ``item`` and ``residual`` are :math:`V_I` and :math:`V_E`."""
 
     estimate: float
     replicates: int
     items: int
-    between: float
+    between: float  #: Variance of the replicates' means, with ``R - 1`` degrees of freedom; 0 with one replicate.
     item: float
     item_df: float
     residual: float
     residual_df: float
-    floor: float
-    binary: bool
+    floor: float  #: The least variance of the mean.
+    binary: bool  #: Whether outcomes are correct answers.
 
     def contrast(self, level: float = 0.9, between: float | None = None, df: float | None = None) -> Contrast:
         """Return the difference with its interval; ``between`` and ``df`` replace what its own replicates say."""
@@ -191,20 +167,11 @@ def contrast(
 
 @dataclass(frozen=True)
 class Prior:
-    """What a family of like contrasts says about the variance between replicates.
-
-    Attributes
-    ----------
-    variance : float
-    df : float
-        What the family is worth in degrees of freedom; infinite where its members do not differ detectably.
-    most : float
-        Degrees of freedom of all members together, which no moderated variance has more of.
-    """
+    """What a family of like contrasts says about the variance between replicates."""
 
     variance: float
-    df: float
-    most: float
+    df: float  #: What the family is worth in degrees of freedom; infinite where its members do not differ detectably.
+    most: float  #: Degrees of freedom of all members together; no moderated variance has more.
 
     def moderate(self, variance: float, df: float) -> tuple[float, float]:
         """Return a member's variance drawn to the family's, and its degrees of freedom.

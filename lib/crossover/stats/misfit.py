@@ -21,23 +21,12 @@ from crossover.errors import CrossoverError
 
 @dataclass(frozen=True)
 class Misfit:
-    r"""Root mean square misfit of curves.
+    """Root mean square misfit of curves."""
 
-    Attributes
-    ----------
-    loss : float
-        Chi-square of the points round all curves.
-    df, noise_df : int
-        Degrees of freedom of the loss, and of the variance estimate behind the points' covariance.
-    precision : float
-        Sum of the points' precisions, :math:`\mathrm{tr} V^{-1}`.
-    points : int
-    """
-
-    loss: float
+    loss: float  #: Chi-square of the points round all curves.
     df: int
-    noise_df: int
-    precision: float
+    noise_df: int  #: Of the variance estimate behind the points' covariance.
+    precision: float  #: Sum of the points' precisions.
     points: int
 
     def __post_init__(self) -> None:

@@ -25,24 +25,14 @@ MOST_REPLICATES, MOST_STUDENTS, ITEM_FACTORS = 64, 4, (1, 1.5, 2, 3, 4)
 
 @dataclass(frozen=True)
 class Spread:
-    r"""Variance components of a contrast.
-
-    Attributes
-    ----------
-    draw, student, item, residual : float
-        :math:`\sigma_d^2, \sigma_s^2, \sigma_I^2, \sigma_e^2`.
-    prior_df : float
-        Degrees of freedom that the family adds to the replicates' own.
-    floor : float
-        The least standard error is :math:`\sqrt{floor} / I`: 1 for correct answers, 0 for scores.
-    """
+    r"""Variance components of a contrast: :math:`\sigma_d^2, \sigma_s^2, \sigma_I^2, \sigma_e^2`."""
 
     draw: float
     student: float
     item: float
     residual: float
-    prior_df: float = 0.0
-    floor: float = 0.0
+    prior_df: float = 0.0  #: Degrees of freedom that the family adds to the replicates' own.
+    floor: float = 0.0  #: The least standard error is its root over ``I``: 1 for correct answers, 0 for scores.
 
     def error(self, replicates: int, items: int, students: int = 1) -> tuple[float, float]:
         """Return the standard error of a study of this size, and its degrees of freedom."""
@@ -63,13 +53,8 @@ class Spread:
 def spread(found: Components, between: float, df: float, student: float = 0.0, students: int = 1) -> Spread:
     """Return the variance components behind a contrast.
 
-    Parameters
-    ----------
-    found : Components
-    between, df : float
-        Variance of the replicates' means and its degrees of freedom, drawn to the family's.
-    student, students : float, int
-        Variance between students on one draw, and how many there are; at most what the replicates vary by is taken.
+    ``between`` and ``df`` are the variance of the replicates' means and its degrees of freedom, drawn to the family's; ``student`` is
+    the variance between the ``students`` on one draw, of which at most what the replicates vary by is taken.
     """
     R, n = found.replicates, max(found.items, 1)
     residual = found.residual * R * n

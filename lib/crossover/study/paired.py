@@ -22,37 +22,16 @@ Outcome = Literal["correct", "score", "gold_loglik"]
 
 @dataclass(frozen=True)
 class Pairing:
-    """What the students that a contrast compares answered.
+    """What the students that a contrast compares answered."""
 
-    Attributes
-    ----------
-    differences : (R, I) array
-        Weighted sums of outcomes, by replicate and test item.
-    strata : (I,) array
-        The evaluation set of each item.
-    binary : bool
-        Whether outcomes are correct answers.
-    sides : tuple of float
-        Mean outcome of the terms with a positive weight, and of those with a negative one.
-    load : float
-        Sum of the squared weights: the variance between replicates in units of one student's.
-    students : int
-        On each draw of the seed questions.
-    student_variance : float
-        Between the mean outcomes of students on one draw; 0 where each has one.
-    keys : frozenset of str
-        The cells that are compared.
-    replicates : tuple of int
-    """
-
-    differences: np.ndarray
-    strata: np.ndarray
-    binary: bool
-    sides: tuple[float, ...]
-    load: float
-    students: int
-    student_variance: float
-    keys: frozenset[str]
+    differences: np.ndarray  #: (R, I): weighted sums of outcomes, by replicate and test item.
+    strata: np.ndarray  #: (I,): the evaluation set of each item.
+    binary: bool  #: Whether outcomes are correct answers.
+    sides: tuple[float, ...]  #: Mean outcome of the terms with a positive weight, and of those with a negative one.
+    load: float  #: Sum of the squared weights: the variance between replicates in units of one student's.
+    students: int  #: On each draw of the seed questions.
+    student_variance: float  #: Between the mean outcomes of students on one draw; 0 where each has one.
+    keys: frozenset[str]  #: The cells that are compared.
     replicates: tuple[int, ...]
 
     def components(self) -> Components:
