@@ -97,7 +97,7 @@ def test_columns_and_templates_override_what_is_recognised(tmp_path):
         ('["a", "b"]', {}, "item 1: found 'a'"),
         ('{"instruction": "a", "respone": "b"}', {}, "line 1.*'respone' may be 'response'"),
         ('{"foo": "a", "bar": "b"}', {}, "columns foo, bar are no known layout.*--question"),
-        ('{"question": "a", "answer": "b"}', {"question": "quest"}, "no such column. Did you mean 'question'"),
+        ('{"question": "a", "answer": "b"}', {"question": "quest"}, "no column 'quest'. Did you mean 'question'"),
         ('{"question": "a", "answer": "b"}', {"question": "{contxt} {question}"}, "no column 'contxt'"),
         ('{"messages": [{"role": "tool", "content": "x"}]}', {}, "line 1: not a row of chat turns.*'tool'"),
         ('{"question": "a", "choices": ["x", "y"], "answer": "z"}', {}, "line 1.*'z' is none of the choices"),

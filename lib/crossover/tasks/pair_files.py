@@ -7,12 +7,13 @@ row, its columns and the nearest layout.
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import os
 import string
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
@@ -84,7 +85,7 @@ class Layout:
 
     name: str
     read: Callable[[Row], tuple[str, str]]
-    columns: tuple[str, ...] = field(default=())
+    columns: tuple[str, ...]
 
 
 def read_pairs(file: str, question: str = "", answer: str = "") -> Pairs:
@@ -171,12 +172,8 @@ def _json(file: str, text: str) -> list[tuple[str, Row]]:
         whole = json.loads(text)
     except ValueError:
         whole = None
-    if (
-        isinstance(whole, dict)
-        and (lists := [v for v in whole.values() if isinstance(v, list) and v and isinstance(v[0], dict)])
-        and not _is_row(whole)
-    ):
-        whole = lists[0]
+    if isinstance(whole, dict) and not {*ASKED, *_TURNS} & set(whole):
+        whole = next((v for v in whole.values() if isinstance(v, list)), whole)
     if isinstance(whole, list):
         numbered = [(f"item {i}", row) for i, row in enumerate(whole, 1)]
     else:
@@ -199,10 +196,6 @@ def _json(file: str, text: str) -> list[tuple[str, Row]]:
     return numbered
 
 
-def _is_row(value: dict) -> bool:
-    return bool({*ASKED, *_TURNS} & set(value))
-
-
 def _table(file: str, suffix: str) -> list[tuple[str, Row]]:
     """The rows of CSV, TSV or Parquet."""
     import pandas as pd
@@ -211,16 +204,10 @@ def _table(file: str, suffix: str) -> list[tuple[str, Row]]:
         if suffix == ".parquet":
             frame = pd.read_parquet(Path(file).expanduser())
         else:
-            given = Path(file).expanduser().read_text(encoding="utf-8-sig")
-            separator = "\t" if suffix == ".tsv" else None if "," not in given.split("\n", 1)[0] else ","
-            frame = pd.read_csv(
-                Path(file).expanduser(),
-                sep=separator,
-                dtype=str,
-                keep_default_na=False,
-                encoding="utf-8-sig",
-                engine="python",
-            )
+            text = Path(file).expanduser().read_text(encoding="utf-8-sig")
+            separator = "\t" if suffix == ".tsv" else "," if "," in text.split("\n", 1)[0] else None
+            given = {"dtype": str, "keep_default_na": False, "engine": "python"}
+            frame = pd.read_csv(io.StringIO(text), sep=separator, **given)
     except UnicodeDecodeError:
         raise
     except (ValueError, OSError) as problem:  # pandas' and pyarrow's own errors are ValueErrors
@@ -233,9 +220,8 @@ def _dataset(file: str) -> list[tuple[str, Row]]:
     """The rows of a folder or a hub data set, by ``datasets``."""
     import datasets
 
-    name, _, split = (
-        file.removeprefix("hub:").partition(":") if file.startswith("hub:") else (str(Path(file).expanduser()), "", "")
-    )
+    name, _, split = file.removeprefix("hub:").partition(":")
+    name = name if file.startswith("hub:") else str(Path(file).expanduser())
     try:
         if (Path(name) / "dataset_info.json").exists() or (Path(name) / "dataset_dict.json").exists():
             data = datasets.load_from_disk(name)
@@ -275,52 +261,44 @@ def _layout(columns: Sequence[str], rows: Sequence[tuple[str, Row]], file: str, 
             "The nearest is question and answer: name the columns with --question and --answer, or give templates such as "
             "'{context}\\n\\n{question}'."
         )
-    read = [_named(columns, file, "question", question), _named(columns, file, "answer", answer)]
-    if found:  # one side named, the other recognised
-        read = [given or (lambda row, side=side: found.read(row)[side]) for side, given in enumerate(read)]
-    if not read[0] or not read[1]:
-        lacking = "question" if not read[0] else "answer"
-        raise CrossoverError(
-            f"{file}: the column of the {lacking} is not plain from {', '.join(columns)}; give --{lacking}, too."
-        )
-    used = [
-        name
-        for name in columns
-        if name in (question, answer) or any(f"{{{name}" in text for text in (question, answer))
-    ]
-    if found and not (question and answer):
-        used += [name for name in found.columns if name not in used]
-    return Layout(
-        f"{question or 'recognised'} -> {answer or 'recognised'}", lambda row: (read[0](row), read[1](row)), tuple(used)
-    )
+    read, used = [], []
+    for side, name, given in ((0, "question", question), (1, "answer", answer)):
+        if given:
+            fill, named = _template(columns, file, name, given)
+            read.append(fill)
+            used += named
+        elif found:
+            read.append(lambda row, side=side: found.read(row)[side])
+            used += found.columns
+        else:
+            raise CrossoverError(
+                f"{file}: which of {', '.join(columns)} is the {name} is not plain; give --{name}, too."
+            )
+    name = f"{question or 'recognised'} -> {answer or 'recognised'}"
+    return Layout(name, lambda row: (read[0](row), read[1](row)), tuple(used))
 
 
-def _named(columns: Sequence[str], file: str, side: str, given: str) -> Callable[[Row], str] | None:
-    """A reader of a column or template that the user names."""
-    if not given:
-        return None
+def _template(columns: Sequence[str], file: str, side: str, given: str) -> tuple[Callable[[Row], str], list[str]]:
+    """A reader of a column or template that the user names, and the columns in it."""
     if given in columns:
-        return lambda row: text_of(row.get(given))
-    if "{" not in given:
-        raise CrossoverError(
-            f"--{side} {given!r}: {file} has no such column.{nearest(given, columns)} It has: {', '.join(columns)}."
-        )
+        return (lambda row: text_of(row.get(given))), [given]
     try:
-        for _, name, _, _ in string.Formatter().parse(given):
-            base = (name or "").split("[")[0].split(".")[0]
-            if name is not None and base not in columns:
-                raise CrossoverError(
-                    f"--{side} {given!r}: {file} has no column {base!r}.{nearest(base, columns)} It has: {', '.join(columns)}."
-                )
+        names = [
+            name.split("[")[0].split(".")[0] for _, name, _, _ in string.Formatter().parse(given) if name is not None
+        ]
     except ValueError as problem:
         raise CrossoverError(f"--{side} {given!r} is no template: {problem}.") from None
+    for name in names or [given]:
+        if name not in columns:
+            known = f"{nearest(name, columns)} It has: {', '.join(columns)}."
+            raise CrossoverError(f"--{side} {given!r}: {file} has no column {name!r}.{known}")
     template = given.replace("\\n", "\n")
 
     def fill(row: Row) -> str:
         values = {name: value if isinstance(value, dict | list) else text_of(value) for name, value in row.items()}
-        return template.format(**{name: "" for name in columns} | values).strip()
+        return template.format(**dict.fromkeys(columns, "") | values).strip()
 
-    return fill
+    return fill, names
 
 
 def _recognised(columns: Sequence[str], rows: Sequence[tuple[str, Row]]) -> Layout | None:
