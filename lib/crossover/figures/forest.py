@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+
 import numpy as np
 import pandas as pd
 
@@ -31,7 +33,7 @@ def forest(
     limit : float
         Points either way; an interval that leaves them ends in an arrow head.
     narrow : bool
-        For a phone: names stand above their rows.
+        For a phone: names stand above their rows, with the estimate only.
     """
     rows = rows if "panel" in rows else rows.assign(panel="")
     rows = pd.concat([some for _, some in rows.groupby("panel", sort=False)])  # a panel's rows together
@@ -61,11 +63,8 @@ def forest(
         )
         marks.append(mark("the paper's value", MUTED, "D", PAPER))
     for y, row in zip(places, rows.itertuples(), strict=True):
-        said = (
-            "not run"
-            if row.why
-            else f"{100 * row.estimate:+.1f} ({100 * row.low:.1f} to {100 * row.high:.1f}){' *' * row.significant}"
-        )
+        ends = "" if narrow else f" ({100 * row.low:.1f} to {100 * row.high:.1f})"
+        said = "not run" if row.why else f"{100 * row.estimate:+.1f}{ends}{' *' * row.significant}"
         up = _ROW if narrow else 0
         axes.annotate(said, (1, y + up), xycoords=("axes fraction", "data"), xytext=(0 if narrow else 6, 0), textcoords="offset points",
                       ha="right" if narrow else "left", va="center", annotation_clip=False)  # fmt: skip
@@ -76,7 +75,7 @@ def forest(
                       ha="left" if narrow else "right", va="center", weight="bold", annotation_clip=False)  # fmt: skip
     axes.set_yticks([] if narrow else places, None if narrow else rows["comparison"])
     axes.tick_params(axis="y", length=0)
-    axes.set(xlim=(-limit, limit), ylim=(height - _ROW, 0.1), xlabel=xlabel)
+    axes.set(xlim=(-limit, limit), ylim=(height - _ROW, 0.1), xlabel=fill(xlabel, 38) if narrow else xlabel)
     axes.grid(axis="x", color=GRID)
     axes.spines["left"].set_visible(False)
     legend(figure, marks)
