@@ -30,6 +30,8 @@ def test_targets_are_met_or_not():
 @pytest.mark.slow
 @pytest.mark.parametrize("section", SECTIONS)
 def test_every_section_writes_its_table(section, tmp_path, monkeypatch):
+    if section == "cells":
+        pytest.skip("half an hour")
     if section == "training":
         pytest.importorskip("trl")
     monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))

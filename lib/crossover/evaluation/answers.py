@@ -97,24 +97,7 @@ def choose(
 
     Undivided, the shortest choice would win too often. Characters rather than tokens, because a token's length is the
     tokenizer's doing: a rare word in many pieces would look cheap for each. The first of equal choices is picked.
-
-    Parameters
-    ----------
-    student : LanguageModel
-    task : ChoiceTask
-    problems : sequence of Problem
-    batch_size : int
-        Problems side by side, each with all its choices.
-
-    Returns
-    -------
-    list of Outcome
-        ``extracted`` is the final answer of the choice that was picked.
-
-    Raises
-    ------
-    CrossoverError
-        A problem lists no choices.
+    ``extracted`` is the final answer of the choice that was picked; a problem without choices is an error.
     """
     tokenizer = student.tokenizer
     choices = [task.completions(p.question) for p in problems]

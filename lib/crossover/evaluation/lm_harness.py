@@ -54,14 +54,7 @@ ANSWER_TOKENS = 32
 
 
 class HarnessStudent(TemplateLM):
-    """A student as the harness calls a model.
-
-    Parameters
-    ----------
-    student : LanguageModel
-    batch_size : int
-        Prompts side by side.
-    """
+    """A student as the harness calls a model; ``batch_size`` prompts side by side."""
 
     backend = "causal"
 
@@ -116,15 +109,7 @@ class HarnessStudent(TemplateLM):
 
 
 def harness_task(name: str, rows: Sequence[Mapping[str, Any]]) -> ConfigurableTask:
-    """Return the harness's task of a set over rows of ours.
-
-    Parameters
-    ----------
-    name : str
-        A key of :data:`DEFINITIONS`.
-    rows : sequence of mapping
-        In the hub's columns.
-    """
+    """Return the harness's task of a set (a key of :data:`DEFINITIONS`) over rows in the hub's columns."""
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     datasets.disable_progress_bars()
     with importlib.resources.as_file(importlib.resources.files("lm_eval.tasks") / DEFINITIONS[name].file) as path:
@@ -140,19 +125,12 @@ def score(
 ) -> tuple[list[Outcome], dict[str, dict[str, float]]]:
     """Score a student, zero-shot, on the first test items of several sets after those that ``skip`` passes over.
 
-    Parameters
-    ----------
-    student : LanguageModel
-    sizes : mapping of str to int
-        Test items by set.
-    sources : mapping of str to str
-        Where each set's rows are, see :func:`crossover.data.closed_book.test_rows`.
+    ``sizes`` and ``sources`` give the items and the source of each set.
 
     Returns
     -------
     list of Outcome
-        One an item, ids ``<set>/<number>``; ``score`` is F1 for a generated answer and the log-likelihood of the word for
-        LAMBADA.
+        One per item, ids ``<set>/<number>``; ``score`` is F1 of a generated answer, the log-likelihood of LAMBADA's word.
     dict
         By set, the harness's own metrics and F1.
     """

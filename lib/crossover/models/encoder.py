@@ -30,13 +30,7 @@ def mean_state(body: PreTrainedModel, input_ids: torch.Tensor, attention_mask: t
 
 
 class Classifier(nn.Module):
-    """An encoder and a linear layer on its mean state.
-
-    Parameters
-    ----------
-    body : PreTrainedModel
-    classes : int
-    """
+    """An encoder and a linear layer on its mean state."""
 
     def __init__(self, body: PreTrainedModel, classes: int):
         super().__init__()
@@ -57,10 +51,7 @@ class Encoder:
 
     @classmethod
     def load(cls, model: str, labels: tuple[str, ...], seed: int, device: str = "cpu") -> Encoder:
-        """Load a pretrained encoder under a fresh head, whose weights are drawn by ``seed``.
-
-        ``model`` is what :func:`crossover.models.weights.model_folder` takes.
-        """
+        """Load a pretrained encoder (see :func:`.weights.model_folder`) under a head whose weights are drawn by ``seed``."""
         folder = model_folder(model)
         body = AutoModel.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
         with torch.random.fork_rng(devices=[]):
@@ -91,18 +82,7 @@ class Encoder:
 
 
 def train(encoder: Encoder, pairs: Sequence[tuple[str, str]], recipe: Recipe, seed: int) -> Trained:
-    """Fine-tune an encoder in place on (text, label) pairs.
-
-    Parameters
-    ----------
-    encoder : Encoder
-        Changed in place.
-    pairs : sequence of (str, str)
-        Training examples; the order does not matter, batches are drawn by ``seed``.
-    recipe : Recipe
-        The same for every cell that is to be compared; an encoder is trained whole.
-    seed : int
-        Seeds the order of the examples and the encoder's dropout.
+    """Fine-tune an encoder in place on (text, label) pairs; ``seed`` seeds the order of the examples and dropout.
 
     Raises
     ------

@@ -76,20 +76,7 @@ def train(
     seed: int,
     tick: Callable[[], object] = lambda: None,
 ) -> Trained:
-    """Fine-tune a student in place on (prompt, completion) pairs.
-
-    Parameters
-    ----------
-    student : LanguageModel
-        Changed in place.
-    pairs : sequence of (str, str)
-        Training examples; the order does not matter, batches are drawn by ``seed``.
-    recipe : Recipe
-        The same for every cell that is to be compared.
-    seed : int
-        Seeds the order of the examples.
-    tick : callable
-        Called after every optimiser step.
+    """Fine-tune a student in place on (prompt, completion) pairs; ``seed`` seeds their order, ``tick`` is called after every step.
 
     Raises
     ------

@@ -24,18 +24,10 @@ class Likelihood(NamedTuple):
 def likelihoods(
     lm: LanguageModel, prompts: Sequence[list[int]], completions: Sequence[Sequence[list[int]]]
 ) -> list[list[Likelihood]]:
-    """Return the log-likelihood of every completion after its prompt.
+    """Return the log-likelihood of each completion of every prompt of a batch, given as token ids.
 
     A prompt is computed once for all its completions; on a CPU prompts and completions go in parts of like length, so that
     little is computed for padding.
-
-    Parameters
-    ----------
-    lm : LanguageModel
-    prompts : sequence of list of int
-        Token ids, one batch.
-    completions : sequence of sequence of list of int
-        For each prompt the token ids of its completions, each of one or more.
     """
     found: dict[int, list[Likelihood]] = {}
     for rows in length_buckets(

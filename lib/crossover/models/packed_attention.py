@@ -23,14 +23,7 @@ KINDS = frozenset({"granite", "llama", "mistral", "olmo2", "phi3", "qwen2", "qwe
 
 
 class Packing:
-    """Texts in one row of tokens, and the way to rows of equal length and back.
-
-    Parameters
-    ----------
-    lengths : sequence of int
-        Tokens of each text.
-    device : device
-    """
+    """Texts of given lengths in one row of tokens, and the way to rows of equal length and back."""
 
     def __init__(self, lengths: Sequence[int], device: torch.device):
         self.texts, self.longest = len(lengths), max(lengths)

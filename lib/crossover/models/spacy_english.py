@@ -22,13 +22,7 @@ class Blas(NumpyOps):
 
 
 def load_parser(ops: NumpyOps | None = None) -> Language:
-    """Return the pipeline with tagger, parser and entity recogniser; the lemmatiser is there for its tables only.
-
-    Parameters
-    ----------
-    ops : NumpyOps, optional
-        thinc's operations; by default :class:`Blas`.
-    """
+    """Return the pipeline with tagger, parser and entity recogniser, by thinc's ``ops`` or :class:`Blas`; the lemmatiser is there for its tables only."""
     return _load(ops or Blas(), disable=["lemmatizer", "attribute_ruler"])
 
 

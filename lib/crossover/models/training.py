@@ -29,9 +29,8 @@ class Trained:
 
     Attributes
     ----------
-    tokens : int
-        Tokens of the examples of all steps.
-    steps : int
+    tokens, steps : int
+        Tokens of the examples of all steps, and steps.
     loss : float
         Mean over the last tenth of the steps.
     curve : tuple of float
@@ -65,7 +64,6 @@ def train_loop(
         Trained in place.
     lengths : sequence of int
         Tokens of each example.
-    recipe : Recipe
     seed : int
         Seeds the order of the examples.
     loss_of : callable
@@ -135,11 +133,7 @@ def _stands_still(right: Sequence[torch.Tensor], window: int, step: int, recipe:
 class MasterAdamW:
     """AdamW on float32 copies of parameters, with clipped gradients and, where asked, an average of the last weights.
 
-    Parameters
-    ----------
-    parameters : sequence of Parameter
-    recipe : Recipe
-        Its rate and decay; norms and biases are not decayed.
+    Norms and biases are not decayed.
     """
 
     def __init__(self, parameters: Sequence[nn.Parameter], recipe: Recipe):
