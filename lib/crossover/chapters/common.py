@@ -115,7 +115,7 @@ class ChapterBase:
         )  # fmt: skip
         caption = (
             f"{caption} Points are means of {counted_range(points['replicates'], 'replicate')} on {rows['n_test'].iloc[0]} test problems with "
-            f"{LEVEL:.0%} intervals, faint points single replicates, lines fitted exponential curves."
+            f"{LEVEL:.0%} intervals, faint points single replicates, lines fitted curves."
         )
         return self.figure(name, draw, points, title, caption)
 
@@ -227,6 +227,7 @@ def crossover_table(found: Sequence[Crossover], name: str, **columns: Sequence[s
                 f"{c.level:.0%} interval": interval(*c.interval, c.tested),
             }
             | {"calls": "" if c.queries is None else f"{c.queries:,.0f}"}
+            | {"without a curve": ", ".join(f"{low:g} to {high:g}" for low, high in c.model_free) or "-"}
             | {form.replace("_", " "): ", ".join(map(_short, at)) or "-" for form, at in c.by_form.items()}
         )
     return table(pd.DataFrame(rows), name)
