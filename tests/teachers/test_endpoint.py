@@ -210,6 +210,7 @@ def test_a_server_on_this_machine_is_reached_whatever_the_proxy(tmp_path, steady
         (400, {"error": {"code": "data_inspection_failed", "message": "Output data may contain inappropriate content."}}),
         (500, {"error": {"message": "the request exceeds the available context size, try increasing it", "type": "server_error"}}),
         (413, {"error": {"message": "Prompt is too long"}}),
+        (413, {"error": {"message": "Request too large for model", "code": "rate_limit_exceeded"}}),
         (403, {"error": {"message": "Your input was flagged by moderation", "code": 403}}),
         (200, {"error": {"message": "context_length_exceeded", "code": "context_length_exceeded"}}),
     ],

@@ -34,7 +34,7 @@ from crossover.study.run import run_cells
 from crossover.study.store import Store, read_runs
 from crossover.tasks.user_pairs import UserPairs, digest
 from crossover.tasks.written_answers import MARK
-from crossover.teachers.spending import Account
+from crossover.teachers.spending import Account, BudgetExceeded
 
 STRATEGIES = ("answer_augmentation", "question_rephrase", "new_question")
 BUDGETS = 5  # of the whole grid, each twice the one before
@@ -171,12 +171,16 @@ class Pilot:
 
     def run(self) -> Stop:
         """Run the cells that have no row yet, in rounds where the pilot stops when it knows."""
-        if not self.until:
-            self._counts(self.block)
-            return Stop("spent", f"The grid of {len(self.cells(self.block))} students is complete.", self.block)
         target = self.budget or self.queries / len(STRATEGIES)
-        factor = parse_until(self.until)
-        return rounds(self._counts, self.block, self.queries, self.n_seeds, factor, target, self.hopeless)
+        try:
+            if self.until:
+                factor = parse_until(self.until)
+                return rounds(self._counts, self.block, self.queries, self.n_seeds, factor, target, self.hopeless)
+            self._counts(self.block)
+        except BudgetExceeded as problem:
+            return Stop("spent", str(problem), self.block)
+        why = self.hopeless()
+        return Stop("hopeless" if why else "spent", why or "The grid is complete.", self.block)
 
     def _counts(self, block: Block) -> pd.DataFrame:
         p = self.parameters

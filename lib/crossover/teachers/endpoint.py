@@ -42,7 +42,8 @@ TOKEN_CHARACTERS = 64  # characters of a token, at most: what a server sends bey
 ALL_REFUSED = 20  # prompts refused one after the other, with no call answered, that end a run
 # What servers say, whatever their status. Of a prompt or reply that they will not handle: the sample is lost, the run goes on.
 _TOO_LONG = re.compile(
-    r"context.(?:length|window|size)|too long|maximum length|max_length|reduce the length|too many tokens|max_model_len|\bn_ctx"
+    r"context.(?:length|window|size)|(?:prompt|input|messages?|text|sequence|content|request|string)\S* (?:is |are )?too (?:long|large)|"
+    r"string_above_max|maximum length|max_length|reduce the length|too many tokens|max_model_len|\bn_ctx"
 )
 _FILTERED = re.compile(
     r"content.(?:filter|polic|management)|inspection|inappropriate|moderation|flagged|safety|usage polic|prohibited"
