@@ -29,9 +29,12 @@ reproduce: $(STAMP)  ## recompute every chapter and build the book; redoes only 
 book: $(STAMP)  ## build the book from the results that are there
 	@$(BIN)/crossover book --profile $(PROFILE)
 
-archive: $(STAMP)  ## pack results with checksums, and the book as a PDF, into dist/
-	@mkdir -p dist && $(BIN)/crossover book --profile $(PROFILE) --pdf && cp book/_build/$(PROFILE)/crossover.pdf dist/
-	@$(BIN)/crossover archive --profile $(PROFILE) --out dist
+archive: $(STAMP)  ## pack committed results with checksums, and the book as a PDF, into dist/
+	@rm -rf dist && mkdir dist && $(BIN)/crossover book --profile $(PROFILE) --pdf && cp book/_build/$(PROFILE)/crossover.pdf dist/
+	@git ls-files -z results/$(PROFILE) notebooks LICENSE CITATION.cff $(LOCKS) | xargs -0 sha256sum > dist/MANIFEST
+	@version=$$($(BIN)/python -c 'import crossover; print(crossover.__version__)'); git archive --prefix=crossover-$$version/ \
+	  -o dist/crossover-$$version-$(PROFILE).tar.gz HEAD results/$(PROFILE) notebooks LICENSE CITATION.cff $(LOCKS)
+	@cd dist && sha256sum -- * > SHA256SUMS && ls
 
 notebook: $(STAMP)  ## run one notebook: make notebook NB=03
 	@test -n "$(NB)" || { echo "Which notebook? For example: make notebook NB=03"; exit 2; }
@@ -44,10 +47,10 @@ bench: $(STAMP)  ## time what has to be fast
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks
 
 test: lint  ## lint and the fast tests
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-slow: $(STAMP)  ## the slow tests too (statistical coverage and the like)
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "slow or not slow"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -m "slow or not slow"
 
 lint: $(STAMP)  ## style, format, and which room imports which
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check -q lib tests

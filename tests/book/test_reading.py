@@ -12,7 +12,7 @@ from crossover.paths import repository
 from pages import Links, broken_rules, faults, visit
 
 ROOT = repository()
-PAGES = sorted(path.stem for pattern in ("book/*.md", "notebooks/*.ipynb") for path in ROOT.glob(pattern))
+PAGES = sorted(p.stem for pattern in ("book/*.md", "results/study/notebooks/*.ipynb") for p in ROOT.glob(pattern))
 #: The most that a page may weigh as a web server sends it, text compressed, in bytes.
 HEAVIEST = 1_000_000
 

@@ -15,7 +15,6 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from crossover.book import pages
 from crossover.errors import CrossoverError
 from crossover.paths import PUBLISHED, repository, results_folder
 
@@ -53,6 +52,8 @@ def build_book(book: Path, results: Path, out: Path, profile: str, *, clean: boo
     digest = _digest(book, results)
     if not clean and index.exists() and stamp.exists() and stamp.read_text() == digest:
         return index
+    from crossover.book import pages  # which takes as long to import as all the rest of a run that has nothing to do
+
     staged = pages.stage(book, results, profile)
     outline = _outline(staged)
     if clean or not (work / outline).exists():

@@ -1,9 +1,8 @@
-"""Commands that run the study: run, reproduce, fetch, book, archive, audit, params."""
+"""Commands that run the study: run, reproduce, fetch, book, audit, params."""
 
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -145,16 +144,6 @@ def book(
         print(f"As a PDF: {build_pdf(profile)}")
 
 
-def archive(
-    profile: Profile = "study",
-    out: Annotated[Path, typer.Option(help="Folder for the archive, its manifest and SHA256SUMS.")] = Path("dist"),
-) -> None:
-    """Pack a profile's results and notebooks for a release, with a manifest and checksums."""
-    from crossover.book.release import archive
-
-    print(f"The archive: {archive(profile, out)}")
-
-
 def audit(
     profile: Profile = "study",
     cells: Annotated[int, typer.Option("--cells", min=1, help="How many cells to recompute.")] = 3,
@@ -182,7 +171,7 @@ def params(notebook: Annotated[str, typer.Argument(help="A notebook's name or nu
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    for command in (run, reproduce, train, fetch, book, archive, audit, params):
+    for command in (run, reproduce, train, fetch, book, audit, params):
         app.command()(command)
 
 
