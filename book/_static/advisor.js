@@ -3,7 +3,7 @@
 "use strict";
 (() => {
   const { level, clear, strategies: looks, tasks } = window.CROSSOVER_ADVICE;
-  const DASHES = ["", "7 4", "2 3", "9 3 2 3", "1 2"], POINTS = 33;
+  const DASHES = ["", "7 4", "2 3", "9 3 2 3", "1 2"], POINTS = 25;
   const FIELDS = {
     seeds: { least: 1, most: 1e5, whole: true }, queries: { least: 1, most: 1e7, whole: false },
     price: { least: 0.01, most: 100, whole: false }, dollars: { least: 0, most: 1e4, whole: false, optional: true },

@@ -16,7 +16,7 @@ from crossover.study import advice_counts
 
 FOLDER = "_static/advisor"
 #: Budget ratios at which a curve is sent, evenly spaced in log ratio over its tested range.
-POINTS = 33
+POINTS = 25
 
 
 def scripts(results: Path) -> dict[str, bytes]:

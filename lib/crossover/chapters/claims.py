@@ -237,7 +237,7 @@ def strip_svg(verdicts: dict[str, str]) -> str:
     counts = Counter(verdicts.values())
     said = ", ".join(f"{counts[v]} {v}" for v in reversed(VERDICTS) if counts[v])
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {side + 2}" width="{width}" style="max-width:100%" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {side + 2}" width="{width}" style="max-width:100%" role="group" '
         f'aria-label="Verdicts on {len(verdicts)} claims: {said}" font-family="sans-serif">{"".join(squares)}</svg>'
     )
 

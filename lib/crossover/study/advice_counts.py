@@ -15,7 +15,7 @@ from crossover.stats.counts import COLUMNS, validate_counts
 from crossover.stats.curves import MIN_BUDGETS
 from crossover.study.store import read_runs
 
-DRAWS, LEVEL, SEED = 1000, 0.9, 0
+DRAWS, LEVEL, SEED = 500, 0.9, 0
 #: What differs between the cells of one grid.
 AXES = ("strategy", "seed_size", "budget", "replicate", "n_test")
 #: The dials of an augmenter that advice keeps apart, each with what readers are told of a value.
