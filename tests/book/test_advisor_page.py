@@ -1,6 +1,7 @@
 """What advice from the project's own results rests on: one grid a task, and its coverages apart."""
 
 import copy
+from urllib.parse import parse_qs, urlsplit
 
 import pandas as pd
 import pytest
@@ -72,27 +73,28 @@ def test_without_rows_it_says_what_to_run(tmp_path):
 
 
 def ask(browser, refused=False, **values):
-    """Fill the form as a reader would, and return the answer's rows by strategy, its sentence, and the fields' errors."""
-    from selenium.webdriver.common.by import By
-    from selenium.webdriver.common.keys import Keys
+    """Fill the form and return the answer's rows by strategy, its sentence, and the fields' errors."""
     from selenium.webdriver.support.ui import WebDriverWait
 
-    for name, value in values.items():
-        browser.find_element(By.NAME, name).send_keys(Keys.CONTROL + "a" + Keys.NULL, Keys.DELETE, str(value))
-    browser.find_element(By.NAME, name).send_keys(Keys.ENTER)
+    fill = "const f = document.getElementById('advisor'); f[arguments[0]].value = arguments[1]; f.dispatchEvent(new Event('change'));"
     errors = "return [...document.querySelectorAll('.refused')].map(e => e.textContent).filter(Boolean)"
-    asked = [f"{name}={value}" for name, value in values.items()]
-    WebDriverWait(browser, 60).until(
-        lambda b: (
-            len(b.execute_script(errors)) == len(values) if refused else all(part in b.current_url for part in asked)
-        )
-    )
+    for name, value in values.items():
+        browser.execute_script(fill, name, str(value))
+
+    def answered(b):
+        if refused:
+            return len(b.execute_script(errors)) == len(values)
+        asked = parse_qs(urlsplit(b.current_url).query)
+        return all(asked.get(name) == [str(value)] for name, value in values.items())
+
+    WebDriverWait(browser, 60).until(answered)
     read = (
-        "return [Object.fromEntries([...document.querySelectorAll('#advice tbody tr')].map(r => [r.dataset.strategy, "
-        "[...r.cells].slice(1).map(c => c.textContent)])), document.getElementById('advice-said').textContent, "
+        "return [[...document.querySelectorAll('#advice tbody tr')].map(r => [r.dataset.strategy, "
+        "[...r.cells].slice(1).map(c => c.textContent)]), document.getElementById('advice-said').textContent, "
         "[...document.querySelectorAll('.refused')].map(e => e.textContent).filter(Boolean)]"
     )
-    return browser.execute_script(read)
+    rows, *rest = browser.execute_script(read)
+    return dict(rows), *rest
 
 
 @pytest.fixture(scope="module")
