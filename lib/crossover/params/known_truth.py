@@ -53,7 +53,7 @@ class KnownTruth(Parameters):
     level: float = Field(0.9, gt=0, lt=1, description="level of the intervals")
     seed: int = Field(0, ge=0, description="of the simulations")
     designs: list[Design] = Field(
-        ["independent", "shared_3", "shared_8", "edge", "beyond", "never", "late", "step", "rise_fall", "plateau"],
+        ["independent", "shared_3", "edge", "late", "rise_fall", "never"],
         min_length=1,
         description="scenarios",
     )
