@@ -263,6 +263,7 @@ def _pair(a: FittedCurve, b: FittedCurve, scales: dict[str, float], unit: str, c
     point, draws = pair.lead(ratios)
     roots = sign_changes.roots(logs, point, lambda t: pair.mean_lead(np.exp(np.atleast_1d(t))))
     positive = (draws > 0).mean(0) + (draws == 0).mean(0) / 2
+    roots = sign_changes.between_decided(logs, positive, roots, (1 - a.level) / 2)
     inside = (ratios >= low * (1 - 1e-12)) & (ratios <= high * (1 + 1e-12))
     p_exists = sign_changes.crossing_probability(draws)
     names, tail = (a.strategy, b.strategy), (1 - a.level) / 2

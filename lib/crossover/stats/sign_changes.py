@@ -26,6 +26,23 @@ def roots(logs: np.ndarray, values: np.ndarray, difference: Callable) -> list[tu
     return out
 
 
+def between_decided(
+    logs: np.ndarray, positive: np.ndarray, found: list[tuple[float, bool]], tail: float
+) -> list[tuple[float, bool]]:
+    """Those sign changes that lie between ratios at which opposite leads are decided; all where there is none.
+
+    Where two curves run together the sign of their difference is noise, and its changes are no crossovers.
+    """
+    decided = np.where(positive >= 1 - tail, 1, np.where(positive <= tail, -1, 0))
+    known = np.nonzero(decided)[0]
+    kept = []
+    for i, j in pairwise(known):
+        gap = [(root, up) for root, up in found if logs[i] <= root <= logs[j] and up == (decided[j] > 0)]
+        if decided[i] != decided[j] and gap:
+            kept.append(gap[len(gap) // 2])
+    return kept or found
+
+
 def _bisect(difference: Callable, low: float, high: float, sign_high: float) -> float:
     """Root of a difference whose sign at ``high`` is known, to rounding."""
     for _ in range(6):  # each round narrows the bracket 64 times

@@ -124,7 +124,7 @@ def hump(low: float, height: float, ratio: float, width: float) -> Curve:
 
 def two_rises(r: np.ndarray) -> np.ndarray:
     """A fast exponential rise, a plateau, and a second rise."""
-    return 0.15 + 0.28 * -np.expm1(-np.asarray(r, float)) + take_off(0, 0.35, 25, 3.3)(r)
+    return 0.10 + 0.28 * -np.expm1(-np.asarray(r, float)) + take_off(0, 0.35, 25, 3.3)(r)
 
 
 def step(r: np.ndarray) -> np.ndarray:
@@ -151,7 +151,7 @@ MISSPECIFIED: tuple[Scenario, ...] = (
     Scenario("sudden", "sudden start, slow end", Truth(0.50, 0.40, (2.5,)), gompertz(0.1, 0.6, 12, 0.35), **_NOISE),
     Scenario("step", "a jump between two budgets", Truth(0.50, 0.35, (4.0,)), step, **_NOISE),
     Scenario("rise_fall", "rise, then fall", hump(0.25, 0.30, 6, 1.3), Truth(0.62, 0.50, (12.0,)), **_NOISE),
-    Scenario("plateau", "plateau, then a second rise", Truth(0.52, 0.35, (3.0,)), two_rises, **_NOISE),
+    Scenario("plateau", "plateau, then a second rise", Truth(0.52, 0.30, (3.0,)), two_rises, **_NOISE),
     Scenario(
         "power", "power laws", Truth(0.62, 0.45, (2.0, 0.6), "power_law"), Truth(0.85, 0.72, (6.0, 0.5), "power_law"),
         **_NOISE,
