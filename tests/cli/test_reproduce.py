@@ -17,11 +17,12 @@ from pathlib import Path
 import pytest
 
 from crossover.cli import main
-from crossover.params.profiles import SCHEMAS, resolve
+from crossover.params.profiles import load_profile, resolve
 from crossover.paths import repository
 from crossover.study.grids import cells_of
 from crossover.study.store import COLUMNS, OPTIONAL, TIME_COLUMNS
 
+NOTEBOOKS = list(load_profile("smoke"))
 COMMAND = [sys.executable, "-c", "from crossover.cli import main; main()"]
 
 
@@ -79,10 +80,10 @@ def test_the_last_line_names_the_book(reproduced):
 def test_progress_is_shown_with_a_line_for_each_cell(reproduced):
     results, done = reproduced
     finished = re.findall(
-        r"\w+, \d+ seeds, \d+ (?:queries|synthetic), replicate \d(?:, student \d)?: \d+/\d+ right", done.stderr
+        r"\w+, \d+ seeds, \d+ (?:queries|synthetic), replicate \d(?:, student \d)?: \d+/\d+ correct", done.stderr
     )
-    assert len(finished) == len(table(results / "smoke")) == len(set.union(*map(keys, SCHEMAS)))
-    assert re.search(r"24 cells: .*\d+:\d\d<", done.stderr), "a bar with the time left"
+    assert len(finished) == len(table(results / "smoke")) == len(set.union(*map(keys, NOTEBOOKS)))
+    assert re.search(rf"{len(keys('03_budget_ratio'))} cells: .*\d+:\d\d<", done.stderr), "a bar with the time left"
 
 
 def test_a_chapter_trains_no_cell_that_another_has_trained(reproduced):
@@ -95,7 +96,7 @@ def test_a_chapter_trains_no_cell_that_another_has_trained(reproduced):
 def test_the_book_shows_the_run(reproduced):
     _, done = reproduced
     index = Path(done.stdout.splitlines()[-1].split(": ", 1)[1])
-    assert {f"{name}.html" for name in SCHEMAS} <= {page.name for page in index.parent.glob("*.html")}
+    assert {f"{name}.html" for name in NOTEBOOKS} <= {page.name for page in index.parent.glob("*.html")}
     text = index.with_name("03_budget_ratio.html").read_text()
     assert "<strong>Profile</strong> smoke" in text and text.count('class="drawn"') >= 2
 
@@ -104,7 +105,7 @@ def test_a_second_run_does_nothing_and_says_so(reproduced):
     results, _ = reproduced
     before = {path: path.stat().st_mtime_ns for path in results.rglob("*") if path.is_file()}
     done = crossover(results, "reproduce", "--profile", "smoke")
-    for name in SCHEMAS:
+    for name in NOTEBOOKS:
         assert f"{name}: nothing changed" in done.stdout
     assert {path: path.stat().st_mtime_ns for path in results.rglob("*") if path.is_file()} == before
 
@@ -128,7 +129,7 @@ def test_only_what_is_missing_is_computed_again(reproduced):
     path.write_text("".join(lines[:7] + lines[8:]))
     done = crossover(results, "run", "03", "--profile", "smoke")
     assert "the run's runs.csv changed" in done.stderr
-    assert done.stderr.count("right\n") == 1
+    assert done.stderr.count("correct\n") == 1
     assert table(results / "smoke") == whole
 
 

@@ -19,7 +19,7 @@ from crossover.claims.findings import NOT_RUN, Finding, deciding, under_settings
 from crossover.claims.publish import publish
 from crossover.claims.register import Register, load_register
 from crossover.claims.wording import amount, in_words, prediction, scale_of
-from crossover.paths import PUBLISHED, results_folder
+from crossover.paths import PUBLISHED, repository, results_folder
 from crossover.stats.verdicts import DECIDED, VERDICTS
 from crossover.study.select import settings_table
 from crossover.study.store import read_runs, save_numbers
@@ -84,7 +84,7 @@ class Chapter:
 
     def rates(self) -> Styler:
         """Return the simulated coverage of pooled intervals and the share of each verdict, from the committed table."""
-        table = pd.read_csv(results_folder(PUBLISHED) / "verdict_rates.csv").drop(columns="studies")
+        table = pd.read_csv(repository() / "results" / PUBLISHED / "verdict_rates.csv").drop(columns="studies")
         shown = table.assign(prior_df=table["prior_df"].map(lambda df: "alike" if df == float("inf") else "different"))
         names = {
             "prior_df": "draws' variances",
