@@ -40,6 +40,7 @@ STRATEGIES = ("answer_augmentation", "question_rephrase", "new_question")
 BUDGETS = 5  # of the whole grid, each twice the one before
 MOST_TESTS = 300
 CHARACTERS = 3.5  # of a token, about
+INSTRUCTIONS = 80  # tokens of a prompt besides its questions and answers, about
 NOISE = 0.02  # standard deviation of a replicate's accuracy beyond its items', as in the published grids
 CONNECTION = ("base_url", "price_in", "price_out", "max_cost")
 
@@ -124,11 +125,11 @@ class Pilot:
         return asked / len(pairs) / CHARACTERS, answered / len(pairs) / CHARACTERS
 
     def money(self, calls: int) -> float:
-        """Return what calls cost at the given prices: a prompt shows three pairs and asks one question."""
+        """Return what calls cost at the given prices: three pairs and a question are shown; two of three replies are answers."""
         p, (asked, answered) = self.parameters, self._lengths()
-        return (
-            calls * ((4 * asked + 2 * answered + 40) * p.price_in + min(answered, p.max_new_tokens) * p.price_out) / 1e6
-        )
+        read = 4 * asked + 3 * answered + INSTRUCTIONS
+        written = min((2 * answered + asked) / 3 + 6, p.max_new_tokens)
+        return calls * (read * p.price_in + written * p.price_out) / 1e6
 
     def expected(self) -> str:
         """Say what the pilot will take and can tell, and what speaks against it."""
