@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from crossover.figures.lead import lead_and_regret
 from crossover.labels import display_name
@@ -19,10 +20,11 @@ _STYLE = """
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }
 h1 { font-size: 1.4rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
-table { border-collapse: collapse; font-size: 0.9rem; } .wide { overflow-x: auto; }
+table { border-collapse: collapse; font-size: 0.9rem; overflow-wrap: normal; } .wide { overflow-x: auto; }
 td, th { padding: 0.2rem 0.6rem; border-bottom: 1px solid #8886; text-align: right; } td:first-child, th:first-child { text-align: left; }
 pre { white-space: pre-wrap; background: #8882; padding: 0.6rem; margin: 0.2rem 0 0.8rem; font-size: 0.85rem; }
-.first { font-size: 1.15rem; font-weight: 600; } svg { max-width: 100%; height: auto; }
+.first { font-size: 1.15rem; font-weight: 600; } figure { margin: 0; } svg { max-width: 100%; height: auto; } .narrow { display: none; }
+@media (max-width: 40rem) { .narrow { display: block; } .broad { display: none; } }
 """
 
 
@@ -76,10 +78,18 @@ def _figure(pilot: Pilot) -> str:
     losses = losses.assign(
         name=losses["strategy"], mean=100 * losses["mean_regret"], largest=100 * losses["largest_regret"]
     )
+    said = "Lead of new questions over new answers, 90% intervals over replicates, and the loss from always buying one strategy."
+    drawn = "".join(
+        f'<div class="{name}">{_svg(lead_and_regret(leads, losses, narrow))}</div>'
+        for name, narrow in (("broad", False), ("narrow", True))
+    )
+    return f"<figure>{drawn}<figcaption>{said}</figcaption></figure>"
+
+
+def _svg(figure: Figure) -> str:
     drawn = io.StringIO()
-    lead_and_regret(leads, losses).savefig(drawn, format="svg", metadata={"Date": None})
-    svg = drawn.getvalue()
-    return f"<figure>{svg[svg.index('<svg') :]}<figcaption>Lead of new questions over new answers, 90% intervals over replicates, and the loss from always buying one strategy.</figcaption></figure>"
+    figure.savefig(drawn, format="svg", metadata={"Date": None})
+    return drawn.getvalue()[drawn.getvalue().index("<svg") :]
 
 
 def _funnel(pilot: Pilot) -> str:
