@@ -276,6 +276,13 @@ def test_more_trained_layers_than_there_are_is_an_error(student, layers):
         train(student, PAIRS, recipe(trained_layers=layers), seed=0)
 
 
+@pytest.mark.parametrize("layers", [0, 1])
+def test_an_example_may_stand_twice_in_a_batch(student, layers):
+    """Batches of 4 from 5 examples: an epoch ends inside a batch, and the next may begin with an example of that batch."""
+    done = train(student, PAIRS[:5], recipe(trained_layers=layers, epochs=8), 0)
+    assert done.tokens >= 8 * sum(len(ids) for ids, _ in encode(student.tokenizer, PAIRS[:5]))
+
+
 def test_every_weight_can_be_trained(student):
     before = student.model.model.embed_tokens.weight.clone()
     train(student, PAIRS, recipe(trained_layers=0), seed=0)

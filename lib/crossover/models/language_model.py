@@ -104,7 +104,7 @@ def train(
     def loss_of(batch: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
         ids = {i: torch.tensor(examples[i][0], device=model.device) for i in batch}
         if lower is None:
-            hidden = states(upper, "input_ids", batch, list(ids.values()))
+            hidden = states(upper, "input_ids", batch, [ids[i] for i in batch])
         else:
             if new := [i for i in batch if i not in fixed]:
                 with torch.no_grad():
