@@ -44,7 +44,9 @@ def stage(book: Path, results: Path, profile: str) -> dict[str, bytes]:
     """
     paths = [p for p in book.rglob("*") if p.is_file() and "_build" not in p.relative_to(book).parts]
     staged = {p.relative_to(book).as_posix(): p.read_bytes() for p in paths if not p.name.startswith(".")}
-    notebooks = {p.stem: p for p in sorted((results / "notebooks").glob("*.ipynb")) if "." not in p.stem}  # not failed, not running
+    notebooks = {
+        p.stem: p for p in sorted((results / "notebooks").glob("*.ipynb")) if "." not in p.stem
+    }  # not failed, not running
     toc, left_out = _present_chapters(yaml.safe_load(staged["_toc.yml"]), set(notebooks), set(staged))
     if unlisted := set(notebooks) - set(_files(toc)):
         raise CrossoverError(
