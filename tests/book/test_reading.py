@@ -55,6 +55,26 @@ def test_only_the_icons_that_pages_show_are_kept(published_book):
     assert (published_book / ICONS).stat().st_size < 100_000
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_figure_shows_its_caption_and_one_picture(browser, published_book, theme):
+    visit(browser, published_book / "03_budget_ratio.html", 1280)
+    browser.execute_script("document.documentElement.dataset.theme = arguments[0]", theme)
+    count = "e => [...e.querySelectorAll(arguments[0])].filter(part => part.offsetHeight > 0).length"
+    figures = f"return [...document.querySelectorAll('figure.drawn')].map({count})"
+    captions, pictures = (browser.execute_script(figures, part) for part in ("figcaption", "img"))
+    assert captions and set(captions) == {1} and set(pictures) == {1}
+
+
+def test_no_output_is_painted_light_in_the_dark(browser, published_book):
+    visit(browser, published_book / "05_claims.html", 1280)
+    browser.execute_script("document.documentElement.dataset.theme = 'dark'")
+    colour = "e => getComputedStyle(e).backgroundColor"
+    painted = browser.execute_script(
+        f"return [...document.querySelectorAll('div.cell_output .text_html')].map({colour})"
+    )
+    assert painted and set(painted) == {"rgba(0, 0, 0, 0)"}
+
+
 def test_wide_tables_scroll_in_their_own_box(browser, published_book):
     visit(browser, published_book / "04_ablations.html", 360)
     wide = "return [...document.querySelectorAll('div.cell_output .text_html:has(table)')].map(e => [e.scrollWidth, e.clientWidth])"

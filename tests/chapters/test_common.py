@@ -3,6 +3,7 @@
 import dataclasses
 import gzip
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -173,3 +174,10 @@ def test_samples_are_of_one_seed_and_a_spoilt_one_differs(tmp_path):
     assert found["text"].tolist() == ["q1", "<b>answer 1</b>", "other 1", "new 1", "edit 1", "spoilt 1"]
     assert "&lt;b&gt;answer 1" in table(found, "x").to_html(), "replies are escaped"
     assert samples(tmp_path, [Wanted("none", "u-*", "answer")]).empty
+
+
+def test_texts_of_a_table_wrap_and_stand_on_the_left():
+    shown = table(pd.DataFrame({"sample": ["a seed question"], "share": [0.5]}), "t").to_html()
+    styled = re.search(r"#T_t_row0_col0 \{(.*?)\}", shown, re.DOTALL)
+    assert "white-space: normal" in styled.group(1) and "text-align: left" in styled.group(1)
+    assert "row0_col1 {" not in shown

@@ -239,7 +239,8 @@ def figure(
     return (
         f'<figure id="{name}" class="drawn">'
         + f'<p class="figure-title">{title}</p>' * bool(title)
-        + f"{''.join(pictures)}<figcaption><b>{number}.</b> {caption} "
+        # In a box of their own: the theme hides a caption that follows a picture of the other theme.
+        + f"<div>{''.join(pictures)}</div><figcaption><b>{number}.</b> {caption} "
         f'<span class="figure-files">{" · ".join(links)} · <code>crossover run {notebook} --profile {html.escape(profile)}'
         "</code></span></figcaption></figure>"
     )

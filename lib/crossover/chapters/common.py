@@ -202,7 +202,7 @@ def reading(rows: pd.DataFrame, named: int = 2) -> str:
 def table(frame: pd.DataFrame, name: str, digits: int = 2, index: bool = False) -> Styler:
     """Return a frame as a page shows it: columns that say nothing left out, texts left-aligned, ``name`` fixing its identifier."""
     shown = frame.style if index else frame.style.hide(axis="index")
-    texts = [column for column in frame if frame[column].dtype == object]
+    texts = [column for column in frame if not pd.api.types.is_numeric_dtype(frame[column])]
     return (
         shown.format(precision=digits, na_rep="", escape="html")
         .set_properties(subset=texts, **{"text-align": "left", "white-space": "normal"})
