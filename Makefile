@@ -58,8 +58,8 @@ lint: $(STAMP)  ## style, format, and which room imports which
 
 clean:  ## remove built books and all results but the published ones; never the cache, never what is committed
 	@rm -rf book/_build .pytest_cache .ruff_cache .hypothesis
-	@find results -mindepth 1 -maxdepth 1 ! -name study ! -name bench ! -name README.md -exec rm -rf {} + 2>/dev/null || true
-	@echo "Removed built books and unpublished results. Left: results/study, results/bench, $(VENV), the model cache."
+	@find results -mindepth 1 -maxdepth 1 ! -name study ! -name bench ! -name recipe ! -name confirm ! -name README.md -exec rm -rf {} + 2>/dev/null || true
+	@echo "Removed built books and unpublished results. Left: what is committed of results, $(VENV), the model cache."
 
 lock: $(STAMP)  ## take the newest versions pyproject.toml allows into requirements.lock and environment.yml
 	@echo "Resolving pyproject.toml in a fresh environment (some minutes)"

@@ -169,8 +169,9 @@ def test_the_fine_tuned_teachers_rows_are_their_grid_and_their_counts_agree(monk
         assert abs(items["score"].mean() - row.chrf) < 3, "the mean of the texts' scores is near that of the whole"
 
 
-def test_every_confirming_row_comes_from_committed_code_and_is_backed_by_its_items():
-    folder = STUDY.parent / "confirm"
+@pytest.mark.parametrize("profile", ["recipe", "confirm"])
+def test_every_new_row_comes_from_committed_code_and_is_backed_by_its_items(profile):
+    folder = STUDY.parent / profile
     for row in read_runs(folder).itertuples():
         assert read_cell(row.settings).key == row.key
         assert json.loads((folder / "provenance" / f"{row.provenance}.json").read_text())["dirty"] is False

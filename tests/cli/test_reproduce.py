@@ -150,7 +150,7 @@ def test_a_run_of_ones_own_writes_to_its_own_folder_and_pays_for_unreadable_repl
     assert done.returncode == 0, done.stderr
     (own,) = [path for path in results.iterdir() if path.name.startswith("smoke-")]
     rows = table(own)
-    assert {(row["budget"], row["replicate"]) for row in rows} == {("4", "0")}
+    assert {(row["budget"], row["replicate"]) for row in rows} == {("0", "0"), ("4", "0")}
     assert {(row["queries"], row["kept"], row["n_train"]) for row in rows} == {("4", "0", "0")}
     assert (results / "smoke" / "runs.csv").read_bytes() == before
 

@@ -25,7 +25,7 @@ from crossover.params.recipe_pilot import RecipePilot
 from crossover.params.template_questions import TemplateQuestions
 from crossover.paths import repository
 
-PROFILES = ("smoke", "laptop", "study", "confirm", "paper")
+PROFILES = ("smoke", "laptop", "study", "recipe", "confirm", "paper")
 
 
 class ClaimsPage(Parameters):
