@@ -34,7 +34,7 @@ def test_an_audit_passes_over_cells_whose_data_are_not_here(tmp_path, monkeypatc
     plant(tmp_path / "study", elsewhere, lambda cell: first_right(1, 4))
     said = CliRunner().invoke(app, ["audit", "--profile", "study", "--cells", "3"])
     assert said.exit_code == 0, said.output
-    assert said.stdout.count("CROSSOVER_DATA") == len(elsewhere) == 3 and "identical" in said.stdout
+    assert said.stdout.count("CROSSOVER_DATA") == len(elsewhere) == 4 and "identical" in said.stdout
     runs_there = read_runs(tmp_path / "study")
     runs_there[runs_there["task"] == "gsm8k"].to_csv(tmp_path / "study" / "runs.csv", index=False)
     refused = CliRunner().invoke(app, ["audit", "--profile", "study"])

@@ -217,7 +217,7 @@ class Chapter(ChapterBase):
             for ratio in (found.index.levels[1].min(), found.index.levels[1].max())
         )
         gained = (last - first).loc[QUESTIONS].idxmax() if {ANSWERS, QUESTIONS} <= set(last.index) else order[0]
-        caption = f"Correct answers in %, by the operation that a test problem asks for; {self.parameters.n_test} problems, means of all seed-set sizes and replicates run at a ratio."
+        caption = f"Correct answers in %, by the operation that a test problem asks for; {self.parameters.n_test} problems, means of all seed-set sizes and replicates run at a ratio, without intervals: a kind has few problems."
         title = f"From the smallest to the largest ratio new questions gain most on problems of the kind '{gained}'"
         data = found.rename_axis(["strategy", "ratio"]).reset_index()
         return self.figure(
