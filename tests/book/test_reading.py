@@ -65,12 +65,13 @@ def test_every_figure_shows_its_caption_and_one_picture(browser, published_book,
     assert captions and set(captions) == {1} and set(pictures) == {1}
 
 
-def test_no_output_is_painted_light_in_the_dark(browser, published_book):
-    visit(browser, published_book / "05_claims.html", 1280)
+@pytest.mark.parametrize("page", ["03_budget_ratio", "05_claims"])
+def test_no_output_is_painted_light_in_the_dark(browser, published_book, page):
+    visit(browser, published_book / f"{page}.html", 1280)
     browser.execute_script("document.documentElement.dataset.theme = 'dark'")
     colour = "e => getComputedStyle(e).backgroundColor"
     painted = browser.execute_script(
-        f"return [...document.querySelectorAll('div.cell_output .text_html')].map({colour})"
+        f"return [...document.querySelectorAll('div.cell_output .text_html, figure.drawn img')].map({colour})"
     )
     assert painted and set(painted) == {"rgba(0, 0, 0, 0)"}
 

@@ -228,7 +228,9 @@ def figure(
         if wide in files:
             source = f'<source media="(max-width: 600px)" srcset="{narrow}">' if narrow in files else ""
             both = theme if f"{folder}/{name}_dark.svg" in files else ""
-            pictures.append(f'<picture class="{both}">{source}<img src="{wide}" alt="{alt}"></picture>')
+            pictures.append(
+                f'<picture class="{both}">{source}<img class="dark-light" src="{wide}" alt="{alt}"></picture>'
+            )
     if not pictures:
         raise CrossoverError(
             f"{notebook} shows the figure {name!r}, and {name}.svg is not among its files. Run it again."
