@@ -54,6 +54,10 @@ def test_only_a_changed_page_is_written_again(book, monkeypatch):
     (book / "other.md").write_text("# A new title\n")
     built(book)
     assert "A new title" in index.with_name("third.html").read_text(), "titles are on every page"
+    for style in ("p { color: red }", "p { color: blue }"):
+        (book / "_static").mkdir(exist_ok=True)
+        (book / "_static" / "own.css").write_text(style)
+        assert (built(book).parent / "_static" / "own.css").read_text() == style
     rendered = []
     monkeypatch.setattr(module, "_render", lambda _, out: rendered.append((out / "html").mkdir(parents=True)))
     built(book)

@@ -84,11 +84,12 @@ def write_changed(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def _outline(staged: Mapping[str, bytes]) -> str:
-    """A digest of what is on every page: contents with their titles, settings, and the renderers' versions."""
+    """A digest of what is on every page: contents with their titles, styles, settings, and the renderers' versions."""
     sources = [text for name, text in sorted(staged.items()) if name.endswith((".md", ".ipynb"))]
     titles = [title[1] for text in sources if (title := re.search(rb'(?m)(?:^|")# ([^\n"\\]+)', text))]
     extension = Path(__file__).with_name("sphinx_extension.py").read_bytes()
-    parts = [staged["_toc.yml"], staged["_config.yml"], extension, *titles]
+    styles = [style for name, style in sorted(staged.items()) if name.endswith(".css")]
+    parts = [staged["_toc.yml"], staged["_config.yml"], extension, *styles, *titles]
     parts += [f"{name} {importlib.metadata.version(name)}".encode() for name in RENDERERS]
     return hashlib.sha256(b"\n".join(parts)).hexdigest()
 
@@ -124,6 +125,8 @@ def _render(source: Path, out: Path) -> None:
         raise CrossoverError(
             "The book has warnings, which are errors here:\n" + "\n".join(lines[:_SHOWN_WARNINGS]) + more
         )
+    if (source / "_static").is_dir():  # Sphinx copies it only where a page has changed
+        shutil.copytree(source / "_static", out / "html" / "_static", dirs_exist_ok=True)
 
 
 def _digest(book: Path, results: Path) -> str:
