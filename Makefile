@@ -47,10 +47,10 @@ bench: $(STAMP)  ## time what has to be fast
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks
 
 test: lint  ## lint and the fast tests
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: $(STAMP)  ## the slow tests too (statistical coverage and the like)
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup -m "slow or not slow"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "slow or not slow"
 
 lint: $(STAMP)  ## style, format, and which room imports which
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check -q lib tests

@@ -13,12 +13,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
 
 
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items):
-    """Keep a file's tests on one worker, and all that read the published book; start with what takes longest."""
-    for item in items:
-        shared = "published_book" if "published_book" in item.fixturenames else item.path.as_posix()
-        item.add_marker(pytest.mark.xdist_group(shared))
+    """Start with the files that take longest; each is kept on one worker."""
     items.sort(key=lambda item: item.path.name not in ("test_reproduce.py", "test_workers.py"))
 
 
