@@ -4,7 +4,7 @@ import pytest
 
 from crossover import paths
 from crossover.book import notebooks
-from crossover.params.profiles import SCHEMAS, resolve
+from crossover.params.profiles import load_profile, resolve
 
 LIBRARY = paths.repository() / "lib" / "crossover"
 
@@ -31,7 +31,7 @@ def test_a_notebook_depends_on_the_closure_of_its_imports():
 )  # fmt: skip
 def test_a_changed_room_reruns_only_the_notebooks_that_import_it(tmp_path, monkeypatch, room, rerun, left):
     def stamps():
-        return {name: notebooks._stamp(name, resolve(name, "smoke", {}), tmp_path) for name in SCHEMAS}
+        return {name: notebooks._stamp(name, resolve(name, "smoke", {}), tmp_path) for name in load_profile("smoke")}
 
     before, digest = stamps(), notebooks._digest
     monkeypatch.setattr(notebooks, "_digest", lambda p: "new" if p.is_relative_to(LIBRARY / room) else digest(p))

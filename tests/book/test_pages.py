@@ -21,7 +21,7 @@ RECORD = {
     "versions": {"torch": "2.13.0"}, "seconds": 680.4, "queries": 6048, "cells": 1,
     "parameters": {"budgets": [32, 64], "note": "a|b`c"}, "lock": "abc123",
 }  # fmt: skip
-FIGURE = {"figure": "learning_curves", "alt": "New questions <lead>", "caption": "Means of 3 replicates & 150 items."}
+FIGURE = {"figure": "lead", "alt": "New questions <lead>", "caption": "Means of 3 replicates & 150 items."}
 
 
 def notebook() -> dict:
@@ -52,7 +52,7 @@ def results(tmp_path, monkeypatch):
     (folder / "numbers" / "03_budget_ratio.json").write_text(
         json.dumps({"best": "61%"} | dict.fromkeys(json.loads(published.read_text()), "7"))
     )
-    for name in ("learning_curves.svg", "learning_curves.csv", "learning_curves_dark.svg", "crossover_map.svg"):
+    for name in ("lead.svg", "lead.csv", "lead_dark.svg", "crossover_map.svg"):
         (folder / "figures" / name).write_text("")
     rows = pd.concat(noisy(EARLY, LATE, seed=size, size=size, n=300) for size in (50, 200))
     write_runs(folder, rows.assign(task="math_words", experiment="budget_ratio"))
@@ -83,13 +83,13 @@ def test_a_chapter_has_its_numbers_and_its_code_and_record_at_the_end(results):
 
 def test_a_figure_has_a_number_a_caption_its_files_and_is_drawn_for_each_theme(results):
     shown = json.loads(staged(results)["03_budget_ratio.ipynb"])["cells"][1]["outputs"][0]["data"]["text/html"]
-    for part in ('id="learning_curves"', "Figure 1.1.", "Means of 3 replicates &amp; 150 items.", 'alt="New questions &lt;lead&gt;"',
-                 'href="_static/figures/learning_curves.csv"', 'class="only-dark"', "crossover run 03_budget_ratio --profile laptop"):  # fmt: skip
+    for part in ('id="lead"', "Figure 1.1.", "Means of 3 replicates &amp; 150 items.", 'alt="New questions &lt;lead&gt;"',
+                 'href="_static/figures/lead.csv"', 'class="only-dark"', "crossover run 03_budget_ratio --profile laptop"):  # fmt: skip
         assert part in shown
     assert "narrow" not in shown, "there is no narrow file"
-    (results / "figures" / "learning_curves.svg").unlink()
-    (results / "figures" / "learning_curves_dark.svg").unlink()
-    with pytest.raises(CrossoverError, match="learning_curves.svg"):
+    (results / "figures" / "lead.svg").unlink()
+    (results / "figures" / "lead_dark.svg").unlink()
+    with pytest.raises(CrossoverError, match="lead.svg"):
         staged(results)
 
 
