@@ -145,12 +145,13 @@ def test_a_failing_notebook_is_named_with_cell_and_cause(tmp_path):
 def test_a_run_of_ones_own_writes_to_its_own_folder_and_pays_for_unreadable_replies(reproduced):
     results, _ = reproduced
     before = (results / "smoke" / "runs.csv").read_bytes()
-    given = ["teacher=local", "teacher_model=tiny-random", "budgets=[4]", "replicates=1"]
+    paying = "strategies=['answer_augmentation', 'question_rephrase', 'new_question']"
+    given = ["teacher=local", "teacher_model=tiny-random", "budgets=[4]", "replicates=1", paying]
     done = crossover(results, "run", "03", "--profile", "smoke", *(part for each in given for part in ("-p", each)))
     assert done.returncode == 0, done.stderr
     (own,) = [path for path in results.iterdir() if path.name.startswith("smoke-")]
     rows = table(own)
-    assert {(row["budget"], row["replicate"]) for row in rows} == {("0", "0"), ("4", "0")}
+    assert {(row["budget"], row["replicate"]) for row in rows} == {("4", "0")}
     assert {(row["queries"], row["kept"], row["n_train"]) for row in rows} == {("4", "0", "0")}
     assert (results / "smoke" / "runs.csv").read_bytes() == before
 
