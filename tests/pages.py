@@ -33,7 +33,7 @@ def visit(browser, page: Path, width: int) -> None:
     )
     browser.get_log("browser")
     browser.get(page.as_uri())
-    browser.set_script_timeout(60)
+    browser.set_script_timeout(300)
 
 
 def faults(browser, page: Path, width: int) -> list[str]:
