@@ -119,7 +119,7 @@ def _samples(pilot: Pilot) -> str:
 
 def _next(pilot: Pilot, stop: Stop) -> str:
     if stop.status == "hopeless":
-        return "Buying more of the same will not help: mend what is named above first."
+        return "More calls of the same kind will not help: fix the cause named above first."
     if stop.status == "decided":
         return (
             f"Buy it: crossover pilot with --accepted and --strategy {pilot.best()} buys samples under a cap of calls."
