@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from crossover.params.ablations import Ablations
 from crossover.study.cell import QueryCell
-from crossover.study.grids.budget_ratio import grid, longest_first
+from crossover.study.grids.budget_ratio import grid, in_order
 
 #: How other tasks are run. No oracle answers GSM-Symbolic in several ways, and none knows the truth of ARC. A student of this size
 #: is scored there by likelihood, without the list of choices, whose letters it cannot tell apart.
@@ -30,7 +30,7 @@ OTHER_TASKS: dict[str, dict[str, object]] = {
 
 def cells(p: Ablations) -> list[QueryCell]:
     """Return the cells of every ablation and of the base grid, each once."""
-    return longest_first({cell.key: cell for part in grids(p).values() for cell in part}.values())
+    return in_order({cell.key: cell for part in grids(p).values() for cell in part}.values())
 
 
 def grids(p: Ablations) -> dict[str, list[QueryCell]]:

@@ -9,13 +9,13 @@ from crossover.study.cell import QueryCell
 
 
 def cells(p: BudgetRatio) -> list[QueryCell]:
-    """Return the grid, replicate by replicate, longest cells first within one so that workers end together."""
-    return longest_first(grid(p))
+    """Return the grid in the order of :func:`in_order`."""
+    return in_order(grid(p))
 
 
-def longest_first(grid: Iterable[QueryCell]) -> list[QueryCell]:
-    """Return cells replicate by replicate, the largest budgets first within one."""
-    return sorted(grid, key=lambda cell: (cell.replicate, -cell.budget))
+def in_order(grid: Iterable[QueryCell]) -> list[QueryCell]:
+    """Return cells in running order: small seed sets first, whole replicates, the longest cells of one first so that workers end together."""
+    return sorted(grid, key=lambda cell: (cell.seed_size, cell.replicate, -cell.budget))
 
 
 def grid(p: BudgetRatio, **changes: object) -> list[QueryCell]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from crossover.params.recipe_pilot import RecipePilot
 from crossover.study.cell import QueryCell
-from crossover.study.grids.budget_ratio import grid, longest_first
+from crossover.study.grids.budget_ratio import grid, in_order
 
 BASE = "base"
 
 
 def cells(p: RecipePilot) -> list[QueryCell]:
     """Return the cells of every recipe, replicate by replicate."""
-    return longest_first(cell for part in grids(p).values() for cell in part)
+    return in_order(cell for part in grids(p).values() for cell in part)
 
 
 def grids(p: RecipePilot) -> dict[str, list[QueryCell]]:
