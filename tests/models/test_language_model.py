@@ -15,7 +15,7 @@ from crossover.errors import CrossoverError
 from crossover.evaluation.answers import evaluate
 from crossover.models import packed_attention, training
 from crossover.models.decoding import decode, greedy, sampled
-from crossover.models.language_model import IGNORED, LanguageModel, _split, encode, train
+from crossover.models.language_model import IGNORED, LanguageModel, encode, split, train
 from crossover.models.packed_attention import KINDS, NAME, SHORT, Packing, attending
 from crossover.models.recipe import Recipe
 from crossover.models.weights import model_folder
@@ -54,7 +54,7 @@ def test_completions_alone_carry_loss_and_end_the_text(student):
 
 def test_the_two_parts_of_a_split_model_compute_what_the_whole_does(student):
     student.model.float()
-    lower, upper = _split(student.model, 1)
+    lower, upper = split(student.model, 1)
     ids = torch.randint(0, 1000, (3, 11), generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         whole = student.model.base_model(input_ids=ids, use_cache=False).last_hidden_state
@@ -345,3 +345,25 @@ def test_a_pretrained_model_learns_the_task():
 def test_the_model_folder_is_the_readers_own_where_one_is_given(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     assert model_folder(str(tmp_path)) == tmp_path
+
+
+def test_students_of_one_model_share_their_frozen_layers_and_answer_as_if_they_did_not(student):
+    problems = TASK.test(5)
+    train(student, PAIRS, recipe(), seed=1)
+    other = LanguageModel.load("tiny-random")
+    train(other, PAIRS, recipe(), seed=2)
+    assert student.frozen == other.frozen == 1
+    calls = []
+    first = student.model.base_model.layers[0].register_forward_hook(lambda *_: calls.append("student"))
+    second = other.model.base_model.layers[0].register_forward_hook(lambda *_: calls.append("other"))
+    shared = evaluate(student, TASK, problems, 4), evaluate(other, TASK, problems, 4)
+    read = calls.count("student") - calls.count("other")
+    assert read >= 2  # the prompts, and the gold answers in one part at least: the other student did not compute them
+    first.remove(), second.remove()
+    student.frozen = other.frozen = 0
+    assert shared == (evaluate(student, TASK, problems, 4), evaluate(other, TASK, problems, 4))
+
+
+def test_a_student_trained_whole_shares_nothing(student):
+    train(student, PAIRS, recipe(trained_layers=0), seed=1)
+    assert student.frozen == 0

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import copy
 import os.path
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from transformers import DynamicCache
+from transformers.cache_utils import CacheLayerMixin
 
-from crossover.models.language_model import LanguageModel
+from crossover.models.language_model import LanguageModel, split
 
 #: From logits ``(rows, vocabulary)`` and the rows' numbers to one token id per row.
 Pick = Callable[[torch.Tensor, Sequence[int]], torch.Tensor]
@@ -47,22 +49,29 @@ def sampled(temperature: float, seeds: Sequence[int]) -> Pick:
 
 @dataclass
 class Prefix:
-    """Prompts of a batch that a model has read, padded on the left: mask ``(prompts, longest)`` and the next token's logits."""
+    """Prompts of a batch that a model has read, padded on the left: mask ``(prompts, longest)`` and the next token's logits.
+
+    ``ids``, of the mask's shape, are kept where what frozen layers made of them is remembered.
+    """
 
     cache: DynamicCache
     mask: torch.Tensor
     logits: torch.Tensor
+    ids: torch.Tensor | None = None
 
     def take(self, rows: Sequence[int]) -> Prefix:
         """Return the prefix of some rows, in a cache of its own; a row may be taken several times."""
         index, cache = torch.tensor(rows), copy.copy(self.cache)
         cache.layers = [copy.copy(layer) for layer in cache.layers]  # whose tensors are replaced, never written into
         cache.batch_select_indices(index)
-        return Prefix(cache, self.mask[index], self.logits[index])
+        return Prefix(cache, self.mask[index], self.logits[index], None if self.ids is None else self.ids[index])
 
 
-def read_prompts(lm: LanguageModel, prompts: Sequence[list[int]], shared: int = 0) -> Prefix:
-    """Read tokenised prompts, one batch, computing their first ``shared`` tokens once: fewer than the shortest prompt has."""
+def read_prompts(lm: LanguageModel, prompts: Sequence[list[int]], shared: int = 0, remember: bool = False) -> Prefix:
+    """Read tokenised prompts, one batch, computing their first ``shared`` tokens once: fewer than the shortest prompt has.
+
+    ``remember`` what frozen layers make of them where other students read the same prompts, see :func:`read_remembered`.
+    """
     cache = DynamicCache(config=lm.model.config)
     if shared:
         begin = torch.tensor([prompts[0][:shared]], device=lm.model.device)
@@ -73,7 +82,54 @@ def read_prompts(lm: LanguageModel, prompts: Sequence[list[int]], shared: int = 
     rows = [[lm.tokenizer.pad_token_id] * n + prompt[shared:] for n, prompt in zip(pad, prompts, strict=True)]
     mask = [[1] * shared + [0] * n + [1] * (len(prompt) - shared) for n, prompt in zip(pad, prompts, strict=True)]
     ids, mask = torch.tensor(rows, device=lm.model.device), torch.tensor(mask, device=lm.model.device)
-    return Prefix(cache, mask, _next_logits(lm, ids, mask, (mask.cumsum(-1) - 1).clamp(min=0)[:, shared:], cache))
+    positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, shared:]
+    if remember and lm.frozen and not shared:
+        states = read_remembered(lm, ids, mask, positions, cache)
+        return Prefix(cache, mask, lm.model.lm_head(states[:, -1]), ids)
+    return Prefix(cache, mask, _next_logits(lm, ids, mask, positions, cache))
+
+
+#: What frozen layers made of the batches read last: states, and their part of the cache.
+_REMEMBERED: OrderedDict[tuple[object, ...], tuple[torch.Tensor, list[CacheLayerMixin]]] = OrderedDict()
+REMEMBERED_BATCHES = 12
+
+
+def read_remembered(
+    lm: LanguageModel,
+    ids: torch.Tensor,
+    mask: torch.Tensor,
+    positions: torch.Tensor,
+    cache: DynamicCache,
+    before: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Return the last layer's states ``(rows, tokens, width)``, computing the frozen layers once for all students of a process.
+
+    Students whose lowest layers are frozen at the same pretrained weights differ in the upper ones alone. The last
+    batches are remembered.
+
+    Parameters
+    ----------
+    before : Tensor, optional
+        The tokens in ``cache``. Without them the cache is empty, and the frozen layers' part joins it.
+    """
+    lower, upper = split(lm.model, len(lm.model.base_model.layers) - lm.frozen)
+    shared = {"attention_mask": mask, "position_ids": positions, "use_cache": True}
+    texts = (t.numpy(force=True).tobytes() for t in (ids, mask, *(() if before is None else (before,))))
+    key = (lm.pretrained, lm.frozen, lm.model.device, ids.shape, *texts)
+    if key not in _REMEMBERED:
+        own = copy.copy(cache)
+        own.layers = [copy.copy(layer) for layer in cache.layers]
+        states = lower(input_ids=ids, past_key_values=own, **shared).last_hidden_state
+        _REMEMBERED[key] = states, own.layers[: lm.frozen] if before is None else []
+        if len(_REMEMBERED) > REMEMBERED_BATCHES:
+            _REMEMBERED.popitem(last=False)
+    _REMEMBERED.move_to_end(key)
+    states, layers = _REMEMBERED[key]
+    found = upper(inputs_embeds=states, past_key_values=cache, **shared).last_hidden_state
+    cache.layers[: len(layers)] = [
+        copy.copy(layer) for layer in layers
+    ]  # whose tensors are replaced, never written into
+    return found
 
 
 @torch.inference_mode()

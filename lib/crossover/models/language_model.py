@@ -26,10 +26,12 @@ IGNORED = -100  # cross_entropy's label for positions without loss
 
 @dataclass
 class LanguageModel:
-    """A model and its tokenizer, ready to train or to answer."""
+    """A model and its tokenizer, ready to train or to answer; its lowest ``frozen`` layers are those of ``pretrained``, if above 0."""
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
+    pretrained: str = ""
+    frozen: int = 0
 
     @classmethod
     def load(cls, model: str, device: str = "cpu", layers: int = 0) -> LanguageModel:
@@ -52,7 +54,7 @@ class LanguageModel:
                 )
             body.layers = body.layers[:layers]
             loaded.config.num_hidden_layers = layers
-        return cls(loaded.to(device).eval(), tokenizer)
+        return cls(loaded.to(device).eval(), tokenizer, model)
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, pairs: Sequence[tuple[str, str]]) -> list[tuple[list[int], list[int]]]:
@@ -84,7 +86,7 @@ def train(
         No pairs, or a model without the layers that the recipe asks for.
     """
     model, examples = student.model.train(), encode(student.tokenizer, pairs)
-    lower, upper = _split(model, recipe.trained_layers)
+    lower, upper = split(model, recipe.trained_layers)
     # Frozen weights keep requires_grad: without it, torch.matmul of a batch by a 2-D weight copies the weight for each
     # row of the batch, at twice the time and many times the memory. No gradient reaches them all the same: the lower
     # layers run under no_grad, and the tied output embedding is detached.
@@ -123,10 +125,11 @@ def train(
     with attending(model) as packed:
         done = train_loop(trained, [len(ids) for ids, _ in examples], recipe, seed, loss_of, tick)
     model.eval()
+    student.frozen = 0 if lower is None else len(lower.layers)
     return done
 
 
-def _split(model: PreTrainedModel, trained_layers: int) -> tuple[nn.Module | None, nn.Module]:
+def split(model: PreTrainedModel, trained_layers: int) -> tuple[nn.Module | None, nn.Module]:
     """Return the frozen lower part (or ``None``) and the upper part; both share the model's own weights."""
     body = model.base_model
     if trained_layers == 0:

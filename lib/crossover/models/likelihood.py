@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from crossover.models.decoding import Prefix, read_prompts
+from crossover.models.decoding import Prefix, read_prompts, read_remembered
 from crossover.models.language_model import IGNORED, LanguageModel
 from crossover.models.training import length_buckets, overhead_tokens
 
@@ -69,13 +69,14 @@ def _rest(lm: LanguageModel, prefix: Prefix, completions: Sequence[list[int]]) -
     device = lm.model.device
     ids = _padded([tokens[:-1] for tokens in completions], lm.tokenizer.pad_token_id, device)
     targets = _padded([tokens[1:] for tokens in completions], IGNORED, device)
-    states = lm.model.base_model(
-        input_ids=ids,
-        attention_mask=torch.cat([prefix.mask, torch.ones_like(ids)], dim=1),
-        position_ids=prefix.mask.sum(-1, keepdim=True) + torch.arange(ids.shape[1], device=device),
-        past_key_values=prefix.cache,
-        use_cache=True,
-    ).last_hidden_state
+    mask = torch.cat([prefix.mask, torch.ones_like(ids)], dim=1)
+    positions = prefix.mask.sum(-1, keepdim=True) + torch.arange(ids.shape[1], device=device)
+    if prefix.ids is None:
+        states = lm.model.base_model(
+            input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=prefix.cache, use_cache=True
+        ).last_hidden_state
+    else:
+        states = read_remembered(lm, ids, mask, positions, prefix.cache, before=prefix.ids)
     where, lengths = targets != IGNORED, [len(tokens) - 1 for tokens in completions]
     logits = lm.model.lm_head(states[where]).float()
     losses = nn.functional.cross_entropy(logits, targets[where], reduction="none").split(lengths)
