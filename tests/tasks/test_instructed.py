@@ -64,7 +64,7 @@ def test_no_pool_holds_a_near_duplicate_of_a_test_item(task):
 @pytest.mark.parametrize(("name", "field"), [("rte", "Premise"), ("boolq", "Passage")])
 def test_a_premise_or_passage_is_on_one_side_only(name, field):
     task = load_task(name)
-    sides = [{task._shared(p.question) for p in task._pool(side)} for side in ("seed", "test")]
+    sides = [{task._units(p.question) for p in task._pool(side)} for side in ("seed", "test")]
     assert not sides[0] & sides[1]
     assert all(f"{field}: " not in text for text in sides[0])
 

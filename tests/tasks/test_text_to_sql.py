@@ -17,7 +17,7 @@ from crossover.tasks.sql.execution_match import is_ordered, same_result
 from crossover.tasks.sql.sandbox import run, schema
 from crossover.tasks.text_to_sql.plan import Condition, QueryPlan, database, fits, is_test, lexicon
 from crossover.tasks.text_to_sql.task import TextToSql
-from crossover.tasks.text_to_sql.write_english import question
+from crossover.tasks.text_to_sql.writing import write_english
 from crossover.teachers import Oracle
 
 TASK = TextToSql()
@@ -179,7 +179,7 @@ def test_english(seed):
 
 def test_questions_in_full():
     plan = QueryPlan("count", (), (Condition("elements.density", "above", (5,)),))
-    assert {question(plan, random.Random(seed)) for seed in range(60)} <= {
+    assert {write_english(plan, random.Random(seed)) for seed in range(60)} <= {
         f"{start} elements {middle} 5 g/cm3{end}"
         for start, end in (("How many", " are there?"), ("Count the", "."), ("What is the number of", "?"),
                            ("Find out how many", " there are."))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib.resources
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import yaml
@@ -25,16 +25,9 @@ DRAW = 2
 
 @dataclass(frozen=True)
 class Problem:
-    """One question with its reference answer.
+    """One question with a completion that is right; ids (``"seed-3-00017"``, ``"gold-00002"``) are unique within a task.
 
-    Attributes
-    ----------
-    id : str
-        Unique within a task (``"seed-3-00017"``, ``"gold-00002"``, ``"test-00004"``).
-    question, answer : str
-        What a student is shown, and a completion that is right.
-    structure : Any, optional
-        The plan behind a procedural problem, equal for two wordings of one problem; ``None`` where there is none.
+    ``structure`` is the plan behind a procedural problem, equal for two wordings of one problem.
     """
 
     id: str
@@ -110,19 +103,16 @@ def seeds_apart(task: Task, n: int, replicate: int, gold: Sequence[Problem]) -> 
     They are the replicate's own seeds with the gold ones passed over: ids stay, and a smaller set is a prefix of a larger.
     """
     held = {tuple(words(problem.question)) for problem in gold}
-    drawn = n
-    while True:
+    seeds, drawn = task.seeds(n, replicate), n
+    while len(apart := [seed for seed in seeds if tuple(words(seed.question)) not in held]) < n:
+        drawn += n - len(apart)
         try:
-            seeds = [problem for problem in task.seeds(drawn, replicate) if tuple(words(problem.question)) not in held]
+            seeds = task.seeds(drawn, replicate)
         except CrossoverError as problem:
-            if drawn == n:
-                raise
             raise CrossoverError(
                 f"{n} seeds beside {len(gold)} gold problems are more than {task.name} has; lower seed_size or gold. {problem}"
             ) from None
-        if len(seeds) == n:
-            return seeds
-        drawn += n - len(seeds)
+    return apart
 
 
 def packaged(package: str, name: str) -> dict[str, Any]:
@@ -131,15 +121,6 @@ def packaged(package: str, name: str) -> dict[str, Any]:
     return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
-def by_seed(prefix: str, problems: Sequence[Problem]) -> list[Problem]:
-    """Renumber problems as ``prefix-00000`` upwards, keeping their order."""
-    return [replace(p, id=f"{prefix}-{i:05d}") for i, p in enumerate(problems)]
-
-
 def answer_is_complete(task: Task, decode: Callable[[list[int]], str]) -> Callable[[list[int]], bool]:
     """Return a test of the tokens written so far: a line has ended, and a final answer can be read before its end."""
-
-    def ended(tokens: list[int]) -> bool:
-        return "\n" in decode(tokens[-1:]) and task.extract(decode(tokens[:-1])) is not None
-
-    return ended
+    return lambda tokens: "\n" in decode(tokens[-1:]) and task.extract(decode(tokens[:-1])) is not None

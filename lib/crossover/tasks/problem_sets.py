@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TypeVar
 
 from crossover.data import load
 from crossover.errors import CrossoverError
-from crossover.tasks.base import Problem, by_seed
+from crossover.tasks.base import Problem
 
 T = TypeVar("T")
 
@@ -23,15 +23,15 @@ class Sets(ABC):
 
     def seeds(self, n: int, replicate: int) -> list[Problem]:
         """Return ``n`` seed problems of a replicate."""
-        return by_seed(f"seed-{replicate}", self._some("seed", n, replicate))
+        return _numbered(f"seed-{replicate}", self._some("seed", n, replicate))
 
     def gold(self, n: int) -> list[Problem]:
         """Return ``n`` problems of the training side for fine-tuning a local teacher, from one stream."""
-        return by_seed("gold", self._some("gold", n, 0))
+        return _numbered("gold", self._some("gold", n, 0))
 
     def test(self, n: int) -> list[Problem]:
         """Return ``n`` test problems, from one stream; none is ever among seeds or gold problems."""
-        return by_seed("test", self._some("test", n, 0))
+        return _numbered("test", self._some("test", n, 0))
 
     @abstractmethod
     def _some(self, side: str, n: int, replicate: int) -> list[Problem]:
@@ -146,6 +146,10 @@ class Planned(Drawing):
             if (plan := make(rng)) is not None and keep(plan):
                 return plan
         raise CrossoverError(f"{self.name}: no values give {what}; draw another problem instead.")
+
+
+def _numbered(prefix: str, problems: list[Problem]) -> list[Problem]:
+    return [replace(problem, id=f"{prefix}-{i:05d}") for i, problem in enumerate(problems)]
 
 
 def half(text: str) -> str:

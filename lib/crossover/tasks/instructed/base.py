@@ -1,8 +1,10 @@
 """What the tasks of arXiv 2310.01119 share: an instruction, classes or free text, and pools that leak nothing.
 
-An input is one line, or one line a field (``Premise: ...``). Three sets of inputs are kept apart: the test set; the
-original training set, of which a fraction is given with outputs; and the unlabelled pool, which is given without. A
-training item that is nearly a test item, or that shares its premise or passage, belongs to neither pool.
+Prompts have the form in which Tk-Instruct was trained (arXiv 2204.07705): a definition, positive examples, an input. The
+paper does not print its own, so that definitions and examples are ours. An input is one line, or one line per field
+(``Premise: ...``). Three sets of inputs are kept apart: the test set; the original training set, of which a fraction is given
+with outputs; and the unlabelled pool, which is given without. A training item that is nearly a test item, or that shares its
+premise or passage, belongs to neither pool.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import math
 import re
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import ClassVar
@@ -20,8 +22,46 @@ from crossover.data.near_duplicates import Neighbourhood
 from crossover.errors import CrossoverError
 from crossover.normal_text import word_set
 from crossover.tasks.base import Problem, packaged
-from crossover.tasks.instructed.prompts import Instruction
 from crossover.tasks.problem_sets import Benchmark, half
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """The definition of a task, and positive examples, inputs with their outputs, that were written for this project.
+
+    Examples
+    --------
+    >>> print(Instruction("Give the opposite of the word.", (("hot", "cold"),)).annotate("wet"))
+    Definition: Give the opposite of the word.
+    <BLANKLINE>
+    Positive Example 1 -
+    Input: hot
+    Output: cold
+    <BLANKLINE>
+    Now complete the following example -
+    Input: wet
+    Output:
+    """
+
+    definition: str
+    examples: tuple[tuple[str, str], ...]
+
+    def annotate(self, text: str) -> str:
+        """Return the prompt that asks for the output of an input."""
+        shown = (f"Input: {given}\nOutput: {wanted}" for given, wanted in self.examples)
+        return f"{self._shown(shown)}Now complete the following example -\nInput: {text}\nOutput:"
+
+    def generate(self, output: str | None = None) -> str:
+        """Return the prompt that asks for a new example, of an ``output`` where one is given (outputs then come first)."""
+        if output is None:
+            shown = (f"Input: {given}\nOutput: {wanted}" for given, wanted in self.examples)
+            return f"{self._shown(shown)}Now write another example -\nInput:"
+        shown = (f"Output: {wanted}\nInput: {given}" for given, wanted in self.examples)
+        return f"{self._shown(shown)}Now write another example -\nOutput: {output}\nInput:"
+
+    def _shown(self, examples: Iterable[str]) -> str:
+        numbered = (f"Positive Example {i} -\n{text}\n\n" for i, text in enumerate(examples, 1))
+        return f"Definition: {self.definition}\n\n" + "".join(numbered)
 
 
 @dataclass(frozen=True)
@@ -76,7 +116,7 @@ class Instructed(Benchmark):
 
     @property
     def size(self) -> int:
-        """Training items of the source before any is left out: what a fraction is a fraction of."""
+        """Training items of the source before any is left out; fractions refer to them."""
         return len(_side(self, "seed"))
 
     def share(self, fraction: float) -> int:
@@ -110,40 +150,28 @@ class Instructed(Benchmark):
         return list(_side(self, "test") if side == "test" else _pool(self))
 
     def _units(self, question: str) -> frozenset[str]:
-        """What two near-duplicates have in common."""
-        return word_set(self._shared(question))
-
-    def _shared(self, question: str) -> str:
-        """The part of an input that several items may share."""
+        """What two near-duplicates have in common: the words of the input, or of the field that several items may share."""
         found = re.search(rf"^{self.shared_field}: (.*)$", question, re.MULTILINE) if self.shared_field else None
-        return found[1] if found else question
+        return word_set(found[1] if found else question)
 
     # --- texts -----------------------------------------------------------------------------------------------------
 
     def prompt(self, question: str) -> str:
-        """Return what a student is shown: the input, without the instruction."""
+        """Return the input, without the instruction, as a student is shown it."""
         return f"Input: {question}\nOutput:"
 
     def as_input(self, *values: str) -> str:
         """Return an input's text from the values of its fields."""
         lines = [" ".join(value.split()) for value in values]
-        return (
-            "\n".join(f"{name}: {line}" for name, line in zip(self.fields, lines, strict=True))
-            if self.fields
-            else lines[0]
-        )
+        if not self.fields:
+            return lines[0]
+        return "\n".join(f"{name}: {line}" for name, line in zip(self.fields, lines, strict=True))
 
     def read_input(self, text: str) -> str | None:
         """Return the input at the start of a teacher's text, or ``None`` where a field is missing or empty."""
-        lines = text.strip().splitlines()[: max(1, len(self.fields))]
-        if len(lines) < max(1, len(self.fields)):
-            return None
-        if not self.fields:
-            return " ".join(lines[0].split()) or None
-        values = [
-            re.fullmatch(rf"{name}: *(\S.*)", line.strip()) for name, line in zip(self.fields, lines, strict=True)
-        ]
-        return self.as_input(*(found[1] for found in values)) if all(values) else None
+        lines, prefixes = text.strip().splitlines(), [f"{name}: *" for name in self.fields] or [""]
+        found = [re.fullmatch(rf"{prefix}(\S.*)", line.strip()) for prefix, line in zip(prefixes, lines, strict=False)]
+        return self.as_input(*(match[1] for match in found)) if len(found) == len(prefixes) and all(found) else None
 
     @abstractmethod
     def read_example(self, text: str, output: str | None) -> tuple[str, str] | None:
@@ -151,7 +179,7 @@ class Instructed(Benchmark):
 
     @abstractmethod
     def as_example(self, problem: Problem) -> str:
-        """Return what :meth:`read_example` reads: a problem as a teacher should have generated it."""
+        """Return a problem as a teacher should have generated it, which :meth:`read_example` reads."""
 
 
 class ClassificationTask(Instructed):

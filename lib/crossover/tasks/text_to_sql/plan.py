@@ -1,7 +1,6 @@
 """The plan behind a ``text_to_sql`` question: which forms there are, the values that a condition can take, drawing one.
 
-All questions ask one table of chemical elements and have at most one condition. The SQL of a plan is written in
-:mod:`crossover.tasks.text_to_sql.write_sql`, its English in :mod:`crossover.tasks.text_to_sql.write_english`.
+All questions ask one table of chemical elements and have at most one condition.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -68,10 +66,7 @@ class QueryPlan:
 
 
 def is_test(query: QueryPlan) -> bool:
-    """Whether a query belongs to the test side, by its form and values.
-
-    Wordings do not count: no training problem asks what a test problem asks, in whatever words.
-    """
+    """Whether a query belongs to the test side, by its form and values; wordings do not count."""
     return held_out(query.key)
 
 
@@ -91,7 +86,7 @@ def database() -> Path:
 
 
 def kind(column: str) -> str:
-    """The kind of a column: number, integer, year, class, flag, text or label."""
+    """The kind of a column, a key of ``_OPS``."""
     return lexicon()["columns"][column]["kind"]
 
 
@@ -120,14 +115,14 @@ def has_gaps(column: str) -> bool:
     return len(column_values(column)) < table_sizes()["elements"]
 
 
+# --- forms ------------------------------------------------------------------------------------------------------------
+
+
 def aggregates(column: str) -> tuple[str, ...]:
     """The aggregates that make sense for a measured column."""
     if kind(column) == "year":
         return ("max", "min")
     return ("max", "min", "avg", "sum") if lexicon()["columns"][column].get("sum") else ("max", "min", "avg")
-
-
-# --- forms ------------------------------------------------------------------------------------------------------------
 
 
 @cache
@@ -171,8 +166,8 @@ def fits(query: QueryPlan) -> bool:
 def draw(rng: random.Random, shape: str) -> QueryPlan | None:
     """Draw a question of a shape: outline, condition, comparison and values, each in turn evenly.
 
-    ``None`` where the condition is on a column that the question asks for. The two draws without a use were of tables
-    and connectives; they keep the published problems.
+    ``None`` where the condition is on a column that the question asks for. The two draws without a use keep the published
+    problems.
     """
     rng.random()
     columns, how = rng.choice(outlines(shape))
@@ -203,33 +198,25 @@ def valued(column: str, op: str, rng: random.Random) -> Condition:
 def choices(column: str, op: str) -> tuple:
     """The values that a condition on a column can be given.
 
-    A number is rounded to two digits and never one of the data's, so that "between" and "above" leave no doubt about the
-    ends. The outer tenths of the data are left out: a condition there keeps nearly all rows or none.
+    A number is rounded to two digits and never one of the data's, so that the ends are in no doubt. The outer tenths of the
+    data are left out: a condition there keeps nearly all rows or none. A part of a name is one that two or more share.
     """
     data = column_values(column)
     middle = data[len(data) // 10 : -(len(data) // 10) or None]
-    if op in ("starts", "ends", "contains"):
-        return _fragments(data, op)
+    counts = Counter(data)
+    if op in ("starts", "ends"):
+        parts = Counter(name[:n] if op == "starts" else name[-n:] for name in data for n in (1, 2, 3))
+        return tuple(sorted(part for part, n in parts.items() if n > 1 and (op == "ends" or len(part) < 3)))
+    if op == "contains":  # one that does not depend on capitals
+        parts = Counter(part for name in data for part in {name[i : i + 2] for i in range(1, len(name) - 1)})
+        return tuple(sorted(p for p, n in parts.items() if n > 1 and n == sum(p in name.lower() for name in data)))
     if kind(column) == "number":
         rounded = {float(f"{v:.2g}") for v in middle} - set(data)
         return tuple(sorted(int(v) if v == math.floor(v) else v for v in rounded if 0.01 <= v < 100_000))
     if kind(column) == "year" and op != "equals":
         return tuple(range(5 * math.ceil(middle[0] / 5), middle[-1], 5))
-    counts = Counter(data)
     if kind(column) == "text":
         return tuple(counts)
     if op in ("equals", "either"):
         return tuple(value for value, n in counts.items() if n > 1)
     return tuple(sorted(set(middle)))
-
-
-def _fragments(names: Sequence[str], op: str) -> tuple[str, ...]:
-    """Beginnings, endings or inner parts that two or more names share, and that do not depend on capitals."""
-    if op == "starts":
-        parts = Counter(name[:n] for name in names for n in (1, 2))
-    elif op == "ends":
-        parts = Counter(name[-n:] for name in names for n in (1, 2, 3))
-    else:
-        parts = Counter(part for name in names for part in {name[i : i + 2] for i in range(1, len(name) - 1)})
-        parts = Counter({p: n for p, n in parts.items() if n == sum(p in name.lower() for name in names)})
-    return tuple(sorted(part for part, n in parts.items() if n > 1))

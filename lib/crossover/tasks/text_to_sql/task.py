@@ -22,12 +22,12 @@ from crossover.tasks.problem_sets import Planned, text_id
 from crossover.tasks.sql.execution_match import SqlAnswers, asked, matches, run_once, same_result
 from crossover.tasks.sql.sandbox import Row
 from crossover.tasks.text_to_sql import plan as grammar
-from crossover.tasks.text_to_sql.plan import Condition, QueryPlan
-from crossover.tasks.text_to_sql.write_english import question, tables
-from crossover.tasks.text_to_sql.write_sql import write
+from crossover.tasks.text_to_sql.plan import QueryPlan
+from crossover.tasks.text_to_sql.writing import tables, write_english, write_sql
 
 MOST_ROWS = 25
-_OPPOSITE = {"above": "below", "below": "above", "yes": "no", "no": "yes", "missing": "known", "known": "missing"}
+_PAIRS = (("above", "below"), ("yes", "no"), ("missing", "known"), ("desc", "asc"))
+_OPPOSITE = {one: other for pair in _PAIRS for one, other in (pair, pair[::-1])}
 _NEAR = 30
 
 
@@ -86,24 +86,22 @@ class TextToSql(SqlAnswers, Planned):
             query = replace(query, conditions=(grammar.valued(places[0], "above", rng),))
         column = rng.choice(places)
         missing = rng.choice(list(grammar.lexicon()["unknown"].items()))
-        text = asked(tables(query), question(query, rng, {column: missing}))
-        return Problem(text_id("drawn", text), text, f" {write(query)}")
+        text = asked(tables(query), write_english(query, rng, {column: missing}))
+        return Problem(text_id("drawn", text), text, f" {write_sql(query)}")
 
     def solve(self, problem: Problem, rng: random.Random) -> str:
         """Write right SQL for the problem, in one of several styles."""
-        return f" {write(problem.structure, rng)}"
+        return f" {write_sql(problem.structure, rng)}"
 
     def err(self, problem: Problem, rng: random.Random) -> str:
         """Write SQL with one slip: a wrong value, operation or column, or the condition left out."""
         old: QueryPlan = problem.structure
-        short = simpler(old)
-        slips = (other_value, turned, other_column, *([None] if short else []))
-        for _ in range(self.tries):
-            slip = rng.choice(slips)
-            wrong = slip(old, rng) if slip else rng.choice(short)
-            if wrong != old and not same(wrong, old):
-                return f" {write(wrong, rng)}"
-        raise CrossoverError(f"text_to_sql: no slip gives {problem.id} a wrong answer; draw another problem instead.")
+        slips = [other_value, turned, other_column, *([unconditioned] if old.conditions else [])]
+
+        wrong = self._first(
+            lambda r: r.choice(slips)(old, r), lambda q: q != old and not same(q, old), rng, f"{problem.id} a slip"
+        )
+        return f" {write_sql(wrong, rng)}"
 
     # --- drawing ---------------------------------------------------------------------------------------------------
 
@@ -111,10 +109,10 @@ class TextToSql(SqlAnswers, Planned):
         return f"{self.name}/{DRAW}/shapes={self.shapes}/{side}/{replicate}"
 
     def _text(self, plan: QueryPlan, rng: random.Random) -> str:
-        return asked(tables(plan), question(plan, rng))
+        return asked(tables(plan), write_english(plan, rng))
 
     def _answer(self, plan: QueryPlan, rng: random.Random) -> str:
-        return f" {write(plan)}"
+        return f" {write_sql(plan)}"
 
     def _drawn(self, rng: random.Random, test: bool) -> Problem:
         shape = rng.choice(grammar.SHAPES)
@@ -128,11 +126,9 @@ class TextToSql(SqlAnswers, Planned):
         self, make: Callable[[random.Random], QueryPlan | None], rng: random.Random, old: QueryPlan, what: str
     ) -> Problem:
         """A problem of the first fair query on the training side that ``make`` gives and whose answer is not ``old``'s."""
-
-        def usable(query: QueryPlan) -> bool:
-            return not grammar.is_test(query) and fair(query) and not same(old, query)
-
-        return self._problem(self._first(make, usable, rng, what), rng)
+        return self._problem(
+            self._first(make, lambda q: not grammar.is_test(q) and fair(q) and not same(old, q), rng, what), rng
+        )
 
     def _alike(self, problem: Problem, test: bool) -> Hashable:
         return problem.structure
@@ -148,12 +144,12 @@ def _renameable(column: str) -> bool:
 
 def answer(query: QueryPlan) -> tuple[Row, ...]:
     """The rows that answer a query."""
-    return run_once(grammar.database(), write(query)).rows
+    return run_once(grammar.database(), write_sql(query)).rows
 
 
 def same(first: QueryPlan, second: QueryPlan) -> bool:
     """Whether the right SQL of the first answers the second."""
-    return matches(grammar.database(), write(first), write(second))
+    return matches(grammar.database(), write_sql(first), write_sql(second))
 
 
 def fair(query: QueryPlan) -> bool:
@@ -161,7 +157,7 @@ def fair(query: QueryPlan) -> bool:
 
     At most :data:`MOST_ROWS` rows and no empty cell; a count of 2 or more that is not some whole table's, and no other
     lone 0 or 1, which a guess would hit; no tie where rows are ranked; a different answer without the condition
-    (:func:`simpler`) or the ranking.
+    or the ranking.
     """
     rows = answer(query)
     if not 1 <= len(rows) <= MOST_ROWS or any(cell is None or cell == "" for row in rows for cell in row):
@@ -178,7 +174,7 @@ def fair(query: QueryPlan) -> bool:
         # The row that happens to lie first in the file must not pass for the highest.
         if len(set(ranks[:2])) < 2 or same_result(answer(shown)[:1], rows, ordered=True):
             return False
-    return query.shape == "lookup" or not any(same(other, query) for other in simpler(query))
+    return query.shape == "lookup" or not query.conditions or not same(replace(query, conditions=()), query)
 
 
 @lru_cache(4096)
@@ -191,9 +187,10 @@ def can_slip(query: QueryPlan) -> bool:
     )
 
 
-def simpler(query: QueryPlan) -> list[QueryPlan]:
-    """The query without its condition, where it has one."""
-    return [replace(query, conditions=())] if query.conditions else []
+def unconditioned(query: QueryPlan, rng: random.Random) -> QueryPlan:
+    """The query without its condition."""
+    rng.randrange(1)  # the condition to leave out; it keeps the published slips
+    return replace(query, conditions=())
 
 
 def slipped(query: QueryPlan, rng: random.Random) -> QueryPlan:
@@ -203,11 +200,10 @@ def slipped(query: QueryPlan, rng: random.Random) -> QueryPlan:
 
 def turned(query: QueryPlan, rng: random.Random) -> QueryPlan:
     """One operation changed to another on the same columns: direction, aggregate or comparison."""
-    moves: list[QueryPlan] = []
-    if query.how in ("desc", "asc"):
-        moves.append(replace(query, how="asc" if query.how == "desc" else "desc"))
-    elif query.how:
-        moves += [replace(query, how=how) for how in grammar.aggregates(query.columns[-1]) if how != query.how]
+    hows = (
+        [_OPPOSITE[query.how]] if query.how in _OPPOSITE else grammar.aggregates(query.columns[-1]) if query.how else []
+    )
+    moves = [replace(query, how=how) for how in hows if how != query.how]
     for condition in query.conditions:
         if condition.op in _OPPOSITE:
             moves.append(replace(query, conditions=(replace(condition, op=_OPPOSITE[condition.op]),)))
@@ -228,18 +224,19 @@ def other_value(query: QueryPlan, rng: random.Random) -> QueryPlan:
 
 def other_column(query: QueryPlan, rng: random.Random) -> QueryPlan:
     """The query with a measured or shown column, or the column of a numeric condition, changed for one of its kind."""
-    places: list[int | Condition] = [*range(len(query.columns))]
-    places += [c for c in query.conditions if grammar.kind(c.column) == "number"]
+    conditioned = [c.column for c in query.conditions]
+    places = [*query.columns, *(c for c in conditioned if grammar.kind(c) == "number")]
     if not places:
         return query
-    place = rng.choice(places)
-    old = place.column if isinstance(place, Condition) else query.columns[place]
-    used = {*query.columns, *(c.column for c in query.conditions)}
+    old = rng.choice(places)
     kinds = ("text", "label") if grammar.kind(old) in ("text", "label") else (grammar.kind(old),)
-    choices = [c for c in grammar.columns_of(*kinds) if c not in used]
+    choices = [c for c in grammar.columns_of(*kinds) if c not in (*query.columns, *conditioned)]
     if not choices:
         return query
     new = rng.choice(choices)
-    if isinstance(place, Condition):
-        return replace(query, conditions=(replace(place, column=new),))
-    return replace(query, columns=(*query.columns[:place], new, *query.columns[place + 1 :]))
+    columns = tuple(new if c == old else c for c in query.columns)
+    return replace(
+        query,
+        columns=columns,
+        conditions=tuple(replace(c, column=new) if c.column == old else c for c in query.conditions),
+    )
