@@ -6,7 +6,7 @@ import pandas as pd
 
 from crossover.book import appendices
 from crossover.data import pinned
-from crossover.data.catalog import DATA_SETS
+from crossover.data.load import DATA_SETS
 from crossover.params.profiles import SCHEMAS
 from stored import write_runs
 

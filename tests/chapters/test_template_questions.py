@@ -7,8 +7,7 @@ from crossover.chapters.template_questions.chapter import SET_NAMES, Chapter
 from crossover.data.closed_book import test_rows as rows_of
 from crossover.evaluation.answers import Outcome
 from crossover.params.profiles import check
-from crossover.questions.bank import QuestionBank
-from crossover.questions.generate import QuestionFunnel
+from crossover.questions.generate import QuestionBank, QuestionFunnel
 from crossover.questions.quality import question_type
 from crossover.study.grids import cells_of
 from stored import plant

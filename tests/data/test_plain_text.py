@@ -8,10 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crossover.data.corpora import folder
 from crossover.data.plain_text import decode, plain_text
-from crossover.models.spacy_english import load_parser
-from crossover.questions.generate import Generator, generate
 
 SENTENCES = (
     "The chemist Marie Curie discovered the metal polonium in Paris in 1898.",
@@ -102,20 +99,3 @@ def test_encodings_with_a_mark_are_read(encoding):
 def test_no_other_encoding_is_guessed():
     with pytest.raises(UnicodeDecodeError):
         decode("café".encode("latin-1"))
-
-
-def test_a_messy_folder_gives_the_questions_of_the_clean_one(tmp_path):
-    files = {
-        "a.txt": textwrap.fill(PROSE, 40).replace("Curie", "Curie[2]").encode("utf-8-sig"),
-        "b.md": b"# F\n\n" + "\n".join(f"* {s}" for s in SENTENCES).replace("Marie Curie", "**Marie Curie**").encode(),
-        "c.html": "".join(f"<p>{s.replace(' ', chr(10))}</p>" for s in SENTENCES).encode("utf-16"),
-    }  # fmt: skip
-    for name, raw in files.items():
-        (tmp_path / name).write_bytes(raw)
-    texts = {text.source: text.text for text in folder(tmp_path)}
-    found = {source: set() for source in texts}
-    for q in generate(folder(tmp_path)):
-        found[q.source].add((q.question, q.answer))
-        assert q.answer in ("yes", "no") or texts[q.source][q.start : q.end] == q.answer
-    clean = {(q.question, q.answer) for q in Generator(load_parser()).text(PROSE)}
-    assert len(clean) > 10 and list(found.values()) == [clean] * 3

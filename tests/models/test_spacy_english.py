@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from thinc.api import NumpyOps, get_current_ops
 
-from crossover.data.corpora import passages
+from crossover.data.corpora import read_texts
 from crossover.models.spacy_english import Blas, load_parser, load_tagger
 
 
@@ -25,7 +25,7 @@ def test_the_faster_matrix_product_is_one(trans):
 @pytest.mark.parametrize("load", [load_parser, load_tagger])
 def test_parses_are_those_of_the_stock_model(load):
     stock, before = load(NumpyOps()), get_current_ops()
-    texts = [text.text for text in islice(passages("boolq", "validation", "pypi"), 5)]
+    texts = [text.text for text in islice(read_texts("boolq"), 5)]
     for ours, theirs in zip(load().pipe(texts), stock.pipe(texts), strict=True):
         assert [(t.tag_, t.head.i, t.dep_, t.ent_type_, t.lemma_) for t in ours] == [
             (t.tag_, t.head.i, t.dep_, t.ent_type_, t.lemma_) for t in theirs

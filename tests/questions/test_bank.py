@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from crossover.data.corpora import read_texts
 from crossover.errors import CrossoverError
 from crossover.params.profiles import check
 from crossover.params.text_source import pinned
 from crossover.paths import repository
-from crossover.questions.bank import load_bank, read_texts
+from crossover.questions.generate import load_bank
 
 
 @pytest.fixture

@@ -23,10 +23,10 @@ from crossover.questions.hand_checked import (
     read_expectations,
 )
 from crossover.questions.prose_filter import MOST_CHARACTERS, pieces, refusal
+from crossover.questions.quality import funnel_table
 
 CURIE = "Marie Curie discovered polonium in 1898."
 GENERATOR = Generator(load_parser())
-quick = settings(max_examples=150, deadline=None)
 
 
 @pytest.fixture(scope="module")
@@ -66,12 +66,9 @@ def test_a_wrong_question_is_judged_wrong():
     assert not entry.allows(replace(made["cloze_date"], question="Roald Amundsen left the South Pole in ____."))
 
 
-def test_patterns_and_normalising():
+def test_patterns_and_normalising(tmp_path):
     assert set(expand("[In] (a|b c) d")) == {"In a d", "In b c d", " a d", " b c d"}
     assert normalise("Who wrote “Hamlet”?  ") == "who wrote hamlet" and normalise("in #?") == "in #"
-
-
-def test_an_expectation_without_an_answer_is_named(tmp_path):
     (tmp_path / "e.yaml").write_text("tune:\n  - text: A b c.\n    accept: ['Who?']\n")
     with pytest.raises(CrossoverError, match="'A b c.'.*'Who\\?' has no"):
         read_expectations(tmp_path / "e.yaml")
@@ -111,23 +108,21 @@ def test_odd_text_is_refused_by_name_and_the_rest_goes_on():
     assert funnel.texts == len(corpus)
     assert Counter(q.source for q in made) == {str(i): len(made) // len(ODD) for i in range(1, len(corpus), 2)}
     assert funnel.questions == len(made) > 0
+    table = funnel_table(funnel)
+    assert table[table["stage"] == "texts"]["count"].tolist() == [len(corpus)]
+    assert table[table["reason"] == "empty"][["stage", "count"]].values.tolist() == [["text", 1]]
 
 
-def test_one_bad_paragraph_costs_no_other():
-    text = f"{CURIE}\n<table>\n\nJupiter has 79 moons."
+def test_one_bad_paragraph_costs_no_other_and_moves_no_offset():
+    last = "In Paris,\x07 the chemist Marie Curie discovered the metal polonium together with her husband, in 1898, after work."
+    text = f"{CURIE}\n<table>\n\n{last}"
     funnel = QuestionFunnel()
     made = list(generate([text], funnel))
     assert funnel.refused["piece: markup"] == 1 and funnel.pieces == 3
-    assert {"Who discovered polonium in 1898?", "How many moons does Jupiter have?"} <= {q.question for q in made}
+    assert "Who discovered polonium in 1898?" in {q.question for q in made}
     for q in made:
         assert text[q.start : q.end] == q.answer or q.answer in ("yes", "no")
-        assert text[slice(*q.sentence)] in (CURIE, "Jupiter has 79 moons.")
-
-
-def test_a_control_character_moves_no_offset():
-    text = "In Paris,\x07 the chemist Marie Curie discovered the metal polonium together with her husband, in 1898, after work."
-    made = [q for q in generate([text]) if q.answer not in ("yes", "no")]
-    assert made and all(text[q.start : q.end] == q.answer for q in made)
+    assert {text[slice(*q.sentence)] for q in made} == {CURIE, last}
 
 
 def test_a_long_line_is_cut_at_ends_of_sentences():
@@ -140,19 +135,15 @@ def test_a_long_line_is_cut_at_ends_of_sentences():
 
 
 @given(st.text(st.characters(codec=None), max_size=400) | st.text("aA.!? \n<{é\x00\ud800", max_size=400))
-@quick
+@settings(max_examples=150, deadline=None)
 def test_pieces_of_any_text_keep_their_places(text):
     last = 0
     for piece in pieces(text):
-        assert piece.offset >= last
-        if piece.refused is None:
-            assert len(piece.text) <= MOST_CHARACTERS
-            piece.text.encode("utf-8")
-            original = text[piece.offset : piece.offset + len(piece.text)]
-            assert all(a == b or b == " " for a, b in zip(original, piece.text, strict=True))
-            last = piece.offset + len(piece.text)
-        else:
-            assert piece.text == ""
+        assert piece.offset >= last and len(piece.text) <= MOST_CHARACTERS and (piece.refused is None or not piece.text)
+        piece.text.encode("utf-8")
+        original = text[piece.offset : piece.offset + len(piece.text)]
+        assert all(a == b or b == " " for a, b in zip(original, piece.text, strict=True))
+        last = piece.offset + len(piece.text)
 
 
 WORDS = [
@@ -172,10 +163,15 @@ WORDS = [
     "the",
     "which",
     "was",
+    "by",
+    "and",
+    ";",
+    "—",
+    "'s",
 ]
 
 
-@given(st.lists(st.sampled_from([*WORDS, "by", "and", ";", "—", "'s"]), max_size=25))
+@given(st.lists(st.sampled_from(WORDS), max_size=25))
 @settings(max_examples=60, deadline=None)
 def test_any_order_of_words_gives_spans(words):
     text = " ".join(words)

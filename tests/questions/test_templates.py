@@ -40,18 +40,17 @@ def of_examples(generator):
     return [[q for s in doc.sents for q in generator.sentence(s, QuestionFunnel())] for doc in docs]
 
 
-@pytest.mark.parametrize("i", range(len(EXAMPLES)), ids=[f"{t.id}-{t.examples.index(e)}" for t, e in EXAMPLES])
-def test_examples_in_the_file(of_examples, i):
-    template, example = EXAMPLES[i]
-    made = [q for q in of_examples[i] if q.template == template.id]
-    wanted = [(example.question, example.answer)] if example.question else []
-    assert [(q.question, q.answer) for q in made] == wanted
-    for question in made:
-        assert question.answer in ("yes", "no") or example.text[question.start : question.end] == question.answer
-
-
-def test_every_template_has_an_example_that_gives_a_question():
-    assert [t.id for t in TEMPLATES if not any(e.question for e in t.examples)] == []
+def test_examples_in_the_file(of_examples):
+    for (template, example), questions in zip(EXAMPLES, of_examples, strict=True):
+        made = [q for q in questions if q.template == template.id]
+        wanted = [(example.question, example.answer)] if example.question else []
+        assert [(q.question, q.answer) for q in made] == wanted, template.id
+        assert len({(q.question, q.answer) for q in questions}) == len(questions)
+        for q in questions:
+            assert q.sentence[0] <= q.start < q.end <= q.sentence[1]
+            assert q.answer in ("yes", "no") or example.text[q.start : q.end] == q.answer
+            assert q.question.count("____") == (q.type == "cloze")
+    assert all(any(e.question for e in t.examples) for t in TEMPLATES)
 
 
 def test_a_template_that_a_reader_adds_is_used(generator, tmp_path):
@@ -72,6 +71,7 @@ def test_a_template_that_a_reader_adds_is_used(generator, tmp_path):
         ((', {text: "x"}', ""), "examples\n  List should have at least 2 items"),
         (("templates:", "template:"), "holds no list of templates"),
         (("entity: PERSON", "pattern: '('"), "where.subject.pattern\n  Input should be a valid regular expression"),
+        (("\ntemplates:", ONE), "two templates share an id"),
     ],
 )
 def test_a_mistake_in_the_file_is_named(tmp_path, change, message):
@@ -79,12 +79,6 @@ def test_a_mistake_in_the_file_is_named(tmp_path, change, message):
     with pytest.raises(CrossoverError) as problem:
         load_templates(tmp_path / "t.yaml")
     assert message in str(problem.value)
-
-
-def test_an_id_is_given_once(tmp_path):
-    (tmp_path / "t.yaml").write_text(ONE + ONE.replace("\ntemplates:\n", ""))
-    with pytest.raises(CrossoverError, match="two templates share an id"):
-        load_templates(tmp_path / "t.yaml")
 
 
 # --- grammar ----------------------------------------------------------------------------------------------------------
@@ -127,22 +121,6 @@ def test_statements_that_give_no_question(generator, text):
     assert [q.question for q in generator.text(text) if q.type != "cloze"] == []
 
 
-def test_questions_are_spans_unique_and_deterministic(generator):
-    text = (
-        "The physicist Marie Curie, who was born in Warsaw, discovered polonium in 1898. Jupiter has 79 moons. "
-        "The Louvre, a museum in Paris, was opened on 10 August 1793 and holds 380,000 objects."
-    )
-    made = generator.text(text)
-    assert len(made) > 15 and made == generator.text(text)
-    assert len({(q.question, q.answer) for q in made}) == len(made)
-    for q in made:
-        first, last = q.sentence
-        assert first <= q.start < q.end <= last
-        assert text[q.start : q.end] == q.answer or q.answer in ("yes", "no")
-        assert q.question[0].isupper() or q.type == "cloze"
-        assert q.question.count("____") == (q.type == "cloze")
-
-
 def test_the_funnel_adds_up(generator):
     funnel = QuestionFunnel()
     for sentence in generator.nlp("Marie Curie discovered polonium in 1898. He died. The film was made in 1994.").sents:
@@ -169,18 +147,11 @@ def test_base_forms(generator, form, base):
     assert generator.lemmas.base(form) == base
 
 
-@pytest.mark.parametrize(
-    "participle", ["written", "taken", "known", "given", "driven", "seen", "built", "led", "withdrawn"]
-)
-def test_past_and_participle_share_a_base(generator, participle):
-    assert generator.lemmas.base(past(participle)) == generator.lemmas.base(participle)
-
-
-@pytest.mark.parametrize(
-    "base", ["write", "carry", "play", "reach", "go", "have", "fix", "pass", "cause", "lie", "undergo"]
-)
-def test_third_person_goes_back_to_its_base(generator, base):
-    assert generator.lemmas.base(third_person(base)) == base
+def test_past_and_third_person_go_back_to_their_base(generator):
+    for participle in ("written", "taken", "known", "given", "driven", "seen", "built", "led", "withdrawn"):
+        assert generator.lemmas.base(past(participle)) == generator.lemmas.base(participle)
+    for base in ("write", "carry", "play", "reach", "go", "have", "fix", "pass", "cause", "lie", "undergo"):
+        assert generator.lemmas.base(third_person(base)) == base
 
 
 @pytest.mark.parametrize(("acronym", "name", "spelt"), [

@@ -9,10 +9,11 @@ import pytest
 
 from crossover.data import closed_book
 from crossover.data.closed_book import draw_test, near_tests, pool
+from crossover.data.corpora import read_texts
 from crossover.errors import CrossoverError
 from crossover.normal_text import word_set
 from crossover.params.profiles import check
-from crossover.questions.bank import load_bank, read_texts
+from crossover.questions.generate import load_bank
 from crossover.stats.peak import find_peak
 from crossover.study.cell import MixtureCell
 from crossover.study.experiments import template_mixture

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from crossover.data import pinned
-from crossover.data.catalog import DATA_SETS
+from crossover.data.load import DATA_SETS
 from crossover.params.profiles import SCHEMAS, describe
 from crossover.study.store import read_runs
 

@@ -1,1 +1,1 @@
-"""Pinned packages, the cache, the catalogue of data sets and how they are loaded."""
+"""Pinned packages, the cache, the register of data sets and how they are loaded."""

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from crossover.data import load
-from crossover.data.catalog import DATA_SETS
+from crossover.data.load import DATA_SETS, Row, load
 from crossover.data.near_duplicates import Neighbourhood
 from crossover.errors import CrossoverError, nearest
 from crossover.normal_text import word_set
@@ -21,7 +20,7 @@ from crossover.normal_text import word_set
 
 @dataclass(frozen=True)
 class EvaluationSet:
-    """The data set, the split that the field reports on, the column that tells rows apart, and whether its questions train."""
+    """A data set, the split that the field reports on, the column that tells rows apart; whether its questions can train."""
 
     data: str
     split: str
@@ -48,28 +47,26 @@ class Real:
     answers: tuple[str, ...]
 
 
-def mended(question: str) -> str:
+def with_question_mark(question: str) -> str:
     """Return a question with a capital letter and a question mark, which NQ-open and WebQuestions lack at times.
 
-    >>> mended("who wrote hamlet")
+    >>> with_question_mark("who wrote hamlet")
     'Who wrote hamlet?'
     """
     text = " ".join(question.split())
     return text[:1].upper() + text[1:].rstrip(" ?.") + "?"
 
 
-def test_rows(name: str, source: str) -> list[tuple[str, load.Row]]:
+def test_rows(name: str, source: str) -> list[tuple[str, Row]]:
     """Return every test row of a set with its item id, in a fixed random order: the first n are a random sample.
 
     ``source`` is ``pypi``, ``dir`` or ``hub:<commit>``.
     """
-    if name not in SETS:
-        raise CrossoverError(f"There is no evaluation set {name!r}.{nearest(name, SETS)}")
     rows = _ordered(name, source)
     return rows[: len(rows) // 2] if _halved(name, source) else rows
 
 
-def draw_test(name: str, source: str, n: int) -> list[tuple[str, load.Row]]:
+def draw_test(name: str, source: str, n: int) -> list[tuple[str, Row]]:
     """Return the first ``n`` test rows of a set; an error where it has fewer."""
     rows = test_rows(name, source)
     if n > len(rows):
@@ -87,9 +84,14 @@ def _pool(sources: tuple[tuple[str, str], ...]) -> tuple[Real, ...]:
     tested = _near_tests(sources)
     found: list[Real] = []
     for name, source in sources:
-        rows = _training(name, source)
+        if _halved(name, source):
+            ordered = _ordered(name, source)
+            rows = [row for _, row in ordered[len(ordered) // 2 :]]
+        else:
+            rows = _rows(name, "train", source)
         near = tested.holds([word_set(row["question"]) for row in rows])
-        found += [_real(name, row) for row, leaks in zip(rows, near, strict=True) if not leaks]
+        kept = [row for row, leaks in zip(rows, near, strict=True) if not leaks]
+        found += [Real(name, with_question_mark(row["question"]), answers(name, row)) for row in kept]
     return tuple(found)
 
 
@@ -103,7 +105,7 @@ def _near_tests(sources: tuple[tuple[str, str], ...]) -> Neighbourhood:
     return Neighbourhood(word_set(row["question"]) for name, source in sources for _, row in test_rows(name, source))
 
 
-def answers(name: str, row: load.Row) -> tuple[str, ...]:
+def answers(name: str, row: Row) -> tuple[str, ...]:
     """Return the answers of a question set's row that count as right, the one to train on first."""
     if name == "trivia_qa":
         first = row["answer"]["value"]
@@ -111,36 +113,23 @@ def answers(name: str, row: load.Row) -> tuple[str, ...]:
     return tuple(row["answers" if name == "web_questions" else "answer"])
 
 
-def _real(name: str, row: load.Row) -> Real:
-    return Real(name, mended(row["question"]), answers(name, row))
-
-
-def _training(name: str, source: str) -> Sequence[load.Row]:
-    if not _halved(name, source):
-        kind, revision = _parts(source)
-        return load.load(SETS[name].data, "train", kind, revision=revision)
-    rows = _ordered(name, source)
-    return [row for _, row in rows[len(rows) // 2 :]]
-
-
 def _halved(name: str, source: str) -> bool:
     """Whether a question set's test split has to give the training questions too."""
-    held = SETS[name]
-    return held.question and "train" not in DATA_SETS[held.data].splits(_parts(source)[0])
+    return SETS[name].question and "train" not in DATA_SETS[SETS[name].data].splits(source.partition(":")[0])
 
 
 @cache
-def _ordered(name: str, source: str) -> list[tuple[str, load.Row]]:
-    held = SETS[name]
-    kind, revision = _parts(source)
-    rows = load.load(held.data, held.split, kind, revision=revision)
-    named = [(f"{name}/{number:05d}", row) for number, row in enumerate(rows)]
-    return sorted(named, key=lambda pair: hashlib.sha256(f"{pair[1][held.text]}|{pair[0]}".encode()).digest())
+def _ordered(name: str, source: str) -> list[tuple[str, Row]]:
+    if name not in SETS:
+        raise CrossoverError(f"There is no evaluation set {name!r}.{nearest(name, SETS)}")
+    rows = [(f"{name}/{number:05d}", row) for number, row in enumerate(_rows(name, SETS[name].split, source))]
+    text = SETS[name].text
+    return sorted(rows, key=lambda pair: hashlib.sha256(f"{pair[1][text]}|{pair[0]}".encode()).digest())
 
 
-def _parts(source: str) -> tuple[load.Source, str | None]:
-    """Split ``hub:<commit>`` into the source and its revision."""
+def _rows(name: str, split: str, source: str) -> list[Row]:
+    """Read a split from ``pypi``, ``dir`` or ``hub:<commit>``."""
     if not re.fullmatch(r"pypi|dir|hub:[0-9a-f]{40}", source):
         raise CrossoverError(f"The source {source!r} is none of pypi, dir and hub:<40-digit commit>.")
     kind, _, revision = source.partition(":")
-    return kind, revision or None  # type: ignore[return-value]
+    return load(SETS[name].data, split, kind, revision=revision or None)

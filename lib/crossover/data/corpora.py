@@ -17,60 +17,55 @@ from crossover.data import load
 from crossover.data.pinned import WIKIPEDIA
 from crossover.data.plain_text import decode, plain_text
 from crossover.errors import CrossoverError
-from crossover.params.text_source import text_files
-
-PASSAGES = {"squad": ("context", "title"), "boolq": ("passage", None)}
+from crossover.params.text_source import folder_of, text_files
 
 
 @dataclass(frozen=True)
 class Text:
-    """A text and its source, unique within a run (``squad/Super_Bowl_50/3``); ``refused`` says why there is no text."""
+    """A text and its source, unique within a run (``wikipedia/Anarchism``); ``refused`` says why there is no text."""
 
     source: str
     text: str
     refused: str | None = None
 
 
-def passages(
-    name: str, split: str, source: load.Source, folder: Path | str | None = None, revision: str | None = None
-) -> Iterator[Text]:
-    """Yield the Wikipedia passages of SQuAD or BoolQ, each once; arguments as for :func:`crossover.data.load.load`."""
-    if name not in PASSAGES:
-        raise CrossoverError(f"{name!r} has no passages of its own; use one of {', '.join(PASSAGES)}.")
-    column, title = PASSAGES[name]
-    seen: set[str] = set()
-    for row in load.load(name, split, source, folder, revision):
-        if row[column] not in seen:
-            yield Text("/".join(filter(None, (name, title and row[title], str(len(seen))))), row[column])
-            seen.add(row[column])
+def read_texts(text: str) -> Iterator[Text]:
+    """Yield the texts of a source by its name.
+
+    ``wikipedia`` and ``boolq`` come with the environment; ``folder:<path>`` is a folder of text, Markdown or HTML files, and
+    ``hub:<name>@<commit>`` a data set's column ``text`` (``hub:<name>/<config>@<commit>`` where the name has two parts already).
+    """
+    if text == "wikipedia":
+        return wikipedia()
+    if text == "boolq":
+        rows = load.load("boolq", "validation", "pypi")
+        passages = dict.fromkeys(row["passage"] for row in rows)  # several questions share one
+        return (Text(f"boolq/{number}", passage) for number, passage in enumerate(passages))
+    if (path := folder_of(text)) is not None:
+        return folder(path)
+    if match := re.fullmatch(r"hub:([^/@]+/[^/@]+)(?:/([^@]+))?@([0-9a-f]{40})", text):
+        name, config, revision = match.groups()
+        return hub(name, revision, config)
+    raise CrossoverError(
+        f"The text {text!r} is none of wikipedia, boolq, folder:<path> and hub:<name>@<40-digit commit>."
+    )
 
 
 def wikipedia() -> Iterator[Text]:
-    """Yield the articles of the small English Wikipedia dump that travels in the wheel of gensim, as plain text.
-
-    Redirects, lists and pages outside the article namespace are left out. The wiki markup is removed by
-    :func:`wiki_text`.
-    """
-    space = "{*}"
+    """Yield the articles of the small English Wikipedia dump in the wheel of gensim, without redirects and lists."""
     with bz2.open(WIKIPEDIA.path()) as file:
         for _, page in ElementTree.iterparse(file):
             if not page.tag.endswith("}page"):
                 continue
-            title, namespace = page.findtext(f"{space}title"), page.findtext(f"{space}ns")
-            wiki = page.findtext(f"{space}revision/{space}text") or ""
+            title, namespace = page.findtext("{*}title"), page.findtext("{*}ns")
+            wiki = page.findtext("{*}revision/{*}text") or ""
             page.clear()
             if namespace == "0" and not wiki.lower().startswith("#redirect") and not title.startswith("List of"):
                 yield Text(f"wikipedia/{title}", wiki_text(wiki))
 
 
 def folder(path: Path | str) -> Iterator[Text]:
-    """Yield the text, Markdown and HTML files of a folder and its subfolders, in order of their names, as plain prose.
-
-    Raises
-    ------
-    CrossoverError
-        There is no such folder, or no such file in it.
-    """
+    """Yield the text, Markdown and HTML files of a folder and its subfolders, in order of their names, as plain prose."""
     for file in text_files(path):
         name = f"folder/{file.relative_to(path)}"
         try:
@@ -81,23 +76,16 @@ def folder(path: Path | str) -> Iterator[Text]:
             yield Text(name, "", f"cannot be read ({problem.strerror})")
 
 
-def hub(name: str, split: str, revision: str, column: str = "text", config: str | None = None) -> Iterator[Text]:
-    """Yield one column of a data set on the Hugging Face hub, streamed.
-
-    Raises
-    ------
-    CrossoverError
-        The revision is no commit, the hub cannot be reached, or there is no such column.
-    """
-    load.check_commit(name, revision)
+def hub(name: str, revision: str, config: str | None = None) -> Iterator[Text]:
+    """Yield the column ``text`` of a data set's training split on the Hugging Face hub, streamed."""
     import datasets
 
     try:
-        rows = datasets.load_dataset(name, config, split=split, revision=revision, streaming=True)
+        rows = datasets.load_dataset(name, config, split="train", revision=revision, streaming=True)
         for number, row in enumerate(rows):
-            if column not in row:
-                raise CrossoverError(f"{name} has no column {column!r}; it has {', '.join(row)}.")
-            yield Text(f"{name}/{number}", plain_text(row[column] or ""))
+            if "text" not in row:
+                raise CrossoverError(f"{name} has no column 'text'; it has {', '.join(row)}.")
+            yield Text(f"{name}/{number}", plain_text(row["text"] or ""))
     except (OSError, ValueError, RuntimeError, ConnectionError) as problem:
         raise load.unreachable(name, revision, problem) from problem
 

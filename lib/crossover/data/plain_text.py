@@ -1,7 +1,6 @@
 """Plain prose of what people keep in files: wrapped lines joined; Markdown, HTML, bullets and citation marks removed.
 
-Encodings and characters are ftfy's, HTML is Beautiful Soup's, Markdown is markdown-it's business. What is ours is to
-say which line breaks end a paragraph.
+ftfy repairs characters, Beautiful Soup reads HTML, markdown-it Markdown; which line breaks end a paragraph is decided here.
 """
 
 from __future__ import annotations
@@ -48,13 +47,7 @@ _SENTENCE_END = re.compile(r"[.!?:;][\"'”’)\]]*(?:\[[^\[\]]*\])*$")
 
 
 def decode(raw: bytes) -> str:
-    """Return the text of a file in UTF-8, or in UTF-16 or UTF-32 where a byte-order mark says so.
-
-    Raises
-    ------
-    UnicodeDecodeError
-        The bytes are not in that encoding; it is never guessed.
-    """
+    """Return the text of a file in UTF-8, or in UTF-16 or UTF-32 where a byte-order mark says so; none is guessed."""
     encoding = next((name for mark, name in _MARKS if raw.startswith(mark)), "utf-8-sig")
     return raw.decode(encoding)
 
@@ -62,15 +55,9 @@ def decode(raw: bytes) -> str:
 def plain_text(text: str, markdown: bool = False) -> str:
     r"""Return the prose of a text, one paragraph per line.
 
-    Parameters
-    ----------
-    text : str
-    markdown : bool
-        Whether the text is known to be Markdown, where a single line break never ends a paragraph. In other texts one
-        does unless the line is as full as its neighbours or the next one goes on in lower case.
+    In ``markdown`` a single line break never ends a paragraph. In other texts one does, unless the line is as full as its
+    neighbours or the next one goes on in lower case.
 
-    Examples
-    --------
     >>> plain_text("# Facts\n\n- **Jupiter** has 79\n  moons.[2]\n- Basalt is a volcanic rock.")
     'Jupiter has 79 moons.\nBasalt is a volcanic rock.'
     """
@@ -94,13 +81,13 @@ def _without_html(text: str) -> str:
         node.extract()
     for tag in soup.find_all(_DROPPED.split()):
         tag.replace_with("\n\n")
-    for tag in soup.find_all("sup"):
-        if tag.a is not None:  # a reference
-            tag.decompose()
-    for tag in soup.find_all(_BLOCKS.split()):
+    for tag in soup.find_all(lambda tag: tag.name == "sup" and tag.a is not None):  # a reference
+        tag.decompose()
+    blocks = soup.find_all(_BLOCKS.split())
+    for tag in blocks:
         for node in tag.find_all(string=True):
             node.replace_with(re.sub(r"\s+", " ", node))
-    for tag in soup.find_all(_BLOCKS.split()):
+    for tag in blocks:
         tag.insert_before("\n\n")
         tag.insert_after("\n\n")
     return soup.get_text()

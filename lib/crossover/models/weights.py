@@ -9,8 +9,7 @@ import hashlib
 import sys
 from pathlib import Path
 
-from crossover.data.cache import cached
-from crossover.data.pinned import MINILM, SMOLLM2, sha256
+from crossover.data.pinned import MINILM, SMOLLM2, cached, sha256
 from crossover.errors import CrossoverError
 
 

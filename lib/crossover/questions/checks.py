@@ -9,17 +9,18 @@ from spacy.tokens import Span, Token
 from crossover.questions.constituents import NAMES, Part
 from crossover.questions.frames import Frame
 from crossover.questions.templates import Draft
-from crossover.questions.words import MENTIONED, UNIQUE
+from crossover.questions.words import LISTS
 
 MOST_WORDS = {"cloze": 30}  # of a question; a real one of NQ-open has nine on average
 MOST_WORDS_OTHERWISE = 20
 SENTENCE_WORDS = (3, 60)
+_POSSESSIVE = {"his", "her", "its", "their"}
+_DANGLING = re.compile(r"(^| )(and|or|but|of|in|to|a|an|the|for|with|by|from|as|that|which)\W*$")
 
 
 def unusable(sentence: Span) -> str | None:
     """Return why a sentence is not used, or ``None``."""
-    words = sum(token.is_alpha for token in sentence)
-    if words < SENTENCE_WORDS[0]:
+    if sum(token.is_alpha for token in sentence) < SENTENCE_WORDS[0]:
         return "too short"
     if len(sentence) > SENTENCE_WORDS[1]:
         return "too long"
@@ -31,42 +32,25 @@ def unusable(sentence: Span) -> str | None:
     return None
 
 
-_PRONOUNS = {"PRP", "WP"}
-_POINTING = {
-    "this", "that", "these", "those", "such", "another", "latter", "former", "same", "other", "others", "here",
-    "there", "above", "following", "aforementioned", "respectively", "said", "one", "ones", "similar", "separate",
-    "additional", "latest", "previous",
-}  # fmt: skip
-_SPEAKERS = {"my", "our", "your"}
-# Verbs whose object is a kind: "the telephone was invented" is about no single telephone.
-_OF_KINDS = {"invented", "discovered", "domesticated", "patented", "pioneered"}
-_POSSESSIVE = {"his", "her", "its", "their"}
-
-
 def rejection_reason(draft: Draft) -> str | None:
     """Return why a question is refused, or ``None``: what it repeats must be understood without the text around it."""
     if len(draft.question.split()) > MOST_WORDS.get(draft.template.type, MOST_WORDS_OTHERWISE):
         return "question: too long"
-    doc, asked = draft.frame.sentence.doc, draft.asked
+    doc, open_ended = draft.frame.sentence.doc, draft.template.type != "yes-no"
+    if open_ended and f" {_plain(draft.answer)} " in f" {_plain(draft.question)} ":
+        return "question: holds its answer"
     repeated = [doc[i] for i in draft.used]
-    if draft.template.type == "yes-no":
-        answer = []
-    else:
-        answer = [doc[i] for i in asked.indices]
-        if f" {_plain(draft.answer)} " in f" {_plain(draft.question)} ":
-            return "question: holds its answer"
-    if any(t.tag_ in _PRONOUNS or t.lower_ in _SPEAKERS for t in (*repeated, *answer)):
+    told = [*repeated, *(doc[i] for i in draft.asked.indices if open_ended)]
+    if any(t.tag_ in ("PRP", "WP") or t.lower_ in ("my", "our", "your") for t in told):
         return "question: pronoun"
-    if any(
-        t.lower_ in _POINTING and t.tag_ in ("DT", "JJ", "PDT", "RB", "NN", "NNS", "CD") for t in (*repeated, *answer)
-    ):
+    if any(t.lower_ in LISTS["pointing"] and t.tag_ in ("DT", "JJ", "PDT", "RB", "NN", "NNS", "CD") for t in told):
         return "question: points at other text"
-    subject = draft.frame.one("subject")
-    told = set(draft.used)
-    owners = {t.lower_ for t in (*repeated, *answer)} & _POSSESSIVE
-    if owners and not (subject is not None and told.issuperset(subject.indices) and _owned_by(subject, owners)):
+    subject, owners = draft.frame.one("subject"), {t.lower_ for t in told} & _POSSESSIVE
+    whole = subject is not None and set(draft.used).issuperset(subject.indices)
+    if owners and not (whole and _owned_by(subject, owners)):
         return "question: pronoun"
-    if _breaks_off(draft):
+    ends_in_text = draft.template.question.endswith("}?") and "{stranded}" not in draft.template.question
+    if (ends_in_text and _DANGLING.search(draft.question)) or _DANGLING.search(draft.answer):
         return "question: breaks off"
     if "\n" in draft.question or "\n" in draft.answer:
         return "question: over a line break"
@@ -85,8 +69,7 @@ def _owned_by(subject: Part, owners: set[str]) -> bool:
 
 def _without_context(draft: Draft, repeated: list[Token]) -> str | None:
     """Refuse what an earlier sentence would have to explain: "the film was released", a cloze that starts with "he"."""
-    frame = draft.frame
-    past = _past(frame)
+    frame, past = draft.frame, _past(draft.frame)
     if frame.kind == "sentence":
         subject = next((c for c in frame.sentence.root.children if c.dep_ in ("nsubj", "nsubjpass")), None)
         if subject is None or subject.tag_ in ("PRP", "DT", "WP"):
@@ -95,61 +78,44 @@ def _without_context(draft: Draft, repeated: list[Token]) -> str | None:
             return "question: names nothing"
         told = [subject]
     else:
-        asked = [draft.asked.head] if draft.template.type != "yes-no" else []
-        # In the present "the heart" is any heart, unless the statement has a name or a date in it.
-        about_one = past or any(t.ent_type_ in NAMES or t.ent_type_ == "DATE" for t in (*repeated, *asked))
-        subjects = [part.head for part in frame.all("subject")]
-        told = (
-            [*repeated, *asked] if past else subjects if about_one else [h for h in subjects if h.lower_ in MENTIONED]
-        )
-    if frame.kind != "apposition" and frame.verb.lower_ not in _OF_KINDS and any(map(_unexplained, told)):
+        told = [*repeated, *([draft.asked.head] if draft.template.type != "yes-no" else [])]
+        if not past:
+            # In the present "the heart" is any heart, unless the statement has a name or a date in it.
+            about_one = any(map(_names, told))
+            subjects = [part.head for part in frame.all("subject")]
+            told = [noun for noun in subjects if about_one or noun.lower_ in LISTS["mentioned"]]
+    if frame.kind != "apposition" and frame.verb.lower_ not in LISTS["of_kinds"] and any(map(_unexplained, told)):
         return "question: names nothing"
-    if any(t.ent_type_ in NAMES or t.ent_type_ == "DATE" or t.tag_ in ("NNP", "NNPS") for t in repeated):
+    if any(_names(t) or t.tag_ in ("NNP", "NNPS") for t in repeated):
         return None
     content = sum(t.tag_ in ("NN", "NNS", "JJ", "JJS", "CD") for t in repeated)
-    one_case = _past(frame) or draft.entity in NAMES
-    vague = any(t.lower_ in ("the", "a", "an") for t in repeated) and one_case
+    vague = any(t.lower_ in ("the", "a", "an") for t in repeated) and (past or draft.entity in NAMES)
     return "question: names nothing" if vague and content < 3 else None
+
+
+def _names(token: Token) -> bool:
+    return token.ent_type_ in NAMES or token.ent_type_ == "DATE"
 
 
 def _unexplained(noun: Token) -> bool:
     """Whether a token heads a phrase such as "the film" or "the fifth season": definite, with nothing that says which."""
-    if noun.tag_ not in ("NN", "NNS") or noun.ent_type_ in NAMES or noun.ent_type_ == "DATE" or noun.lower_ in UNIQUE:
+    if noun.tag_ not in ("NN", "NNS") or _names(noun) or noun.lower_ in LISTS["unique"]:
         return False
-    children = list(noun.children)
-    if not any(c.lower_ == "the" for c in children):
-        return False
-    return not any(
-        c.dep_ in ("prep", "acl", "relcl", "appos", "poss", "nummod")
-        or c.tag_ in ("NNP", "NNPS")
-        or c.ent_type_ in NAMES
-        for c in children
+    explained = ("prep", "acl", "relcl", "appos", "poss", "nummod")
+    return any(c.lower_ == "the" for c in noun.children) and not any(
+        c.dep_ in explained or c.tag_ in ("NNP", "NNPS") or c.ent_type_ in NAMES for c in noun.children
     )
 
 
 def _past(frame: Frame) -> bool:
     """Whether the frame's sentence tells of the past."""
-    if frame.auxiliaries:
-        return frame.auxiliaries[0].lower_ in ("was", "were", "had", "did")
-    return frame.verb.tag_ in ("VBD", "VBN") or any(
-        c.lower_ in ("was", "were", "had", "did") for c in frame.verb.children if c.dep_ in ("aux", "auxpass")
-    )
-
-
-_WORD = re.compile(r"\w+")
-
-
-_DANGLING = re.compile(r"(^| )(and|or|but|of|in|to|a|an|the|for|with|by|from|as|that|which)\W*$")
-
-
-def _breaks_off(draft: Draft) -> bool:
-    """Whether a question whose wording ends in words of the text, or an answer, ends in a word that leads on."""
-    ends_in_text = draft.template.question.endswith("}?") and "{stranded}" not in draft.template.question
-    return bool((ends_in_text and _DANGLING.search(draft.question)) or _DANGLING.search(draft.answer))
+    auxiliaries = frame.auxiliaries[:1] or [c for c in frame.verb.children if c.dep_ in ("aux", "auxpass")]
+    told_in_past = any(auxiliary.lower_ in ("was", "were", "had", "did") for auxiliary in auxiliaries)
+    return told_in_past or (not frame.auxiliaries and frame.verb.tag_ in ("VBD", "VBN"))
 
 
 def _plain(text: str) -> str:
-    return " ".join(_WORD.findall(text.lower()))
+    return " ".join(re.findall(r"\w+", text.lower()))
 
 
 def _unbalanced(text: str) -> bool:

@@ -8,23 +8,11 @@ from spacy.tokens import Span, Token
 
 from crossover.questions.constituents import Part, trimmed
 from crossover.questions.frames import Frame
+from crossover.questions.words import LISTS
 
 _SUBJECTS = {"nsubj", "nsubjpass"}
 _COMPLEMENTS = {"attr", "acomp", "oprd"}
 _IGNORED = {"conj", "cc", "punct", "intj", "preconj"}
-_DISCOURSE = {
-    "also", "however", "therefore", "thus", "then", "later", "still", "instead", "meanwhile", "moreover", "too",
-    "furthermore", "additionally", "consequently", "hence", "nevertheless", "nonetheless", "afterwards", "finally",
-    "subsequently", "here", "there", "indeed", "again", "eventually", "already", "today", "now", "even", "famously",
-}  # fmt: skip
-_ASIDES = {
-    "for example", "for instance", "in fact", "by contrast", "in contrast", "in particular", "in addition", "of course",
-    "in general", "as such", "at least", "on the other hand", "as well", "in turn", "as a result", "in practice",
-    "in recent times", "in recent years", "at first", "at last", "after that", "since then", "by then", "in other words",
-}  # fmt: skip
-_HEDGES = {"may", "might", "could", "would", "should", "can't", "ca", "wo", "sha", "'d", "’d", "'ll", "’ll"}
-_EMPTY = {"is", "are", "was", "were", "do", "does", "did", "have", "has", "had", "be"}
-_NONE = {"no", "none", "neither", "nobody", "nothing", "few", "little"}
 
 
 def clauses(sentence: Span) -> Iterator[Frame]:
@@ -55,12 +43,9 @@ def clauses(sentence: Span) -> Iterator[Frame]:
 
 
 def _clause(verb: Token, sentence: Span, inherit: Frame | None = None, antecedent: Part | None = None) -> Frame | None:
-    doc = verb.doc
-    auxiliaries: list[Token] = []
-    parts: list[Part] = []
+    doc, auxiliaries, parts, subject = verb.doc, [], [], None
     groups: list[tuple[int, list[int]]] = [(verb.i, [verb.i])]
     negated = passive = False
-    subject: Part | None = None
     for child in verb.children:
         dep = child.dep_
         if dep in _SUBJECTS or dep == "expl":
@@ -69,7 +54,7 @@ def _clause(verb: Token, sentence: Span, inherit: Frame | None = None, anteceden
             if antecedent is None:
                 subject = Part("subject" if dep != "expl" else "expletive", child, trimmed(child))
         elif dep in ("aux", "auxpass"):
-            if child.tag_ == "TO" or child.lower_ in _HEDGES or child.text.startswith(("'", "’")):
+            if child.tag_ == "TO" or child.lower_ in LISTS["hedges"] or child.text.startswith(("'", "’")):
                 return None
             auxiliaries.append(child)
             passive |= dep == "auxpass"
@@ -79,7 +64,7 @@ def _clause(verb: Token, sentence: Span, inherit: Frame | None = None, anteceden
         elif dep == "advmod":
             if child.tag_ == "WRB":
                 return None
-            if child.lower_ not in _DISCOURSE:
+            if child.lower_ not in LISTS["discourse"]:
                 parts.append(Part("adverb", child, trimmed(child)))
         elif dep in ("csubj", "csubjpass", "dep", "parataxis", "meta", "nmod", "mark"):
             if dep != "mark" or antecedent is None:
@@ -90,28 +75,28 @@ def _clause(verb: Token, sentence: Span, inherit: Frame | None = None, anteceden
             if child.left_edge.i > verb.i and doc[child.left_edge.i - 1].lower_ != ",":
                 parts.append(Part("clausal", child, trimmed(child)))
         elif dep not in _IGNORED:
-            found = _parts(child, dep)
-            if found is None:
-                return None
-            parts.extend(found)
+            parts.extend(_parts(child, dep))
     if antecedent is not None:
         subject = antecedent
     elif subject is None and inherit is not None:
         subject = inherit.one("subject")
-        if not auxiliaries and (verb.tag_ == "VBN" or verb.tag_ == "VB"):
+        if not auxiliaries and verb.tag_ in ("VBN", "VB"):
             auxiliaries, passive = inherit.auxiliaries, inherit.passive and verb.tag_ == "VBN"
-    if subject is not None and subject.role == "subject" and subject.head.head == verb and subject.head.i > verb.i:
-        return None  # "follows journalist X": the order is turned round
-    if subject is not None and subject.role == "subject" and subject.head.tag_ in ("JJ", "JJR", "JJS", "DT", "RB"):
-        return None  # "many went", "both died": of whom, an earlier sentence says
-    if not parts and verb.lower_ in _EMPTY:
-        return None  # "but Link does not"
-    if subject is None or not subject.indices or not _finite(verb, auxiliaries) or _shares_its_object(verb):
+    if subject is None or not subject.indices or _shares_its_object(verb):
         return None
-    if not all(p.indices for p in parts) or any(doc[p.indices[0]].lower_ in _NONE for p in (subject, *parts)):
+    if not auxiliaries and verb.tag_ not in ("VBD", "VBZ", "VBP"):
+        return None  # not finite
+    own_subject = subject.head.head == verb
+    if subject.role == "subject" and own_subject and subject.head.i > verb.i:
+        return None  # "follows journalist X": the order is turned round
+    if subject.role == "subject" and subject.head.tag_ in ("JJ", "JJR", "JJS", "DT", "RB"):
+        return None  # "many went", "both died": of whom, an earlier sentence says
+    if not parts and verb.lower_ in LISTS["empty"]:
+        return None  # "but Link does not"
+    if not all(p.indices for p in parts) or any(doc[p.indices[0]].lower_ in LISTS["none"] for p in (subject, *parts)):
         return None
     own = [a for a in auxiliaries if a.head == verb]
-    if antecedent is None and subject.head.head == verb and any(a.i < subject.head.i for a in own):
+    if antecedent is None and own_subject and any(a.i < subject.head.i for a in own):
         return None  # "Nor can the landlord ...": turned round already
     groups += [(a.i, [a.i]) for a in own]
     # An adverb at the head of the sentence ("Originally, ...") goes before the verb.
@@ -120,7 +105,8 @@ def _clause(verb: Token, sentence: Span, inherit: Frame | None = None, anteceden
     tokens = [i for _, group in groups for i in group] + ([] if antecedent or inherit else subject.indices)
     if len(tokens) != len(set(tokens)):
         return None  # the parse is entangled
-    start = _subject_place(subject, verb, antecedent, inherit)
+    # The subject's place among the verb's own tokens; a borrowed subject stands before them all.
+    start = subject.head.i if antecedent is None and own_subject else verb.left_edge.i
     return Frame(
         "clause", sentence, [subject, *parts], verb, list(auxiliaries),
         before=[g for i, g in groups if i < start],
@@ -130,57 +116,36 @@ def _clause(verb: Token, sentence: Span, inherit: Frame | None = None, anteceden
     )  # fmt: skip
 
 
-def _subject_place(subject: Part, verb: Token, antecedent: Part | None, inherit: Frame | None) -> int:
-    """Where the subject stands among the verb's own tokens; a borrowed subject stands before them all."""
-    borrowed = antecedent is not None or subject.head.head != verb
-    return verb.left_edge.i if borrowed else subject.head.i
-
-
-def _finite(verb: Token, auxiliaries: list[Token]) -> bool:
-    return bool(auxiliaries) or verb.tag_ in ("VBD", "VBZ", "VBP")
-
-
 def _shares_its_object(verb: Token) -> bool:
     """Whether verbs stand side by side ("designed and built"): neither alone has all its parts."""
     for child in verb.children:
-        if (
-            child.dep_ == "conj"
-            and child.i - verb.i <= 3
-            and child.tag_.startswith("VB")
-            and not any(
-                c.dep_ in ("dobj", "prep", "attr", "acomp", "agent", "npadvmod") for c in verb.children if c.i < child.i
-            )
-        ):
-            return True
-    head = verb.head
-    return verb.dep_ == "conj" and verb.i - head.i <= 2
+        if child.dep_ == "conj" and child.i - verb.i <= 3 and child.tag_.startswith("VB"):
+            before = {c.dep_ for c in verb.children if c.i < child.i}
+            if before.isdisjoint(("dobj", "prep", "attr", "acomp", "agent", "npadvmod")):
+                return True
+    return verb.dep_ == "conj" and verb.i - verb.head.i <= 2
 
 
-def _parts(child: Token, dep: str) -> list[Part] | None:
+def _parts(child: Token, dep: str) -> list[Part]:
     """The parts that a dependent of a verb gives: one, or two where a date has been hung on the noun before it."""
-    if dep == "dobj":
-        return _with_date("object", child)
+    if dep == "dobj" or dep in _COMPLEMENTS:
+        return _with_date("object" if dep == "dobj" else "complement", child)
     if dep == "dative" and child.tag_ != "IN":
         return [Part("recipient", child, trimmed(child))]
-    if dep in _COMPLEMENTS:
-        return _with_date("complement", child)
     if dep in ("prep", "agent", "dative"):
         inner = next((c for c in child.children if c.dep_ == "pobj"), None)
         whole = trimmed(child)
-        if whole and child.doc[whole[0] : whole[-1] + 1].text.lower() in _ASIDES:
+        if whole and child.doc[whole[0] : whole[-1] + 1].text.lower() in LISTS["asides"]:
             return []
         if inner is None or any(c.dep_ == "conj" for c in child.children) or inner.i < child.i:
             return [Part("clausal", child, whole)]
-        role = "agent" if dep == "agent" else "oblique"
         lead = [i for i in whole if i < inner.left_edge.i]
-        words = " ".join(child.doc[i].lower_ for i in lead)
-        pieces = _with_date(role, inner)
-        if len(pieces) == 1:
-            # "from 1942 to 1944": what follows belongs to the phrase.
-            pieces[0].indices = [i for i in whole if i > lead[-1]]
-        pieces[0].whole = lead + pieces[0].indices
-        pieces[0].preposition = words
-        return pieces
+        first, *date = _with_date("agent" if dep == "agent" else "oblique", inner)
+        if not date:  # "from 1942 to 1944": what follows belongs to the phrase
+            first.indices = [i for i in whole if i > lead[-1]]
+        first.whole = lead + first.indices
+        first.preposition = " ".join(child.doc[i].lower_ for i in lead)
+        return [first, *date]
     if dep == "npadvmod":
         set_off = child.left_edge.i > 0 and child.doc[child.left_edge.i - 1].text == ","
         dated = child.ent_type_ in ("DATE", "TIME")
@@ -192,34 +157,20 @@ def _parts(child: Token, dep: str) -> list[Part] | None:
 
 def _with_date(role: str, head: Token) -> list[Part]:
     """Return the part of ``head``; a date at its right edge ("won the prize | in 1903") becomes an oblique of its own."""
-    indices = trimmed(head)
-    token = head
-    while True:
-        last = next(reversed([c for c in token.rights if c.dep_ in ("prep", "pobj") and c.i in set(indices)]), None)
-        if last is None:
-            return [Part(role, head, indices)]
-        date = next((c for c in last.children if c.dep_ == "pobj"), None)
-        if (
-            (
-                last.lower_ in ("in", "on")
-                and date is not None
-                and date.ent_type_ == "DATE"
-                and last.right_edge.i == indices[-1]
-            )
-            and last.head.ent_type_ != "DATE"
-            and not _during(last.head)
-        ):
-            tail = [i for i in indices if i >= last.i]
+    indices, token = trimmed(head), head
+    while following := [c for c in token.rights if c.dep_ in ("prep", "pobj") and c.i in indices]:
+        token = following[-1]
+        noun, date = token.head, next((c for c in token.children if c.dep_ == "pobj"), None)
+        dated = token.lower_ in ("in", "on") and date is not None and date.ent_type_ == "DATE"
+        # The date belongs to the noun in "the World Cup in 1998" after a preposition.
+        of_noun = noun.ent_type_ == "DATE" or (noun.ent_type_ in ("EVENT", "WORK_OF_ART") and noun.dep_ == "pobj")
+        if dated and token.right_edge.i == indices[-1] and not of_noun:
+            tail = [i for i in indices if i >= token.i]
             return [
-                Part(role, head, [i for i in indices if i < last.i]),
-                Part("oblique", date, [i for i in tail if i > last.i], tail, last.lower_),
+                Part(role, head, [i for i in indices if i < token.i]),
+                Part("oblique", date, tail[1:], tail, token.lower_),
             ]
-        token = last
-
-
-def _during(noun: Token) -> bool:
-    """Whether a date rather belongs to the noun: "the World Cup in 1998" after "of" or with a definite event."""
-    return noun.ent_type_ in ("EVENT", "WORK_OF_ART") and noun.dep_ == "pobj"
+    return [Part(role, head, indices)]
 
 
 def _antecedent(verb: Token, made: dict[int, Frame]) -> Part | None:
@@ -230,12 +181,9 @@ def _antecedent(verb: Token, made: dict[int, Frame]) -> Part | None:
         return None
     # "X was a physicist who won ...": what is said of the physicist is said of X.
     outer = made.get(noun.head.i) if noun.dep_ == "attr" else None
-    if outer is not None and outer.verb is not None and outer.one("subject") is not None and not outer.negated:
-        if outer.one("subject").name is not None and not outer.one("subject").plural:
-            return outer.one("subject")
-        return None
+    subject = outer.one("subject") if outer is not None and not outer.negated else None
+    if subject is not None:
+        return subject if subject.name is not None and not subject.plural else None
     part = Part("subject", noun, trimmed(noun))
-    if not part.indices:
-        return None
     set_off = verb.left_edge.i > 0 and verb.doc[verb.left_edge.i - 1].lower_ == ","
-    return part if part.name is not None and set_off else None
+    return part if part.indices and part.name is not None and set_off else None

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from spacy.tokens import Doc, Span, Token
 
-from crossover.questions.words import PLACES
+from crossover.questions.words import LISTS
 
 #: Entity types that are names.
 NAMES = {"PERSON", "GPE", "LOC", "FAC", "ORG", "PRODUCT", "WORK_OF_ART", "EVENT", "NORP", "LAW", "LANGUAGE"}
@@ -19,11 +19,7 @@ INSIDE, BEGINS = 1, 3  # Token.ent_iob of a token that continues or begins an en
 
 @dataclass(eq=False)
 class Part:
-    """One constituent of a frame, by its role.
-
-    ``indices`` are the tokens of the noun phrase that a question repeats; ``whole`` has the preposition too, and disappears
-    from the clause when the part is asked for.
-    """
+    """One constituent of a frame: ``indices`` of the noun phrase that a question repeats, ``whole`` with its preposition."""
 
     role: str
     head: Token
@@ -43,8 +39,7 @@ class Part:
     def name(self) -> Span | None:
         """The name or date that the part is: it holds the head, and nothing is coordinated with it.
 
-        An entity is widened to the capitalised words and numerals that touch it ("*Queen* Elizabeth II", "Apollo
-        *11*"); with an *of* after it ("the Marquis of Pombal") only the whole phrase names anything.
+        With an *of* after it ("the Marquis of Pombal") only the whole phrase names anything.
         """
         if self.entity == "none" or any(c.dep_ == "conj" for c in self.head.children):
             return None
@@ -61,34 +56,28 @@ class Part:
 
     @cached_property
     def entity(self) -> str:
-        """The OntoNotes type of the head, or ``none``, with some of the recogniser's mistakes mended.
-
-        A single common noun is no name; "Lake ..." is a place; people have no article ("the Danube").
-        """
+        """The OntoNotes type of the head, or ``none``, with some of the recogniser's mistakes corrected."""
         label, token = self.head.ent_type_, self.head
         if label not in NAMES:
             return label or "none"
         start, end = widened(token)
+        ends = {token.doc[start].lower_, token.doc[end - 1].lower_ if end - start > 1 else ""}
         if token.tag_ in ("NN", "NNS") and end - start == 1:
-            return "none"
-        if label in ("PERSON", "ORG", "GPE"):
-            doc = token.doc
-            if doc[start].lower_ in PLACES or (end - start > 1 and doc[end - 1].lower_ in PLACES):
-                return "LOC"
-            if label == "PERSON" and token.tag_ != "NNPS" and self.determiner in ("definite", "other"):
-                return "none"
-        return label
+            return "none"  # a single common noun is no name
+        if label in ("PERSON", "ORG", "GPE") and ends & LISTS["places"]:
+            return "LOC"  # "Lake ..."
+        with_article = token.tag_ != "NNPS" and self.determiner in ("definite", "other")
+        return "none" if label == "PERSON" and with_article else label  # "the Danube"
 
     @cached_property
     def kind(self) -> list[int]:
         """The common noun before a name, as in "the *physicist* Albert Einstein"; empty where there is none."""
-        name = self.name
+        name, doc = self.name, self.head.doc
         if name is None or self.entity not in NAMES:
             return []
-        doc = self.head.doc
         before = [i for i in self.indices if i < name.start and doc[i].tag_ not in ("DT", "PRP$")]
-        contiguous = before and before[-1] == name.start - 1 and len(before) == before[-1] - before[0] + 1
-        return before if contiguous and len(before) <= 4 and doc[before[-1]].tag_ == "NN" else []
+        contiguous = before == list(range(name.start - len(before), name.start))
+        return before if before and contiguous and len(before) <= 4 and doc[before[-1]].tag_ == "NN" else []
 
     @cached_property
     def number(self) -> list[int]:
@@ -116,7 +105,10 @@ class Part:
 
 
 def widened(token: Token) -> tuple[int, int]:
-    """Return first and last (exclusive) token of the entity around a token, with the capitalised words that touch it."""
+    """Return first and last (exclusive) token of the entity around a token.
+
+    Capitalised words and numerals that touch it are added ("*Queen* Elizabeth II", "Apollo *11*"), a genitive is left out.
+    """
     doc, start, end = token.doc, token.i, token.i + 1
     while doc[start].ent_iob == INSIDE:
         start -= 1
@@ -134,23 +126,21 @@ def widened(token: Token) -> tuple[int, int]:
 
 def _same_name(neighbour: Token, token: Token, edge: Token) -> bool:
     """Whether a token that touches an entity is a part of the name that the recogniser has missed or split off."""
+    head, dep = neighbour.head, neighbour.dep_
     if neighbour.tag_ in ("NNP", "NNPS"):
-        compound = neighbour.dep_ == "compound" and neighbour.head.i > neighbour.i and neighbour.head.ent_type_ != ""
+        compound = dep == "compound" and head.i > neighbour.i and head.ent_type_ != ""
         return (
             neighbour.ent_type_ in ("", token.ent_type_)
             or compound
-            or (edge.dep_ == "compound" and edge.head == neighbour)
+            or (edge.dep_, edge.head) == ("compound", neighbour)
         )
-    numeral = (
-        neighbour.tag_ == "CD"
-        and neighbour.i > edge.i
-        and neighbour.head.i < neighbour.i
-        and not neighbour.is_sent_start
-    )
-    return numeral and neighbour.dep_ in ("nummod", "appos", "npadvmod", "compound") and len(neighbour) < 4
+    after = neighbour.i > edge.i and head.i < neighbour.i and not neighbour.is_sent_start
+    numeral = neighbour.tag_ == "CD" and dep in ("nummod", "appos", "npadvmod", "compound") and len(neighbour) < 4
+    return numeral and after
 
 
 _OPEN, _CLOSE = {"(", "[", "-LRB-"}, {")", "]", "-RRB-"}
+_SEPARATORS = (",", ";", ":", "–", "—", "--")
 
 
 def trimmed(head: Token) -> list[int]:
@@ -158,51 +148,39 @@ def trimmed(head: Token) -> list[int]:
 
     ``head`` may be a noun or a preposition. Commas go with what they set off. Empty where a list would be torn.
     """
-    doc = head.doc
+    doc, dropped, depth = head.doc, set(), 0
     left, right = head.left_edge.i, head.right_edge.i
-    dropped: set[int] = set()
-    for i in range(left, right + 1):
-        token = doc[i]
-        if token.dep_ in ("appos", "relcl", "acl", "advcl", "parataxis", "npadvmod") and i != head.i:
-            edge = token.left_edge.i
-            set_off = edge > left and doc[edge - 1].text in (",", "–", "—", ";", ":", "-", "--")
+    for token in doc[left : right + 1]:
+        if token.dep_ in ("appos", "relcl", "acl", "advcl", "parataxis", "npadvmod") and token != head:
+            edge, last = token.left_edge.i, token.right_edge.i
+            set_off = edge > left and doc[edge - 1].text in (*_SEPARATORS, "-")
             # "Portland, Oregon" is one name, and so is a date with its year.
             joined = token.dep_ in ("appos", "npadvmod") and token.tag_ == "NNP" and token.head.tag_ == "NNP"
             if set_off and not joined and doc[edge].ent_iob != INSIDE:
-                last = token.right_edge.i
                 if last < right and doc[last + 1].text not in (",", ")", "]", "–", "—"):
                     return []  # what follows depends on what would go
                 dropped.update(range(edge, last + 1))
-    depth = 0
-    for i in range(left, right + 1):
-        text = doc[i].text
-        depth += text in _OPEN
+    for token in doc[left : right + 1]:
+        depth += token.text in _OPEN
         if depth:
-            dropped.add(i)
-        if text in _CLOSE and depth:
-            depth -= 1
-    if dropped and any(
-        doc[i].dep_ == "conj" and doc[i].head.i not in dropped and i not in dropped for i in range(left, right + 1)
-    ):
-        return []  # a list with gaps
+            dropped.add(token.i)
+        depth -= bool(depth) and token.text in _CLOSE
     kept = [i for i in range(left, right + 1) if i not in dropped]
+    if dropped and any(doc[i].dep_ == "conj" and doc[i].head.i not in dropped for i in kept):
+        return []  # a list with gaps
     # A comma next to a gap or at an end has nothing left to separate.
-    whole = set(kept)
-    return [
-        i for i in kept
-        if doc[i].text not in (",", ";", ":", "–", "—", "--")
-        or (i - 1 in whole and i + 1 in whole and i != left and i != right)
-    ]  # fmt: skip
+    between = {i for before, i, after in zip(kept, kept[1:], kept[2:], strict=False) if after - before == 2}
+    return [i for i in kept if doc[i].text not in _SEPARATORS or i in between]
 
 
 def phrase(doc: Doc, indices: list[int]) -> str:
     """Write tokens as running text: gaps closed, the first word of a sentence in lower case unless it is a name."""
-    words: list[str] = []
-    for place, i in enumerate(indices):
-        token = doc[i]
-        text = _uncapitalised(token) if token.is_sent_start else token.text
-        gap = place + 1 < len(indices) and indices[place + 1] != i + 1
-        words.append(text + (" " if gap else token.whitespace_))
+    tokens, follows = [doc[i] for i in indices], {i - 1 for i in indices}
+    words = (
+        (_uncapitalised(token) if token.is_sent_start else token.text)
+        + (token.whitespace_ if token.i in follows else " ")
+        for token in tokens
+    )
     return "".join(words).strip()
 
 

@@ -1,7 +1,7 @@
-"""Frames: the small structures of a sentence that a template fits, each with its parts by role.
+"""Frames: the structures of a sentence that a template fits, each with its parts by role; templates never see the parse.
 
-A clause (:mod:`crossover.questions.clauses`), an apposition, a bracket after a name, or the sentence with its entities. A template
-states conditions on parts and never sees the parse itself.
+A frame is a clause (:mod:`crossover.questions.clauses`), an apposition, a bracket after a name, or the sentence with its
+entities.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from spacy.tokens import Doc, Span, Token
+from spacy.tokens import Span, Token
 
 from crossover.questions.constituents import BEGINS, INSIDE, NAMES, Part, trimmed, widened
 
 _ACRONYM = re.compile(r"[A-Z][A-Z&]{1,7}")
+_SMALL_WORDS = {"of", "and", "for", "the", "de", "van", "von", "-", "&", "'s"}
 
 
 @dataclass(eq=False)
@@ -42,29 +43,19 @@ class Frame:
         """The roles that are filled."""
         return frozenset(part.role for part in self.parts)
 
-    @cached_property
-    def text(self) -> str:
-        """The words of the sentence."""
-        return self.sentence.text
-
     def all(self, role: str) -> list[Part]:
         """Return the parts of a role, in order."""
         return [part for part in self.parts if part.role == role]
 
     def one(self, role: str) -> Part | None:
         """Return the first part of a role, or ``None``."""
-        return next((part for part in self.parts if part.role == role), None)
+        return next(iter(self.all(role)), None)
 
 
 def entities(sentence: Span) -> Frame:
     """Return the sentence as a frame with its names, dates and numbers, each once and whole."""
-    return Frame("sentence", sentence, list(_entities(sentence)), sentence.root)
-
-
-def _entities(sentence: Span) -> Iterator[Part]:
-    """The names, dates and numbers of a sentence, each once and whole."""
     # Span.ents makes a span of every entity of the document, for each sentence again.
-    doc, reached = sentence.doc, sentence.start
+    doc, reached, parts = sentence.doc, sentence.start, []
     for token in sentence:
         if token.ent_iob != BEGINS:
             continue
@@ -75,71 +66,51 @@ def _entities(sentence: Span) -> Iterator[Part]:
         first, last = widened(root)
         longer = last < sentence.end and doc[last].lower_ == "of" and root.ent_type_ in ("PERSON", "ORG")
         if first >= reached and not longer:
-            yield Part("entity", root, list(range(first, last)))
+            parts.append(Part("entity", root, list(range(first, last))))
         reached = max(reached, last, end)
+    return Frame("sentence", sentence, parts, sentence.root)
 
 
 def appositions(sentence: Span) -> Iterator[Frame]:
     """Yield name and description of each apposition set off by commas, whichever of the two comes first."""
     for token in sentence:
-        if token.dep_ != "appos" or token.left_edge.i == sentence.start:
-            continue
-        if sentence.doc[token.left_edge.i - 1].text != ",":
-            continue
-        first, second = token.head, token
-        if first.ent_type_ in NAMES and not second.ent_type_ and second.tag_ in ("NN", "NNS"):
-            name, description = first, second
-        elif second.ent_type_ in NAMES and not first.ent_type_ and first.tag_ in ("NN", "NNS"):
-            name, description = second, first
-        else:
+        at = token.left_edge.i
+        if token.dep_ != "appos" or at == sentence.start or sentence.doc[at - 1].text != ",":
             continue
         # In "A, B, the C and D" the parser's apposition is a list.
-        if any(c.dep_ in ("conj", "cc") for c in (*first.children, *second.children)):
+        if any(c.dep_ in ("conj", "cc") for c in (*token.head.children, *token.children)):
             continue
-        parts = [Part("name", name, trimmed(name)), Part("description", description, _own(description, name))]
-        if not all(part.indices for part in parts):
-            continue
-        yield Frame(
-            "apposition",
-            sentence,
-            parts,
-            sentence.root,
-        )
-
-
-def _own(description: Token, name: Token) -> list[int]:
-    """The trimmed description without the name inside it."""
-    inside = set(range(name.left_edge.i, name.right_edge.i + 1)) if name.head == description else set()
-    return [i for i in trimmed(description) if i not in inside]
+        for name, description in ((token.head, token), (token, token.head)):
+            if name.ent_type_ in NAMES and not description.ent_type_ and description.tag_ in ("NN", "NNS"):
+                within = range(name.left_edge.i, name.right_edge.i + 1) if name.head == description else ()
+                described = [i for i in trimmed(description) if i not in within]
+                parts = [Part("name", name, trimmed(name)), Part("description", description, described)]
+                if all(part.indices for part in parts):
+                    yield Frame("apposition", sentence, parts, sentence.root)
 
 
 def brackets(sentence: Span) -> Iterator[Frame]:
     """Yield a name and the text in round brackets after it: an acronym, years of life, another name."""
-    doc = sentence.doc
-    start = None
+    doc, start = sentence.doc, None
     for token in sentence:
         if token.text == "(":
             start = token.i
         elif token.text == ")" and start is not None and start + 1 < token.i and start > sentence.start:
-            inside = list(range(start + 1, token.i))
-            name = _name_before(doc, sentence, start)
-            if name is not None:
-                yield Frame("bracket", sentence, [name, Part("description", doc[inside[0]], inside)], sentence.root)
+            inside, name = list(range(start + 1, token.i)), _name_before(sentence, start)
+            if name:
+                parts = [Part("name", doc[name[-1]], name), Part("description", doc[inside[0]], inside)]
+                yield Frame("bracket", sentence, parts, sentence.root)
             start = None
 
 
-_SMALL_WORDS = {"of", "and", "for", "the", "de", "van", "von", "-", "&", "'s"}
-
-
-def _name_before(doc: Doc, sentence: Span, bracket: int) -> Part | None:
+def _name_before(sentence: Span, bracket: int) -> list[int]:
     """The run of capitalised words that ends at a bracket, with small words inside it ("University of Oxford")."""
-    i = bracket - 1
-    while i >= sentence.start and (doc[i].text[0].isupper() or doc[i].lower_ in _SMALL_WORDS):
-        i -= 1
-    indices = list(range(i + 1, bracket))
-    while indices and (not doc[indices[0]].text[0].isupper() or doc[indices[0]].tag_ == "DT"):
-        indices.pop(0)
-    return Part("name", doc[indices[-1]], indices) if indices else None
+    doc, first = sentence.doc, bracket
+    while first > sentence.start and (doc[first - 1].text[0].isupper() or doc[first - 1].lower_ in _SMALL_WORDS):
+        first -= 1
+    while first < bracket and (not doc[first].text[0].isupper() or doc[first].tag_ == "DT"):
+        first += 1
+    return list(range(first, bracket))
 
 
 def spells(acronym: str, name: str) -> bool:

@@ -1,26 +1,34 @@
-"""Questions from text: sentences, parse, templates, checks; streamed in batches over one or several processes.
+"""Questions from text: sentences, parse, templates, checks; made once per text source and stored beside the results.
 
-Method: arXiv 2310.07830, section 3. Every text goes through the same stages, and a funnel counts what each one lets
-pass and why it refuses the rest. An answer is a span of the text, except yes and no, whose span is the sentence that
-settles them.
+Method: arXiv 2310.07830, section 3. Every text goes through the same stages, and a funnel counts how much passes each one and
+why the rest is refused. An answer is a span of the text, except yes and no, whose span is the sentence that settles them.
 """
 
 from __future__ import annotations
 
+import gzip
+import itertools
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
 
 from spacy.language import Language
 from spacy.tokens import Span
 
-from crossover.data.corpora import Text
+from crossover.data import plain_text
+from crossover.data.corpora import Text, read_texts
+from crossover.digests import digest
+from crossover.errors import CrossoverError
 from crossover.models.spacy_english import load_parser
+from crossover.params.text_source import pinned
 from crossover.questions.checks import rejection_reason, unusable
 from crossover.questions.clauses import clauses
 from crossover.questions.frames import Frame, appositions, brackets, entities
 from crossover.questions.prose_filter import Piece, pieces
-from crossover.questions.templates import Template, drafts, fits, load_templates
+from crossover.questions.templates import FILE, Template, drafts, fits, load_templates
 from crossover.questions.words import Lemmas
 
 
@@ -47,12 +55,9 @@ class Question:
         return replace(self, start=self.start + offset, end=self.end + offset, sentence=moved, source=source)
 
 
-STAGES = ("texts", "pieces", "sentences", "framed", "drafts", "questions")
-
-
 @dataclass
 class QuestionFunnel:
-    """Counts by stage: texts, paragraphs, sentences, those with a clause, apposition or bracket, drafts, questions that passed.
+    """Counts by stage: ``framed`` sentences have a clause, apposition or bracket, ``questions`` passed every check.
 
     ``refused`` counts by stage and reason, as in ``sentence: too long``.
     """
@@ -88,9 +93,8 @@ class Generator:
             funnel.refused[f"sentence: {reason}"] += 1
             return
         seen: set[tuple[str, str]] = set()
-        framed = False
-        for frame in (*clauses(sentence), *appositions(sentence), *brackets(sentence), entities(sentence)):
-            framed |= frame.kind != "sentence"
+        framed = [*clauses(sentence), *appositions(sentence), *brackets(sentence)]
+        for frame in (*framed, entities(sentence)):
             for template in self.fitting(frame):
                 for draft in drafts(template, frame, self.lemmas):
                     funnel.drafts += 1
@@ -105,21 +109,19 @@ class Generator:
                         draft.question, draft.answer, draft.start, draft.end, template.id, template.type,
                         draft.entity, (sentence.start_char, sentence.end_char),
                     )  # fmt: skip
-        funnel.framed += framed
+        funnel.framed += bool(framed)
 
     def text(self, text: str) -> list[Question]:
         """Return the questions of one short text."""
-        funnel = QuestionFunnel()
-        return [q for sentence in self.nlp(text).sents for q in self.sentence(sentence, funnel)]
+        return [q for sentence in self.nlp(text).sents for q in self.sentence(sentence, QuestionFunnel())]
 
 
 def generate(
     texts: Iterable[Text | str], funnel: QuestionFunnel | None = None, batch_size: int = 64
 ) -> Iterator[Question]:
-    """Yield the questions of texts in order; the corpus is read as they are taken, and ``funnel`` filled on the way.
+    """Yield the questions of texts in order, the same for any batch size (in paragraphs); ``funnel`` is filled on the way.
 
-    Offsets are those of a question's text; ``source`` is the text's name, or its number where it has none. The questions are
-    the same for any number of paragraphs per batch.
+    Offsets are those of a question's text; ``source`` is the text's name, or its number where it has none.
     """
     funnel = QuestionFunnel() if funnel is None else funnel
     generator = Generator(load_parser())
@@ -150,3 +152,48 @@ def _paragraphs(texts: Iterable[Text | str], funnel: QuestionFunnel) -> Iterator
                 funnel.refused[f"piece: {piece.refused}"] += 1
             else:
                 yield piece.text, (piece, text)
+
+
+# --- the bank ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class QuestionBank:
+    """Questions in the order of their texts, and the funnel of all stages."""
+
+    questions: tuple[Question, ...]
+    funnel: QuestionFunnel
+
+
+def load_bank(folder: Path, text: str, texts: int) -> QuestionBank:
+    """Return the questions of a text source, from ``folder`` where they are stored already."""
+    text = pinned(text)
+    # How texts are cleaned matters for the two sources that are anyone's.
+    cleaned = [plain_text.VERSION] if text.startswith(("folder:", "hub:")) else []
+    path = folder / f"questions-{digest([text, texts, digest(FILE.read_bytes(), 64), *cleaned], 12)}.jsonl.gz"
+    if not path.exists():
+        _write(path, text, texts)
+    return _read(path)
+
+
+def _write(path: Path, text: str, texts: int) -> None:
+    funnel = QuestionFunnel()
+    found = list(generate(itertools.islice(read_texts(text), texts or None), funnel))
+    if not found:
+        raise CrossoverError(f"The text {text!r} gave no question; read more of it, or another.")
+    head = vars(funnel) | {"refused": dict(funnel.refused)}
+    lines = [json.dumps(line, ensure_ascii=False) for line in (head, *map(vars, found))]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".part")
+    # No name and no time inside: the same questions are the same file.
+    with open(fresh, "wb") as raw, gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as file:
+        file.write("\n".join(lines).encode())
+    fresh.replace(path)
+
+
+@cache
+def _read(path: Path) -> QuestionBank:
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        head, *rest = map(json.loads, file.read().split("\n"))
+    funnel = QuestionFunnel(**head | {"refused": Counter(head["refused"])})
+    return QuestionBank(tuple(Question(**values | {"sentence": tuple(values["sentence"])}) for values in rest), funnel)

@@ -1,7 +1,7 @@
 """Precision of generated questions against sentences with hand-made lists of every question that may be made of them.
 
-``hand_checked.yaml`` says how its lists are written. Templates were tuned on one part; the
-other was held out, and both figures are given: the difference is what tuning fitted.
+``hand_checked.yaml`` says how its lists are written. Templates were tuned on one part, the other was held out: the difference
+in precision is what tuning fitted.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import yaml
@@ -47,19 +48,14 @@ class Expected:
         return (normalise(question), normalise(made.answer)) in self.accepted
 
 
-@dataclass(frozen=True)
-class Precision:
+class Precision(NamedTuple):
     """The share of generated questions that are right, with its 95% Wilson interval."""
 
     right: int
     made: int
+    share: float
     low: float
     high: float
-
-    @property
-    def share(self) -> float:
-        """Right over made."""
-        return self.right / self.made
 
 
 def normalise(text: str) -> str:
@@ -78,29 +74,27 @@ def expand(pattern: str) -> list[str]:
     >>> expand("(When|In which year) did he [first] die?")
     ['When did he first die?', 'When did he  die?', 'In which year did he first die?', 'In which year did he  die?']
     """
-    pieces = re.split(r"(\[[^\]]*\]|\([^)]*\|[^)]*\))", pattern)
-    options = [
-        [p[1:-1], ""] if p.startswith("[") else p[1:-1].split("|") if p.startswith("(") and "|" in p else [p]
-        for p in pieces
-    ]
+    pieces = re.split(r"\[([^\]]*)\]|\(([^)]*\|[^)]*)\)", pattern)  # text, optional or None, choices or None, text, ...
+    options = [[text] for text in pieces]
+    options[1::3] = [[text, ""] if text is not None else [""] for text in pieces[1::3]]
+    options[2::3] = [text.split("|") if text is not None else [""] for text in pieces[2::3]]
     return ["".join(choice) for choice in itertools.product(*options)]
 
 
 def read_expectations(path: Path | str) -> list[Expected]:
     """Read a file of sentences."""
-    parts = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    return [_expected(part, entry) for part, entries in parts.items() for entry in entries]
-
-
-def _expected(part: str, entry: dict) -> Expected:
-    accepted = set()
-    for line in entry.get("accept") or ():
-        question, arrow, answer = line.partition(" -> ")
-        if not arrow:
-            raise CrossoverError(f"{entry['text']!r}: {line!r} has no ' -> ' between question and answer.")
-        accepted |= {(normalise(q), normalise(a)) for q in expand(question) for a in expand(answer)}
-    cloze = frozenset(normalise(a) for phrase in entry.get("cloze") or () for a in expand(phrase))
-    return Expected(part, entry["text"], frozenset(accepted), cloze)
+    read: list[Expected] = []
+    for part, entries in yaml.safe_load(Path(path).read_text(encoding="utf-8")).items():
+        for entry in entries:
+            accepted = set()
+            for line in entry.get("accept") or ():
+                question, arrow, answer = line.partition(" -> ")
+                if not arrow:
+                    raise CrossoverError(f"{entry['text']!r}: {line!r} has no ' -> ' between question and answer.")
+                accepted |= {(normalise(q), normalise(a)) for q in expand(question) for a in expand(answer)}
+            cloze = frozenset(normalise(a) for phrase in entry.get("cloze") or () for a in expand(phrase))
+            read.append(Expected(part, entry["text"], frozenset(accepted), cloze))
+    return read
 
 
 def judge(generator: Generator, expected: list[Expected]) -> pd.DataFrame:
@@ -119,10 +113,10 @@ def precision(judged: pd.DataFrame) -> Precision:
     if not made:
         raise CrossoverError("precision needs at least one generated question; the templates made none")
     interval = binomtest(right, made).proportion_ci(method="wilson")
-    return Precision(right, made, float(interval.low), float(interval.high))
+    return Precision(right, made, right / made, float(interval.low), float(interval.high))
 
 
 def failures(judged: pd.DataFrame) -> pd.DataFrame:
-    """Return the questions that were not expected, by template: what a reader has to see beside the precision."""
+    """Return the questions that were not expected, by template."""
     columns = ["part", "template", "text", "question", "answer"]
     return judged.loc[~judged["right"], columns].sort_values(["template", "text"], ignore_index=True)

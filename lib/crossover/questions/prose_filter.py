@@ -1,7 +1,6 @@
-"""Which stretches of a text are English prose that can be parsed; everything else is refused by name.
+"""English prose that can be parsed, paragraph by paragraph; everything else is refused by name.
 
-A text is cut into paragraphs, long ones at ends of sentences, so that one bad paragraph costs no other and no piece
-is too large for the parser. Offsets into the original text are kept throughout.
+Long paragraphs are cut at ends of sentences, so that no piece is too large for the parser; offsets into the text are kept.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _COMMON = frozenset(
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of a text: its first character in the text, its words, and why it is refused (``None`` if it is not)."""
+    """A stretch of a text: the place of its first character, its words, and the reason why it is refused."""
 
     offset: int
     text: str
@@ -41,15 +40,15 @@ def pieces(text: str) -> Iterator[Piece]:
     [(0, 'One day.', None), (10, '', 'code')]
     """
     for match in re.finditer(r"[^\n\r\u2028\u2029]+", text):
-        if match[0].isspace():
-            continue
-        if len(match[0]) <= MOST_CHARACTERS:
-            yield _piece(match.start(), match[0])
-            continue
-        yield from _cut(match.start(), match[0])
+        if not match[0].isspace():
+            yield from _cut(match.start(), match[0])
 
 
 def _cut(offset: int, line: str) -> Iterator[Piece]:
+    """The pieces of a paragraph."""
+    if len(line) <= MOST_CHARACTERS:
+        yield _piece(offset, line)
+        return
     start = last = 0
     for end in [m.end() for m in _SENTENCE_END.finditer(line)] + [len(line)]:
         if end - start > MOST_CHARACTERS and last > start:
@@ -70,12 +69,7 @@ def _piece(offset: int, text: str) -> Piece:
 
 
 def refusal(text: str) -> str | None:
-    """Return why a stretch of text is not parsed, or ``None``.
-
-    The reasons: ``control characters``, ``wrong encoding``, ``markup``, ``no letters``, ``not in Latin script``,
-    ``code``, ``not English``.
-    """
-    visible = sum(not c.isspace() for c in text)
+    """Return the reason why a stretch of text is not parsed, or ``None``."""
     if len(_CONTROL.findall(text)) > 0.01 * len(text):
         return "control characters"
     if _MOJIBAKE.search(text):
@@ -85,13 +79,10 @@ def refusal(text: str) -> str | None:
     letters = [c for c in text if c.isalpha()]
     if not letters:
         return "no letters"
-    if not text.isascii():
-        foreign = sum(
-            not c.isascii() and not unicodedata.name(c, "").startswith(("LATIN", "MODIFIER")) for c in letters
-        )
-        if foreign > 0.3 * len(letters):
-            return "not in Latin script"
-    if len(_CODE.findall(text)) > 0.03 * visible:
+    foreign = [c for c in letters if not c.isascii() and not unicodedata.name(c, "").startswith(("LATIN", "MODIFIER"))]
+    if len(foreign) > 0.3 * len(letters):
+        return "not in Latin script"
+    if len(_CODE.findall(text)) > 0.03 * len("".join(text.split())):
         return "code"
     words = re.findall(r"[a-z]+", text.lower())
     if len(words) >= 20 and sum(word in _COMMON for word in words) < 0.08 * len(words):

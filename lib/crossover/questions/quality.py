@@ -1,7 +1,7 @@
-"""How good generated questions are: grammar, answerability, repetition, variety, and how they differ from real ones.
+"""Quality of generated questions: fluency, repetition, variety, and their difference from real questions.
 
-Every measure is computed in the same way on real questions (NQ-open, SQuAD, ...), because none of them means much as
-a bare number. The paper (arXiv 2310.07830) reports no quality measure; these are ours.
+Every measure is computed in the same way on real questions (NQ-open, ...), because none of them means much as a bare number.
+The paper (arXiv 2310.07830) reports no quality measure; these are ours.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from crossover.errors import CrossoverError
 from crossover.models.decoding import by_length
 from crossover.models.language_model import LanguageModel
 from crossover.models.likelihood import likelihoods
-from crossover.questions.generate import STAGES, Question, QuestionFunnel
+from crossover.questions.generate import Question, QuestionFunnel
 from crossover.questions.hand_checked import normalise
 
 PROMPT = "Question:"
@@ -34,12 +34,9 @@ _OPENINGS = {
 
 def funnel_table(funnel: QuestionFunnel) -> pd.DataFrame:
     """Return the yield funnel as rows ``stage, reason, count``: what reached each stage, then each refusal."""
-    rows = [(stage, "", getattr(funnel, stage)) for stage in STAGES]
+    rows = [(stage, "", count) for stage, count in vars(funnel).items() if stage != "refused"]
     rows += [(*reason.split(": ", 1), count) for reason, count in funnel.refused.most_common()]
     return pd.DataFrame(rows, columns=["stage", "reason", "count"])
-
-
-# --- grammar ----------------------------------------------------------------------------------------------------------
 
 
 def perplexity(student: LanguageModel, questions: Sequence[str], batch_size: int = 32) -> np.ndarray:
@@ -47,7 +44,7 @@ def perplexity(student: LanguageModel, questions: Sequence[str], batch_size: int
 
     .. math:: \exp\Big(-\frac{1}{T} \sum_{t=1}^{T} \log p(q_t \mid \text{prompt}, q_{<t})\Big)
 
-    It falls with fluency, but with fame of the names and with length too: compare with real questions, never alone.
+    Perplexity falls with fluency, and also with fame of the names and with length.
     """
     prompt = student.tokenizer(PROMPT, add_special_tokens=False)["input_ids"]
     tokens = student.tokenizer([f" {q}" for q in questions], add_special_tokens=False)["input_ids"]
@@ -78,27 +75,18 @@ def compare(generated: np.ndarray, real: np.ndarray, draws: int = 1000, seed: in
     >>> compare(np.array([1.0, 2, 3]), np.array([4.0, 5, 6])).higher
     0.0
     """
-    if not len(generated) or not len(real):
-        raise CrossoverError(
-            f"A comparison needs both samples; got {len(generated)} generated and {len(real)} real values."
-        )
+
+    def higher(a: np.ndarray, b: np.ndarray) -> float:
+        return float(stats.mannwhitneyu(a, b).statistic / (len(a) * len(b)))
+
     rng = np.random.default_rng(seed)
-    shares = [_above(rng.choice(generated, len(generated)), rng.choice(real, len(real))) for _ in range(draws)]
-    low, high = np.quantile(shares, [0.025, 0.975])
-    return Comparison(
-        float(np.median(generated)), float(np.median(real)), _above(generated, real), float(low), float(high)
-    )
-
-
-def _above(a: np.ndarray, b: np.ndarray) -> float:
-    return float(stats.mannwhitneyu(a, b).statistic / (len(a) * len(b)))
-
-
-# --- repetition and variety -------------------------------------------------------------------------------------------
+    shares = [higher(rng.choice(generated, len(generated)), rng.choice(real, len(real))) for _ in range(draws)]
+    low, high = map(float, np.quantile(shares, [0.025, 0.975]))
+    return Comparison(float(np.median(generated)), float(np.median(real)), higher(generated, real), low, high)
 
 
 class Repetition(NamedTuple):
-    """Counts of questions, of pairs that stood before, and of questions with two answers or more, which need their context."""
+    """Counts of pairs, of repeated pairs, and of questions with two answers or more, which need their context."""
 
     questions: int
     repeated: int
@@ -111,12 +99,9 @@ def repetition(pairs: Iterable[tuple[str, str]]) -> Repetition:
     >>> repetition([("Who?", "A"), ("who", "a"), ("Who?", "B"), ("When?", "C")])
     Repetition(questions=4, repeated=1, ambiguous=1)
     """
-    seen: dict[str, set[str]] = {}
-    total = 0
-    for question, answer in pairs:
-        seen.setdefault(normalise(question), set()).add(normalise(answer))
-        total += 1
-    return Repetition(total, total - sum(map(len, seen.values())), sum(len(answers) > 1 for answers in seen.values()))
+    plain = [(normalise(question), normalise(answer)) for question, answer in pairs]
+    answers = Counter(question for question, _ in set(plain))
+    return Repetition(len(plain), len(plain) - answers.total(), sum(n > 1 for n in answers.values()))
 
 
 def distinct(questions: Sequence[str], n: int, sample: int, seed: int = 0) -> float:
@@ -179,7 +164,7 @@ def entity_types(nlp, answers: Sequence[str]) -> list[str]:
 
 
 def gallery(questions: Sequence[Question], each: int, seed: int = 0) -> pd.DataFrame:
-    """Draw ``each`` questions of every type by seed, so that a reader sees what is usual and nobody picks."""
+    """Draw ``each`` questions of every type by seed: usual ones that nobody has picked."""
     rng = np.random.default_rng(seed)
     rows = []
     for kind in sorted({q.type for q in questions}):

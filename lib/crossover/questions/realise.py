@@ -27,7 +27,7 @@ slot                   what it writes                                     from "
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from crossover.questions.constituents import Part, phrase
 from crossover.questions.frames import Frame
@@ -46,7 +46,7 @@ class Realiser:
 
     def __init__(self, frame: Frame, asked: Part | None, lemmas: Lemmas):
         self.frame, self.asked, self.lemmas = frame, asked, lemmas
-        self.doc = frame.sentence.doc
+        self.doc, self.verb = frame.sentence.doc, frame.verb
         self.used: list[int] = []
         self._instead = ""  # what stands in place of the part asked for
 
@@ -65,56 +65,47 @@ class Realiser:
 
     def _rest(self, groups: list[list[int]], verb: str | None = None) -> list[str]:
         """Write token groups in order without what is asked for, the main verb in another form where one is given."""
-        frame, words = self.frame, []
-        negations = {t.i for t in frame.verb.children if t.dep_ == "neg"}
+        words, negations = [], {t.i for t in self.verb.children if t.dep_ == "neg"}
         for group in groups:
             if self.asked is not None and group == self.asked.whole:
                 words.append(self._instead)
-            elif group == [frame.verb.i]:
-                words.append(verb or frame.verb.text)
-                self.used.append(frame.verb.i)
+            elif group == [self.verb.i]:
+                words.append(verb or self.verb.text)
+                self.used.append(self.verb.i)
             elif group[0] not in negations:
                 words.append(self._write(group))
         return words
 
     def inverted(self) -> str:
-        frame = self.frame
-        finite, form = self._finite()
+        frame, verb = self.frame, self.verb
         subject = frame.one("subject") or frame.one("expletive")
         if subject is None or subject is self.asked:
             raise NoForm("inverted")
-        between = [g for g in frame.between if finite is None or g != [finite]]
-        words = [form, self._write(subject.indices)]
-        words += self._rest(between, None if finite is not None else self.lemmas.base(frame.verb.text))
+        base = None
+        if frame.auxiliaries:
+            finite, form = frame.auxiliaries[0].i, frame.auxiliaries[0].lower_
+        elif verb.lower_ in _BE:
+            if not verb.text[0].isalpha():
+                raise NoForm("inverted")
+            finite, form = verb.i, verb.lower_
+        else:  # do-support
+            finite, form = None, {"VBZ": "does", "VBP": "do"}.get(verb.tag_, "did")
+            base = self.lemmas.base(verb.text)
+        words = [form, self._write(subject.indices), *self._rest([g for g in frame.between if g != [finite]], base)]
         return _join(words + self._rest(frame.after) + self._rest(frame.before))
 
-    def _finite(self) -> tuple[int | None, str]:
-        """The auxiliary or form of *be* that goes before the subject, or the *do* that has to."""
-        frame = self.frame
-        if frame.auxiliaries:
-            return frame.auxiliaries[0].i, frame.auxiliaries[0].lower_
-        if frame.verb.lower_ in _BE:
-            if not frame.verb.text[0].isalpha():
-                raise NoForm("inverted")
-            return frame.verb.i, frame.verb.lower_
-        return None, {"VBZ": "does", "VBP": "do"}.get(frame.verb.tag_, "did")
-
     def predicate(self, agree: bool = True) -> str:
-        frame = self.frame
+        frame, verb = self.frame, None
         if frame.one("expletive") is not None:
             raise NoForm("predicate")
-        verb = None
-        inherited = [a.text for a in frame.auxiliaries if not any(g == [a.i] for g in frame.between)]
-        if agree and not frame.auxiliaries and frame.verb.tag_ == "VBP" and frame.verb.lower_ not in _BE:
-            verb = third_person(self.lemmas.base(frame.verb.text))
-        words = inherited + self._rest(frame.between, verb) + self._rest(frame.after) + self._rest(frame.before)
-        text = _join(words)
-        if agree and text.startswith("have ") and frame.auxiliaries:
-            text = "has " + text.removeprefix("have ")
-        return text
+        inherited = [a.text for a in frame.auxiliaries if [a.i] not in frame.between]
+        if agree and not frame.auxiliaries and self.verb.tag_ == "VBP" and self.verb.lower_ not in _BE:
+            verb = third_person(self.lemmas.base(self.verb.text))
+        text = _join(inherited + self._rest(frame.between, verb) + self._rest(frame.after) + self._rest(frame.before))
+        return "has " + text[5:] if agree and text.startswith("have ") and frame.auxiliaries else text
 
     def active(self) -> str:
-        frame, participle = self.frame, self.frame.verb.lower_
+        frame, participle = self.frame, self.verb.lower_
         subject = frame.one("subject")
         if not frame.passive or subject is None:
             raise NoForm("active")
@@ -133,35 +124,32 @@ class Realiser:
                 raise NoForm("active")
         adverbs = [p.whole for p in frame.all("adverb") if p.whole in frame.between]
         particles = [p.whole for p in frame.all("particle")]
-        taken = [[a.i] for a in frame.auxiliaries] + [[frame.verb.i]] + adverbs + particles
+        taken = [[a.i] for a in frame.auxiliaries] + [[self.verb.i]] + adverbs + particles
         after = [g for g in frame.between + frame.after if g not in taken]
         words = [*self._rest(adverbs), verb, self._write(subject.indices), *map(self._write, particles)]
         return _join(words + self._rest(after) + self._rest(frame.before))
 
     def in_another_year(self) -> str:
         year = int(self.doc[self.asked.indices[0]].text)
-        digest = zlib.crc32(self.frame.text.encode())
-        shift = 2 + digest % 8
-        self._instead = f"{self.asked.preposition} {year - shift if digest & 1024 else year + shift}"
+        digest = zlib.crc32(self.frame.sentence.text.encode())
+        shift = (2 + digest % 8) * (-1 if digest & 1024 else 1)
+        self._instead = f"{self.asked.preposition} {year + shift}"
         return self.inverted()
 
     def stranded(self) -> str:
         self._instead = self.preposition()
         return self.inverted()
 
-    def verb(self) -> str:
-        if self.frame.auxiliaries or not self.frame.verb.text[0].isalpha():
+    def main_verb(self) -> str:
+        if self.frame.auxiliaries or not self.verb.text[0].isalpha():
             raise NoForm("verb")
-        return self.frame.verb.lower_
+        return self.verb.lower_
 
     def be(self, tensed: bool) -> str:
-        verb, plural = self.frame.verb, self.asked.plural
-        past_sentence = verb is not None and (
-            verb.tag_ == "VBD" or any(c.tag_ == "VBD" for c in verb.children if c.dep_ in ("aux", "auxpass"))
-        )
-        if tensed and past_sentence:
-            return "were" if plural else "was"
-        return "are" if plural else "is"
+        finite = [self.verb, *(c for c in self.verb.children if c.dep_ in ("aux", "auxpass"))]
+        if tensed and any(token.tag_ == "VBD" for token in finite):
+            return "were" if self.asked.plural else "was"
+        return "are" if self.asked.plural else "is"
 
     def counted(self) -> str:
         """Return the part asked for without its numeral; of an object, what follows the noun stays in its place."""
@@ -170,11 +158,8 @@ class Realiser:
             raise NoForm("counted")
         last = asked.head.i
         words = [i for i in asked.indices if i not in number and (i > last or self.doc[i].tag_ not in ("DT", "PRP$"))]
-        for child in asked.head.children:
-            if child.lower_ == "of" and child.i == last + 1:
-                last = child.right_edge.i
-        if asked.role in ("subject", "name"):
-            last = asked.indices[-1]
+        of = [child.right_edge.i for child in asked.head.children if child.lower_ == "of" and child.i == last + 1]
+        last = asked.indices[-1] if asked.role in ("subject", "name") else max([last, *of])
         self._instead = self._write([i for i in words if i > last])
         return self._write([i for i in words if i <= last])
 
@@ -190,23 +175,22 @@ class Realiser:
 
     def blanked(self) -> str:
         """Return the whole sentence with a blank for the part asked for."""
-        sentence, text, indices = self.frame.sentence, self.frame.text, self.asked.indices
-        first, last = self.doc[indices[0]], self.doc[indices[-1]]
-        start = sentence.start_char
-        before = text[: first.idx - start]
-        self.used.extend(i for i in range(sentence.start, sentence.end) if not indices[0] <= i <= indices[-1])
-        return before + BLANK + text[last.idx + len(last.text) - start :]
+        sentence, first, last = self.frame.sentence, self.asked.indices[0], self.asked.indices[-1]
+        self.used.extend(i for i in range(sentence.start, sentence.end) if not first <= i <= last)
+        blanked = self.doc[first : last + 1]
+        start, end = blanked.start_char - sentence.start_char, blanked.end_char - sentence.start_char
+        return sentence.text[:start] + BLANK + sentence.text[end:]
 
 
 def _join(words: list[str]) -> str:
     return " ".join(word for word in words if word)
 
 
-SLOTS: Mapping[str, Callable[[Realiser], str]] = {
+SLOTS: dict[str, Callable[[Realiser], str]] = {
     "inverted": Realiser.inverted,
     "inverted_in_another_year": Realiser.in_another_year,
     "stranded": Realiser.stranded,
-    "verb": Realiser.verb,
+    "verb": Realiser.main_verb,
     "predicate": Realiser.predicate,
     "predicate_as_is": lambda realiser: realiser.predicate(agree=False),
     "active": Realiser.active,

@@ -26,6 +26,7 @@ from crossover.questions.words import Lemmas, is_person
 FILE = Path(__file__).with_name("templates.yaml")
 Type = Literal["who", "what", "when", "where", "how many", "which", "yes-no", "cloze"]
 Kind = Literal["clause", "apposition", "bracket", "sentence"]
+Words = Annotated[list[str], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
 ROLES = {
     "clause": ("subject", "expletive", "object", "recipient", "complement", "agent", "oblique", "adverb", "clausal"),
     "apposition": ("name", "description"),
@@ -34,13 +35,6 @@ ROLES = {
 }
 _NUMERAL_STOP = re.compile(r"\b[IVX]+\.$")
 _SLOT = re.compile(r"\{(\w+)\}")
-
-
-def _as_list(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-Words = Annotated[list[str], BeforeValidator(_as_list)]
 
 
 class _Strict(BaseModel):
@@ -75,13 +69,10 @@ class PartCondition(_Strict):
         """Whether a part meets every condition."""
         word, tag = part.head.lower_, part.head.tag_
         return (
-            (not self.entity or part.entity in self.entity)
-            and part.entity not in self.not_entity
+            _among(part.entity, self.entity, self.not_entity)
+            and _among(word, self.word, self.not_word)
+            and _among(tag, self.tag, self.not_tag)
             and (not self.preposition or part.preposition in self.preposition)
-            and (not self.word or word in self.word)
-            and word not in self.not_word
-            and (not self.tag or tag in self.tag)
-            and tag not in self.not_tag
             and (not self.determiner or part.determiner in self.determiner)
             and (self.plural is None or part.plural == self.plural)
             and (self.kind is None or bool(part.kind) == self.kind)
@@ -93,11 +84,12 @@ class PartCondition(_Strict):
         )
 
 
-_ANY = PartCondition()
+def _among(value: str, wanted: list[str], unwanted: list[str]) -> bool:
+    return (not wanted or value in wanted) and value not in unwanted
 
 
 class VerbCondition(_Strict):
-    """What the main verb has to be: base forms, voice."""
+    """Conditions on the main verb: base forms, voice."""
 
     lemma: Words = []
     not_lemma: Words = []
@@ -115,7 +107,7 @@ class Example(_Strict):
 class Template(_Strict):
     """One template, as the data file holds it.
 
-    ``where`` says what roles have to be there and what they have to be, ``without`` which must not be there, ``ask`` the role
+    ``where`` holds the roles that are needed and their conditions, ``without`` those that must not be there, ``ask`` the role
     that is asked for. ``spelt`` brackets hold the name's initials. The answer is ``part`` (the name, or else the phrase),
     ``phrase`` (with its preposition), ``number``, ``name``, ``yes``, ``no``, or a named group of the asked part's pattern.
     """
@@ -201,22 +193,20 @@ def fits(template: Template, frame: Frame) -> bool:
 def drafts(template: Template, frame: Frame, lemmas: Lemmas) -> Iterator[Draft]:
     """Yield the questions that a template makes of a frame that it fits, one for each part that it may ask for."""
     verb = template.verb
-    if verb.lemma or verb.not_lemma:
-        lemma = lemmas.base(frame.verb.text)
-        if (verb.lemma and lemma not in verb.lemma) or lemma in verb.not_lemma:
-            return
+    if (verb.lemma or verb.not_lemma) and not _among(lemmas.base(frame.verb.text), verb.lemma, verb.not_lemma):
+        return
     for role, condition in template.where.items():
         if role != template.ask and not any(condition.holds(part) for part in frame.all(role)):
             return
-    condition = template.where.get(template.ask, _ANY)
+    if template.spelt and not spells(text_of(frame.one("description")), text_of(frame.one("name"))):
+        return
+    condition = template.where.get(template.ask, PartCondition())
     for part in frame.all(template.ask):
-        if not condition.holds(part) or (template.spelt and not _spelt(frame)):
-            continue
-        found = _answer(template, frame, part)
-        if found is None:
+        if not condition.holds(part) or (found := _answer(template, frame, part)) is None:
             continue
         realiser = Realiser(frame, None if template.answer == "yes" or template.negated else part, lemmas)
-        groups = _groups(condition, part)
+        # The named groups of the asked part's pattern are slots too.
+        groups = condition.pattern.search(text_of(part)).groupdict() if condition.pattern else {}
         try:
             question = _SLOT.sub(lambda m, r=realiser, g=groups: g.get(m[1]) or r.slot(m[1]), template.question)
         except NoForm:
@@ -226,17 +216,6 @@ def drafts(template: Template, frame: Frame, lemmas: Lemmas) -> Iterator[Draft]:
         yield Draft(template, question, answer, start, end, entity, part, realiser.used, frame)
 
 
-def _groups(condition: PartCondition, part: Part) -> dict[str, str]:
-    """The named groups of the asked part's pattern, which are slots too."""
-    if condition.pattern is None or not condition.pattern.groupindex:
-        return {}
-    return {k: v for k, v in condition.pattern.search(text_of(part)).groupdict().items() if v}
-
-
-def _spelt(frame: Frame) -> bool:
-    return spells(text_of(frame.one("description")), text_of(frame.one("name")))
-
-
 def _answer(template: Template, frame: Frame, part: Part) -> tuple[str, int, int, str] | None:
     """The answer with its first and last character in the document and its entity type, or ``None``."""
     doc, sentence = part.head.doc, frame.sentence
@@ -244,18 +223,16 @@ def _answer(template: Template, frame: Frame, part: Part) -> tuple[str, int, int
         return template.answer, sentence.start_char, sentence.end_char, "none"
     if template.answer not in ("part", "phrase", "number", "name"):
         match = template.where[part.role].pattern.search(text_of(part))
-        offset = doc[part.indices[0]].idx
-        start, end = (offset + place for place in match.span(template.answer))
-        return match[template.answer], start, end, _entity_at(part, start, end)
+        start, end = (doc[part.indices[0]].idx + place for place in match.span(template.answer))
+        span = doc.char_span(start, end, alignment_mode="expand")
+        return match[template.answer], start, end, span.root.ent_type_ or "none"
     entity = part.entity
     if template.answer == "number":
         indices, entity = part.number, "CARDINAL"
     elif template.answer == "name" or (template.answer == "part" and part.name is not None and part.role != "entity"):
         indices = list(range(part.name.start, part.name.end)) if part.name is not None else []
-    elif template.answer == "phrase":
-        indices = part.whole
     else:
-        indices = part.indices
+        indices = part.whole if template.answer == "phrase" else part.indices
     # An answer is a span: what was cut from the middle of a phrase ends it.
     run = [i for place, i in enumerate(indices) if i == indices[0] + place]
     if not run or (run != indices and part.head.i not in run):
@@ -264,8 +241,3 @@ def _answer(template: Template, frame: Frame, part: Part) -> tuple[str, int, int
     # The tokeniser leaves a full stop on "World War I.".
     text = span.text[:-1] if _NUMERAL_STOP.search(span.text) and span.end == sentence.end else span.text
     return text, span.start_char, span.start_char + len(text), entity
-
-
-def _entity_at(part: Part, start: int, end: int) -> str:
-    span = part.head.doc.char_span(start, end, alignment_mode="expand")
-    return span.root.ent_type_ or "none"

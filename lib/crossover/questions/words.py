@@ -1,8 +1,4 @@
-"""Words that a parse does not give: nouns for people, places and things known to all; forms of verbs.
-
-The lists are in ``word_lists.yaml``, which a reader may extend. Base forms come from the tables of spaCy's English lemmatiser,
-the third person singular from spelling rules.
-"""
+"""Words that a parse does not give: lists of nouns, adverbs and phrases (``word_lists.yaml``), and forms of verbs."""
 
 from __future__ import annotations
 
@@ -14,22 +10,8 @@ from spacy.language import Language
 
 _DATA = yaml.safe_load(Path(__file__).with_name("word_lists.yaml").read_text(encoding="utf-8"))
 _PAST: dict[str, str] = _DATA.pop("past")
-_LISTS = {name: frozenset(words) for name, words in _DATA.items()}
-PLACES, UNIQUE, MENTIONED = _LISTS["places"], _LISTS["unique"], _LISTS["mentioned"]
+LISTS = {name: frozenset(words) for name, words in _DATA.items()}
 _AGENT = re.compile(r"(er|or|ist|ian|eer|ant|ess|ster|man|woman)$")
-
-
-def singular(noun: str) -> str:
-    """Return a noun without its plural ending, well enough to look it up.
-
-    >>> [singular(n) for n in ("soldiers", "countries", "women", "glass")]
-    ['soldier', 'country', 'woman', 'glass']
-    """
-    if noun.endswith("men"):
-        return noun[:-2] + "an"
-    if noun.endswith("ies"):
-        return noun[:-3] + "y"
-    return noun[:-1] if noun.endswith("s") and not noun.endswith("ss") else noun
 
 
 def is_person(noun: str) -> bool:
@@ -38,10 +20,12 @@ def is_person(noun: str) -> bool:
     >>> [is_person(n) for n in ("physicist", "settlers", "river", "theory", "people")]
     [True, True, False, False, True]
     """
-    word, stem = noun.lower(), singular(noun.lower())
-    if word in _LISTS["people"] or stem in _LISTS["people"]:
+    word = noun.lower()
+    stem = word[:-2] + "an" if word.endswith("men") else word[:-3] + "y" if word.endswith("ies") else word
+    stem = stem[:-1] if stem.endswith("s") and not stem.endswith("ss") else stem
+    if word in LISTS["people"] or stem in LISTS["people"]:
         return True
-    return stem not in _LISTS["not_people"] and _AGENT.search(stem) is not None
+    return stem not in LISTS["not_people"] and _AGENT.search(stem) is not None
 
 
 _PREFIXES = ("under", "over", "with", "fore", "out", "mis", "par", "re", "un", "be")
@@ -81,8 +65,7 @@ def past(participle: str) -> str:
 class Lemmas:
     """Base forms of English verbs, from the lookup tables of a spaCy pipeline's lemmatiser, which may be disabled.
 
-    spaCy's own lemmatiser needs coarse parts of speech for every token, which cost a quarter of the parse; a question
-    needs one verb.
+    The lemmatiser itself needs coarse parts of speech for every token, a quarter of the cost of the parse.
     """
 
     def __init__(self, nlp: Language):
@@ -91,16 +74,10 @@ class Lemmas:
             lookups.get_table(f"lemma_{name}")["verb"] for name in ("index", "exc", "rules")
         )
         self._index = frozenset(index)
-        self._found: dict[str, str] = {}
 
     def base(self, form: str) -> str:
         """Return the base form of a verb; an unknown word is returned in lower case as it is."""
         form = form.lower()
-        if form not in self._found:
-            self._found[form] = self._look_up(form)
-        return self._found[form]
-
-    def _look_up(self, form: str) -> str:
         if form in self._exceptions:
             return self._exceptions[form][0]
         for old, new in self._rules:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from crossover.data.closed_book import SETS, pool, test_rows
+from crossover.data.corpora import read_texts
 from crossover.errors import CrossoverError
 from crossover.models.weights import model_folder
-from crossover.questions.bank import read_texts
 from crossover.study.cell import Cell, MixtureCell
 from crossover.tasks import load_task
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from crossover.data.cache import cached
+from crossover.data.pinned import cached
 from crossover.models.language_model import LanguageModel, train
 from crossover.models.recipe import Recipe
 from crossover.models.weights import fingerprint

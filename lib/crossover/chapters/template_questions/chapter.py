@@ -19,7 +19,7 @@ from crossover.figures.sweep import sweep
 from crossover.labels import display_name
 from crossover.params.template_questions import TemplateQuestions
 from crossover.paths import results_folder
-from crossover.questions.bank import load_bank
+from crossover.questions.generate import load_bank
 from crossover.stats.contrasts import contrast, items_needed
 from crossover.stats.peak import Peak, find_peak
 from crossover.study.grids import cells_of

@@ -19,8 +19,7 @@ from crossover.models.language_model import LanguageModel
 from crossover.models.spacy_english import load_parser
 from crossover.normal_text import word_set
 from crossover.params.template_questions import TemplateQuestions
-from crossover.questions.bank import QuestionBank
-from crossover.questions.generate import Generator, Question
+from crossover.questions.generate import Generator, Question, QuestionBank
 from crossover.questions.hand_checked import EXPECTATIONS, Precision, failures, judge, precision, read_expectations
 from crossover.questions.quality import (
     compare,

@@ -20,7 +20,7 @@ from crossover.evaluation.lm_harness import score
 from crossover.models.spacy_english import load_parser
 from crossover.models.weights import model_folder
 from crossover.normal_text import word_set
-from crossover.questions.bank import load_bank
+from crossover.questions.generate import load_bank
 from crossover.questions.quality import distance, entity_types, entropy, question_type, shares
 from crossover.strategies.ledger import Funnel
 from crossover.study.cell import Evaluation, MixtureCell, TrainingData

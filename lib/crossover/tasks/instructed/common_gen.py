@@ -16,8 +16,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from crossover.data import load
-from crossover.data.cache import cached
-from crossover.data.pinned import EN_CORE_WEB_SM
+from crossover.data.pinned import EN_CORE_WEB_SM, cached
 from crossover.tasks.base import Problem
 from crossover.tasks.instructed.base import GenerationTask, Referenced
 
