@@ -59,10 +59,10 @@ def test_the_likeliest_tokens_are_greedy_and_a_change_is_not(lm):
 
 def test_prompts_that_were_scored_are_continued_as_if_they_had_not_been(lm):
     prompts = [[5, 6, 7, 8], [9], [10, 11]]
-    with torch.inference_mode():
-        prefix = read_prompts(lm, prompts)
-        likelihoods_after(lm, prefix, [[[1, 2, 3]], [[4], [5, 6]], [[7, 8, 9, 10]]])
-        scored_first = write(lm, prefix, greedy, lambda tokens: False, 6)
+    prefix = read_prompts(lm, prompts)
+    likelihoods_after(lm, prefix, [[[1, 2, 3]], [[4], [5, 6]], [[7, 8, 9, 10]]])
+    scored_first = write(lm, prefix, greedy, lambda tokens: False, 6)
+    assert not prefix.logits.requires_grad  # else every activation of the prompts is kept
     assert scored_first == decode(lm, prompts, greedy, lambda tokens: False, 6)
 
 

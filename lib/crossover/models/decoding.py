@@ -67,6 +67,7 @@ class Prefix:
         return Prefix(cache, self.mask[index], self.logits[index], None if self.ids is None else self.ids[index])
 
 
+@torch.inference_mode()
 def read_prompts(lm: LanguageModel, prompts: Sequence[list[int]], shared: int = 0, remember: bool = False) -> Prefix:
     """Read tokenised prompts, one batch, computing their first ``shared`` tokens once: fewer than the shortest prompt has.
 
