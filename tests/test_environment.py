@@ -10,6 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -58,6 +59,24 @@ def test_every_package_the_library_imports_is_a_direct_dependency():
                 names = [node.module]
             for top in {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names) - {"crossover"}:
                 assert {canonicalize_name(o) for o in owners[top]} & wanted, f"{path.name} imports {top}"
+
+
+def test_jupyterlab_has_a_lock_of_its_own_beside_the_environments():
+    lab = parse_pins((ROOT / "requirements-lab.lock").read_text())
+    (wanted,) = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["lab"]
+    assert Requirement(wanted).specifier.contains(lab["jupyterlab"]) and not set(lab) & set(PINS)
+
+
+@pytest.mark.parametrize(
+    ("subject", "fits"),
+    [("fix(stats): a crossover at the edge", True), ("docs: plain words", True), ("feat!: new keys", True), ("Fix the stats", False), ("fix:", False)],
+)  # fmt: skip
+def test_the_commit_hook_takes_conventional_subjects_alone(subject, fits):
+    (local,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    hooks = {hook["id"]: hook for hook in local["hooks"]}
+    assert hooks["lint"]["entry"] == "make lint"
+    found = re.search(hooks["subject"]["entry"], f"{subject}\n\ntest: only a body\n", re.MULTILINE | re.DOTALL)
+    assert (found is not None) == fits
 
 
 def test_the_lock_is_complete():

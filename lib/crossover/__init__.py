@@ -1,4 +1,4 @@
-"""Crossover: which synthetic-data strategy should a query budget buy?
+"""Crossover: the synthetic-data strategy that a query budget should buy.
 
 What this module exports is the public interface; its names are stable. Each is loaded when it is first used, so that
 ``import crossover`` takes no time.

