@@ -31,11 +31,12 @@ def parameters_cell(notebook):
 
 
 @pytest.mark.parametrize("notebook", SCHEMAS)
-def test_the_notebooks_cell_holds_the_schemas_defaults_and_says_what_is_allowed(notebook):
+def test_the_notebooks_cell_is_its_profile_and_says_what_is_allowed(notebook):
     source = parameters_cell(notebook)
     values = {node.targets[0].id: ast.literal_eval(node.value) for node in ast.parse(source).body}
-    fields = SCHEMAS[notebook].model_fields
-    assert values == {name: field.default for name, field in fields.items()}
+    own = resolve(notebook, SCHEMAS[notebook].model_fields["profile"].default, {})
+    assert values == own.model_dump() and collect(notebook, values) == own
+    assert values["profile"] == ("recipe" if notebook == "06_recipe_pilot" else "laptop")
     lines = {line.split(" = ")[0]: line for line in source.splitlines()}
     for name, _, allowed, meaning in describe(SCHEMAS[notebook]):
         assert lines[name].endswith(f"# {meaning}: {allowed}")
@@ -82,10 +83,12 @@ def test_unknown_profiles_and_notebooks_are_named_with_the_nearest():
 
 
 def test_overrides_get_a_folder_of_their_own_by_their_values():
-    first = resolve("03_budget_ratio", "laptop", {"seed_sizes": [16]})
+    first = resolve("03_budget_ratio", "laptop", {"seed_sizes": [8]})
     assert first.results.startswith("laptop-")
-    assert first.results == resolve("03_budget_ratio", "laptop", {"seed_sizes": [16]}).results
+    assert first.results == resolve("03_budget_ratio", "laptop", {"seed_sizes": [8]}).results
     assert first.results != resolve("03_budget_ratio", "laptop", {"seed_sizes": [32]}).results
+    for same in ({"n_test": 50}, {"workers": 1}, {"cluster": "local"}, {"max_cost": 0.0}):
+        assert resolve("03_budget_ratio", "laptop", same).results == "laptop"
 
 
 def test_budgets_take_the_place_of_ratios_and_large_ones_are_left_out():
@@ -94,9 +97,10 @@ def test_budgets_take_the_place_of_ratios_and_large_ones_are_left_out():
     assert check("03_budget_ratio", defaults | {"budgets": [7, 9]}).budget_list(16) == [7, 9]
 
 
-def test_collect_takes_a_notebooks_own_variables():
-    scope = {"seed_sizes": [8], "unrelated": object(), "chapter": None}
-    assert collect("03_budget_ratio", scope).seed_sizes == [8]
+def test_a_notebooks_changed_variables_are_an_override():
+    scope = {"profile": "laptop", "results": "laptop", "seed_sizes": [8], "unrelated": object(), "chapter": None}
+    assert collect("03_budget_ratio", scope) == resolve("03_budget_ratio", "laptop", {"seed_sizes": [8]})
+    assert collect("03_budget_ratio", scope | {"results": "mine"}).results == "mine"
 
 
 def test_an_override_without_a_value_is_refused():

@@ -28,7 +28,7 @@ def parameters(tmp_path_factory):
     values = {
         "profile": "laptop", "results": "planted", "question_sets": SETS, "language_sets": ["lambada_openai", "copa"], "n_test": N_TEST,
         "n_language": 20, "tokens_equal": [0.3, 0.6, 1.0], "real_equal": [0.3, 0.6], "language_shares": [0.3], "size_share": 0.3,
-        "replicates": 2, "n_real": 100,
+        "replicates": 2, "n_real": 100, "small_layers": 10,
     }  # fmt: skip
     return check("01_template_questions", values)
 

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from crossover.cli import main
 from crossover.params.profiles import load_profile, resolve
@@ -131,6 +133,45 @@ def test_only_what_is_missing_is_computed_again(reproduced):
     assert "the run's runs.csv changed" in done.stderr
     assert done.stderr.count("correct\n") == 1
     assert table(results / "smoke") == whole
+
+
+def run_all(notebook: str, results: Path, changes: dict[str, object]) -> tuple[InteractiveShell, str]:
+    """Run every cell as Jupyter does, in the notebooks' folder, with the smoke profile's values in the parameters cell."""
+    source = repository() / "notebooks" / f"{notebook}.ipynb"
+    values = resolve(notebook, "smoke", {}).model_dump() | changes
+    shell, err = InteractiveShell(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()), redirect_stderr(err):
+        patch.setenv("CROSSOVER_RESULTS", str(results))
+        patch.chdir(source.parent)
+        for cell in json.loads(source.read_text())["cells"]:
+            if cell["cell_type"] == "code":
+                tagged = "parameters" in cell["metadata"].get("tags", [])
+                shell.user_ns.update(values) if tagged else shell.run_cell("".join(cell["source"])).raise_error()
+    return shell, err.getvalue()
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_a_notebook_run_in_jupyter_shows_the_rows_that_are_there(reproduced, notebook):
+    results, _ = reproduced
+    before = {path: path.read_bytes() for path in results.rglob("runs.csv")}
+    shell, said = run_all(notebook, results, {})
+    assert {path: path.read_bytes() for path in results.rglob("runs.csv")} == before
+    if keys(notebook):
+        assert f"All {len(keys(notebook))} cells are in runs.csv already." in said
+        assert set(shell.user_ns["chapter"].runs["key"]) >= keys(notebook)
+
+
+def test_a_value_changed_in_jupyter_trains_the_new_cells_alone_in_a_folder_of_its_own(reproduced):
+    results, _ = reproduced
+    before = (results / "smoke" / "runs.csv").read_bytes()
+    shell, said = run_all("03_budget_ratio", results, {"budget_ratios": [1, 2, 4, 6, 8]})
+    chapter = shell.user_ns["chapter"]
+    new = set(chapter.runs["key"]) - keys("03_budget_ratio")
+    assert len(new) == said.count("correct\n") < len(chapter.runs) and f"{len(new)} cells: " in said
+    assert set(chapter.runs["budget"]) == {0, 4, 8, 16, 24, 32} and chapter.folder.name.startswith("smoke-")
+    assert (results / "smoke" / "runs.csv").read_bytes() == before
+    assert {path.stem for path in (chapter.folder / "items").iterdir()} == set(chapter.runs["key"])
+    shutil.rmtree(chapter.folder)
 
 
 def test_a_failing_notebook_is_named_with_cell_and_cause(tmp_path):

@@ -1,18 +1,13 @@
-"""What a grid will take: sums over what is left, rates from records, sizes from names; what is missing; a dry run."""
-
-import subprocess
-import sys
+"""What a grid will take: sums over what is left, rates from records, sizes from names; what is missing."""
 
 import pytest
 from typer.testing import CliRunner
 
 from crossover.cli import app
 from crossover.models.recipe import Recipe
-from crossover.params.profiles import check, load_profile, resolve
-from crossover.paths import PUBLISHED, repository, results_folder
-from crossover.study.cell import read_cell
+from crossover.params.profiles import check, resolve
+from crossover.paths import PUBLISHED, results_folder
 from crossover.study.cost_estimate import Range, estimate, profile_rows
-from crossover.study.dry_run import changes
 from crossover.study.grids import cells_of
 from crossover.study.requirements import fetch, requirements
 from crossover.study.store import read_runs
@@ -90,44 +85,3 @@ def test_what_is_missing_is_listed_with_what_to_do(monkeypatch):
     assert f"hf download some/model --revision {40 * 'b'}" in found["model hub:some/model@" + 40 * "b"]
     served = requirements(cells_of(grid(task="gsm8k", teacher="endpoint", teacher_model="large")))
     assert "model large" not in served, "a served teacher is its server's"
-
-
-@pytest.mark.parametrize("profile", ["laptop", "study", "paper"])
-def test_a_dry_run_is_short_and_tiny_whatever_the_profile(profile):
-    for notebook in load_profile(profile):
-        cells = cells_of(resolve(notebook, profile, changes(notebook, profile)))
-        assert len(cells) < 120, f"{notebook} would take long"
-        named = {model for cell in cells for model in cell.models}
-        assert named <= {"tiny-random", "tiny-random-encoder", "all-MiniLM-L6-v2"}, notebook
-
-
-def test_a_dry_run_keeps_what_is_run_and_changes_how_much():
-    real, dry = (resolve("03_budget_ratio", "paper", c) for c in ({}, changes("03_budget_ratio", "paper")))
-    assert (dry.task, dry.strategies, dry.teacher) == (real.task, real.strategies, "local")
-    assert dry.student == dry.teacher_model == "tiny-random" and dry.device == "cpu" and dry.results == "paper-dry-run"
-    teachers = resolve("02_finetuned_teacher", "paper", changes("02_finetuned_teacher", "paper"))
-    assert set(teachers.tasks) == set(load_profile("paper")["02_finetuned_teacher"]["tasks"])
-    bundled = resolve("02_finetuned_teacher", "laptop", changes("02_finetuned_teacher", "laptop"))
-    assert bundled.tasks == load_profile("laptop")["02_finetuned_teacher"]["tasks"]
-
-
-@pytest.mark.slow
-def test_the_paper_profiles_dry_run_passes(tmp_path, monkeypatch):
-    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
-    command = [
-        sys.executable,
-        "-c",
-        "from crossover.cli import main; main()",
-        "reproduce",
-        "--profile",
-        "paper",
-        "--dry-run",
-    ]
-    done = subprocess.run(command, cwd=repository(), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    folder = tmp_path / "paper-dry-run"
-    runs_there = read_runs(folder)
-    assert {"gsm8k", "closed_book_qa", "rte", "boolq", "sst2", "math_words"} <= set(runs_there["task"])
-    assert len(list((folder / "notebooks").glob("*.ipynb"))) == len(load_profile("paper"))
-    named = {model for settings in runs_there["settings"] for model in read_cell(settings).models}
-    assert named <= {"tiny-random", "tiny-random-encoder", "all-MiniLM-L6-v2"}

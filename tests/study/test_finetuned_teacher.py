@@ -220,7 +220,7 @@ def test_a_pretrained_teacher_knows_film_from_film():
 
 def parameters(**changes):
     small = {
-        "tasks": ["sst2"], "originals": [6], "queries": 12, "n_test": 12, "n_test_texts": 12, "teacher_model": "tiny-random",
+        "tasks": ["sst2"], "originals": [6], "queries": 12, "conditions": ["annotate", "generate", "both"], "n_test": 12, "n_test_texts": 12, "teacher_model": "tiny-random",
         "teacher_trained_layers": 1, "teacher_epochs": 1, "teacher_min_steps": 1, "classifier": "tiny-random-encoder",
         "classifier_epochs": 1, "classifier_min_steps": 2, "writer": "tiny-random", "writer_layers": 0,
         "writer_trained_layers": 1, "writer_epochs": 1, "writer_min_steps": 1, "workers": 1,

@@ -41,11 +41,9 @@ from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import Fits, fit_table
 from crossover.stats.formatting import interval
 from crossover.stats.seed_size_law import held_out
-from crossover.study.grids import cells_of
 from crossover.study.paired import Outcome, paired
-from crossover.study.run import run_cells
+from crossover.study.run import run_grid
 from crossover.study.select import MissingRows, settings_table
-from crossover.study.store import Store
 from crossover.tasks import load_task
 
 if TYPE_CHECKING:
@@ -253,7 +251,7 @@ class Chapter(ChapterBase):
 def run(parameters: BudgetRatio) -> Chapter:
     """Run the grid, fit it, store the fits, and return what there is to show."""
     folder = results_folder(parameters.results)
-    runs = run_cells(cells_of(parameters), Store(folder), parameters.workers, parameters.device, parameters.cluster)
+    runs = run_grid(parameters)
     fits = fit_table(runs[runs["budget"] > 0], LEVEL)
     found = find_crossovers(fits)
     fits.table().to_csv(folder / "fits.csv", index=False, float_format="%.6g")

@@ -12,11 +12,8 @@ import numpy as np
 import pandas as pd
 
 from crossover.params.recipe_pilot import RecipePilot
-from crossover.paths import results_folder
-from crossover.study.grids import cells_of
 from crossover.study.grids.recipe_pilot import BASE, grids, name
-from crossover.study.run import run_cells
-from crossover.study.store import Store
+from crossover.study.run import run_grid
 
 #: A change is taken where its gain is above so many standard errors, and its noise at most so many times the base's.
 CLEAR, NOISY = 2.0, 1.25
@@ -94,6 +91,4 @@ def choose(factors: dict[str, list[dict[str, object]]], table: pd.DataFrame) -> 
 
 def run(parameters: RecipePilot) -> Chapter:
     """Train the pilot's missing students and return what it shows."""
-    store = Store(results_folder(parameters.results))
-    runs = run_cells(cells_of(parameters), store, parameters.workers, parameters.device, parameters.cluster)
-    return Chapter(parameters, runs)
+    return Chapter(parameters, run_grid(parameters))

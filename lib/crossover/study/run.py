@@ -19,9 +19,12 @@ from typing import TYPE_CHECKING
 from crossover.errors import CrossoverError
 from crossover.models.recipe import Recipe
 from crossover.models.weights import fingerprint
+from crossover.params.fields import TrainingParameters
+from crossover.paths import results_folder
 from crossover.study import provenance
 from crossover.study.cell import Cell, Evaluation, TrainingData
 from crossover.study.experiments import EXPERIMENTS, experiment_of
+from crossover.study.grids import cells_of
 from crossover.study.store import Store, read_runs
 from crossover.study.workers import Lost, Processes, Ray, open_pool, quiet
 
@@ -74,6 +77,17 @@ def run_cells(
         store.sort()
     runs = read_runs(store.folder)
     return runs[runs["key"].isin({cell.key for cell in cells})].reset_index(drop=True)
+
+
+def run_grid(parameters: TrainingParameters, hours: float = math.inf) -> pd.DataFrame:
+    """Run the cells that a notebook's parameters stand for, and return their rows, see :func:`run_cells`.
+
+    With values of one's own, finished cells and stored replies of the profile's run are taken over: only new cells are trained.
+    """
+    p, store, cells = parameters, Store(results_folder(parameters.results)), cells_of(parameters)
+    if p.results != p.profile:
+        store.adopt(results_folder(p.profile), {cell.key for cell in cells})
+    return run_cells(cells, store, p.workers, p.device, p.cluster, hours)
 
 
 def _train(cells: Sequence[Cell], store: Store, workers: int, device: str, cluster: str, deadline: float) -> None:

@@ -14,6 +14,7 @@ import io
 import json
 import math
 import os
+import shutil
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -114,6 +115,21 @@ class Store:
                 csv.DictWriter(file, self._header, lineterminator="\n", extrasaction="ignore").writerow(row)
                 file.flush()
                 os.fsync(file.fileno())
+
+    def adopt(self, folder: Path, keys: Collection[str]) -> None:
+        """Take over finished cells of another results folder, by key, with all of its stored replies and provenance."""
+        if not (folder / "runs.csv").exists():
+            return
+        mine, theirs = self.rows(), Store(folder).rows()
+        found = {key: row for key, row in theirs.items() if key in keys and key not in mine}
+        with _written(self.folder):
+            for kind in ("generations", "provenance"):
+                if not (self.folder / kind).exists() and (folder / kind).exists():
+                    shutil.copytree(folder / kind, self.folder / kind)
+            for key in found:
+                shutil.copy(folder / "items" / f"{key}.parquet", self.folder / "items")
+        if found:
+            self._replace([*mine.values(), *found.values()])
 
     def sort(self) -> None:
         """Put the rows in their final order: by experiment, task, seed-set size, strategy, budget, replicate."""

@@ -36,16 +36,13 @@ from crossover.figures.learning_curves import learning_points
 from crossover.figures.style import Picture
 from crossover.labels import QUERIES_PER_SAMPLE, display_name
 from crossover.params.ablations import Ablations
-from crossover.paths import results_folder
 from crossover.stats.advice import CLEAR, advise_map
 from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import Fits, fit_table
 from crossover.study.cell import Cell
 from crossover.study.grids import ablations as grids
-from crossover.study.grids import cells_of
-from crossover.study.run import run_cells
+from crossover.study.run import run_grid
 from crossover.study.select import settings_table
-from crossover.study.store import Store
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
@@ -343,8 +340,7 @@ def _said(rows: pd.DataFrame) -> list[str]:
 
 def run(parameters: Ablations) -> Chapter:
     """Run the grids and return what there is to show."""
-    store = Store(results_folder(parameters.results))
-    runs = run_cells(cells_of(parameters), store, parameters.workers, parameters.device, parameters.cluster)
+    runs = run_grid(parameters)
     return Chapter(parameters, settings_table(runs), settings_table(published(runs, parameters.profile)))
 
 

@@ -24,15 +24,13 @@ from crossover.figures.style import Picture
 from crossover.figures.sweep import sweep
 from crossover.labels import TASKS
 from crossover.params.finetuned_teacher import FinetunedTeacher
-from crossover.paths import results_folder
 from crossover.stats.contrasts import contrast
 from crossover.stats.curves import fit_exponential
 from crossover.study.cell import TeacherCell
 from crossover.study.grids import cells_of
 from crossover.study.grids import finetuned_teacher as grids
-from crossover.study.run import run_cells
+from crossover.study.run import run_grid
 from crossover.study.select import settings_table
-from crossover.study.store import Store
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
@@ -294,11 +292,9 @@ def run(parameters: FinetunedTeacher) -> Chapter:
     CrossoverError
         Before anything is trained: data that are not there, or a task with fewer items than the grid asks for.
     """
-    store, cells = Store(results_folder(parameters.results)), cells_of(parameters)
-    runs = run_cells(cells, store, parameters.workers, parameters.device, parameters.cluster).set_index(
-        "key", drop=False
-    )
-    return Chapter(parameters, with_measures(runs.loc[[cell.key for cell in cells]].reset_index(drop=True)))
+    runs = run_grid(parameters).set_index("key", drop=False)
+    keys = [cell.key for cell in cells_of(parameters)]
+    return Chapter(parameters, with_measures(runs.loc[keys].reset_index(drop=True)))
 
 
 def with_measures(runs: pd.DataFrame) -> pd.DataFrame:

@@ -6,7 +6,7 @@ The notebook ``00_known_truth`` calls :func:`run` and shows what the :class:`Cha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from crossover.chapters.common import counted, table
 from crossover.chapters.known_truth import figures
 from crossover.figures.style import Picture, publish
 from crossover.labels import display_name
+from crossover.params.known_truth import KnownTruth
 from crossover.paths import PUBLISHED, results_folder
 from crossover.stats.crossovers import Crossover
 from crossover.stats.curves import Fits
@@ -164,41 +165,16 @@ def _readable(quantity: str) -> str:
     return f"{what} of {display_name(strategy).lower()}" if of and "_" in strategy else quantity
 
 
-def run(
-    results: str = "laptop",
-    studies: int = 100,
-    draws: int = 300,
-    level: float = 0.9,
-    seed: int = 0,
-    designs: Iterable[str] = tuple(ALL),
-    example: str = "shared_3",
-) -> Chapter:
-    """Simulate everything that the chapter shows and write the tables under ``results/<results>/known_truth``.
-
-    Parameters
-    ----------
-    results : str
-        Folder under ``results/``.
-    studies : int
-        Simulated studies per design (coverage); the study of replicates takes half of them.
-    draws : int
-        Bootstrap draws per study.
-    level : float
-        Level of the intervals.
-    seed : int
-    designs : iterable of str
-        Names in ``scenarios.ALL``.
-    example : str
-        The design of the worked example.
-    """
-    chosen, (world,) = scenarios_named(designs), scenarios_named([example])
-    folder = results_folder(results) / "known_truth"
+def run(p: KnownTruth) -> Chapter:
+    """Simulate everything that the chapter shows and write the tables under ``known_truth`` in the results folder."""
+    chosen, (world,) = scenarios_named(p.designs), scenarios_named([p.example])
+    folder = results_folder(p.results) / "known_truth"
     folder.mkdir(parents=True, exist_ok=True)
-    fits, found = simulated.study(world, seed, level, max(draws, 1000), checks=True)
+    fits, found = simulated.study(world, p.seed, p.level, max(p.draws, 1000), checks=True)
     tables = {
-        "recovered": simulated.recovered(world, seed, level, max(draws, 1000)),
-        "coverage": simulated.coverage(chosen, studies, draws, level, seed),
-        "replicates": simulated.replicates_seen(max(2, studies // 2), level, draws, seed),
+        "recovered": simulated.recovered(world, p.seed, p.level, max(p.draws, 1000)),
+        "coverage": simulated.coverage(chosen, p.studies, p.draws, p.level, p.seed),
+        "replicates": simulated.replicates_seen(max(2, p.studies // 2), p.level, p.draws, p.seed),
     }
     for name, made in tables.items():
         _write(made, folder / f"{name}.csv")

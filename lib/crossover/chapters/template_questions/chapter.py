@@ -22,11 +22,9 @@ from crossover.paths import results_folder
 from crossover.questions.generate import load_bank
 from crossover.stats.contrasts import contrast, items_needed
 from crossover.stats.peak import Peak, find_peak
-from crossover.study.grids import cells_of
 from crossover.study.paired import Outcome, paired, paired_row
-from crossover.study.run import run_cells
+from crossover.study.run import run_grid
 from crossover.study.select import Selector, select, settings_table
-from crossover.study.store import Store
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
@@ -267,12 +265,8 @@ _BASE: Selector = {
 
 def run(parameters: TemplateQuestions) -> Chapter:
     """Run the grid and return what there is to show."""
-    store = Store(results_folder(parameters.results))
-    cells = cells_of(parameters)
-    runs = run_cells(cells, store, parameters.workers, parameters.device, parameters.cluster)
-    return Chapter(
-        parameters, settings_table(runs), load_bank(store.folder / "generations", parameters.text, parameters.texts)
-    )
+    runs, folder = run_grid(parameters), results_folder(parameters.results) / "generations"
+    return Chapter(parameters, settings_table(runs), load_bank(folder, parameters.text, parameters.texts))
 
 
 def _place(peak: Peak | None) -> str:
