@@ -1,6 +1,7 @@
 """The encoder student: what its loss and mean are, that it learns, repeats and refuses."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -18,17 +19,7 @@ PAIRS = [(p.question, TASK.extract(p.answer)) for p in TASK.seeds(24, 0)]
 
 
 def recipe(**changes):
-    return Recipe(
-        **{
-            "model": MODEL,
-            "trained_layers": 0,
-            "epochs": 2,
-            "min_steps": 1,
-            "batch_size": 8,
-            "learning_rate": 1e-4,
-            **changes,
-        }
-    )
+    return replace(Recipe(MODEL, 0, epochs=2, min_steps=1, batch_size=8, learning_rate=1e-4), **changes)
 
 
 def load(seed=0):
@@ -53,13 +44,6 @@ def test_the_head_reads_the_mean_of_the_states(untrained):
     with torch.no_grad():
         states = untrained.model.body(input_ids=ids).last_hidden_state[0]
         torch.testing.assert_close(untrained.logits(ids.tolist())[0], untrained.model.head(states.mean(0)))
-
-
-def test_predictions_keep_the_order_and_are_the_likeliest(untrained):
-    texts = [text for text, _ in PAIRS]
-    found = untrained.predict(texts)
-    with torch.no_grad():
-        assert found == [TASK.labels[int(untrained.logits([t]).argmax())] for t in untrained.tokens(texts)]
 
 
 def test_long_texts_are_cut(untrained):

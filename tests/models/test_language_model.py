@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -15,10 +16,9 @@ from crossover.errors import CrossoverError
 from crossover.evaluation.answers import evaluate
 from crossover.models import packed_attention, training
 from crossover.models.decoding import decode, greedy, sampled
-from crossover.models.language_model import IGNORED, LanguageModel, encode, split, train
+from crossover.models.language_model import IGNORED, LanguageModel, encode, train
 from crossover.models.packed_attention import KINDS, NAME, SHORT, Packing, attending
 from crossover.models.recipe import Recipe
-from crossover.models.weights import model_folder
 from crossover.tasks import load_task
 
 TASK = load_task("math_words", steps=1)
@@ -26,17 +26,7 @@ PAIRS = [(TASK.prompt(p.question), p.answer) for p in TASK.seeds(12, 0)]
 
 
 def recipe(**changes):
-    return Recipe(
-        **{
-            "model": "tiny-random",
-            "trained_layers": 1,
-            "epochs": 2,
-            "min_steps": 4,
-            "batch_size": 4,
-            "learning_rate": 1e-2,
-            **changes,
-        }
-    )
+    return replace(Recipe("tiny-random", 1, epochs=2, min_steps=4, batch_size=4, learning_rate=1e-2), **changes)
 
 
 @pytest.fixture
@@ -50,27 +40,6 @@ def test_completions_alone_carry_loss_and_end_the_text(student):
     assert student.tokenizer.decode(learnt[:-1]) == " 3.\n#### 3"
     assert learnt[-1] == student.tokenizer.eos_token_id
     assert student.tokenizer.decode(ids[: -len(learnt)]) == "Question: a b?\nAnswer:"
-
-
-def test_the_two_parts_of_a_split_model_compute_what_the_whole_does(student):
-    student.model.float()
-    lower, upper = split(student.model, 1)
-    ids = torch.randint(0, 1000, (3, 11), generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        whole = student.model.base_model(input_ids=ids, use_cache=False).last_hidden_state
-        parts = upper(
-            inputs_embeds=lower(input_ids=ids, use_cache=False).last_hidden_state, use_cache=False
-        ).last_hidden_state
-    torch.testing.assert_close(parts, whole)
-    assert len(student.model.base_model.layers) == 2, "the model itself is left whole"
-
-
-def test_training_changes_the_upper_layers_alone(student):
-    before = copy.deepcopy(student.model.state_dict())
-    train(student, PAIRS, recipe(), seed=0)
-    changed = {name for name, value in student.model.state_dict().items() if not torch.equal(value, before[name])}
-    assert any(name.startswith("model.layers.1.") for name in changed)
-    assert not [name for name in changed if name.startswith(("model.layers.0.", "model.embed", "lm_head"))]
 
 
 def reference_gradient_step(reference, upper, ids, labels):
@@ -168,7 +137,9 @@ def test_updates_too_small_for_bfloat16_are_not_lost(student):
 
 def test_training_is_repeatable_and_learns(student):
     other = LanguageModel.load("tiny-random")
+    before = student.model.model.embed_tokens.weight.clone()
     first, second = (train(s, PAIRS, recipe(min_steps=60, trained_layers=0), seed=3) for s in (student, other))
+    assert student.frozen == 0 and not torch.equal(before, student.model.model.embed_tokens.weight)
     assert first == second
     for a, b in zip(student.model.parameters(), other.model.parameters(), strict=True):
         assert torch.equal(a, b)
@@ -178,10 +149,6 @@ def test_training_is_repeatable_and_learns(student):
 @pytest.mark.parametrize(("n", "steps"), [(1, 16), (8, 16), (100, 39), (512, 192)])
 def test_small_training_sets_are_repeated(n, steps):
     assert recipe(batch_size=8, epochs=3, min_steps=16).steps(n) == steps
-
-
-def test_a_training_set_smaller_than_a_batch_works(student):
-    assert train(student, PAIRS[:1], recipe(), seed=0).steps == 4
 
 
 def test_nothing_to_train_on_is_an_error(student):
@@ -283,12 +250,6 @@ def test_an_example_may_stand_twice_in_a_batch(student, layers):
     assert done.tokens >= 8 * sum(len(ids) for ids, _ in encode(student.tokenizer, PAIRS[:5]))
 
 
-def test_every_weight_can_be_trained(student):
-    before = student.model.model.embed_tokens.weight.clone()
-    train(student, PAIRS, recipe(trained_layers=0), seed=0)
-    assert not torch.equal(before, student.model.model.embed_tokens.weight)
-
-
 def reference_continuation(student, prompt, n):
     out = student.model.generate(torch.tensor([prompt]), max_new_tokens=n, do_sample=False)
     return student.tokenizer.decode(out[0, len(prompt) :], skip_special_tokens=True)
@@ -342,11 +303,6 @@ def test_a_pretrained_model_learns_the_task():
     assert sum(o.correct for o in evaluate(student, TASK, TASK.test(40), 48)) > before + 5
 
 
-def test_the_model_folder_is_the_readers_own_where_one_is_given(tmp_path):
-    (tmp_path / "config.json").write_text("{}")
-    assert model_folder(str(tmp_path)) == tmp_path
-
-
 def test_students_of_one_model_share_their_frozen_layers_and_answer_as_if_they_did_not(student):
     problems = TASK.test(5)
     train(student, PAIRS, recipe(), seed=1)
@@ -362,8 +318,3 @@ def test_students_of_one_model_share_their_frozen_layers_and_answer_as_if_they_d
     first.remove(), second.remove()
     student.frozen = other.frozen = 0
     assert shared == (evaluate(student, TASK, problems, 4), evaluate(other, TASK, problems, 4))
-
-
-def test_a_student_trained_whole_shares_nothing(student):
-    train(student, PAIRS, recipe(trained_layers=0), seed=1)
-    assert student.frozen == 0

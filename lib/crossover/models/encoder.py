@@ -1,8 +1,4 @@
-"""An encoder with a classification head, trained by the same loop as every other student.
-
-The head is a linear layer on the mean of the last hidden states, which is how all-MiniLM-L6-v2 was trained to sum up a
-text. Arithmetic is float32: the model is small.
-"""
+"""An encoder with a classification head, in float32: a linear layer on the mean state, as all-MiniLM-L6-v2 was trained."""
 
 from __future__ import annotations
 
@@ -82,13 +78,7 @@ class Encoder:
 
 
 def train(encoder: Encoder, pairs: Sequence[tuple[str, str]], recipe: Recipe, seed: int) -> Trained:
-    """Fine-tune an encoder in place on (text, label) pairs; ``seed`` seeds the order of the examples and dropout.
-
-    Raises
-    ------
-    CrossoverError
-        No pairs, a label that the encoder does not have, or a recipe that trains or keeps some layers only.
-    """
+    """Fine-tune an encoder in place on (text, label) pairs; ``seed`` seeds the order of the examples and dropout."""
     for name in ("trained_layers", "student_layers"):
         if getattr(recipe, name):
             raise CrossoverError(

@@ -78,13 +78,7 @@ def train(
     seed: int,
     tick: Callable[[], object] = lambda: None,
 ) -> Trained:
-    """Fine-tune a student in place on (prompt, completion) pairs; ``seed`` seeds their order, ``tick`` is called after every step.
-
-    Raises
-    ------
-    CrossoverError
-        No pairs, or a model without the layers that the recipe asks for.
-    """
+    """Fine-tune a student in place on (prompt, completion) pairs; ``seed`` seeds their order, each step calls ``tick``."""
     model, examples = student.model.train(), encode(student.tokenizer, pairs)
     lower, upper = split(model, recipe.trained_layers)
     # Frozen weights keep requires_grad: without it, torch.matmul of a batch by a 2-D weight copies the weight for each

@@ -1,7 +1,7 @@
-"""Attention for training without padding: the texts of a batch follow each other in one row, and each attends to itself alone.
+"""Attention for training without padding: a batch is one row of tokens, in which each text attends to itself alone.
 
-All other layers then compute real tokens only. On a CPU short texts attend by plain matrix products: the backward pass of the
-fused kernel is slow there. Decoding and scoring pad their batches and keep the fused kernel.
+On a CPU short texts attend by plain matrix products: the backward pass of the fused kernel is slow there. Decoding and
+scoring pad their batches and keep the fused kernel.
 """
 
 from __future__ import annotations

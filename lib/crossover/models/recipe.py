@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from crossover.errors import CrossoverError
@@ -11,51 +11,25 @@ from crossover.errors import CrossoverError
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a student is trained.
+    """How a student is trained: on ``model``, what :func:`crossover.models.weights.model_folder` takes.
 
-    Attributes
-    ----------
-    model : str
-        What :func:`crossover.models.weights.model_folder` takes.
-    trained_layers : int
-        How many of the upper layers are trained, with the final norm; 0 trains every weight, embeddings included.
-    epochs : int
-        Passes over the training set under the update rule ``"epochs"``, unless that makes fewer than ``min_steps``.
-    min_steps : int
-        Fewest optimiser steps under ``"epochs"`` and ``"memorised"``: small training sets are repeated.
-    batch_size : int
-        Examples per step.
-    learning_rate : float
-        Peak rate; linear warm-up over a tenth of the steps, then cosine decay to a tenth of the peak.
-    student_layers : int
-        How many layers the student keeps of the pretrained model, from the lowest up; 0 keeps all.
-    updates : {"epochs", "steps", "memorised"}
-        Update rule. ``"steps"``: ``max_steps`` updates whatever the training set. ``"memorised"``: constant rate until the
-        token accuracy on the training set stands still (:data:`crossover.models.training.PLATEAU`) or ``max_steps``, then a fifth as many steps of decay.
-    max_steps : int
-        Updates under ``"steps"``, most updates before the decay under ``"memorised"``; 0 under ``"epochs"``.
-    weight_decay : float
-        Decoupled decay of weight matrices (arXiv 1711.05101).
-    averaged : float
-        Share of the last steps whose weights are averaged into the final ones; 0 keeps the last weights.
-
-    Raises
-    ------
-    CrossoverError
-        The update rule is unknown, or ``max_steps`` does not go with it.
+    The update rule ``"epochs"`` makes ``epochs`` passes over the training set, and at least ``min_steps`` optimiser steps;
+    ``"steps"`` makes ``max_steps`` whatever the training set; ``"memorised"`` keeps the rate constant until the token accuracy
+    on the training set stands still (:data:`crossover.models.training.PLATEAU`) or ``max_steps``, then decays it over a fifth
+    as many steps. Weight decay is decoupled and on matrices only (arXiv 1711.05101).
     """
 
     model: str
-    trained_layers: int
+    trained_layers: int  #: upper layers that are trained, with the final norm; 0 for every weight, embeddings included
     epochs: int
     min_steps: int
-    batch_size: int
-    learning_rate: float
-    student_layers: int = 0
+    batch_size: int  #: examples per step
+    learning_rate: float  #: the peak, after linear warm-up over a tenth of the steps; cosine decay to a tenth of it
+    student_layers: int = 0  #: lowest layers that are kept of the model; 0 for all
     updates: Literal["epochs", "steps", "memorised"] = "epochs"
     max_steps: int = 0
     weight_decay: float = 0.0
-    averaged: float = 0.0
+    averaged: float = 0.0  #: share of the last steps whose weights are averaged into the final ones
 
     def __post_init__(self) -> None:
         if self.updates not in ("epochs", "steps", "memorised"):
@@ -67,10 +41,8 @@ class Recipe:
             )
 
     def as_dict(self) -> dict[str, object]:
-        """Return what digests and keys cover: settings added after the first study appear only where they differ from the default."""
-        late = {
-            f.name: f.default for f in fields(self) if f.name in ("updates", "max_steps", "weight_decay", "averaged")
-        }
+        """Return the settings that digests and keys cover; those newer than the first study only where they differ from 0."""
+        late = {"updates": "epochs", "max_steps": 0, "weight_decay": 0.0, "averaged": 0.0}
         return {name: value for name, value in asdict(self).items() if name not in late or value != late[name]}
 
     def steps(self, n: int) -> int:
@@ -78,7 +50,8 @@ class Recipe:
         if self.updates == "steps":
             return self.max_steps
         if self.updates == "memorised":
-            return max(self.max_steps, self.min_steps) + decay_steps(max(self.max_steps, self.min_steps))
+            plateau = max(self.max_steps, self.min_steps)
+            return plateau + decay_steps(plateau)
         return max(self.epochs * math.ceil(n / self.batch_size), self.min_steps)
 
     def rate(self, step: int, steps: int) -> float:

@@ -25,25 +25,13 @@ WINDOW = 8  # steps of a window at least; it covers the whole training set
 
 @dataclass(frozen=True)
 class Trained:
-    """What training reported.
+    """The report of a training run."""
 
-    Attributes
-    ----------
-    tokens, steps : int
-        Tokens of the examples of all steps, and steps.
-    loss : float
-        Mean over the last tenth of the steps.
-    curve : tuple of float
-        Loss of every step's batch.
-    accuracy : tuple of float
-        Under the update rule ``"memorised"``: share of the tokens with loss (or labels) that were the likeliest, for every
-        step's batch before its update.
-    """
-
-    tokens: int
+    tokens: int  #: of the examples of all steps
     steps: int
-    loss: float
-    curve: tuple[float, ...] = ()
+    loss: float  #: the mean over the last tenth of the steps
+    curve: tuple[float, ...] = ()  #: loss of every step's batch
+    #: Under the update rule "memorised", the share of tokens with loss (or labels) that were the likeliest, by step.
     accuracy: tuple[float, ...] = ()
 
 
@@ -56,28 +44,11 @@ def train_loop(
     tick: Callable[[], object] = lambda: None,
     overhead: float = math.inf,
 ) -> Trained:
-    """Train parameters in place on batches of examples.
+    """Train parameters in place on examples of ``lengths`` tokens, in an order drawn by ``seed``; each step calls ``tick``.
 
-    Parameters
-    ----------
-    parameters : sequence of Parameter
-        Trained in place.
-    lengths : sequence of int
-        Tokens of each example.
-    seed : int
-        Seeds the order of the examples.
-    loss_of : callable
-        From the numbers of examples to their mean loss, and the share of tokens or labels that are predicted.
-    tick : callable
-        Called after every optimiser step.
-    overhead : float
-        Where finite, a batch goes through the model in :func:`length_buckets`, whose gradients add up to the batch's own; each
-        example must then have one term in the loss.
-
-    Raises
-    ------
-    CrossoverError
-        There are no examples.
+    ``loss_of`` returns the mean loss of examples, given by their numbers, and the share of tokens or labels predicted. Where
+    ``overhead`` is finite, a batch goes through the model in :func:`length_buckets`, whose gradients add up to the batch's own;
+    each example must then have one term in the loss.
     """
     if not lengths:
         raise CrossoverError(

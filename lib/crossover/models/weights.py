@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from functools import partial
 from pathlib import Path
 
 from crossover.data.pinned import MINILM, SMOLLM2, cached, sha256
@@ -85,41 +86,29 @@ def _unpack_smollm2(folder: Path) -> None:
     AutoTokenizer.from_pretrained(**source).save_pretrained(folder)
 
 
-def _make_tiny(folder: Path) -> None:
-    """Write a two-layer Llama with random weights and SmolLM2's tokenizer: for tests of everything but accuracy."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
-
-    tokenizer = AutoTokenizer.from_pretrained(model_folder("SmolLM2-135M-Instruct"))
-    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
-    special = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
-    config = LlamaConfig(**sizes, **special, num_key_value_heads=2, vocab_size=len(tokenizer), tie_word_embeddings=True)
-    _write_random(AutoModelForCausalLM, config, folder)
-    tokenizer.save_pretrained(folder)
-
-
-def _make_tiny_encoder(folder: Path) -> None:
-    """Write a two-layer BERT with random weights and MiniLM's tokenizer."""
-    from transformers import AutoModel, AutoTokenizer, BertConfig
-
-    tokenizer = AutoTokenizer.from_pretrained(model_folder("all-MiniLM-L6-v2"))
-    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
-    config = BertConfig(**sizes, vocab_size=len(tokenizer))
-    _write_random(AutoModel, config, folder)
-    tokenizer.save_pretrained(folder)
-
-
-def _write_random(kind, config, folder: Path) -> None:
-    """Write a model with the same random weights every time."""
+def _make_tiny(folder: Path, encoder: bool = False) -> None:
+    """Write a two-layer Llama or BERT with the same random weights every time: for tests of everything but accuracy."""
     import torch
+    from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer, BertConfig, LlamaConfig
 
+    source = model_folder("all-MiniLM-L6-v2" if encoder else "SmolLM2-135M-Instruct")
+    tokenizer = AutoTokenizer.from_pretrained(source)
+    tokenizer.save_pretrained(folder)
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    sizes["vocab_size"] = len(tokenizer)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = kind.from_config(config)
+        if encoder:
+            model = AutoModel.from_config(BertConfig(**sizes))
+        else:
+            special = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
+            config = LlamaConfig(**sizes, **special, num_key_value_heads=2, tie_word_embeddings=True)
+            model = AutoModelForCausalLM.from_config(config)
     model.to(torch.bfloat16).save_pretrained(folder)
 
 
 _BUILDERS = {
     "SmolLM2-135M-Instruct": (SMOLLM2.sha256[:8], _unpack_smollm2),
     "tiny-random": ("v1", _make_tiny),
-    "tiny-random-encoder": ("v1", _make_tiny_encoder),
+    "tiny-random-encoder": ("v1", partial(_make_tiny, encoder=True)),
 }
