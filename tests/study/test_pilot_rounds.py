@@ -1,26 +1,33 @@
-"""Pilots in rounds: what a round costs, when it stops, and what simulated pilots cover and save."""
+"""Pilots in rounds: what a design costs, which cells come next, when a pilot stops, and what it covers and saves."""
+
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.pilots import FACTOR, NAMES, QUERIES, WORLDS, counted, fitted, simulated
 from crossover.errors import CrossoverError
-from crossover.stats.curves import fit_table
-from crossover.stats.simulation import scenarios
-from crossover.study.pilot_rounds import DRAWS, LEVEL, SEED, Block, first_block, parse_until, rounds, watched
+from crossover.paths import PUBLISHED, results_folder
+from crossover.study.pilot_rounds import Design, Look, look_at_target, next_round, parse_until, rounds
 
-WORLD = scenarios.Scenario("pilot", "", scenarios._FAST, scenarios._SLOW, n_test=300, offset=0.01, training=0.01)
-NAMES, QUERIES = (scenarios.EARLY, scenarios.LATE), 40_000
+WORLD = WORLDS["exponential"]
+AT_TARGET = partial(look_at_target, seed_size=WORLD.seed_size, queries=4000)
 
 
-def test_a_block_costs_its_largest_budgets():
-    block = Block.whole(("a", "b"), 3, 960, 5)
-    assert block.budgets("a") == [10, 20, 40, 80, 160] and block.queries == 960
-    assert block.doubled(["b"]).queries == 960 + 3 * 160 and block.repeated(["a"]).queries == 960 + 160
-    assert set(block.cells()) < set(block.doubled(["b"]).cells())
-    assert first_block(("a", "b"), 3, 9600).queries <= 2400
-    small = Block.whole(("a", "b", "c"), 3, 144, 5)
-    assert small.budgets("a") == [2, 4, 8, 16] and small.queries == 144
+def budgets(design, name="a"):
+    return sorted({b for s, b, _ in design.cells if s == name})
+
+
+def test_a_design_costs_its_largest_budgets():
+    grid = Design.grid(("a", "b"), 3, 960)
+    assert budgets(grid) == [10, 20, 40, 80, 160] and grid.queries == 960
+    assert (grid | {("b", 320, 0)}).queries == 960 + 160 and (grid | {("a", 5, 3)}).queries == 965
+    small = Design.grid(("a", "b", "c"), 3, 144)
+    assert budgets(small) == [2, 4, 8, 16] and small.queries == 144
+    first = Design.first_round(("a", "b"), 9600)
+    assert first.replicates("a") == 1 and first.queries <= 1200
+    assert budgets(Design.first_round(("a", "b"), 9600, target=20)) == [10, 20, 40, 80]
 
 
 @pytest.mark.parametrize("text", ["1", "0.5", "soon", "nan"])
@@ -29,56 +36,46 @@ def test_until_is_a_factor_or_decided(text):
         parse_until(text)
 
 
-def _holds(c, true):
-    low, high = c.interval
-    return (low is None or low <= true) and (high is None or true <= high)
+@pytest.mark.parametrize("ratio", [4.0, 16.0, 64.0])
+def test_the_next_cells_lie_where_the_question_is(ratio):
+    design = Design.grid(NAMES, 1, 12_800, 7)  # ratios 1 to 64
+    fits = fitted(counted(WORLD, 0)(design))
+    chosen = next_round(fits, design, Look("", NAMES, np.array([ratio])), QUERIES)
+    new = {(name, b / WORLD.seed_size) for name, b, _ in chosen.cells - design.cells}
+    assert {name for name, _ in new} == set(NAMES)
+    assert all(ratio / 2.1 <= r <= 2.1 * ratio for _, r in new)
+    assert design.cells < chosen.cells and chosen.queries <= QUERIES
+    assert next_round(fits, design, Look("", NAMES, np.array([ratio])), design.queries).queries == design.queries
 
 
-def drawn(world, rng, name, effect, budgets, replicate):
-    """The counts of one strategy's cells in one replicate."""
-    ratios = np.array(budgets) / world.seed_size
-    p = (world.early if name == NAMES[0] else world.late)(ratios) + effect + rng.normal(0, world.training, len(ratios))
-    counts = {"n_correct": rng.binomial(world.n_test, np.clip(p, 0, 1)), "n_test": world.n_test, "budget": budgets}
-    return pd.DataFrame(
-        {"task": "t", "strategy": name, "seed_size": world.seed_size, "replicate": str(replicate)} | counts
-    )
+@pytest.mark.parametrize("name", WORLDS)
+def test_pilots_that_stop_early_cover_the_crossover(name):
+    """The committed table has 200 pilots per world; a rate of 0.9 has 7 or fewer of 12 once in 200 times."""
+    found = [simulated(WORLDS[name], seed) for seed in range(12)]
+    assert sum(pilot.covered for pilot in found) >= 8
+    decided = [pilot for pilot in found if pilot.status == "decided"]
+    assert all(pilot.width <= np.log(FACTOR) + 1e-9 for pilot in decided)
+    assert max(pilot.queries for pilot in found) <= QUERIES
+    assert len(decided) >= 6
 
 
-def simulated(seed, world=WORLD, factor=1.8, target=0.0, queries=QUERIES):
-    """Run one pilot in a planted world: how it stopped, and the crossover that it found."""
-    effects, cells = np.random.default_rng(seed).normal(0, world.offset, (40, 2)), {}
-
-    def run(block):
-        for name, budget, replicate in set(block.cells()) - set(cells):
-            side = NAMES.index(name)
-            rng = np.random.default_rng([seed, side, budget, replicate])
-            cells[name, budget, replicate] = drawn(world, rng, name, effects[replicate, side], [budget], replicate)
-        return pd.concat([cells[cell] for cell in block.cells()], ignore_index=True)
-
-    stop = rounds(run, first_block(NAMES, 3, queries, target), queries, world.seed_size, factor, target)
-    assert stop.block.queries <= queries
-    return stop, watched(fit_table(run(stop.block), LEVEL, DRAWS, SEED))
-
-
-def test_pilots_that_stop_early_cover_the_crossover_with_half_the_queries():
-    """The slow truth of 150 pilots: 93% covered, 53% of the queries at a mean width of 1.46 against 1.59 of the whole grid."""
-    true, found = WORLD.crossover(), [simulated(seed) for seed in range(20)]
-    covered = sum(_holds(c, true) for _, c in found)
-    assert covered >= 15, "90% nominal: below 15 of 20 comes once in 1,000 times at 93%"
-    decided = [stop for stop, _ in found if stop.status == "decided"]
-    assert len(decided) >= 16 and all(c.interval[1] / c.interval[0] <= 1.8 for s, c in found if s.status == "decided")
-    assert np.mean([stop.block.queries for stop, _ in found]) < 0.6 * QUERIES
+def test_the_committed_table_has_the_coverage_and_the_savings():
+    table = pd.read_csv(results_folder(PUBLISHED).parent / "bench" / "pilots.csv")
+    for what in ("covered", "queries, of", "advice reached, rounds"):
+        rows = table[table["what"].str.contains(what)]
+        assert len(rows) and set(rows["met"]) == {"yes"}, what
 
 
 def test_a_pilot_ends_when_one_strategy_is_best_or_the_queries_are_spent():
-    stop, _ = simulated(1, factor=None, target=200.0)
-    assert stop.status == "decided" and stop.block.queries < QUERIES / 2
-    stop, _ = simulated(1, factor=1.01)
-    assert stop.status == "spent" and stop.block.queries > QUERIES / 2
+    run, first = counted(WORLD, 1), Design.first_round(NAMES, QUERIES)
+    stop = rounds(run, first, QUERIES, 3, AT_TARGET)
+    assert stop.status == "decided" and stop.design.queries < 0.8 * QUERIES
+    assert min(map(stop.design.replicates, NAMES)) >= 3
+    assert simulated(WORLD, 1, factor=1.01).status == "spent"
 
 
 def test_a_pilot_ends_at_once_where_nothing_can_help():
-    block = first_block(NAMES, 3, 4000)
-    table = pd.concat([drawn(WORLD, np.random.default_rng(r), n, 0.0, block.budgets(n), r) for n in NAMES for r in range(3)])  # fmt: skip
-    stop = rounds(lambda _: table, block, 4000, 100, None, 4000.0, lambda: "The student is at the floor.")
-    assert (stop.status, stop.message, stop.looks) == ("hopeless", "The student is at the floor.", 1)
+    stop = rounds(
+        counted(WORLD, 1), Design.first_round(NAMES, QUERIES), QUERIES, 3, AT_TARGET, lambda: ("hopeless", "Floor.")
+    )
+    assert (stop.status, stop.message, stop.looks) == ("hopeless", "Floor.", 1)

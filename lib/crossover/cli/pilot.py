@@ -65,6 +65,7 @@ def pilot(
     price_in: Annotated[float, typer.Option(help="Price per million tokens of the endpoint's prompts.")] = 0.0,
     price_out: Annotated[float, typer.Option(help="Price per million tokens of its replies.")] = 0.0,
     max_cost: Annotated[float, typer.Option(help="Money that may be spent; 0 for no cap.")] = 0.0,
+    max_hours: Annotated[float, typer.Option(min=0, help="Hours that this run may take; 0 for no cap.")] = 0.0,
     max_new_tokens: Annotated[int, typer.Option(help="Longest answer, in tokens.")] = 96,
     until: Annotated[
         str,
@@ -119,17 +120,22 @@ def pilot(
         short = "" if len(samples) == accepted else f" The cap of {made.queries:,} calls came first."
         console.print(f"{len(samples):,} samples of {strategy} for {calls:,} calls.{short}")
     else:
-        stop = made.run()
+        stop, advice = made.run(), made.advice()
         from crossover.cli.pilot_report import write
 
-        console.print(made.crossovers())
-        for line in (stop.message, *made.advice(), made.alone(), made.failures(), made.compared()):
-            if line:
-                console.print(line)
-        console.print(
+        said = [
+            made.crossovers(),
+            stop.message,
+            *(found.message for found in advice),
+            made.alone(),
+            made.failures(),
+            made.compared(),
+        ]
+        said.append(
             f"The report: {write(made, stop)}   The counts: {made.folder / 'pilot.csv'}, for `crossover fit` and `plan`."
         )
-        samples = made.purchases()[made.best()] if export else []
+        console.print("\n".join(filter(None, said)))
+        samples = made.purchases()[advice[0].best.strategy] if export else []
     if export:
         Path(export).expanduser().write_text(as_training_data(samples), encoding="utf-8")
         console.print(f"The training data: {export}, {len(samples):,} samples.")

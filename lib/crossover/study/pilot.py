@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
+import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from statistics import quantiles
+from statistics import fmean, quantiles
 
 import pandas as pd
 
@@ -20,7 +22,7 @@ from crossover.models.weights import model_folder
 from crossover.params.budget_ratio import BudgetRatio
 from crossover.params.profiles import check
 from crossover.paths import PUBLISHED, results_folder
-from crossover.stats.advice import advise
+from crossover.stats.advice import Advice, advise
 from crossover.stats.crossovers import find_crossovers, show
 from crossover.stats.curves import MIN_BUDGETS, Fits, fit_table
 from crossover.strategies import Sample
@@ -29,19 +31,29 @@ from crossover.study.cell import QueryCell
 from crossover.study.cost_estimate import Estimate, Range, estimate
 from crossover.study.experiments.query_budget import buy
 from crossover.study.grids.budget_ratio import grid
-from crossover.study.pilot_rounds import SMALLEST, Block, Stop, first_block, parse_until, rounds
+from crossover.study.pilot_rounds import (
+    SMALLEST,
+    Design,
+    Stop,
+    look_at_crossover,
+    look_at_target,
+    parse_until,
+    rounds,
+)
 from crossover.study.run import run_cells
 from crossover.study.store import Store, read_runs
 from crossover.tasks.user_pairs import UserPairs, digest
 from crossover.tasks.written_answers import MARK
+from crossover.teachers import Request
+from crossover.teachers.few_shot_prompts import EXAMPLES, chat_prompt, prompt
 from crossover.teachers.spending import Account, BudgetExceeded
 
 STRATEGIES = ("answer_augmentation", "question_rephrase", "new_question")
-BUDGETS = 5  # of the whole grid, each twice the one before
+KINDS = {"question_rephrase": "rephrase", "new_question": "new_question"}  # of every other call
 MOST_TESTS = 300
-CHARACTERS = 3.5  # of a token, about
-INSTRUCTIONS = 80  # tokens of a prompt besides its questions and answers, about
+CHAT_TOKENS, JSON_TOKENS = 12, 6  # of a chat template around a prompt, and of a reply's structure, about
 NOISE = 0.02  # standard deviation of a replicate's accuracy beyond its items', as in the published grids
+FEW = 0.2  # share of readable, or of right, answers below which a teacher is no use
 CONNECTION = ("base_url", "price_in", "price_out", "max_cost")
 
 
@@ -51,7 +63,7 @@ def least_queries(replicates: int) -> int:
     >>> least_queries(3)
     144
     """
-    return Block.whole(STRATEGIES, replicates, 0, MIN_BUDGETS).queries
+    return Design.grid(STRATEGIES, replicates, 0).queries
 
 
 def least_lead(n_test: int, replicates: int) -> float:
@@ -71,8 +83,9 @@ class Pilot:
     task: UserPairs
     parameters: BudgetRatio
     queries: int
-    budget: float
-    until: str
+    budget: float = 0.0
+    until: str = ""
+    max_hours: float = math.inf
 
     @property
     def folder(self) -> Path:
@@ -90,21 +103,22 @@ class Pilot:
         return self.parameters.seed_sizes[0]
 
     @cached_property
-    def block(self) -> Block:
+    def design(self) -> Design:
         """The whole grid, or the first round of a pilot that stops when it knows."""
         if self.until:
-            return first_block(STRATEGIES, self.parameters.replicates, self.queries, self.budget)
-        return Block.whole(STRATEGIES, self.parameters.replicates, self.queries, BUDGETS)
+            return Design.first_round(STRATEGIES, self.queries, self.budget)
+        return Design.grid(STRATEGIES, self.parameters.replicates, self.queries)
 
-    def cells(self, block: Block) -> list[QueryCell]:
-        """Return a block's cells and, for each replicate, the seeds alone."""
-        wanted, most = set(block.cells()), max(block.replicates.values())
-        budgets = sorted({budget for _, budget, _ in wanted})
-        bought = grid(
-            self.parameters, strategies=list(STRATEGIES), budgets=budgets, max_budget=budgets[-1], replicates=most
-        )
+    def cells(self, design: Design) -> list[QueryCell]:
+        """Return a design's cells and, for each replicate, the seeds alone."""
+        budgets, most = sorted({b for _, b, _ in design.cells}), 1 + max(r for _, _, r in design.cells)
+        bought = self._grid(list(STRATEGIES), budgets, most)
         alone = grid(self.parameters, strategies=["seeds_only"], replicates=most)
-        return alone + [cell for cell in bought if (cell.strategy, cell.budget, cell.replicate) in wanted]
+        return alone + [cell for cell in bought if (cell.strategy, cell.budget, cell.replicate) in design.cells]
+
+    def _grid(self, strategies: list[str], budgets: list[int], replicates: int = 1) -> list[QueryCell]:
+        most = {"budgets": budgets, "max_budget": max(budgets)}
+        return grid(self.parameters, strategies=strategies, replicates=replicates, **most)
 
     def runs(self) -> pd.DataFrame:
         """Return the rows so far."""
@@ -112,28 +126,56 @@ class Pilot:
 
     # --- before ------------------------------------------------------------------------------------------------------
 
-    def estimated(self) -> Estimate:
-        """Estimate what is left of the first round, from the lengths of these pairs and the published study's speeds."""
-        length = sum(self._lengths()) + 10
-        study = read_runs(results_folder(PUBLISHED))
-        return estimate(self.cells(self.block), self.store.rows(), study, self.parameters.device, Range(length, length))
+    @cached_property
+    def _tokenizer(self) -> Callable[[list[str]], dict]:
+        """The student's tokenizer, which stands for the teacher's where that is behind a server."""
+        from transformers import AutoTokenizer
 
-    def _lengths(self) -> tuple[float, float]:
-        """Mean tokens of a question and of an answer."""
-        pairs = self.task.test(min(20, self.parameters.n_test))
-        asked, answered = (sum(map(len, texts)) for texts in zip(*((p.question, p.answer) for p in pairs), strict=True))
-        return asked / len(pairs) / CHARACTERS, answered / len(pairs) / CHARACTERS
+        return AutoTokenizer.from_pretrained(model_folder(self.parameters.student))
 
-    def money(self, calls: int) -> float:
-        """Return what calls cost at the given prices: three pairs and a question are shown; two of three replies are answers."""
-        p, (asked, answered) = self.parameters, self._lengths()
-        read = 4 * asked + 3 * answered + INSTRUCTIONS
-        written = min((2 * answered + asked) / 3 + 6, p.max_new_tokens)
-        return calls * (read * p.price_in + written * p.price_out) / 1e6
+    def _lengths(self, texts: Sequence[str]) -> list[int]:
+        return list(map(len, self._tokenizer(list(texts))["input_ids"]))
+
+    @cached_property
+    def _call_tokens(self) -> dict[str, tuple[float, float]]:
+        """Mean tokens that a call of each kind reads and writes, from the prompts that these pairs make."""
+        served, shown = self.parameters.teacher == "endpoint", self.task.seeds(min(20, self.n_seeds), 0)
+        found = {}
+        for kind in ("answer", *KINDS.values()):
+            made = [Request(kind, problem, 0) for problem in shown]
+            given = self.task, shown[:EXAMPLES]
+            asked = [chat_prompt(r, *given, "schema") if served else prompt(r, *given) for r in made]
+            written = self._lengths([p.answer if kind == "answer" else p.question for p in shown])
+            read = fmean(self._lengths(asked)) + CHAT_TOKENS * served
+            found[kind] = read, min(fmean(written) + JSON_TOKENS * served, self.parameters.max_new_tokens)
+        return found
+
+    def tokens(self, calls: Mapping[str, float]) -> tuple[float, float]:
+        """Estimate the tokens that calls read and write, by strategy: of all but new answers each second call makes a question."""
+        read = written = 0.0
+        for strategy, n in calls.items():
+            for kind in ("answer", KINDS.get(strategy, "answer")):
+                read += n / 2 * self._call_tokens[kind][0]
+                written += n / 2 * self._call_tokens[kind][1]
+        return read, written
+
+    def money(self, calls: Mapping[str, float]) -> float:
+        """Estimate what calls cost, by strategy, at the given prices."""
+        read, written = self.tokens(calls)
+        return (read * self.parameters.price_in + written * self.parameters.price_out) / 1e6
+
+    def estimated(self, design: Design, done: Mapping[str, object]) -> Estimate:
+        """Estimate what a design takes besides what is done, from the lengths of these pairs and the published study's speeds."""
+        length = sum(
+            fmean(self._lengths(texts))
+            for texts in zip(*((p.question, p.answer) for p in self.task.seeds(min(20, self.n_seeds), 0)), strict=True)
+        )
+        published = read_runs(results_folder(PUBLISHED))
+        return estimate(self.cells(design), done, published, self.parameters.device, Range(length, length))
 
     def expected(self) -> str:
         """Say what the pilot will take and can tell, and what speaks against it."""
-        e, p = self.estimated(), self.parameters
+        e, p = self.estimated(self.design, self.store.rows()), self.parameters
         if not e.left and not self.until:
             return f"All {e.students} cells are there already."
         what = "The first round: " if self.until else ""
@@ -142,8 +184,9 @@ class Pilot:
             said.append(f"Then further rounds, up to {self.queries:,} calls in all, until {self.until}.")
         if p.price_in or p.price_out:
             cap = f", capped at {p.max_cost:g}" if p.max_cost else ""
-            said.append(f"About {self.money(self.queries if self.until else e.calls):.2f} at the prices given{cap}.")
-        hours = f"{e.hours.text(',.1f')} hours of one worker besides the teacher's"
+            calls = (self.queries if self.until else e.calls) / len(STRATEGIES)
+            said.append(f"About {self.money(dict.fromkeys(STRATEGIES, calls)):.2g} at the prices given{cap}.")
+        hours = f"{e.hours.text(',.2g')} hours of one worker besides the teacher's"
         said.append(f"{'No speed is known' if e.unknown else hours} ({'; '.join(e.basis)}).")
         lead = 100 * least_lead(p.n_test, p.replicates)
         said.append(
@@ -153,7 +196,7 @@ class Pilot:
 
     def too_long(self) -> list[str]:
         """Warn of answers that do not fit into the longest reply."""
-        lengths = [len(p.answer) / CHARACTERS for p in self.task.test(self.parameters.n_test)]
+        lengths = self._lengths([p.answer for p in self.task.test(self.parameters.n_test)])
         most = self.parameters.max_new_tokens
         over = sum(length > most for length in lengths)
         if over <= len(lengths) / 20:
@@ -166,48 +209,61 @@ class Pilot:
     @property
     def finished(self) -> bool:
         """Whether every cell of the first round has been run."""
-        return not {cell.key for cell in self.cells(self.block)} - set(self.store.rows())
+        return not {cell.key for cell in self.cells(self.design)} - set(self.store.rows())
 
     # --- running -----------------------------------------------------------------------------------------------------
 
     def run(self) -> Stop:
         """Run the cells that have no row yet, in rounds where the pilot stops when it knows."""
-        target = self.budget or self.queries / len(STRATEGIES)
-        try:
-            if self.until:
-                factor = parse_until(self.until)
-                return rounds(self._counts, self.block, self.queries, self.n_seeds, factor, target, self.hopeless)
-            self._counts(self.block)
-        except BudgetExceeded as problem:
-            return Stop("spent", str(problem), self.block)
-        why = self.hopeless()
-        return Stop("hopeless" if why else "spent", why or "The grid is complete.", self.block)
+        deadline = time.monotonic() + 3600 * self.max_hours
 
-    def _counts(self, block: Block) -> pd.DataFrame:
-        p = self.parameters
-        run_cells(self.cells(block), self.store, p.workers, p.device, p.cluster)
-        return self.counts()
+        def run(design: Design) -> pd.DataFrame:
+            cells, p = self.cells(design), self.parameters
+            run_cells(cells, self.store, p.workers, p.device, p.cluster, (deadline - time.monotonic()) / 3600)
+            if {cell.key for cell in cells} - set(self.store.rows()):
+                raise BudgetExceeded(f"--max-hours {self.max_hours:g} are over. The same command resumes.")
+            return self.counts()
+
+        def hopeless() -> tuple[str, str] | None:
+            return ("hopeless", why) if (why := self.hopeless()) else None
+
+        design = self.design
+        try:
+            if not self.until:
+                run(design)
+                return Stop(*(hopeless() or ("spent", "The grid is complete.")), design)
+            if factor := parse_until(self.until):
+                look = partial(look_at_crossover, factor=factor)
+            else:
+                look = partial(
+                    look_at_target, seed_size=self.n_seeds, queries=self.budget or self.queries / len(STRATEGIES)
+                )
+            return rounds(run, design, self.queries, self.parameters.replicates, look, hopeless)
+        except BudgetExceeded as problem:
+            return Stop("spent", str(problem), design)
 
     def counts(self) -> pd.DataFrame:
         """Return the counts of all cells that were bought."""
-        table = advice_counts.counts(self.folder)
-        return table[table["budget"] > 0].reset_index(drop=True)
+        return advice_counts.counts(self.folder)
+
+    def _shares(self) -> pd.Series:
+        """Share of right answers by strategy and budget, over replicates."""
+        sums = self.runs().groupby(["strategy", "budget"])[["n_correct", "n_test"]].sum()
+        return sums["n_correct"] / sums["n_test"]
 
     def hopeless(self) -> str:
         """Say why no strategy helps: unreadable or wrong replies, or no student above the seeds alone; empty where one may."""
-        runs = self.runs()
-        alone, bought = runs[runs["strategy"] == "seeds_only"], runs[runs["budget"] > 0]
-        answers = bought[bought["strategy"] == "answer_augmentation"][["asked", "parsed", "verified"]].sum()
-        if answers["parsed"] < 0.2 * answers["asked"]:
+        runs, p = self.runs(), self.parameters
+        answers = runs[runs["strategy"] == "answer_augmentation"][["asked", "parsed", "verified"]].sum()
+        if answers["parsed"] < FEW * answers["asked"]:
             return f"Only {answers['parsed']} of {answers['asked']} answers of the teacher hold one to compare. {self.failures()}"
-        if answers["verified"] < 0.2 * answers["parsed"]:
+        if answers["verified"] < FEW * answers["parsed"]:
             return f"The teacher is right on {answers['verified']} of {answers['parsed']} answers to your own seeds: use a stronger one."
-        level = alone["n_correct"].sum() / alone["n_test"].sum()
-        best = bought.groupby(["strategy", "budget"])[["n_correct", "n_test"]].sum()
-        top = (best["n_correct"] / best["n_test"]).max()
-        if top <= 1.5 / self.parameters.n_test:
+        shares = self._shares()
+        level, top = shares["seeds_only", 0], shares.drop("seeds_only").max()
+        if top <= 1.5 / p.n_test:
             return f"The student is at the floor: at most {top:.0%} of the tests are right, whatever was bought."
-        if top < level - least_lead(self.parameters.n_test, self.parameters.replicates):
+        if top < level - least_lead(p.n_test, p.replicates):
             return (
                 f"No strategy beats the seeds alone: {level:.0%} right without any call, at most {top:.0%} with them."
             )
@@ -220,8 +276,6 @@ class Pilot:
 
     def replies(self) -> list[dict]:
         """Return every stored reply."""
-        import gzip
-
         files = sorted((self.folder / "generations").glob("*.jsonl.gz"))
         return [
             json.loads(line) for path in files for line in gzip.decompress(path.read_bytes()).decode().split("\n")[:-1]
@@ -236,16 +290,11 @@ class Pilot:
         table.to_csv(self.folder / "pilot.csv", index=False)
         return fit_table(table, advice_counts.LEVEL, advice_counts.DRAWS, advice_counts.SEED)
 
-    def advice(self) -> list[str]:
+    def advice(self) -> list[Advice]:
         """Return the advice at the largest budget that every strategy has, and at the one that is meant."""
         tested = self.counts().groupby("strategy")["budget"].max().min()
         amounts = dict.fromkeys((float(tested), self.budget))
-        return [advise(self.fits, self.n_seeds, amount).message for amount in amounts if amount]
-
-    def best(self) -> str:
-        """Return the strategy that is ahead at the largest budget that every strategy has."""
-        tested = float(self.counts().groupby("strategy")["budget"].max().min())
-        return advise(self.fits, self.n_seeds, tested).best.strategy
+        return [advise(self.fits, self.n_seeds, amount) for amount in amounts if amount]
 
     def crossovers(self) -> str:
         """Return the table of crossovers."""
@@ -253,70 +302,65 @@ class Pilot:
 
     def alone(self) -> str:
         """Say how good the seeds alone are, and what the best budget adds."""
-        runs = self.runs()
-        shares = runs.groupby(["strategy", "budget"])[["n_correct", "n_test"]].sum()
-        shares = shares["n_correct"] / shares["n_test"]
-        level = float(shares.get(("seeds_only", 0), float("nan")))
-        (name, budget), top = (
-            (bought := shares[shares.index.get_level_values("budget") > 0]).idxmax(),
-            float(bought.max()),
-        )
-        return (
-            f"The seeds alone: {level:.1%} right. The best of what was bought ({display_name(name).lower()}, {budget:,} queries): "
-            f"{top:.1%}, {100 * (top - level):+.1f} points."
-        )
+        shares = self._shares()
+        level, bought = shares["seeds_only", 0], shares.drop("seeds_only")
+        (name, budget), top = bought.idxmax(), bought.max()
+        best = f"{display_name(name).lower()}, {budget:,} queries"
+        return f"The seeds alone: {level:.1%} right. The best purchase ({best}): {top:.1%}, {100 * (top - level):+.1f} points."
 
     def spent(self) -> dict[str, float]:
-        """Return calls, tokens, money and hours of students."""
+        """Return calls, tokens, money and hours of students, and what was to be expected of these calls and students."""
         runs, p = self.runs(), self.parameters
-        calls = runs.groupby(["strategy", "replicate"])[["queries", "tokens_in", "tokens_out"]].max().sum()
+        calls = (
+            runs.groupby(["strategy", "replicate"])[["queries", "tokens_in", "tokens_out"]]
+            .max()
+            .groupby("strategy")
+            .sum()
+        )
         spending = p.pick(*p.spending)
-        cost = Account(self.folder / "spending.jsonl", **spending).cost if p.teacher == "endpoint" else 0.0
-        seconds = (runs["seconds_train"].astype(float) + runs["seconds_eval"].astype(float)).sum()
-        return {"calls": int(calls["queries"]), "tokens_in": int(calls["tokens_in"]), "tokens_out": int(calls["tokens_out"]),
-                "money": cost, "hours": seconds / 3600}  # fmt: skip
+        made = calls["queries"].to_dict()
+        cells = frozenset(zip(runs["strategy"], runs["budget"], runs["replicate"], strict=True))
+        hours = self.estimated(Design(frozenset(cell for cell in cells if cell[1])), {}).hours
+        return {
+            "calls": int(calls["queries"].sum()),
+            "tokens": int(calls["tokens_in"].sum() + calls["tokens_out"].sum()),
+            "tokens expected": sum(self.tokens(made)),
+            "money": Account(self.folder / "spending.jsonl", **spending).cost if p.teacher == "endpoint" else 0.0,
+            "money expected": self.money(made),
+            "hours": (runs["seconds_train"].astype(float) + runs["seconds_eval"].astype(float)).sum() / 3600,
+            "hours expected": (hours.low + hours.high) / 2,
+        }
 
     def compared(self) -> str:
-        """Compare what was estimated for these calls with what they took."""
-        spent, p = self.spent(), self.parameters
-        said = (
-            f"Spent: {spent['calls']:,} of {self.queries:,} calls, {spent['tokens_in'] + spent['tokens_out']:,} tokens"
+        """Compare what these calls and students took with what was expected of them."""
+        s = self.spent()
+        money = f", {s['money']:.4g} in money (expected {s['money expected']:.4g})" if s["money expected"] else ""
+        return (
+            f"Spent: {s['calls']:,} of {self.queries:,} calls, {s['tokens']:,} tokens (expected {s['tokens expected']:,.0f}){money}, "
+            f"{s['hours']:.2g} hours of students (expected {s['hours expected']:.2g})."
         )
-        if p.price_in or p.price_out:
-            said += f", {spent['money']:.4g} in money (estimated {self.money(spent['calls']):.4g})"
-        return f"{said}, {spent['hours']:.2f} hours of students."
 
     def purchases(self) -> dict[str, list[Sample]]:
         """Return what the largest budget of each strategy bought in the first replicate, from the stored replies."""
         runs = self.runs()
-        found = {}
-        for name in STRATEGIES:
-            most = runs.loc[(runs["strategy"] == name) & (runs["replicate"] == 0), "budget"]
-            if len(most):
-                (cell,) = grid(
-                    self.parameters,
-                    strategies=[name],
-                    budgets=[int(most.max())],
-                    max_budget=int(most.max()),
-                    replicates=1,
-                )
-                found[name] = buy(cell, self.store, self.parameters.device)[0].samples
-        return found
+        first = runs[(runs["budget"] > 0) & (runs["replicate"] == 0)].groupby("strategy")["budget"].max()
+        cells = [self._grid([name], [int(budget)])[0] for name, budget in first.items()]
+        return {cell.strategy: buy(cell, self.store, self.parameters.device)[0].samples for cell in cells}
 
     def accepted(self, strategy: str, n: int) -> tuple[list[Sample], int]:
         """Buy ``n`` usable samples of one strategy, and return them with the calls that they took, at most ``queries``."""
         samples: list[Sample] = []
-        calls = 0
-        while len(samples) < n and calls < self.queries:
-            missing = (n - len(samples)) * (1 if strategy == "answer_augmentation" else 2)
-            calls = min(self.queries, calls + missing)
-            (cell,) = grid(self.parameters, strategies=[strategy], budgets=[calls], max_budget=calls, replicates=1)
-            bought, ledger = buy(cell, self.store, self.parameters.device)
-            samples, calls = bought.samples, max(calls, ledger.spent)
+        calls, store = 0, self.store
+        with store.lock():
+            while len(samples) < n and calls < self.queries:
+                calls = min(self.queries, calls + (n - len(samples)) * (2 if strategy in KINDS else 1))
+                (cell,) = self._grid([strategy], [calls])
+                bought, ledger = buy(cell, store, self.parameters.device)
+                samples, calls = bought.samples, max(calls, ledger.spent)
         return samples[:n], calls
 
 
-def as_training_data(samples: list[Sample]) -> str:
+def as_training_data(samples: Sequence[Sample]) -> str:
     """Return samples as JSON lines of ``prompt`` and ``completion``, as trl reads them, without the mark of an answer's end."""
     rows = []
     for sample in samples:
@@ -336,13 +380,7 @@ def values_of(task: UserPairs, given: Mapping[str, object]) -> dict[str, object]
 
 
 def plan(task: UserPairs, given: Mapping[str, object]) -> Pilot:
-    """Plan a pilot within its queries: every strategy, budgets each twice the one before, on all seeds.
-
-    Parameters
-    ----------
-    task : UserPairs
-    given : mapping
-        The options of ``crossover pilot``.
+    """Plan a pilot within its queries from the options of ``crossover pilot``, on all seeds.
 
     Raises
     ------
@@ -367,4 +405,4 @@ def plan(task: UserPairs, given: Mapping[str, object]) -> Pilot:
     # The folder does not depend on what may be spent: more queries, or another way to stop, go on where a run was.
     name = digest_of({k: v for k, v in values.items() if k not in (*CONNECTION, "replicates")}, 8)
     parameters = check("03_budget_ratio", values | {"results": f"pilot-{name}"})
-    return Pilot(task, parameters, queries, given["budget"] or 0.0, until)
+    return Pilot(task, parameters, queries, given["budget"] or 0.0, until, given["max_hours"] or math.inf)

@@ -1,64 +1,89 @@
-"""A pilot in rounds: a small grid first, then more of what is undecided, until it is decided or spent.
+"""A pilot in rounds: one replicate of a small grid, then the cells that are worth most, until the question is decided.
 
-The rules do not look at which cells would help the answer that is ahead, only at which strategies are undecided and whether the
-tested budgets hold the question: a strategy's data are a whole block of replicates and budgets at every look.
+Cells are worth the variance that they take from the undecided curves, at the budget ratios where they are undecided, per share of the
+queries and trainings that they cost: V-optimal design of a Gaussian process (arXiv 2604.22753). They come as neighbouring budgets of
+all undecided strategies, so that every replicate shows a lead and its slope.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
+import numpy as np
 import pandas as pd
 
 from crossover.errors import CrossoverError
-from crossover.stats.advice import Advice, advise
+from crossover.stats.advice import advise
 from crossover.stats.crossovers import Crossover, find_crossovers
-from crossover.stats.curves import MIN_BUDGETS, Fits, fit_table
+from crossover.stats.curves import MIN_BUDGETS, Fits, FittedCurve, fit_table
 
 DECIDED = 0.9  # probability of being best at which a pilot stops
 STILL_IN = 0.05  # probability of being best below which a strategy is given up
-FIRST = 4  # the first round spends the queries over this
+FIRST = 8  # the first round spends the queries over this
+ROUND = 4  # a further round costs what was spent before over this
+BUDGETS = 5  # of the whole grid, each twice the one before
+REPLICATES = 3  # of the whole grid that rounds are priced by
 SMALLEST = 2  # least queries of a cell: a question and its answer
+NEIGHBOURS = 3  # budgets of a further replicate
+OFFSET = 0.01  # standard deviation between replicates that counts as one observed replicate
 DRAWS, LEVEL, SEED = 500, 0.9, 0
+
+Cell = tuple[str, int, int]  # strategy, budget, replicate
 
 
 @dataclass(frozen=True)
-class Block:
-    """What has been run of each strategy: all budgets of the ladder up to the top one, in all replicates."""
+class Design:
+    """The cells of a pilot. A larger budget of a replicate repeats the calls of a smaller one."""
 
-    base: int
-    tops: Mapping[str, int]
-    replicates: Mapping[str, int]
+    cells: frozenset[Cell]
 
     @classmethod
-    def whole(cls, strategies: Sequence[str], replicates: int, queries: int, budgets: int) -> Block:
-        """Return the grid that spends all queries."""
+    def grid(cls, strategies: Sequence[str], replicates: int, queries: int, budgets: int = BUDGETS) -> Design:
+        """Return the grid that spends all queries: budgets each twice the one before, as many as a curve needs or more."""
         largest = max(SMALLEST << (MIN_BUDGETS - 1), queries // (len(strategies) * replicates))
         base = max(SMALLEST, largest >> (budgets - 1))
-        budgets = min(budgets, (largest // base).bit_length())
-        return cls(base, dict.fromkeys(strategies, budgets), dict.fromkeys(strategies, replicates))
+        ladder = [base << i for i in range(min(budgets, (largest // base).bit_length()))]
+        return cls(frozenset((s, b, r) for s in strategies for b in ladder for r in range(replicates)))
+
+    @classmethod
+    def first_round(cls, strategies: Sequence[str], queries: int, target: float = 0.0) -> Design:
+        """Return one replicate of the grid on an eighth of the queries, from below the target on."""
+        whole = cls.grid(strategies, 1, queries // FIRST)
+        around = cls.grid(strategies, 1, int(len(strategies) * target / 2) << (MIN_BUDGETS - 1), MIN_BUDGETS)
+        return around if 0 < target and around.queries < whole.queries else whole
+
+    @cached_property
+    def largest(self) -> dict[tuple[str, int], int]:
+        """The largest budget by strategy and replicate."""
+        return {(name, r): b for name, b, r in sorted(self.cells)}
 
     @property
     def queries(self) -> int:
-        """Teacher calls: a larger budget repeats those of a smaller one."""
-        return sum(self.budgets(name)[-1] * n for name, n in self.replicates.items())
+        """Teacher calls."""
+        return sum(self.largest.values())
 
-    def budgets(self, strategy: str) -> list[int]:
-        """Budgets of a strategy, each twice the one before."""
-        return [self.base << i for i in range(self.tops[strategy])]
+    def replicates(self, strategy: str) -> int:
+        """Replicates of a strategy."""
+        return sum(name == strategy for name, _ in self.largest)
 
-    def cells(self) -> list[tuple[str, int, int]]:
-        """Strategy, budget and replicate of every cell."""
-        return [(name, b, r) for name, n in self.replicates.items() for r in range(n) for b in self.budgets(name)]
+    def ladder(self, names: Collection[str]) -> list[int]:
+        """Budgets that may come next: from the smallest to twice the largest of some strategies, each about 1.41 times the one before."""
+        base, top = min(b for _, b, _ in self.cells), max(b for name, b, _ in self.cells if name in names)
+        steps = int(2 * np.log2(2 * top / base) + 1e-9)
+        return [round(base * 2 ** (i / 2)) for i in range(steps + 1)]
 
-    def doubled(self, names: Sequence[str]) -> Block:
-        """Return the block with one larger budget of some strategies."""
-        return replace(self, tops={**self.tops, **{name: self.tops[name] + 1 for name in names}})
+    def moves(self, names: Sequence[str], budgets: Sequence[int]) -> Iterator[frozenset[Cell]]:
+        """Yield what may come next: neighbouring budgets in one more replicate, or one budget in the replicates that lack it."""
+        for i in range(len(budgets) - NEIGHBOURS + 1):
+            some = budgets[i : i + NEIGHBOURS]
+            yield frozenset((name, b, self.replicates(name)) for name in names for b in some)
+        for b in budgets:
+            yield frozenset((name, b, r) for name in names for r in range(self.replicates(name))) - self.cells
 
-    def repeated(self, names: Sequence[str]) -> Block:
-        """Return the block with one more replicate of some strategies."""
-        return replace(self, replicates={**self.replicates, **{name: self.replicates[name] + 1 for name in names}})
+    def __or__(self, cells: Collection[Cell]) -> Design:
+        return replace(self, cells=self.cells | set(cells))
 
 
 @dataclass(frozen=True)
@@ -67,16 +92,17 @@ class Stop:
 
     status: str
     message: str
-    block: Block
-    looks: int = field(default=1)
+    design: Design
+    looks: int = 1
 
 
-def first_block(strategies: Sequence[str], replicates: int, queries: int, target: float = 0.0) -> Block:
-    """Return the first round: the fewest budgets that make a curve, on a quarter of the queries, from below the target on."""
-    most = queries // (FIRST * len(strategies) * replicates)
-    base = max(SMALLEST, most >> (MIN_BUDGETS - 1))
-    base = min(base, max(SMALLEST, int(target / 2))) if target else base
-    return Block(base, dict.fromkeys(strategies, MIN_BUDGETS), dict.fromkeys(strategies, replicates))
+@dataclass(frozen=True)
+class Look:
+    """What the curves say of the question: the answer where it is decided, else the strategies and budget ratios where it is not."""
+
+    answer: str
+    names: tuple[str, ...]
+    ratios: np.ndarray
 
 
 def parse_until(text: str) -> float | None:
@@ -97,51 +123,106 @@ def parse_until(text: str) -> float | None:
 
 
 def rounds(
-    run: Callable[[Block], pd.DataFrame],
-    block: Block,
+    run: Callable[[Design], pd.DataFrame],
+    design: Design,
     queries: int,
-    seed_size: int,
-    factor: float | None,
-    target: float,
-    hopeless: Callable[[], str] = lambda: "",
+    replicates: int,
+    look: Callable[[Fits], Look],
+    other: Callable[[], tuple[str, str] | None] = lambda: None,
 ) -> Stop:
-    """Run blocks of cells until the question is decided.
+    """Run cells until the question is decided.
 
     Parameters
     ----------
     run : callable
-        Runs the cells of a block that are missing, and returns the counts of all.
-    block : Block
+        Runs the cells of a design that are missing, and returns the counts of all.
+    design : Design
         The first round.
     queries : int
         Teacher calls that may be spent.
-    seed_size : int
-    factor : float, optional
-        The interval of the crossover between the two leading strategies is to be within this factor; without it, one strategy
-        is to be best at ``target`` queries with probability 0.9.
-    target : float
-    hopeless : callable
-        Says why no strategy can help; empty where one may.
+    replicates : int
+        Fewest replicates of the strategies asked about with which a pilot may end as decided.
+    look : callable
+        Reads the question off the fits, such as :func:`look_at_crossover` or :func:`look_at_target`.
+    other : callable
+        Another status and reason to end after a round, or ``None``.
     """
-    looks, names = 0, list(block.tops)
+    looks, names = 0, tuple(sorted({name for name, _, _ in design.cells}))
     while True:
-        table = run(block)
+        table = run(design)
         # A strategy that was given up is not asked about any more: its budgets end below the others'.
-        fits = fit_table(table if factor else table[table["strategy"].isin(names)], LEVEL, DRAWS, SEED)
+        fits = fit_table(table[table["strategy"].isin(names)], LEVEL, DRAWS, SEED)
         looks += 1
-        done, names, open_end = _crossover(fits, factor) if factor else _best(fits, seed_size, target, block)
-        if done:
-            return Stop("decided", done, block, looks)
-        if why := hopeless():
-            return Stop("hopeless", why, block, looks)
-        moves = [block.doubled(names), block.repeated(names)]
-        afforded = [move for move in (moves if open_end else moves[::-1]) if move.queries <= queries]
-        if not afforded:
-            left = queries - block.queries
-            return Stop(
-                "spent", f"{block.queries:,} calls are spent, and the {left:,} left buy no further round.", block, looks
-            )
-        block = afforded[0]
+        seen = look(fits)
+        if seen.answer and min(map(design.replicates, seen.names)) >= replicates:
+            return Stop("decided", seen.answer, design, looks)
+        if reason := other():
+            return Stop(*reason, design, looks)
+        names = seen.names
+        chosen = next_round(fits, design, seen, queries)
+        if chosen == design:
+            left = queries - design.queries
+            said = f"{design.queries:,} calls are spent, and the {left:,} left buy no further round."
+            return Stop("spent", said, design, looks)
+        design = chosen
+
+
+def next_round(fits: Fits, design: Design, seen: Look, queries: int) -> Design:
+    """Return a design with the moves that take most variance per cost, at least a quarter of what was spent.
+
+    A cell costs its share of the queries and of the trainings of the whole grid.
+    """
+    trainings = len(Design.grid(sorted({c.strategy for c in fits}), REPLICATES, queries).cells)
+
+    def cost(d: Design) -> float:
+        return d.queries / queries + len(d.cells) / trainings
+
+    ladder, size = design.ladder(seen.names), next(iter(fits)).seed_size
+    curves = [_Curve(fits, c, ladder, seen.ratios) for c in fits if c.strategy in seen.names and c.is_fitted]
+    low, high = seen.ratios.min() * size / 2**0.5, seen.ratios.max() * size * 2**0.5
+    middle = np.clip(np.searchsorted(ladder, (low * high) ** 0.5) - 1, 1, len(ladder) - 2)
+    budgets = [b for i, b in enumerate(ladder) if low <= b <= high or abs(i - middle) <= 1]
+    most = cost(design) * (1 + 1 / ROUND)
+    while cost(design) < most:
+        before = sum(curve.variance(design) for curve in curves)
+        worth = {}
+        for more in (design | move for move in design.moves(seen.names, budgets) if move):
+            if more.queries <= queries:
+                worth[more] = (before - sum(c.variance(more) for c in curves)) / (cost(more) - cost(design))
+        if not worth:
+            break
+        design = max(worth, key=worth.get)
+    return design
+
+
+class _Curve:
+    """A strategy's curve as a Gaussian process about its fit: a level, a gain, a scale, and a departure in log budget."""
+
+    def __init__(self, fits: Fits, curve: FittedCurve, ladder: Sequence[int], ratios: np.ndarray):
+        self.strategy, self.ladder = curve.strategy, ladder
+        x = np.concatenate([np.array(ladder) / curve.seed_size, ratios])
+        tau = float(np.clip(np.exp(curve.point.theta[0, 0]), x[0] / 4, 4 * x[-1]))
+        gain = max(0.05, float(np.ptp(curve.at(x)[0])))
+        rise, bend = -np.expm1(-x / tau), x / tau * np.exp(-x / tau)
+        far = np.abs(np.log(x)[:, None] - np.log(x)[None, :]) * np.sqrt(3) / np.log(4)
+        departure = (1 + far) * np.exp(-far) / 64 + 1e-6 * np.eye(len(x))
+        self.prior = gain**2 * (16 + 4 * np.outer(rise, rise) + np.outer(bend, bend) + departure)
+        noises = [c.noise for c in fits if c.is_fitted]
+        p = np.clip(curve.at(x[: len(ladder)])[0], 0.05, 0.95)
+        self.cell = p * (1 - p) / curve.counts.tested.max() + np.mean([n.training for n in noises])
+        seen = sum(float((n.offsets**2).sum()) for n in noises)
+        self.offset = (seen + OFFSET**2) / (sum(n.replicates - 1 for n in noises) + 1)
+
+    def variance(self, design: Design) -> float:
+        """Return the mean variance at the ratios asked about, once a design is run; few replicates have the tails of a t."""
+        replicates, n = design.replicates(self.strategy), len(self.ladder)
+        offset = self.offset * (1 + 2 / max(1, replicates - 1))
+        precision = np.zeros(self.prior.shape)
+        for r in range(replicates):
+            weight = np.array([(self.strategy, b, r) in design.cells for b in self.ladder]) / self.cell
+            precision[:n, :n] += np.diag(weight) - np.outer(weight, weight) * offset / (1 + offset * weight.sum())
+        posterior = np.linalg.solve(np.eye(len(precision)) + self.prior @ precision, self.prior)
+        return float(np.diag(posterior)[n:].mean())
 
 
 def watched(fits: Fits) -> Crossover:
@@ -149,21 +230,20 @@ def watched(fits: Fits) -> Crossover:
     return max(find_crossovers(fits, checks=False), key=lambda c: (c.status == "found", c.p_exists or 0.0))
 
 
-def _crossover(fits: Fits, factor: float) -> tuple[str, list[str], bool]:
-    """Whether the crossover is narrow enough; otherwise its strategies, and whether larger budgets are wanted."""
+def look_at_crossover(fits: Fits, factor: float) -> Look:
+    """Ask whether the ends of the crossover's interval are within a factor."""
     c = watched(fits)
     low, high = c.interval
-    closed = c.status == "found" and low and high
-    if closed and high / low <= factor:
-        return f"The crossover lies between {low:.3g} and {high:.3g} queries per seed question.", [], False
-    return "", [c.first, c.second], not closed and high is None
+    narrow = c.status == "found" and low and high and high / low <= factor
+    said = f"The crossover lies between {low:.3g} and {high:.3g} queries per seed question." if narrow else ""
+    low, high = max(low or 0.0, c.tested[0] / 2), min(high or np.inf, c.tested[1] * 2)
+    return Look(said, (c.first, c.second), np.geomspace(low, max(low, high), 9))
 
 
-def _best(fits: Fits, seed_size: int, target: float, block: Block) -> tuple[str, list[str], bool]:
-    """Whether one strategy is best at the target; otherwise those that may be, and whether larger budgets are wanted."""
-    found: Advice = advise(fits, seed_size, target)
-    if found.best.p_best >= DECIDED and found.nearest is None:
-        return found.message, [], False
+def look_at_target(fits: Fits, seed_size: float, queries: float) -> Look:
+    """Ask whether one strategy is best at a budget with probability 0.9; otherwise which may be."""
+    found = advise(fits, seed_size, queries)
+    said = found.message if found.best.p_best >= DECIDED and found.nearest is None else ""
     names = [choice.strategy for choice in found.choices if choice.p_best >= STILL_IN]
     names = names if len(names) > 1 else [choice.strategy for choice in found.choices[:2]]
-    return "", names, any(block.budgets(name)[-1] < target for name in names)
+    return Look(said, tuple(names), np.array([queries / seed_size]))
