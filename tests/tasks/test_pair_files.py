@@ -63,10 +63,48 @@ def test_tables_are_read_with_their_separator_and_quotes(tmp_path, suffix, separ
     assert [p.where for p in read.pairs] == ["row 2", "row 3"]
 
 
-def test_a_saved_data_set_is_read(tmp_path):
+def test_data_sets_are_read_from_disk_and_from_a_folder_as_on_the_hub(tmp_path, monkeypatch):
     datasets = pytest.importorskip("datasets")
-    datasets.Dataset.from_list(rows_of(LAYOUTS["Alpaca"][0])).save_to_disk(tmp_path / "d")
-    assert len(read_pairs(str(tmp_path / "d")).pairs) == 5
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    rows = datasets.Dataset.from_list(rows_of(LAYOUTS["Alpaca"][0]))
+    rows.save_to_disk(tmp_path / "saved")
+    (tmp_path / "hub" / "main").mkdir(parents=True)
+    rows.to_parquet(tmp_path / "hub" / "main" / "train-00000-of-00001.parquet")
+    (tmp_path / "hub" / "README.md").write_text(
+        "---\nconfigs:\n- config_name: main\n  data_files:\n  - split: train\n    path: main/train-*\n---\n"
+    )
+    for name in ("saved", "hub"):
+        read = read_pairs(str(tmp_path / name))
+        assert len(read.pairs) == 5 and read.layout.startswith("Alpaca"), name
+
+
+def test_hub_names_carry_a_configuration_and_a_split(monkeypatch):
+    import datasets
+
+    asked = []
+
+    def load(name, *configuration):
+        asked.append((name, *configuration))
+        if name == "org/several" and not configuration:
+            raise ValueError("Config name is missing.\nPlease pick one among the available configs: ['main', 'other']")
+        splits = {
+            split: datasets.Dataset.from_list(rows_of(LAYOUTS["Alpaca"][0])[:n])
+            for split, n in (("validation", 2), ("test", 3))
+        }
+        return datasets.DatasetDict(splits)
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    assert (
+        len(read_pairs("hub:org/several/main:test").pairs) == 3 and len(read_pairs("hub:squad:validation").pairs) == 2
+    )
+    assert asked == [("org/several", "main"), ("squad",)]
+    for name, said in (
+        ("hub:org/several", r"available configs: \['main', 'other'\]. Name one, as hub:org/several/configuration"),
+        ("hub:squad:tset", "no split 'tset'.*Did you mean 'test'"),
+        ("hub:squad", "has the splits validation, test; name one, as hub:squad:validation"),
+    ):
+        with pytest.raises(CrossoverError, match=said):
+            read_pairs(name)
 
 
 def test_what_is_left_out_is_counted(tmp_path):

@@ -65,6 +65,26 @@ def test_a_response_ends_where_it_says_and_is_compared_as_asked(
     assert task.correct(also_right, problem) and not task.correct(wrong, problem)
 
 
+def test_each_of_several_right_answers_is_accepted(tmp_path):
+    rows = [{"question": "Who wrote it?", "answer": {"value": "Sinclair Lewis", "aliases": ["Harry Lewis", "Lewis"]}}]
+    task = UserPairs(
+        pairs(tmp_path / "a.jsonl", [{"question": "How?", "answer": "so"}]), pairs(tmp_path / "b.jsonl", rows)
+    )
+    (problem,) = task.test(1)
+    assert problem.answer == " Sinclair Lewis\n####" and "1 with several right answers" in task.said()
+    assert task.correct(" harry lewis\n####", problem) and task.correct(problem.answer, problem)
+    assert not task.correct(" Upton Sinclair\n####", problem)
+    numbers = UserPairs(
+        task.seeds_file, pairs(tmp_path / "c.jsonl", [{"question": "When?", "answers": ["in 1984", "84"]}]), "number"
+    )
+    (problem,) = numbers.test(1)
+    assert (
+        numbers.correct("#### 84", problem)
+        and numbers.correct("#### 1984", problem)
+        and not numbers.correct("#### 4", problem)
+    )
+
+
 def test_statements_are_run_on_a_database(tmp_path):
     with sqlite3.connect(tmp_path / "shop.sqlite") as database:
         database.execute("CREATE TABLE t (a)")

@@ -101,7 +101,9 @@ def _answer(task: UserPairs, reply: Reply, max_new_tokens: int) -> str:
 
 def _write(pairs: Sequence[Pair], folder: Path) -> str:
     """Write the pairs that have an answer to a file named by its content, so that no run changes another's."""
-    rows = [{"instruction": pair.question, "response": pair.answer} for pair in pairs if pair.answer]
+    rows = [
+        {"instruction": p.question, "response": [p.answer, *p.also] if p.also else p.answer} for p in pairs if p.answer
+    ]
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     path = folder / f"labelled-{digest(text, 12)}.jsonl"
     path.with_suffix(".part").write_text(text, encoding="utf-8")

@@ -12,7 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from crossover.data.near_duplicates import Neighbourhood
@@ -42,25 +42,11 @@ HELD_OUT = 300  # most pairs that are held out as test where no test file is giv
 class UserPairs(QuestionAnswer, Pooled):
     """Question and answer pairs of a user's own.
 
-    Parameters
-    ----------
-    seeds_file, test_file : str
-        What :func:`crossover.tasks.pair_files.read_pairs` reads. Without a test file a third of the pairs is held out.
-    compare : str
-        ``"exact"`` (but for case, punctuation and articles), ``"number"``, ``"choice"`` (a letter), ``"f1"`` (half of the tokens),
-        ``"sql:file.sqlite"`` (the same result), or a function of the user's own as ``"path/to/file.py:name"``: it is given an answer
-        and the reference, and says whether the answer is right.
-    digest : str
-        Of all that the task depends on, from :func:`digest`: a changed file is noticed, rather than mixed with results of the old one.
-    question, answer : str
-        Columns or templates, where the layout is not recognised.
-    point : str
-        The decimal sign of numbers, ``"."`` or ``","``.
-
-    Raises
-    ------
-    CrossoverError
-        A file is missing, changed, or has a row that cannot be used.
+    ``seeds_file``, ``test_file``, ``question`` and ``answer`` are as :func:`crossover.tasks.pair_files.read_pairs` takes them; without
+    a test file a third of the pairs is held out. ``compare`` is ``"exact"`` (but for case, punctuation and articles), ``"number"``
+    (with ``point`` as decimal sign), ``"choice"`` (a letter), ``"f1"`` (half of the tokens), ``"sql:file.sqlite"`` (the same result), or
+    ``"path/to/file.py:name"``, a function of an answer and a reference that says whether the answer is right. ``digest``, from
+    :func:`digest`, is of all that a run depends on: a changed file is refused, rather than mixed with results of the old one.
     """
 
     seeds_file: str
@@ -97,18 +83,12 @@ class UserPairs(QuestionAnswer, Pooled):
     # --- pairs -----------------------------------------------------------------------------------------------------
 
     def pairs(self, side: str) -> Pairs:
-        """Return the pairs of a side, ``"seed"`` or ``"test"``, with what was counted while they were read."""
+        """Return the pairs of a side, ``"seed"`` or ``"test"``."""
         file = self.test_file if side == "test" and self.test_file else self.seeds_file
         return read_pairs(file, self.question, self.answer)
 
     def split(self) -> tuple[list[Pair], list[Pair], int]:
-        """Return the pairs to start from, those to test on, and how many of the former are near a test and therefore set apart.
-
-        Raises
-        ------
-        CrossoverError
-            A test pair has no answer, or no seed is left.
-        """
+        """Return the pairs to start from, those to test on, and how many seeds are near a test and therefore set apart."""
         kept, tests, near = _split(self.pairs("seed").pairs, self.pairs("test").pairs if self.test_file else ())
         if lacking := next((pair for pair in tests if not pair.answer), None):
             raise CrossoverError(
@@ -208,18 +188,20 @@ class UserPairs(QuestionAnswer, Pooled):
         return read_letter(rest) if re.fullmatch(r"\W*[A-Za-z]\W*", rest) else None
 
     def correct(self, completion: str, problem: Problem) -> bool:
-        """Whether a completion's answer is right, by ``compare``."""
-        answer, reference = self.extract(completion), self.extract(problem.answer)
-        return answer is not None and reference is not None and self.same(answer, reference)
+        """Whether a completion's answer is right, by ``compare``: the same as the reference or as another right answer."""
+        answer = self.extract(completion)
+        right = (problem.answer, *self._also.get((problem.question, problem.answer), ()))
+        references = [reference for text in right if (reference := self.extract(text)) is not None]
+        return answer is not None and any(self.same(answer, reference) for reference in references)
+
+    @cached_property
+    def _also(self) -> dict[tuple[str, str], list[str]]:
+        """Other right answers, as completions, by question and completion."""
+        pairs = [*self.pairs("seed").pairs, *(self.pairs("test").pairs if self.test_file else ())]
+        return {(p.question, self.completion(p.answer)): list(map(self.completion, p.also)) for p in pairs if p.also}
 
     def same(self, answer: str, reference: str) -> bool:
-        """Whether an answer, as :meth:`extract` gives it, equals the reference.
-
-        Raises
-        ------
-        CrossoverError
-            The user's own comparison, or the database, fails.
-        """
+        """Whether an answer, as :meth:`extract` gives it, equals the reference."""
         if self.compare == "number":
             return same_value(answer, reference)
         if self.compare == "choice":
@@ -243,13 +225,7 @@ class UserPairs(QuestionAnswer, Pooled):
             ) from None
 
     def check(self) -> None:
-        """Read every pair and try the comparison on two of them, before anything is paid.
-
-        Raises
-        ------
-        CrossoverError
-            A pair cannot be used, or no reference is right when it is compared with itself.
-        """
+        """Read every pair and try the comparison on two of them, before anything is paid."""
         tests = self._pool("test")
         for pair in self.split()[0]:
             if pair.answer:
@@ -267,11 +243,11 @@ def digest(task: UserPairs) -> str:
     """Return a digest of the pairs that a run of a task depends on, and of what compares them."""
     files = {task.seeds_file, task.test_file or task.seeds_file}
     pairs = [
-        [(p.question, p.answer) for p in read_pairs(file, task.question, task.answer).pairs] for file in sorted(files)
+        [(p.question, p.answer, *p.also) for p in read_pairs(file, task.question, task.answer).pairs]
+        for file in sorted(files)
     ]
-    compared = task.compare.removeprefix("sql:").rpartition(".py:")[0] + ".py" if ".py:" in task.compare else ""
-    if task.compare.startswith("sql:"):
-        compared = task.compare.removeprefix("sql:")
+    path, python, _ = task.compare.rpartition(".py:")
+    compared = task.compare.removeprefix("sql:") if task.compare.startswith("sql:") else f"{path}.py" if python else ""
     if compared and not Path(compared).expanduser().is_file():
         raise CrossoverError(f"compare={task.compare!r}: {compared} cannot be read: there is no such file.")
     code = digest_of(Path(compared).expanduser().read_bytes()) if compared else ""
