@@ -1,9 +1,11 @@
-"""Text without what does not matter for a comparison: case, punctuation, articles."""
+"""Text without what does not matter for a comparison (case, punctuation, articles), and its variety."""
 
 from __future__ import annotations
 
 import re
 import string
+from collections import Counter
+from collections.abc import Sequence
 
 
 def words(text: str) -> list[str]:
@@ -22,6 +24,18 @@ def word_set(text: str) -> frozenset[str]:
     ['good', 'it', 's']
     """
     return frozenset(words(text))
+
+
+def distinct(texts: Sequence[Sequence[str]], n: int) -> float:
+    """Return distinct-n, different n-grams of words over all n-grams (Li et al. 2016, arXiv 1510.03055), 0 of none.
+
+    It falls with the size of a set, so that only sets of one size compare.
+
+    >>> distinct([["a", "good", "film"], ["a", "good", "day"]], 2)
+    0.75
+    """
+    grams = Counter(gram for text in texts for gram in zip(*(text[k:] for k in range(n)), strict=False))
+    return len(grams) / grams.total() if grams else 0.0
 
 
 def answer_tokens(text: str) -> list[str]:

@@ -17,7 +17,7 @@ from crossover.questions.generate import Question
 from crossover.questions.quality import (  # fmt: skip
     compare,
     distance,
-    distinct,
+    distinct_of_sample,
     entity_types,
     entropy,
     gallery,
@@ -72,11 +72,11 @@ def test_entropy_and_distance_of_any_labels(labels):
 
 
 def test_distinct_n_on_equal_samples():
-    assert distinct(["Who is who?"], 1, 1) == pytest.approx(2 / 3)
+    assert distinct_of_sample(["Who is who?"], 1, 1) == pytest.approx(2 / 3)
     same, other = ["Who was it?"] * 50, [f"Who met person{i} in city{i}?" for i in range(50)]
-    assert distinct(same, 2, 50) == pytest.approx(2 / 100) and distinct(other, 2, 50) > 0.7
+    assert distinct_of_sample(same, 2, 50) == pytest.approx(2 / 100) and distinct_of_sample(other, 2, 50) > 0.7
     with pytest.raises(CrossoverError, match="there are 50. Take a smaller"):
-        distinct(same, 1, 51)
+        distinct_of_sample(same, 1, 51)
 
 
 @pytest.mark.parametrize(

@@ -20,29 +20,15 @@ from crossover.tasks.base import ChoiceTask, Problem, Task, answer_is_complete
 
 @dataclass(frozen=True)
 class Outcome:
-    """One test item.
+    """The outcome of one test item."""
 
-    Attributes
-    ----------
-    item : str
-        Its id.
-    extracted : str or None
-        Final answer that was read.
-    correct : bool
-    score : float, optional
-        Quality of a text (chrF), for tasks whose answers are texts; under the harness F1, or a log-likelihood.
-    gold_nats : float, optional
-        Negative log-likelihood of the gold answer under teacher forcing, its end token included; of an encoder, of the gold label.
-    gold_tokens, gold_bytes : int, optional
-        Tokens of the gold answer with its end, 1 for a label; bytes of its text.
-    """
-
-    item: str
-    extracted: str | None
+    item: str  #: its id
+    extracted: str | None  #: the final answer that was read
     correct: bool
-    score: float | None = None
+    score: float | None = None  #: of a text, its chrF; under the harness F1, or a log-likelihood
+    #: Negative log-likelihood of the gold answer with its end token under teacher forcing; of an encoder, of the gold label.
     gold_nats: float | None = None
-    gold_tokens: int | None = None
+    gold_tokens: int | None = None  #: with the end; 1 for a label
     gold_bytes: int | None = None
 
 

@@ -14,7 +14,6 @@ import logging
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import datasets
@@ -32,22 +31,14 @@ from crossover.models.language_model import IGNORED, LanguageModel, encode
 from crossover.models.likelihood import likelihoods
 from crossover.normal_text import answer_tokens
 
-
-@dataclass(frozen=True)
-class Definition:
-    """The harness's file for a set, and the metric that says whether an item is right."""
-
-    file: str
-    metric: str
-
-
+#: By set, the harness's file and the metric that says whether an item is right.
 DEFINITIONS = {
-    "nq_open": Definition("nq_open/nq_open.yaml", "exact_match"),
-    "web_questions": Definition("webqs/webqs.yaml", "exact_match"),
-    "trivia_qa": Definition("triviaqa/default.yaml", "exact_match"),
-    "lambada_openai": Definition("lambada/lambada_openai.yaml", "acc"),
-    "hellaswag": Definition("hellaswag/hellaswag.yaml", "acc_norm"),
-    "copa": Definition("super_glue/copa/default.yaml", "acc"),
+    "nq_open": ("nq_open/nq_open.yaml", "exact_match"),
+    "web_questions": ("webqs/webqs.yaml", "exact_match"),
+    "trivia_qa": ("triviaqa/default.yaml", "exact_match"),
+    "lambada_openai": ("lambada/lambada_openai.yaml", "acc"),
+    "hellaswag": ("hellaswag/hellaswag.yaml", "acc_norm"),
+    "copa": ("super_glue/copa/default.yaml", "acc"),
 }
 #: Longest answer to a question, in tokens; the definitions leave it to the model. A right answer is shorter.
 ANSWER_TOKENS = 32
@@ -112,7 +103,7 @@ def harness_task(name: str, rows: Sequence[Mapping[str, Any]]) -> ConfigurableTa
     """Return the harness's task of a set (a key of :data:`DEFINITIONS`) over rows in the hub's columns."""
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     datasets.disable_progress_bars()
-    with importlib.resources.as_file(importlib.resources.files("lm_eval.tasks") / DEFINITIONS[name].file) as path:
+    with importlib.resources.as_file(importlib.resources.files("lm_eval.tasks") / DEFINITIONS[name][0]) as path:
         config = load_yaml(path, resolve_func=True)
     tags = ("tag", "dataset_path", "dataset_name", "dataset_kwargs", "training_split", "validation_split", "test_split")
     kept = {key: value for key, value in config.items() if key not in tags}
@@ -125,14 +116,8 @@ def score(
 ) -> tuple[list[Outcome], dict[str, dict[str, float]]]:
     """Score a student, zero-shot, on the first test items of several sets after those that ``skip`` passes over.
 
-    ``sizes`` and ``sources`` give the items and the source of each set.
-
-    Returns
-    -------
-    list of Outcome
-        One per item, ids ``<set>/<number>``; ``score`` is F1 of a generated answer, the log-likelihood of LAMBADA's word.
-    dict
-        By set, the harness's own metrics and F1.
+    ``sizes`` and ``sources`` give the items and the source of each set. Returns the outcomes, with ids ``<set>/<number>`` and
+    as score F1 of a generated answer or the log-likelihood of LAMBADA's word; and by set the harness's own metrics and F1.
     """
     tests = {name: draw_test(name, sources[name], skip + n)[skip:] for name, n in sizes.items()}
     tasks = {name: harness_task(name, [row for _, row in rows]) for name, rows in tests.items()}
@@ -164,7 +149,7 @@ def score(
 def _outcome(
     name: str, item: str, row: Mapping[str, Any], sample: Mapping[str, Any], likely: Mapping[str, Any]
 ) -> Outcome:
-    right, reply = bool(sample[DEFINITIONS[name].metric]), sample["filtered_resps"][0]
+    right, reply = bool(sample[DEFINITIONS[name][1]]), sample["filtered_resps"][0]
     if name == "lambada_openai":
         return Outcome(item, None, right, round(float(reply[0]), 4), **likely)
     if isinstance(reply, str):
@@ -184,7 +169,7 @@ def _golds(
             text = sample["arguments"][right][1]
             tokens = len(student.tokenizer.encode(text, add_special_tokens=False))
             found[i] = gold(-sample["filtered_resps"][right][0], tokens, text.strip())
-        return [found[i] for i in range(len(rows))]
+        return list(found.values())
     texts = [answers(name, row)[0] for row in rows]
     asked = [sample["arguments"][0][0] for sample in samples]
     pairs = encode(student.tokenizer, [(prompt, f" {text}") for prompt, text in zip(asked, texts, strict=True)])

@@ -20,6 +20,7 @@ from crossover.errors import CrossoverError
 from crossover.models.decoding import by_length
 from crossover.models.language_model import LanguageModel
 from crossover.models.likelihood import likelihoods
+from crossover.normal_text import distinct
 from crossover.questions.generate import Question, QuestionFunnel
 from crossover.questions.hand_checked import normalise
 
@@ -104,22 +105,12 @@ def repetition(pairs: Iterable[tuple[str, str]]) -> Repetition:
     return Repetition(len(plain), len(plain) - answers.total(), sum(n > 1 for n in answers.values()))
 
 
-def distinct(questions: Sequence[str], n: int, sample: int, seed: int = 0) -> float:
-    """Return distinct-n: different n-grams over all n-grams (Li et al. 2016, arXiv 1510.03055, section 5).
-
-    It falls as a set grows, so that sets are compared by a ``sample`` of equal size.
-
-    >>> distinct(["Who is it?", "Who is she?"], 2, 2)
-    0.75
-    """
+def distinct_of_sample(questions: Sequence[str], n: int, sample: int, seed: int = 0) -> float:
+    """Return distinct-n of a random ``sample``: sets are compared at equal size."""
     if len(questions) < sample:
         raise CrossoverError(f"distinct-{n} of {sample} questions: there are {len(questions)}. Take a smaller sample.")
     chosen = np.random.default_rng(seed).permutation(len(questions))[:sample]
-    grams: Counter[tuple[str, ...]] = Counter()
-    for i in chosen:
-        words = normalise(questions[i]).split()
-        grams.update(zip(*(words[k:] for k in range(n)), strict=False))
-    return len(grams) / grams.total()
+    return distinct([normalise(questions[i]).split() for i in chosen], n)
 
 
 def question_type(question: str) -> str:

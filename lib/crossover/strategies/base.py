@@ -6,6 +6,7 @@ the same attempts as a smaller one and then goes on, so that data sets are neste
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -35,10 +36,11 @@ Strategy = Callable[[Task, Sequence[Problem], Teacher, Teacher, Ledger, bool], P
 
 def charge_and_ask(teacher: Teacher, requests: Sequence[Request], ledger: Ledger) -> list[Reply]:
     """Charge the requests, make them, and count their tokens."""
-    for kind in {request.kind for request in requests}:
-        ledger.charge(kind, sum(request.kind == kind for request in requests))
+    for kind, n in Counter(request.kind for request in requests).items():
+        ledger.charge(kind, n)
     replies = teacher.reply(requests)
-    ledger.count_tokens(sum(r.tokens_in for r in replies), sum(r.tokens_out for r in replies))
+    ledger.tokens_in += sum(reply.tokens_in for reply in replies)
+    ledger.tokens_out += sum(reply.tokens_out for reply in replies)
     return replies
 
 
@@ -46,9 +48,9 @@ def answer_seeds(
     seeds: Sequence[Problem], teacher: Teacher, ledger: Ledger, queries: int
 ) -> list[tuple[Problem, str | None]]:
     """Spend ``queries`` on answers to the seeds: one query an attempt."""
-    attempts = [Request("answer", seeds[j % len(seeds)], j // len(seeds)) for j in range(queries)]
-    replies = charge_and_ask(teacher, attempts, ledger)
-    return [(request.problem, reply.text) for request, reply in zip(attempts, replies, strict=True)]
+    asked = _attempts("answer", seeds, 0, queries)
+    replies = charge_and_ask(teacher, asked, ledger)
+    return [(request.problem, reply.text) for request, reply in zip(asked, replies, strict=True)]
 
 
 def augment_then_answer(
@@ -61,17 +63,15 @@ def augment_then_answer(
     """
     results: list[tuple[Problem, str | None]] = []
     while ledger.remaining >= 2:
-        first = len(results)
-        asked = [
-            Request(kind, seeds[j % len(seeds)], j // len(seeds)) for j in range(first, first + ledger.remaining // 2)
-        ]
-        questions = [
-            _derived(request, reply)
-            for request, reply in zip(asked, charge_and_ask(augmenter, asked, ledger), strict=True)
-        ]
+        asked = _attempts(kind, seeds, len(results), ledger.remaining // 2)
+        questions = list(map(_derived, asked, charge_and_ask(augmenter, asked, ledger)))
         answers = iter(charge_and_ask(teacher, [Request("answer", q, 0) for q in questions if q.question], ledger))
         results += [(q, next(answers).text if q.question else None) for q in questions]
     return results
+
+
+def _attempts(kind: Kind, seeds: Sequence[Problem], first: int, n: int) -> list[Request]:
+    return [Request(kind, seeds[j % len(seeds)], j // len(seeds)) for j in range(first, first + n)]
 
 
 def known_answer(problem: Problem) -> str:

@@ -19,34 +19,16 @@ from crossover.teachers.spending import BudgetExceeded
 
 @dataclass
 class Funnel:
-    """How many samples reached each stage.
-
-    Attributes
-    ----------
-    asked : int
-        Samples attempted.
-    returned : int
-        Attempts whose every call came back with text.
-    parsed : int
-        Of those, attempts whose answer has a readable final answer.
-    verified : int
-        Of those, samples whose answer is right for the question as it reads. Counted always where the truth is known;
-        filtered on only where the cell asks for verification.
-    unique : int
-        Samples left after exact duplicates (of question and answer together) are dropped.
-    kept : int
-        Samples that the student is trained on.
-    near_test : int
-        Parsed attempts that were dropped since they ask what a test asks; no stage of its own.
-    """
+    """How many samples reached each stage."""
 
     asked: int = 0
-    returned: int = 0
-    parsed: int = 0
+    returned: int = 0  #: every call came back with text
+    parsed: int = 0  #: a final answer can be read
+    #: Right for the question as it reads: counted where the truth is known, filtered on where the cell asks for it.
     verified: int = 0
-    unique: int = 0
-    kept: int = 0
-    near_test: int = 0
+    unique: int = 0  #: without exact duplicates of question and answer together
+    kept: int = 0  #: what the student is trained on
+    near_test: int = 0  #: parsed, and dropped for asking what a test asks; no stage of its own
 
     def as_dict(self) -> dict[str, int]:
         """Return the counts by stage, in order."""
@@ -87,21 +69,10 @@ class Ledger:
         return self.budget - self.spent
 
     def charge(self, kind: str, n: int) -> None:
-        """Charge ``n`` calls of one kind, before they are made; all or none.
-
-        Raises
-        ------
-        BudgetExceeded
-            The calls would pass the budget.
-        """
+        """Charge ``n`` calls of one kind, before they are made; all, or none and :class:`BudgetExceeded`."""
         if n > self.remaining:
             raise BudgetExceeded(
                 f"{n} {kind} calls would pass the budget of {self.budget} queries: "
                 f"{self.spent} are spent, {self.remaining} remains."
             )
         self.calls[kind] += n
-
-    def count_tokens(self, tokens_in: int, tokens_out: int) -> None:
-        """Add the tokens that a batch of replies reported."""
-        self.tokens_in += tokens_in
-        self.tokens_out += tokens_out

@@ -23,7 +23,7 @@ from crossover.questions.generate import Generator, Question, QuestionBank
 from crossover.questions.hand_checked import EXPECTATIONS, Precision, failures, judge, precision, read_expectations
 from crossover.questions.quality import (
     compare,
-    distinct,
+    distinct_of_sample,
     entropy,
     funnel_table,
     gallery,
@@ -84,7 +84,10 @@ class QuestionBankChapter(ChapterBase):
                 "",
             ),
             *(
-                (f"distinct-{n} of {size} questions", *(f"{distinct(some, n, size):.2f}" for some in (generated, real)))
+                (
+                    f"distinct-{n} of {size} questions",
+                    *(f"{distinct_of_sample(some, n, size):.2f}" for some in (generated, real)),
+                )
                 for n in (1, 2)
             ),
             ("entropy of question types, bits", *(f"{entropy(_types(some)):.2f}" for some in (generated, real))),

@@ -12,8 +12,7 @@ from dataclasses import replace
 
 from crossover.digests import digest
 from crossover.evaluation.answers import Outcome, classify, evaluate
-from crossover.evaluation.synthetic_data import measure
-from crossover.evaluation.text_scores import chrf, macro_f1, text_scores
+from crossover.evaluation.text_scores import chrf, macro_f1, measure, text_scores
 from crossover.models import encoder
 from crossover.models.encoder import Encoder
 from crossover.models.recipe import Recipe
