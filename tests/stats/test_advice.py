@@ -70,10 +70,14 @@ def test_outside_the_tested_range_the_nearest_tested_point_is_described(fits, se
     assert "crossover pilot" in a.message and "no recommendation" in a.message
 
 
-def test_the_trend_is_the_lead_that_power_laws_put_at_the_question(fits):
-    a = advice.advise(fits, 200, 200 * 256)
-    assert a.trend == pytest.approx(LATE(256) - EARLY(256), abs=0.05)
-    assert advice.advise(fits, 10, 80).trend is None, "the ratio is tested, only the seed-set size is not"
+def test_the_trend_holds_the_lead_at_the_question(fits):
+    """Beyond the tested ratios of one size, and at a size that was not run."""
+    one = curves.fit_table(noisy(EARLY, LATE, n=4000, size=200), draws=500)
+    for found, seeds, ratio in ((one, 200, 256), (fits, 400, 4)):
+        a = advice.advise(found, seeds, seeds * ratio)
+        lead, (low, high) = a.trend
+        truth = (LATE(ratio) - EARLY(ratio)) * (1 if a.best.strategy == "new_question" else -1)
+        assert low < truth < high and abs(lead - truth) < 0.1
 
 
 def test_a_strategy_that_buys_nothing_is_a_level_line():

@@ -227,12 +227,6 @@ def test_one_replicate_says_so():
     assert "one replicate" not in curves.fit_table(counts(rising())).curves[0].message
 
 
-def test_looking_ahead_follows_a_power_law():
-    curve = curves.fit_table(counts(lambda r: 0.9 - 0.8 * (1 + r / 2) ** -0.5, n=10**6), draws=60).curves[0]
-    far = np.array([256.0, 1024.0])
-    np.testing.assert_allclose(curve.ahead(far), 0.9 - 0.8 * (1 + far / 2) ** -0.5, atol=0.005)
-
-
 def test_curves_are_reached_by_name():
     parts = [counts(rising(0.6 + s / 1000), size=s, strategy="a").assign(task=t) for s in (50, 100) for t in "uv"]
     fits = curves.fit_table(pd.concat(parts, ignore_index=True), draws=60)

@@ -8,22 +8,10 @@ from pydantic import Field
 
 from crossover.params.fields import Parameters
 
-World = Literal[
-    "independent",
-    "shared_3",
-    "shared_8",
-    "edge",
-    "beyond",
-    "late",
-    "sudden",
-    "step",
-    "rise_fall",
-    "plateau",
-    "power",
-    "logistic",
-    "both_late",
-]
-Design = Literal[World, "never"]
+Design = Literal[
+    "independent", "shared_3", "shared_8", "edge", "beyond", "late", "sudden", "step", "rise_fall", "plateau", "power",
+    "logistic", "both_late", "stretched", "dip", "waves", "never",
+]  # fmt: skip
 
 
 class KnownTruth(Parameters):
@@ -42,4 +30,4 @@ class KnownTruth(Parameters):
         min_length=1,
         description="scenarios",
     )
-    example: World = Field("shared_3", description="scenario of the worked example")
+    example: Design = Field("shared_3", description="scenario of the worked example")

@@ -2,14 +2,14 @@
 
 Curves are read at the ratio ``Q / S``; between tested seed-set sizes outcomes at the same ratio are interpolated in
 ``log S``. Outside the tested range nothing is recommended: the answer is that of the nearest tested point, with the
-trend towards the question asked and the command that would measure it.
+lead that the law over seed-set sizes expects at the question asked, and the command that would measure it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from crossover.errors import CrossoverError
 from crossover.stats.crossovers import scales
 from crossover.stats.curves import Fits, FittedCurve
 from crossover.stats.formatting import probability
+from crossover.stats.seed_size_law import fit_seed_sizes
 
 #: The least probability of being best at which a strategy is recommended rather than merely named.
 CLEAR = 0.8
@@ -48,7 +49,7 @@ class Advice:
     """Strategies of one task, best expected outcome first.
 
     ``nearest`` is the tested (S, Q) that the choices describe where the question lies outside the tested range, else
-    ``None``; ``trend`` is then the best one's lead at the ratio asked, by power laws through the tested budgets.
+    ``None``; ``trend`` is then the best one's expected lead over the second at the question asked, with its interval.
     """
 
     task: str
@@ -58,7 +59,7 @@ class Advice:
     level: float
     choices: tuple[Choice, ...]
     nearest: tuple[float, float] | None
-    trend: float | None
+    trend: tuple[float, Interval] | None
     other_tasks: tuple[str, ...]
     doubts: tuple[str, ...]
 
@@ -82,13 +83,7 @@ class Advice:
 
     def table(self) -> pd.DataFrame:
         """One row per strategy: ``task, seeds, queries, strategy, accuracy, low, high, p_best, regret, lead, inside, why``."""
-        at = {"task": self.task, "seeds": self.seeds, "queries": self.queries}
-        drop = ("interval", "lead_interval")
-        return pd.DataFrame(
-            at | {"strategy": c.strategy, "accuracy": c.accuracy, "low": c.interval[0], "high": c.interval[1]}
-            | {k: v for k, v in vars(c).items() if k not in ("strategy", "accuracy", *drop)}
-            for c in self.choices
-        )  # fmt: skip
+        return pd.DataFrame(_rows(self.task, self.seeds, self.queries, self.choices))
 
     @property
     def message(self) -> str:
@@ -111,9 +106,11 @@ class Advice:
                 f"no recommendation ({best.why})",
                 f"at the nearest tested point, {point}, {said}",
             ]
-            if self.trend is not None:
-                way = "growing" if self.trend > best.lead else "shrinking"
-                lines.append(f"trend: that lead is {way}, to {100 * self.trend:.1f} points at your ratio by power laws")
+            if self.trend:
+                lead, (low, high) = self.trend
+                lines.append(
+                    f"trend: a lead of {100 * lead:.1f} points there ({100 * low:.1f} to {100 * high:.1f}, by extrapolation)"
+                )
             lines.append(f"to measure it: crossover pilot PAIRS --budget {self.queries:.0f} --until decided")
         elif self.choose:
             lines = [f"with {point} buy {best.strategy}: {said}"]
@@ -164,28 +161,17 @@ def advise(
         raise CrossoverError(f"no task {task!r} in these numbers; known: {', '.join(sorted(cells))}")
     task = task or cells.most_common(1)[0][0]
     price = scales(fits, costs)
-    choices, _ = _choices(fits, task, seeds, queries, price)
+    fitted = _curves(fits, task)
+    choices = _choices(fits, fitted, seeds, queries, price)
     nearest = trend = None
     if not all(c.inside for c in choices):
-        nearest = _nearest(fits, task, seeds, queries, price)
-        choices, _ = _choices(fits, task, *nearest, price, why=choices[0].why)
-        if not np.isclose(queries / seeds, nearest[1] / nearest[0]):
-            trend = _ahead(fits, task, nearest[0], queries / seeds, price, [c.strategy for c in choices[:2]])
-    curves = [c for c in fits if c.task == task]
-    missing = sorted({c.strategy for c in curves} - {c.strategy for c in choices})
-    doubts = [f"no curve for {', '.join(missing)}: too few budgets"] if missing else []
-    return Advice(
-        task,
-        seeds,
-        queries,
-        unit,
-        fits.level,
-        choices,
-        nearest,
-        trend,
-        tuple(sorted(set(cells) - {task})),
-        tuple(doubts),
-    )
+        nearest = _nearest(fitted, seeds, queries, price)
+        choices = tuple(replace(c, inside=False, why=choices[0].why) for c in _choices(fits, fitted, *nearest, price))
+        trend = _trend(fits, task, fitted, [c.strategy for c in choices[:2]], nearest[0], (seeds, queries), price)
+    missing = sorted({c.strategy for c in fits if c.task == task} - {c.strategy for c in choices})
+    doubts = (f"no curve for {', '.join(missing)}: too few budgets",) if missing else ()
+    others = tuple(sorted(set(cells) - {task}))
+    return Advice(task, seeds, queries, unit, fits.level, choices, nearest, trend, others, doubts)
 
 
 def advise_map(
@@ -196,15 +182,23 @@ def advise_map(
     Columns ``task, seeds, queries, strategy, accuracy, low, high, p_best, regret, lead, inside, why, best``. Outside the
     tested range the rows are extrapolations, which :func:`advise` does not recommend from.
     """
-    parts, price = [], scales(fits, None)
-    queries_grid = list(queries_grid)
+    rows, price, queries_grid = [], scales(fits, None), list(queries_grid)
     for name in [task] if task else sorted({c.task for c in fits}):
+        fitted = _curves(fits, name)
         for s in seeds_grid:
             for q in queries_grid:
-                choices, _ = _choices(fits, name, s, q, price)
-                part = Advice(name, s, q, "", fits.level, choices, None, None, (), ()).table()
-                parts.append(part.assign(best=part["strategy"] == choices[0].strategy))
-    return pd.concat(parts, ignore_index=True)
+                here = _rows(name, s, q, _choices(fits, fitted, s, q, price))
+                rows += [row | {"best": k == 0} for k, row in enumerate(here)]
+    return pd.DataFrame(rows)
+
+
+def _rows(task: str, seeds: float, queries: float, choices: Iterable[Choice]) -> list[dict[str, object]]:
+    return [
+        {"task": task, "seeds": seeds, "queries": queries, "strategy": c.strategy, "accuracy": c.accuracy,
+         "low": c.interval[0], "high": c.interval[1], "p_best": c.p_best, "regret": c.regret, "lead": c.lead,
+         "inside": c.inside, "why": c.why}
+        for c in choices
+    ]  # fmt: skip
 
 
 def regret_table(grid: pd.DataFrame, inside_only: bool = True) -> pd.DataFrame:
@@ -227,28 +221,24 @@ def _curves(fits: Fits, task: str) -> dict[str, dict[float, FittedCurve]]:
 
 
 def _choices(
-    fits: Fits, task: str, seeds: float, queries: float, price: Mapping[str, float], why: str | None = None
-) -> tuple[tuple[Choice, ...], np.ndarray]:
-    """All strategies at (S, Q), best first, with their draws (D, strategies); ``why`` marks them as outside."""
-    fitted = _curves(fits, task)
+    fits: Fits, fitted: dict[str, dict[float, FittedCurve]], seeds: float, queries: float, price: Mapping[str, float]
+) -> tuple[Choice, ...]:
+    """All strategies at (S, Q), best first."""
     read = [_read(curves, seeds, queries / seeds / price[name]) for name, curves in fitted.items()]
     a = np.stack([values for values, _ in read], 1)
-    tail = (1 - fits.level) / 2
+    tails = [(1 - fits.level) / 2, (1 + fits.level) / 2]
     top = a == a.max(1, keepdims=True)
     p_best = (top / top.sum(1, keepdims=True)).mean(0)  # a tie is shared
     regret = (a.max(1, keepdims=True) - a).mean(0)
     mean = a.mean(0)
     out = []
     for k, (name, (_, outside)) in enumerate(zip(fitted, read, strict=True)):
-        others = [j for j in range(len(mean)) if j != k]
-        rival = max(others, key=lambda j: mean[j], default=k)
+        rival = max((j for j in range(len(mean)) if j != k), key=lambda j: mean[j], default=k)
         lead = a[:, k] - a[:, rival]
-        ends, lead_ends = (tuple(map(float, np.quantile(z, [tail, 1 - tail]))) for z in (a[:, k], lead))
-        said = outside if why is None else why
+        ends, lead_ends = (tuple(map(float, np.quantile(z, tails))) for z in (a[:, k], lead))
         numbers = float(mean[k]), ends, float(p_best[k]), float(regret[k]), float(lead.mean()), lead_ends
-        out.append(Choice(name, *numbers, not said, said))
-    order = sorted(range(len(out)), key=lambda k: (-out[k].accuracy, out[k].strategy))
-    return tuple(out[k] for k in order), a[:, order]
+        out.append(Choice(name, *numbers, not outside, outside))
+    return tuple(sorted(out, key=lambda c: (-c.accuracy, c.strategy)))
 
 
 def _read(fitted: dict[float, FittedCurve], seeds: float, ratio: float) -> tuple[np.ndarray, str]:
@@ -266,10 +256,12 @@ def _read(fitted: dict[float, FittedCurve], seeds: float, ratio: float) -> tuple
     return low + weight * (high - low), "; ".join(why)
 
 
-def _nearest(fits: Fits, task: str, seeds: float, queries: float, price: Mapping[str, float]) -> tuple[float, float]:
+def _nearest(
+    fitted: dict[str, dict[float, FittedCurve]], seeds: float, queries: float, price: Mapping[str, float]
+) -> tuple[float, float]:
     """The tested (S, Q) nearest to a question, by log seed-set size first and then by log ratio."""
-    bought = {name: c for name, c in _curves(fits, task).items() if not any(z.counts.buys_nothing for z in c.values())}
-    sizes = set.intersection(*(set(c) for c in bought.values())) or set.union(*(set(c) for c in bought.values()))
+    bought = {name: c for name, c in fitted.items() if not any(z.counts.buys_nothing for z in c.values())}
+    sizes = set.intersection(*map(set, bought.values())) or set.union(*map(set, bought.values()))
     size = min(sizes, key=lambda s: abs(np.log(s / seeds)))
     there = {name: c[size] for name, c in bought.items() if size in c}
     low, high = (
@@ -278,12 +270,15 @@ def _nearest(fits: Fits, task: str, seeds: float, queries: float, price: Mapping
     return size, size * float(np.clip(queries / seeds, low, max(low, high)))
 
 
-def _ahead(
-    fits: Fits, task: str, size: float, ratio: float, price: Mapping[str, float], names: list[str]
-) -> float | None:
-    """Lead of the first strategy over the second at a ratio, looked ahead from one seed-set size."""
-    fitted = _curves(fits, task)
-    if len(names) < 2 or any(size not in fitted[name] for name in names):
+def _trend(
+    fits: Fits, task: str, fitted: dict[str, dict[float, FittedCurve]], names: list[str], near: float,
+    asked: tuple[float, float], price: Mapping[str, float],
+) -> tuple[float, Interval] | None:  # fmt: skip
+    """Lead of the first strategy over the second at the question asked; at the nearest size where no second one was run."""
+    laws = fit_seed_sizes(replace(fits, curves=tuple(c for c in fits if c.task == task and c.strategy in names)))
+    if len(names) < 2 or any((task, name) not in laws for name in names):
         return None
-    first, second = (float(fitted[n][size].ahead(np.array([ratio / price[n]]))[0]) for n in names)
-    return first - second
+    size = asked[0] if all(len(fitted[name]) > 1 for name in names) else near
+    first, second = (laws[task, name].cell(size, asked[1] / asked[0] / price[name]) for name in names)
+    low, high = np.quantile(first - second, [(1 - fits.level) / 2, (1 + fits.level) / 2])
+    return float(np.median(first - second)), (float(low), float(high))

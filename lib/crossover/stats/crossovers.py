@@ -347,7 +347,7 @@ def _status(chosen, crossings, positive_inside, tested, p_exists, doubt, tail) -
     inside = [c for c in crossings if c.inside]
     if inside:
         return ("multiple" if len(inside) > 1 else "found"), None
-    if p_exists <= doubt:
+    if p_exists <= (doubt if chosen else 0.5):  # the likelier of the two is said, and P(exists) stands beside it
         return "none", None
     if chosen:
         return "beyond_range", "above" if chosen.ratio > tested[1] else "below"

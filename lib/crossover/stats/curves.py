@@ -32,8 +32,6 @@ STATUSES = {
     "level": "",
     "lack_of_fit": "the points scatter round the curve by more than the replicates allow: see the rival forms",
 }
-#: Form for looking ahead: of all forms it misses held-out points of published learning curves least.
-LOOK_AHEAD = "power_law"
 # Levels of the tests behind `flat` and `lack_of_fit`; the second is strict, since it runs on every curve.
 FLAT_LEVEL, LACK_LEVEL = 0.10, 0.01
 End = tuple[float | None, float | None]
@@ -122,13 +120,6 @@ class FittedCurve(CurveSummary):
             raise CrossoverError(f"{self.strategy} at S = {self.seed_size:g} has no curve: {self.message}")
         ratios = np.asarray(ratios, float)
         return self.flexible.mean(ratios), self.flexible.draws(ratios)
-
-    def ahead(self, ratios: np.ndarray) -> np.ndarray:
-        """Outcome looked ahead beyond the tested range, by the power law through the budget means (n,)."""
-        if self.counts.buys_nothing or self.point is None:
-            return self.at(ratios)[0]
-        point = self.point if self.form == LOOK_AHEAD else point_fit(self.noise, LOOK_AHEAD)
-        return np.clip(point.predict(form_named(LOOK_AHEAD), np.asarray(ratios, float))[0], *self.counts.bounds)
 
     def predict(self, ratios: np.ndarray) -> pd.DataFrame:
         """Accuracy with its interval at budget ratios: columns ``ratio, accuracy, low, high, inside``."""

@@ -134,10 +134,17 @@ def fit_flexible(
         Logs of likely scales of each exponential, where its grid is made finer.
     rng : numpy Generator
     """
-    unit = max(max(float(np.ptp(n.means)), 2 * float(np.sqrt(n.sampling.max()))) for n in noises)
-    curves = [_Posterior(n, unit, tau) for n, tau in zip(noises, taus, strict=True)]
-    prior = pooled_prior(np.stack([c.log_evidence for c in curves]), curves[0].prior)
-    return [c.draw(prior, e, rng, n.counts.bounds) for c, e, n in zip(curves, errors, noises, strict=True)]
+    out: list[FlexibleCurve | None] = [None] * len(noises)
+    names = np.array([n.counts.strategy for n in noises])
+    for name in dict.fromkeys(names):
+        members = np.nonzero(names == name)[0]
+        group = [noises[i] for i in members]
+        unit = max(max(float(np.ptp(n.means)), 2 * float(np.sqrt(n.sampling.max()))) for n in group)
+        curves = [_Posterior(noises[i], unit, taus[i]) for i in members]
+        prior = pooled_prior(np.stack([c.log_evidence for c in curves]), curves[0].prior)
+        for i, curve in zip(members, curves, strict=True):
+            out[i] = curve.draw(prior, errors[i], rng, noises[i].counts.bounds)
+    return out
 
 
 def pooled_prior(log_evidence: np.ndarray, prior: np.ndarray) -> np.ndarray:

@@ -7,51 +7,56 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from crossover.stats import noise
 from crossover.stats.counts import CurveCounts, curve_counts, validate_counts
 from crossover.stats.curves import fit_noises
+from crossover.stats.noise import own_replicates, variance_components
+from crossover.stats.seed_size_law import fit_seed_sizes
 
 MIN_LEFT = 4  # budgets that a curve keeps
+COLUMNS = "task strategy seed_size ratio measured predicted low high held error replicates largest"
 
 
 def left_out_cells(table: pd.DataFrame, level: float = 0.9, draws: int = 1000, seed: int = 0) -> pd.DataFrame:
     """Leave out each cell of a study (all replicates of one strategy, size and budget) and predict its mean.
 
-    The curves of the same task are fitted together, as always; the prediction interval adds the left-out cells' own
-    sampling and training noise.
-
-    Returns
-    -------
-    DataFrame
-        ``task, strategy, seed_size, ratio, measured, predicted, low, high, held, largest`` (no larger budget is left).
+    Cells between the tested budgets are read from the flexible curves, the smallest and largest of a curve from the law over
+    seed-set sizes. The mean is that of the same replicates, so their offsets are no error; the left-out cells' own sampling and
+    training noise is. Columns :data:`COLUMNS`: ``error`` is the standard error of the prediction, that noise included.
     """
     curves = curve_counts(validate_counts(table))
-    parts = [noise.variance_components(c) for c in curves]
+    parts = [variance_components(c) for c in curves]
     rng = np.random.default_rng([seed, 3])
     rows = []
-    for i, c in enumerate(curves):
+    for own, c in zip(parts, curves, strict=True):
         if len(c.ratios) <= MIN_LEFT:
             continue
-        others = [n for n in parts if n.counts.task == c.task and n.counts.key != c.key]
+        others = [own_replicates(n) for n in parts if n.counts.task == c.task and n is not own]
         for k, ratio in enumerate(c.ratios):
-            fitted = fit_noises([noise.variance_components(_without(c, k)), *others], level, draws, seed).curves[0]
+            fits = fit_noises([own_replicates(variance_components(_without(c, k))), *others], level, draws, seed)
+            if 0 < k < len(c.ratios) - 1:
+                values = fits.curves[0].at(np.array([ratio]))[1][:, 0]
+            else:
+                same = replace(fits, curves=tuple(f for f in fits if f.strategy == c.strategy))
+                values = fit_seed_sizes(same)[c.task, c.strategy].cell(c.seed_size, float(ratio))
             there = c.tested[:, k] > 0
             measured = float((c.correct[there, k] / c.tested[there, k]).mean())
-            spread = np.sqrt((parts[i].sampling[there, k].mean() + fitted.noise.training) / there.sum())
-            mean, values = fitted.at(np.array([ratio]))
-            values = values[:, 0] + rng.standard_normal(draws) * spread
-            low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-            held = bool(low <= measured <= high)
-            rows.append((*c.key, ratio, measured, float(mean[0]), low, high, held, k == len(c.ratios) - 1))
-    names = "task strategy seed_size ratio measured predicted low high held largest"
-    return pd.DataFrame(rows, columns=names.split())
+            spread = np.sqrt((own.sampling[there, k].mean() + fits.curves[0].noise.training) / there.sum())
+            predicted = float(np.median(values))
+            df = sum(f.noise.cell_df for f in fits if f.seed_size == c.seed_size)
+            values = values + rng.standard_t(df or np.inf, draws) * spread
+            low, below, above, high = np.quantile(values, [(1 - level) / 2, 0.1587, 0.8413, (1 + level) / 2])
+            rows.append(
+                (*c.key, ratio, measured, predicted, low, high, bool(low <= measured <= high), (above - below) / 2,
+                 int(there.sum()), k == len(c.ratios) - 1)
+            )  # fmt: skip
+    return pd.DataFrame(rows, columns=COLUMNS.split())
 
 
 def _without(c: CurveCounts, k: int) -> CurveCounts:
+    """The counts without one budget; a replicate that was run at this budget alone goes, too."""
     keep = np.arange(len(c.ratios)) != k
-    variance = None if c.item_variance is None else c.item_variance[:, keep]
-    there = c.tested[:, keep].any(1)  # a replicate that was run at this budget alone goes too
+    there = c.tested[:, keep].any(1)
+    parts = {"correct": c.correct, "tested": c.tested, "item_variance": c.item_variance}
+    parts = {name: None if values is None else values[there][:, keep] for name, values in parts.items()}
     names = tuple(name for name, yes in zip(c.replicates, there, strict=True) if yes)
-    cells = {"correct": c.correct[there][:, keep], "tested": c.tested[there][:, keep]}
-    variance = None if variance is None else variance[there]
-    return replace(c, ratios=c.ratios[keep], replicates=names, item_variance=variance, **cells)
+    return replace(c, ratios=c.ratios[keep], replicates=names, **parts)

@@ -100,6 +100,12 @@ def rescaled(noise: VarianceComponents, scale: float, df: int) -> VarianceCompon
     return replace(_assemble(noise.counts, y, noise.sampling, training, df, noise.offsets, noise.replicate), cell_df=df)
 
 
+def own_replicates(noise: VarianceComponents) -> VarianceComponents:
+    """The same curve for predictions about the replicates at hand, whose offsets are then no error."""
+    within = noise.from_sampling + noise.from_training
+    return replace(noise, offsets=np.zeros_like(noise.offsets), within_replicate_cov=within)
+
+
 def _additive(y: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Weighted least squares of ``y (J, B) = budget + replicate`` by alternation; replicate effects sum to zero."""
     shifts = np.zeros(len(y))

@@ -12,8 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 from IPython.display import Markdown
+from scipy.special import ndtri
 
 from crossover.chapters.common import counted, table
 from crossover.chapters.known_truth import figures
@@ -25,7 +27,7 @@ from crossover.stats.crossovers import Crossover
 from crossover.stats.curves import Fits
 from crossover.stats.left_out import left_out_cells
 from crossover.stats.simulation import coverage as simulated
-from crossover.stats.simulation.scenarios import ALL, MISSPECIFIED, Scenario, scenarios_named
+from crossover.stats.simulation.scenarios import ALL, MISSPECIFIED, UNSEEN, Scenario, scenarios_named
 from crossover.study.advice_counts import counts
 from crossover.study.store import save_numbers
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
 STUDIES, DRAWS = 1000, 400  # behind the committed table
+WITHIN = 0.05  # how far the prediction of a largest budget may miss, in accuracy
 
 
 @dataclass(frozen=True)
@@ -130,21 +133,27 @@ class Chapter:
         worst = at.loc[at["rate"].idxmin()]
         title = f"At {self.fits.level:.0%} the least coverage is {worst.rate:.0%} ({worst.quantity}, {worst.title})"
         caption = "Each line is a design; the diagonal is exact calibration."
-        draw = partial(figures.calibration, t, {w.name for w in MISSPECIFIED})
+        draw = partial(figures.calibration, t, {w.name for w in (*MISSPECIFIED, *UNSEEN)})
         return self._figure("calibration", draw, t, title, caption)
 
     def left_out_table(self) -> Styler:
-        """Return how many of the study's left-out cells their prediction intervals hold, by strategy."""
+        """Return how many of the study's left-out cells their prediction intervals hold, by strategy.
+
+        The last column is how many replicates would bring nine of ten predictions of a largest budget within
+        :data:`WITHIN`, if the error fell with their root.
+        """
         rows = []
         for (task, strategy), part in self.left_out.groupby(["task", "strategy"]):
             last = part[part["largest"]]
             miss = 100 * (last["predicted"] - last["measured"])
+            wanted = last["replicates"] * (last["error"] / WITHIN * ndtri(0.95)) ** 2
             rows.append(
                 {
                     "task": task, "strategy": display_name(strategy),
                     "cells held": f"{part['held'].sum()} of {len(part)} ({part['held'].mean():.0%})",
                     "largest budgets held": f"{last['held'].sum()} of {len(last)}",
                     "largest budgets, points missed by": ", ".join(f"{v:+.0f}" for v in miss),
+                    f"replicates for {100 * WITHIN:.0f} points": f"{np.ceil(wanted.median()):.0f}",
                 }
             )  # fmt: skip
         return table(pd.DataFrame(rows), "left-out")

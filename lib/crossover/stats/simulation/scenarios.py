@@ -1,7 +1,7 @@
 """Studies with known truth: set curves, noise and crossovers, pushed through the same code as real results.
 
-``DESIGNS`` have exponential curves, ``MISSPECIFIED`` have curves that no form of the library describes exactly,
-``NEVER`` has no crossover.
+``DESIGNS`` have exponential curves, ``MISSPECIFIED`` have curves that no form of the library describes exactly, ``UNSEEN``
+are further ones, with other noise, that were added after the method was settled; ``NEVER`` has no crossover.
 """
 
 from __future__ import annotations
@@ -132,6 +132,22 @@ def step(r: np.ndarray) -> np.ndarray:
     return np.where(np.asarray(r, float) < 10, 0.20, 0.62) + 0.01 * np.log(r)
 
 
+def stretched(low: float, gain: float, ratio: float, power: float) -> Curve:
+    """A stretched exponential rise: steep at first and slow later where ``power`` is below 1, S-shaped above."""
+    return lambda r: low - gain * np.expm1(-((np.asarray(r, float) / ratio) ** power))
+
+
+def dip(r: np.ndarray) -> np.ndarray:
+    """A fall, then a rise past where it began."""
+    return 0.36 + take_off(0, 0.36, 18, 2.5)(r) - 0.16 * np.exp(-(np.log(np.asarray(r, float) / 3) ** 2) / 0.8)
+
+
+def waves(r: np.ndarray) -> np.ndarray:
+    """A rise in the log ratio, in waves."""
+    t = np.log(np.asarray(r, float))
+    return 0.15 + 0.12 * t + 0.03 * np.sin(2.5 * t)
+
+
 _FAST = Truth(0.55, 0.40, (5.0,))
 _SLOW = Truth(0.72, 0.62, (14.0,))
 DESIGNS: tuple[Scenario, ...] = (
@@ -159,10 +175,18 @@ MISSPECIFIED: tuple[Scenario, ...] = (
     Scenario("logistic", "logistic in log ratio", take_off(0, 0.55, 2, 1), take_off(0, 0.75, 10, 1.1), **_NOISE),
     Scenario("both_late", "two take-offs", take_off(0.2, 0.3, 3, 3.3), take_off(0.2, 0.5, 20, 3.3), **_NOISE),
 )  # fmt: skip
+_SMALL = {"offset": 0.015, "shared": 0.02, "training": 0.02, "replicates": 4, "n_test": 400}
+UNSEEN: tuple[Scenario, ...] = (
+    Scenario(
+        "stretched", "stretched exponentials", stretched(0.2, 0.35, 4, 0.5), stretched(0.2, 0.5, 16, 1.4), **_SMALL
+    ),
+    Scenario("dip", "a fall, then a rise", Truth(0.55, 0.25, (4.0,)), dip, **_SMALL),
+    Scenario("waves", "a rise in waves", Truth(0.50, 0.25, (3.0,)), waves, **_SMALL),
+)
 NEVER = Scenario(
     "never", "7 budgets x 3 replicates, no crossover", Truth(0.70, 0.45, (5.0,)), Truth(0.58, 0.40, (8.0,))
 )
-ALL = {w.name: w for w in (*DESIGNS, *MISSPECIFIED, NEVER)}
+ALL = {w.name: w for w in (*DESIGNS, *MISSPECIFIED, *UNSEEN, NEVER)}
 
 
 def scenarios_named(names: Iterable[str]) -> list[Scenario]:
