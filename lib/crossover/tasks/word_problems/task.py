@@ -1,8 +1,7 @@
 """The ``math_words`` task: procedural one-step word problems in natural English, with known truth.
 
-Problems come from fifteen scenario families in ``wording.yaml``; their arithmetic is in
-:mod:`crossover.tasks.word_problems.story`, their English in :mod:`crossover.tasks.word_problems.wording`. A stable hash of family,
-operation and quantities keeps training and test problems apart, however many are drawn.
+Problems come from fifteen scenario families in ``wording.yaml``. A stable hash of family, operation and quantities keeps
+training and test problems apart, however many are drawn.
 """
 
 from __future__ import annotations
@@ -74,7 +73,7 @@ class MathWords(NumberAnswers, Planned):
                 new = replace(old, kind=kind, event=r.randrange(plot.events(old.family, kind)))
             elif choices := plot.operands(old.kind, old.start):
                 new = replace(old, operand=r.choice(choices))
-            return new if plot.allowed(new) and plot.final(new) != plot.final(old) else None
+            return new if plot.allowed(new) and plot.calculate(new).c != plot.calculate(old).c else None
 
         return self._problem(self._trained(slipped, rng, f"a drifted {problem.id}"), rng)
 
@@ -110,7 +109,7 @@ class MathWords(NumberAnswers, Planned):
                     continue
             else:
                 continue
-            if wrong.c >= 2 and wrong.c != plot.final(story):
+            if wrong.c >= 2 and wrong.c != plot.calculate(story).c:
                 return solution(story, rng, wrong)
         return solution(story, rng, plot.calculate(story, offset=1))
 

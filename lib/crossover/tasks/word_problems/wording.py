@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Sequence
 from functools import cache
 
 from crossover.tasks.word_problems.story import SHIFTS, Calculation, Story, calculate, lexicon
@@ -16,11 +15,7 @@ _VERB = re.compile(r"\[([^\]]+)\]")
 
 @cache
 def past(verb: str) -> str:
-    """The past of a verb in the third person.
-
-    >>> past("bakes"), past("carries"), past("finishes"), past("has")
-    ('baked', 'carried', 'finished', 'had')
-    """
+    """The past of a verb in the third person: "carried" of "carries"."""
     irregular = lexicon()["past"]
     if verb in irregular:
         return irregular[verb]
@@ -32,11 +27,7 @@ def past(verb: str) -> str:
 
 @cache
 def plural(noun: str) -> str:
-    """The plural of a noun; of "slice of pizza" the first word is put in the plural.
-
-    >>> plural("box"), plural("story"), plural("slice of pizza"), plural("toy")
-    ('boxes', 'stories', 'slices of pizza', 'toys')
-    """
+    """The plural of a noun: "slices of pizza" of "slice of pizza"."""
     head, sep, rest = noun.partition(" of ")
     first, last = head[: head.rfind(" ") + 1], head[head.rfind(" ") + 1 :]
     if last in (irregular := lexicon()["plurals"]):
@@ -59,17 +50,13 @@ class _Teller:
     """Tells one story once: holds the tense, the random choices, and who has been named so far."""
 
     def __init__(self, story: Story, rng: random.Random, words: float) -> None:
-        self.story, self.rng, self.words = story, rng, words
+        self.story, self.rng, self.pick, self.words = story, rng, rng.choice, words
         self.family = lexicon()["families"][story.family]
         self.own, self.have = self.family.get("own", ("has", "have"))
         self.holder = story.names[-1]
         self.told_in_past = rng.random() < 0.5
         self.named: set[str] = set()
         self.subject: str | None = None
-
-    def pick(self, options: Sequence[str]) -> str:
-        """One of some wordings."""
-        return self.rng.choice(options)
 
     def number(self, value: int) -> str:
         """A quantity in digits, or in a word where it is at most twelve."""
@@ -105,20 +92,18 @@ class _Teller:
 
     def start(self) -> dict[str, str]:
         """The words for the first quantity, or vague ones where the story hides it."""
-        if self.story.hidden == "start":
-            return {"n": self._vague()[1]}
-        return {"n": self.number(self.story.start)}
+        return {"n": self.vague()[1] if self.story.hidden == "start" else self.number(self.story.start)}
 
     def operand(self) -> dict[str, str]:
         """The words for the second quantity, or vague ones where the story hides it."""
         if self.story.hidden == "operand":
-            return {"k": self._vague()[0], "d": "some money"}
+            return {"k": self.vague()[0], "d": "some money"}
         value = self.story.operand
         money = self.pick([f"${value}", f"{self.number(value)} dollars"])
         times = "twice" if value == 2 else f"{self.number(value)} times"
         return {"k": self.number(value), "d": money, "times": times}
 
-    def _vague(self) -> tuple[str, str]:
+    def vague(self) -> tuple[str, str]:
         """Words for an operand and for a start that are not told."""
         operand = self.pick(["several", "a few"])
         return operand, "several" if self.story.kind == "groups" else self.pick(["some", "several", "a few"])
