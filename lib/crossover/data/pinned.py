@@ -1,4 +1,4 @@
-"""Pinned files of other packages, each by version and SHA-256 (``pinned.yaml``), and a cache of what is built from them."""
+"""Pinned files of other packages, by version and SHA-256 (``pinned.yaml``), and a cache of what is built of them."""
 
 from __future__ import annotations
 
@@ -64,13 +64,16 @@ class Asset:
         return path
 
     def folder(self) -> Path:
-        """Return the package's folder without importing it: its ``__init__`` may import things that are not installed."""
+        """Return the package's folder without importing it, which may need things that are not installed."""
         return Path(importlib.util.find_spec(self.module).submodule_search_locations[0])
 
 
 @dataclass(frozen=True)
 class Sdist:
-    """A source distribution kept with the environment, pinned by its SHA-256: for files that its package does not install."""
+    """A source distribution kept with the environment, pinned by its SHA-256.
+
+    For files that its package does not install.
+    """
 
     package: str
     version: str
@@ -121,6 +124,7 @@ def cached(name: str, build: Callable[[Path], None], doing: str = "unpacking") -
             fresh.rename(folder)
     except OSError as problem:
         raise CrossoverError(
-            f"Cannot write {name} into {folder.parent}: {problem}. Free some space, or set CROSSOVER_CACHE to another folder."
+            f"Cannot write {name} into {folder.parent}: {problem}. Free some space, or set CROSSOVER_CACHE to another"
+            " folder."
         ) from problem
     return folder

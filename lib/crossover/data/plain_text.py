@@ -1,6 +1,7 @@
 """Plain prose of what people keep in files: wrapped lines joined; Markdown, HTML, bullets and citation marks removed.
 
-ftfy repairs characters, Beautiful Soup reads HTML, markdown-it Markdown; which line breaks end a paragraph is decided here.
+ftfy repairs characters, Beautiful Soup reads HTML, markdown-it Markdown; which line breaks end a paragraph is ours to
+say.
 """
 
 from __future__ import annotations
@@ -22,10 +23,13 @@ _MARKS = (
 )
 _WIDEST = 140  # characters; a longer line is a paragraph, not a wrapped line
 _BLOCKS = (
-    "address article aside blockquote body br caption dd div dl dt figcaption figure footer form h1 h2 h3 h4 h5 h6 header "
-    "hr li main ol p section td th title tr ul"
+    "address article aside blockquote body br caption dd div dl dt figcaption figure footer form h1 h2 h3 h4 h5 h6"
+    " header hr li main ol p section td th title tr ul"
 )
-_TAGS = rf"{_BLOCKS} html head a abbr b cite code del em font i img ins math nav pre q ref script small span strong style sub sup table tbody thead u"
+_TAGS = (
+    rf"{_BLOCKS} html head a abbr b cite code del em font i img ins math nav pre q ref script small span strong style"
+    r" sub sup table tbody thead u"
+)
 _HTML = re.compile(rf"<!--|<!doctype\b|</?(?:{'|'.join(_TAGS.split())})(?:\s[^<>]*)?/?>", re.IGNORECASE)
 #: Elements whose text is not prose of the page.
 _DROPPED = "head script style nav table pre math ref h1 h2 h3 h4 h5 h6"
@@ -55,8 +59,8 @@ def decode(raw: bytes) -> str:
 def plain_text(text: str, markdown: bool = False) -> str:
     r"""Return the prose of a text, one paragraph per line.
 
-    In ``markdown`` a single line break never ends a paragraph. In other texts one does, unless the line is as full as its
-    neighbours or the next one goes on in lower case.
+    In ``markdown`` a single line break never ends a paragraph. In other texts one does, unless the line is as full as
+    its neighbours or the next one goes on in lower case.
 
     >>> plain_text("# Facts\n\n- **Jupiter** has 79\n  moons.[2]\n- Basalt is a volcanic rock.")
     'Jupiter has 79 moons.\nBasalt is a volcanic rock.'

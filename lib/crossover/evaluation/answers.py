@@ -26,7 +26,7 @@ class Outcome:
     extracted: str | None  #: the final answer that was read
     correct: bool
     score: float | None = None  #: of a text, its chrF; under the harness F1, or a log-likelihood
-    #: Negative log-likelihood of the gold answer with its end token under teacher forcing; of an encoder, of the gold label.
+    #: Negative log-likelihood of the gold answer with its end token under teacher forcing, or of the gold label.
     gold_nats: float | None = None
     gold_tokens: int | None = None  #: with the end; 1 for a label
     gold_bytes: int | None = None
@@ -40,7 +40,7 @@ def gold(nats: float, tokens: int, text: str) -> dict[str, float | int]:
 def evaluate(
     student: LanguageModel, task: Task, problems: Sequence[Problem], max_new_tokens: int, batch_size: int = 256
 ) -> list[Outcome]:
-    """Answer every problem greedily and score it, and the gold answer's likelihood too; the order of ``problems`` is kept.
+    """Answer every problem greedily and score it, and the gold answer's likelihood; the order is kept.
 
     A prompt is read once for both.
     """

@@ -116,8 +116,9 @@ def score(
 ) -> tuple[list[Outcome], dict[str, dict[str, float]]]:
     """Score a student, zero-shot, on the first test items of several sets after those that ``skip`` passes over.
 
-    ``sizes`` and ``sources`` give the items and the source of each set. Returns the outcomes, with ids ``<set>/<number>`` and
-    as score F1 of a generated answer or the log-likelihood of LAMBADA's word; and by set the harness's own metrics and F1.
+    ``sizes`` and ``sources`` give the items and the source of each set. Returns the outcomes, with ids
+    ``<set>/<number>`` and as score F1 of a generated answer or the log-likelihood of LAMBADA's word; and by set the
+    harness's own metrics and F1.
     """
     tests = {name: draw_test(name, sources[name], skip + n)[skip:] for name, n in sizes.items()}
     tasks = {name: harness_task(name, [row for _, row in rows]) for name, rows in tests.items()}
@@ -161,7 +162,10 @@ def _outcome(
 def _golds(
     student: LanguageModel, name: str, rows: Sequence[Mapping[str, Any]], samples: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, float | int]]:
-    """Return the likelihood of each item's gold completion: for a question its first answer with its end, else the given text alone."""
+    """Return the likelihood of each item's gold completion.
+
+    A question's first answer with its end, or the given text.
+    """
     found: dict[int, dict[str, float | int]] = {}
     if not SETS[name].question:  # the harness has scored it: LAMBADA's word is the only completion
         for i, (row, sample) in enumerate(zip(rows, samples, strict=True)):

@@ -1,4 +1,4 @@
-"""Scores of labels and texts by the libraries that the field uses, and measures of synthetic data before anyone trains on them.
+"""Scores of labels and texts by the libraries that the field uses, and measures of synthetic data.
 
 sacreBLEU's signatures: chrF2 ``nrefs:var|case:mixed|eff:yes|nc:6|nw:0|space:no``, BLEU
 ``nrefs:var|case:mixed|eff:no|tok:13a|smooth:exp``.
@@ -29,7 +29,7 @@ MOST = 500  # texts that self-similarity is computed from, the first ones
 
 
 def macro_f1(gold: Sequence[str], predicted: Sequence[str | None], labels: Sequence[str]) -> float:
-    """Return the mean F1 over labels; ``None`` is a wrong prediction of no label, and a label that never occurs scores 0.
+    """Return the mean F1 over labels; ``None`` is a wrong prediction, a label that never occurs scores 0.
 
     >>> round(macro_f1(["a", "a", "b"], ["a", "b", "b"], ["a", "b"]), 3)
     0.667
@@ -66,8 +66,8 @@ def chrf(text: str, references: Sequence[str]) -> float:
 def measure(task: Instructed, samples: Sequence[Sample]) -> dict[str, object]:
     """Return the measures of a synthetic data set that need no gold labels; ``samples`` holds at least one.
 
-    Variety is that of the inputs, of a generation task that of the outputs. ``coverage`` is the share of what inputs list that
-    outputs mention, ``unsupported`` the share of outputs that say something else, where a task can tell.
+    Variety is that of the inputs, of a generation task that of the outputs. ``coverage`` is the share of what inputs
+    list that outputs mention, ``unsupported`` the share of outputs that say something else, where a task can tell.
     """
     texts = [sample.answer.strip() if isinstance(task, GenerationTask) else sample.question for sample in samples]
     words = [text.casefold().split() for text in texts]

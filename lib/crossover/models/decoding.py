@@ -49,9 +49,9 @@ def sampled(temperature: float, seeds: Sequence[int]) -> Pick:
 
 @dataclass
 class Prefix:
-    """Prompts of a batch that a model has read, padded on the left: mask ``(prompts, longest)`` and the next token's logits.
+    """Prompts of a batch that a model has read, padded on the left: mask ``(prompts, longest)``, next token's logits.
 
-    ``ids``, of the mask's shape, are kept where what frozen layers made of them is remembered.
+    ``ids``, of the mask's shape, are kept where the work of frozen layers on them is remembered.
     """
 
     cache: DynamicCache
@@ -69,9 +69,9 @@ class Prefix:
 
 @torch.inference_mode()
 def read_prompts(lm: LanguageModel, prompts: Sequence[list[int]], shared: int = 0, remember: bool = False) -> Prefix:
-    """Read tokenised prompts, one batch, computing their first ``shared`` tokens once: fewer than the shortest prompt has.
+    """Read a batch of tokenised prompts, computing their first ``shared`` tokens once: fewer than the shortest has.
 
-    ``remember`` what frozen layers make of them where other students read the same prompts, see :func:`read_remembered`.
+    With ``remember``, students that read the same prompts share the work of frozen layers: :func:`read_remembered`.
     """
     cache = DynamicCache(config=lm.model.config)
     if shared:
@@ -103,15 +103,11 @@ def read_remembered(
     cache: DynamicCache,
     before: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Return the last layer's states ``(rows, tokens, width)``, computing the frozen layers once for all students of a process.
+    """Return the last layer's states ``(rows, tokens, width)``; all students of a process share frozen layers' work.
 
     Students whose lowest layers are frozen at the same pretrained weights differ in the upper ones alone. The last
-    batches are remembered.
-
-    Parameters
-    ----------
-    before : Tensor, optional
-        The tokens in ``cache``. Without them the cache is empty, and the frozen layers' part joins it.
+    batches are remembered. ``before`` holds the tokens in ``cache``; without them the cache is empty, and the frozen
+    layers' part joins it.
     """
     lower, upper = split(lm.model, len(lm.model.base_model.layers) - lm.frozen)
     shared = {"attention_mask": mask, "position_ids": positions, "use_cache": True}
@@ -152,17 +148,7 @@ def write(
 ) -> list[str]:
     """Continue prompts until the end-of-text token, until ``ended``, or to the limit; their cache is used up.
 
-    Parameters
-    ----------
-    pick : Pick
-        :func:`greedy`, or what :func:`sampled` returns.
-    ended : callable
-        Told the tokens that a row has written so far; true ends the row.
-
-    Returns
-    -------
-    list of str
-        The completions, in order, without special tokens.
+    ``ended`` is told the tokens that a row has written so far. Returns the completions without special tokens.
     """
     cache, mask, logits = prefix.cache, prefix.mask, prefix.logits
     positions = mask.sum(-1, keepdim=True)

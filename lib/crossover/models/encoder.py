@@ -1,4 +1,4 @@
-"""An encoder with a classification head, in float32: a linear layer on the mean state, as all-MiniLM-L6-v2 was trained."""
+"""An encoder with a linear layer on its mean state, as all-MiniLM-L6-v2 was trained; in float32."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_LENGTH = 256  # tokens of a text; the rest is cut off
 
 
 def mean_state(body: PreTrainedModel, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-    """Return the mean of a text's last hidden states ``(texts, width)`` over its tokens, both arguments ``(texts, tokens)``."""
+    """Return the mean of each text's last hidden states, ``(texts, width)``, of arguments ``(texts, tokens)``."""
     states = body(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
     weights = attention_mask.unsqueeze(-1)
     return (states * weights).sum(1) / weights.sum(1)
@@ -47,7 +47,7 @@ class Encoder:
 
     @classmethod
     def load(cls, model: str, labels: tuple[str, ...], seed: int, device: str = "cpu") -> Encoder:
-        """Load a pretrained encoder (see :func:`.weights.model_folder`) under a head whose weights are drawn by ``seed``."""
+        """Load a pretrained encoder (:func:`.weights.model_folder`) under a head drawn by ``seed``."""
         folder = model_folder(model)
         body = AutoModel.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
         with torch.random.fork_rng(devices=[]):

@@ -26,7 +26,10 @@ IGNORED = -100  # cross_entropy's label for positions without loss
 
 @dataclass
 class LanguageModel:
-    """A model and its tokenizer, ready to train or to answer; its lowest ``frozen`` layers are those of ``pretrained``, if above 0."""
+    """A model and its tokenizer, ready to train or to answer.
+
+    Its lowest ``frozen`` layers are those of ``pretrained``, if above 0.
+    """
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
@@ -49,8 +52,8 @@ class LanguageModel:
             body = loaded.base_model
             if layers > len(getattr(body, "layers", [])):
                 raise CrossoverError(
-                    f"student_layers is {layers}; {model} has {len(getattr(body, 'layers', []))} layers that can be cut. "
-                    "Give fewer, or 0 for all."
+                    f"student_layers is {layers}; {model} has {len(getattr(body, 'layers', []))} layers that can be "
+                    "cut. Give fewer, or 0 for all."
                 )
             body.layers = body.layers[:layers]
             loaded.config.num_hidden_layers = layers
@@ -78,7 +81,7 @@ def train(
     seed: int,
     tick: Callable[[], object] = lambda: None,
 ) -> Trained:
-    """Fine-tune a student in place on (prompt, completion) pairs; ``seed`` seeds their order, each step calls ``tick``."""
+    """Fine-tune a student in place on (prompt, completion) pairs, in an order drawn by ``seed``."""
     model, examples = student.model.train(), encode(student.tokenizer, pairs)
     lower, upper = split(model, recipe.trained_layers)
     # Frozen weights keep requires_grad: without it, torch.matmul of a batch by a 2-D weight copies the weight for each

@@ -26,8 +26,8 @@ def likelihoods(
 ) -> list[list[Likelihood]]:
     """Return the log-likelihood of each completion of every prompt of a batch, given as token ids.
 
-    A prompt is computed once for all its completions; on a CPU prompts and completions go in parts of like length, so that
-    little is computed for padding.
+    A prompt is computed once for all its completions; on a CPU prompts and completions go in parts of like length, so
+    that little is computed for padding.
     """
     found: dict[int, list[Likelihood]] = {}
     for rows in length_buckets(

@@ -18,7 +18,7 @@ SHORT = 256
 #: Most texts times the square of their tokens, since plain products keep every weight in memory: for 9 heads 0.6 GB.
 MOST = 2**23
 NAME = "crossover_packed"
-#: Kinds of model (``model_type``) that attend as :func:`packed_attention` does; others have masks or terms of their own.
+#: Kinds of model (``model_type``) that attend as :func:`packed_attention` does.
 KINDS = frozenset({"granite", "llama", "mistral", "olmo2", "phi3", "qwen2", "qwen3", "smollm3"})
 
 
@@ -66,13 +66,13 @@ def packed_attention(
     dropout: float = 0.0,
     **_: object,
 ) -> tuple[torch.Tensor, None]:
-    r"""Return causal attention within each text, the query heads that share keys and values in one product (arXiv 2305.13245).
+    r"""Return causal attention within each text, query heads that share keys in one product (arXiv 2305.13245).
 
     .. math:: \mathrm{softmax}(s\, Q K^\top + M)\, V
 
-    ``query`` is ``(1, heads, tokens, size)``, heads that share a key head in sequence; ``key`` and ``value`` are ``(1, key heads,
-    tokens, size)``. Returns states ``(1, tokens, heads, size)``; plain products round weights to the model's precision, as
-    transformers' ``eager`` attention does.
+    ``query`` is ``(1, heads, tokens, size)``, heads that share a key head in sequence; ``key`` and ``value`` are ``(1,
+    key heads, tokens, size)``. Returns states ``(1, tokens, heads, size)``; plain products round weights to the model's
+    precision, as transformers' ``eager`` attention does.
     """
     q, k, v = (packing.pad(states[0].transpose(0, 1)).transpose(1, 2) for states in (query, key, value))
     texts, heads, length, size = q.shape

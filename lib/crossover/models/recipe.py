@@ -13,10 +13,10 @@ from crossover.errors import CrossoverError
 class Recipe:
     """How a student is trained: on ``model``, what :func:`crossover.models.weights.model_folder` takes.
 
-    The update rule ``"epochs"`` makes ``epochs`` passes over the training set, and at least ``min_steps`` optimiser steps;
-    ``"steps"`` makes ``max_steps`` whatever the training set; ``"memorised"`` keeps the rate constant until the token accuracy
-    on the training set stands still (:data:`crossover.models.training.PLATEAU`) or ``max_steps``, then decays it over a fifth
-    as many steps. Weight decay is decoupled and on matrices only (arXiv 1711.05101).
+    The update rule ``"epochs"`` makes ``epochs`` passes over the training set, and at least ``min_steps`` optimiser
+    steps; ``"steps"`` makes ``max_steps`` whatever the training set; ``"memorised"`` keeps the rate constant until the
+    token accuracy on the training set stands still (:data:`crossover.models.training.PLATEAU`) or ``max_steps``, then
+    decays it over a fifth as many steps. Weight decay is decoupled and on matrices only (arXiv 1711.05101).
     """
 
     model: str
@@ -41,7 +41,7 @@ class Recipe:
             )
 
     def as_dict(self) -> dict[str, object]:
-        """Return the settings that digests and keys cover; those newer than the first study only where they differ from 0."""
+        """Return the settings that keys cover; those newer than the first study only where they differ."""
         late = {"updates": "epochs", "max_steps": 0, "weight_decay": 0.0, "averaged": 0.0}
         return {name: value for name, value in asdict(self).items() if name not in late or value != late[name]}
 
@@ -62,7 +62,7 @@ class Recipe:
         return self.learning_rate * _cosine((step - warm_up) / max(1, steps - warm_up))
 
     def rate_until_memorised(self, step: int, plateau: int | None) -> float:
-        """Return the learning rate at a step where the accuracy stood still at ``plateau``: warm-up, constant, cosine decay.
+        """Return the learning rate where accuracy stood still at ``plateau``: warm-up, constant, cosine decay.
 
         Source: the warmup-stable-decay schedule, arXiv 2404.06395, section 4.
         """

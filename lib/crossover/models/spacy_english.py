@@ -10,7 +10,7 @@ from crossover.data.pinned import EN_CORE_WEB_SM
 
 
 class Blas(NumpyOps):
-    """thinc's operations with numpy's matrix product, nearly three times as fast as BLIS with AVX-512, to the same parses."""
+    """thinc's operations with numpy's matrix product: with AVX-512 nearly three times as fast, to the same parses."""
 
     def gemm(self, x, y, out=None, trans1=False, trans2=False):
         """Return ``x @ y``, each transposed where asked, into ``out`` where given."""

@@ -16,9 +16,9 @@ from torch import nn
 from crossover.errors import CrossoverError
 from crossover.models.recipe import Recipe, decay_steps
 
-#: Cost of one more forward and backward pass on a CPU, in tokens: the weights are read and their gradients added to once more.
+#: Cost of one more forward and backward pass on a CPU, in tokens.
 FORWARD_OVERHEAD_TOKENS = 32
-#: A training set is memorised when token accuracy over neither of two windows of steps exceeds that over the one before by this.
+#: A training set is memorised when accuracy in neither of two windows of steps exceeds the one before by this.
 PLATEAU = 0.01
 WINDOW = 8  # steps of a window at least; it covers the whole training set
 
@@ -44,11 +44,11 @@ def train_loop(
     tick: Callable[[], object] = lambda: None,
     overhead: float = math.inf,
 ) -> Trained:
-    """Train parameters in place on examples of ``lengths`` tokens, in an order drawn by ``seed``; each step calls ``tick``.
+    """Train parameters in place on examples of ``lengths`` tokens, in an order drawn by ``seed``.
 
-    ``loss_of`` returns the mean loss of examples, given by their numbers, and the share of tokens or labels predicted. Where
-    ``overhead`` is finite, a batch goes through the model in :func:`length_buckets`, whose gradients add up to the batch's own;
-    each example must then have one term in the loss.
+    ``loss_of`` returns the mean loss of examples, given by their numbers, and the share of tokens or labels predicted.
+    Where ``overhead`` is finite, a batch goes through the model in :func:`length_buckets`, whose gradients add up to
+    the batch's own; each example must then have one term in the loss.
     """
     if not lengths:
         raise CrossoverError(
@@ -150,12 +150,12 @@ class MasterAdamW:
 
 
 def overhead_tokens(device: torch.device) -> float:
-    """Return the cost of one more pass through a model in tokens, for :func:`length_buckets`: a part of a batch leaves a GPU idle."""
+    """Return the cost of one more pass through a model in tokens; a part of a batch leaves a GPU idle."""
     return FORWARD_OVERHEAD_TOKENS if device.type == "cpu" else math.inf
 
 
 def length_buckets(batch: Sequence[int], lengths: Sequence[int], overhead: float) -> list[list[int]]:
-    """Split a batch where that costs least: each part its longest example times its examples, and ``overhead`` for the pass.
+    """Split a batch where that costs least: per part, longest example times examples, and ``overhead``.
 
     >>> length_buckets([0, 1, 2, 3], [10, 90, 12, 80], 32)
     [[0, 2], [3, 1]]

@@ -1,4 +1,4 @@
-"""Which sentences and questions are refused, each by name: above all what cannot be understood without the text around."""
+"""Refusals of sentences and questions, by name: above all of what only the text around explains."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _names(token: Token) -> bool:
 
 
 def _unexplained(noun: Token) -> bool:
-    """Whether a token heads a phrase such as "the film" or "the fifth season": definite, with nothing that says which."""
+    """Whether a token heads a phrase such as "the film": definite, with nothing that says which."""
     if noun.tag_ not in ("NN", "NNS") or _names(noun) or noun.lower_ in LISTS["unique"]:
         return False
     explained = ("prep", "acl", "relcl", "appos", "poss", "nummod")

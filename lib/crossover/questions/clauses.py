@@ -156,7 +156,7 @@ def _parts(child: Token, dep: str) -> list[Part]:
 
 
 def _with_date(role: str, head: Token) -> list[Part]:
-    """Return the part of ``head``; a date at its right edge ("won the prize | in 1903") becomes an oblique of its own."""
+    """Return the part of ``head``, and as an oblique the date at its right edge ("won the prize | in 1903")."""
     indices, token = trimmed(head), head
     while following := [c for c in token.rights if c.dep_ in ("prep", "pobj") and c.i in indices]:
         token = following[-1]

@@ -19,7 +19,7 @@ INSIDE, BEGINS = 1, 3  # Token.ent_iob of a token that continues or begins an en
 
 @dataclass(eq=False)
 class Part:
-    """One constituent of a frame: ``indices`` of the noun phrase that a question repeats, ``whole`` with its preposition."""
+    """A constituent of a frame: ``indices`` of the noun phrase to repeat, ``whole`` with its preposition."""
 
     role: str
     head: Token
@@ -107,7 +107,7 @@ class Part:
 def widened(token: Token) -> tuple[int, int]:
     """Return first and last (exclusive) token of the entity around a token.
 
-    Capitalised words and numerals that touch it are added ("*Queen* Elizabeth II", "Apollo *11*"), a genitive is left out.
+    Capitalised words and numerals that touch it are added ("*Queen* Elizabeth II"), a genitive is left out.
     """
     doc, start, end = token.doc, token.i, token.i + 1
     while doc[start].ent_iob == INSIDE:

@@ -1,7 +1,7 @@
-"""Frames: the structures of a sentence that a template fits, each with its parts by role; templates never see the parse.
+"""Frames: the structures of a sentence that a template fits, each with its parts by role.
 
-A frame is a clause (:mod:`crossover.questions.clauses`), an apposition, a bracket after a name, or the sentence with its
-entities.
+A frame is a clause (:mod:`crossover.questions.clauses`), an apposition, a bracket after a name, or the sentence with
+its entities.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _SMALL_WORDS = {"of", "and", "for", "the", "de", "van", "von", "-", "&", "'s"}
 class Frame:
     """A clause, apposition, bracket or whole sentence with its parts by role; several may share a role (obliques).
 
-    ``verb`` is the main verb of a clause, else the sentence's, for the tense. ``before``, ``between`` and ``after`` are token
-    groups of a clause: before the subject, from there to the main verb, after it.
+    ``verb`` is the main verb of a clause, else the sentence's, for the tense. ``before``, ``between`` and ``after`` are
+    token groups of a clause: before the subject, from there to the main verb, after it.
     """
 
     kind: str

@@ -1,7 +1,8 @@
 """Questions from text: sentences, parse, templates, checks; made once per text source and stored beside the results.
 
-Method: arXiv 2310.07830, section 3. Every text goes through the same stages, and a funnel counts how much passes each one and
-why the rest is refused. An answer is a span of the text, except yes and no, whose span is the sentence that settles them.
+Method: arXiv 2310.07830, section 3. Every text goes through the same stages, and a funnel counts how much passes each
+one and why the rest is refused. An answer is a span of the text, except yes and no, whose span is the sentence that
+settles them.
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ class Generator:
 def generate(
     texts: Iterable[Text | str], funnel: QuestionFunnel | None = None, batch_size: int = 64
 ) -> Iterator[Question]:
-    """Yield the questions of texts in order, the same for any batch size (in paragraphs); ``funnel`` is filled on the way.
+    """Yield the questions of texts in order, the same for any batch size; ``funnel`` is filled on the way.
 
     Offsets are those of a question's text; ``source`` is the text's name, or its number where it has none.
     """
@@ -154,7 +155,7 @@ def _paragraphs(texts: Iterable[Text | str], funnel: QuestionFunnel) -> Iterator
                 yield piece.text, (piece, text)
 
 
-# --- the bank ----------------------------------------------------------------------------------------------------------
+# --- the bank ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """English prose that can be parsed, paragraph by paragraph; everything else is refused by name.
 
-Long paragraphs are cut at ends of sentences, so that no piece is too large for the parser; offsets into the text are kept.
+Long paragraphs are cut at ends of sentences, so that no piece is too large for the parser; offsets into the text are
+kept.
 """
 
 from __future__ import annotations

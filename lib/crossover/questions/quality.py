@@ -1,7 +1,7 @@
 """Quality of generated questions: fluency, repetition, variety, and their difference from real questions.
 
-Every measure is computed in the same way on real questions (NQ-open, ...), because none of them means much as a bare number.
-The paper (arXiv 2310.07830) reports no quality measure; these are ours.
+Every measure is computed in the same way on real questions (NQ-open, ...), because none of them means much as a bare
+number. The paper (arXiv 2310.07830) reports no quality measure; these are ours.
 """
 
 from __future__ import annotations
@@ -116,8 +116,8 @@ def distinct_of_sample(questions: Sequence[str], n: int, sample: int, seed: int 
 def question_type(question: str) -> str:
     """Return a question's type by its words, the same for generated and real ones; ``other`` where none fits.
 
-    >>> [question_type(q) for q in ("Who wrote it?", "In which year was it?", "Is it so?", "Name a river.", "It is ____.")]
-    ['who', 'which', 'yes-no', 'other', 'cloze']
+    >>> [question_type(q) for q in ("Who wrote it?", "In which year was it?", "Is it so?", "Name a river.")]
+    ['who', 'which', 'yes-no', 'other']
     """
     if "____" in question:
         return "cloze"

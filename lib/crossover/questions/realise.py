@@ -11,7 +11,8 @@ slot                   what it writes                                     from "
 ``{active}``           a passive with an agent, without the agent, as an  (by the Academy:) ``gave Curie the prize``
                        active predicate
 ``{inverted_in_another_year}``  as ``{inverted}``, with a wrong year in place of the one asked for
-``{stranded}``         as ``{inverted}``, the preposition left in its    (of "with him":) ``did Curie work with in Paris``
+``{stranded}``         as ``{inverted}``, the preposition left in its    (of "with him":) ``did Curie work with in
+Paris``
                        place
 ``{verb}``             the main verb as it stands                         ``was``
 ``{is}``, ``{was}``    *is* or *are*, agreeing with the part asked for;   ``is``, ``was``
@@ -42,7 +43,7 @@ class NoForm(Exception):
 
 
 class Realiser:
-    """Writes the slots of one question; ``asked`` is left out, and ``used`` holds the tokens of the text written so far."""
+    """Writes the slots of one question without ``asked``; ``used`` holds the tokens written so far."""
 
     def __init__(self, frame: Frame, asked: Part | None, lemmas: Lemmas):
         self.frame, self.asked, self.lemmas = frame, asked, lemmas

@@ -44,9 +44,10 @@ class _Strict(BaseModel):
 class PartCondition(_Strict):
     """Conditions on a part, all of which have to hold.
 
-    ``entity`` is the head's OntoNotes type or ``none``, ``word`` the head in lower case, ``tag`` its Penn Treebank tag, and
-    ``determiner`` one of definite, indefinite, other, bare. ``kind`` asks for a common noun before the name, ``number`` for a
-    numeral, ``person`` for a common noun for people. Patterns are searched in the part's text without its preposition.
+    ``entity`` is the head's OntoNotes type or ``none``, ``word`` the head in lower case, ``tag`` its Penn Treebank tag,
+    and ``determiner`` one of definite, indefinite, other, bare. ``kind`` asks for a common noun before the name,
+    ``number`` for a numeral, ``person`` for a common noun for people. Patterns are searched in the part's text without
+    its preposition.
     """
 
     entity: Words = []
@@ -107,9 +108,10 @@ class Example(_Strict):
 class Template(_Strict):
     """One template, as the data file holds it.
 
-    ``where`` holds the roles that are needed and their conditions, ``without`` those that must not be there, ``ask`` the role
-    that is asked for. ``spelt`` brackets hold the name's initials. The answer is ``part`` (the name, or else the phrase),
-    ``phrase`` (with its preposition), ``number``, ``name``, ``yes``, ``no``, or a named group of the asked part's pattern.
+    ``where`` holds the roles that are needed and their conditions, ``without`` those that must not be there, ``ask``
+    the role that is asked for. ``spelt`` brackets hold the name's initials. The answer is ``part`` (the name, or else
+    the phrase), ``phrase`` (with its preposition), ``number``, ``name``, ``yes``, ``no``, or a named group of the asked
+    part's pattern.
     """
 
     id: str

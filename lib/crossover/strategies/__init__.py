@@ -1,8 +1,8 @@
 """The strategies by name: ways of turning seeds and a query budget into training data (arXiv 2409.19759, section 3).
 
-Each spends the rest of the ledger's budget: one query per answer, two per rephrasing or new question with its answer. Answers
-are verified against a reference where the truth is known. The two strategies of arXiv 2310.01119 do not start from seed
-questions: :mod:`crossover.strategies.instructed`.
+Each spends the rest of the ledger's budget: one query per answer, two per rephrasing or new question with its answer.
+Answers are verified against a reference where the truth is known. The two strategies of arXiv 2310.01119 do not start
+from seed questions: :mod:`crossover.strategies.instructed`.
 """
 
 from collections.abc import Sequence
@@ -37,8 +37,8 @@ def question_rephrase(
 ) -> Purchase:
     """Ask the augmenter to rephrase each seed in turn and the teacher to answer the result.
 
-    Answers are verified against the seed's reference answer, as anyone could do. A rephrasing that lost the question's meaning
-    is therefore caught when its answer differs.
+    Answers are verified against the seed's reference answer, as anyone could do. A rephrasing that lost the question's
+    meaning is therefore caught when its answer differs.
     """
     attempts = augment_then_answer("rephrase", seeds, teacher, augmenter, ledger)
     return filter_attempts(task, attempts, [seeds[j % len(seeds)].answer for j in range(len(attempts))], verify)
@@ -60,8 +60,8 @@ def mixed(
 ) -> Purchase:
     """Answer the seeds with half of the budget (rounded up), then ask and answer new questions with the rest.
 
-    Not a strategy of the paper: a buyer who does not know the side of the crossover can split. Each half verifies as its own
-    strategy does.
+    Not a strategy of the paper: a buyer who does not know the side of the crossover can split. Each half verifies as
+    its own strategy does.
     """
     answers = answer_seeds(seeds, teacher, ledger, (ledger.remaining + 1) // 2)
     fresh = augment_then_answer("new_question", seeds, teacher, augmenter, ledger)

@@ -56,7 +56,7 @@ def answer_seeds(
 def augment_then_answer(
     kind: Kind, seeds: Sequence[Problem], teacher: Teacher, augmenter: Teacher, ledger: Ledger
 ) -> list[tuple[Problem, str | None]]:
-    """Spend what is left of the budget on questions derived from the seeds and one answer to each: two queries an attempt.
+    """Spend the rest of the budget on questions derived from the seeds and their answers: two queries per attempt.
 
     An attempt whose question fails costs one query; what it saved goes to further attempts. A single query that
     remains at the end can buy no sample and is left unspent.
@@ -91,10 +91,11 @@ def filter_attempts(
 ) -> Purchase:
     """Pass attempts through the funnel and keep what is left.
 
-    Where the task says so, a question that is nearly a test question is dropped before its answer is verified, and counted.
+    Where the task says so, a question that is nearly a test question is dropped before its answer is verified, and
+    counted.
 
-    ``expected`` holds for each attempt a reference completion to verify against, empty where the truth is not known: the
-    attempt then counts as not verified.
+    ``expected`` holds for each attempt a reference completion to verify against, empty where the truth is not known:
+    the attempt then counts as not verified.
     """
     funnel, samples, seen = Funnel(asked=len(attempts)), [], set()
     guarded = getattr(task, "drops_near_test", False)

@@ -1,4 +1,4 @@
-"""The two strategies of an instructed teacher, one query per sample: annotate and generate (arXiv 2310.01119, section 3)."""
+"""The strategies of an instructed teacher, one query per sample (arXiv 2310.01119, section 3)."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,7 +21,8 @@ def annotate(
 ) -> Purchase:
     """Ask the teacher for the output of each of the first ``queries`` unlabelled inputs.
 
-    ``gold`` holds their outputs by id: the funnel counts as verified what agrees with them. Nothing is filtered by them.
+    ``gold`` holds their outputs by id: the funnel counts as verified what agrees with them. Nothing is filtered by
+    them.
     """
     asked = unlabelled[:queries]
     replies = charge_and_ask(teacher, [Request("annotate", problem, 0) for problem in asked], ledger)
@@ -40,10 +41,10 @@ def generate(
 ) -> Purchase:
     """Ask the teacher for ``queries`` new examples, the classes in turn.
 
-    An example whose input repeats an original one or another new one, or is nearly a test item, is dropped as not unique.
-    Whether the requested label is right is not known: only a generation task's outputs, which can be compared with their
-    inputs, are counted as verified. ``replicate`` is a draw of the replies: without it, a teacher that was only prompted
-    would write the same again.
+    An example whose input repeats an original one or another new one, or is nearly a test item, is dropped as not
+    unique. Whether the requested label is right is not known: only a generation task's outputs, which can be compared
+    with their inputs, are counted as verified. ``replicate`` is a draw of the replies: without it, a teacher that was
+    only prompted would write the same again.
     """
     wanted = [task.classes[j % len(task.classes)] for j in range(queries)]
     requests = [

@@ -5,7 +5,8 @@ read, has been paid for all the same: that is what it would cost with a hosted t
 2409.19759, section 3 (answer augmentation one query a sample, question rephrase and new question two).
 
 A query is one request, however often it had to be sent: budgets of different strategies stay comparable whatever the
-network does. :class:`crossover.teachers.spending.Account` counts what the sending cost in tokens and money, repeats included.
+network does. :class:`crossover.teachers.spending.Account` counts what the sending cost in tokens and money, repeats
+included.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ class Ledger:
     >>> ledger.charge("answer", 2)
     Traceback (most recent call last):
     ...
-    crossover.teachers.spending.BudgetExceeded: 2 answer calls would pass the budget of 3 queries: 2 are spent, 1 remains.
+    crossover.teachers.spending.BudgetExceeded: 2 answer calls would pass the budget of 3 queries: 2 are spent, 1
+    remains.
     """
 
     budget: int

@@ -37,8 +37,8 @@ def load_task(name: str, **settings: Any) -> Task:
     name : str
         A key of :data:`TASKS`.
     **settings
-        The fields of that task's class, such as ``subset="easy"`` for ``arc``. What is unknown, missing or not allowed is a
-        :class:`CrossoverError`.
+        The fields of that task's class, such as ``subset="easy"`` for ``arc``. What is unknown, missing or not allowed
+        is a :class:`CrossoverError`.
 
     Examples
     --------

@@ -25,7 +25,7 @@ DRAW = 2
 
 @dataclass(frozen=True)
 class Problem:
-    """One question with a completion that is right; ids (``"seed-3-00017"``, ``"gold-00002"``) are unique within a task.
+    """A question with a completion that is right; ids (``"seed-3-00017"``) are unique within a task.
 
     ``structure`` is the plan behind a procedural problem, equal for two wordings of one problem.
     """
@@ -88,7 +88,7 @@ class ProceduralTask(Task, Protocol):
         """Return a rewording that has lost the meaning, with structure and answer of the text as it now reads."""
 
     def invalid(self, problem: Problem, rng: random.Random) -> Problem:
-        """Return a question that cannot be answered; its ``structure`` is ``None`` and its ``answer`` a confident guess."""
+        """Return a question that cannot be answered: ``structure`` is ``None``, ``answer`` a confident guess."""
 
     def solve(self, problem: Problem, rng: random.Random) -> str:
         """Write a right completion, in one of many wordings."""
@@ -100,7 +100,8 @@ class ProceduralTask(Task, Protocol):
 def seeds_apart(task: Task, n: int, replicate: int, gold: Sequence[Problem]) -> list[Problem]:
     """Return ``n`` seed problems none of which asks a gold problem's question, whatever its case and punctuation.
 
-    They are the replicate's own seeds with the gold ones passed over: ids stay, and a smaller set is a prefix of a larger.
+    They are the replicate's own seeds with the gold ones passed over: ids stay, and a smaller set is a prefix of a
+    larger.
     """
     held = {tuple(words(problem.question)) for problem in gold}
     seeds, drawn = task.seeds(n, replicate), n
@@ -110,7 +111,7 @@ def seeds_apart(task: Task, n: int, replicate: int, gold: Sequence[Problem]) -> 
             seeds = task.seeds(drawn, replicate)
         except CrossoverError as problem:
             raise CrossoverError(
-                f"{n} seeds beside {len(gold)} gold problems are more than {task.name} has; lower seed_size or gold. {problem}"
+                f"{task.name} has not {n} seeds beside {len(gold)} gold problems; lower seed_size or gold. {problem}"
             ) from None
     return apart
 

@@ -65,8 +65,8 @@ class Pooled(Sets):
 class Benchmark(Pooled):
     """A benchmark in one of the data sources, ``pypi``, ``dir`` (a ``folder``) or ``hub`` (a ``revision``).
 
-    Where a source has one split only, a stable hash sends half of its items to the test and the others to training, so that
-    numbers from it are not comparable with published ones.
+    Where a source has one split only, a stable hash sends half of its items to the test and the others to training, so
+    that numbers from it are not comparable with published ones.
     """
 
     source: str = "pypi"

@@ -33,8 +33,9 @@ _FINAL = re.compile(r"\s*[(\[]?([A-Ea-e])(?:[)\].:]|\s*$)")
 class Arc(QuestionAnswer, Benchmark):
     """ARC from one of the data sources.
 
-    ``subset`` is ``challenge`` (questions that simple retrieval answered wrongly) or ``easy``. Without ``listed`` choices (a
-    *cloze* prompt) a choice must be likely by itself, which is how small models, which cannot tell letters apart, are scored.
+    ``subset`` is ``challenge`` (questions that simple retrieval answered wrongly) or ``easy``. Without ``listed``
+    choices (a *cloze* prompt) a choice must be likely by itself, which is how small models, which cannot tell letters
+    apart, are scored.
 
     Examples
     --------

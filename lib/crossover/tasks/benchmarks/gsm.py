@@ -44,7 +44,7 @@ def templates() -> dict[int, Template]:
 
 @dataclass(frozen=True)
 class GsmSymbolic(NumberAnswers, Drawing):
-    """Problems of the GSM-Symbolic templates (arXiv 2410.05229) with fresh names and numbers; ``structure`` is the template."""
+    """Problems of the GSM-Symbolic templates (arXiv 2410.05229), whose number is the ``structure``."""
 
     name: str = field(default="gsm_symbolic", init=False)
 

@@ -1,10 +1,10 @@
 """What the tasks of arXiv 2310.01119 share: an instruction, classes or free text, and pools that leak nothing.
 
-Prompts have the form in which Tk-Instruct was trained (arXiv 2204.07705): a definition, positive examples, an input. The
-paper does not print its own, so that definitions and examples are ours. An input is one line, or one line per field
-(``Premise: ...``). Three sets of inputs are kept apart: the test set; the original training set, of which a fraction is given
-with outputs; and the unlabelled pool, which is given without. A training item that is nearly a test item, or that shares its
-premise or passage, belongs to neither pool.
+Prompts have the form in which Tk-Instruct was trained (arXiv 2204.07705): a definition, positive examples, an input.
+The paper does not print its own, so that definitions and examples are ours. An input is one line, or one line per field
+(``Premise: ...``). Three sets of inputs are kept apart: the test set; the original training set, of which a fraction is
+given with outputs; and the unlabelled pool, which is given without. A training item that is nearly a test item, or that
+shares its premise or passage, belongs to neither pool.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Instruction:
         return f"{self._shown(shown)}Now complete the following example -\nInput: {text}\nOutput:"
 
     def generate(self, output: str | None = None) -> str:
-        """Return the prompt that asks for a new example, of an ``output`` where one is given (outputs then come first)."""
+        """Return the prompt that asks for a new example, of an ``output`` (which then comes first) if given."""
         if output is None:
             shown = (f"Input: {given}\nOutput: {wanted}" for given, wanted in self.examples)
             return f"{self._shown(shown)}Now write another example -\nInput:"
@@ -73,7 +73,7 @@ class Referenced(Problem):
 
 @dataclass(frozen=True)
 class Split:
-    """The data of one replicate: original problems, and inputs without outputs, whose ``gold`` outputs are kept by id."""
+    """The data of a replicate: original problems, and inputs without outputs, which ``gold`` holds by id."""
 
     original: list[Problem]
     unlabelled: list[Problem]
@@ -126,8 +126,8 @@ class Instructed(Benchmark):
         count = math.floor(fraction * self.size + 0.5)
         if count == 0:
             raise CrossoverError(
-                f"fraction {fraction:g} of the {self.size} training items of {self.name} ({self.source}) rounds to none; "
-                f"the smallest that gives one is {0.5 / self.size:.2g}."
+                f"fraction {fraction:g} of the {self.size} training items of {self.name} ({self.source}) rounds to "
+                f"none; the smallest that gives one is {0.5 / self.size:.2g}."
             )
         return count
 
@@ -143,14 +143,14 @@ class Instructed(Benchmark):
         return Split(pool[:original], [Problem(p.id, p.question, "") for p in rest], {p.id: p.answer for p in rest})
 
     def near_test(self, questions: Sequence[str]) -> list[bool]:
-        """Whether each input is a near-duplicate of a test item (of the whole test side), or shares its shared field."""
+        """Whether each input is a near-duplicate of an item of the whole test side, or shares its shared field."""
         return _test_side(self).holds([self._units(question) for question in questions])
 
     def _pool(self, side: str) -> list[Problem]:
         return list(_side(self, "test") if side == "test" else _pool(self))
 
     def _units(self, question: str) -> frozenset[str]:
-        """What two near-duplicates have in common: the words of the input, or of the field that several items may share."""
+        """The words of the input, or of the field that several items may share: what near-duplicates have in common."""
         found = re.search(rf"^{self.shared_field}: (.*)$", question, re.MULTILINE) if self.shared_field else None
         return word_set(found[1] if found else question)
 
@@ -230,7 +230,7 @@ class ClassificationTask(Instructed):
 
 
 class GenerationTask(Instructed):
-    """A generation task: an output is a sentence that has to mention what the input lists, and may have several references."""
+    """A generation task: a sentence has to mention what the input lists, and may have several references."""
 
     classes = (None,)
     metric = "everything in the input is mentioned"

@@ -17,15 +17,15 @@ class Rte(ClassificationTask, card="rte"):
 
 
 class BoolQ(ClassificationTask, card="boolq"):
-    """Naturally asked yes/no questions with a Wikipedia passage (Clark et al. 2019); encoders cut passages, not questions."""
+    """Naturally asked yes/no questions with a Wikipedia passage (Clark et al. 2019)."""
 
 
 class McTaco(ClassificationTask, card="mc_taco"):
-    """Temporal commonsense: is an answer about time plausible (Zhou et al. 2019)? Its authors train on the validation split."""
+    """Temporal commonsense (Zhou et al. 2019), whose authors train on the validation split."""
 
 
 class Sst2(ClassificationTask, card="sst2"):
-    """The Stanford Sentiment Treebank with two classes, as in GLUE (Socher et al. 2013): phrases to train on, sentences to test."""
+    """The Stanford Sentiment Treebank with two classes, as in GLUE (Socher et al. 2013)."""
 
 
 class _Rated(ClassificationTask):

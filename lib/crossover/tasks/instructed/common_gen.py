@@ -1,9 +1,9 @@
 """Concepts to a sentence: CommonGen (Lin et al. 2020), and captions, which a plain install brings.
 
 ``captions`` is made here: the sentences are the human captions of short films in HellaSwag's validation split (from
-ActivityNet Captions, one of the sources of CommonGen), and the concepts of a sentence are its nouns and verbs as spaCy's
-small English model finds them, three to five of them, in alphabetical order. So its texts are people's and its inputs are
-a parser's, with one reference each; its numbers are not comparable with CommonGen's.
+ActivityNet Captions, one of the sources of CommonGen), and the concepts of a sentence are its nouns and verbs as
+spaCy's small English model finds them, three to five of them, in alphabetical order. So its texts are people's and its
+inputs are a parser's, with one reference each; its numbers are not comparable with CommonGen's.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class _Concepts(GenerationTask):
         return frozenset(concepts(question))
 
     def read_input(self, text: str) -> str | None:
-        """Return the concepts on the first line in alphabetical order, or ``None`` where there are not two to eight words."""
+        """Return the concepts on the first line in alphabetical order; ``None`` if not two to eight words."""
         listed = concepts((text.strip().splitlines() or [""])[0])
         sound = 2 <= len(listed) <= 8 and len(set(listed)) == len(listed) and all(map(_CONCEPT.fullmatch, listed))
         return ", ".join(sorted(listed)) if sound else None
@@ -50,7 +50,7 @@ class _Concepts(GenerationTask):
 
 
 class CommonGen(_Concepts, card="common_gen"):
-    """CommonGen: sets of concepts with all their human sentences; the validation split is the test, whose own is not public."""
+    """CommonGen: concepts with all their human sentences, tested on validation, as its test is not public."""
 
     def _group(self, row: load.Row) -> str:
         return ", ".join(sorted(row["concepts"]))

@@ -2,8 +2,8 @@
 
 Which attributes a sentence mentions is read off with patterns, as the slot error scripts for this data set do (Dušek et
 al. 2019). Prices and ratings count by level, so that "cheap" mentions ``less than £20``. On the human references of the
-validation split the patterns find 93% of the attributes and call 8% of sentences unsupported: people leave things out and
-make mistakes too, and most of what is found is theirs.
+validation split the patterns find 93% of the attributes and call 8% of sentences unsupported: people leave things out
+and make mistakes too, and most of what is found is theirs.
 """
 
 from __future__ import annotations

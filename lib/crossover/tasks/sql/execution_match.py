@@ -1,7 +1,7 @@
 """Execution match: whether a predicted SQL statement gives the rows that the reference gives.
 
-Source: execution accuracy of Spider as its official evaluation now computes it, ``test-suite-sql-eval`` of Zhong, Yu and
-Klein (arXiv 2010.02840), on the one database that is given. :func:`same_result` and :func:`matches` say where this
+Source: execution accuracy of Spider as its official evaluation now computes it, ``test-suite-sql-eval`` of Zhong, Yu
+and Klein (arXiv 2010.02840), on the one database that is given. :func:`same_result` and :func:`matches` say where this
 differs.
 """
 
@@ -30,12 +30,12 @@ _START = re.compile(
 _INLINE = re.compile(rf"`({_QUERY}[^`]+)`", re.IGNORECASE)
 #: Words that begin a further line of a statement, and those that cannot end one.
 _BEGIN = (
-    "FROM WHERE AND OR GROUP ORDER HAVING LIMIT OFFSET UNION INTERSECT EXCEPT JOIN INNER LEFT RIGHT FULL CROSS NATURAL ON "
-    "USING AS WHEN THEN ELSE END IN NOT LIKE BETWEEN IS ASC DESC WINDOW"
+    "FROM WHERE AND OR GROUP ORDER HAVING LIMIT OFFSET UNION INTERSECT EXCEPT JOIN INNER LEFT RIGHT FULL CROSS NATURAL"
+    " ON USING AS WHEN THEN ELSE END IN NOT LIKE BETWEEN IS ASC DESC WINDOW"
 )
 _LEAD_ON = (
-    "SELECT DISTINCT FROM WHERE AND OR BY ON JOIN HAVING LIMIT UNION ALL INTERSECT EXCEPT AS IN NOT LIKE BETWEEN CASE WHEN "
-    "THEN ELSE"
+    "SELECT DISTINCT FROM WHERE AND OR BY ON JOIN HAVING LIMIT UNION ALL INTERSECT EXCEPT AS IN NOT LIKE BETWEEN CASE"
+    " WHEN THEN ELSE"
 )
 _OPERATORS = set(",()=<>+-*/|")
 _CLAUSES, _OPEN = set(_BEGIN.split()), {*_LEAD_ON.split(), *_OPERATORS} - {")"}
@@ -129,8 +129,8 @@ def same_result(predicted: Sequence[Row], gold: Sequence[Row], ordered: bool) ->
 def matches(path: Path | str, predicted: str | None, gold: str) -> bool:
     """Whether a predicted statement's result on a database is the gold one's; ``None`` or an error never is.
 
-    Rows must be in the gold's order where the gold's outermost query has an ORDER BY. The official evaluation asks for order
-    also where only a subquery has one (40 of Spider's 8,034 reference statements), and strips DISTINCT from both.
+    Rows must be in the gold's order where the gold's outermost query has an ORDER BY. The official evaluation asks for
+    order also where only a subquery has one (40 of Spider's 8,034 reference statements), and strips DISTINCT from both.
     """
     if predicted is None:
         return False
@@ -161,11 +161,11 @@ class SqlAnswers(ABC):
         return statement(completion)
 
     def completion(self, response: str) -> str:
-        """Return a chat model's response as a student is to write it: the query alone, on one line, where there is one."""
+        """Return a chat model's response as a student is to write it: its query alone on one line, if any."""
         return f" {statement(response) or response.strip()}"
 
     def correct(self, completion: str, problem: Problem) -> bool:
-        """Whether the completion's statement returns the rows that the reference's returns, on the problem's database."""
+        """Whether the completion's statement returns the rows of the reference's on the problem's database."""
         gold = self.extract(problem.answer) or problem.answer
         return matches(self.path(problem), self.extract(completion), gold)
 

@@ -40,10 +40,10 @@ _LIMITS = {
 # What a question about data can need. Left out on purpose: what makes long strings (printf, zeroblob, randomblob, hex),
 # what differs from run to run (random), and what reaches outside the database (load_extension, writefile).
 _HARMLESS = (
-    "count sum total avg min max group_concat string_agg abs round sign floor ceil ceiling trunc mod sqrt pow power exp ln "
-    "log log10 log2 length lower upper trim ltrim rtrim substr substring instr replace concat concat_ws unicode coalesce "
-    "ifnull nullif iif if like glob typeof row_number rank dense_rank percent_rank cume_dist ntile lag lead first_value "
-    "last_value nth_value"
+    "count sum total avg min max group_concat string_agg abs round sign floor ceil ceiling trunc mod sqrt pow power exp"
+    " ln log log10 log2 length lower upper trim ltrim rtrim substr substring instr replace concat concat_ws unicode"
+    " coalesce ifnull nullif iif if like glob typeof row_number rank dense_rank percent_rank cume_dist ntile lag lead"
+    " first_value last_value nth_value"
 )
 #: Functions of dates. SQLite works them out, but of stored dates alone: the present time differs from run to run.
 _DATES = ("date", "time", "datetime", "julianday", "unixepoch", "strftime")

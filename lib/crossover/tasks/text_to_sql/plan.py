@@ -36,7 +36,7 @@ _OPS = {
 
 @dataclass(frozen=True)
 class Condition:
-    """A comparison of a column, ``elements.<name>``, with values; ``op`` is a key of ``says`` in ``wording.yaml``, yes or no."""
+    """A comparison of a column, ``elements.<name>``, with values."""
 
     column: str
     op: str
@@ -47,8 +47,8 @@ class Condition:
 class QueryPlan:
     """The structure of a question; hashable, and equal for two wordings of one question.
 
-    Its columns are the one shown, or measured by an aggregate; of a superlative the one shown and the one ranked by. There is
-    at most one condition. ``how`` is an aggregate or a direction.
+    Its columns are the one shown, or measured by an aggregate; of a superlative the one shown and the one ranked by.
+    There is at most one condition. ``how`` is an aggregate or a direction.
     """
 
     shape: str
@@ -166,8 +166,8 @@ def fits(query: QueryPlan) -> bool:
 def draw(rng: random.Random, shape: str) -> QueryPlan | None:
     """Draw a question of a shape: outline, condition, comparison and values, each in turn evenly.
 
-    ``None`` where the condition is on a column that the question asks for. The two draws without a use keep the published
-    problems.
+    ``None`` where the condition is on a column that the question asks for. The two draws without a use keep the
+    published problems.
     """
     rng.random()
     columns, how = rng.choice(outlines(shape))
@@ -198,8 +198,9 @@ def valued(column: str, op: str, rng: random.Random) -> Condition:
 def choices(column: str, op: str) -> tuple:
     """The values that a condition on a column can be given.
 
-    A number is rounded to two digits and never one of the data's, so that the ends are in no doubt. The outer tenths of the
-    data are left out: a condition there keeps nearly all rows or none. A part of a name is one that two or more share.
+    A number is rounded to two digits and never one of the data's, so that the ends are in no doubt. The outer tenths of
+    the data are left out: a condition there keeps nearly all rows or none. A part of a name is one that two or more
+    share.
     """
     data = column_values(column)
     middle = data[len(data) // 10 : -(len(data) // 10) or None]

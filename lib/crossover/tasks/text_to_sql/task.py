@@ -1,8 +1,8 @@
 """The ``text_to_sql`` task: questions in English about the chemical elements, answered by one SQL statement.
 
-The database is ``elements.db`` of the package mendeleev (MIT licence). Questions ask its table of elements for a look-up,
-a list, a count, an aggregate, or the row with the highest or lowest value, with at most one condition: a grammar that a
-small model can learn. An answer is right when it returns the reference's rows
+The database is ``elements.db`` of the package mendeleev (MIT licence). Questions ask its table of elements for a
+look-up, a list, a count, an aggregate, or the row with the highest or lowest value, with at most one condition: a
+grammar that a small model can learn. An answer is right when it returns the reference's rows
 (:mod:`crossover.tasks.sql.execution_match`). A stable hash of form and values keeps training and test problems apart
 (:func:`crossover.tasks.text_to_sql.plan.is_test`).
 """
@@ -76,7 +76,7 @@ class TextToSql(SqlAnswers, Planned):
         return self._other(lambda r: slipped(old, r), rng, old, f"a drifted {problem.id}")
 
     def invalid(self, problem: Problem, rng: random.Random) -> Problem:
-        """Return a question about a property that the database does not hold; the answer takes another column for it."""
+        """Return a question about a property that is not in the database; the answer takes another for it."""
         query: QueryPlan = problem.structure
         places = [c for c in (*query.columns, *(c.column for c in query.conditions)) if _renameable(c)]
         if not places and query.shape == "lookup":
@@ -125,7 +125,7 @@ class TextToSql(SqlAnswers, Planned):
     def _other(
         self, make: Callable[[random.Random], QueryPlan | None], rng: random.Random, old: QueryPlan, what: str
     ) -> Problem:
-        """A problem of the first fair query on the training side that ``make`` gives and whose answer is not ``old``'s."""
+        """A problem of the first fair training query of ``make`` whose answer is not ``old``'s."""
         return self._problem(
             self._first(make, lambda q: not grammar.is_test(q) and fair(q) and not same(old, q), rng, what), rng
         )
@@ -139,7 +139,7 @@ def _renameable(column: str) -> bool:
     return grammar.kind(column) in ("number", "integer") and "says" not in grammar.lexicon()["columns"][column]
 
 
-# --- fair questions, and the plans near a plan ---------------------------------------------------------------------------
+# --- fair questions, and the plans near a plan ------------------------------------------------------------------------
 
 
 def answer(query: QueryPlan) -> tuple[Row, ...]:

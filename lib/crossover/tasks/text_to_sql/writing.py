@@ -1,4 +1,4 @@
-"""A question's plan in words: its English in one of many wordings, its SQL in one of several styles, its line of tables."""
+"""A question's plan in words: its English, its SQL, each in one of several styles, and its line of tables."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _nouns(column: str, renamed: Renamed) -> tuple[str, str]:
 
 
 def _elements(query: QueryPlan, rng: random.Random, renamed: Renamed) -> str:
-    """A plural noun phrase for the elements that meet the condition: "elements with ..." or "elements that have ..."."""
+    """A plural noun phrase for the elements that meet the condition: "elements with ..."."""
     if not query.conditions:
         return "elements"
     (condition,) = query.conditions

@@ -47,7 +47,7 @@ def lexicon() -> dict[str, Any]:
 
 
 def calculate(story: Story, op: str | None = None, offset: int = 0) -> Calculation:
-    """Work out a story; in a wrong chain ``op`` replaces the operator, and ``offset`` is added to the (rounded) result."""
+    """Work out a story; in a wrong chain ``op`` replaces the operator, ``offset`` is added to the result."""
     a, op, b = story.start, op or OPERATOR[story.kind], story.operand
     return Calculation(a, op, b, {"+": a + b, "-": a - b, "*": a * b, "/": a // b}[op] + offset)
 

@@ -1,7 +1,7 @@
 """The ``math_words`` task: procedural one-step word problems in natural English, with known truth.
 
-Problems come from fifteen scenario families in ``wording.yaml``. A stable hash of family, operation and quantities keeps
-training and test problems apart, however many are drawn.
+Problems come from fifteen scenario families in ``wording.yaml``. A stable hash of family, operation and quantities
+keeps training and test problems apart, however many are drawn.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ _SWAPS = {"gain": "lose", "lose": "gain", "more": "fewer", "fewer": "more"}
 class MathWords(NumberAnswers, Planned):
     """Word problems with one operation.
 
-    ``steps`` and ``distractors`` are 1 and 0, the size of problem that the student can learn; both are part of every cell's key.
+    ``steps`` and ``distractors`` are 1 and 0, the size of problem that the student can learn; both are part of every
+    cell's key.
 
     Examples
     --------

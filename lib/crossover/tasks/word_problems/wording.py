@@ -174,7 +174,7 @@ def question(story: Story, rng: random.Random) -> str:
 
 
 def solution(story: Story, rng: random.Random, calculation: Calculation | None = None) -> str:
-    """Write the calculation of a story, right or as given, in a sentence, and the final answer as ``#### N`` on its own line."""
+    """Write the calculation of a story, right or as given, in a sentence, and ``#### N`` on its own line."""
     lex, t = lexicon()["solve"], _Teller(story, rng, words=0.0)
     made, kind = calculation or calculate(story), story.kind
     a, b = (made.b, made.a) if made.op in "+*" and kind != "groups" and rng.random() < 0.2 else (made.a, made.b)
