@@ -1,5 +1,7 @@
 """The chapter on the budget ratio: planted leads come back in accuracy and in likelihood, and advice is that of ``advise``."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -37,9 +39,8 @@ def chapter(tmp_path, monkeypatch):
         path = tmp_path / "planted" / "items" / f"{cell.key}.parquet"
         items = pd.read_parquet(path)
         items.assign(gold_nats=3.0 if ahead(cell) else 6.0, gold_tokens=3).to_parquet(path)
-    return Chapter(
-        parameters, read_runs(tmp_path / "planted"), pd.DataFrame(), fit_table(noisy(EARLY, LATE), draws=50), []
-    )
+    runs = read_runs(tmp_path / "planted")
+    return Chapter(parameters, runs, pd.DataFrame(), fit_table(runs[runs["budget"] > 0], draws=50), [])
 
 
 def test_planted_leads_come_back(chapter):
@@ -59,6 +60,13 @@ def test_likelihood_is_not_run_where_items_lack_it(chapter):
     for path in (chapter.folder / "items").glob("*.parquet"):
         pd.read_parquet(path).drop(columns=["gold_nats", "gold_tokens"]).to_parquet(path)
     assert "Not run" in chapter.likelihood().data
+
+
+def test_one_strategy_alone_is_shown_without_a_lead(chapter):
+    runs = chapter.runs[chapter.runs["strategy"] == "answer_augmentation"]
+    alone = replace(chapter, runs=runs, fits=fit_table(runs, draws=50))
+    assert "Not run" in alone.lead().data and "Not run" in alone.likelihood().data
+    assert "do not compare" in alone.headline and alone.problems() is not None
 
 
 @pytest.mark.parametrize("budget", [100, 1600, 6400])

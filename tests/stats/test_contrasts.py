@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from scipy import stats
+from statsmodels.api import OLS
+from statsmodels.stats.weightstats import DescrStatsW
 
 from crossover.errors import CrossoverError
 from crossover.stats.contrasts import (
@@ -31,11 +33,21 @@ def test_a_contrast_covers_the_truth_as_often_as_it_says(replicate_sd, item_sd, 
     assert 0.86 <= np.mean([c.low <= 0.05 <= c.high for c in found]) <= 0.97
 
 
-def test_a_contrast_of_one_replicate_is_a_paired_t_interval():
-    d = np.random.default_rng(0).choice([-1, 0, 1], size=(1, 80)).astype(float)
-    expected = stats.ttest_1samp(d[0], 0).confidence_interval(0.9)
-    found = contrast(d)
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+@pytest.mark.parametrize(("replicates", "items"), [(1, 200), (8, 150), (40, 100)])
+def test_a_pair_of_answer_tables_gives_the_interval_of_statsmodels(replicates, items):
+    """One replicate: its paired t interval; several: errors clustered by replicate and by item, at our degrees of freedom."""
+    rng = np.random.default_rng(replicates)
+    chance = rng.beta(2, 2, items) + rng.normal(0, 0.05, (replicates, 1))
+    a, b = (rng.random((replicates, items)) < chance + gain for gain in (0.0, 0.1))
+    found = contrast(b.astype(float) - a)
+    d = (b.astype(float) - a).ravel()
+    if replicates == 1:
+        low, high = DescrStatsW(d).tconfint_mean(0.1)
+    else:
+        groups = np.stack([np.repeat(np.arange(replicates), items), np.tile(np.arange(items), replicates)], 1)
+        fit = OLS(d, np.ones_like(d)).fit(cov_type="cluster", cov_kwds={"groups": groups})
+        low, high = stats.t.interval(0.9, found.df, d.mean(), fit.bse[0])
+    assert (found.low, found.high) == pytest.approx((low, high), abs=0.005)
 
 
 def test_answers_that_never_differ_are_no_proof_that_none_could():

@@ -103,7 +103,9 @@ def test_command(tmp_path):
     path = tmp_path / "pilot.csv"
     noisy(EARLY, LATE).to_csv(path, index=False)
     args = ["compare", str(path), "--draws", "60"]
-    assert CliRunner().invoke(app, args).exit_code == 0
+    figure = tmp_path / "lead.svg"
+    assert CliRunner().invoke(app, [*args, "--plot", str(figure)]).exit_code == 0
+    assert "New questions over new answers" in figure.read_text()
     (lead,) = json.loads(CliRunner().invoke(app, [*args, "--json"]).stdout)["leads"]
     assert lead["brackets"] == [[16, 32]] and len(lead["points"]) == 7
     assert CliRunner().invoke(app, [*args, "--first", "nothing"]).exit_code == 2

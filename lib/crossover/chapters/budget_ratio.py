@@ -40,10 +40,11 @@ from crossover.stats import crossovers
 from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import Fits, fit_table
 from crossover.stats.formatting import interval
+from crossover.stats.lead import find_leads
 from crossover.stats.seed_size_law import held_out
-from crossover.study.paired import Outcome, paired
+from crossover.study.paired import Outcome, outcome_table
 from crossover.study.run import run_grid
-from crossover.study.select import MissingRows, settings_table
+from crossover.study.select import MissingRows
 from crossover.tasks import load_task
 
 if TYPE_CHECKING:
@@ -82,22 +83,20 @@ class Chapter(ChapterBase):
     @cached_property
     def leads(self) -> pd.DataFrame:
         """The lead of new questions over new answers per ratio and seed-set size; size 0 is pooled over sizes."""
-        return self._leads("correct")
+        return self._leads(self.fits, self._outcomes("correct")[1])
 
-    def _leads(self, outcome: Outcome) -> pd.DataFrame:
-        rows, out = settings_table(self.runs), []
-        terms = [{"weight": 1, "strategy": QUESTIONS}, {"weight": -1, "strategy": ANSWERS}]
-        both = rows[rows["strategy"].isin([ANSWERS, QUESTIONS])].groupby(["seed_size", "budget"])["strategy"].nunique()
-        tested = both[both == 2].reset_index().assign(ratio=lambda t: t["budget"] / t["seed_size"])
-        for ratio, cells in tested.groupby("ratio"):
-            points = [
-                {"seed_size": int(size), "budget": int(budget)}
-                for size, budget in cells[["seed_size", "budget"]].to_numpy()
-            ]
-            for size, at in [(0, points), *((p["seed_size"], [p]) for p in points)]:
-                c, _ = paired(rows, self.folder, {}, at, terms, outcome)
-                out.append((size, ratio, c.estimate, c.low, c.high, c.replicates))
-        return pd.DataFrame(out, columns=["seed_size", "ratio", "lead", "low", "high", "replicates"])
+    def _outcomes(self, outcome: Outcome) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The scores of new answers and new questions, and the outcomes of their items."""
+        return outcome_table(self.runs[self.runs["strategy"].isin([ANSWERS, QUESTIONS])], self.folder, outcome)
+
+    def _leads(self, fits: Fits, items: pd.DataFrame) -> pd.DataFrame:
+        both = {ANSWERS, QUESTIONS} <= {c.strategy for c in fits}
+        found = [
+            lead.points.assign(seed_size=lead.seed_size or 0)
+            for pooled in (True, False)
+            for lead in (find_leads(fits, ANSWERS, QUESTIONS, pooled, items) if both else ())
+        ]
+        return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["seed_size", "ratio"])
 
     def lead(self) -> Picture | Markdown:
         """Draw the lead of new questions over new answers, next to the loss from always buying one strategy."""
@@ -116,9 +115,10 @@ class Chapter(ChapterBase):
     def likelihood(self) -> Picture | Markdown:
         """Draw the same lead by the likelihood of the gold answers, where the items hold it."""
         try:
-            leads = self._leads("gold_loglik")
+            scores, items = self._outcomes("gold_loglik")
         except MissingRows:
             return NOT_RUN
+        leads = self._leads(fit_table(scores, LEVEL, draws=200), items)
         if leads.empty:
             return NOT_RUN
         points = leads[leads["seed_size"] == 0].rename(
@@ -210,16 +210,15 @@ class Chapter(ChapterBase):
         found = pd.DataFrame(right).T.groupby(level=[0, 1]).mean()  # seed-set sizes weigh the same at one ratio
         order = found.mean().sort_values(ascending=False).index
         shares = {display_name(s): found.loc[s][order].T for s in in_order(found.index.levels[0])}
-        first, last = (
-            found.xs(ratio, level=1).loc[[ANSWERS, QUESTIONS]]
-            for ratio in (found.index.levels[1].min(), found.index.levels[1].max())
-        )
-        gained = (last - first).loc[QUESTIONS].idxmax() if {ANSWERS, QUESTIONS} <= set(last.index) else order[0]
+        first, last = (found.xs(ratio, level=1) for ratio in found.index.levels[1][[0, -1]])
+        said = "Problems that are solved, by the operation that they ask for"
+        if all(QUESTIONS in there.index for there in (first, last)):
+            most = (last - first).loc[QUESTIONS].idxmax()
+            said = f"From the smallest to the largest ratio new questions gain most on problems of the kind '{most}'"
         caption = f"Correct answers in %, by the operation that a test problem asks for; {self.parameters.n_test} problems, means of all seed-set sizes and replicates run at a ratio, without intervals: a kind has few problems."
-        title = f"From the smallest to the largest ratio new questions gain most on problems of the kind '{gained}'"
         data = found.rename_axis(["strategy", "ratio"]).reset_index()
         return self.figure(
-            "problems", partial(heat_map, shares, "teacher calls per seed question"), data, title, caption
+            "problems", partial(heat_map, shares, "teacher calls per seed question"), data, said, caption
         )
 
     def _correct(self, key: str) -> pd.Series:

@@ -201,6 +201,7 @@ def compare(
     level: Level = 0.9,
     draws: Draws = 2000,
     seed: Seed = 0,
+    plot: Plot = None,
     as_json: Json = False,
 ) -> None:
     """Show the lead of one strategy over another against the budget ratio, paired by replicate.
@@ -210,8 +211,9 @@ def compare(
 
     \b
     crossover compare pilot.csv
-    crossover compare pilot.csv --first answer_augmentation --second new_question --pooled
+    crossover compare pilot.csv --first answer_augmentation --second new_question --pooled --plot lead.svg
     """
+    _figure_name(plot)
     import pandas as pd
 
     from crossover.stats.lead import compare as leads_of
@@ -219,6 +221,10 @@ def compare(
     outcomes = pd.read_csv(items, dtype={"replicate": str}) if items else None
     data = _only(_table(table, None), task)
     leads = leads_of(data, level, draws, seed, first=first, second=second, pooled=pooled, items=outcomes)
+    if plot and leads:
+        from crossover.figures.lead import lead_panels
+
+        _save(lead_panels(leads), plot)
     if as_json:
         _print_json({"level": level, "leads": [lead.as_dict() for lead in leads]})
         return

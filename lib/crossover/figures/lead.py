@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from crossover.figures.style import INK, MUTED, SHADE, Picture, legend, mark, panels, ratio_axis, styled, styles
 from crossover.labels import display_name
+from crossover.stats.lead import Lead
 
 
 def undecided(leads: pd.DataFrame) -> tuple[float, float]:
@@ -83,4 +86,26 @@ def lead_and_regret(leads: pd.DataFrame, losses: pd.DataFrame, narrow: bool = Fa
             mark("mean to largest loss", MUTED, "|", linestyle="-"),
         ],
     )
+    return figure
+
+
+@styled
+def lead_panels(leads: Sequence[Lead], narrow: bool = False) -> Picture:
+    """Draw each lead: its curve with the band of its interval, paired differences as points, undecided ratios shaded."""
+    figure, axes = panels(len(leads), 3.0, narrow, above=0.3)
+    for panel, lead in zip(axes, leads, strict=True):
+        c, p = lead.curve, lead.points
+        panel.axhline(0, color=MUTED, linewidth=1)
+        for first, last in lead.undecided:
+            panel.axvspan(first, last, color=SHADE, zorder=0)
+        panel.fill_between(c["ratio"], 100 * c["low"], 100 * c["high"], color=MUTED, alpha=0.3, linewidth=0)
+        panel.plot(c["ratio"], 100 * c["lead"], color=INK)
+        bars = 100 * p[["low", "high"]].sub(p["lead"], axis=0).abs().T.to_numpy()
+        panel.errorbar(p["ratio"], 100 * p["lead"], bars, color=INK, marker="o", linestyle="none", capsize=2, zorder=4)
+        ratio_axis(panel, p["ratio"])
+        size = "all sizes" if lead.seed_size is None else f"{lead.seed_size:g} seed questions"
+        panel.set_title(f"{display_name(lead.second)} over {display_name(lead.first).lower()}, {size}", loc="left")
+        panel.set(xlabel="teacher calls per seed question", ylabel="lead, points")
+    entries = [mark("curves", INK, "", linestyle="-"), mark("paired differences", INK)]
+    legend(figure, [*entries, mark("undecided", SHADE, "s", markersize=10)])
     return figure

@@ -17,7 +17,7 @@ Design = Literal[
 class KnownTruth(Parameters):
     """Parameters of ``00_known_truth``."""
 
-    reads = ("coverage.csv", "left_out.csv")
+    reads = ("coverage.csv", "left_out.csv", "signal.csv")
 
     studies: int = Field(
         40, ge=4, le=10_000, description="simulated studies per design; the study of replicates takes half"

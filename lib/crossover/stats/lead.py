@@ -19,6 +19,7 @@ from crossover.stats.curves import Fits, FittedCurve, fit_table
 from crossover.stats.noise import t_quantile
 
 POINTS = 121  # ratios at which the lead of the curves is taken
+Pair = tuple[FittedCurve, FittedCurve]
 ITEM_COLUMNS = ("strategy", "seed_size", "budget", "replicate", "item", "outcome")
 
 
@@ -35,7 +36,7 @@ class Lead:
     curve : DataFrame
         ``ratio, lead, low, high`` of the flexible curves, over the ratios tested at every size.
     points : DataFrame
-        ``ratio, lead, low, high, replicates, sizes``: paired differences at the tested ratios.
+        ``ratio, lead, low, high, replicates, sizes``: paired differences at the tested ratios, over the sizes tested there.
     undecided : tuple of (float, float)
         Bands of ratios in which the curves' interval holds 0.
     brackets : tuple of (float, float)
@@ -119,12 +120,12 @@ def find_leads(
                 if of == task
             ]
             found = [pair for pair in found if None not in pair and _common(pair)]
-            for members in [found] if pooled and found else [[pair] for pair in found]:
-                out.append(_lead(members, items))
+            groups = [found] if pooled and found else [[pair] for pair in found]
+            out += [_lead(members, items, None if pooled else members[0][0].seed_size) for members in groups]
     return out
 
 
-def _lead(members: Sequence[tuple[FittedCurve, FittedCurve]], items: pd.DataFrame | None) -> Lead:
+def _lead(members: Sequence[Pair], items: pd.DataFrame | None, seed_size: float | None) -> Lead:
     a, b = members[0]
     tail = (1 - a.level) / 2
     low = max(max(c.ratio_range[0] for c in pair) for pair in members)
@@ -133,18 +134,18 @@ def _lead(members: Sequence[tuple[FittedCurve, FittedCurve]], items: pd.DataFram
     draws = np.mean([q.at(ratios)[1] - p.at(ratios)[1] for p, q in members], axis=0)
     ends = np.quantile(draws, [tail, 1 - tail], axis=0)
     curve = pd.DataFrame({"ratio": ratios, "lead": draws.mean(0), "low": ends[0], "high": ends[1]})
-    tested = sorted(set.intersection(*(set(_common(pair)) for pair in members)))
-    points = pd.DataFrame([_paired(members, r, items) for r in tested])
-    brackets = _sign_changes(tested, points["lead"]) if tested else ()
-    size = a.seed_size if len(members) == 1 else None
+    at = {r: [pair for pair in members if r in _common(pair)] for pair in members for r in _common(pair)}
+    points = pd.DataFrame([_paired(at[r], r, items) for r in sorted(at)])
+    whole = points[points["sizes"] == len(members)]
+    brackets = _sign_changes(list(whole["ratio"]), whole["lead"])
     undecided = _bands(ratios, (ends[0] <= 0) & (ends[1] >= 0))
-    return Lead(a.task, a.strategy, b.strategy, size, a.level, curve, points, undecided, brackets)
+    return Lead(a.task, a.strategy, b.strategy, seed_size, a.level, curve, points, undecided, brackets)
 
 
-def model_free(pair: tuple[FittedCurve, FittedCurve]) -> tuple[tuple[float, float], ...]:
+def model_free(pair: Pair) -> tuple[tuple[float, float], ...]:
     """Neighbouring tested ratios between which the paired difference of two curves changes sign."""
     tested = [r for r in _common(pair) if set(_cells(pair[0], r)[0]) & set(_cells(pair[1], r)[0])]
-    return _sign_changes(tested, [_by_replicate(pair, r)[0] for r in tested])
+    return _sign_changes(tested, [_by_replicate([pair], r)[0] for r in tested])
 
 
 def _sign_changes(tested: Sequence[float], leads: Sequence[float]) -> tuple[tuple[float, float], ...]:
@@ -152,40 +153,40 @@ def _sign_changes(tested: Sequence[float], leads: Sequence[float]) -> tuple[tupl
     return tuple((tested[i], tested[j]) for i, j in pairwise(np.nonzero(signs)[0]) if signs[i] != signs[j])
 
 
-def _common(pair: tuple[FittedCurve, FittedCurve]) -> list[float]:
+def _common(pair: Pair) -> list[float]:
     """Ratios at which both were tested; a strategy that buys nothing is there at every ratio."""
     a, b = ([] if c.counts.buys_nothing else [float(f"{r:.12g}") for r in c.counts.ratios] for c in pair)
     return sorted(set(a) & set(b)) if a and b else sorted(a or b)
 
 
-def _paired(members, ratio: float, items: pd.DataFrame | None) -> dict[str, float]:
-    """Mean paired difference at one ratio with its t interval, sizes weighing the same."""
+def _paired(members: Sequence[Pair], ratio: float, items: pd.DataFrame | None) -> dict[str, float]:
+    """Mean paired difference at one ratio with its t interval; sizes weigh the same, and share their replicates."""
     level = members[0][0].level
-    parts = [_by_item(pair, ratio, items) if items is not None else _by_replicate(pair, ratio) for pair in members]
-    mean = float(np.mean([m for m, *_ in parts]))
-    variances, freedom = (np.array([p[k] for p in parts]) for k in (1, 2))
-    variance = variances.sum()
-    doubt = (variances**2 / freedom).sum()
-    df = variance**2 / doubt if doubt > 0 else np.inf
-    half = t_quantile((1 + level) / 2, df) * np.sqrt(variance) / len(parts)
-    replicates = int(sum(p[3] for p in parts))
-    return {
-        "ratio": ratio, "lead": mean, "low": mean - half, "high": mean + half,
-        "replicates": replicates, "sizes": len(parts),
-    }  # fmt: skip
+    if items is None:
+        mean, error, df, replicates = _by_replicate(members, ratio)
+        half = t_quantile((1 + level) / 2, df) * error
+        low, high = mean - half, mean + half
+    else:
+        from crossover.stats.contrasts import contrast  # loads scipy.stats
+
+        d = sum(_by_item(pair, ratio, items) for pair in members).dropna(how="all").dropna(axis=1) / len(members)
+        found = contrast(d.to_numpy(float), level, binary=members[0][0].counts.item_variance is None)
+        mean, low, high, replicates = found.estimate, found.low, found.high, len(d)
+    return {"ratio": ratio, "lead": mean, "low": low, "high": high, "replicates": replicates, "sizes": len(members)}
 
 
-def _by_replicate(pair: tuple[FittedCurve, FittedCurve], ratio: float) -> tuple[float, float, float, int]:
-    """Mean, its variance, degrees of freedom and replicates of the differences; never less than the items' own noise."""
-    values, sampling = zip(*[_cells(c, ratio) for c in pair], strict=True)
-    common = [r for r in values[0] if r in values[1]]
-    d = np.array([values[1][r] - values[0][r] for r in common])
+def _by_replicate(members: Sequence[Pair], ratio: float) -> tuple[float, float, float, int]:
+    """Mean difference, its standard error (never less than the items' own noise), degrees of freedom, and replicates."""
+    cells = [[_cells(c, ratio) for c in pair] for pair in members]
+    common = sorted(set.intersection(*(set(values) for sides in cells for values, _ in sides)))
+    if not common:
+        names = " and ".join(c.strategy for c in members[0])
+        raise CrossoverError(f"{names} share no replicate at ratio {ratio:g}")
+    d = np.mean([[b[0][r] - a[0][r] for r in common] for a, b in cells], axis=0)
     J = len(d)
-    if not J:
-        raise CrossoverError(f"{pair[0].strategy} and {pair[1].strategy} share no replicate at ratio {ratio:g}")
-    of_items = sum(np.mean([s[r] for r in common]) for s in sampling) / J
+    of_items = sum(np.mean([side[1][r] for r in common]) for sides in cells for side in sides) / J / len(members) ** 2
     between = float(d.var(ddof=1)) / J if J > 1 else 0.0
-    return float(d.mean()), max(between, of_items), (J - 1 if between > of_items else np.inf), J
+    return float(d.mean()), max(between, of_items) ** 0.5, (J - 1 if between > of_items else np.inf), J
 
 
 def _cells(c: FittedCurve, ratio: float) -> tuple[dict[str, float], dict[str, float]]:
@@ -197,12 +198,8 @@ def _cells(c: FittedCurve, ratio: float) -> tuple[dict[str, float], dict[str, fl
     return dict(zip(names, mean, strict=True)), dict(zip(names, c.noise.sampling[there, k], strict=True))
 
 
-def _by_item(
-    pair: tuple[FittedCurve, FittedCurve], ratio: float, items: pd.DataFrame
-) -> tuple[float, float, float, int]:
-    """The same from test items, crossed with replicates (:func:`crossover.stats.contrasts.contrast`)."""
-    from crossover.stats.contrasts import contrast  # loads scipy.stats
-
+def _by_item(pair: Pair, ratio: float, items: pd.DataFrame) -> pd.DataFrame:
+    """Differences in the outcomes of single test items, by replicate."""
     tables = []
     for c in pair:
         budget = 0.0 if c.counts.buys_nothing else ratio * c.seed_size
@@ -211,9 +208,7 @@ def _by_item(
         if "task" in chosen:
             chosen = chosen[chosen["task"] == c.task]
         tables.append(chosen.pivot(index="replicate", columns="item", values="outcome"))
-    d = (tables[1] - tables[0]).dropna(how="all").dropna(axis=1)
-    found = contrast(d.to_numpy(float), pair[0].level, binary=pair[0].counts.item_variance is None)
-    return found.estimate, found.error**2, found.df, len(d)
+    return tables[1] - tables[0]
 
 
 def _bands(ratios: np.ndarray, held: np.ndarray) -> tuple[tuple[float, float], ...]:

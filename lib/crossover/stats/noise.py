@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 from scipy.special import ndtri, stdtrit
 
 from crossover.stats.counts import CurveCounts
@@ -104,6 +105,28 @@ def own_replicates(noise: VarianceComponents) -> VarianceComponents:
     """The same curve for predictions about the replicates at hand, whose offsets are then no error."""
     within = noise.from_sampling + noise.from_training
     return replace(noise, offsets=np.zeros_like(noise.offsets), within_replicate_cov=within)
+
+
+def signal_to_noise(table: pd.DataFrame) -> pd.DataFrame:
+    """Return how far a task's conditions (strategy, size, budget) lie apart, over how far replicates of one do.
+
+    Both are standard deviations; the replicates' share of the spread between conditions is taken off. ``ratio`` is
+    missing where no condition has two replicates. Source: arXiv 2508.13144.
+
+    >>> from crossover.stats.counts import example_counts
+    >>> signal_to_noise(example_counts().assign(task="t")).round(2).to_dict("records")
+    [{'task': 't', 'conditions': 10, 'signal': 0.11, 'noise': 0.02, 'ratio': 5.51}]
+    """
+    share = table.assign(share=table["n_correct"] / table["n_test"])
+    rows = []
+    for task, part in share.groupby("task"):
+        found = part.groupby(["strategy", "seed_size", "budget"])["share"].agg(["mean", "var", "size"])
+        noise = (
+            float(np.average(found["var"].fillna(0), weights=found["size"] - 1)) if found["size"].max() > 1 else np.nan
+        )
+        signal = max(float(found["mean"].var()) - noise * float((1 / found["size"]).mean()), 0.0)
+        rows.append((task, len(found), signal**0.5, noise**0.5, (signal / noise) ** 0.5 if noise > 0 else np.nan))
+    return pd.DataFrame(rows, columns=["task", "conditions", "signal", "noise", "ratio"])
 
 
 def _additive(y: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

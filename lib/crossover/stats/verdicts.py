@@ -26,6 +26,9 @@ from collections.abc import Callable, Sequence
 LEVEL = 0.9
 #: Replicates that a firm verdict needs.
 FIRM = 3
+#: The least signal-to-noise ratio of a task on which a verdict rests (:func:`crossover.stats.noise.signal_to_noise`):
+#: conditions lie at least as far apart as replicates of one.
+LEAST_SIGNAL = 1.0
 #: Verdicts, from the one that weighs most in a claim of several parts to the one that weighs least.
 VERDICTS = (
     "contradicted", "weakly contradicted", "no difference that matters", "not run in this profile", "at the floor", "inconclusive",

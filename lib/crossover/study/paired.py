@@ -16,6 +16,7 @@ from crossover.stats.contrasts import Components, Contrast, components
 from crossover.study.select import MissingRows, Selector, choose
 
 LEVEL = 0.9
+AXES = ("task", "strategy", "seed_size", "budget", "replicate")
 #: What a contrast is of: correct answers; scores of texts; log-likelihood of the gold answer, nats per token.
 Outcome = Literal["correct", "score", "gold_loglik"]
 
@@ -75,7 +76,7 @@ def pair(
     chosen, shared = choose(rows, base, points, terms)
     total, means, within, items = 0.0, [], [], None
     for weight, keys in chosen:
-        students = [pd.concat([_items(folder, key, outcome, sets) for key in keys[r]], axis=1) for r in shared]
+        students = [pd.concat([item_outcomes(folder, key, outcome, sets) for key in keys[r]], axis=1) for r in shared]
         within += [float(one.mean().var(ddof=1)) for one in students if one.shape[1] > 1]
         table = pd.concat([one.mean(axis=1) for one in students], axis=1).T
         if items is not None and not table.columns.equals(items):
@@ -131,7 +132,7 @@ def paired_row(
     return {name: getattr(c, name) for name in (*names, "replicates", "items")} | {"why": ""}
 
 
-def _items(folder: Path, key: str, outcome: Outcome, sets: Sequence[str]) -> pd.Series:
+def item_outcomes(folder: Path, key: str, outcome: Outcome = "correct", sets: Sequence[str] = ()) -> pd.Series:
     """Return the outcomes of a cell's test items by item, in the items' order; of some sets only, where named."""
     path = folder / "items" / f"{key}.parquet"
     if not path.exists():
@@ -148,6 +149,21 @@ def _items(folder: Path, key: str, outcome: Outcome, sets: Sequence[str]) -> pd.
             raise MissingRows("the items hold no log-likelihood of the gold answer")
         return -items["gold_nats"] / items["gold_tokens"]
     return items[outcome].astype(float) / (100 if outcome == "score" else 1)
+
+
+def outcome_table(runs: pd.DataFrame, folder: Path, outcome: Outcome) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the scores of a grid's cells, as ``fit_table`` takes them, and the outcomes of their items.
+
+    Students on the same data are averaged, item by item.
+    """
+    parts = [
+        item_outcomes(folder, run.key, outcome).rename("outcome").reset_index()
+        .assign(**{name: getattr(run, name) for name in AXES})
+        for run in runs.itertuples()
+    ]  # fmt: skip
+    items = pd.concat(parts).astype({"replicate": str}).groupby([*AXES, "item"])["outcome"].mean()
+    cells = items.groupby(level=list(AXES)).agg(score="mean", score_sd="std", n_test="size")
+    return cells.reset_index(), items.reset_index()
 
 
 @lru_cache(maxsize=4096)

@@ -1,7 +1,7 @@
 """The chapter on known truth: worlds with set curves through the same code, and what the method can and cannot see.
 
 The notebook ``00_known_truth`` calls :func:`run` and shows what the :class:`Chapter` holds. The book quotes the committed
-``coverage.csv`` and ``left_out.csv`` of results/study; ``python -m crossover.chapters.known_truth.chapter`` makes them again.
+``coverage.csv``, ``left_out.csv`` and ``signal.csv`` of results/study; ``python -m crossover.chapters.known_truth.chapter`` makes them again.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ from crossover.paths import PUBLISHED, results_folder
 from crossover.stats.crossovers import Crossover
 from crossover.stats.curves import Fits
 from crossover.stats.left_out import left_out_cells
+from crossover.stats.noise import signal_to_noise
 from crossover.stats.simulation import coverage as simulated
 from crossover.stats.simulation.scenarios import ALL, MISSPECIFIED, UNSEEN, Scenario, scenarios_named
+from crossover.stats.verdicts import LEAST_SIGNAL
 from crossover.study.advice_counts import counts
 from crossover.study.store import save_numbers
 
@@ -42,23 +44,9 @@ WITHIN = 0.05  # how far the prediction of a largest budget may miss, in accurac
 class Chapter:
     """Everything the chapter shows; tables are also written as CSV to ``folder``.
 
-    Attributes
-    ----------
-    world : Scenario
-        The world of the worked example.
-    fits : Fits
-    crossover : Crossover
-    recovered : DataFrame
-        Estimates beside the truth.
-    coverage : DataFrame
-        This run's coverage table.
-    published : DataFrame
-        The committed one; this run's where there is none yet.
-    replicates : DataFrame
-        See :func:`crossover.stats.simulation.coverage.replicates_seen`.
-    left_out : DataFrame
-        The study's own cells, each predicted from the others; empty where no study is committed.
-    folder : Path
+    ``world`` is that of the worked example, with its ``fits``, ``crossover`` and estimates beside the truth
+    (``recovered``); ``coverage`` and ``replicates`` are this run's simulations. ``published`` is the committed table (this
+    run's where there is none), ``left_out`` and ``signal`` are of the committed study's own cells, empty where there are none.
     """
 
     world: Scenario
@@ -69,6 +57,7 @@ class Chapter:
     published: pd.DataFrame
     replicates: pd.DataFrame
     left_out: pd.DataFrame
+    signal: pd.DataFrame
     folder: Path
 
     @property
@@ -158,6 +147,17 @@ class Chapter:
             )  # fmt: skip
         return table(pd.DataFrame(rows), "left-out")
 
+    def signal_table(self) -> Styler:
+        """Return how far each task's conditions lie apart, over how far its replicates do, and whether a verdict may rest on it."""
+        found = self.signal.assign(verdicts=np.where(self.signal["ratio"] >= LEAST_SIGNAL, "yes", "no"))
+        found[["signal", "noise"]] *= 100
+        names = {
+            "signal": "between conditions, points",
+            "noise": "between replicates, points",
+            "verdicts": "verdicts rest on it",
+        }
+        return table(found.rename(columns=names), "signal", digits=1)
+
     def numbers(self) -> None:
         """Store what pages of the book quote."""
         save_numbers(self.folder.parent, "00_known_truth", {"known_truth_finding": self.headline})
@@ -187,11 +187,17 @@ def run(p: KnownTruth) -> Chapter:
     }
     for name, made in tables.items():
         _write(made, folder / f"{name}.csv")
-    committed = [results_folder(PUBLISHED) / name for name in ("coverage.csv", "left_out.csv")]
-    published, left_out = (pd.read_csv(path) if path.exists() else None for path in committed)
-    published = tables["coverage"] if published is None else published
-    left_out = pd.DataFrame(columns=["task", "strategy"]) if left_out is None else left_out
-    return Chapter(world, fits, found, published=published, left_out=left_out, folder=folder, **tables)
+    published, left_out, signal = (_committed(name) for name in ("coverage", "left_out", "signal"))
+    published = tables["coverage"] if published.empty else published
+    return Chapter(world, fits, found, published=published, left_out=left_out, signal=signal, folder=folder, **tables)
+
+
+def _committed(name: str) -> pd.DataFrame:
+    """Return a committed table, an empty one where there is none yet."""
+    path = results_folder(PUBLISHED) / f"{name}.csv"
+    return (
+        pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["task", "strategy", "signal", "noise", "ratio"])
+    )
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:
@@ -203,6 +209,7 @@ def main() -> None:
     folder = results_folder(PUBLISHED)
     rows = counts(folder)
     rows = rows[~rows["task"].str.contains(", ")]  # a dial's task holds the main task's rows once more
+    _write(signal_to_noise(rows), folder / "signal.csv")
     _write(left_out_cells(rows), folder / "left_out.csv")
     _write(simulated.coverage(ALL.values(), STUDIES, DRAWS, progress=_show), folder / "coverage.csv")
 
