@@ -12,12 +12,15 @@ import pytest
 from crossover.chapters.ablations import chapter as ablations
 from crossover.chapters.budget_ratio import run
 from crossover.chapters.finetuned_teacher.chapter import with_measures
+from crossover.chapters.recipe_pilot import choose, compare
 from crossover.params.profiles import resolve
 from crossover.paths import repository
 from crossover.strategies.ledger import Ledger
 from crossover.study.cell import read_cell
 from crossover.study.experiments.query_budget import buy
 from crossover.study.grids import cells_of
+from crossover.study.grids.budget_ratio import recipe
+from crossover.study.grids.recipe_pilot import grids
 from crossover.study.select import settings_table
 from crossover.study.store import Store, read_numbers, read_runs
 from crossover.tasks import load_task
@@ -178,3 +181,13 @@ def test_every_new_row_comes_from_committed_code_and_is_backed_by_its_items(prof
         items = pd.read_parquet(folder / "items" / f"{row.key}.parquet")
         assert (len(items), int(items["correct"].sum())) == (row.n_test, row.n_correct)
         assert items["gold_nats"].sum() == pytest.approx(row.gold_nats, abs=1e-2)
+
+
+def test_the_confirmation_study_trains_by_the_recipe_that_the_pilot_chose():
+    pilot = resolve("06_recipe_pilot", "recipe", {})
+    keys = {recipe: {cell.key for cell in cells} for recipe, cells in grids(pilot).items()}
+    rows = read_runs(STUDY.parent / "recipe")
+    assert set(rows["key"]) >= set().union(*keys.values()), "the pilot is whole"
+    chosen = recipe(pilot.model_copy(update=choose(pilot.factors, compare(keys, rows))))
+    for notebook in ("03_budget_ratio", "04_ablations"):
+        assert recipe(resolve(notebook, "confirm", {})) == chosen
