@@ -26,21 +26,10 @@ _SHOWN_WARNINGS = 5
 
 
 def build(profile: str, *, clean: bool = False) -> Path:
-    """Build a profile's book and return its index page.
+    """Build a profile's book and return its index page; with the same pages, results and versions nothing is done.
 
-    With the same pages, results and versions as last time nothing is done.
-
-    Parameters
-    ----------
-    profile : str
-        A profile's name, or the name of one run's own results folder.
-    clean : bool
-        Write every page, even where nothing changed.
-
-    Raises
-    ------
-    CrossoverError
-        A page quotes a number that is not there, a notebook failed or has no record, or Sphinx warned of anything.
+    ``profile`` may name one run's own results folder; ``clean`` writes every page. A missing number, a failed notebook
+    or any warning of Sphinx is an error.
     """
     book = repository() / "book"
     return build_book(book, results_folder(profile), book / "_build" / profile, profile, clean=clean)

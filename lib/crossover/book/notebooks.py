@@ -48,22 +48,10 @@ class Execution:
 
 
 def execute(notebook: str, profile: str, overrides: Mapping[str, object], *, force: bool = False) -> Execution:
-    """Execute a notebook unless nothing that it depends on has changed since it last was.
+    """Execute a notebook unless nothing that it depends on has changed, or in any case with ``force``.
 
-    Parameters
-    ----------
-    notebook : str
-        A full name, such as ``"03_budget_ratio"``.
-    profile : str
-    overrides : mapping
-        Parameters given by the user; with any that decides a number, the run has a results folder of its own.
-    force : bool
-        Execute even where nothing changed.
-
-    Raises
-    ------
-    CrossoverError
-        A parameter is wrong (nothing was started), or a cell of the notebook failed (the message names it).
+    With overrides that decide a number, the run has a results folder of its own. A wrong parameter is an error before
+    anything starts; a failing cell is named.
     """
     parameters = resolve(notebook, profile, overrides)
     folder = results_folder(parameters.results)

@@ -1,17 +1,8 @@
 """What goes into the book: its pages with executed notebooks and numbers from one profile's results.
 
-``notebooks/*.ipynb``
-    executed chapters; one that is listed in ``_toc.yml`` but was not run is left out, with a note
-``provenance/<notebook>.json``
-    for the record at the end of a chapter
-``numbers/``
-    ``{name: text}``, quoted in prose as ``{{ name }}``; the figure NAME of a chapter is ``{{ figure_NAME }}``
-``figures/``
-    pictures that pages show, each with its data
-``runs.csv``
-    for the appendices and, where the budget-ratio chapter was run, the page that advises
-
-A part of a page that draws on a chapter stands behind ``+++ {"needs": "<notebook>"}``, up to the next ``+++``.
+A chapter that was not run is left out, with a note. Prose quotes ``numbers/`` as ``{{ name }}`` and the figure NAME of
+a chapter as ``{{ figure_NAME }}``. A part of a page that draws on a chapter stands behind ``+++ {"needs":
+"<notebook>"}``, up to the next ``+++``.
 """
 
 from __future__ import annotations
@@ -35,13 +26,7 @@ ADVISED = "03_budget_ratio"
 
 
 def stage(book: Path, results: Path, profile: str) -> dict[str, bytes]:
-    """Return what Jupyter Book is given: content by path, relative to the source folder.
-
-    Raises
-    ------
-    CrossoverError
-        A page quotes a number that no chapter computed, or a notebook failed, has no title or no record.
-    """
+    """Return what Jupyter Book is given: content by path, relative to the source folder."""
     paths = [p for p in book.rglob("*") if p.is_file() and "_build" not in p.relative_to(book).parts]
     staged = {p.relative_to(book).as_posix(): p.read_bytes() for p in paths if not p.name.startswith(".")}
     notebooks = {
@@ -210,15 +195,7 @@ def figure(
 ) -> str:
     """Return a saved figure in HTML: drawn for the theme and the screen, with number, caption, files and command.
 
-    Parameters
-    ----------
-    name : str
-        Of its files below ``_static/figures``: ``NAME.svg`` and, where they are, ``NAME_dark.svg``, ``NAME_narrow.svg``,
-        ``NAME_narrow_dark.svg`` and ``NAME.csv``.
-    number : str
-        Such as ``Figure 1.2``.
-    described : mapping
-        ``title`` (the finding), ``caption`` and ``alt``, where the chapter gives them.
+    ``described`` has ``title`` (the finding), ``caption`` and ``alt``, where the chapter gives them.
     """
     folder = "_static/figures"
     alt = html.escape(described.get("alt", f"{number}: {name.replace('_', ' ')}"))

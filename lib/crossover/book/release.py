@@ -14,13 +14,7 @@ from crossover.errors import CrossoverError
 
 
 def build_pdf(profile: str) -> Path:
-    """Write the book of a profile as one PDF, printed by a headless browser; return its path.
-
-    Raises
-    ------
-    CrossoverError
-        There is no Chromium, or printing failed.
-    """
+    """Write the book of a profile as one PDF, printed by a headless Chromium; return its path."""
     browser = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
     if not browser:
         raise CrossoverError(

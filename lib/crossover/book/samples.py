@@ -25,13 +25,7 @@ VERDICTS = ("kept", "no reply", "no readable answer", "repeats a sample", "quest
 
 
 def shards(results: Path) -> dict[str, bytes]:
-    """Return the explorer's scripts by path: an index, and the samples of each task, strategy and teacher.
-
-    Parameters
-    ----------
-    results : Path
-        A profile's results folder, whose ``generations`` hold teacher calls and template questions.
-    """
+    """Return the explorer's scripts by path: an index, and the samples of each task, strategy and teacher."""
     groups: dict[tuple[str, str, str], list[list]] = defaultdict(list)
     for path in sorted((results / "generations").glob("*.jsonl.gz")):
         entries = [json.loads(line) for line in gzip.decompress(path.read_bytes()).decode("utf-8").split("\n") if line]
@@ -59,13 +53,7 @@ def shards(results: Path) -> dict[str, bytes]:
 def samples(entries: Iterable[dict], task: str) -> Iterator[tuple[str, str, str, int]]:
     """Yield the samples that a file of replies made: seed question, its new question (or ""), answer, verdict.
 
-    Parameters
-    ----------
-    entries : iterable of dict
-        Stored calls: ``kind, problem, question, index, reply``. The problem of an answer to a bought question is named
-        ``<seed>/<kind>-<draw>``.
-    task : str
-        Reads answers.
+    The problem of an answer to a bought question is named ``<seed>/<kind>-<draw>``.
     """
     read = _reader(task)
     entries, seen = list(entries), set()

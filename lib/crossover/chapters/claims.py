@@ -193,13 +193,7 @@ class Chapter:
 
 
 def run(profile: str) -> Chapter:
-    """Decide every claim from a profile's rows, and store verdicts, pictures and numbers.
-
-    Parameters
-    ----------
-    profile : str
-        A folder under ``results/``.
-    """
+    """Decide every claim from a profile's rows, and store verdicts, pictures and numbers."""
     folder, register = results_folder(profile), load_register()
     findings = publish(folder, register)
     log = folder / "verdicts.csv"

@@ -47,14 +47,7 @@ FUNNEL = ("asked", "returned", "parsed", "verified", "unique", "kept")
 
 @dataclass(frozen=True)
 class ChapterBase:
-    """A chapter's parameters, its rows, and what it makes of them.
-
-    Attributes
-    ----------
-    parameters : Parameters
-    runs : DataFrame
-        This run's cells, with a column per setting (:func:`crossover.study.select.settings_table`).
-    """
+    """A chapter's parameters, its rows with a column per setting, and what it makes of them."""
 
     notebook: ClassVar[str]
     parameters: Parameters
@@ -272,14 +265,7 @@ def alike(rows: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def funnel(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return what became of the teacher's calls at each strategy's largest budget, per seed-set size.
-
-    Returns
-    -------
-    DataFrame
-        ``strategy, seed_size, budget, queries``, the steps of the funnel (means over replicates),
-        ``yield`` = kept / asked, and ``queries_per_kept``.
-    """
+    """Return what became of the teacher's calls at each strategy's largest budget: means over replicates, per size."""
     check_rows(runs)
     runs = runs[runs["budget"] > 0]
     largest = runs[runs["budget"] == runs.groupby(["strategy", "seed_size"])["budget"].transform("max")]

@@ -51,13 +51,7 @@ def stored_replies(folder: Path, files: str, kind: str, teacher: str = "") -> di
 
 
 def samples(folder: Path, wanted: Sequence[Wanted]) -> pd.DataFrame:
-    """Return a seed and one stored reply per row of ``wanted``, all for the first seed that has them all.
-
-    Returns
-    -------
-    DataFrame
-        Columns ``sample, text``; empty where nothing is stored.
-    """
+    """Return ``sample, text``: a seed and one stored reply per wanted row, for the first seed that has them all."""
     found = {w.name: stored_replies(folder, w.files, w.kind, w.teacher) for w in wanted}
     for w in wanted:
         if w.unlike:

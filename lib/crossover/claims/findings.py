@@ -45,20 +45,7 @@ class Finding:
 
 
 def decide(folder: Path, register: Register | None = None) -> list[Finding]:
-    """Decide every part of every entry from a results folder.
-
-    Parameters
-    ----------
-    folder : Path
-        With ``runs.csv`` and ``items/``.
-    register : Register, optional
-        By default the project's own.
-
-    Raises
-    ------
-    CrossoverError
-        A selector names a setting that no cell has, or picks two cells where one is meant.
-    """
+    """Decide every part of every entry from the ``runs.csv`` and ``items/`` of a results folder."""
     register = register or load_register()
     rows = settings_table(read_runs(folder))
     asked = [

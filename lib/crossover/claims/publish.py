@@ -75,17 +75,9 @@ def changes(before: pd.DataFrame, now: pd.DataFrame, register: Register) -> pd.D
 
 
 def check(names: Sequence[str], folder: Path) -> pd.DataFrame:
-    """Recompute claims from the rows, and compare them with their published files.
+    """Recompute claims and compare them with their published files: ``claim, part, published, recomputed, agrees``.
 
-    Returns
-    -------
-    DataFrame
-        ``claim, part, published, recomputed, agrees``, one row per part; verdicts must agree, too.
-
-    Raises
-    ------
-    CrossoverError
-        A claim has not been published, or has other parts by now.
+    Verdicts must agree, too. A claim that has not been published, or has other parts by now, is an error.
     """
     found, rows = table(decide(folder)), []
     for name in names:

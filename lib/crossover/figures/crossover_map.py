@@ -24,20 +24,7 @@ _HATCHES = ("", "//", "\\\\", "xx", "++", "--", "||", "+")
 def map_of_fits(
     fits: Fits, task: str | None = None, points: int = 28, at: tuple[float, float] | None = None, narrow: bool = False
 ) -> Picture:
-    """Draw the crossover map of fitted curves over the tested range, one panel per task.
-
-    Parameters
-    ----------
-    fits : Fits
-    task : str, optional
-        One task only.
-    points : int
-        Of the grid along each axis.
-    at : (S, Q), optional
-        A point to mark: what advice is asked for.
-    narrow : bool
-        For a phone.
-    """
+    """Draw the map of fitted curves over the tested range, one panel per task; ``at`` marks a point (S, Q)."""
     tasks = [task] if task else sorted({c.task for c in fits})
     grids = [advise_map(fits, *_grid(fits, name, points, at), name) for name in tasks]
     return crossover_map(pd.concat(grids, ignore_index=True), find_crossovers(fits), fits.points_table(), at, narrow)
@@ -51,22 +38,11 @@ def crossover_map(
     at: tuple[float, float] | None = None,
     narrow: bool = False,
 ) -> Picture:
-    """Draw the map.
+    """Draw the map of :func:`crossover.stats.advice.advise_map`.
 
-    Colour and hatching name the strategy that is best in four draws of five; where there is none, there is no colour. Grey is
-    outside the tested range. The line is the crossover of the two strategies that lead most of the map, bars its interval; dots are tested cells.
-
-    Parameters
-    ----------
-    grid : DataFrame
-        From :func:`crossover.stats.advice.advise_map`.
-    found : list of Crossover
-    cells : DataFrame
-        Columns ``task, seed_size, budget`` of the tested cells.
-    at : (S, Q), optional
-        A point to mark.
-    narrow : bool
-        For a phone.
+    Colour and hatching name the strategy that is best in four draws of five; where there is none, there is no colour.
+    Grey is outside the tested range. The line is the crossover of the two strategies that lead most of the map, bars
+    its interval; dots are tested ``cells`` (``task, seed_size, budget``), a star the point ``at`` (S, Q).
     """
     from matplotlib.ticker import LogLocator
 

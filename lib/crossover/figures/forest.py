@@ -20,20 +20,11 @@ def forest(
     limit: float = 30.0,
     narrow: bool = False,
 ) -> Picture:
-    """Draw differences in percentage points.
+    """Draw differences in percentage points, one row per comparison.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        ``comparison, estimate, low, high, significant, why`` as fractions of 1, a missing one ``NaN`` with its reason; optionally
-        ``panel`` (a heading above its rows) and ``value`` (the paper's number).
-    study : DataFrame, optional
-        The published study's, drawn hollow where panel and comparison are the same.
-    xlabel : str
-    limit : float
-        Points either way; an interval that leaves them ends in an arrow head.
-    narrow : bool
-        For a phone: names stand above their rows, with the estimate only.
+    ``rows`` have ``comparison, estimate, low, high, significant, why`` as fractions of 1, and optionally ``panel`` (a
+    heading) and ``value`` (the paper's); ``study`` has the published ones, drawn hollow. An interval past ``limit``
+    points ends in an arrow head. On a phone (``narrow``) names stand above their rows, with the estimate only.
     """
     rows = rows if "panel" in rows else rows.assign(panel="")
     rows = pd.concat([some for _, some in rows.groupby("panel", sort=False)])  # a panel's rows together

@@ -13,16 +13,7 @@ from crossover.figures.style import INK, PAPER, Picture, panels, styled
 
 @styled
 def heat_map(tables: Mapping[str, pd.DataFrame], xlabel: str, narrow: bool = False) -> Picture:
-    """Draw shares of correct answers, one panel per title, each cell with its number.
-
-    Parameters
-    ----------
-    tables : mapping of str to DataFrame
-        Index the kinds of problems, columns the budgets, shares of 1.
-    xlabel : str
-    narrow : bool
-        For a phone.
-    """
+    """Draw shares of correct answers by kind of problem (rows) and budget (columns), one panel per title."""
     rows = len(next(iter(tables.values())))
     figure, axes_of = panels(len(tables), 0.26 * rows + 0.8, narrow)
     shades = ListedColormap(

@@ -38,13 +38,7 @@ _POINT = [
 
 
 def check_rows(runs: pd.DataFrame) -> None:
-    """Refuse rows that make no learning curve.
-
-    Raises
-    ------
-    CrossoverError
-        No rows, or two rows for one cell.
-    """
+    """Refuse no rows, and two rows for one cell: they make no learning curve."""
     if not len(runs):
         raise CrossoverError("There are no runs to show yet; run the notebook that makes them first.")
     twice = runs.duplicated(_CELL)
@@ -54,22 +48,10 @@ def check_rows(runs: pd.DataFrame) -> None:
 
 
 def learning_points(runs: pd.DataFrame, level: float = 0.9) -> pd.DataFrame:
-    """Return accuracy with its interval per strategy, seed-set size and budget.
+    """Return accuracy with its interval per strategy, seed-set size and budget, from rows of one task.
 
     With one replicate the interval is Wilson's and shows the test set's size only. With several it is the wider of
     Wilson's on the pooled counts and the t interval over replicates, which share neither seeds nor training noise.
-
-    Parameters
-    ----------
-    runs : DataFrame
-        Rows of one task, with ``strategy, seed_size, budget, replicate, n_correct, n_test``.
-    level : float
-        Nominal coverage.
-
-    Returns
-    -------
-    DataFrame
-        ``strategy, seed_size, budget, ratio, replicates, n_correct, n_test, accuracy, low, high, interval``, sorted.
     """
     from scipy.stats import binomtest, t
 
@@ -124,24 +106,10 @@ def learning_curves(
 ) -> Picture:
     """Draw accuracy against budget ratio, one panel per task and seed-set size, each line named at its end.
 
-    Parameters
-    ----------
-    points : DataFrame
-        ``strategy, seed_size, ratio, accuracy, low, high`` and, where there are several, ``task``.
-    curves : DataFrame, optional
-        From :func:`curve_points`; where there is none, a line joins the points. Thin outside the tested range.
-    band : bool
-        Shade the curves' intervals.
-    replicates : DataFrame, optional
-        ``strategy, seed_size, ratio, accuracy`` of single replicates, drawn faint.
-    published : DataFrame, optional
-        Points of the published study, drawn hollow where the seed-set size is the same.
-    levels : Series, optional
-        Accuracy of students that had only the seeds, by seed-set size.
-    found : sequence of Crossover
-        Drawn as bars along the bottom, an arrow head at an open end.
-    narrow : bool
-        For a phone.
+    ``curves`` (:func:`curve_points`) are thin outside the tested range, with their interval where ``band``; without
+    them lines join the points. Faint points are ``replicates``, hollow ones the ``published`` study's, the dashed line
+    students that had only the seeds (``levels``, by size), and bars along the bottom the crossovers ``found``, with an
+    arrow at an open end.
     """
     points = points if "task" in points else points.assign(task="")
     groups = list(points.groupby(["task", "seed_size"], sort=True).groups)

@@ -12,12 +12,8 @@ from crossover.labels import TASKS
 def scatter(points: pd.DataFrame, narrow: bool = False) -> Picture:
     """Draw gain against label accuracy above the commonest label, one point per task, size and teacher.
 
-    Parameters
-    ----------
-    points : DataFrame
-        ``task, size, teacher, verdict, above, gain, gain_low, gain_high``, as fractions of 1; those that show something are named.
-    narrow : bool
-        For a phone.
+    ``points`` have ``task, size, teacher, verdict, above, gain, gain_low, gain_high`` as fractions of 1; those that
+    show something are named.
     """
     figure, (axes,) = panels(1, 4.4 if narrow else 3.8, narrow)
     axes.axhline(0, color=MUTED, linewidth=1)

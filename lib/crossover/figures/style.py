@@ -90,13 +90,7 @@ SERIES = [(INK, "o", INK), (MUTED, "s", PAPER), (MUTED, "^", MUTED), (INK, "D", 
 
 
 def styles(strategies: Iterable[str]) -> dict[str, Style]:
-    """Return a style for each strategy; the study's own always look the same.
-
-    Raises
-    ------
-    CrossoverError
-        More strategies than can be told apart.
-    """
+    """Return a style for each strategy; the study's own always look the same, and too many others are an error."""
     ordered = in_order(strategies)
     unknown = [s for s in ordered if s not in _STYLES]
     if len(unknown) > len(_SPARE):
@@ -171,21 +165,10 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def publish(draw: Callable[[bool], Picture], data: pd.DataFrame, folder: Path, **note: str) -> Picture:
-    """Store a figure for a page, and return it.
+    """Store a figure for a page, wide and narrow, light and dark, as SVG, PNG and CSV (``data``), and return it.
 
-    Parameters
-    ----------
-    draw : callable
-        Draws for a narrow page if true, else for a wide one.
-    data : DataFrame
-        The numbers shown.
-    folder : Path
-    **note : str
-        ``figure`` (name of the files), ``title`` (the finding), ``caption`` (what the marks are, from what), ``alt``.
-
-    Notes
-    -----
-    Writes ``figure.svg``, ``figure_dark.svg``, ``figure_narrow.svg``, ``figure_narrow_dark.svg``, ``figure.png`` and ``figure.csv``.
+    ``note`` holds ``figure`` (the files' name), ``title`` (the finding), ``caption`` (what the marks are, from what),
+    ``alt``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     name, wide = note["figure"], draw(False)
@@ -201,11 +184,5 @@ def publish(draw: Callable[[bool], Picture], data: pd.DataFrame, folder: Path, *
 
 
 def darkened(svg: str) -> str:
-    """Return an SVG in the dark palette.
-
-    Raises
-    ------
-    KeyError
-        A colour that is not in the palette, and so has no dark one.
-    """
+    """Return an SVG in the dark palette; a colour without a dark one is a KeyError."""
     return re.sub(r"#[0-9a-f]{6}\b", lambda found: DARK[found[0]], svg)

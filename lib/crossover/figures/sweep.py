@@ -20,20 +20,9 @@ def sweep(
 ) -> Picture:
     """Draw measures against a setting's value: a panel per task and measure, a mark per series.
 
-    Parameters
-    ----------
-    points : DataFrame
-        ``task, series, value`` and a column per measure, with ``<measure>_low`` and ``<measure>_high`` where there are
-        intervals.
-    measures : mapping
-        Column to what its axis says.
-    xlabel : str
-    curves : DataFrame, optional
-        ``task, series, value, fitted``: drawn through the first measure in place of a line.
-    log : bool
-        Whether the setting has a log axis.
-    narrow : bool
-        For a phone.
+    ``points`` have ``task, series, value`` and a column per measure, with ``<measure>_low`` and ``<measure>_high``
+    where there are intervals; ``measures`` say what their axes show; ``curves`` (``fitted``) replace the lines of the
+    first measure.
     """
     tasks, series = (list(dict.fromkeys(points[name])) for name in ("task", "series"))
     figure, axes_of = panels(len(tasks) * len(measures), 2.3, narrow, above=0.3)

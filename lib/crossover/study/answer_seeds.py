@@ -46,19 +46,10 @@ def unlabelled(file: str, question: str = "", answer: str = "") -> int:
 
 
 def label(seeds_file: str, test_file: str, compare: str, cell: QueryCell, **reading: str) -> AnsweredSeeds:
-    """Have a teacher answer the questions that have no answer.
+    """Have a teacher answer the questions of ``seeds_file`` that have no answer, and write both files anew.
 
-    Parameters
-    ----------
-    seeds_file, test_file, compare, **reading : str
-        As :class:`crossover.tasks.user_pairs.UserPairs` takes them; the first may lack answers.
-    cell : QueryCell
-        Any cell of the pilot: it names the teacher and what it may cost.
-
-    Raises
-    ------
-    CrossoverError
-        No answer could be used.
+    Files and ``compare`` are as :class:`crossover.tasks.user_pairs.UserPairs` takes them; any ``cell`` of the pilot
+    names the teacher and what it may cost. Raises :class:`CrossoverError` where no answer could be used.
     """
     task = UserPairs(seeds_file, test_file, compare, **reading)
     seeds, tests, _ = task.split()

@@ -35,12 +35,8 @@ def tolerance(n_correct: int, n_test: int) -> int:
 def audit(profile: str, cells: int, seed: int) -> None:
     """Recompute ``cells`` random cells of a profile and print stored and recomputed counts, and both spreads.
 
-    Cells whose data or models are not on this machine are named and passed over.
-
-    Raises
-    ------
-    CrossoverError
-        There is no table, or a cell differs by more than the tolerance.
+    Cells whose data or models are missing are named and passed over. Raises where a cell differs by more than the
+    tolerance.
     """
     runs = read_runs(results_folder(profile))
     if runs.empty:

@@ -20,27 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """What the cells of every experiment have.
+    """What the cells of every experiment have; each field is part of the key.
 
-    Attributes
-    ----------
-    version : int
-        Raised when a change to the library changes what the rows mean, which asks for every cell again.
-    task, task_settings : str, dict
-        What :func:`crossover.tasks.load_task` takes.
-    strategy : str
-        What the budget is spent on.
-    seed_size, budget, replicate : int
-        Examples that are there before anything is bought; teacher queries; which draw of the examples and of the
-        teacher's replies.
-    recipe : dict
-        The fields of :class:`crossover.models.recipe.Recipe`.
-    n_test, max_new_tokens : int
-        Test items, and the longest answer in tokens.
-    skip_test : int
-        Items of the test set that are passed over: those that an earlier study was scored on.
-    student_seed : int
-        Which of several students that are trained on the same data.
+    ``version`` is raised when a change to the library changes what the rows mean. ``task`` and ``task_settings`` are
+    what :func:`crossover.tasks.load_task` takes; ``seed_size`` counts the examples at hand, ``budget`` the teacher
+    queries, and ``replicate`` numbers the draw of both. ``recipe`` holds the fields of
+    :class:`crossover.models.recipe.Recipe`. ``skip_test`` items were used by an earlier study. ``student_seed`` tells
+    students of the same data apart.
     """
 
     experiment: ClassVar[str]
@@ -109,22 +95,10 @@ class Cell:
 class QueryCell(Cell):
     """A student of what a query budget bought (arXiv 2409.19759).
 
-    Attributes
-    ----------
-    strategy : str
-        What :func:`crossover.strategies.load_strategy` takes, or ``"seeds_only"``: nothing is bought, the student is trained on
-        the seeds and their own answers.
-    teacher, teacher_settings : str, dict
-        The teacher and its settings; ``"none"`` where nothing is bought.
-    augmenter_settings : dict
-        The settings of another teacher of the same kind, which rephrases and invents; by default the teacher does.
-    verify : bool
-        Whether samples whose answer is wrong are dropped.
-    scoring : {"generate", "choice"}
-        Whether the student writes an answer or picks the likeliest of the listed choices.
-    connection, spending : dict
-        Where a served teacher is and how it is called; what it may cost. They decide no number and belong to no key, so
-        that a server can move without any call or cell being repeated.
+    ``strategy`` is one of :mod:`crossover.strategies`, or ``"seeds_only"``, which buys nothing and has no teacher.
+    ``augmenter_settings`` belong to another teacher of the same kind, which rephrases and invents. ``verify`` drops
+    samples with a wrong answer. ``connection`` and ``spending`` say how a served teacher is called and what it may
+    cost; they decide no number and are in no key.
     """
 
     experiment = "budget_ratio"
@@ -166,16 +140,8 @@ class QueryCell(Cell):
 class TeacherCell(Cell):
     """A student of a few original examples and of what a fine-tuned teacher adds (arXiv 2310.01119).
 
-    Attributes
-    ----------
-    strategy : {"original", "annotate", "generate", "both"}
-        Nothing more, annotated inputs, generated examples, or half of each for the same number of queries.
-    teacher : {"none", "tuned", "prompted", "encoder", "oracle"}
-    teacher_settings : dict
-        The model, its layers, a temperature per kind of request, and a tuned teacher's recipe with ``teacher_`` before
-        each field; ``tuned_on`` where it is tuned on other tasks too, or on them alone; of an oracle its ``label_error``.
-    scoring : {"classify", "generate"}
-        Whether the student is an encoder with a head, or writes.
+    ``teacher_settings`` hold the model, its layers, a temperature per kind of request and a tuned teacher's recipe with
+    ``teacher_`` before each field; ``tuned_on`` where it is tuned on other tasks; of an oracle its ``label_error``.
     """
 
     experiment = "finetuned_teacher"
@@ -207,9 +173,9 @@ class TeacherCell(Cell):
 class MixtureCell(Cell):
     """A student of real and synthetic questions (arXiv 2310.07830).
 
-    ``task_settings`` hold the ``share`` of the training tokens that are synthetic, the evaluation sets' ``sizes`` and
-    ``sources``, and the ``text``, the number of ``texts`` and the ``question_types`` of the synthetic questions; also, where
-    it is not natural, their ``selection``, and the share that is ``spoilt`` and what it is ``spoilt_by``.
+    ``task_settings`` hold the synthetic ``share`` of the training tokens, the evaluation sets' ``sizes`` and
+    ``sources``, the ``text``, the number of ``texts``, the ``question_types``, and what is not natural: ``selection``,
+    ``spoilt``, ``spoilt_by``.
     """
 
     experiment = "template_questions"
@@ -229,13 +195,7 @@ _TYPES: dict[str, type[Cell]] = {kind.experiment: kind for kind in (QueryCell, T
 
 
 def read_cell(settings: str) -> Cell:
-    """Return the cell of a row's settings, see :attr:`Cell.settings`.
-
-    Raises
-    ------
-    CrossoverError
-        The settings are of no known experiment.
-    """
+    """Return the cell of a row's settings, see :attr:`Cell.settings`."""
     values = json.loads(settings)
     experiment = values.pop("experiment")
     if experiment not in _TYPES:

@@ -49,29 +49,11 @@ def pair(
     outcome: Outcome = "correct",
     sets: Sequence[str] = (),
 ) -> Pairing:
-    """Return what the cells that points and terms select answered, item by item.
+    """Return what the cells that points and terms select answered, item by item; students of one draw are averaged.
 
-    Where several students were trained on the same data, a replicate's outcomes are their mean.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        From :func:`crossover.study.select.settings_table`.
-    folder : Path
-        Whose ``items/`` hold the outcomes.
-    base, points, terms
-        As the head of ``notebooks/claims.yaml`` explains.
-    outcome : {"correct", "score", "gold_loglik"}
-        Scores are fractions of 1.
-    sets : sequence of str
-        The evaluation sets whose items count, where a student was tested on several; by default all.
-
-    Raises
-    ------
-    MissingRows
-        Cells that a term selects are not in the table, or their items lack the outcome; the message names them.
-    CrossoverError
-        A selector names a setting that no cell has, or picks two cells where one is meant; cells answered other items.
+    ``rows`` come from :func:`crossover.study.select.settings_table`, the items from ``folder``; ``base``, ``points``
+    and ``terms`` are as the head of ``notebooks/claims.yaml`` explains; ``sets`` are the evaluation sets that count,
+    all by default. Scores are fractions of 1. Raises :class:`MissingRows` where cells or the outcome are not there.
     """
     chosen, shared = choose(rows, base, points, terms)
     total, means, within, items = 0.0, [], [], None

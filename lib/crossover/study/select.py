@@ -58,14 +58,7 @@ def settings_table(runs: pd.DataFrame) -> pd.DataFrame:
 def choose(
     rows: pd.DataFrame, base: Selector, points: Sequence[Selector], terms: Sequence[Selector]
 ) -> tuple[list[tuple[float, pd.Series]], list[int]]:
-    """Return the cells of every term at every point, and the replicates that all of them have.
-
-    Returns
-    -------
-    chosen : list of (float, Series)
-        Weight of a term at a point, and its students' keys by replicate.
-    replicates : list of int
-    """
+    """Return each term's weight and keys by replicate at every point, and the replicates that all of them have."""
     chosen = []
     for point, term in itertools.product(points, terms):
         selector = base | point | {k: v for k, v in term.items() if k != "weight"}
@@ -85,12 +78,9 @@ def choose(
 
 
 def select(rows: pd.DataFrame, selector: Mapping[str, object], base: Selector) -> pd.DataFrame:
-    """Return the rows with a selector's values; a setting of the base that no cell has (another teacher's dial) selects none.
+    """Return the rows with a selector's values; a setting of the base that no cell has selects none.
 
-    Raises
-    ------
-    CrossoverError
-        A name outside ``base`` is a setting of no cell, or a setting of several parts of a cell.
+    A name outside ``base`` that is a setting of no cell, or of several parts of a cell, is an error.
     """
     if "experiment" in selector:
         rows = rows[rows["experiment"] == selector["experiment"]]

@@ -46,18 +46,7 @@ _ORDER = ("experiment", "task", "seed_size", "strategy", "budget", "replicate", 
 
 
 class Store:
-    """The results of one profile, in one folder.
-
-    Parameters
-    ----------
-    folder : Path
-        Made if it is missing.
-
-    Raises
-    ------
-    CrossoverError
-        The folder cannot be written, or its ``runs.csv`` is not a results table.
-    """
+    """The results of one profile, in one folder, which is made if it is missing."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -163,15 +152,7 @@ class Store:
 
 
 def read_runs(folder: Path, experiment: str | None = None) -> pd.DataFrame:
-    """Return a results table with typed columns, or an empty one where there is none yet.
-
-    Parameters
-    ----------
-    folder : Path
-        A profile's results folder.
-    experiment : str, optional
-        Only this experiment's rows.
-    """
+    """Return a results table with typed columns, of one experiment where named; empty where there is none yet."""
     import pandas as pd
 
     path = folder / "runs.csv"
@@ -194,13 +175,7 @@ def save_numbers(folder: Path, chapter: str, numbers: Mapping[str, str]) -> None
 
 
 def read_numbers(folder: Path) -> dict[str, str]:
-    """Return the numbers of all chapters of a results folder, by name.
-
-    Raises
-    ------
-    CrossoverError
-        Two chapters give one name, or a number is not text under a plain name.
-    """
+    """Return the numbers of all chapters of a results folder, by name; a name that two chapters give is an error."""
     numbers: dict[str, str] = {}
     for path in sorted((folder / "numbers").glob("*.json")):
         for name, text in json.loads(path.read_text(encoding="utf-8")).items():

@@ -32,20 +32,11 @@ class Lost(Exception):
 
 @contextmanager
 def open_pool(workers: int, device: str, cluster: str = "") -> Iterator[Processes | Ray]:
-    """Open the workers that students are trained on.
+    """Open the workers that students are trained on; 0 workers are as many as cores (or GPUs) and memory allow.
 
-    On this machine the calling process meanwhile computes with the threads that the workers leave cores for, and one at
-    the least: with more, each thread waits for the others, and holds its core.
-
-    Parameters
-    ----------
-    workers : int
-        How many; 0 for as many as there are cores (or GPUs) and memory.
-    device : {"cpu", "cuda"}
-        One core or one GPU per student.
-    cluster : str
-        Empty for processes of this machine; ``"local"`` for Ray on this machine; else the address of a Ray cluster, as
-        ``"auto"`` on one of its nodes or ``"ray://host:10001"``.
+    ``cluster`` is empty for processes of this machine, ``"local"`` for Ray on it, else the address of a Ray cluster, as
+    ``"auto"`` on one of its nodes or ``"ray://host:10001"``. The calling process meanwhile computes with the threads
+    that the workers leave cores for: with more, each thread would wait for the others and hold its core.
     """
     import torch
 
@@ -90,13 +81,7 @@ class Processes:
 
 
 class Ray:
-    """Tasks of a Ray cluster, each with a core or a GPU and its memory.
-
-    Raises
-    ------
-    CrossoverError
-        Ray is not installed, the cluster cannot be reached, or it has no such device.
-    """
+    """Tasks of a Ray cluster, each with a core or a GPU and its memory; an unusable cluster is refused at once."""
 
     def __init__(self, address: str, workers: int, device: str):
         try:

@@ -55,13 +55,7 @@ RESAMPLING = (
 
 @dataclass(frozen=True)
 class Chapter(ChapterBase):
-    """Everything the chapter shows.
-
-    Attributes
-    ----------
-    published : DataFrame
-        The published study's rows with the same settings; empty in the study itself.
-    """
+    """Everything the chapter shows; ``published`` are the study's rows with the same settings."""
 
     notebook: ClassVar[str] = "04_ablations"
     parameters: Ablations

@@ -125,21 +125,7 @@ COMPARISONS: dict[str, Callable[[Ablations], list[Comparison]]] = {
 def effects(rows: pd.DataFrame, folder: Path, base: Selector, comparisons: Sequence[Comparison]) -> pd.DataFrame:
     """Return the comparisons as a results table decides them, with 90% intervals paired by test item.
 
-    Parameters
-    ----------
-    rows : DataFrame
-        From :func:`crossover.study.select.settings_table`.
-    folder : Path
-        Whose ``items/`` hold the outcomes.
-    base : mapping
-        The value of every setting that a comparison does not name.
-    comparisons : sequence of Comparison
-
-    Returns
-    -------
-    DataFrame
-        ``panel, comparison, value, estimate, low, high, replicates, items, p, why``; ``why`` says which rows are missing
-        where there is no estimate.
+    ``base`` has the value of every setting that a comparison does not name; ``why`` says which rows are missing.
     """
     out = [
         {"panel": c.panel, "comparison": c.comparison, "value": c.value}

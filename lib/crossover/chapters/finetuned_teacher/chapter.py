@@ -283,15 +283,7 @@ class Chapter(ChapterBase):
 
 
 def run(parameters: FinetunedTeacher) -> Chapter:
-    """Fill the results table with the grid's missing cells and return what there is to show.
-
-    Where every cell is in the table, no data are read.
-
-    Raises
-    ------
-    CrossoverError
-        Before anything is trained: data that are not there, or a task with fewer items than the grid asks for.
-    """
+    """Fill the results table with the grid's missing cells and return what there is to show."""
     runs = run_grid(parameters).set_index("key", drop=False)
     keys = [cell.key for cell in cells_of(parameters)]
     return Chapter(parameters, with_measures(runs.loc[keys].reset_index(drop=True)))

@@ -60,20 +60,8 @@ def outcome(p: FinetunedTeacher, task: str) -> Outcome:
 def differences(p: FinetunedTeacher, rows: pd.DataFrame, folder: Path, wanted: Sequence[Difference]) -> pd.DataFrame:
     """Return differences as the rows decide them, with 90% intervals paired by test item.
 
-    Parameters
-    ----------
-    p : FinetunedTeacher
-    rows : DataFrame
-        From :func:`crossover.study.select.settings_table`.
-    folder : Path
-        Whose ``items/`` hold the outcomes.
-    wanted : sequence of Difference
-
-    Returns
-    -------
-    DataFrame
-        ``panel, comparison, task, size, strategy, teacher, estimate, low, high, replicates, items, p, why``; ``why`` says which
-        rows are missing where there is no estimate.
+    One row per difference: its names, ``estimate, low, high, replicates, items, p``, and ``why`` where rows are
+    missing.
     """
     out = []
     for d in wanted:

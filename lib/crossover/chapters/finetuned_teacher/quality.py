@@ -25,13 +25,7 @@ def condition(strategy: str, teacher: str) -> str:
 
 
 def synthetic_quality(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the measures of the synthetic data by task, size and condition, means over draws; shares as fractions of 1.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Of the base grid, with measures.
-    """
+    """Return measures of the base grid's synthetic data by task, size and condition, means over draws; shares of 1."""
     rows = rows[(rows["strategy"] != "original") & (rows["student_seed"] == 0)].assign(
         usable=lambda t: t["kept"] / t["asked"]
     )
@@ -47,19 +41,8 @@ def synthetic_quality(rows: pd.DataFrame) -> pd.DataFrame:
 def label_accuracy(p: FinetunedTeacher, rows: pd.DataFrame, folder: Path) -> pd.DataFrame:
     """Return how many of a teacher's labels are right, against always giving the commonest label.
 
-    Parameters
-    ----------
-    p : FinetunedTeacher
-    rows : DataFrame
-        Of the base grid.
-    folder : Path
-        Whose ``items/`` hold the gold labels.
-
-    Returns
-    -------
-    DataFrame
-        ``task, size, teacher, right, low, high`` (90%), ``commonest`` (its share among the test items), ``labels`` (how many
-        were read) and ``verdict``: ``above``, ``not above`` or ``below`` the commonest label, or ``no label``.
+    Columns ``task, size, teacher, right, low, high`` (90%), ``commonest`` (its share among the test items), ``labels``
+    (how many were read) and ``verdict``: ``above``, ``not above`` or ``below`` the commonest label, or ``no label``.
     """
     bought = rows[(rows["strategy"] == "annotate") & (rows["student_seed"] == 0)]
     out = []

@@ -45,13 +45,7 @@ class FinetunedTeacherExperiment:
             test_items(cell, task), task.split(cell.seed_size, cell.annotations, cell.replicate)
 
     def make_data(self, cell: TeacherCell, store: Store, device: str) -> TrainingData:
-        """Return a cell's original examples with what its teacher adds to them.
-
-        Raises
-        ------
-        CrossoverError
-            The task has too few items.
-        """
+        """Return a cell's original examples with what its teacher adds to them."""
         task, split, parts, ledger = _buy(cell, store, device)
         original = [Sample(problem.question, problem.answer) for problem in split.original]
         bought = [sample for part in parts.values() for sample in part.samples]

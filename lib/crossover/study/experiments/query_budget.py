@@ -44,13 +44,7 @@ class QueryBudgetExperiment:
         return TrainingData(pairs, data.funnel, ledger.spent, ledger.tokens_in, ledger.tokens_out, dropped)
 
     def train_and_score(self, cell: QueryCell, pairs: Sequence[tuple[str, str]], device: str) -> Evaluation:
-        """Train a student on (prompt, completion) pairs and score it on the cell's test items.
-
-        Raises
-        ------
-        CrossoverError
-            The scoring is ``"choice"`` and the task lists no choices.
-        """
+        """Train a student on (prompt, completion) pairs and score it; refuse choices where the task lists none."""
         task = load_task(cell.task, **cell.task_settings)
         if cell.scoring == "choice" and not isinstance(task, ChoiceTask):
             raise CrossoverError(f"scoring is 'choice', and {cell.task} lists no choices; use scoring='generate'.")

@@ -74,15 +74,10 @@ class Example:
 
 
 def mixture(cell: MixtureCell, folder: Path) -> list[Example]:
-    """Return a cell's training examples, real ones first.
+    """Return a cell's training examples, real ones first; refuse a mixture for which there are too few questions.
 
-    Within a replicate every mixture takes its real questions from one random order and its synthetic ones from another, so
-    that a smaller part is contained in a larger one.
-
-    Raises
-    ------
-    CrossoverError
-        There are fewer questions than the mixture needs.
+    Within a replicate every mixture takes its real questions from one random order and its synthetic ones from another,
+    so that a smaller part is contained in a larger one.
     """
     if cell.strategy == "untouched":
         return []
