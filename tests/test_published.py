@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crossover.chapters.ablations import chapter as ablations
+from crossover.chapters import ablations
 from crossover.chapters.budget_ratio import run
 from crossover.chapters.finetuned_teacher.chapter import with_measures
 from crossover.chapters.recipe_pilot import choose, compare

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from crossover.chapters.ablations import chapter
-from crossover.chapters.ablations.comparisons import COMPARISONS, effects
+from crossover.chapters import ablations
+from crossover.chapters.ablations import COMPARISONS, effects
 from crossover.chapters.common import starred
 from crossover.errors import CrossoverError
 from crossover.figures.forest import forest
@@ -117,7 +117,7 @@ def test_planted_effects_come_back(tmp_path, parameters):
     rows = plant(tmp_path, cells_of(parameters), planted)
     base = {name: 0.0 for name in ("answer_error", "rephrase_drift", "invalid_rate")}
     base |= {"verify": False, "coverage": 1.0, "student_layers": 0, "seed_size": 16}
-    found = {name: effects(rows, tmp_path, base, compare(parameters)) for name, compare in COMPARISONS.items()}
+    found = {name: effects(rows, tmp_path, base, compare(parameters)) for name, (compare, *_) in COMPARISONS.items()}
     assert found["augmenter"]["estimate"].tolist() == pytest.approx([-0.05, -0.2])
     assert found["verification"]["estimate"].tolist() == pytest.approx([0.3, 0.4, -0.3] * 4)
     assert found["student"]["estimate"].tolist() == pytest.approx([0.1, 0.1])
@@ -130,7 +130,7 @@ def test_missing_cells_are_named_and_nothing_is_said_of_them(tmp_path, parameter
     rows = plant(tmp_path, [c for c in cells_of(parameters) if not c.verify], planted)
     base = {name: 0.0 for name in ("answer_error", "rephrase_drift", "invalid_rate")}
     base |= {"verify": False, "coverage": 1.0, "student_layers": 0, "seed_size": 16}
-    found = effects(rows, tmp_path, base, COMPARISONS["verification"](parameters))
+    found = effects(rows, tmp_path, base, COMPARISONS["verification"][0](parameters))
     assert found["estimate"].isna().all()
     assert found["why"].str.contains("no cells with .*verify True").all()
     drawn = forest(starred(found)).axes[0].texts
@@ -147,10 +147,10 @@ def test_missing_cells_are_named_and_nothing_is_said_of_them(tmp_path, parameter
 )
 def test_a_leader_is_named_only_if_decided_against_every_other(monkeypatch, parameters, statuses, said):
     found = [SimpleNamespace(status=s, leader=pair[0] if s == "none" else None) for pair, s in statuses.items()]
-    monkeypatch.setattr(chapter, "find_crossovers", lambda *_, **__: found)
-    monkeypatch.setattr(chapter, "fit_table", lambda *_: None)
+    monkeypatch.setattr(ablations, "find_crossovers", lambda *_, **__: found)
+    monkeypatch.setattr(ablations, "fit_table", lambda *_: None)
     rows = pd.DataFrame({"strategy": ["a", "b", "c"], "budget": 1})
-    assert said in chapter.Chapter(parameters, rows, rows)._leads(rows)
+    assert said in ablations.Chapter(parameters, rows, rows)._leads(rows)
 
 
 @pytest.mark.parametrize(

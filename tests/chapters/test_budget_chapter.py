@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from crossover.chapters.ablations.chapter import _advised
+from crossover.chapters.ablations import _advised
 from crossover.chapters.budget_ratio import Chapter
 from crossover.params.profiles import check
 from crossover.stats.advice import CLEAR, advise

@@ -50,4 +50,4 @@ def test_the_strip_and_the_badge_count_the_papers_claims_only(chapter):
 
 def test_every_verdict_has_a_sign_of_its_own():
     assert {*claims.MARKS} == {*VERDICTS} > DECIDED
-    assert len({sign for _, sign in claims.MARKS.values()}) == len(VERDICTS)
+    assert len({sign for _, _, sign in claims.MARKS.values()}) == len(VERDICTS)

@@ -167,8 +167,8 @@ def _stamp(notebook: str, parameters: Parameters, folder: Path) -> dict[str, str
 def library_files(notebook: Path) -> list[Path]:
     """Return the library's files that a notebook depends on: the modules that it imports, what these import, and so on.
 
-    A package that is imported by its own name, as a registry is, counts with all its modules; YAML files count with the
-    modules beside them.
+    A package that is imported by its own name, as a registry is, counts with all its modules; YAML files and templates
+    count with the modules beside them.
     """
     import grimp
 
@@ -182,7 +182,7 @@ def library_files(notebook: Path) -> list[Path]:
     library = Path(crossover.__file__).parents[1]
     paths = {library.joinpath(*name.split(".")[:n]) for name in found for n in range(2, name.count(".") + 2)}
     files = {f for path in paths for f in (path.with_suffix(".py"), path / "__init__.py") if f.is_file()}
-    return sorted(files.union(*(path.parent.glob("*.yaml") for path in files)))
+    return sorted(files.union(*(path.parent.glob(kind) for path in files for kind in ("*.html", "*.yaml"))))
 
 
 def _imports(code: str, modules: Collection[str]) -> set[str]:

@@ -1,15 +1,15 @@
 """The chapter on claims: an evidence card per claim, what would settle the undecided ones, and pictures for other pages.
 
-The notebook ``05_claims`` calls :func:`run` and shows what the :class:`Chapter` holds. Cards are HTML with small drawings in SVG, whose
-text is text and whose lines take the page's colour, so that they read in the dark, too.
+Cards are HTML with small drawings in SVG (``claims.html``), whose text is text and whose lines take the page's colour.
 """
 
 from __future__ import annotations
 
-import html
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 from IPython.display import HTML, Markdown
@@ -23,15 +23,16 @@ from crossover.paths import PUBLISHED, repository, results_folder
 from crossover.stats.verdicts import DECIDED, VERDICTS
 from crossover.study.select import settings_table
 from crossover.study.store import read_runs, save_numbers
+from crossover.templates import render
 
-#: Fill and sign of each verdict; no colour is needed to tell them apart, and none is a strategy's.
+#: Fill, ink and sign of each verdict; no colour is needed to tell them apart, and none is a strategy's.
 MARKS = {
-    "supported": ("#4d9221", "✓"), "weakly supported": ("#b8e186", "(✓)"), "no difference that matters": ("#bdbdbd", "="),
-    "weakly contradicted": ("#f1b6da", "(✗)"), "contradicted": ("#c51b7d", "✗"), "inconclusive": ("#ffffff", "?"),
-    "at the floor": ("#e8e8e8", "⊥"), NOT_RUN: ("#f7f7f7", "–"),
+    "supported": ("#4d9221", "#ffffff", "✓"), "weakly supported": ("#b8e186", "#111111", "(✓)"),
+    "no difference that matters": ("#bdbdbd", "#111111", "="), "weakly contradicted": ("#f1b6da", "#111111", "(✗)"),
+    "contradicted": ("#c51b7d", "#ffffff", "✗"), "inconclusive": ("#ffffff", "#111111", "?"),
+    "at the floor": ("#e8e8e8", "#111111", "⊥"), NOT_RUN: ("#f7f7f7", "#111111", "–"),
 }  # fmt: skip
-_DARK = {"supported", "contradicted"}  # fills that need white text
-_WIDTH, _HEIGHT, _MARGIN = 680, 30, 12  # of one row of a forest, in pixels
+_WIDTH, _MARGIN = 680, 12  # of a forest, in pixels
 
 
 @dataclass(frozen=True)
@@ -49,21 +50,26 @@ class Chapter:
         """The verdict of each of the papers' claims."""
         return {name: v for name, v in whole(self.findings).items() if self.register.claims[name].kind == "claim"}
 
+    @property
+    def _listed(self) -> str:
+        counts = Counter(self.verdicts.values())
+        return ", ".join(f"{counts[v]} {v}" for v in reversed(VERDICTS) if counts[v])
+
+    @property
+    def _decided(self) -> int:
+        return sum(verdict in DECIDED for verdict in self.verdicts.values())
+
     def tally(self) -> str:
         """Return how many claims are decided, and how, as one sentence."""
-        counts = Counter(self.verdicts.values())
-        decided = sum(n for verdict, n in counts.items() if verdict in DECIDED)
-        listed = ", ".join(f"{counts[v]} {v}" for v in reversed(VERDICTS) if counts[v])
-        return f"{decided} of {counts.total()} claims are decided: {listed}."
+        return f"{self._decided} of {len(self.verdicts)} claims are decided: {self._listed}."
 
     def strip(self) -> HTML:
         """Return the strip of squares, one per claim, each a link to its card."""
-        return HTML(strip_svg(self.verdicts))
+        return HTML(_render("strip", self.verdicts, self._listed))
 
     def legend(self) -> HTML:
         """Return the sign of each verdict."""
-        signs = "".join(f"<li>{_chip(v)} {v}</li>" for v in reversed(VERDICTS))
-        return HTML(f'<ul class="verdict-legend">{signs}</ul>')
+        return HTML(_render("legend", VERDICTS[::-1]))
 
     def cards(self, *papers: str, kind: str = "claim") -> HTML:
         """Return the evidence cards of some papers' claims, or of the open questions."""
@@ -109,15 +115,14 @@ class Chapter:
 
     def save(self) -> None:
         """Store the pictures and the numbers that other pages show."""
-        figures = self.folder / "figures"
+        figures, strip = self.folder / "figures", self.strip().data
         figures.mkdir(exist_ok=True)
-        (figures / "claims_strip.svg").write_text(strip_svg(self.verdicts), encoding="utf-8")
-        decided = sum(v in DECIDED for v in self.verdicts.values())
-        badge = badge_svg("claims decided", f"{decided} of {len(self.verdicts)}")
-        (figures / "claims_badge.svg").write_text(badge, encoding="utf-8")
+        badge = _render("badge", "claims decided", f"{self._decided} of {len(self.verdicts)}")
+        for name, picture in (("strip", strip), ("badge", badge)):
+            (figures / f"claims_{name}.svg").write_text(picture, encoding="utf-8")
         numbers = {
-            "claims_tally": self.tally(), "n_claims": f"{len(self.verdicts)}", "n_claims_decided": f"{decided}",
-            "claims_strip": strip_svg(self.verdicts), "claims_table": self.summary(),
+            "claims_tally": self.tally(), "n_claims": f"{len(self.verdicts)}", "n_claims_decided": f"{self._decided}",
+            "claims_strip": strip, "claims_table": self.summary(),
         }  # fmt: skip
         save_numbers(self.folder, "05_claims", numbers)
 
@@ -133,63 +138,41 @@ class Chapter:
         return "\n".join(lines)
 
     def _card(self, name: str) -> str:
-        claim, verdict = self.register.claims[name], whole(self.findings)[name]
-        own = [f for f in self.findings if f.claim == name and not f.under]
-        paper = self.register.papers.get(claim.paper)
-        published = f"{claim.published}; {paper.setting}" if paper else claim.published
-        source = f'<a href="https://arxiv.org/abs/{claim.paper}">arXiv {claim.paper}</a>, {html.escape(claim.where)}'
-        whose = "Paper" if claim.kind == "claim" else "Question of"
-        sections = [
-            f'<p class="claim-paper"><b>{whose}:</b> {html.escape(published)}. {source}.</p>',
-            *(self._forest([f for f in own if scale_of(f.part)[1] == unit]) for unit in dict.fromkeys(scale_of(f.part)[1] for f in own)),
-            self._others(name), self._settle(name), self._history(name),
-            f"<p><code>crossover claims {name} --check</code></p>",
-        ]  # fmt: skip
-        title = f'{_chip(verdict)} <a href="#{name}">{name}</a>. {html.escape(claim.statement)} <i>{verdict}</i>'
-        head = f'<h3 style="font-size:1.15rem;margin:0 0 .5rem">{title}</h3>'
-        return f'<section class="claim-card" id="{name}">{head}{"".join(s for s in sections if s)}</section>'
+        claim, own = self.register.claims[name], [f for f in self.findings if f.claim == name and not f.under]
+        units = dict.fromkeys(scale_of(f.part)[1] for f in own)
+        paper, log = self.register.papers.get(claim.paper), self.log
+        asked = [(u.rpartition(".")[2], v) for (of, u), v in under_settings(self.findings).items() if of == name]
+        settle = [(r.number, _bought(r)) for r in self.plan[self.plan["claim"] == name].itertuples()]
+        history = log[log["claim"] == name].rename(columns={"is": "now"}).itertuples() if len(log) else ()
+        return _render(
+            "card", name, claim, whole(self.findings)[name], paper.setting if paper else "",
+            [Forest.of([f for f in own if scale_of(f.part)[1] == unit]) for unit in units],
+            [(u, v) for u, v in asked if v != NOT_RUN] if asked else None, settle, list(history),
+        )  # fmt: skip
 
-    def _forest(self, parts: list[Finding]) -> str:
-        """The parts of one unit on one axis."""
+
+class Forest(NamedTuple):
+    """The parts of a card that share a unit, the place of a value on their axis, and the axis's ticks."""
+
+    parts: list[Finding]
+    x: Callable[[float], float]
+    ticks: list[tuple[float, str]]
+    unit: str
+
+    @classmethod
+    def of(cls, parts: list[Finding]) -> Forest:
+        """Return the parts on an axis that holds every interval, replicate, threshold and published value."""
         known = [f for f in parts if f.evidence]
-        seen = [
-            v
-            for f in known
-            for v in (*f.interval, f.part.threshold, *f.evidence.by_replicate, f.part.value)
-            if v is not None
-        ]
-        low, high = (min(seen), max(seen)) if seen else (0.0, 0.0)
-        shown = []
-        for f in parts:
-            extra = " (decides where the others are at the floor)" if f.stands_in else ""
-            numbers = f"{in_words(f)}; predicted {prediction(f.part)}; {f.verdict}"
-            shown.append(
-                f'<div class="claim-part"><div>{_chip(f.verdict)} {html.escape(f.part.says)}{extra}</div>'
-                f"{_forest_row(f, low, high) if f.evidence else ''}<small>{html.escape(numbers)}</small></div>"
-            )
-        return "".join(shown) + (_axis(known[0], low, high) if known else "")
+        values = [v for f in known for v in (*f.interval, f.part.threshold, *f.evidence.by_replicate, f.part.value)]
+        seen = [v for v in values if v is not None] or [0.0]
+        low, high = min(seen), max(seen)
 
-    def _others(self, name: str) -> str:
-        """The verdicts under other update rules than the entry's own."""
-        found = [
-            (under.rpartition(".")[2], v) for (of, under), v in under_settings(self.findings).items() if of == name
-        ]
-        run = "; ".join(f"{html.escape(under)} {_chip(v)} {v}" for under, v in found if v != NOT_RUN) or NOT_RUN
-        return f"<p><b>Under another update rule:</b> {run}.</p>" if found else ""
+        def x(value: float) -> float:
+            return _MARGIN + (_WIDTH - 2 * _MARGIN) * (value - low) / ((high - low) or 1.0)
 
-    def _settle(self, name: str) -> str:
-        """What would settle each undecided part."""
-        rows = self.plan[self.plan["claim"] == name]
-        items = "".join(f"<li>Part {r.number}: {html.escape(_bought(r))}.</li>" for r in rows.itertuples())
-        return f"<details><summary>What would settle it</summary><ul>{items}</ul></details>" if items else ""
-
-    def _history(self, name: str) -> str:
-        rows = self.log[self.log["claim"] == name] if len(self.log) else self.log
-        items = "".join(
-            f"<li>{r.date}, part {r.part}: {r.was} → {r.now}; {html.escape(str(r.reason))}.</li>"
-            for r in rows.rename(columns={"is": "now"}).itertuples()
-        )
-        return f"<details><summary>History of the verdict</summary><ul>{items}</ul></details>" if items else ""
+        ticks = {low, high} | ({0.0} if low < 0 < high and min(x(0.0), _WIDTH - x(0.0)) > 60 else set())
+        texts = [(min(max(x(t), 24), _WIDTH - 24), amount(known[0].part, t)) for t in sorted(ticks)] if known else []
+        return cls(parts, x, texts, scale_of(parts[0].part)[1])
 
 
 def run(profile: str) -> Chapter:
@@ -208,99 +191,9 @@ def run(profile: str) -> Chapter:
     return chapter
 
 
-def strip_svg(verdicts: dict[str, str]) -> str:
-    """Return a strip of squares, one per claim, with its sign and a link to its card.
-
-    >>> strip_svg({"C3": "contradicted"}).count("<rect")
-    1
-    """
-    side, gap = 36, 4
-    squares = []
-    for i, (name, verdict) in enumerate(verdicts.items()):
-        fill, sign = MARKS[verdict]
-        ink = "#ffffff" if verdict in _DARK else "#111111"
-        dash = ' stroke-dasharray="3 2"' if verdict == NOT_RUN else ""
-        x = i * (side + gap) + 1
-        squares.append(
-            f'<a href="05_claims.html#{name}"><title>{name}: {verdict}</title>'
-            f'<rect x="{x}" y="1" width="{side}" height="{side}" rx="4" fill="{fill}" stroke="#666666"{dash}/>'
-            f'<text x="{x + side / 2}" y="16" fill="{ink}" text-anchor="middle" font-size="13">{name}</text>'
-            f'<text x="{x + side / 2}" y="31" fill="{ink}" text-anchor="middle" font-size="13">{sign}</text></a>'
-        )
-    width = len(verdicts) * (side + gap) - gap + 2
-    counts = Counter(verdicts.values())
-    said = ", ".join(f"{counts[v]} {v}" for v in reversed(VERDICTS) if counts[v])
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {side + 2}" width="{width}" style="max-width:100%" role="group" '
-        f'aria-label="Verdicts on {len(verdicts)} claims: {said}" font-family="sans-serif">{"".join(squares)}</svg>'
-    )
-
-
-def badge_svg(label: str, value: str) -> str:
-    """Return a badge: a label and a value."""
-    left, right = 8 + 7 * len(label), 8 + 7 * len(value)
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + right}" height="20" role="img" aria-label="{label}: {value}" '
-        f'font-family="sans-serif" font-size="11"><rect width="{left + right}" height="20" rx="3" fill="#555555"/>'
-        f'<rect x="{left}" width="{right}" height="20" rx="3" fill="#2f6f9f"/>'
-        f'<text x="{left / 2}" y="14" fill="#ffffff" text-anchor="middle">{label}</text>'
-        f'<text x="{left + right / 2}" y="14" fill="#ffffff" text-anchor="middle">{value}</text></svg>'
-    )
-
-
-def _forest_row(f: Finding, low: float, high: float) -> str:
-    """One part: predicted side shaded, threshold, interval, estimate, replicates as dots, the paper's value as a diamond."""
-    x, y = _placed(low, high), _HEIGHT / 2
-    left, right = (x(end) for end in f.interval)
-    at, centre = x(f.part.threshold), x(f.estimate)
-    shade = (at, _WIDTH - at) if f.part.side == "above" else (0, at)
-    dots = "".join(
-        f'<circle cx="{x(v):.1f}" cy="{y + 9}" r="2.5" fill="none" stroke="currentColor"/>'
-        for v in f.evidence.by_replicate
-    )
-    paper = ""
-    if f.part.value is not None:
-        p = x(f.part.value)
-        paper = (
-            f'<path d="M{p:.1f} {y - 13}l5 5l-5 5l-5 -5z" fill="none" stroke="currentColor"><title>paper</title></path>'
-        )
-    said = f"{in_words(f)}; predicted {prediction(f.part)}"
-    return (
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" style="max-width:100%;display:block" role="img" '
-        f'aria-label="{html.escape(said)}">'
-        f'<rect x="{shade[0]:.1f}" y="0" width="{shade[1]:.1f}" height="{_HEIGHT}" fill="#4d9221" fill-opacity="0.15"/>'
-        f'<line x1="{at:.1f}" x2="{at:.1f}" y1="0" y2="{_HEIGHT}" stroke="currentColor" stroke-dasharray="3 2"/>'
-        f'<line x1="{left:.1f}" x2="{right:.1f}" y1="{y}" y2="{y}" stroke="currentColor" stroke-width="2"/>'
-        f'<circle cx="{centre:.1f}" cy="{y}" r="4" fill="currentColor"/>{dots}{paper}</svg>'
-    )
-
-
-def _axis(f: Finding, low: float, high: float) -> str:
-    """The ends of the axis and 0, with the unit."""
-    x, unit = _placed(low, high), scale_of(f.part)[1]
-    ticks = {low, high} | ({0.0} if low < 0 < high and min(x(0.0), _WIDTH - x(0.0)) > 60 else set())
-    marks = "".join(
-        f'<text x="{min(max(x(t), 24), _WIDTH - 24):.1f}" y="12" text-anchor="middle">{amount(f.part, t)}</text>'
-        for t in sorted(ticks)
-    )
-    return (
-        f'<svg viewBox="0 0 {_WIDTH} 30" width="{_WIDTH}" style="max-width:100%;display:block" font-size="13" '
-        f'fill="currentColor" aria-hidden="true">{marks}'
-        f'<text x="{_WIDTH / 2}" y="27" text-anchor="middle">{unit}</text></svg>'
-    )
-
-
-def _placed(low: float, high: float):
-    span = (high - low) or 1.0
-    return lambda v: _MARGIN + (_WIDTH - 2 * _MARGIN) * (v - low) / span
-
-
-def _chip(verdict: str) -> str:
-    """The sign of a verdict on its fill."""
-    fill, sign = MARKS[verdict]
-    ink = "#ffffff" if verdict in _DARK else "#111111"
-    style = f"background:{fill};color:{ink};border:1px solid #666;border-radius:4px;padding:0 .35em"
-    return f'<span class="verdict" style="{style}">{sign}</span>'
+def _render(macro: str, *values: object) -> str:
+    known = {"marks": MARKS, "WIDTH": _WIDTH, "HEIGHT": 30, "in_words": in_words, "prediction": prediction}
+    return render("chapters/claims.html", macro, *values, **known)
 
 
 def _bought(row) -> str:

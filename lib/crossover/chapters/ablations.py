@@ -1,0 +1,416 @@
+"""The chapter on ablations (arXiv 2409.19759, section 5.3): one setting changed at a time, and its effect on the choice.
+
+A setting is changed in the teacher, the augmenter, the filter, the student or the prices. Everything else stays as in the
+base grid, and the change is measured against the base on the same test items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+import pandas as pd
+from IPython.display import Markdown
+
+from crossover.chapters.budget_ratio import DIRECTION
+from crossover.chapters.common import (
+    ANSWERS,
+    COLUMNS,
+    LEVEL,
+    NO_CURVES,
+    NOT_RUN,
+    QUESTIONS,
+    REPHRASE,
+    ChapterBase,
+    alike,
+    crossover_table,
+    difference,
+    funnel_table,
+    has_curves,
+    published,
+    regret_table,
+    table,
+)  # fmt: skip
+from crossover.chapters.samples import ORACLE, Wanted, samples, strategy_samples
+from crossover.figures.learning_curves import learning_points
+from crossover.figures.style import Picture
+from crossover.labels import QUERIES_PER_SAMPLE, display_name
+from crossover.params.ablations import Ablations
+from crossover.stats.advice import CLEAR, advise_map
+from crossover.stats.crossovers import Crossover, find_crossovers
+from crossover.stats.curves import Fits, fit_table
+from crossover.study.cell import Cell
+from crossover.study.grids import ablations as grids
+from crossover.study.paired import paired_row
+from crossover.study.run import run_grid
+from crossover.study.select import Selector, settings_table
+
+if TYPE_CHECKING:
+    from pandas.io.formats.style import Styler
+
+PAIR = [ANSWERS, QUESTIONS]
+#: What arXiv 2607.01727 says of new questions that re-use seeds.
+RESAMPLING = (
+    "Paper: re-using a pool of seeds does not beat new answers; new sources do, at large budgets (arXiv 2607.01727)."
+)
+
+
+class Comparison(NamedTuple):
+    """A difference in accuracy: its name, which cells (as ``notebooks/claims.yaml`` explains), the paper's number."""
+
+    comparison: str
+    points: list[Selector]
+    terms: list[Selector]
+    panel: str = ""
+    value: float | None = None
+
+
+def _minus(one: Selector, other: Selector) -> list[Selector]:
+    return [{"weight": 1, **one}, {"weight": -1, **other}]
+
+
+def overview(p: Ablations) -> list[Comparison]:
+    """Return the lead of new questions over new answers at the largest budget under each setting."""
+    weak: Selector = {"invalid_rate": p.weak_augmenter, "rephrase_drift": p.weak_augmenter}
+    settings: list[tuple[str, str, Selector, Selector]] = [
+        ("base", "all settings as in the base grid", {}, {}),
+        *(("source of new questions", f"coverage {share:g}", {}, {"coverage": share}) for share in p.coverages),
+        ("augmenter", f"{p.weak_augmenter:.0%} of new questions spoilt", {}, weak),
+    ]
+    for error in p.answer_errors:
+        for said, changed in ((" wrong", {}), (" wrong, verified", {"verify": True})):
+            settings.append(("teacher", f"{error:.0%}{said}", *[{"answer_error": error} | changed] * 2))
+    for size in p.student_sizes:
+        settings.append(("student", f"lowest {size} layers", *[{"student_layers": size, "trained_layers": 0}] * 2))
+    at = [{"budget": p.high_budgets[1]}]
+    return [
+        Comparison(name, at, _minus({"strategy": QUESTIONS, **asked}, {"strategy": ANSWERS, **answered}), panel)
+        for panel, name, answered, asked in settings
+    ]
+
+
+def augmenter(p: Ablations) -> list[Comparison]:
+    """Return what a weak augmenter changes for rephrasings and new questions, averaged over the two large budgets."""
+    points = [{"budget": budget} for budget in p.high_budgets]
+    weak = {"invalid_rate": p.weak_augmenter, "rephrase_drift": p.weak_augmenter}
+    return [
+        Comparison(display_name(s), points, _minus({"strategy": s, **weak}, {"strategy": s}), value=value)
+        for s, value in ((REPHRASE, None), (QUESTIONS, -0.15))
+    ]
+
+
+def verification(p: Ablations) -> list[Comparison]:
+    """Return what dropping wrong answers gains at equal calls and equal kept size, and what doubling the calls does."""
+    middle, high = ({"budget": budget} for budget in p.high_budgets)
+    out = []
+    for error in p.answer_errors:
+        kept, checked = {"budget": grids.kept_size(p.high_budgets[1], error)}, {"verify": True}
+        for strategy in PAIR:
+            at = [{"strategy": strategy, "answer_error": error}]
+            pairs = {
+                f"verified or not, {high['budget']} calls": (high | checked, high),
+                f"verified {high['budget']} calls, unverified {kept['budget']}": (high | checked, kept),
+                f"unverified {high['budget']}, verified {middle['budget']} calls": (high, middle | checked),
+            }
+            panel = f"{display_name(strategy)}, {error:.0%} wrong"
+            out += [Comparison(name, at, _minus(*both), panel) for name, both in pairs.items()]
+    return out
+
+
+def student(p: Ablations) -> list[Comparison]:
+    """Return, per student, what new questions gain on new answers from the smallest budget to the largest."""
+    terms: list[Selector] = [
+        {"weight": sign * turn, "strategy": strategy, "budget": budget}
+        for turn, budget in ((1, p.high_budgets[1]), (-1, p.low_budget))
+        for sign, strategy in ((1, QUESTIONS), (-1, ANSWERS))
+    ]
+    cut = [(f"lowest {size} layers", {"student_layers": size, "trained_layers": 0}) for size in p.student_sizes]
+    return [Comparison(name, [which], terms) for name, which in [("whole student", {}), *cut]]
+
+
+def local(p: Ablations) -> list[Comparison]:
+    """Return what fine-tuning a local teacher and augmenter gains, at the larger budget."""
+
+    def tuned(teacher: int, asker: int) -> Selector:
+        return {"teacher.gold": teacher, "augmenter.gold": asker}
+
+    return [
+        Comparison(
+            f"{display_name(s)}: {what} tuned on {gold}",
+            [{"budget": p.high_budgets[1]}],
+            _minus({"strategy": s, **tuned(gold, gold)}, {"strategy": s, **worse}),
+        )
+        for gold in p.local_gold
+        for s, what, worse in (
+            (ANSWERS, "teacher", tuned(0, 0)),
+            (REPHRASE, "augmenter", tuned(gold, 0)),
+            (QUESTIONS, "augmenter", tuned(gold, 0)),
+        )
+    ]
+
+
+#: What the chapter compares, by figure: the comparisons, the caption, the axis.
+COMPARISONS: dict[str, tuple[Callable[[Ablations], list[Comparison]], str, str]] = {
+    "overview": (overview, "{high} calls.", "lead of new questions over new answers, points"),
+    "augmenter": (
+        augmenter,
+        (
+            "Change with a weak augmenter, mean over {middle} and {high} calls. "
+            "Paper: rephrasings lose little, new questions about 15 points (section 5.3.1)."
+        ),
+        "",
+    ),
+    "verification": (
+        verification,
+        "Paper: no significant gain from verification; more calls win (section 5.3.2).",
+        "",
+    ),
+    "student": (
+        student,
+        "Growth from {low} to {high} calls. Paper: the lead grows for every student (section 5.3.3).",
+        "growth of the lead of new questions, points",
+    ),
+    "local": (local, "Tuned against prompted, {high} calls. Paper: gains, little for rephrasings.", ""),
+}
+
+
+def effects(rows: pd.DataFrame, folder: Path, base: Selector, comparisons: Sequence[Comparison]) -> pd.DataFrame:
+    """Return the comparisons as a results table decides them, with 90% intervals paired by test item.
+
+    ``base`` has the value of every setting that a comparison does not name; ``why`` says which rows are missing.
+    """
+    out = [
+        {"panel": c.panel, "comparison": c.comparison, "value": c.value}
+        | paired_row(rows, folder, base, c.points, c.terms)
+        for c in comparisons
+    ]
+    return pd.DataFrame(out, columns=["panel", *COLUMNS])
+
+
+@dataclass(frozen=True)
+class Chapter(ChapterBase):
+    """Everything the chapter shows; ``published`` are the study's rows with the same settings."""
+
+    notebook: ClassVar[str] = "04_ablations"
+    parameters: Ablations
+    published: pd.DataFrame
+
+    @cached_property
+    def grids(self) -> dict[str, list[Cell]]:
+        """The cells of each ablation, those of the base that it is compared with included."""
+        return grids.grids(self.parameters)
+
+    # --- single budgets -----------------------------------------------------------------------------------------------
+
+    def effects(self, name: str) -> pd.DataFrame:
+        """Return the paired comparisons of one figure of :data:`COMPARISONS`."""
+        p = self.parameters
+        # An oracle's settings, which a local teacher lacks.
+        oracle = p.pick("answer_error", "rephrase_drift", "invalid_rate", "coverage")
+        base = {"recipe.updates": "epochs", "seed_size": p.compared_seeds, **p.pick("task", "verify", "student_layers")}
+        base |= {"teacher": "local"} if name == "local" else oracle
+        return effects(self.runs, self.folder, base, COMPARISONS[name][0](p))
+
+    def compare(self, name: str) -> Picture | Markdown:
+        """Draw the comparisons of one figure of :data:`COMPARISONS`."""
+        p, (_, caption, xlabel) = self.parameters, COMPARISONS[name]
+        said = caption.format(low=p.low_budget, middle=p.high_budgets[0], high=p.high_budgets[1])
+        options = {"xlabel": xlabel} if xlabel else {}
+        return self.forest(name, self.effects(name), f"{p.compared_seeds} seed questions. {said}", **options)
+
+    def samples(self) -> Styler | Markdown:
+        """Return a seed question, what a clean augmenter makes of it, and how a weak one spoils that."""
+        p = self.parameters
+        rows = strategy_samples(p.task, p.compared_seeds)[1:]
+        weak = ORACLE.format(drift=f"{p.weak_augmenter:g}", coverage=1)
+        rows += [
+            Wanted("drifted rephrasing", rows[0].files, "rephrase", weak, unlike="rephrasing"),
+            Wanted("spoilt question", rows[1].files, "new_question", weak, unlike="new question"),
+        ]
+        found = samples(self.folder, rows)
+        return table(found, "samples") if len(found) else NOT_RUN
+
+    def student_accuracies(self) -> Styler:
+        """Return how accurate each student is at the smallest and largest budget: one that learns nothing shows no turn."""
+        rows = self.of("student")
+        names = rows["recipe.student_layers"].map(lambda size: f"lowest {size:g} layers" if size else "whole")
+        points = learning_points(rows.assign(strategy=rows["strategy"] + "|" + names), LEVEL)
+        points[["strategy", "student"]] = points["strategy"].str.split("|", expand=True).to_numpy()
+        points["column"] = points["strategy"].map(display_name) + ", " + points["budget"].astype(str) + " calls"
+        shown = points.pivot(index="student", columns="column", values="accuracy").sort_index(ascending=False)
+        return table(shown.reset_index(), "students").format("{:.1%}", subset=list(shown))
+
+    def local_funnel(self, grid: str = "local") -> Styler | Markdown:
+        """Return what became of the local teachers' calls in one grid: answers that are right, questions that are new."""
+        rows = self.of(grid)
+        if rows.empty:
+            return NOT_RUN
+        how = [
+            rows[f"{who}.gold"].map(lambda gold: "tuned" if gold else "prompted") for who in ("augmenter", "teacher")
+        ]
+        names = rows["strategy"].map(display_name) + ": augmenter " + how[0] + ", teacher " + how[1]
+        return funnel_table(rows.assign(strategy=names), f"funnel-{grid}")
+
+    # --- whole curves -------------------------------------------------------------------------------------------------
+
+    def coverage(self) -> Picture | Markdown:
+        """Draw new answers, and new questions of every coverage."""
+        old = _by_coverage(alike(self.published, self._two))
+        return self.curves("coverage", _by_coverage(self._two), self._editing, RESAMPLING, old)
+
+    @property
+    def _two(self) -> pd.DataFrame:
+        rows = self.of("base", "coverage")
+        return rows[rows["strategy"].isin(PAIR)].reset_index(drop=True)
+
+    def coverage_table(self) -> Styler | Markdown:
+        """Return where new questions overtake new answers at each coverage."""
+        rows, share = self._two, self._two["teacher.coverage"]
+        shares = sorted({*self.parameters.coverages, self.parameters.coverage})
+        fits = {f"{s:g}": fit_table(rows[(rows["strategy"] == ANSWERS) | (share == s)], LEVEL) for s in shares}
+        return _crossovers("coverage", "coverage", {s: find_crossovers(f, checks=False) for s, f in fits.items()})
+
+    def costs(self) -> Styler | Markdown:
+        """Return where new questions overtake new answers at each cost of writing a question, in answers."""
+        prices = {f"{cost:g}": {ANSWERS: 1.0, QUESTIONS: 1.0 + cost} for cost in sorted(self.parameters.question_costs)}
+        found = {
+            cost: find_crossovers(self._base_fits, price, "answers", checks=False) for cost, price in prices.items()
+        }
+        return _crossovers("costs", "cost", found)
+
+    @cached_property
+    def _base_fits(self) -> Fits:
+        rows = self.of("base")
+        return fit_table(rows[rows["strategy"].isin(PAIR)], LEVEL)
+
+    def costs_in_tokens(self) -> Styler | Markdown:
+        """Return the crossovers in teacher calls and in the tokens that the teacher read and wrote."""
+        if not has_curves(self._base_fits):
+            return NO_CURVES
+        spent = self.of("base").groupby("strategy")[["tokens_in", "tokens_out", "queries"]].sum()
+        tokens = spent[["tokens_in", "tokens_out"]].sum(axis=1) / spent["queries"]
+        price = {s: float(tokens[s]) * QUERIES_PER_SAMPLE[s] for s in PAIR}
+        found = {
+            "calls": find_crossovers(self._base_fits, checks=False),
+            "tokens": find_crossovers(self._base_fits, price, "tokens", checks=False),
+        }
+        return _crossovers("cost-units", "unit", found)
+
+    def recipes(self) -> Styler | Markdown:
+        """Return where new questions overtake new answers under each rule for the number of updates."""
+        rows = self.of("recipes")
+        if rows.empty:
+            return NOT_RUN
+        rules = rows[rows["strategy"].isin(PAIR)].groupby("recipe.updates")
+        return _crossovers("recipes", "updates", {rule: _crossings(some) for rule, some in rules})
+
+    def advice(self, task: str) -> Styler | Markdown:
+        """Return what ``crossover advise`` says at each tested budget of another task."""
+        rows = self.of(task)
+        rows = rows[rows["budget"] > 0]
+        if rows.empty:
+            return NOT_RUN
+        fits = fit_table(rows, LEVEL)
+        cells = sorted({*rows[["seed_size", "budget"]].itertuples(index=False, name=None)})
+        return table(pd.DataFrame([_advised(fits, *cell) for cell in cells]), f"advice-{task}")
+
+    def grid_curves(self, grid: str) -> Picture | Markdown:
+        """Draw the strategies of one grid: another task, or the split budget next to the pure strategies."""
+        rows = self.of(grid)
+        if rows.empty:
+            return NOT_RUN
+        return self.curves(grid, rows, self._leads(rows), DIRECTION, alike(self.published, rows))
+
+    def task_table(self, task: str) -> Styler | Markdown:
+        """Return where strategies overtake one another on another task."""
+        rows = self.of(task)
+        return NOT_RUN if rows.empty else crossover_table(_crossings(rows), f"crossovers-{task}")
+
+    def mixed_regret(self) -> Styler | Markdown:
+        """Return what always buying one strategy is expected to lose, a split budget among them."""
+        rows = self.of("mixed")
+        if rows.empty:
+            return NOT_RUN
+        fits = fit_table(rows[rows["budget"] > 0], LEVEL)
+        return regret_table(fits, rows, "mixed-regret") if has_curves(fits) else NO_CURVES
+
+    # --- words --------------------------------------------------------------------------------------------------------
+
+    @property
+    def headline(self) -> str:
+        """Whether new questions lead under every setting, and what their source adds."""
+        p = self.parameters
+        return f"{self._editing} ({p.high_budgets[1]} teacher calls, {p.compared_seeds} seed questions)."
+
+    @cached_property
+    def _editing(self) -> str:
+        rows = self.effects("overview")
+        leads = {
+            r.comparison: "not run in this profile" if r.why else difference(r.estimate, r.low, r.high)
+            for r in rows.itertuples()
+        }
+        whole, edited = next(iter(leads.values())), leads.get("coverage 0", "not run in this profile")
+        return f"Lead of new questions over new answers: {whole} from the whole task; {edited} as edits of the seeds"
+
+    def _leads(self, rows: pd.DataFrame) -> str:
+        """Name the strategy that leads every other one throughout, if there is one, and how many pairs cross."""
+        found, names = _crossings(rows), rows["strategy"].unique()
+        decided = {s: sum(c.status == "none" and c.leader == s for c in found) for s in names}
+        ahead = [display_name(s) for s, n in decided.items() if n == len(names) - 1 and n]
+        if ahead:
+            return f"{ahead[0]} lead throughout"
+        crossing = sum(c.status == "found" for c in found)
+        return f"{crossing} of {len(found)} pairs of strategies have a located crossover; none leads throughout"
+
+    def numbers(self) -> None:
+        """Store what the chapter's prose quotes."""
+        said = {}
+        for name in ("augmenter", "local"):
+            rows = self.effects(name)
+            rows = rows[rows["estimate"].notna()]
+            each = [f"{r.comparison}: {difference(r.estimate, r.low, r.high)}" for r in rows.itertuples()]
+            said[name] = "; ".join(each) or "not run in this profile"
+        self.quote(ablation_finding=self.headline, weak_augmenter=said["augmenter"], local_teacher=said["local"])
+
+
+def run(parameters: Ablations) -> Chapter:
+    """Run the grids and return what there is to show."""
+    runs = run_grid(parameters)
+    return Chapter(parameters, settings_table(runs), settings_table(published(runs, parameters.profile)))
+
+
+def _crossings(rows: pd.DataFrame) -> list[Crossover]:
+    """Return the crossovers of some rows."""
+    return find_crossovers(fit_table(rows[rows["budget"] > 0], LEVEL), checks=False)
+
+
+def _crossovers(name: str, column: str, found: dict[str, list[Crossover]]) -> Styler | Markdown:
+    """Return the crossovers under each value of a setting as one table."""
+    values = [value for value, some in found.items() for _ in some]
+    return crossover_table([c for some in found.values() for c in some], name, **{column: values})
+
+
+def _by_coverage(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows whose new questions are named by their coverage, as strategies of their own, unless it is 1."""
+    if rows.empty:
+        return rows
+    edited = (rows["strategy"] == QUESTIONS) & (rows["teacher.coverage"] < 1)
+    names = "new_questions,_coverage_" + rows["teacher.coverage"].map("{:g}".format)
+    return rows.assign(strategy=rows["strategy"].where(~edited, names))
+
+
+def _advised(fits: Fits, seeds: float, budget: float) -> dict[str, str]:
+    """Return the row of one tested cell: the advised strategy, or that none is best in four draws of five."""
+    grid = advise_map(fits, [seeds], [budget])
+    best = grid.loc[grid["p_best"].idxmax()]
+    name = display_name(best["strategy"]).lower()
+    choice = name if best["p_best"] >= CLEAR else f"undecided, {name} ahead"
+    return {
+        "seeds": f"{seeds:g}",
+        "calls": f"{budget:g}",
+        "advice": choice,
+        "best in": f"{best['p_best']:.0%} of draws",
+    }

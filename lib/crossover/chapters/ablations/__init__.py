@@ -1,1 +1,0 @@
-"""The chapter on what moves the crossover (arXiv 2409.19759, section 5.3)."""
