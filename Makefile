@@ -29,8 +29,8 @@ reproduce: $(STAMP)  ## recompute every chapter and build the book; redoes only 
 book: $(STAMP)  ## build the book from the results that are there
 	@$(BIN)/crossover book --profile $(PROFILE)
 
-archive: $(STAMP)  ## pack committed results with checksums, and the book as a PDF, into dist/
-	@rm -rf dist && mkdir dist && $(BIN)/crossover book --profile $(PROFILE) --pdf && cp book/_build/$(PROFILE)/crossover.pdf dist/
+archive: $(STAMP)  ## pack committed results with checksums into dist/
+	@rm -rf dist && mkdir dist
 	@git ls-files -z results/$(PROFILE) notebooks LICENSE CITATION.cff $(LOCKS) | xargs -0 sha256sum > dist/MANIFEST
 	@version=$$($(BIN)/python -c 'import crossover; print(crossover.__version__)'); git archive --prefix=crossover-$$version/ \
 	  -o dist/crossover-$$version-$(PROFILE).tar.gz HEAD results/$(PROFILE) notebooks LICENSE CITATION.cff $(LOCKS)

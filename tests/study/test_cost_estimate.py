@@ -1,4 +1,4 @@
-"""What a grid will take: sums over what is left, rates from records, sizes from names; what is missing."""
+"""What a grid will take: sums over what is left, rates from records, sizes from names."""
 
 import pytest
 from typer.testing import CliRunner
@@ -9,7 +9,6 @@ from crossover.params.profiles import check, resolve
 from crossover.paths import PUBLISHED, results_folder
 from crossover.study.cost_estimate import Range, estimate, profile_rows
 from crossover.study.grids import cells_of
-from crossover.study.requirements import fetch, requirements
 from crossover.study.store import read_runs
 
 
@@ -74,14 +73,3 @@ def test_the_command_and_the_book_say_the_same():
     assert notes[0][:40] in shown.stdout
     refused = CliRunner().invoke(app, ["plan"])
     assert refused.exit_code == 2 and "--profile" in refused.output
-
-
-def test_what_is_missing_is_listed_with_what_to_do(monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    asked = requirements(cells_of(grid(student="hub:some/model@" + 40 * "b", task="gsm8k", teacher="local")))
-    assert set(asked) == {"model hub:some/model@" + 40 * "b", "model SmolLM2-135M-Instruct", "data gsm8k"}
-    found = dict(fetch(asked))
-    assert found["data gsm8k"] == "" and found["model SmolLM2-135M-Instruct"] == ""
-    assert f"hf download some/model --revision {40 * 'b'}" in found["model hub:some/model@" + 40 * "b"]
-    served = requirements(cells_of(grid(task="gsm8k", teacher="endpoint", teacher_model="large")))
-    assert "model large" not in served, "a served teacher is its server's"

@@ -1,4 +1,4 @@
-"""Commands that run the study: run, reproduce, fetch, book, audit, params."""
+"""Commands that run the study: run, reproduce, train, book, audit, params."""
 
 from __future__ import annotations
 
@@ -93,48 +93,11 @@ def train(
             run_grid(parameters.model_copy(update={"workers": workers}), hours=left)
 
 
-def fetch(profile: Profile = "paper") -> None:
-    """Get every model and data set that a profile needs; list what is missing, each with what to do.
-
-    Ends with status 1 if anything is missing.
-    """
-    import os
-    import socket
-    from urllib.parse import urlsplit
-    from urllib.request import getproxies
-
-    try:
-        if not getproxies():  # behind one, names are its to resolve
-            socket.getaddrinfo(urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co")).hostname, 443)
-    except OSError:
-        print("Cannot reach the Hub. Present and missing files:")
-        os.environ["HF_HUB_OFFLINE"] = "1"  # read when the hub's client is imported: no call is tried again and again
-    from crossover.params.profiles import load_profile, resolve
-    from crossover.study.grids import cells_of
-    from crossover.study.requirements import fetch as get_all
-    from crossover.study.requirements import requirements
-
-    cells = [cell for name in load_profile(profile) for cell in cells_of(resolve(name, profile, {}))]
-    lacking = 0
-    for what, why in get_all(requirements(cells)):
-        print(f"missing  {what}\n         {why}" if why else f"here     {what}", flush=True)
-        lacking += bool(why)
-    if lacking:
-        print(f"{lacking} missing.")
-        raise typer.Exit(1)
-
-
-def book(
-    profile: Profile = "laptop",
-    pdf: Annotated[bool, typer.Option("--pdf", help="Also as one PDF; needs Chromium.")] = False,
-) -> None:
+def book(profile: Profile = "laptop") -> None:
     """Build the book from the results that are there; nothing is computed."""
     from crossover.book.build import build
-    from crossover.book.release import build_pdf
 
     print(f"The book: {build(profile)}")
-    if pdf:
-        print(f"As a PDF: {build_pdf(profile)}")
 
 
 def audit(
@@ -164,7 +127,7 @@ def params(notebook: Annotated[str, typer.Argument(help="A notebook's name or nu
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    for command in (run, reproduce, train, fetch, book, audit, params):
+    for command in (run, reproduce, train, book, audit, params):
         app.command()(command)
 
 

@@ -15,9 +15,10 @@ from pathlib import Path
 import pandas as pd
 
 from crossover.errors import CrossoverError
+from crossover.models.weights import model_folder
 from crossover.paths import results_folder
-from crossover.study.cell import read_cell
-from crossover.study.requirements import fetch, requirements
+from crossover.study.cell import Cell, read_cell
+from crossover.study.experiments import experiment_of
 from crossover.study.run import run_cells
 from crossover.study.store import Store, read_runs
 
@@ -44,16 +45,15 @@ def audit(profile: str, cells: int, seed: int) -> None:
     grid = []
     for settings in runs["settings"].sample(frac=1, random_state=seed):
         cell = read_cell(settings)
-        lacking = [f"{what}: {why}" for what, why in fetch(requirements([cell])) if why]
-        if lacking:
-            print(f"Left out, {cell}, for what is not here: {lacking[0]}")
+        if lacking := _lacking(cell):
+            print(f"Left out, {cell}, for what is not here: {lacking}")
         elif len(grid) < cells:
             grid.append(cell)
         if len(grid) == cells:
             break
     if not grid:
         raise CrossoverError(
-            f"Of no cell of the profile {profile} are data and models here; `crossover fetch --profile {profile}` lists what is missing."
+            f"Of no cell of the profile {profile} are data and models here; the lines above say what to do."
         )
     with tempfile.TemporaryDirectory() as folder:
         if any(cell.teacher == "endpoint" for cell in grid):
@@ -77,6 +77,17 @@ def audit(profile: str, cells: int, seed: int) -> None:
     )
     if failed := int((verdicts == "DIFFERS").sum()):
         raise CrossoverError(f"{failed} of {len(grid)} cells differ by more than the tolerance.")
+
+
+def _lacking(cell: Cell) -> str:
+    """Return why a cell's data or models cannot be had here; empty where they can."""
+    try:
+        experiment_of(cell).check([cell])
+        for model in cell.models:
+            model_folder(model)
+    except CrossoverError as problem:
+        return str(problem)
+    return ""
 
 
 def seed_spread(runs: pd.DataFrame) -> tuple[float, int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import pandas as pd
 
@@ -113,30 +114,45 @@ class Rates:
         recipes = [json.loads(settings)["recipe"] for settings in trained["settings"]]
         seen = [Recipe(**r).steps(n) * r["batch_size"] for r, n in zip(recipes, trained["n_train"], strict=True)]
         timed = trained[(trained["device"] == device) & (trained["train_tokens"] > 0)]
-        kind = ["experiment", "task"]
-        self._read = _spreads(bought, bought["tokens_in"] / bought["queries"], kind)
-        self._written = _spreads(bought, bought["tokens_out"] / bought["queries"], kind)
-        self._example = _spreads(trained, trained["train_tokens"] / seen, kind)
-        self._token = _spreads(timed, timed["seconds_train"] / timed["train_tokens"], ["student", *kind])
-        self._item = _spreads(timed, timed["seconds_eval"] / timed["n_test"], ["student", *kind])
+        self._rows = {
+            "read": (bought, bought["tokens_in"] / bought["queries"]),
+            "written": (bought, bought["tokens_out"] / bought["queries"]),
+            "example": (trained, trained["train_tokens"] / seen),
+            "token": (timed, timed["seconds_train"] / timed["train_tokens"]),
+            "item": (timed, timed["seconds_eval"] / timed["n_test"]),
+        }
+        self.students = set(timed["student"])
+        self.near = cache(self._near)
+
+    def _near(self, what: str, *named: tuple[str, str]) -> Range | None:
+        """The 10th to 90th percentile of the rows that agree in all named columns or, failing that, in fewer of them."""
+        rows, values = self._rows[what]
+        for n in range(len(named), -1, -1):
+            alike = rows[[column for column, _ in named[:n]]].eq([value for _, value in named[:n]]).all(axis=1)
+            if alike.any():
+                return Range(*values[alike].quantile([0.1, 0.9]))
+        return None
 
     def call(self, cell: Cell) -> tuple[Range, Range]:
         """Return the tokens that a call reads and writes: of its task where that was run, else of all real teachers."""
-        written = _nearest(self._written, cell.experiment, cell.task) or Range()
-        most = cell.max_new_tokens
-        return _nearest(self._read, cell.experiment, cell.task) or Range(), Range(min(written.low, most), most)
+        read, written = (self.near(what, *_kind(cell)) or Range() for what in ("read", "written"))
+        return read, Range(min(written.low, cell.max_new_tokens), cell.max_new_tokens)
 
     def example(self, cell: Cell) -> Range:
         """Return the tokens of a training example."""
-        return _nearest(self._example, cell.experiment, cell.task) or Range(16, 512)
+        return self.near("example", *_kind(cell)) or Range(16, 512)
 
     def seconds(self, cell: Cell, tokens: Range) -> Range | None:
         """Return a student's seconds; ``None`` where its model is on no record."""
-        named = (cell.recipe["model"], cell.experiment, cell.task)
-        per_token, per_item = (_nearest(spreads, *named) for spreads in (self._token, self._item))
-        if per_token is None or named[:1] not in self._token:
+        if cell.recipe["model"] not in self.students:
             return None
+        named = (("student", cell.recipe["model"]), *_kind(cell))
+        per_token, per_item = self.near("token", *named), self.near("item", *named)
         return Range(tokens.low * per_token.low, tokens.high * per_token.high) + per_item * cell.n_test
+
+
+def _kind(cell: Cell) -> tuple[tuple[str, str], ...]:
+    return ("experiment", cell.experiment), ("task", cell.task)
 
 
 def profile_rows(
@@ -165,25 +181,8 @@ def profile_rows(
         basis += e.basis
         unknown += e.unknown
     left_out = f" {unknown} students of no known speed are not in the hours." if unknown else ""
-    notes = [
-        (
-            "M: millions of tokens, which the teacher reads and writes and students are trained on. Hours are the students' alone; "
-            f"a teacher on the same machine comes on top.{left_out}"
-        ),
-        f"What this rests on: {'; '.join(dict.fromkeys(basis))}.",
-    ]
-    return rows, notes
-
-
-def _spreads(rows: pd.DataFrame, values: pd.Series, names: list[str]) -> dict[tuple, Range]:
-    """The 10th and 90th percentiles of values, for rows that agree in all of the names and in ever fewer of the first."""
-    found = {(): Range(*values.quantile([0.1, 0.9]))} if len(rows) else {}
-    for n in range(1, len(names) + 1):
-        for key, some in values.groupby([rows[name] for name in names[:n]]):
-            found[key if isinstance(key, tuple) else (key,)] = Range(*some.quantile([0.1, 0.9]))
-    return found
-
-
-def _nearest(spreads: dict[tuple, Range], *named: str) -> Range | None:
-    """The spread of the rows that agree in all names or, failing that, in ever fewer of the first."""
-    return next((spreads[named[:n]] for n in range(len(named), -1, -1) if named[:n] in spreads), None)
+    units = (
+        "M: millions of tokens, which the teacher reads and writes and students are trained on. Hours are the students' "
+        f"alone; a teacher on the same machine comes on top.{left_out}"
+    )
+    return rows, [units, f"What this rests on: {'; '.join(dict.fromkeys(basis))}."]

@@ -70,22 +70,16 @@ class Chapter(ChapterBase):
         if points.empty:
             return NOT_RUN
         well, badly = (points.loc[(points["verdict"] == "above") == above, "gain"] for above in (True, False))
+        groups = {"above": well, "not above": badly}
         said = [
-            f"{name} the commonest label: {100 * g.mean():+.1f} points over {len(g)}"
-            for name, g in (("above", well), ("not above", badly))
-            if len(g)
+            f"{n} the commonest label: {100 * g.mean():+.1f} points over {len(g)}" for n, g in groups.items() if len(g)
         ]
         caption = (
             f"Mean gain of a student from annotated examples by the accuracy of its teacher's labels; one point per task, size and teacher, bars "
             f"{LEVEL:.0%} intervals, {counted_range(points['replicates'], 'draw')} of the original examples. Paper: {PAPER['labels']}."
         )
-        return self.figure(
-            "teachers_labels",
-            partial(scatter, points),
-            points,
-            f"Student's gain, teacher's labels {'; '.join(said)}",
-            caption,
-        )
+        title = f"Student's gain, teacher's labels {'; '.join(said)}"
+        return self.figure("teachers_labels", partial(scatter, points), points, title, caption)
 
     @cached_property
     def _labels_and_gains(self) -> pd.DataFrame:
@@ -98,34 +92,18 @@ class Chapter(ChapterBase):
         found["above"] = found["right"] - found["commonest"]
         return found.dropna(subset=["above", "gain"]).reset_index(drop=True)
 
-    def gains(self) -> Picture | Markdown:
-        """Draw what each condition adds to the original examples alone, at each task's first size."""
-        first = {
-            task: grids.sizes(self.parameters, task)[0]
-            for task in (*self.parameters.tasks, *self.parameters.side_tasks)
-        }
-        return self._forest("gains", [d for d in compared.against_alone(self.parameters) if d.size == first[d.task]])
-
-    def choices(self) -> Picture | Markdown:
-        """Draw what tuning the teacher gains on prompting it, and annotation on generation."""
-        return self._forest("choices", compared.choices(self.parameters))
-
-    def teachers(self) -> Picture | Markdown:
-        """Draw what a smaller tuned teacher gains on a larger prompted one, and what other model families do."""
-        return self._forest("teachers", compared.teachers(self.parameters))
-
-    def other_labels(self) -> Picture | Markdown:
-        """Draw what labels of set error rates, and of a teacher tuned on other tasks, gain on the tuned teacher's own."""
-        return self._forest("other_labels", compared.labels(self.parameters))
+    def compare(self, name: str) -> Picture | Markdown:
+        """Draw the differences of one figure of :data:`crossover.chapters.finetuned_teacher.comparisons.COMPARISONS`."""
+        caption = f"{self.parameters.queries} teacher calls per condition. {JUDGED} Paper: {PAPER[name]}."
+        rows = self._differences(compared.COMPARISONS[name](self.parameters))
+        return self.forest(f"teachers_{name}", rows, caption, xlabel="difference in score, points")
 
     def sizes(self) -> Picture | Markdown:
         """Draw the gain of annotation and generation by a fine-tuned teacher against the original set's size."""
         p = self.parameters
-        wanted = [
-            d
-            for d in compared.against_alone(p)
-            if d.teacher == "tuned" and d.strategy != "both" and len(grids.conditions(p, d.task)) > 1
-        ]
+        several = {task for task in (*p.tasks, *p.side_tasks) if len(grids.conditions(p, task)) > 1}
+        tuned = [d for d in compared.against_alone(p) if d.teacher == "tuned" and d.strategy != "both"]
+        wanted = [d for d in tuned if d.task in several]
         if len({d.size for d in wanted}) < 2:
             return NOT_RUN
         rows = self._differences(wanted)
@@ -138,10 +116,6 @@ class Chapter(ChapterBase):
 
     def _differences(self, wanted: Sequence[Difference]) -> pd.DataFrame:
         return compared.differences(self.parameters, self.runs, self.folder, wanted)
-
-    def _forest(self, name: str, wanted: Sequence[Difference]) -> Picture | Markdown:
-        caption = f"{self.parameters.queries} teacher calls per condition. {JUDGED} Paper: {PAPER[name]}."
-        return self.forest(f"teachers_{name}", self._differences(wanted), caption, xlabel="difference in score, points")
 
     # --- settings -----------------------------------------------------------------------------------------------------
 
@@ -181,13 +155,8 @@ class Chapter(ChapterBase):
         }
         ends = points.sort_values("value").groupby("task", sort=False)["score"].agg(["first", "last"])
         changes = [f"{task} {last - first:+.1f} points" for task, first, last in ends.itertuples()]
-        return self._sweep(
-            name,
-            points,
-            shown,
-            "temperature",
-            f"Student's score from the lowest to the highest temperature: {', '.join(changes)}",
-        )
+        title = f"Student's score from the lowest to the highest temperature: {', '.join(changes)}"
+        return self._sweep(name, points, shown, "temperature", title)
 
     def _sweep(
         self, name: str, points: pd.DataFrame, measures: dict[str, str], xlabel: str, title: str, **options: object
@@ -221,13 +190,9 @@ class Chapter(ChapterBase):
         rows = []
         for task in (*self.parameters.tasks, *self.parameters.side_tasks):
             for kind in ("annotate", "generate"):
-                found = stored_replies(
-                    self.folder, f"{task}-{kind}-S{grids.sizes(self.parameters, task)[0]}-r0-*", kind, "instructed"
-                )
-                rows += [
-                    (TASKS[task], KINDS[kind], shorten(e["question"], 300), shorten(e["reply"], 300))
-                    for e in list(found.values())[:1]
-                ]
+                files = f"{task}-{kind}-S{grids.sizes(self.parameters, task)[0]}-r0-*"
+                for e in [*stored_replies(self.folder, files, kind, "instructed").values()][:1]:
+                    rows.append((TASKS[task], KINDS[kind], shorten(e["question"], 300), shorten(e["reply"], 300)))
         return table(pd.DataFrame(rows, columns=["task", "example", "input", "teacher's reply"]), "samples")
 
     def quality(self) -> Styler:
@@ -236,10 +201,7 @@ class Chapter(ChapterBase):
         found["condition"] = [condition(*row) for row in found[["strategy", "teacher"]].itertuples(index=False)]
         found["task"] = found["task"].map(TASKS)
         names = [name for name in MEASURES if name in found]
-        shares = [
-            "usable",
-            *(MEASURES[name] for name in ("annotations_right", "coverage", "unsupported") if name in names),
-        ]
+        shares = ["usable", *(MEASURES[n] for n in ("annotations_right", "coverage", "unsupported") if n in names)]
         shown = found[["task", "seed_size", "condition", "usable", *names, "classes"]]
         shown = shown.rename(columns=MEASURES | {"seed_size": "originals", "classes": "share of each class"})
         return table(shown, "quality").format("{:.0%}", subset=shares, na_rep="")
@@ -264,14 +226,10 @@ class Chapter(ChapterBase):
     @cached_property
     def headline(self) -> str:
         """How many ways to add a teacher's data help, and how many teachers are above guessing."""
-        found, gains = (
-            self._labels_and_gains,
-            self._differences([d for d in compared.against_alone(self.parameters) if d.strategy != "original"]),
-        )
+        found = self._labels_and_gains
+        gains = self._differences([d for d in compared.against_alone(self.parameters) if d.strategy != "original"])
         gains = gains[gains["estimate"].notna()]
-        up, down, above = (
-            int(holds.sum()) for holds in (gains["low"] > 0, gains["high"] < 0, found["verdict"] == "above")
-        )
+        up, down, above = map(sum, (gains["low"] > 0, gains["high"] < 0, found["verdict"] == "above"))
         return (
             f"Of {len(gains)} ways to add a small teacher's data, {up} raise the student detectably and {down} lower it; the teacher's labels beat the "
             f"commonest label in {above} of {len(found)} cases."
@@ -309,10 +267,6 @@ def enough(b: float, tau: float, most: float) -> str:
 
 def _means(folder: Path, rows: pd.DataFrame, column: str) -> np.ndarray:
     """Return outcomes ``(replicates, items)`` as fractions of 1, averaged over the students of a replicate."""
-    read = {
-        key: pd.read_parquet(folder / "items" / f"{key}.parquet").sort_values("item")[column].to_numpy(float)
-        for key in rows["key"]
-    }
-    return np.stack([np.mean([read[key] for key in some["key"]], axis=0) for _, some in rows.groupby("replicate")]) / (
-        100 if column == "score" else 1
-    )
+    files = {key: pd.read_parquet(folder / "items" / f"{key}.parquet").sort_values("item") for key in rows["key"]}
+    means = [np.mean([files[key][column] for key in some["key"]], axis=0) for _, some in rows.groupby("replicate")]
+    return np.stack(means) / (100 if column == "score" else 1)

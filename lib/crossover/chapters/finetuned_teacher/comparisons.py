@@ -22,6 +22,8 @@ from crossover.tasks import load_task
 from crossover.tasks.instructed.base import ClassificationTask
 
 KINDS = {"annotate": "annotated", "generate": "generated", "both": "half of each"}
+#: Columns that name a difference.
+NAMES = ["panel", "comparison", "task", "size", "strategy", "teacher"]
 ALONE: Selector = {"strategy": "original", "teacher": "none", "budget": 0}
 
 
@@ -68,17 +70,10 @@ def differences(p: FinetunedTeacher, rows: pd.DataFrame, folder: Path, wanted: S
         terms = [{"weight": 1, **d.one}, {"weight": -1, **d.other}]
         base = {"experiment": "finetuned_teacher", "task": d.task, "seed_size": d.size}
         base |= {"scoring": "classify" if labelled(p, d.task) else "generate"}
-        row = {
-            "panel": d.panel,
-            "comparison": d.comparison,
-            "task": d.task,
-            "size": d.size,
-            "strategy": d.strategy,
-            "teacher": d.teacher,
-        }
+        row = {name: getattr(d, name) for name in NAMES}
         out.append(row | paired_row(rows, folder, base, [{}], terms, outcome(p, d.task)))
     columns = [column for column in COLUMNS if column not in ("comparison", "value")]
-    return pd.DataFrame(out, columns=["panel", "comparison", "task", "size", "strategy", "teacher", *columns])
+    return pd.DataFrame(out, columns=[*NAMES, *columns])
 
 
 def against_alone(p: FinetunedTeacher) -> list[Difference]:
@@ -95,6 +90,11 @@ def against_alone(p: FinetunedTeacher) -> list[Difference]:
         if gold
     ]
     return found + upper
+
+
+def gains(p: FinetunedTeacher) -> list[Difference]:
+    """Return :func:`against_alone` at each task's first size."""
+    return [d for d in against_alone(p) if d.size == grids.sizes(p, d.task)[0]]
 
 
 def choices(p: FinetunedTeacher) -> list[Difference]:
@@ -142,10 +142,12 @@ def labels(p: FinetunedTeacher) -> list[Difference]:
     return out
 
 
+#: What the chapter compares, by figure.
+COMPARISONS = {"gains": gains, "choices": choices, "teachers": teachers, "other_labels": labels}
+
+
 def _planned(p: FinetunedTeacher) -> list[tuple[str, int, list[tuple[str, str]]]]:
-    return [
-        (task, size, conditions) for task in (*p.tasks, *p.side_tasks) for size, conditions in grids.conditions(p, task)
-    ]
+    return [(task, *planned) for task in (*p.tasks, *p.side_tasks) for planned in grids.conditions(p, task)]
 
 
 def _panel(task: str, size: int) -> str:

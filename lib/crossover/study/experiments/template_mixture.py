@@ -37,7 +37,9 @@ class TemplateMixtureExperiment:
     """Cells of the chapter on template questions."""
 
     def check(self, cells: Sequence[MixtureCell]) -> None:
-        """Let every cell through: how many questions a text gives is known when it has been read."""
+        """Refuse cells whose evaluation sets cannot be read; how many questions a text gives is known later."""
+        for name, source in {s for cell in cells for s in cell.task_settings["sources"].items()}:
+            test_rows(name, source)
 
     def make_data(self, cell: MixtureCell, store: Store, device: str) -> TrainingData:
         """Return a cell's mixture, and how varied it is."""
