@@ -9,12 +9,11 @@ from scipy.stats import binomtest
 from scipy.stats import t as student
 
 from crossover.errors import CrossoverError
+from crossover.figures.charts import heat_map, sweep
 from crossover.figures.forest import forest
-from crossover.figures.heat_map import heat_map
 from crossover.figures.lead import lead_and_regret
 from crossover.figures.learning_curves import curve_points, fitted_points, learning_curves, learning_points
 from crossover.figures.style import DARK, MUTED, darkened, publish, styles
-from crossover.figures.sweep import sweep
 from crossover.labels import STRATEGIES
 from crossover.stats.crossovers import find_crossovers
 from crossover.stats.curves import fit_table

@@ -28,11 +28,10 @@ from crossover.chapters.common import (
     table,
 )
 from crossover.chapters.samples import samples, strategy_samples
+from crossover.figures.charts import heat_map, sweep
 from crossover.figures.crossover_map import map_of_fits
-from crossover.figures.heat_map import heat_map
 from crossover.figures.lead import lead_and_regret, undecided
 from crossover.figures.style import Picture
-from crossover.figures.sweep import sweep
 from crossover.labels import display_name, in_order
 from crossover.params.budget_ratio import BudgetRatio
 from crossover.paths import results_folder

@@ -155,11 +155,8 @@ def counted_range(values: pd.Series, what: str) -> str:
     there = values[values > 0]
     if there.empty:
         return f"no {what}"
-    return (
-        counted(there.min(), what)
-        if there.min() == there.max()
-        else f"{there.min():,.0f} to {there.max():,.0f} {what}s"
-    )
+    low, high = there.min(), there.max()
+    return counted(low, what) if low == high else f"{low:,.0f} to {high:,.0f} {what}s"
 
 
 def difference(estimate: float, low: float, high: float) -> str:
@@ -215,10 +212,7 @@ def crossover_table(found: Sequence[Crossover], name: str, **columns: Sequence[s
         rows.append(
             {title: values[i] for title, values in columns.items()}
             | {"seeds": f"{c.seed_size:g}", "lead": lead, "status": c.status.replace("_", " ")}
-            | {
-                "calls per seed": _short(c.ratio),
-                f"{c.level:.0%} interval": interval(*c.interval, c.tested),
-            }
+            | {"calls per seed": _short(c.ratio), f"{c.level:.0%} interval": interval(*c.interval, c.tested)}
             | {"calls": "" if c.queries is None else f"{c.queries:,.0f}"}
             | {"without a curve": ", ".join(f"{low:g} to {high:g}" for low, high in c.model_free) or "-"}
             | {form.replace("_", " "): ", ".join(map(_short, at)) or "-" for form, at in c.by_form.items()}
@@ -247,9 +241,8 @@ def regret(fits: Fits, runs: pd.DataFrame) -> pd.DataFrame:
 
 def regret_table(fits: Fits, runs: pd.DataFrame, name: str) -> Styler:
     """Return :func:`regret` for a page."""
-    losses = regret(fits, runs).rename(
-        columns={"mean": "mean loss, points", "largest": "largest loss, points", "cells": "tested sizes and budgets"}
-    )
+    names = {"mean": "mean loss, points", "largest": "largest loss, points", "cells": "tested sizes and budgets"}
+    losses = regret(fits, runs).rename(columns=names)
     return table(losses.assign(strategy=losses["strategy"].map(display_name)), name, digits=1)
 
 
@@ -264,34 +257,20 @@ def alike(rows: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["settings"].map(common).isin(set(runs["settings"].map(common)))].reset_index(drop=True)
 
 
-def funnel(runs: pd.DataFrame) -> pd.DataFrame:
+def funnel_table(runs: pd.DataFrame, name: str = "funnel") -> Styler:
     """Return what became of the teacher's calls at each strategy's largest budget: means over replicates, per size."""
     check_rows(runs)
     runs = runs[runs["budget"] > 0]
     largest = runs[runs["budget"] == runs.groupby(["strategy", "seed_size"])["budget"].transform("max")]
-    found = largest.groupby(["seed_size", "strategy", "budget"])[["queries", *FUNNEL]].mean().reset_index()
+    found = largest.groupby(["strategy", "seed_size"])[["queries", *FUNNEL]].mean().reset_index()
     found["yield"] = found["kept"] / found["asked"]
-    found["queries_per_kept"] = (found["queries"] / found["kept"]).replace(np.inf, np.nan)
+    found["calls each"] = (found["queries"] / found["kept"]).replace(np.inf, np.nan)
     rank = {s: i for i, s in enumerate(in_order(found["strategy"]))}
-    order = found.sort_values(["seed_size", "strategy"], key=lambda c: c.map(rank) if c.name == "strategy" else c)
-    return order[["strategy", "seed_size", "budget", "queries", *FUNNEL, "yield", "queries_per_kept"]].reset_index(
-        drop=True
-    )
-
-
-def funnel_table(runs: pd.DataFrame, name: str = "funnel") -> Styler:
-    """Return :func:`funnel` as a table for a page; its ``data`` attribute is the frame that is shown."""
-    found = funnel(runs)
+    found = found.sort_values(["seed_size", "strategy"], key=lambda c: c.map(rank) if c.name == "strategy" else c)
     found["strategy"] = found["strategy"].map(display_name)
-    found = found.drop(columns="budget").rename(
-        columns={"seed_size": "seeds", "queries": "calls", "queries_per_kept": "calls each"}
-    )
+    found = found.rename(columns={"seed_size": "seeds", "queries": "calls"}).reset_index(drop=True)
     if found["seeds"].nunique() == 1:
         found = found.drop(columns="seeds")
     counts = [c for c in found.columns if c not in ("strategy", "yield", "calls each")]
-    return (
-        table(found, name)
-        .format("{:,.0f}", subset=counts)
-        .format("{:.0%}", subset=["yield"])
-        .format("{:.2f}", subset=["calls each"], na_rep="none kept")
-    )
+    shown = table(found, name).format("{:,.0f}", subset=counts).format("{:.0%}", subset=["yield"])
+    return shown.format("{:.2f}", subset=["calls each"], na_rep="none kept")

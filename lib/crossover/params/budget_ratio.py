@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from crossover.params.fields import Count, Share, TrainingParameters
+from crossover.params.fields import Count, Positive, Share, TrainingParameters, value
 
 
 class BudgetRatio(TrainingParameters):
@@ -17,73 +17,66 @@ class BudgetRatio(TrainingParameters):
     connection = ("base_url", "concurrency", "timeout")
     spending = ("price_in", "price_out", "max_cost", "max_total_tokens")
 
-    task: Literal["math_words", "text_to_sql", "gsm_symbolic", "gsm8k", "arc", "spider", "own"] = Field(
-        "math_words", description="what is learnt"
+    task: Literal["math_words", "text_to_sql", "gsm_symbolic", "gsm8k", "arc", "spider", "own"] = value(
+        "math_words", "what is learnt"
     )
-    task_options: dict[str, str | bool | int | float] = Field(
-        {}, description="further settings of the task, such as {'subset': 'easy'} for arc"
+    task_options: dict[str, str | bool | int | float] = value(
+        {}, "further settings of the task, as {'subset': 'easy'} for arc"
     )
     strategies: list[Literal["answer_augmentation", "question_rephrase", "new_question", "mixed", "seeds_only"]] = (
-        Field(
+        value(
             ["answer_augmentation", "question_rephrase", "new_question", "seeds_only"],
+            "what queries are spent on; seeds_only buys nothing",
             min_length=1,
-            description="what queries are spent on; seeds_only buys nothing",
         )
     )
-    seed_sizes: list[Count] = Field([16], min_length=1, description="seed problems")
-    budget_ratios: list[Annotated[float, Field(gt=0)]] = Field(
-        [0.5, 1, 2, 4], min_length=1, description="teacher queries for each seed problem"
+    seed_sizes: list[Count] = value([16], "seed problems", min_length=1)
+    budget_ratios: list[Positive] = value([0.5, 1, 2, 4], "teacher queries for each seed problem", min_length=1)
+    budgets: list[Count] = value([], "teacher queries; where given, used in place of budget_ratios")
+    max_budget: int = value(512, "teacher queries; larger budgets are left out", ge=1)
+    further_budgets: dict[int, list[Count]] = value({}, "further budgets, by seed-set size")
+    replicates: int = value(1, "draws of the seeds, each with its own students", ge=1, le=100)
+    size_replicates: dict[int, Count] = value({}, "the same by seed-set size, in place of replicates")
+    students: int = value(1, "students trained on the same data", ge=1, le=100)
+    n_test: int = value(50, "test problems, the same for every student", ge=1)
+    teacher: Literal["oracle", "local", "endpoint"] = value("oracle", "who answers, rephrases and invents")
+    teacher_model: str = value(
+        "SmolLM2-135M-Instruct", "name, folder or hub:org/name@revision; of an endpoint its server's name"
     )
-    budgets: list[Count] = Field([], description="teacher queries; where given, used in place of budget_ratios")
-    max_budget: int = Field(512, ge=1, description="teacher queries; larger budgets are left out")
-    further_budgets: dict[int, list[Count]] = Field({}, description="further budgets, by seed-set size")
-    replicates: int = Field(1, ge=1, le=100, description="draws of the seeds, each with its own students")
-    size_replicates: dict[int, Count] = Field({}, description="the same by seed-set size, in place of replicates")
-    students: int = Field(1, ge=1, le=100, description="students trained on the same data")
-    n_test: int = Field(50, ge=1, description="test problems, the same for every student")
-    teacher: Literal["oracle", "local", "endpoint"] = Field("oracle", description="who answers, rephrases and invents")
-    teacher_model: str = Field(
-        "SmolLM2-135M-Instruct",
-        description="local: name, folder, or hub:org/name@revision; endpoint: its server's name for it",
+    temperature: float = value(0.7, "of a local or endpoint teacher's sampling", gt=0, le=2)
+    teacher_gold: int = value(0, "gold problems that a local teacher is fine-tuned on; 0 only prompts it", ge=0)
+    augmenter_gold: int = value(0, "the same for the one that rephrases and invents", ge=0)
+    gold_layers: int = value(15, "upper layers that this fine-tuning trains; 0 trains all weights", ge=0)
+    gold_epochs: int = value(3, "its passes over the gold problems", ge=1, le=100)
+    gold_learning_rate: float = value(2e-4, "its peak rate of AdamW", gt=0, le=0.1)
+    base_url: str = value("http://127.0.0.1:8000/v1", "endpoint's address; its key is in CROSSOVER_API_KEY")
+    concurrency: int = value(8, "calls to the endpoint at once", ge=1, le=1024)
+    timeout: float = value(120.0, "seconds that a call to the endpoint may take", gt=0)
+    price_in: float = value(0.0, "money for a million tokens of the endpoint's prompts", ge=0)
+    price_out: float = value(0.0, "money for a million tokens of the endpoint's replies", ge=0)
+    max_cost: float = value(0.0, "money that the run may spend at the endpoint; 0 for no cap", ge=0)
+    max_total_tokens: int = value(0, "tokens that the run may use at the endpoint; 0 for no cap", ge=0)
+    answer_error: Share = value(0.0, "share of the oracle's answers that are wrong")
+    rephrase_drift: Share = value(0.0, "share of rephrasings that lose the meaning")
+    invalid_rate: Share = value(0.0, "share of new questions that have no answer")
+    coverage: Share = value(1.0, "share of new questions from the whole task, not edited seeds")
+    verify: bool = value(False, "drop samples whose answer is wrong")
+    student: str = value("SmolLM2-135M-Instruct", "model name, folder, or hub:org/name@revision")
+    student_layers: int = value(0, "lowest layers of the student that are kept; 0 keeps all", ge=0)
+    trained_layers: int = value(8, "upper layers that are trained; 0 trains all weights", ge=0)
+    epochs: int = value(3, "passes over the training set", ge=1, le=100)
+    min_steps: int = value(16, "optimiser steps at the least", ge=1)
+    batch_size: int = value(8, "examples a step", ge=1)
+    learning_rate: float = value(2e-4, "peak rate of AdamW", gt=0, le=0.1)
+    updates: Literal["epochs", "steps", "memorised"] = value(
+        "epochs", "fixed epochs, max_steps updates, or until all is memorised"
     )
-    temperature: float = Field(0.7, gt=0, le=2, description="of a local or endpoint teacher's sampling")
-    teacher_gold: int = Field(
-        0, ge=0, description="gold problems that the local teacher is fine-tuned on for its answers; 0 only prompts it"
-    )
-    augmenter_gold: int = Field(
-        0, ge=0, description="the same for the one that rephrases and invents; 0 only prompts it"
-    )
-    gold_layers: int = Field(15, ge=0, description="upper layers that this fine-tuning trains; 0 trains all weights")
-    gold_epochs: int = Field(3, ge=1, le=100, description="its passes over the gold problems")
-    gold_learning_rate: float = Field(2e-4, gt=0, le=0.1, description="its peak rate of AdamW")
-    base_url: str = Field("http://127.0.0.1:8000/v1", description="endpoint's address; its key is in CROSSOVER_API_KEY")
-    concurrency: int = Field(8, ge=1, le=1024, description="calls to the endpoint at once")
-    timeout: float = Field(120.0, gt=0, description="seconds that a call to the endpoint may take")
-    price_in: float = Field(0.0, ge=0, description="money for a million tokens of the endpoint's prompts")
-    price_out: float = Field(0.0, ge=0, description="money for a million tokens of the endpoint's replies")
-    max_cost: float = Field(0.0, ge=0, description="money that the run may spend at the endpoint; 0 for no cap")
-    max_total_tokens: int = Field(0, ge=0, description="tokens that the run may use at the endpoint; 0 for no cap")
-    answer_error: Share = Field(0.0, description="share of the oracle's answers that are wrong")
-    rephrase_drift: Share = Field(0.0, description="share of rephrasings that lose the meaning")
-    invalid_rate: Share = Field(0.0, description="share of new questions that have no answer")
-    coverage: Share = Field(1.0, description="share of new questions from the whole task, not edited seeds")
-    verify: bool = Field(False, description="drop samples whose answer is wrong")
-    student: str = Field("SmolLM2-135M-Instruct", description="model name, folder, or hub:org/name@revision")
-    student_layers: int = Field(0, ge=0, description="lowest layers of the student that are kept; 0 keeps all")
-    trained_layers: int = Field(8, ge=0, description="upper layers that are trained; 0 trains all weights")
-    epochs: int = Field(3, ge=1, le=100, description="passes over the training set")
-    min_steps: int = Field(16, ge=1, description="optimiser steps at the least")
-    batch_size: int = Field(8, ge=1, description="examples a step")
-    learning_rate: float = Field(2e-4, gt=0, le=0.1, description="peak rate of AdamW")
-    updates: Literal["epochs", "steps", "memorised"] = Field(
-        "epochs", description="update rule: fixed epochs, max_steps updates, or until the training set is memorised"
-    )
-    max_steps: int = Field(0, ge=0, description="updates under steps, most updates under memorised, 0 under epochs")
-    weight_decay: float = Field(0.0, ge=0, le=1, description="decoupled weight decay")
-    averaged: Share = Field(0.0, description="share of the last steps whose weights are averaged")
-    max_new_tokens: int = Field(72, ge=1, le=4096, description="longest answer, in tokens")
-    scoring: Literal["generate", "choice"] = Field(
-        "generate", description="whether the student writes an answer or picks the likeliest choice (arc)"
+    max_steps: int = value(0, "updates under steps, most updates under memorised, 0 under epochs", ge=0)
+    weight_decay: float = value(0.0, "decoupled weight decay", ge=0, le=1)
+    averaged: Share = value(0.0, "share of the last steps whose weights are averaged")
+    max_new_tokens: int = value(72, "longest answer, in tokens", ge=1, le=4096)
+    scoring: Literal["generate", "choice"] = value(
+        "generate", "whether the student writes or picks the likeliest choice (arc)"
     )
 
     @model_validator(mode="after")
@@ -92,12 +85,13 @@ class BudgetRatio(TrainingParameters):
             raise ValueError(f"max_budget {self.max_budget} leaves no budget to run; raise it")
         if self.teacher == "oracle" and self.task not in ("math_words", "text_to_sql"):
             raise ValueError(
-                f"the oracle knows the truth of math_words and text_to_sql only; for {self.task} set teacher='local' or 'endpoint'"
+                f"the oracle knows the truth of math_words and text_to_sql only; for {self.task} set teacher='local' or"
+                " 'endpoint'"
             )
         if self.teacher != "local" and (self.teacher_gold or self.augmenter_gold):
             raise ValueError(
-                f"teacher_gold is {self.teacher_gold} and augmenter_gold {self.augmenter_gold}: the {self.teacher} is not "
-                "fine-tuned; set teacher='local', or both to 0"
+                f"teacher_gold is {self.teacher_gold} and augmenter_gold {self.augmenter_gold}: the {self.teacher} is"
+                " not fine-tuned; set teacher='local', or both to 0"
             )
         if not re.fullmatch(r"https?://[^\s@?#]+", self.base_url):
             # Not shown: it may hold a password or a key, and so would every record of the run.
@@ -106,8 +100,8 @@ class BudgetRatio(TrainingParameters):
             )
         if (self.max_steps > 0) != (self.updates != "epochs"):
             raise ValueError(
-                f"max_steps must be 0 under updates='epochs' and at least 1 under the other rules, got {self.max_steps} "
-                f"under {self.updates!r}"
+                f"max_steps must be 0 under updates='epochs' and at least 1 under the other rules, got {self.max_steps}"
+                f" under {self.updates!r}"
             )
         if self.max_cost and not (self.price_in or self.price_out):
             raise ValueError(f"max_cost is {self.max_cost:g} but nothing has a price; set price_in and price_out")

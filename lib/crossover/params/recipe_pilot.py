@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from crossover.params.budget_ratio import BudgetRatio
-from crossover.params.fields import NAME
+from crossover.params.fields import NAME, value
 
 RECIPE = ("trained_layers", "epochs", "min_steps", "learning_rate", "updates", "max_steps", "weight_decay", "averaged")
 
@@ -15,11 +15,11 @@ class RecipePilot(BudgetRatio):
 
     reads = ("runs.csv",)
 
-    profile: str = Field("recipe", pattern=NAME, description="size of the run")
-    results: str = Field("recipe", pattern=NAME, description="folder under results/ that the run fills")
-    factors: dict[str, list[dict[str, int | float | str]]] = Field(
+    profile: str = value("recipe", "size of the run", pattern=NAME)
+    results: str = value("recipe", "folder under results/ that the run fills", pattern=NAME)
+    factors: dict[str, list[dict[str, int | float | str]]] = value(
         {"learning_rate": [{"learning_rate": 1e-4}, {"learning_rate": 4e-4}]},
-        description="by factor, the changes of the recipe that are tried one at a time",
+        "changes of the recipe by factor, tried one at a time",
     )
 
     @model_validator(mode="after")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
 from crossover.errors import CrossoverError
-from crossover.params.fields import TrainingParameters
+from crossover.params.fields import MixtureShare, OpenShare, TrainingParameters, value
 from crossover.params.text_source import pinned
 
 QuestionSet = Literal["nq_open", "web_questions", "trivia_qa"]
 LanguageSet = Literal["lambada_openai", "hellaswag", "copa"]
-MixtureShare = Annotated[float, Field(gt=0, le=1)]
 
 
 class TemplateQuestions(TrainingParameters):
@@ -20,61 +19,40 @@ class TemplateQuestions(TrainingParameters):
 
     reads = ("runs.csv",)
 
-    text: str = Field(
-        "boolq", description="text to make questions from: wikipedia, boolq, folder:<path> or hub:<name>@<commit>"
-    )
-    texts: int = Field(200, ge=0, description="texts that are read, from the first on; 0 for all")
-    question_types: list[Literal["who", "what", "when", "where", "which", "how many", "yes-no", "cloze"]] = Field(
+    text: str = value("boolq", "wikipedia, boolq, folder:<path> or hub:<name>@<commit>")
+    texts: int = value(200, "texts that are read, from the first on; 0 for all", ge=0)
+    question_types: list[Literal["who", "what", "when", "where", "which", "how many", "yes-no", "cloze"]] = value(
         ["who", "what", "when", "where", "which", "how many", "yes-no", "cloze"],
+        "types of synthetic questions",
         min_length=1,
-        description="types of synthetic questions that are trained on",
     )
-    question_sets: list[QuestionSet] = Field(
-        ["nq_open", "trivia_qa"], min_length=1, description="closed-book sets, to train on and to be tested on"
+    question_sets: list[QuestionSet] = value(
+        ["nq_open", "trivia_qa"], "closed-book sets, to train on and to test on", min_length=1
     )
-    language_sets: list[LanguageSet] = Field(
-        ["lambada_openai", "hellaswag", "copa"], description="sets that test language modelling"
+    language_sets: list[LanguageSet] = value(
+        ["lambada_openai", "hellaswag", "copa"], "sets that test language modelling"
     )
-    sources: dict[str, str] = Field(
-        {}, description="where a set is read: pypi (where none is named), dir (CROSSOVER_DATA) or hub:<commit>"
+    sources: dict[str, str] = value({}, "of sets: pypi (if not named), dir (CROSSOVER_DATA) or hub:<commit>")
+    n_real: int = value(96, "real questions to train on", ge=1)
+    tokens_equal: list[MixtureShare] = value([0.3, 0.9], "synthetic shares of the tokens, with as many tokens in all")
+    real_equal: list[OpenShare] = value([0.3], "synthetic shares of the tokens, with as many real questions")
+    size_share: float = value(0.3, "synthetic share of the smaller student, all real questions kept", gt=0, lt=1)
+    spoilt: list[MixtureShare] = value([], "spoilt shares of the synthetic questions, at size_share")
+    selections: list[Literal["balanced", "skewed"]] = value(
+        [], "other selections of synthetic questions, at size_share"
     )
-    n_real: int = Field(96, ge=1, description="real questions to train on")
-    tokens_equal: list[MixtureShare] = Field(
-        [0.3, 0.9], description="synthetic shares of the training tokens, with as many tokens in all"
-    )
-    real_equal: list[Annotated[float, Field(gt=0, lt=1)]] = Field(
-        [0.3], description="synthetic shares of the training tokens, with as many real questions"
-    )
-    size_share: float = Field(
-        0.3, gt=0, lt=1, description="synthetic share that the smaller student is trained with, all real questions kept"
-    )
-    spoilt: list[Annotated[float, Field(gt=0, le=1)]] = Field(
-        [],
-        description="shares of the synthetic questions that are spoilt, by a wrong answer or by disorder, at size_share",
-    )
-    selections: list[Literal["balanced", "skewed"]] = Field(
-        [],
-        description="other selections of synthetic questions at size_share: kinds in turn, or the largest kinds first",
-    )
-    replicates: int = Field(1, ge=1, le=100, description="draws of the questions, each with its own students")
-    n_test: int = Field(50, ge=1, description="test questions of each closed-book set")
-    n_language: int = Field(16, ge=1, description="test items of each set that tests language modelling")
-    language_shares: list[MixtureShare] = Field(
-        [0.3],
-        description="of real_equal, the shares whose students are tested on language modelling, beside those without synthetic questions",
-    )
-    student: str = Field("SmolLM2-135M-Instruct", description="model name, folder, or hub:org/name@revision")
-    small_layers: int = Field(
-        0, ge=0, description="lowest layers kept of the smaller student, all of them trained; 0 for none"
-    )
-    trained_layers: int = Field(8, ge=0, description="upper layers that are trained; 0 trains all weights")
-    epochs: int = Field(2, ge=1, le=100, description="passes over the training set")
-    min_steps: int = Field(8, ge=1, description="optimiser steps at the least")
-    batch_size: int = Field(16, ge=1, description="examples a step")
-    learning_rate: float = Field(2e-4, gt=0, le=0.1, description="peak rate of AdamW")
-    n_quality: int = Field(
-        100, ge=10, description="generated questions, and as many real ones, that quality is measured on"
-    )
+    replicates: int = value(1, "draws of the questions, each with its own students", ge=1, le=100)
+    n_test: int = value(50, "test questions of each closed-book set", ge=1)
+    n_language: int = value(16, "test items of each set that tests language modelling", ge=1)
+    language_shares: list[MixtureShare] = value([0.3], "shares of real_equal tested on language modelling")
+    student: str = value("SmolLM2-135M-Instruct", "model name, folder, or hub:org/name@revision")
+    small_layers: int = value(0, "lowest layers kept of the smaller student; 0 for none", ge=0)
+    trained_layers: int = value(8, "upper layers that are trained; 0 trains all weights", ge=0)
+    epochs: int = value(2, "passes over the training set", ge=1, le=100)
+    min_steps: int = value(8, "optimiser steps at the least", ge=1)
+    batch_size: int = value(16, "examples a step", ge=1)
+    learning_rate: float = value(2e-4, "peak rate of AdamW", gt=0, le=0.1)
+    n_quality: int = value(100, "generated and real questions that quality is measured on", ge=10)
 
     @field_validator("text")
     @classmethod
@@ -95,7 +73,8 @@ class TemplateQuestions(TrainingParameters):
         needed = {"web_questions"} & known - set(self.sources)
         if needed:
             raise ValueError(
-                f"{min(needed)} does not come with the environment; give sources={{{min(needed)!r}: 'dir'}} or a hub commit"
+                f"{min(needed)} does not come with the environment; give sources={{{min(needed)!r}: 'dir'}} or a hub"
+                " commit"
             )
         return self
 

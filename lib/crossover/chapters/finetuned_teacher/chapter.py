@@ -19,9 +19,8 @@ from crossover.chapters.finetuned_teacher import comparisons as compared
 from crossover.chapters.finetuned_teacher.comparisons import KINDS, Difference
 from crossover.chapters.finetuned_teacher.quality import MEASURES, condition, label_accuracy, synthetic_quality
 from crossover.chapters.samples import stored_replies
-from crossover.figures.scatter import scatter
+from crossover.figures.charts import scatter, sweep
 from crossover.figures.style import Picture
-from crossover.figures.sweep import sweep
 from crossover.labels import TASKS
 from crossover.params.finetuned_teacher import FinetunedTeacher
 from crossover.stats.contrasts import contrast

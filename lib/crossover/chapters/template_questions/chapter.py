@@ -14,8 +14,8 @@ from IPython.display import Markdown
 
 from crossover.chapters.common import COLUMNS, LEVEL, NATS, counted, table
 from crossover.chapters.template_questions.quality import QuestionBankChapter
+from crossover.figures.charts import sweep
 from crossover.figures.style import Picture
-from crossover.figures.sweep import sweep
 from crossover.labels import display_name
 from crossover.params.template_questions import TemplateQuestions
 from crossover.paths import results_folder
@@ -49,9 +49,8 @@ class Chapter(QuestionBankChapter):
 
     def gains(self) -> Picture | Markdown:
         """Draw what template questions gain, next to the paper's gains."""
-        caption = (
-            f"Mean over the paper's rates that were run; diamonds are the paper's gains. {self._how('test question')}"
-        )
+        what = "Mean over the paper's rates that were run; diamonds are the paper's gains."
+        caption = f"{what} {self._how('test question')}"
         return self.forest("template_gains", self._gains, caption, xlabel="gain in exact match, points")
 
     @cached_property
@@ -73,25 +72,12 @@ class Chapter(QuestionBankChapter):
             if found is not None:
                 c = contrast(found, LEVEL)
                 gain = f"{100 * c.estimate:+.2f} ({100 * c.low:.2f} to {100 * c.high:.2f})"
-                rows.append(
-                    (
-                        SET_NAMES[name],
-                        c.items,
-                        c.replicates,
-                        gain,
-                        f"{100 * c.detectable:.2f}",
-                        f"{items_needed(found, 0.01, LEVEL):,}",
-                    )
-                )
-        columns = [
-            "set",
-            "test items",
-            "replicates",
-            "gain, points",
-            "detectable at best, points",
-            "items to show 1 point, at least",
-        ]
-        return table(pd.DataFrame(rows, columns=columns), "detectable")
+                rows.append({
+                    "set": SET_NAMES[name], "test items": c.items, "replicates": c.replicates, "gain, points": gain,
+                    "detectable at best, points": f"{100 * c.detectable:.2f}",
+                    "items to show 1 point, at least": f"{items_needed(found, 0.01, LEVEL):,}",
+                })  # fmt: skip
+        return table(pd.DataFrame(rows), "detectable")
 
     def ratio_curves(self) -> Picture:
         """Draw exact match against the synthetic share."""
@@ -100,27 +86,21 @@ class Chapter(QuestionBankChapter):
             for name in self.parameters.question_sets
             for strategy, share in self._mixtures
         )
-        peaks = "; ".join(
-            f"{display_name(s).lower()}: {_place(self._peak(self.parameters.question_sets, s))}" for s in MIXTURES
-        )
-        drawn = points[points["strategy"].isin(MIXTURES) | (points["strategy"] == "real")]
-        marks = drawn.assign(
-            task=drawn["set"].map(SET_NAMES), series=drawn["strategy"].map(display_name), value=drawn["share"]
-        )
-        for name, column in (("score", "estimate"), ("score_low", "low"), ("score_high", "high")):
-            marks[name] = 100 * marks[column]
+        sets = self.parameters.question_sets
+        peaks = "; ".join(f"{display_name(s).lower()}: {_place(self._peak(sets, s))}" for s in MIXTURES)
+        drawn = points[points["strategy"].isin([*MIXTURES, "real"])]
+        marks = drawn.assign(task=drawn["set"].map(SET_NAMES), series=drawn["strategy"].map(display_name))
+        marks = marks.rename(columns={"share": "value"})
+        marks[["score", "score_low", "score_high"]] = 100 * marks[["estimate", "low", "high"]]
         draw = partial(sweep, marks, {"score": "exact match, %"}, "synthetic share of tokens")
-        return self.figure(
-            "ratio_curves", draw, points, f"Best synthetic share, {peaks}", f"{self._how('test question')} {RATES}"
-        )
+        caption = f"{self._how('test question')} {RATES}"
+        return self.figure("ratio_curves", draw, points, f"Best synthetic share, {peaks}", caption)
 
     def size(self) -> Picture | Markdown:
         """Draw the smaller student against the larger."""
         p, small = self.parameters, {"student_layers": self.parameters.small_layers}
-        mixed, real = (
-            {"weight": 1, "strategy": "real_equal", "share": p.size_share, **small},
-            {"weight": -1, "strategy": "real", "share": 0.0},
-        )
+        mixed = {"weight": 1, "strategy": "real_equal", "share": p.size_share, **small}
+        real = {"weight": -1, "strategy": "real", "share": 0.0}
         rows = [
             {"panel": f"{p.small_layers} layers with template questions", "comparison": name}
             | self._effect(p.question_sets, [{}], [mixed, real | other])
@@ -140,9 +120,8 @@ class Chapter(QuestionBankChapter):
             if p.language_shares
         ]
         caption = f"With template questions added to the real ones. {self._how('test item')} Paper: little change."
-        return self.forest(
-            "template_language", pd.DataFrame(rows, columns=COLUMNS), caption, xlabel="change in accuracy, points"
-        )
+        rows = pd.DataFrame(rows, columns=COLUMNS)
+        return self.forest("template_language", rows, caption, xlabel="change in accuracy, points")
 
     def data_quality(self) -> Picture | Markdown:
         """Draw what spoilt, balanced and skewed template questions change, by the likelihood of gold answers."""
@@ -158,9 +137,8 @@ class Chapter(QuestionBankChapter):
             | self._effect(p.question_sets, [same], [{"weight": 1, **change}, {"weight": -1}], "gold_loglik")
             for panel, name, change in changes
         ]
-        return self.forest(
-            "template_data", pd.DataFrame(rows, columns=["panel", *COLUMNS]), self._how("test question"), xlabel=NATS
-        )
+        rows = pd.DataFrame(rows, columns=["panel", *COLUMNS])
+        return self.forest("template_data", rows, self._how("test question"), xlabel=NATS)
 
     # --- bias ---------------------------------------------------------------------------------------------------------
 
@@ -171,9 +149,8 @@ class Chapter(QuestionBankChapter):
             "largest_entity": "largest entity type", "entity_distance": "distance of entities",
         }  # fmt: skip
         rows = self.runs[(self.runs["strategy"] != "untouched") & (self.runs["recipe.student_layers"] == 0)]
-        found = pd.DataFrame([json.loads(text) for text in rows["measures"]], index=rows.index)[list(names)].rename(
-            columns=names
-        )
+        found = pd.DataFrame([json.loads(text) for text in rows["measures"]], index=rows.index)
+        found = found[list(names)].rename(columns=names)
         found.insert(0, "mixture", rows["strategy"].map(display_name))
         found.insert(1, "share", rows["task.share"].map("{:g}".format))
         return table(found.groupby(["mixture", "share"]).mean().reset_index(), "bias")
@@ -209,20 +186,16 @@ class Chapter(QuestionBankChapter):
 
     @property
     def _mixtures(self) -> list[tuple[str, float]]:
-        return [
-            ("untouched", 0.0),
-            ("real", 0.0),
-            *((s, share) for s in MIXTURES for share in getattr(self.parameters, s)),
-        ]
+        shares = [(s, share) for s in MIXTURES for share in getattr(self.parameters, s)]
+        return [("untouched", 0.0), ("real", 0.0), *shares]
 
     def _published_shares(self, strategy: str) -> list[float]:
         """Return the shares of a mixture that the paper tried too."""
         return [share for share in getattr(self.parameters, strategy) if share in (0.1, 0.3, 0.5)]
 
     def _level(self, sets: Sequence[str], strategy: str, share: float) -> dict[str, float]:
-        c, _ = paired(
-            self.runs, self.folder, _BASE, [{}], [{"weight": 1, "strategy": strategy, "share": share}], sets=sets
-        )
+        one = [{"weight": 1, "strategy": strategy, "share": share}]
+        c, _ = paired(self.runs, self.folder, _BASE, [{}], one, sets=sets)
         return {"estimate": c.estimate, "low": max(c.low, 0.0), "high": c.high}
 
     def _effect(
@@ -273,12 +246,9 @@ def _place(peak: Peak | None) -> str:
     """Say where a peak is, if the runs locate it."""
     if peak is None or np.isnan(peak.share):
         return "not located"
-    wide = peak.high - peak.low >= 0.8 * (peak.ends[1] - peak.ends[0])
-    return (
-        f"not located (the {LEVEL:.0%} interval spans the tested range)"
-        if wide
-        else f"{peak.share:.2f} ({peak.low:.2f} to {peak.high:.2f})"
-    )
+    if peak.high - peak.low >= 0.8 * (peak.ends[1] - peak.ends[0]):
+        return f"not located (the {LEVEL:.0%} interval spans the tested range)"
+    return f"{peak.share:.2f} ({peak.low:.2f} to {peak.high:.2f})"
 
 
 def _terms(strategy: str) -> list[Selector]:

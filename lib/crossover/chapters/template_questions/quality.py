@@ -55,9 +55,8 @@ class QuestionBankChapter(ChapterBase):
         """Return how many questions on 200 sentences are among those expected, by part, with 95% intervals."""
         found = {name: self.precise(part) for name, part in (("tuned on", "tune"), ("held out", "held_out"))}
         rows = [(name, p.made, p.right, f"{p.share:.1%} ({p.low:.1%} to {p.high:.1%})") for name, p in found.items()]
-        return table(
-            pd.DataFrame(rows, columns=["sentences", "questions", "right", "precision (95% interval)"]), "precision"
-        )
+        columns = ["sentences", "questions", "right", "precision (95% interval)"]
+        return table(pd.DataFrame(rows, columns=columns), "precision")
 
     def failures(self) -> Styler:
         """Return every question on the 200 sentences that was not expected."""
@@ -76,13 +75,10 @@ class QuestionBankChapter(ChapterBase):
         makes = repetition((q.question, q.answer) for q in self.bank.questions)
         reals = repetition((r.question, r.answers[0]) for r in self._real)
         near = near_tests(self.parameters.question_sources).holds([word_set(q.question) for q in self.bank.questions])
+        higher = f"{fluent.higher:.2f} ({fluent.low:.2f} to {fluent.high:.2f})"
         rows = [
             ("median perplexity", f"{fluent.generated:.0f}", f"{fluent.real:.0f}"),
-            (
-                "probability that a generated one's perplexity is higher",
-                f"{fluent.higher:.2f} ({fluent.low:.2f} to {fluent.high:.2f})",
-                "",
-            ),
+            ("probability that a generated one's perplexity is higher", higher, ""),
             *(
                 (
                     f"distinct-{n} of {size} questions",
@@ -91,16 +87,8 @@ class QuestionBankChapter(ChapterBase):
                 for n in (1, 2)
             ),
             ("entropy of question types, bits", *(f"{entropy(_types(some)):.2f}" for some in (generated, real))),
-            (
-                "question and answer repeated",
-                f"{makes.repeated / makes.questions:.1%}",
-                f"{reals.repeated / reals.questions:.1%}",
-            ),
-            (
-                "question with two answers",
-                f"{makes.ambiguous / makes.questions:.1%}",
-                f"{reals.ambiguous / reals.questions:.1%}",
-            ),
+            ("question and answer repeated", *(f"{r.repeated / r.questions:.1%}" for r in (makes, reals))),
+            ("question with two answers", *(f"{r.ambiguous / r.questions:.1%}" for r in (makes, reals))),
             ("near a test question, and left out", f"{np.mean(near):.2%}", "left out before"),
         ]
         return table(pd.DataFrame(rows, columns=["measure", "generated", "real"]), "quality")
@@ -116,9 +104,8 @@ class QuestionBankChapter(ChapterBase):
             for title, generated, seen in zip(("questions", "answers"), made, real, strict=True)
         ]
         shares = pd.concat(rows).rename_axis("type").reset_index()[["of", "type", "generated", "real"]]
-        return table(shares.assign(of=shares["of"].ffill()), "distributions").format(
-            "{:.0%}", subset=["generated", "real"]
-        )
+        shown = table(shares.assign(of=shares["of"].ffill()), "distributions")
+        return shown.format("{:.0%}", subset=["generated", "real"])
 
     def gallery(self, each: int = 2, seed: int = 0) -> Styler:
         """Return questions of every type, drawn by seed: what is usual, picked by nobody."""

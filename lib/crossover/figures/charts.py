@@ -1,0 +1,108 @@
+"""Charts of several chapters: measures against a setting, a heat map of problems, gains against label accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.colors import ListedColormap, to_rgb
+
+from crossover.figures.style import INK, MUTED, PAPER, SERIES, Picture, legend, mark, panels, styled
+from crossover.labels import TASKS
+
+
+@styled
+def sweep(
+    points: pd.DataFrame,
+    measures: Mapping[str, str],
+    xlabel: str,
+    curves: pd.DataFrame | None = None,
+    log: bool = False,
+    narrow: bool = False,
+) -> Picture:
+    """Draw measures against a setting's value: a panel per task and measure, a mark per series.
+
+    ``points`` have ``task, series, value`` and a column per measure, with ``<measure>_low`` and ``<measure>_high``
+    where there are intervals; ``measures`` say what their axes show; ``curves`` (``fitted``) replace the lines of the
+    first measure.
+    """
+    tasks, series = (list(dict.fromkeys(points[name])) for name in ("task", "series"))
+    figure, axes_of = panels(len(tasks) * len(measures), 2.3, narrow, above=0.3)
+    # A panel per measure and task; two tasks fill a row, and a task's measures follow one another where there is one task.
+    for axes, (measure, task) in zip(axes_of, ((m, t) for m in measures for t in tasks), strict=True):
+        here = points[points["task"] == task].sort_values("value")
+        first = measure == next(iter(measures))
+        for name, (colour, marker, face) in zip(series, SERIES, strict=False):
+            some = here[here["series"] == name].dropna(subset=[measure])
+            fitted = False
+            if curves is not None and first:
+                line = curves[(curves["task"] == task) & (curves["series"] == name)]
+                fitted = len(line) > 0
+                axes.plot(line["value"], line["fitted"], color=colour, linewidth=1.4)
+            ends = [f"{measure}_low", f"{measure}_high"]
+            bars = some[ends].sub(some[measure], axis=0).abs().T.to_numpy(float) if set(ends) <= set(some) else None
+            axes.errorbar(some["value"], some[measure], bars, color=colour, marker=marker, markerfacecolor=face, markersize=5.5, capsize=2,
+                          linewidth=1.3, elinewidth=1, linestyle="none" if fitted else "-", zorder=4)  # fmt: skip
+        if here[measure].isna().all():
+            axes.text(0.5, 0.5, "not known", transform=axes.transAxes, ha="center", color=MUTED)
+            axes.set_yticks([])
+        if log:
+            axes.set_xscale("log", base=2)
+        ticks = sorted(here["value"].unique())
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.minorticks_off()
+        axes.margins(x=0.12, y=0.2)
+        axes.set(title=task, xlabel=xlabel, ylabel=measures[measure])
+        axes.grid(axis="y")
+    legend(figure, [mark(name, *look) for name, look in zip(series, SERIES, strict=False)])
+    return figure
+
+
+@styled
+def heat_map(tables: Mapping[str, pd.DataFrame], xlabel: str, narrow: bool = False) -> Picture:
+    """Draw shares of correct answers by kind of problem (rows) and budget (columns), one panel per title."""
+    rows = len(next(iter(tables.values())))
+    figure, axes_of = panels(len(tables), 0.26 * rows + 0.8, narrow)
+    # One colour, so that it has a dark one.
+    shades = ListedColormap([(*to_rgb(INK), alpha) for alpha in np.linspace(0, 1, 64)])
+    for axes, (title, shares) in zip(axes_of, tables.items(), strict=True):
+        axes.pcolormesh(shares.to_numpy()[::-1], cmap=shades, vmin=0, vmax=1, edgecolors="none")
+        for (y, x), share in np.ndenumerate(shares.to_numpy()[::-1]):
+            if np.isfinite(share):
+                look = {"ha": "center", "va": "center", "fontsize": 8.5, "color": PAPER if share > 0.45 else INK}
+                axes.text(x + 0.5, y + 0.5, f"{100 * share:.0f}", **look)
+        axes.set_xticks(np.arange(shares.shape[1]) + 0.5, [f"{c:g}" for c in shares])
+        axes.set_yticks(np.arange(rows) + 0.5, shares.index[::-1])
+        axes.tick_params(length=0)
+        axes.set(title=title, xlabel=xlabel)
+        axes.spines[["left", "bottom"]].set_visible(False)
+    return figure
+
+
+@styled
+def scatter(points: pd.DataFrame, narrow: bool = False) -> Picture:
+    """Draw gain against label accuracy above the commonest label, one point per task, size and teacher.
+
+    ``points`` have ``task, size, teacher, verdict, above, gain, gain_low, gain_high`` as fractions of 1; those that
+    show something are named.
+    """
+    figure, (axes,) = panels(1, 4.4 if narrow else 3.8, narrow)
+    axes.axhline(0, color=MUTED, linewidth=1)
+    axes.axvline(0, color=MUTED, linewidth=1)
+    teachers = dict(zip(dict.fromkeys(points["teacher"]), SERIES, strict=False))
+    for teacher, (colour, marker, face) in teachers.items():
+        some = 100 * points.loc[points["teacher"] == teacher, ["above", "gain", "gain_low", "gain_high"]]
+        spread = some[["gain_low", "gain_high"]].sub(some["gain"], axis=0).abs().T.to_numpy()
+        look = {"color": colour, "marker": marker, "markerfacecolor": face, "linestyle": "none"}
+        axes.errorbar(some["above"], some["gain"], spread, elinewidth=0.7, zorder=3, **look)
+    told = (points["verdict"] == "above") | (points["gain_low"] > 0) | (points["gain_high"] < 0)
+    for row in points[told].itertuples():
+        name, at = f"{TASKS[row.task]} {row.size}", (100 * row.above, 100 * row.gain)
+        axes.annotate(name, at, (4, 3), textcoords="offset points", color=MUTED, fontsize=8.5)
+    low, high = 100 * points["gain"].min(), 100 * points["gain"].max()
+    axes.set_ylim(low - 10, high + 10)
+    axes.set(xlabel="labels right, points above the commonest label", ylabel="student's gain, points")
+    axes.grid()
+    legend(figure, [mark(f"{teacher} teacher", *look) for teacher, look in teachers.items()])
+    return figure
