@@ -8,8 +8,7 @@ import pytest
 
 import crossover
 from crossover.book import appendices
-from crossover.book.pages import banner, duration, fill, keep_blocks, stage
-from crossover.book.site_settings import PREVIEW, public_settings
+from crossover.book.pages import PREVIEW, banner, duration, fill, keep_blocks, public_settings, stage
 from crossover.errors import CrossoverError
 from crossover.paths import repository
 from planted import EARLY, LATE, noisy

@@ -7,7 +7,6 @@ a chapter as ``{{ figure_NAME }}``. A part of a page that draws on a chapter sta
 
 from __future__ import annotations
 
-import html
 import json
 import os
 import re
@@ -17,12 +16,14 @@ from pathlib import Path
 import yaml
 
 from crossover.book import advisor_page, appendices, samples
-from crossover.book.site_settings import public_settings
 from crossover.errors import CrossoverError, nearest
 from crossover.study.store import read_numbers
+from crossover.templates import render
 
 #: The chapter whose curves the page that advises reads.
 ADVISED = "03_budget_ratio"
+#: The picture that a link to the book shows, and its text.
+PREVIEW, SUMMARY = "_static/figures/crossover_map.png", "Which synthetic-data strategy should a query budget buy?"
 
 
 def stage(book: Path, results: Path, profile: str) -> dict[str, bytes]:
@@ -58,6 +59,35 @@ def stage(book: Path, results: Path, profile: str) -> dict[str, bytes]:
     staged["_toc.yml"] = yaml.safe_dump(toc, sort_keys=False).encode()
     staged["_config.yml"] = yaml.safe_dump(config | added, sort_keys=False).encode()
     return staged
+
+
+def public_settings(environment: Mapping[str, str], staged: Collection[str]) -> dict[str, object]:
+    """Return what a published site's environment adds to ``_config.yml``; ``preview`` are tags of a page's head.
+
+    ``CROSSOVER_REPOSITORY`` (``owner/name`` on GitHub) adds buttons that open a chapter on Binder or Colab;
+    ``CROSSOVER_SITE`` (the book's address) adds the picture that a link to the book shows.
+
+    >>> public_settings({"CROSSOVER_REPOSITORY": "me/crossover"}, {})["repository"]["url"]
+    'https://github.com/me/crossover'
+    """
+    added: dict[str, object] = {}
+    if name := environment.get("CROSSOVER_REPOSITORY"):
+        added["repository"] = {"url": f"https://github.com/{name}", "path_to_book": "notebooks", "branch": "main"}
+        added["launch_buttons"] = {
+            "binderhub_url": "https://mybinder.org",
+            "colab_url": "https://colab.research.google.com",
+        }
+    if site := environment.get("CROSSOVER_SITE", "").rstrip("/"):
+        meta = {
+            "description": SUMMARY,
+            "property=og:title": "Crossover",
+            "property=og:description": SUMMARY,
+            "property=og:url": f"{site}/",
+        }
+        if PREVIEW in staged:
+            meta |= {"property=og:image": f"{site}/{PREVIEW}", "name=twitter:card": "summary_large_image"}
+        added["preview"] = meta
+    return added
 
 
 def keep_blocks(text: str, available: Collection[str], page: str) -> str:
@@ -100,7 +130,10 @@ def fill(text: str, numbers: Mapping[str, str], page: str) -> str:
 
 
 def banner(profile: str, record: Mapping) -> str:
-    """Return in Markdown where a chapter's numbers came from and what they cost: profile, commit, date, machine, versions."""
+    """Return in Markdown where a chapter's numbers came from and what they cost.
+
+    Profile, commit, date, machine, versions.
+    """
     machine = record["hardware"]
     commit = f"`{record['commit'][:10]}`" if record.get("commit") else "unknown (no git checkout)"
     if record.get("dirty"):
@@ -112,8 +145,10 @@ def banner(profile: str, record: Mapping) -> str:
         "Machine": _plain(
             f"{machine['cpu']}, {_count(machine['cores'], 'core')}, {machine['memory_gb']} GB, on {machine['device']}"
         ),
-        "Cost": f"{duration(record['seconds'])}, {_count(record['queries'], 'teacher call')}, "
-        f"{_count(record['cells'], 'cell')}",
+        "Cost": (
+            f"{duration(record['seconds'])}, {_count(record['queries'], 'teacher call')}, "
+            f"{_count(record['cells'], 'cell')}"
+        ),
     }
     line = " · ".join(f"**{name}** {value}" for name, value in facts.items())
     rows = [f"| `{name}` | `{_literal(value)}` |" for name, value in record["parameters"].items()]
@@ -167,9 +202,9 @@ def _chapter(
                 raise CrossoverError(
                     f"{path.name}, cell {place} failed: {output['ename']}: {output['evalue']}. Run it again."
                 )
-            if name := _figure_name(output):
+            if described := _figure_metadata(output):
                 figures += 1
-                described = _figure_metadata(output)
+                name = described["figure"]
                 drawn = figure(name, f"Figure {number}.{figures}", described, files, path.stem, profile)
                 shown[f"figure_{name}"] = drawn
                 output["metadata"], output["data"] = {}, {"text/html": drawn}
@@ -181,48 +216,31 @@ def _chapter(
 
 
 def _figure_metadata(output: Mapping) -> Mapping:
-    """The metadata of an output that is a saved figure: its name and, where given, its caption and alternative text."""
+    """The metadata of an output that is a saved figure: ``figure`` (its name) and its words; empty for another."""
     images = (output.get("metadata", {}).get(kind, {}) for kind in ("image/svg+xml", "image/png"))
     return next((data for data in images if data.get("figure")), {})
-
-
-def _figure_name(output: Mapping) -> str:
-    return _figure_metadata(output).get("figure", "")
 
 
 def figure(
     name: str, number: str, described: Mapping[str, str], files: Collection[str], notebook: str, profile: str
 ) -> str:
-    """Return a saved figure in HTML: drawn for the theme and the screen, with number, caption, files and command.
+    """Return a saved figure in HTML (``figure.html``): for each theme and screen, with caption, files and command.
 
     ``described`` has ``title`` (the finding), ``caption`` and ``alt``, where the chapter gives them.
     """
-    folder = "_static/figures"
-    alt = html.escape(described.get("alt", f"{number}: {name.replace('_', ' ')}"))
-    pictures = []
-    for theme, suffix in (("only-light", ""), ("only-dark", "_dark")):
-        wide, narrow = f"{folder}/{name}{suffix}.svg", f"{folder}/{name}_narrow{suffix}.svg"
-        if wide in files:
-            source = f'<source media="(max-width: 600px)" srcset="{narrow}">' if narrow in files else ""
-            both = theme if f"{folder}/{name}_dark.svg" in files else ""
-            pictures.append(
-                f'<picture class="{both}">{source}<img class="dark-light" src="{wide}" alt="{alt}"></picture>'
-            )
-    if not pictures:
+
+    def saved(suffix: str, kind: str = "svg") -> bool:
+        return f"_static/figures/{name}{suffix}.{kind}" in files
+
+    both = [(theme, suffix) for theme, suffix in (("only-light", ""), ("only-dark", "_dark")) if saved(suffix)]
+    themes = [(theme if saved("_dark") else "", suffix, saved(f"_narrow{suffix}")) for theme, suffix in both]
+    if not themes:
         raise CrossoverError(
             f"{notebook} shows the figure {name!r}, and {name}.svg is not among its files. Run it again."
         )
-    links = [f'<a href="#{name}">link</a>']
-    links += [f'<a href="{folder}/{name}.{kind}">{kind.upper()}</a>' for kind in ("svg", "csv") if f"{folder}/{name}.{kind}" in files]  # fmt: skip
-    title, caption = (html.escape(described.get(part, "")) for part in ("title", "caption"))
-    return (
-        f'<figure id="{name}" class="drawn">'
-        + f'<p class="figure-title">{title}</p>' * bool(title)
-        # In a box of their own: the theme hides a caption that follows a picture of the other theme.
-        + f"<div>{''.join(pictures)}</div><figcaption><b>{number}.</b> {caption} "
-        f'<span class="figure-files">{" · ".join(links)} · <code>crossover run {notebook} --profile {html.escape(profile)}'
-        "</code></span></figcaption></figure>"
-    )
+    said = {part: described.get(part, "") for part in ("title", "caption", "alt")}
+    kinds = [kind for kind in ("svg", "csv") if saved("", kind)]
+    return render("book/figure.html", "figure", name, number, notebook, profile, said, themes, kinds)
 
 
 def _present_chapters(toc: dict, notebooks: set[str], staged: set[str]) -> tuple[dict, list[str]]:
@@ -239,7 +257,10 @@ def _files(toc: dict) -> list[str]:
 def _left_out_note(left_out: list[str], profile: str) -> str:
     names = ", ".join(f"`{name}`" for name in left_out)
     command = f"make notebook NB={left_out[0].partition('_')[0]} PROFILE={profile}"
-    return f"\n:::{{note}}\nNot run in the `{profile}` profile, so not in this book: {names}. To run one: `{command}`.\n:::\n"
+    return (
+        f"\n:::{{note}}\nNot run in the `{profile}` profile, so not in this book: {names}. To run one:"
+        f" `{command}`.\n:::\n"
+    )
 
 
 def _folded(title: str, text: str) -> str:

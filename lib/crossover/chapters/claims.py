@@ -18,7 +18,6 @@ from pandas.io.formats.style import Styler
 from crossover.claims.findings import NOT_RUN, Finding, deciding, under_settings, whole
 from crossover.claims.publish import publish
 from crossover.claims.register import Register, load_register
-from crossover.claims.wording import amount, in_words, prediction, scale_of
 from crossover.paths import PUBLISHED, repository, results_folder
 from crossover.stats.verdicts import DECIDED, VERDICTS
 from crossover.study.select import settings_table
@@ -132,21 +131,21 @@ class Chapter:
         for name, f in deciding(self.findings).items():
             claim = self.register.claims[name]
             if claim.kind == "claim":
-                said = f"{f.part.says} {in_words(f)}"
+                said = f"{f.part.says} {f.in_words}"
                 link = f"[{name}](05_claims.ipynb)"
                 lines.append(f"| {link}. {claim.statement} | {claim.published} | {said} | **{self.verdicts[name]}** |")
         return "\n".join(lines)
 
     def _card(self, name: str) -> str:
         claim, own = self.register.claims[name], [f for f in self.findings if f.claim == name and not f.under]
-        units = dict.fromkeys(scale_of(f.part)[1] for f in own)
+        units = dict.fromkeys(f.part.scale[1] for f in own)
         paper, log = self.register.papers.get(claim.paper), self.log
         asked = [(u.rpartition(".")[2], v) for (of, u), v in under_settings(self.findings).items() if of == name]
         settle = [(r.number, _bought(r)) for r in self.plan[self.plan["claim"] == name].itertuples()]
         history = log[log["claim"] == name].rename(columns={"is": "now"}).itertuples() if len(log) else ()
         return _render(
             "card", name, claim, whole(self.findings)[name], paper.setting if paper else "",
-            [Forest.of([f for f in own if scale_of(f.part)[1] == unit]) for unit in units],
+            [Forest.of([f for f in own if f.part.scale[1] == unit]) for unit in units],
             [(u, v) for u, v in asked if v != NOT_RUN] if asked else None, settle, list(history),
         )  # fmt: skip
 
@@ -171,8 +170,8 @@ class Forest(NamedTuple):
             return _MARGIN + (_WIDTH - 2 * _MARGIN) * (value - low) / ((high - low) or 1.0)
 
         ticks = {low, high} | ({0.0} if low < 0 < high and min(x(0.0), _WIDTH - x(0.0)) > 60 else set())
-        texts = [(min(max(x(t), 24), _WIDTH - 24), amount(known[0].part, t)) for t in sorted(ticks)] if known else []
-        return cls(parts, x, texts, scale_of(parts[0].part)[1])
+        texts = [(min(max(x(t), 24), _WIDTH - 24), known[0].part.amount(t)) for t in sorted(ticks)] if known else []
+        return cls(parts, x, texts, parts[0].part.scale[1])
 
 
 def run(profile: str) -> Chapter:
@@ -192,7 +191,7 @@ def run(profile: str) -> Chapter:
 
 
 def _render(macro: str, *values: object) -> str:
-    known = {"marks": MARKS, "WIDTH": _WIDTH, "HEIGHT": 30, "in_words": in_words, "prediction": prediction}
+    known = {"marks": MARKS, "WIDTH": _WIDTH, "HEIGHT": 30}
     return render("chapters/claims.html", macro, *values, **known)
 
 

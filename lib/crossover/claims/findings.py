@@ -36,12 +36,21 @@ class Finding:
 
     @property
     def estimate(self) -> float | None:
+        """The estimate, as a fraction of 1, nats per token, or in the unit of a measure."""
         return None if self.evidence is None else self.evidence.statistic.estimate
 
     @property
     def interval(self) -> tuple[float, float] | None:
         """The 90% interval."""
         return None if self.evidence is None else self.evidence.statistic.interval(LEVEL)
+
+    @property
+    def in_words(self) -> str:
+        """The estimate with its interval, or the reason why there is none."""
+        if self.evidence is None:
+            return self.why
+        said, low, high = map(self.part.amount, (self.estimate, *self.interval))
+        return f"{said} {self.part.scale[1]}".rstrip() + f" ({low} to {high}{self.why and f'; {self.why}'})"
 
 
 def decide(folder: Path, register: Register | None = None) -> list[Finding]:

@@ -1,13 +1,7 @@
-"""Verdicts on record: a table, a log of changed verdicts, and one machine-readable file per claim.
+"""Verdicts on record, and what would settle the undecided parts (``claims_plan.csv``).
 
-``claims.csv``
-    One row per part, as :func:`crossover.claims.table` gives them.
-``verdicts.csv``
-    Parts whose verdict changed, when, from what numbers, and why: new rows, or a rule that the register logs.
-``claims/<claim>.json``
-    Statement, command, expected values, tolerance and minutes: enough for a program to check the claim from a clean clone.
-``claims_plan.csv``
-    What would settle the undecided parts.
+``claims.csv`` has one row per part. ``verdicts.csv`` logs changed verdicts with the reason: new rows, or a changed
+rule. ``claims/<claim>.json`` is enough for a program to check a claim from a clean clone.
 """
 
 from __future__ import annotations

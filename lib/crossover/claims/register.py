@@ -47,6 +47,29 @@ class Part(_Strict):
     least_ratio: float = Field(0.0, ge=0)
     profiles: dict[str, Elsewhere] = {}
 
+    @property
+    def scale(self) -> tuple[float, str]:
+        """The factor and the unit in which readers see the part's numbers."""
+        if self.statistic == "measure":
+            return 1.0, ""
+        return (1.0, "nats per token") if self.outcome == "gold_loglik" else (100.0, "points")
+
+    def amount(self, value: float) -> str:
+        """Return a number of the part as readers see it, without its unit.
+
+        >>> Part(says="", side="above", threshold=0.0, resolution=0.05).amount(0.0612)
+        '+6.1'
+        """
+        scale, unit = self.scale
+        form = ".1f" if self.statistic == "misfit" else "+.1f" if unit == "points" else "+.2f"
+        return format(scale * value, form)
+
+    @property
+    def prediction(self) -> str:
+        """Where the part puts its quantity, as ``above 5 points``."""
+        scale, unit = self.scale
+        return f"{self.side} {scale * self.threshold:g} {unit if self.threshold else ''}".rstrip()
+
     def at(self, profile: str) -> Part:
         """Return the part as a profile asks it."""
         other = self.profiles.get(profile)

@@ -29,7 +29,6 @@ def claims(
     from crossover.claims import decide, load_register, table, whole
     from crossover.claims.findings import NOT_RUN
     from crossover.claims.settle import plan as additions
-    from crossover.claims.wording import in_words, prediction
     from crossover.errors import CrossoverError, nearest
     from crossover.paths import results_folder
     from crossover.study.store import read_runs
@@ -53,7 +52,7 @@ def claims(
         )
     else:
         told = [
-            (f"{f.claim}.{f.number}", f"{f.part.says} {f.under}".strip(), in_words(f), prediction(f.part), f.verdict)
+            (f"{f.claim}.{f.number}", f"{f.part.says} {f.under}".strip(), f.in_words, f.part.prediction, f.verdict)
             for f in findings
             if not (f.under and f.verdict == NOT_RUN)
         ]

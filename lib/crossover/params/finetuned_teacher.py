@@ -24,11 +24,11 @@ Name = Literal[Benchmark, Bundled]
 
 
 class FinetunedTeacher(TrainingParameters):
-    """Parameters of ``02_finetuned_teacher`` (arXiv 2310.01119): a base grid, smaller for ``side_tasks``, and single
-    dials.
+    """Parameters of ``02_finetuned_teacher`` (arXiv 2310.01119).
 
-    Amounts and temperatures are turned on ``dial_tasks`` at ``dial_size`` original examples, families on ``dial_tasks``
-    and smaller teachers on ``tasks`` at the first size of the base grid.
+    The base grid is smaller for ``side_tasks``, and single dials depart from it: amounts and temperatures on
+    ``dial_tasks`` at ``dial_size`` original examples, families on ``dial_tasks`` and smaller teachers on ``tasks`` at
+    the first size.
     """
 
     reads = ("runs.csv",)

@@ -1,7 +1,7 @@
 """What a result came from: code, lock, library versions, machine. Stored once per distinct origin.
 
-Modelled on lm-evaluation-harness's result records. The record holds nothing that changes between two runs of the same
-code on the same machine, so that its digest can stand in each row of a results table.
+The record holds nothing that changes between two runs of the same code on the same machine, so that its digest can
+stand in each row of a results table.
 """
 
 from __future__ import annotations

@@ -167,7 +167,7 @@ def read_runs(folder: Path, experiment: str | None = None) -> pd.DataFrame:
 
 
 def save_numbers(folder: Path, chapter: str, numbers: Mapping[str, str]) -> None:
-    """Write ``numbers/<chapter>.json``, which holds exactly what the chapter now computes for pages to quote."""
+    """Write ``numbers/<chapter>.json``: exactly what the chapter now computes for pages to quote."""
     path = folder / "numbers" / f"{chapter}.json"
     with _written(folder):
         path.parent.mkdir(parents=True, exist_ok=True)
