@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def render(template: str, macro: str, *values: object, **known: object) -> str:
     """Return what a macro of a template makes of some values, without space between tags; all its macros see ``known``.
 
-    The template's path is relative to the package, as ``"chapters/claims.html"``.
+    The template's path is relative to the package, as ``"chapters/claims.html.jinja"``.
     """
     module = _environment().get_template(template).make_module(known)
     return re.sub(r">\s+<", "><", str(getattr(module, macro)(*values)).strip())

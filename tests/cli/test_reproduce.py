@@ -168,10 +168,11 @@ def test_a_value_changed_in_jupyter_trains_the_new_cells_alone_in_a_folder_of_it
     chapter = shell.user_ns["chapter"]
     new = set(chapter.runs["key"]) - keys("03_budget_ratio")
     assert len(new) == said.count("correct\n") < len(chapter.runs) and f"{len(new)} cells: " in said
-    assert set(chapter.runs["budget"]) == {0, 4, 8, 16, 24, 32} and chapter.folder.name.startswith("smoke-")
+    folder = results / chapter.parameters.results
+    assert set(chapter.runs["budget"]) == {0, 4, 8, 16, 24, 32} and folder.name.startswith("smoke-")
     assert (results / "smoke" / "runs.csv").read_bytes() == before
-    assert {path.stem for path in (chapter.folder / "items").iterdir()} == set(chapter.runs["key"])
-    shutil.rmtree(chapter.folder)
+    assert {path.stem for path in (folder / "items").iterdir()} == set(chapter.runs["key"])
+    shutil.rmtree(folder)
 
 
 def test_a_failing_notebook_is_named_with_cell_and_cause(tmp_path):

@@ -129,7 +129,7 @@ def _digest(book: Path, results: Path) -> str:
     paths += [path for kind in kinds for path in results.glob(kind)]
     paths += [*(results.parent / "bench").rglob("*.csv"), *(results.parent / "bench").rglob("*.json")]
     paths += [results_folder(PUBLISHED) / "runs.csv", *(root / "notebooks" / "profiles").glob("*.yaml")]
-    paths += [p for kind in ("*.py", "*.html") for p in Path(__file__).parents[1].rglob(kind)]
+    paths += [p for kind in ("*.py", "*.jinja") for p in Path(__file__).parents[1].rglob(kind)]
     parts = [f"{name} {importlib.metadata.version(name)}".encode() for name in RENDERERS]
     parts += [f"{name}={value}".encode() for name, value in sorted(os.environ.items()) if name.startswith("CROSSOVER_")]
     parts += [part for path in sorted(set(paths)) if path.is_file() for part in (str(path).encode(), path.read_bytes())]

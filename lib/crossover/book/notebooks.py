@@ -182,7 +182,7 @@ def library_files(notebook: Path) -> list[Path]:
     library = Path(crossover.__file__).parents[1]
     paths = {library.joinpath(*name.split(".")[:n]) for name in found for n in range(2, name.count(".") + 2)}
     files = {f for path in paths for f in (path.with_suffix(".py"), path / "__init__.py") if f.is_file()}
-    return sorted(files.union(*(path.parent.glob(kind) for path in files for kind in ("*.html", "*.yaml"))))
+    return sorted(files.union(*(path.parent.glob(kind) for path in files for kind in ("*.jinja", "*.yaml"))))
 
 
 def _imports(code: str, modules: Collection[str]) -> set[str]:

@@ -224,7 +224,7 @@ def _figure_metadata(output: Mapping) -> Mapping:
 def figure(
     name: str, number: str, described: Mapping[str, str], files: Collection[str], notebook: str, profile: str
 ) -> str:
-    """Return a saved figure in HTML (``figure.html``): for each theme and screen, with caption, files and command.
+    """Return a saved figure in HTML (a template): for each theme and screen, with caption, files and command.
 
     ``described`` has ``title`` (the finding), ``caption`` and ``alt``, where the chapter gives them.
     """
@@ -240,7 +240,7 @@ def figure(
         )
     said = {part: described.get(part, "") for part in ("title", "caption", "alt")}
     kinds = [kind for kind in ("svg", "csv") if saved("", kind)]
-    return render("book/figure.html", "figure", name, number, notebook, profile, said, themes, kinds)
+    return render("book/figure.html.jinja", "figure", name, number, notebook, profile, said, themes, kinds)
 
 
 def _present_chapters(toc: dict, notebooks: set[str], staged: set[str]) -> tuple[dict, list[str]]:

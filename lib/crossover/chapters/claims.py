@@ -1,6 +1,6 @@
 """The chapter on claims: an evidence card per claim, what would settle the undecided ones, and pictures for other pages.
 
-Cards are HTML with small drawings in SVG (``claims.html``), whose text is text and whose lines take the page's colour.
+Cards are HTML with small drawings in SVG (``claims.html.jinja``), whose text is text and whose lines take the page's colour.
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ def run(profile: str) -> Chapter:
 
 def _render(macro: str, *values: object) -> str:
     known = {"marks": MARKS, "WIDTH": _WIDTH, "HEIGHT": 30}
-    return render("chapters/claims.html", macro, *values, **known)
+    return render("chapters/claims.html.jinja", macro, *values, **known)
 
 
 def _bought(row) -> str:

@@ -24,16 +24,4 @@ class KnownTruth(Parameters):
     designs: list[Design] = value(
         ["independent", "shared_3", "edge", "late", "rise_fall", "never"], "scenarios", min_length=1
     )
-<<<<<<< HEAD
-    draws: int = Field(300, ge=50, le=10_000, description="bootstrap draws per study")
-    level: float = Field(0.9, gt=0, lt=1, description="level of the intervals")
-    seed: int = Field(0, ge=0, description="of the simulations")
-    designs: list[Design] = Field(
-        ["independent", "shared_3", "edge", "late", "rise_fall", "never"],
-        min_length=1,
-        description="scenarios",
-    )
-    example: Design = Field("shared_3", description="scenario of the worked example")
-=======
-    example: World = value("shared_3", "scenario of the worked example")
->>>>>>> 6121dd7 (refactor: parameters in a line each, charts in one module, one function per funnel)
+    example: Design = value("shared_3", "scenario of the worked example")
