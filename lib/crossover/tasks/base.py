@@ -27,13 +27,15 @@ DRAW = 2
 class Problem:
     """A question with a completion that is right; ids (``"seed-3-00017"``) are unique within a task.
 
-    ``structure`` is the plan behind a procedural problem, equal for two wordings of one problem.
+    ``structure`` is the plan behind a procedural problem, equal for two wordings of one problem; ``references`` are
+    the texts that answer it, the first of them ``answer``.
     """
 
     id: str
     question: str
     answer: str
     structure: Any = field(default=None, repr=False)
+    references: tuple[str, ...] = ()
 
 
 @runtime_checkable

@@ -60,8 +60,7 @@ class Arc(QuestionAnswer, Benchmark):
 
     def extract(self, completion: str) -> str | None:
         """Return the letter after the first ``####``, as a capital."""
-        _, _, rest = completion.partition("####")
-        match = _FINAL.match(rest.split("\n", 1)[0])
+        match = _FINAL.match(completion.partition("####")[2].partition("\n")[0])
         return match[1].upper() if match else None
 
     def correct(self, completion: str, problem: Problem) -> bool:
@@ -100,9 +99,9 @@ class Arc(QuestionAnswer, Benchmark):
         return [self._problem(row) for row in rows if _words(row) not in stems]
 
     def _problem(self, row: load.Row) -> Problem:
-        labels, texts = row["choices"]["label"], [_one_line(text) for text in row["choices"]["text"]]
-        lines = [f"{letter}. {text}" for letter, text in zip(_LETTERS, texts, strict=False)]
-        question = "\n".join([_one_line(row["question"]), *lines])
+        stem, *texts = (" ".join(text.split()) for text in (row["question"], *row["choices"]["text"]))
+        labels, lines = row["choices"]["label"], [f"{a}. {b}" for a, b in zip(_LETTERS, texts, strict=False)]
+        question = "\n".join([stem, *lines])
         if row["answerKey"] not in labels[: len(texts)] or self.choices(question) != texts:
             raise CrossoverError(
                 f"arc: row {row['id']!r} has the answer {row['answerKey']!r}, the labels {labels} and the choices "
@@ -111,10 +110,6 @@ class Arc(QuestionAnswer, Benchmark):
         right = labels.index(row["answerKey"])
         stop = "" if texts[right].endswith((".", "!", "?")) else "."
         return Problem("", question, f" {texts[right]}{stop}\n#### {_LETTERS[right]}")
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _words(row: load.Row) -> str:

@@ -65,13 +65,6 @@ class Instruction:
 
 
 @dataclass(frozen=True)
-class Referenced(Problem):
-    """A problem with all its reference texts; ``answer`` is the first of them."""
-
-    references: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Split:
     """The data of a replicate: original problems, and inputs without outputs, which ``gold`` holds by id."""
 
@@ -197,21 +190,20 @@ class ClassificationTask(Instructed):
         return self.labels
 
     def _problems(self, rows: list[load.Row]) -> list[Problem]:
-        inputs = (self.as_input(*(row[column] for column in self.columns)) for row in rows)
         return [
-            Problem("", text, f" {self.labels[self._is_positive(row)]}") for text, row in zip(inputs, rows, strict=True)
+            Problem("", self.as_input(*(row[c] for c in self.columns)), f" {self.labels[self._is_positive(row)]}")
+            for row in rows
         ]
 
     def _is_positive(self, row: load.Row) -> bool:
-        column, value = self.truth
-        return row[column] == value
+        return row[self.truth[0]] == self.truth[1]
 
     def _group(self, row: load.Row) -> str:
         return row[self.group]
 
     def extract(self, completion: str) -> str | None:
         """Return the label that a completion's first line is, whatever its case and end, or ``None`` if it is none."""
-        first = (completion.strip().splitlines() or [""])[0].strip(" .!\"'").casefold()
+        first = first_line(completion).strip(" .!\"'").casefold()
         return first if first in self.labels else None
 
     def correct(self, completion: str, problem: Problem) -> bool:
@@ -240,7 +232,7 @@ class GenerationTask(Instructed):
         references: dict[str, list[str]] = {}
         for row in rows:
             references.setdefault(self.as_input(self._group(row)), []).append(" ".join(row[self.reference].split()))
-        return [Referenced("", given, f" {texts[0]}", references=tuple(texts)) for given, texts in references.items()]
+        return [Problem("", given, f" {texts[0]}", references=tuple(texts)) for given, texts in references.items()]
 
     @abstractmethod
     def mentioned(self, question: str, text: str) -> list[bool]:
@@ -252,7 +244,7 @@ class GenerationTask(Instructed):
 
     def extract(self, completion: str) -> str | None:
         """Return a completion's first line, or ``None`` if it is empty."""
-        return (completion.strip().splitlines() or [""])[0].strip() or None
+        return first_line(completion) or None
 
     def correct(self, completion: str, problem: Problem) -> bool:
         """Whether a completion mentions everything in the input."""
@@ -268,6 +260,11 @@ class GenerationTask(Instructed):
     def as_example(self, problem: Problem) -> str:
         """Return the problem's input and sentence."""
         return f" {problem.question}\nOutput:{problem.answer}"
+
+
+def first_line(text: str) -> str:
+    """Return the first line of a text that is not blank, stripped; empty where there is none."""
+    return next(iter(text.strip().splitlines()), "").strip()
 
 
 @cache

@@ -18,7 +18,7 @@ from pathlib import Path
 from crossover.data import load
 from crossover.data.pinned import EN_CORE_WEB_SM, cached
 from crossover.tasks.base import Problem
-from crossover.tasks.instructed.base import GenerationTask, Referenced
+from crossover.tasks.instructed.base import GenerationTask, first_line
 
 _VERSION = 1  # raised when the captions or the way their concepts are found change
 _SIZES = range(3, 6)  # concepts of an item, as in CommonGen
@@ -36,7 +36,7 @@ class _Concepts(GenerationTask):
 
     def read_input(self, text: str) -> str | None:
         """Return the concepts on the first line in alphabetical order; ``None`` if not two to eight words."""
-        listed = concepts((text.strip().splitlines() or [""])[0])
+        listed = concepts(first_line(text))
         sound = 2 <= len(listed) <= 8 and len(set(listed)) == len(listed) and all(map(_CONCEPT.fullmatch, listed))
         return ", ".join(sorted(listed)) if sound else None
 
@@ -65,7 +65,7 @@ class Captions(_Concepts, card="captions"):
         for text, words in _captions(self).items():
             if text in texts:
                 first.setdefault(", ".join(words), text)
-        return [Referenced("", given, f" {text}", references=(text,)) for given, text in first.items()]
+        return [Problem("", given, f" {text}", references=(text,)) for given, text in first.items()]
 
     def _group(self, row: load.Row) -> str:
         return row["source_id"]

@@ -26,7 +26,6 @@ def _pattern(alternatives: list[str]) -> re.Pattern[str]:
 
 #: Patterns by slot and level. A text mentions a level where the pattern is found in it.
 _LEVELS = {slot: {level: _pattern(p) for level, p in levels.items()} for slot, levels in _DATA["levels"].items()}
-_SLOTS = ("name", "near", *_LEVELS)
 
 
 class E2e(GenerationTask, card="e2e_nlg"):
@@ -51,13 +50,22 @@ class E2e(GenerationTask, card="e2e_nlg"):
 
     def read_input(self, text: str) -> str | None:
         """Return the attributes on the first line, or ``None`` where they cannot be read or one is not a known one."""
-        line = super().read_input(text)
-        found = slots(line) if line else []
-        return ", ".join(f"{slot}[{value}]" for slot, value in found) if found and _readable(line) else None
+        line = super().read_input(text) or ""
+        found, rest = slots(line), _SLOT.sub("", line).strip()
+        known = all(
+            slot in ("name", "near") or _LEVEL_OF.get(value, value) in _LEVELS.get(slot, ()) for slot, value in found
+        )
+        sound = found and known and not rest and len(dict(found)) == len(found)
+        return ", ".join(f"{slot}[{value}]" for slot, value in found) if sound else None
 
     def mentioned(self, question: str, text: str) -> list[bool]:
         """Whether each attribute of the input is found in a text."""
-        return [_mentions(text, slot, value) for slot, value in slots(question)]
+        return [
+            _LEVEL_OF.get(value, value) in _levels(text, slot)
+            if slot in _LEVELS
+            else value.removeprefix("The ").casefold() in text.casefold()
+            for slot, value in slots(question)
+        ]
 
     def unsupported(self, question: str, text: str) -> list[str]:
         """Return attributes that are found in a text and are not, or not so, in the input; names are not looked for."""
@@ -76,23 +84,6 @@ def slots(question: str) -> list[tuple[str, str]]:
     [('name', 'The Mill'), ('near', 'Café Rouge')]
     """
     return [(found[1], found[2].strip()) for found in _SLOT.finditer(question)]
-
-
-def _readable(line: str) -> bool:
-    """Whether a line is a list of known attributes, each once, with known values, and nothing more."""
-    found = slots(line)
-    names = [slot for slot, _ in found]
-    known = all(
-        slot in _SLOTS and (slot not in _LEVELS or _LEVEL_OF.get(value, value) in _LEVELS[slot])
-        for slot, value in found
-    )
-    return known and len(set(names)) == len(names) and not _SLOT.sub("", line).strip()
-
-
-def _mentions(text: str, slot: str, value: str) -> bool:
-    if slot in _LEVELS:
-        return _LEVEL_OF.get(value, value) in _levels(text, slot)
-    return value.removeprefix("The ").casefold() in text.casefold()
 
 
 def _levels(text: str, slot: str) -> Iterator[str]:
