@@ -35,7 +35,7 @@ def runs():
 
 @pytest.fixture(scope="module")
 def chapter(tmp_path_factory):
-    """The chapter made again, in a folder of its own, from a copy of the published rows and their items alone."""
+    """The chapter made again, in a folder of its own, from a copy of the published rows, their items and replies alone."""
     import shutil
 
     with pytest.MonkeyPatch.context() as patch:
@@ -43,7 +43,8 @@ def chapter(tmp_path_factory):
         patch.setenv("CROSSOVER_RESULTS", str(root))
         (root / "study").mkdir()
         shutil.copy(STUDY / "runs.csv", root / "study")
-        (root / "study" / "items").symlink_to(STUDY / "items")
+        for kept in ("items", "generations"):
+            (root / "study" / kept).symlink_to(STUDY / kept)
         before = (STUDY / "runs.csv").read_bytes()
         chapter = run(resolve("03_budget_ratio", "study", {}))
         assert (root / "study" / "runs.csv").read_bytes() == before, (

@@ -27,7 +27,7 @@ from crossover.chapters.common import (
     regret_table,
     table,
 )
-from crossover.chapters.samples import samples, strategy_samples
+from crossover.chapters.samples import as_html, samples, strategy_samples
 from crossover.figures.charts import heat_map, sweep
 from crossover.figures.crossover_map import map_of_fits
 from crossover.figures.lead import lead_and_regret, undecided
@@ -192,8 +192,11 @@ class Chapter(ChapterBase):
 
     def samples(self) -> Styler | Markdown:
         """Return one seed question and what a call of each strategy made of it."""
-        rows = samples(self.folder, strategy_samples(self.parameters.task, int(self.runs["seed_size"].min())))
+        rows = self._samples()
         return table(rows, "samples") if len(rows) else NOT_RUN
+
+    def _samples(self) -> pd.DataFrame:
+        return samples(self.folder, strategy_samples(self.parameters.task, int(self.runs["seed_size"].min())))
 
     def problems(self) -> Picture | Markdown:
         """Draw which kinds of test problems are solved, by budget and strategy, pooled over seed-set sizes and replicates."""
@@ -233,6 +236,7 @@ class Chapter(ChapterBase):
         seconds = runs["seconds_train"].sum() + runs["seconds_eval"].sum()
         self.quote(
             rule=self.headline,
+            samples=as_html(self._samples()),
             lead_finding=f"{lead_in_words(self.leads)}.",
             curve_rule=f"{rule(self.main)}.",
             tested_seeds=counted_range(runs["seed_size"], "seed question"),

@@ -67,3 +67,14 @@ def samples(folder: Path, wanted: Sequence[Wanted]) -> pd.DataFrame:
         ]
         return pd.DataFrame(rows, columns=["sample", "text"])
     return pd.DataFrame(columns=["sample", "text"])
+
+
+def as_html(rows: pd.DataFrame) -> str:
+    """Return a table of samples for a page of the book: on one line, with every text as text.
+
+    >>> as_html(pd.DataFrame({"sample": ["new answer"], "text": ["<b>2</b>\\n#### 2"]})).partition("<tbody>")[2]
+    '    <tr>      <td>new answer</td>      <td>&lt;b&gt;2&lt;/b&gt; #### 2</td>    </tr>  </tbody></table>'
+    """
+    said = rows.assign(text=rows["text"].str.split().str.join(" "))
+    with pd.option_context("display.max_colwidth", None):
+        return said.to_html(index=False, header=False, border=0, classes="samples").replace("\n", "")
