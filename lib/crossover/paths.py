@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from crossover.errors import CrossoverError
@@ -33,3 +35,15 @@ def cache_folder() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("crossover"))
+
+
+@contextmanager
+def written(folder: Path) -> Iterator[None]:
+    """Turn a failure to write into an error that says what is kept and what to do."""
+    try:
+        yield
+    except OSError as problem:
+        raise CrossoverError(
+            f"Cannot write results to {folder}: {problem.strerror or problem}. Everything finished so far is kept; "
+            "free some space or give a writable folder (CROSSOVER_RESULTS), then run again."
+        ) from problem

@@ -1,5 +1,6 @@
 """The endpoint teacher against servers that misbehave: every reply once, every attempt charged, no key anywhere."""
 
+import errno
 import gzip
 import json
 import logging
@@ -13,6 +14,7 @@ import threading
 import time
 import zlib
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -29,12 +31,15 @@ from crossover.study.store import Store
 from crossover.tasks import load_task
 from crossover.tasks.base import Problem
 from crossover.teachers import Request
+from crossover.teachers import recorded as recorded_module
+from crossover.teachers import spending as spending_module
 from crossover.teachers.endpoint import ALL_REFUSED, KEY_VARIABLE, Endpoint, dialect_of
 from crossover.teachers.recorded import Recorded
 from crossover.teachers.spending import Account, BudgetExceeded
 from misbehaving import BILLED, USAGE, Running, Scripted, completion
 
 TASK = load_task("math_words", steps=1)
+CALLS = 500  # of a run that is killed again and again
 KEY = "sk-marked-0123456789abcdef"
 IN, OUT = USAGE["prompt_tokens"], USAGE["completion_tokens"]
 ANSWER = "They make 17.\n#### 17"
@@ -373,13 +378,13 @@ def test_settings_that_cannot_work_are_named(tmp_path, wrong):
 
 
 def _run(server, folder):
-    recorded(met(server), folder, concurrency=8, timeout=1.0).reply(ask(300))
+    recorded(met(server), folder, concurrency=8, timeout=1.0).reply(ask(CALLS))
 
 
-@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT])
-def test_a_run_killed_at_random_and_resumed_repeats_no_stored_call(tmp_path, stop):
-    rng, kept, kills = random.Random(stop), [], 3
-    with Running(faults={"500": 0.05, "half": 0.05}, latency=0.02) as server:
+@pytest.mark.parametrize(("stop", "kills"), [(signal.SIGKILL, 20), (signal.SIGINT, 3), (signal.SIGTERM, 3)])
+def test_a_run_killed_at_random_and_resumed_loses_only_what_the_server_had_not_answered(tmp_path, stop, kills):
+    rng, kept = random.Random(stop), []
+    with Running(faults={"429_asking": 0.05, "half": 0.01}, latency=0.05) as server:
         for _ in range(kills):
             before = _lines(tmp_path)
             # Forked: a fresh interpreter would take longer to import the library than to make the calls.
@@ -387,25 +392,30 @@ def test_a_run_killed_at_random_and_resumed_repeats_no_stored_call(tmp_path, sto
             run.start()
             while run.is_alive() and _lines(tmp_path) <= before:
                 time.sleep(0.01)
-            time.sleep(rng.uniform(0, 0.2))
+            time.sleep(rng.uniform(0, 0.1))
             os.kill(run.pid, stop)
             run.join()
             assert run.exitcode == (-signal.SIGKILL if stop == signal.SIGKILL else 1), "it was stopped on its way"
+            time.sleep(0.1)  # the server ends what was under way
             kept.append((len(server.log()), {number(entry) for entry in stored(tmp_path)}))
         served = recorded(met(server), tmp_path, concurrency=8, timeout=1.0)
-        assert [number(reply) for reply in served.reply(ask(300))] == list(range(300))
+        assert [number(reply) for reply in served.reply(ask(CALLS))] == list(range(CALLS))
         log = server.log()
-    assert 0 < len(kept[0][1]) < len(kept[1][1]) < len(kept[2][1]) < 300
+    assert 0 < len(kept[0][1]) < len(kept[-1][1]) < CALLS
     for calls, numbers in kept:
         assert not numbers & {entry["number"] for entry in log[calls:]}, "a stored call was made again"
-    assert sorted(number(entry) for entry in stored(tmp_path)) == list(range(300))
+    assert sorted(number(entry) for entry in stored(tmp_path)) == list(range(CALLS)), "each reply is there, once"
     answered = sum(entry["fate"] == "answered" for entry in log)
-    assert answered <= 300 + (kills * 2 * 8 if stop == signal.SIGKILL else 0), (
-        "a kill loses what was under way and no more"
+    under_way = kills * 8 if stop == signal.SIGKILL else 0
+    assert CALLS <= answered <= CALLS + under_way
+    account, billed = served.teacher.account, answered * (IN + OUT)
+    lost = sum(entry["fate"] in BILLED for entry in log) + answered - CALLS  # billed, and the bill never came
+    assert lost <= len(account.unsettled) <= lost + under_way
+    assert billed <= account.tokens_in + account.tokens_out, "what a kill lost is still charged"
+    settled = [sum(entry) for n, entry in account.entries.items() if n not in account.unsettled and sum(entry)]
+    assert set(settled) == {IN + OUT} and CALLS - under_way <= len(settled) <= CALLS, (
+        "nothing is settled that is not stored"
     )
-    billed = answered * (IN + OUT) + sum(entry["fate"] in BILLED for entry in log) * (IN + 96)
-    account = served.teacher.account
-    assert account.tokens_in + account.tokens_out >= billed, "what a kill lost is still charged"
 
 
 def _lines(folder):
@@ -427,38 +437,66 @@ def interruptible():
 @pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_keeps_the_replies_under_way(tmp_path):
     with Running(latency=0.5) as server:
-        arrivals = teacher(met(server), tmp_path, concurrency=4).arrivals(ask(50))
         main = threading.main_thread().ident
         threading.Timer(0.25, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
         got = {}
         with pytest.raises(KeyboardInterrupt):
-            for batch in arrivals:
-                got |= batch
+            teacher(met(server), tmp_path, concurrency=4).ask(ask(50), got.__setitem__)
         assert len(got) == len(server.log()) == 4
 
 
 @pytest.mark.usefixtures("interruptible")
 def test_a_second_interrupt_gives_up_the_replies_under_way(tmp_path):
     with Running(latency=60) as server:
-        arrivals = teacher(met(server), tmp_path, concurrency=4).arrivals(ask(50))
         main, start = threading.main_thread().ident, time.monotonic()
         for seconds in (1.0, 8.0):  # far apart, for a busy machine: two at once are one
             threading.Timer(seconds, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
         with pytest.raises(KeyboardInterrupt):
-            list(arrivals)
+            teacher(met(server), tmp_path, concurrency=4).ask(ask(50), lambda place, reply: None)
         assert time.monotonic() - start < 40
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
         assert Account(tmp_path / "spending.jsonl").tokens_out == 4 * 96
 
 
-def test_a_full_disk_ends_the_calls(tmp_path):
+@pytest.mark.parametrize("file", ["g.jsonl.gz", "spending.jsonl"])
+def test_a_full_disk_ends_the_calls_with_one_line_and_the_run_resumes(tmp_path, monkeypatch, file):
+    """A write that fails in its middle: half of it is in the file, as on a full disk."""
+    real, room = open, [12]
+
+    def full(path, mode="r", **settings):
+        opened = real(path, mode, **settings)
+        if mode != "ab" or os.path.basename(path) != file:
+            return opened
+        room[0] -= 1
+        if room[0] > 0:
+            return opened
+        opened.write(b"\x1f\x8b\x08" if file == "g.jsonl.gz" else b"[99")
+        opened.close()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
     with Running(latency=0.01) as server:
+        for module in (recorded_module, spending_module):
+            monkeypatch.setattr(module, "open", full, raising=False)
+        with pytest.raises(CrossoverError, match="No space left on device.*is kept"):
+            recorded(met(server), tmp_path).reply(ask(200))
+        monkeypatch.undo()
+        made = len(server.log())
+        assert made < 50
+        before = {
+            number(entry) for entry in Recorded(teacher(server, tmp_path), tmp_path / "g.jsonl.gz")._stored.values()
+        }
         served = recorded(met(server), tmp_path)
-        served.path = tmp_path / "spending.jsonl" / "no-folder"  # cannot be made: a file is in the way
-        with pytest.raises(OSError):
-            served.reply(ask(200))
-        time.sleep(0.1)
-        assert len(server.log()) < 50
+        assert [number(reply) for reply in served.reply(ask(200))] == list(range(200))
+        assert not before & {entry["number"] for entry in server.log()[made:]}
+        assert len(served.teacher.account.entries) <= len(server.log()) + 1
+
+
+def test_calls_are_refused_where_the_disk_is_nearly_full(tmp_path, monkeypatch, steady):
+    monkeypatch.setattr(recorded_module.shutil, "disk_usage", lambda path: SimpleNamespace(free=1_000_000))
+    calls = len(steady.log())
+    with pytest.raises(CrossoverError, match="must have 16 MB free.*got 1.0 MB"):
+        recorded(steady, tmp_path).reply(ask(1))
+    assert len(steady.log()) == calls
 
 
 @pytest.mark.parametrize("fate", ["echo", "418", "500", "401"])

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crossover.errors import CrossoverError
+from crossover.paths import written
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +53,7 @@ class Store:
         self.folder = folder
         self.path = folder / "runs.csv"
         self._header: list[str] = []  # the columns of the table as it was last read or written
-        with _written(folder):
+        with written(folder):
             (folder / "items").mkdir(parents=True, exist_ok=True)
 
     def rows(self) -> dict[str, dict[str, str]]:
@@ -75,7 +76,7 @@ class Store:
         rows = {row["key"]: row for row in sound if row}
         if damaged:
             kept = self.path.with_suffix(".csv.damaged")
-            with _written(self.folder):
+            with written(self.folder):
                 kept.write_text(text, encoding="utf-8")
             self._replace(rows.values())
             print(
@@ -91,7 +92,7 @@ class Store:
 
         items = pd.DataFrame([dataclasses.asdict(o) for o in outcomes], columns=ITEM_COLUMNS)
         items = items.drop(columns=[name for name in ITEM_COLUMNS[3:] if items[name].isna().all()])
-        with _written(self.folder):
+        with written(self.folder):
             path = self.folder / "items" / f"{row['key']}.parquet"
             items.to_parquet(path.with_suffix(".part"), index=False)
             path.with_suffix(".part").replace(path)
@@ -111,7 +112,7 @@ class Store:
             return
         mine, theirs = self.rows(), Store(folder).rows()
         found = {key: row for key, row in theirs.items() if key in keys and key not in mine}
-        with _written(self.folder):
+        with written(self.folder):
             for kind in ("generations", "provenance"):
                 if not (self.folder / kind).exists() and (folder / kind).exists():
                     shutil.copytree(folder / kind, self.folder / kind)
@@ -129,7 +130,7 @@ class Store:
         rows = list(rows)
         self._header = _columns(rows)
         fresh = self.path.with_suffix(".part")
-        with _written(self.folder):
+        with written(self.folder):
             with open(fresh, "w", encoding="utf-8", newline="") as file:
                 writer = csv.DictWriter(file, self._header, lineterminator="\n", extrasaction="ignore", restval="")
                 writer.writeheader()
@@ -141,7 +142,7 @@ class Store:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the folder for one run at a time; a second run is refused rather than mixed in."""
-        with _written(self.folder):
+        with written(self.folder):
             file = open(self.folder / ".lock", "w")  # noqa: SIM115 - held open for as long as the lock
         with file:
             try:
@@ -169,7 +170,7 @@ def read_runs(folder: Path, experiment: str | None = None) -> pd.DataFrame:
 def save_numbers(folder: Path, chapter: str, numbers: Mapping[str, str]) -> None:
     """Write ``numbers/<chapter>.json``: exactly what the chapter now computes for pages to quote."""
     path = folder / "numbers" / f"{chapter}.json"
-    with _written(folder):
+    with written(folder):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(numbers, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -203,15 +204,3 @@ def _sound(line: Sequence[str], columns: Sequence[str]) -> dict[str, str] | None
     except ValueError:
         return None
     return dict(zip(columns, line, strict=True))
-
-
-@contextmanager
-def _written(folder: Path) -> Iterator[None]:
-    """Turn a failure to write into an error that says what is kept and what to do."""
-    try:
-        yield
-    except OSError as problem:
-        raise CrossoverError(
-            f"Cannot write results to {folder}: {problem.strerror or problem}. Everything finished so far is kept; free "
-            "some space or give a writable folder (CROSSOVER_RESULTS), then run again."
-        ) from problem

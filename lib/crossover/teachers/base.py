@@ -6,7 +6,7 @@ instructed teacher annotates inputs and generates examples of a task instead.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
@@ -66,8 +66,8 @@ class Teacher(Protocol):
 class Remote(Teacher, Protocol):
     """A teacher that is paid by the call, whose replies come one by one and in any order."""
 
-    def arrivals(self, requests: Sequence[Request]) -> Iterator[dict[int, Reply]]:
-        """Yield the replies that have come since the last yield, each once, by its request's place in ``requests``.
+    def ask(self, requests: Sequence[Request], arrived: Callable[[int, Reply], object]) -> None:
+        """Call ``arrived`` with each reply as soon as it is there, and with its request's place in ``requests``.
 
-        Where a call cannot be made, the replies of the others are yielded before the error is raised.
+        Where a call cannot be made, the replies of the others arrive before the error is raised.
         """

@@ -14,14 +14,13 @@ import functools
 import ipaddress
 import json
 import os
-import queue
 import re
 import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -57,6 +56,8 @@ _UNSUPPORTED = re.compile(
     r"unsupported|not support|not compatible|unknown|unrecogni[sz]ed|not permitted|extra_forbidden|instead|only the default|"
     r"invalid|not allowed|failed|validation error|should be"
 )
+_NO_SCHEMA = re.compile(r"response_format|json.?schema|structured.outputs?|guided|grammar")
+_NO_LIMIT = re.compile(r"use .?max_completion_tokens|max_tokens.{0,80}(?:unsupported|not support)")
 
 
 @dataclass
@@ -69,7 +70,7 @@ class Dialect:
     answered: bool = False
 
     def learn(self, said: str) -> bool:
-        """Give up what an error message refuses; whether there was anything.
+        """Give up what an error message refuses, and return whether there was anything.
 
         >>> dialect = Dialect()
         >>> dialect.learn("'max_tokens' is not supported with this model. use 'max_completion_tokens' instead."), dialect.limit
@@ -86,13 +87,9 @@ class Dialect:
         """Return what an error message refuses of what is sent now, with what to send instead."""
         if not _UNSUPPORTED.search(said):
             return {}
-        if self.structure == "schema" and re.search(
-            r"response_format|json.?schema|structured.outputs?|guided|grammar", said
-        ):
+        if self.structure == "schema" and _NO_SCHEMA.search(said):
             return {"structure": "tags"}
-        if self.limit == "max_tokens" and re.search(
-            r"use .?max_completion_tokens|max_tokens.{0,80}(?:unsupported|not support)", said
-        ):
+        if self.limit == "max_tokens" and _NO_LIMIT.search(said):
             return {"limit": "max_completion_tokens"}
         return {"temperature": False} if self.temperature and "temperature" in said else {}
 
@@ -116,31 +113,10 @@ def dialect_of(base_url: str, model: str) -> Dialect:
 class Endpoint:
     """A served model as teacher and augmenter.
 
-    Parameters
-    ----------
-    task : Task
-    examples : sequence of Problem
-        Solved problems that the prompts show.
-    model : str
-        As the server names it.
-    account : Account
-        What attempts are charged to, failed ones included.
-    temperature : float
-        Left out for a model that takes none.
-    max_new_tokens : int
-        Longest reply. A reply that the server cuts there is a failed call.
-    base_url : str
-        Of the server, as a rule ending in ``/v1``.
-    concurrency, timeout, attempts
-        Calls under way at once, seconds without a word, and how often a call is sent before the run ends with an error.
-
-    Notes
-    -----
-    A request is one query of the strategy's budget, however often it is sent (:mod:`crossover.strategies.ledger`). Every attempt
-    is charged to the account before it is made. One that the server refuses costs nothing; one whose reply is lost on the way
-    stays at the most it can have cost. A reply without text is a failed call, and says why.
-
-    A server that decodes greedily whatever the temperature gives every draw of a request the same reply.
+    A request is one query of the strategy's budget, however often it is sent. Every attempt is charged to the ``account`` before it is
+    made: one that the server refuses costs nothing, one whose reply is lost on the way stays at the most it can have cost. A reply
+    that is cut at ``max_new_tokens``, or without text, is a failed call and says why. ``concurrency`` calls are under way at once;
+    one is sent up to ``attempts`` times, with ``timeout`` seconds of silence each, before the run ends with an error.
     """
 
     task: Task
@@ -175,30 +151,23 @@ class Endpoint:
 
     def reply(self, requests: Sequence[Request]) -> list[Reply]:
         """Return one reply per request, in order."""
-        replies = {i: reply for batch in self.arrivals(requests) for i, reply in batch.items()}
+        replies: dict[int, Reply] = {}
+        self.ask(requests, replies.__setitem__)
         return [replies[i] for i in range(len(requests))]
 
-    def arrivals(self, requests: Sequence[Request]) -> Iterator[dict[int, Reply]]:
-        """Yield the replies that have come since the last yield, by the request's place in ``requests``.
+    def ask(self, requests: Sequence[Request], arrived: Callable[[int, Reply], object]) -> None:
+        """Call ``arrived`` with each reply as soon as it is there, by the request's place in ``requests``.
 
-        After an error, an interruption or a cap that is reached no further call is made; the replies of those under way are
-        waited for and yielded first, since they have been paid for.
-
-        Raises
-        ------
-        CrossoverError
-            A call could pass a cap of the account (:class:`BudgetExceeded`), or the server cannot serve.
+        After an error, an interruption or a cap that is reached (:class:`BudgetExceeded`) no further call is made; the replies of
+        those under way are waited for first, since they have been paid for.
         """
-        calls = _Calls(self, requests)
+        calls = _Calls(self, requests, arrived)
         # A thread of its own for the event loop: a notebook's main thread has one running already.
         with _interruptible(calls), ThreadPoolExecutor(1) as thread:
             running = thread.submit(lambda: asyncio.run(calls.run()))
-            running.add_done_callback(lambda _: calls.arrived.put(None))
             try:
-                while batch := calls.take():
-                    yield batch
+                wait([running])
             finally:
-                calls.stopped.set()
                 calls.abandon()
         if calls.interrupted:
             raise KeyboardInterrupt
@@ -207,23 +176,28 @@ class Endpoint:
 
 @contextmanager
 def _interruptible(calls: _Calls) -> Iterator[None]:
-    """Make an interrupt, wherever it strikes, stop further calls only; a second one is raised as ever."""
+    """Make an interrupt or a request to end, wherever it strikes, stop further calls only; a second one works as ever."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    usual = signal.getsignal(signal.SIGINT) or signal.default_int_handler
+    usual = {number: signal.getsignal(number) or signal.SIG_DFL for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
 
     def stop(*_: object) -> None:
-        signal.signal(signal.SIGINT, usual)
+        restore()
         calls.interrupted = True
         calls.stopped.set()
         print("Waiting for replies under way, which are paid for. Interrupt again to give them up.", file=sys.stderr)
 
-    signal.signal(signal.SIGINT, stop)
+    for number in usual:
+        signal.signal(number, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, usual)
+        restore()
 
 
 class _Stopped(Exception):
@@ -261,8 +235,7 @@ class _Connection(openai.DefaultAsyncHttpxClient):
             used = body.get("usage") if isinstance(body.get("usage"), dict) else {}
             told = (used.get("prompt_tokens"), used.get("completion_tokens"))
             known = [n if isinstance(n, int) and n >= 0 else limit for n, limit in zip(told, most, strict=True)]
-            teacher.account.settle(entry, *known)
-            response.extensions["used"] = known
+            response.extensions["paid"] = entry, known
             return response
         if response.is_success and not body and "html" not in response.headers.get("content-type", ""):
             response.status_code = 502  # a reply cut short: billed, and worth another attempt
@@ -286,11 +259,10 @@ class _Connection(openai.DefaultAsyncHttpxClient):
 class _Calls:
     """The calls of one batch of requests, made by a few workers in one event loop."""
 
-    def __init__(self, teacher: Endpoint, requests: Sequence[Request]):
-        self.teacher = teacher
+    def __init__(self, teacher: Endpoint, requests: Sequence[Request], arrived: Callable[[int, Reply], object]):
+        self.teacher, self.arrived = teacher, arrived
         self.dialect = dialect_of(teacher.base_url, teacher.model)
         self.waiting = deque(enumerate(requests))
-        self.arrived: queue.SimpleQueue[tuple[int, Reply] | None] = queue.SimpleQueue()
         self.stopped = threading.Event()
         self.interrupted = self.warned = False
         self.workers = self.refused = 0
@@ -298,19 +270,9 @@ class _Calls:
         self.loop: asyncio.AbstractEventLoop | None = None
         self.key = _key()
 
-    def take(self) -> dict[int, Reply]:
-        """Wait for a reply and return all that have come; none after the last."""
-        batch: dict[int, Reply] = {}
-        while (item := self.arrived.get()) is not None:
-            batch[item[0]] = item[1]
-            if self.arrived.empty():
-                break
-        else:
-            self.arrived.put(None)  # the end, to be met again by the next call
-        return batch
-
     def abandon(self) -> None:
         """Drop the calls under way; from another thread."""
+        self.stopped.set()
         if self.loop:
             with suppress(RuntimeError):  # the loop has just ended by itself
                 self.loop.call_soon_threadsafe(self.task.cancel)
@@ -343,14 +305,16 @@ class _Calls:
             while self.waiting and not self.stopped.is_set():
                 place, request = self.waiting.popleft()
                 try:
-                    reply = await self._answered(client, request)
+                    reply, paid = await self._answered(client, request)
                 except BudgetExceeded:
                     if self.workers == 1:
                         raise
                     # What others have set aside may come back: they take this call up when they know their bills.
                     self.waiting.appendleft((place, request))
                     return
-                self.arrived.put((place, reply))
+                self.arrived(place, reply)
+                if paid is not None:  # settled once it is kept, so that a kill leaves no settled call without its reply
+                    self.teacher.account.settle(paid, reply.tokens_in, reply.tokens_out)
                 if alone:
                     return
         except _Stopped:
@@ -361,8 +325,8 @@ class _Calls:
         finally:
             self.workers -= 1
 
-    async def _answered(self, client: openai.AsyncOpenAI, request: Request) -> Reply:
-        """Return the reply to a request, sent again without what the server does not take."""
+    async def _answered(self, client: openai.AsyncOpenAI, request: Request) -> tuple[Reply, int | None]:
+        """Return the reply to a request, sent again without what the server does not take, and the account's entry to settle."""
         teacher, dialect = self.teacher, self.dialect
         while True:
             spoken = (dialect.structure, dialect.limit, dialect.temperature)
@@ -383,15 +347,15 @@ class _Calls:
                 said = self.safe(problem.response.text).lower()
                 filtered = _FILTERED.search(said)
                 if filtered or _TOO_LONG.search(said):
-                    return self._failed_prompt(
-                        f"{'refused by a filter' if filtered else 'longer than the context'}: {self.words(problem.response)}"
-                    )
+                    why = "refused by a filter" if filtered else "longer than the context"
+                    return self._failed_prompt(f"{why}: {self.words(problem.response)}"), None
                 learnt = problem.status_code not in (401, 403, 429) and dialect.learn(said)
                 if learnt or spoken != (dialect.structure, dialect.limit, dialect.temperature):
                     continue
                 raise await self._refusal(client, problem.response) from None
             dialect.answered = True
-            return self._read(_json(response.http_response), request, response.http_response.extensions["used"])
+            entry, used = response.http_response.extensions["paid"]
+            return self._read(_json(response.http_response), request, used), entry
 
     def _read(self, completion: dict, request: Request, used: Sequence[int]) -> Reply:
         """Return what a chat completion holds."""
@@ -402,12 +366,8 @@ class _Calls:
             return Reply(None, *used, failed="refused by the model or a filter")
         content = self.safe(content_of(message))[: TOKEN_CHARACTERS * teacher.max_new_tokens]
         cut = choice.get("finish_reason") in ("length", "max_tokens", "MAX_TOKENS")
-        if (
-            self.dialect.structure == "schema"
-            and content
-            and not cut
-            and structured_reply(content, field_of(request.kind)) is None
-        ):
+        whole = self.dialect.structure == "schema" and content and not cut
+        if whole and structured_reply(content, field_of(request.kind)) is None:
             self.dialect.structure = "tags"  # the server passes the schema over in silence
         text, failed = read_reply(content, request.kind, teacher.task, cut)
         return Reply(text, *used, failed=failed, raw=content)
@@ -491,9 +451,8 @@ def _on_this_machine(url: str) -> bool:
 
 def _proxies() -> str:
     """The proxy variables that are set, for a message."""
-    names = [
-        n for name in ("all_proxy", "https_proxy", "http_proxy") for n in (name, name.upper()) if os.environ.get(n)
-    ]
+    known = ("all_proxy", "https_proxy", "http_proxy", "ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY")
+    names = [name for name in known if os.environ.get(name)]
     return f" {', '.join(names)} names a proxy: unset it, or list the server's host in NO_PROXY." if names else ""
 
 

@@ -1,8 +1,8 @@
 """Every teacher call, stored before it is used: nothing is paid for twice, and a reader can see what was asked.
 
-Replies live in ``generations/<name>.jsonl.gz``, keyed by teacher, request and draw index. The file grows by whole gzip
-members, one a batch and each forced to disk, so that a run killed in the middle of writing loses at most the batch it was
-writing. A batch of a paid server is what has come while the one before it was being written.
+Replies live in ``generations/<name>.jsonl.gz``, keyed by teacher, request and draw index. The file grows by whole gzip members, each
+handed to the system as its replies come and forced to disk once a second. A killed process loses the calls that are under way, which
+the server has not answered yet; they are asked again, and stay in the account at the most they can have cost.
 """
 
 from __future__ import annotations
@@ -11,12 +11,17 @@ import gzip
 import hashlib
 import json
 import os
+import shutil
+import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from crossover.errors import CrossoverError
+from crossover.paths import written
 from crossover.teachers.base import Remote, Reply, Request, Teacher
+
+SPACE = 16_000_000  # bytes that must be free before a server is asked
 
 
 class Recorded:
@@ -29,31 +34,49 @@ class Recorded:
     def __init__(self, teacher: Teacher, path: Path):
         self.teacher, self.path = teacher, path
         self.id, self.repeatable = teacher.id, teacher.repeatable
-        self._stored = _read(path)
+        self._stored, self._forced = _read(path), 0.0
 
     def reply(self, requests: Sequence[Request]) -> list[Reply]:
         """Return one reply a request, from the store where it is there, and store the new ones first."""
         keys = [self._key(request) for request in requests]
         wanted = [i for i, key in enumerate(keys) if self.repeatable or key not in self._stored]
         fresh: dict[int, Reply] = {}
-        # Closed at once when storing fails: a server that nobody listens to must not be asked further.
-        with closing(_arrivals(self.teacher, [requests[i] for i in wanted])) as batches:
-            for batch in batches:
-                arrived = {wanted[n]: reply for n, reply in batch.items()}
-                self._store({keys[i]: self._entry(keys[i], requests[i], reply) for i, reply in arrived.items()})
-                fresh |= arrived
+
+        def arrived(replies: Mapping[int, Reply]) -> None:
+            self._store({keys[i]: self._entry(keys[i], requests[i], reply) for i, reply in replies.items()})
+            fresh.update(replies)
+
+        if wanted:
+            self._check_space()
+            asked = [requests[i] for i in wanted]
+            if isinstance(self.teacher, Remote):
+                self.teacher.ask(asked, lambda place, reply: arrived({wanted[place]: reply}))
+            else:
+                arrived(dict(zip(wanted, self.teacher.reply(asked), strict=True)))
         return [fresh[i] if i in fresh else _reply(self._stored[key]) for i, key in enumerate(keys)]
+
+    def _check_space(self) -> None:
+        """Make the folder, and refuse calls whose replies a full disk would lose."""
+        with written(self.path.parent):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self.path.parent).free
+        if free < SPACE:
+            raise CrossoverError(
+                f"{self.path.parent} must have {SPACE / 1e6:.0f} MB free before a reply is paid for, got {free / 1e6:.1f} MB. Free some, "
+                "or set CROSSOVER_RESULTS to another disk; the same command resumes."
+            )
 
     def _store(self, entries: Mapping[str, dict[str, object]]) -> None:
         new = {key: entry for key, entry in entries.items() if key not in self._stored}
         if not new:
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         text = "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in new.values())
-        with open(self.path, "ab") as file:
+        with written(self.path.parent), open(self.path, "ab") as file:
             file.write(gzip.compress(text.encode(), mtime=0))
             file.flush()
-            os.fsync(file.fileno())
+            if time.monotonic() - self._forced > 1:
+                os.fsync(file.fileno())
+                self._forced = time.monotonic()
         self._stored |= new
 
     def _key(self, request: Request) -> str:
@@ -72,14 +95,6 @@ class Recorded:
             "tokens_in": reply.tokens_in,
             "tokens_out": reply.tokens_out,
         } | ({"failed": reply.failed} if reply.failed else {})
-
-
-def _arrivals(teacher: Teacher, requests: Sequence[Request]) -> Iterator[dict[int, Reply]]:
-    """Yield a teacher's replies as they come: all at once unless it is a :class:`Remote` one."""
-    if isinstance(teacher, Remote):
-        yield from teacher.arrivals(requests)
-    elif requests:
-        yield dict(zip(range(len(requests)), teacher.reply(requests), strict=True))
 
 
 def _reply(entry: dict[str, object]) -> Reply:

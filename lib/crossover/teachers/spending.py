@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from crossover.errors import CrossoverError
+from crossover.paths import written
 
 
 class BudgetExceeded(CrossoverError):
@@ -17,11 +18,11 @@ class BudgetExceeded(CrossoverError):
 class Account:
     """What a server was paid by all cells of a run, against caps that cannot be passed.
 
-    An attempt is entered before it is made, at the most it can cost, and again once its bill is known. One whose bill
-    never comes (the reply was lost on the way, time ran out, the process was killed) stays at the most. Entries are
-    appended to a file, one line ``[attempt, tokens_in, tokens_out]`` each, so that a resumed run goes on counting.
-
-    Prices are per million tokens of prompts and of replies, in the currency of ``max_cost``; a cap of 0 is none. A server that bills more than it was asked for is counted at what it says, and stops the run at the next attempt.
+    An attempt is entered before it is made, at the most it can cost, and again once its bill is known. One whose bill never comes (the
+    reply was lost on the way, time ran out, the process was killed) stays at the most and is ``unsettled``. Entries are appended to a
+    file, one line ``[attempt, tokens_in, tokens_out]`` each, so that a resumed run goes on counting. Prices are per million tokens of
+    prompts and of replies, in the currency of ``max_cost``; a cap of 0 is none. A server that bills more than it was asked for is
+    counted at what it says, and stops the run at the next attempt.
     """
 
     path: Path
@@ -30,6 +31,7 @@ class Account:
     max_total_tokens: int = 0
     max_cost: float = 0.0
     entries: dict[int, tuple[int, int]] = field(default_factory=dict, init=False, repr=False)
+    unsettled: set[int] = field(default_factory=set, init=False, repr=False)
     tokens_in: int = field(default=0, init=False)
     tokens_out: int = field(default=0, init=False)
 
@@ -54,13 +56,7 @@ class Account:
         return self._cost(self.tokens_in, self.tokens_out)
 
     def reserve(self, tokens_in: int, tokens_out: int) -> int:
-        """Enter an attempt at the most it can cost, before it is made, and return its number.
-
-        Raises
-        ------
-        BudgetExceeded
-            It could pass a cap. Nothing is entered.
-        """
+        """Enter an attempt at the most it can cost, before it is made, and return its number; :class:`BudgetExceeded` at a cap."""
         total_in, total_out = self.tokens_in + tokens_in, self.tokens_out + tokens_out
         if self.max_total_tokens and total_in + total_out > self.max_total_tokens:
             spent, cap = f"{self.tokens_in + self.tokens_out:,} tokens", f"max_total_tokens={self.max_total_tokens:,}"
@@ -77,12 +73,14 @@ class Account:
 
     def settle(self, attempt: int, tokens_in: int, tokens_out: int) -> None:
         """Enter what an attempt did cost, in place of what was entered before."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.path, "ab") as file:
-            file.write(f"{json.dumps([attempt, tokens_in, tokens_out])}\n".encode())
+        with written(self.path.parent):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with open(self.path, "ab") as file:
+                file.write(f"{json.dumps([attempt, tokens_in, tokens_out])}\n".encode())
         self._count(attempt, tokens_in, tokens_out)
 
     def _count(self, attempt: int, tokens_in: int, tokens_out: int) -> None:
+        (self.unsettled.discard if attempt in self.entries else self.unsettled.add)(attempt)
         before_in, before_out = self.entries.get(attempt, (0, 0))
         self.entries[attempt] = (tokens_in, tokens_out)
         self.tokens_in += tokens_in - before_in
