@@ -28,8 +28,11 @@ def pilot(
         str,
         typer.Argument(
             metavar="PAIRS",
-            help="Your question and answer pairs: JSON lines or array, CSV, TSV, Parquet, a datasets folder, or hub:org/name[:split]. "
-            "The teacher answers those without an answer.",
+            help=(
+                "Your question and answer pairs: JSON lines or array, CSV, TSV, Parquet, a datasets folder, or"
+                " hub:org/name[:split]. "
+                "The teacher answers those without an answer."
+            ),
         ),
     ],
     queries: Annotated[int, typer.Option(min=1, help="Teacher calls that the pilot may make in all.")],
@@ -70,8 +73,11 @@ def pilot(
     until: Annotated[
         str,
         typer.Option(
-            help="Stop early: decided (one strategy is best for --budget with probability 0.9), or a factor such as 1.5 that the "
-            "interval of the crossover is to lie within."
+            help=(
+                "Stop early: decided (one strategy is best for --budget with probability 0.9), or a factor such as 1.5"
+                " that the "
+                "interval of the crossover is to lie within."
+            )
         ),
     ] = "",
     accepted: Annotated[
@@ -88,8 +94,8 @@ def pilot(
 ) -> None:
     """Try all strategies on your own task within a query budget, and say which to buy.
 
-    Shows how your pairs were read and what the pilot will take, asks, runs it, fits learning curves, advises, and writes a report
-    as one HTML file. Killed or stopped, the same command resumes.
+    Shows how your pairs were read and what the pilot will take, asks, runs it, fits learning curves, advises, and
+    writes a report as one HTML file. Killed or stopped, the same command resumes.
 
     \b
     crossover pilot pairs.jsonl --queries 600 --compare number
@@ -132,7 +138,8 @@ def pilot(
             made.compared(),
         ]
         said.append(
-            f"The report: {write(made, stop)}   The counts: {made.folder / 'pilot.csv'}, for `crossover fit` and `plan`."
+            f"The report: {write(made, stop)}   The counts: {made.folder / 'pilot.csv'}, for `crossover fit` and"
+            " `plan`."
         )
         console.print("\n".join(filter(None, said)))
         samples = made.purchases()[advice[0].best.strategy] if export else []
@@ -189,13 +196,14 @@ def _answered(given: dict, task: UserPairs, yes: bool, console: Console) -> dict
     least = least_queries(given["replicates"])
     if given["queries"] - calls < least:
         raise CrossoverError(
-            f"--queries must be at least {calls + least}, got {given['queries']}: {calls} to answer seeds without an answer, and "
-            f"{least} for the pilot."
+            f"--queries must be at least {calls + least}, got {given['queries']}: {calls} to answer seeds without an"
+            f" answer, and {least} for the pilot."
         )
     price = calls * given["max_new_tokens"] * given["price_out"] / 1e6
     priced = f", for {price:.2f} of replies at the most" if price else ""
     console.print(
-        f"{calls} seeds have no answer: the teacher answers them first, {calls} of the {given['queries']:,} calls{priced}."
+        f"{calls} seeds have no answer: the teacher answers them first, {calls} of the {given['queries']:,}"
+        f" calls{priced}."
     )
     if not yes:
         typer.confirm("Start?", abort=True)
@@ -208,7 +216,8 @@ def _answered(given: dict, task: UserPairs, yes: bool, console: Console) -> dict
     left = given["max_cost"] - done.cost
     if given["max_cost"] and left <= 0:
         raise CrossoverError(
-            f"--max-cost {given['max_cost']:g}: the answers to the seeds cost {done.cost:.4g}, and nothing is left for the pilot."
+            f"--max-cost {given['max_cost']:g}: the answers to the seeds cost {done.cost:.4g}, and nothing is left for"
+            " the pilot."
         )
     return given | {
         "seeds": done.file,

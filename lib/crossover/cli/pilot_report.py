@@ -20,7 +20,9 @@ STAGES = ("queries", "asked", "returned", "parsed", "verified", "kept")
 NEXT = {
     "hopeless": "More calls of the same kind will not help: fix the cause named above first.",
     "decided": "Buy it: crossover pilot with --accepted and --strategy {} buys samples under a cap of calls.",
-    "spent": "The same command with more --queries goes on from here; --until decided stops as soon as one strategy is best.",
+    "spent": (
+        "The same command with more --queries goes on from here; --until decided stops as soon as one strategy is best."
+    ),
 }
 
 

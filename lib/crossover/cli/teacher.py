@@ -34,7 +34,7 @@ def check(
     price_in: Annotated[float, typer.Option(help="Price per million tokens of prompts.")] = 0.0,
     price_out: Annotated[float, typer.Option(help="Price per million tokens of replies.")] = 0.0,
 ) -> None:
-    """Make three calls (an answer, a rephrasing, a new question) and show what came, what was read, and what to change."""
+    """Make three calls (an answer, a rephrasing, a new question); show what came, what was read, what to change."""
     from crossover.errors import CrossoverError
     from crossover.tasks import load_task
     from crossover.tasks.user_pairs import UserPairs

@@ -151,7 +151,10 @@ class Pilot:
         return found
 
     def tokens(self, calls: Mapping[str, float]) -> tuple[float, float]:
-        """Estimate the tokens that calls read and write, by strategy: of all but new answers each second call makes a question."""
+        """Estimate the tokens that calls read and write, by strategy.
+
+        Of all but new answers each second call makes a question.
+        """
         read = written = 0.0
         for strategy, n in calls.items():
             for kind in ("answer", KINDS.get(strategy, "answer")):
@@ -165,7 +168,7 @@ class Pilot:
         return (read * self.parameters.price_in + written * self.parameters.price_out) / 1e6
 
     def estimated(self, design: Design, done: Mapping[str, object]) -> Estimate:
-        """Estimate what a design takes besides what is done, from the lengths of these pairs and the published study's speeds."""
+        """Estimate what is left of a design, from the lengths of these pairs and the published study's speeds."""
         length = sum(
             fmean(self._lengths(texts))
             for texts in zip(*((p.question, p.answer) for p in self.task.seeds(min(20, self.n_seeds), 0)), strict=True)
@@ -203,7 +206,10 @@ class Pilot:
             return []
         wanted = quantiles(lengths, n=20)[-1] if len(lengths) > 1 else lengths[0]
         would_do = math.ceil(1.2 * wanted / 16) * 16
-        said = f"{over} of {len(lengths)} test answers are longer than --max-new-tokens {most}: they would be cut and count as wrong"
+        said = (
+            f"{over} of {len(lengths)} test answers are longer than --max-new-tokens {most}: they would be cut and"
+            " count as wrong"
+        )
         return [f"Warning: {said}. About {would_do} tokens would do."]
 
     @property
@@ -252,13 +258,22 @@ class Pilot:
         return sums["n_correct"] / sums["n_test"]
 
     def hopeless(self) -> str:
-        """Say why no strategy helps: unreadable or wrong replies, or no student above the seeds alone; empty where one may."""
+        """Say why no strategy helps: unreadable or wrong replies, or no student above the seeds alone.
+
+        Empty where one may.
+        """
         runs, p = self.runs(), self.parameters
         answers = runs[runs["strategy"] == "answer_augmentation"][["asked", "parsed", "verified"]].sum()
         if answers["parsed"] < FEW * answers["asked"]:
-            return f"Only {answers['parsed']} of {answers['asked']} answers of the teacher hold one to compare. {self.failures()}"
+            return (
+                f"Only {answers['parsed']} of {answers['asked']} answers of the teacher hold one to compare."
+                f" {self.failures()}"
+            )
         if answers["verified"] < FEW * answers["parsed"]:
-            return f"The teacher is right on {answers['verified']} of {answers['parsed']} answers to your own seeds: use a stronger one."
+            return (
+                f"The teacher is right on {answers['verified']} of {answers['parsed']} answers to your own seeds: use a"
+                " stronger one."
+            )
         shares = self._shares()
         level, top = shares["seeds_only", 0], shares.drop("seeds_only").max()
         if top <= 1.5 / p.n_test:
@@ -306,10 +321,13 @@ class Pilot:
         level, bought = shares["seeds_only", 0], shares.drop("seeds_only")
         (name, budget), top = bought.idxmax(), bought.max()
         best = f"{display_name(name).lower()}, {budget:,} queries"
-        return f"The seeds alone: {level:.1%} right. The best purchase ({best}): {top:.1%}, {100 * (top - level):+.1f} points."
+        return (
+            f"The seeds alone: {level:.1%} right. The best purchase ({best}): {top:.1%}, {100 * (top - level):+.1f}"
+            " points."
+        )
 
     def spent(self) -> dict[str, float]:
-        """Return calls, tokens, money and hours of students, and what was to be expected of these calls and students."""
+        """Return calls, tokens, money and hours of students, with what was expected of these calls and students."""
         runs, p = self.runs(), self.parameters
         calls = (
             runs.groupby(["strategy", "replicate"])[["queries", "tokens_in", "tokens_out"]]
@@ -336,8 +354,9 @@ class Pilot:
         s = self.spent()
         money = f", {s['money']:.4g} in money (expected {s['money expected']:.4g})" if s["money expected"] else ""
         return (
-            f"Spent: {s['calls']:,} of {self.queries:,} calls, {s['tokens']:,} tokens (expected {s['tokens expected']:,.0f}){money}, "
-            f"{s['hours']:.2g} hours of students (expected {s['hours expected']:.2g})."
+            f"Spent: {s['calls']:,} of {self.queries:,} calls, {s['tokens']:,} tokens (expected"
+            f" {s['tokens expected']:,.0f}){money}, {s['hours']:.2g} hours of students (expected"
+            f" {s['hours expected']:.2g})."
         )
 
     def purchases(self) -> dict[str, list[Sample]]:
@@ -348,7 +367,7 @@ class Pilot:
         return {cell.strategy: buy(cell, self.store, self.parameters.device)[0].samples for cell in cells}
 
     def accepted(self, strategy: str, n: int) -> tuple[list[Sample], int]:
-        """Buy ``n`` usable samples of one strategy, and return them with the calls that they took, at most ``queries``."""
+        """Buy ``n`` usable samples of one strategy; return them with the calls that they took, at most ``queries``."""
         samples: list[Sample] = []
         calls, store = 0, self.store
         with store.lock():
@@ -361,7 +380,7 @@ class Pilot:
 
 
 def as_training_data(samples: Sequence[Sample]) -> str:
-    """Return samples as JSON lines of ``prompt`` and ``completion``, as trl reads them, without the mark of an answer's end."""
+    """Return samples as JSON lines of ``prompt`` and ``completion``, as trl reads them, without the mark of the end."""
     rows = []
     for sample in samples:
         *lines, last = sample.answer.split("\n")
@@ -394,8 +413,8 @@ def plan(task: UserPairs, given: Mapping[str, object]) -> Pilot:
         fewer = max((n for n in range(1, replicates) if least_queries(n) <= queries), default=0)
         instead = f", or --replicates {fewer}, which shows less of what luck does" if fewer else ""
         raise CrossoverError(
-            f"--queries must be at least {least}, got {queries}: {len(STRATEGIES)} strategies, {replicates} replicates and "
-            f"{MIN_BUDGETS} budgets up to {SMALLEST << (MIN_BUDGETS - 1)} queries. Give more{instead}."
+            f"--queries must be at least {least}, got {queries}: {len(STRATEGIES)} strategies, {replicates} replicates"
+            f" and {MIN_BUDGETS} budgets up to {SMALLEST << (MIN_BUDGETS - 1)} queries. Give more{instead}."
         )
     n_seeds, n_test = task.available("seed"), min(task.available("test"), MOST_TESTS)
     layers = json.loads((model_folder(given["student"]) / "config.json").read_text())["num_hidden_layers"]

@@ -1,8 +1,8 @@
 """A pilot in rounds: one replicate of a small grid, then the cells that are worth most, until the question is decided.
 
-Cells are worth the variance that they take from the undecided curves, at the budget ratios where they are undecided, per share of the
-queries and trainings that they cost: V-optimal design of a Gaussian process (arXiv 2604.22753). They come as neighbouring budgets of
-all undecided strategies, so that every replicate shows a lead and its slope.
+Cells are worth the variance that they take from the undecided curves, at the budget ratios where they are undecided,
+per share of the queries and trainings that they cost: V-optimal design of a Gaussian process (arXiv 2604.22753). They
+come as neighbouring budgets of all undecided strategies, so that every replicate shows a lead and its slope.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ class Design:
 
     @classmethod
     def grid(cls, strategies: Sequence[str], replicates: int, queries: int, budgets: int = BUDGETS) -> Design:
-        """Return the grid that spends all queries: budgets each twice the one before, as many as a curve needs or more."""
+        """Return the grid that spends all queries.
+
+        Budgets each twice the one before, as many as a curve needs or more.
+        """
         largest = max(SMALLEST << (MIN_BUDGETS - 1), queries // (len(strategies) * replicates))
         base = max(SMALLEST, largest >> (budgets - 1))
         ladder = [base << i for i in range(min(budgets, (largest // base).bit_length()))]
@@ -69,13 +72,19 @@ class Design:
         return sum(name == strategy for name, _ in self.largest)
 
     def ladder(self, names: Collection[str]) -> list[int]:
-        """Budgets that may come next: from the smallest to twice the largest of some strategies, each about 1.41 times the one before."""
+        """Budgets that may come next.
+
+        From the smallest to twice the largest of some strategies, each about 1.41 times the one before.
+        """
         base, top = min(b for _, b, _ in self.cells), max(b for name, b, _ in self.cells if name in names)
         steps = int(2 * np.log2(2 * top / base) + 1e-9)
         return [round(base * 2 ** (i / 2)) for i in range(steps + 1)]
 
     def moves(self, names: Sequence[str], budgets: Sequence[int]) -> Iterator[frozenset[Cell]]:
-        """Yield what may come next: neighbouring budgets in one more replicate, or one budget in the replicates that lack it."""
+        """Yield what may come next.
+
+        Neighbouring budgets in one more replicate, or one budget in the replicates that lack it.
+        """
         for i in range(len(budgets) - NEIGHBOURS + 1):
             some = budgets[i : i + NEIGHBOURS]
             yield frozenset((name, b, self.replicates(name)) for name in names for b in some)
@@ -88,7 +97,10 @@ class Design:
 
 @dataclass(frozen=True)
 class Stop:
-    """Why a pilot ended: ``decided``, ``spent`` or ``hopeless``, in words, with what it had run and how often it looked."""
+    """Why a pilot ended.
+
+    ``decided``, ``spent`` or ``hopeless``, in words, with what it had run and how often it looked.
+    """
 
     status: str
     message: str
@@ -98,7 +110,10 @@ class Stop:
 
 @dataclass(frozen=True)
 class Look:
-    """What the curves say of the question: the answer where it is decided, else the strategies and budget ratios where it is not."""
+    """What the curves say of the question.
+
+    The answer where it is decided, else the strategies and budget ratios where it is not.
+    """
 
     answer: str
     names: tuple[str, ...]
@@ -196,7 +211,10 @@ def next_round(fits: Fits, design: Design, seen: Look, queries: int) -> Design:
 
 
 class _Curve:
-    """A strategy's curve as a Gaussian process about its fit: a level, a gain, a scale, and a departure in log budget."""
+    """A strategy's curve as a Gaussian process about its fit.
+
+    A level, a gain, a scale, and a departure in log budget.
+    """
 
     def __init__(self, fits: Fits, curve: FittedCurve, ladder: Sequence[int], ratios: np.ndarray):
         self.strategy, self.ladder = curve.strategy, ladder
@@ -214,7 +232,10 @@ class _Curve:
         self.offset = (seen + OFFSET**2) / (sum(n.replicates - 1 for n in noises) + 1)
 
     def variance(self, design: Design) -> float:
-        """Return the mean variance at the ratios asked about, once a design is run; few replicates have the tails of a t."""
+        """Return the mean variance at the ratios asked about, once a design is run.
+
+        Few replicates have the tails of a t.
+        """
         replicates, n = design.replicates(self.strategy), len(self.ladder)
         offset = self.offset * (1 + 2 / max(1, replicates - 1))
         precision = np.zeros(self.prior.shape)

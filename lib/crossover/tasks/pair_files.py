@@ -1,7 +1,8 @@
 """Question and answer pairs in the files and layouts that people have.
 
-JSON lines, a JSON array, CSV, TSV and Parquet; a folder or hub data set that ``datasets`` can load. The layout is recognised by its
-columns and said back. Nothing is dropped without being counted, and what is not understood is refused with its row and columns.
+JSON lines, a JSON array, CSV, TSV and Parquet; a folder or hub data set that ``datasets`` can load. The layout is
+recognised by its columns and said back. Nothing is dropped without being counted, and what is not understood is refused
+with its row and columns.
 """
 
 from __future__ import annotations
@@ -44,7 +45,10 @@ Row = dict[str, object]
 
 @dataclass(frozen=True)
 class Pair:
-    """A question and its answer, empty where there is none; where they stand, and other answers that are right as well."""
+    """A question and its answer, empty where there is none.
+
+    Where they stand, and other answers that are right as well.
+    """
 
     where: str
     question: str
@@ -93,8 +97,9 @@ class Layout:
 def read_pairs(file: str, question: str = "", answer: str = "") -> Pairs:
     """Return the pairs of a path, a folder for ``datasets``, or ``hub:org/name[/configuration][:split]``.
 
-    ``question`` and ``answer`` name columns, or templates of them such as ``"{context}\\n\\n{question}"``; empty, the layout is
-    recognised. A :class:`CrossoverError` names the row and columns of what cannot be read, is not understood, or holds no pairs.
+    ``question`` and ``answer`` name columns, or templates of them such as ``"{context}\\n\\n{question}"``; empty, the
+    layout is recognised. A :class:`CrossoverError` names the row and columns of what cannot be read, is not understood,
+    or holds no pairs.
     """
     path = Path(file).expanduser()
     written = os.stat(path).st_mtime_ns if path.is_file() else 0  # a changed file is read again
@@ -170,8 +175,8 @@ def _json(file: str, text: str) -> list[tuple[str, Row]]:
                 numbered.append((f"line {number}", json.loads(line)))
             except ValueError as problem:
                 raise CrossoverError(
-                    f"{file}, line {number}: not JSON ({getattr(problem, 'msg', problem)}). Wanted: one JSON object per line, one "
-                    "JSON array, CSV, TSV or Parquet."
+                    f"{file}, line {number}: not JSON ({getattr(problem, 'msg', problem)}). Wanted: one JSON object per"
+                    " line, one JSON array, CSV, TSV or Parquet."
                 ) from None
     for where, row in numbered:
         if not isinstance(row, dict):
@@ -244,9 +249,9 @@ def _layout(columns: Sequence[str], rows: Sequence[tuple[str, Row]], file: str, 
         ]
         hint = f" ({'; '.join(alike)})" if alike else ""
         raise CrossoverError(
-            f"{file}, {rows[0][0]}: the columns {', '.join(columns)} are no known layout{hint}. "
-            "The nearest is question and answer: name the columns with --question and --answer, or give templates such as "
-            "'{context}\\n\\n{question}'."
+            f"{file}, {rows[0][0]}: the columns {', '.join(columns)} are no known layout{hint}. The nearest is question"
+            " and answer: name the columns with --question and --answer, or give templates such as"
+            " '{context}\\n\\n{question}'."
         )
     sides, used = {}, []
     for side, (name, given) in enumerate((("question", question), ("answer", answer))):
@@ -335,7 +340,7 @@ def _recognised(columns: Sequence[str], rows: Sequence[tuple[str, Row]]) -> Layo
 
 
 def texts_of(value: object) -> list[str]:
-    """Return a value as texts, one per right answer: a number as it is written, yes-or-no as true or false, all of several.
+    """Return a value as texts, one per right answer: numbers as they are written, yes-or-no as true or false.
 
     >>> texts_of(4.0), texts_of(True), texts_of(float("nan")), texts_of({"text": ["Nile", "the Nile"]})
     (['4'], ['true'], [], ['Nile', 'the Nile'])

@@ -1,8 +1,8 @@
 """The ``own`` task: anyone's question and answer pairs, from files of their own.
 
-A completion is the response and a last line that says where it ends: ``#### 42`` where answers are compared as numbers, ``#### B`` as
-choices, and ``####`` alone where the response itself is the answer. Only a line that holds nothing else is that mark: a Markdown
-heading is none.
+A completion is the response and a last line that says where it ends: ``#### 42`` where answers are compared as numbers,
+``#### B`` as choices, and ``####`` alone where the response itself is the answer. Only a line that holds nothing else
+is that mark: a Markdown heading is none.
 """
 
 from __future__ import annotations
@@ -42,11 +42,12 @@ HELD_OUT = 300  # most pairs that are held out as test where no test file is giv
 class UserPairs(QuestionAnswer, Pooled):
     """Question and answer pairs of a user's own.
 
-    ``seeds_file``, ``test_file``, ``question`` and ``answer`` are as :func:`crossover.tasks.pair_files.read_pairs` takes them; without
-    a test file a third of the pairs is held out. ``compare`` is ``"exact"`` (but for case, punctuation and articles), ``"number"``
-    (with ``point`` as decimal sign), ``"choice"`` (a letter), ``"f1"`` (half of the tokens), ``"sql:file.sqlite"`` (the same result), or
-    ``"path/to/file.py:name"``, a function of an answer and a reference that says whether the answer is right. ``digest``, from
-    :func:`digest`, is of all that a run depends on: a changed file is refused, rather than mixed with results of the old one.
+    ``seeds_file``, ``test_file``, ``question`` and ``answer`` are as :func:`crossover.tasks.pair_files.read_pairs`
+    takes them; without a test file a third of the pairs is held out. ``compare`` is ``"exact"`` (but for case,
+    punctuation and articles), ``"number"`` (with ``point`` as decimal sign), ``"choice"`` (a letter), ``"f1"`` (half of
+    the tokens), ``"sql:file.sqlite"`` (the same result), or ``"path/to/file.py:name"``, a function of an answer and a
+    reference that says whether the answer is right. ``digest``, from :func:`digest`, is of all that a run depends on: a
+    changed file is refused, rather than mixed with results of the old one.
     """
 
     seeds_file: str
@@ -65,14 +66,15 @@ class UserPairs(QuestionAnswer, Pooled):
         if self.compare not in COMPARISONS and ".py:" not in self.compare and not (kind == "sql" and rest):
             hint = " Name the database: sql:file.sqlite." if kind == "sql" else nearest(kind, COMPARISONS)
             raise CrossoverError(
-                f"compare is {self.compare!r}; it is {', '.join(COMPARISONS)}, sql:file.sqlite, or a function as path/to/file.py:name.{hint}"
+                f"compare is {self.compare!r}; it is {', '.join(COMPARISONS)}, sql:file.sqlite, or a function as"
+                f" path/to/file.py:name.{hint}"
             )
         if self.point not in (".", ","):
             raise CrossoverError(f"point is {self.point!r}; the decimal sign is '.' or ','.")
         if self.digest and self.digest != digest(self):
             raise CrossoverError(
-                f"{self.seeds_file}, {self.test_file or 'its held-out part'} or what compares answers has changed since the run "
-                "began. Put the old ones back, or start a run of its own with the new ones."
+                f"{self.seeds_file}, {self.test_file or 'its held-out part'} or what compares answers has changed since"
+                " the run began. Put the old ones back, or start a run of its own with the new ones."
             )
 
     @property
@@ -88,7 +90,7 @@ class UserPairs(QuestionAnswer, Pooled):
         return read_pairs(file, self.question, self.answer)
 
     def split(self) -> tuple[list[Pair], list[Pair], int]:
-        """Return the pairs to start from, those to test on, and how many seeds are near a test and therefore set apart."""
+        """Return the seeds, the tests, and how many seeds are near a test and therefore set apart."""
         kept, tests, near = _split(self.pairs("seed").pairs, self.pairs("test").pairs if self.test_file else ())
         if lacking := next((pair for pair in tests if not pair.answer), None):
             raise CrossoverError(
@@ -96,8 +98,8 @@ class UserPairs(QuestionAnswer, Pooled):
             )
         if not kept or not tests:
             raise CrossoverError(
-                f"{self.seeds_file} leaves {len(kept)} seeds and {len(tests)} tests: {near} of the seeds ask what a test asks. Give "
-                "other pairs, or more of them."
+                f"{self.seeds_file} leaves {len(kept)} seeds and {len(tests)} tests: {near} of the seeds ask what a"
+                " test asks. Give other pairs, or more of them."
             )
         return list(kept), list(tests), near
 
@@ -127,8 +129,8 @@ class UserPairs(QuestionAnswer, Pooled):
             raise CrossoverError(f"{file}, {pair.where}: found no response to {pair.question[:60]!r}.")
         if self.final(pair.answer) is None:
             raise CrossoverError(
-                f"{file}, {pair.where}: no {self._wanted} can be read in the answer {pair.answer[-80:]!r}. Correct the row, or compare "
-                "another way."
+                f"{file}, {pair.where}: no {self._wanted} can be read in the answer {pair.answer[-80:]!r}. Correct the"
+                " row, or compare another way."
             )
         return Problem("", pair.question, self.completion(pair.answer))
 
@@ -139,7 +141,10 @@ class UserPairs(QuestionAnswer, Pooled):
     # --- answers -----------------------------------------------------------------------------------------------------
 
     def final(self, response: str) -> str | None:
-        """Return what a response is compared by: its number, its letter, its statement or itself; ``None`` where there is none."""
+        """Return what a response is compared by: its number, its letter, its statement or itself.
+
+        ``None`` where there is none.
+        """
         if self.compare == "number":
             return read_number(response, self.point)
         if self.compare == "choice":
@@ -188,7 +193,10 @@ class UserPairs(QuestionAnswer, Pooled):
         return read_letter(rest) if re.fullmatch(r"\W*[A-Za-z]\W*", rest) else None
 
     def correct(self, completion: str, problem: Problem) -> bool:
-        """Whether a completion's answer is right, by ``compare``: the same as the reference or as another right answer."""
+        """Whether a completion's answer is right, by ``compare``.
+
+        The same as the reference or as another right answer.
+        """
         answer = self.extract(completion)
         right = (problem.answer, *self._also.get((problem.question, problem.answer), ()))
         references = [reference for text in right if (reference := self.extract(text)) is not None]
@@ -220,8 +228,8 @@ class UserPairs(QuestionAnswer, Pooled):
             raise
         except Exception as problem:  # noqa: BLE001 - whatever a user's function raises
             raise CrossoverError(
-                f"{self.compare} fails on the answer {answer[:60]!r} and the reference {reference[:60]!r}: {type(problem).__name__}: "
-                f"{problem}."
+                f"{self.compare} fails on the answer {answer[:60]!r} and the reference {reference[:60]!r}:"
+                f" {type(problem).__name__}: {problem}."
             ) from None
 
     def check(self) -> None:
@@ -233,8 +241,8 @@ class UserPairs(QuestionAnswer, Pooled):
         references = [self.extract(problem.answer) for problem in tests[:2]]
         if not any(self.same(reference, reference) for reference in references):
             raise CrossoverError(
-                f"compare={self.compare!r} says that {references[0][:60]!r} is wrong where it is the reference itself. Correct the "
-                "comparison, or compare another way."
+                f"compare={self.compare!r} says that {references[0][:60]!r} is wrong where it is the reference itself."
+                " Correct the comparison, or compare another way."
             )
         self.same(references[0], references[-1])
 
@@ -268,7 +276,10 @@ def _split(seeds: tuple[Pair, ...], tests: tuple[Pair, ...]) -> tuple[tuple[Pair
 
 
 def _near(tests: tuple[str, ...], questions: Sequence[str]) -> list[bool]:
-    """Whether each question is near a test of the same numbers: the same words about other numbers are another question."""
+    """Whether each question is near a test of the same numbers.
+
+    The same words about other numbers are another question.
+    """
     groups, near = _by_numbers(tests), {}
     for numbers in {_numbers(question) for question in questions} & set(groups):
         some = [question for question in questions if _numbers(question) == numbers]
@@ -302,6 +313,7 @@ def _function(named: str) -> Callable[[str, str], bool]:
     if not callable(getattr(module, name, None)):
         found = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
         raise CrossoverError(
-            f"compare={named!r}: {path} has no function {name!r}.{nearest(name, found)} It has: {', '.join(found) or 'none'}."
+            f"compare={named!r}: {path} has no function {name!r}.{nearest(name, found)} It has:"
+            f" {', '.join(found) or 'none'}."
         )
     return getattr(module, name)

@@ -1,7 +1,7 @@
 """What a teacher is: a few kinds of request, one kind of reply.
 
-Teacher (answers questions) and augmenter (rephrases or invents them) share the protocol; one object may serve as both. An
-instructed teacher annotates inputs and generates examples of a task instead.
+Teacher (answers questions) and augmenter (rephrases or invents them) share the protocol; one object may serve as both.
+An instructed teacher annotates inputs and generates examples of a task instead.
 """
 
 from __future__ import annotations

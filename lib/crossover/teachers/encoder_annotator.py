@@ -1,4 +1,7 @@
-"""A teacher of the students' own family: an encoder fine-tuned on the original examples, which can annotate and no more."""
+"""A teacher of the students' own family.
+
+An encoder fine-tuned on the original examples, which can annotate and no more.
+"""
 
 from __future__ import annotations
 

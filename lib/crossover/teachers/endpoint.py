@@ -1,10 +1,10 @@
 """A teacher behind any OpenAI-compatible server: vLLM, SGLang, llama.cpp, Ollama, transformers, or a hosted one.
 
-Calls go through the official client to ``chat.completions``, so that the server applies the model's chat template. They run side
-by side; the client repeats what the server refuses for now (429, 5xx), drops or answers too late. The first call goes alone: a
-server that can do nothing with it ends the run after one call. The key is read from the environment variable
-``CROSSOVER_API_KEY`` when calls are made and is kept nowhere; a variable of the project's own, so that no key meant for one host
-is sent to another.
+Calls go through the official client to ``chat.completions``, so that the server applies the model's chat template. They
+run side by side; the client repeats what the server refuses for now (429, 5xx), drops or answers too late. The first
+call goes alone: a server that can do nothing with it ends the run after one call. The key is read from the environment
+variable ``CROSSOVER_API_KEY`` when calls are made and is kept nowhere; a variable of the project's own, so that no key
+meant for one host is sent to another.
 """
 
 from __future__ import annotations
@@ -39,9 +39,11 @@ KEY_VARIABLE = "CROSSOVER_API_KEY"
 TEMPLATE_TOKENS = 256  # a chat template's own tokens, at most
 TOKEN_CHARACTERS = 64  # characters of a token, at most: what a server sends beyond its limit is cut there
 ALL_REFUSED = 20  # prompts refused one after the other, with no call answered, that end a run
-# What servers say, whatever their status. Of a prompt or reply that they will not handle: the sample is lost, the run goes on.
+# What servers say, whatever their status. Of a prompt or reply that they will not handle: the sample is lost, the run
+# goes on.
 _TOO_LONG = re.compile(
-    r"context.(?:length|window|size)|(?:prompt|input|messages?|text|sequence|content|request|string)\S* (?:is |are )?too (?:long|large)|"
+    r"context.(?:length|window|size)|(?:prompt|input|messages?|text|sequence|content|request|string)\S* (?:is |are"
+    r" )?too (?:long|large)|"
     r"string_above_max|maximum length|max_length|reduce the length|too many tokens|max_model_len|\bn_ctx"
 )
 _FILTERED = re.compile(
@@ -53,7 +55,8 @@ _SPENT = re.compile(
 )
 _GATED = re.compile(r"gated|licen[cs]e|request access|accept the (?:terms|condition)|must be granted access")
 _UNSUPPORTED = re.compile(
-    r"unsupported|not support|not compatible|unknown|unrecogni[sz]ed|not permitted|extra_forbidden|instead|only the default|"
+    r"unsupported|not support|not compatible|unknown|unrecogni[sz]ed|not permitted|extra_forbidden|instead|only the"
+    r" default|"
     r"invalid|not allowed|failed|validation error|should be"
 )
 _NO_SCHEMA = re.compile(r"response_format|json.?schema|structured.outputs?|guided|grammar")
@@ -62,7 +65,10 @@ _NO_LIMIT = re.compile(r"use .?max_completion_tokens|max_tokens.{0,80}(?:unsuppo
 
 @dataclass
 class Dialect:
-    """What a server takes of the protocol, learnt from its refusals; shared by all teachers of a process at that server."""
+    """What a server takes of the protocol, learnt from its refusals.
+
+    Shared by all teachers of a process at that server.
+    """
 
     structure: str = "schema"
     limit: str = "max_tokens"
@@ -73,7 +79,7 @@ class Dialect:
         """Give up what an error message refuses, and return whether there was anything.
 
         >>> dialect = Dialect()
-        >>> dialect.learn("'max_tokens' is not supported with this model. use 'max_completion_tokens' instead."), dialect.limit
+        >>> dialect.learn("'max_tokens' is not supported. use 'max_completion_tokens' instead."), dialect.limit
         (True, 'max_completion_tokens')
         >>> dialect.learn("this model's maximum context length is 4096 tokens")
         False
@@ -113,10 +119,11 @@ def dialect_of(base_url: str, model: str) -> Dialect:
 class Endpoint:
     """A served model as teacher and augmenter.
 
-    A request is one query of the strategy's budget, however often it is sent. Every attempt is charged to the ``account`` before it is
-    made: one that the server refuses costs nothing, one whose reply is lost on the way stays at the most it can have cost. A reply
-    that is cut at ``max_new_tokens``, or without text, is a failed call and says why. ``concurrency`` calls are under way at once;
-    one is sent up to ``attempts`` times, with ``timeout`` seconds of silence each, before the run ends with an error.
+    A request is one query of the strategy's budget, however often it is sent. Every attempt is charged to the
+    ``account`` before it is made: one that the server refuses costs nothing, one whose reply is lost on the way stays
+    at the most it can have cost. A reply that is cut at ``max_new_tokens``, or without text, is a failed call and says
+    why. ``concurrency`` calls are under way at once; one is sent up to ``attempts`` times, with ``timeout`` seconds of
+    silence each, before the run ends with an error.
     """
 
     task: Task
@@ -158,8 +165,8 @@ class Endpoint:
     def ask(self, requests: Sequence[Request], arrived: Callable[[int, Reply], object]) -> None:
         """Call ``arrived`` with each reply as soon as it is there, by the request's place in ``requests``.
 
-        After an error, an interruption or a cap that is reached (:class:`BudgetExceeded`) no further call is made; the replies of
-        those under way are waited for first, since they have been paid for.
+        After an error, an interruption or a cap that is reached (:class:`BudgetExceeded`) no further call is made; the
+        replies of those under way are waited for first, since they have been paid for.
         """
         calls = _Calls(self, requests, arrived)
         # A thread of its own for the event loop: a notebook's main thread has one running already.
@@ -176,7 +183,10 @@ class Endpoint:
 
 @contextmanager
 def _interruptible(calls: _Calls) -> Iterator[None]:
-    """Make an interrupt or a request to end, wherever it strikes, stop further calls only; a second one works as ever."""
+    """Make an interrupt or a request to end, wherever it strikes, stop further calls only.
+
+    A second one works as ever.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -205,7 +215,10 @@ class _Stopped(Exception):
 
 
 class _Connection(openai.DefaultAsyncHttpxClient):
-    """The client's connection: every attempt is charged before it is made, and every reply has the status that it deserves."""
+    """The client's connection.
+
+    Every attempt is charged before it is made, and every reply has the status that it deserves.
+    """
 
     def __init__(self, calls: _Calls, **settings: object):
         super().__init__(**settings)
@@ -326,7 +339,7 @@ class _Calls:
             self.workers -= 1
 
     async def _answered(self, client: openai.AsyncOpenAI, request: Request) -> tuple[Reply, int | None]:
-        """Return the reply to a request, sent again without what the server does not take, and the account's entry to settle."""
+        """Return the reply, asked for again without what the server does not take, and the entry to settle."""
         teacher, dialect = self.teacher, self.dialect
         while True:
             spoken = (dialect.structure, dialect.limit, dialect.temperature)
@@ -383,8 +396,8 @@ class _Calls:
 
     def _given_up(self, why: str) -> CrossoverError:
         return CrossoverError(
-            f"{self.teacher.server} failed {self.teacher.attempts} times in a row at one call, the last time with: {why}. "
-            "Replies that came are stored; run again to resume."
+            f"{self.teacher.server} failed {self.teacher.attempts} times in a row at one call, the last time with:"
+            f" {why}. Replies that came are stored; run again to resume."
         )
 
     async def _refusal(self, client: openai.AsyncOpenAI, response: httpx2.Response) -> CrossoverError:
@@ -424,7 +437,7 @@ class _Calls:
         return f"status {response.status_code}: {self.safe(' '.join(str(said).split()))[:300]}"
 
     def safe(self, text: object) -> str:
-        """Return a text without the key, should the server send that back, and without characters that cannot be stored."""
+        """Return a text without the key, should the server send it back, and without unpaired surrogates."""
         text = str(text)
         if len(self.key) >= 8:  # a shorter one is a placeholder such as EMPTY
             text = text.replace(self.key, f"[{KEY_VARIABLE}]")

@@ -1,8 +1,8 @@
 """What a language model is asked, and where its reply ends: one wording for every teacher that is one.
 
-Answers and new questions are asked for by example (the first seeds with their answers, then the question at hand), which
-a pretrained model continues; rephrasings by instruction. A chat model, which does not continue what it is given, is told
-in one line more what to do. Source: arXiv 2409.19759, appendix (few-shot prompts for teacher and augmenter).
+Answers and new questions are asked for by example (the first seeds with their answers, then the question at hand),
+which a pretrained model continues; rephrasings by instruction. A chat model, which does not continue what it is given,
+is told in one line more what to do. Source: arXiv 2409.19759, appendix (few-shot prompts for teacher and augmenter).
 """
 
 from __future__ import annotations

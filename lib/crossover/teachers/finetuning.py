@@ -89,8 +89,9 @@ class Tuning:
     def __str__(self) -> str:
         r = self.recipe
         return (
-            f"gold={self.gold}, trained={'+'.join(self.kinds)}, trained_layers={r.trained_layers}, epochs={r.epochs}, "
-            f"min_steps={r.min_steps}, batch_size={r.batch_size}, learning_rate={r.learning_rate:g}, tuning={self.digest}"
+            f"gold={self.gold}, trained={'+'.join(self.kinds)}, trained_layers={r.trained_layers}, epochs={r.epochs},"
+            f" min_steps={r.min_steps}, batch_size={r.batch_size}, learning_rate={r.learning_rate:g},"
+            f" tuning={self.digest}"
         )
 
     def folder(self, device: str = "cpu") -> Path:

@@ -1,8 +1,9 @@
 """A teacher that is told a task: prompted with the instruction alone, or fine-tuned on the original examples first.
 
-It annotates an input, or generates an example. Both are asked in the style of Super-NaturalInstructions, and a fine-tuned
-teacher is trained on both at once, each original example as one prompt of either kind; Adam with a cosine schedule, every
-weight or the upper layers. Source: arXiv 2310.01119, section 3 (its teacher is tuned on all tasks together, ours on one).
+It annotates an input, or generates an example. Both are asked in the style of Super-NaturalInstructions, and a
+fine-tuned teacher is trained on both at once, each original example as one prompt of either kind; Adam with a cosine
+schedule, every weight or the upper layers. Source: arXiv 2310.01119, section 3 (its teacher is tuned on all tasks
+together, ours on one).
 """
 
 from __future__ import annotations
@@ -30,10 +31,11 @@ VERSION = 1  # raised when a change here changes what a fine-tuned teacher is
 
 @dataclass(frozen=True)
 class InstructedTeacher(SampledTeacher):
-    """A transformers causal language model as annotator and generator, loaded and tuned when its first reply is asked for.
+    """A causal language model as annotator and generator, loaded and tuned when its first reply is asked for.
 
-    The ``original`` examples, with a ``recipe``, fine-tune it, and so do ``others``, prompts and completions of other tasks.
-    ``layers`` keeps the model's lowest ones, 0 all. arXiv 2310.01119 samples annotations at 0.1 and generations at 0.8.
+    The ``original`` examples, with a ``recipe``, fine-tune it, and so do ``others``, prompts and completions of other
+    tasks. ``layers`` keeps the model's lowest ones, 0 all. arXiv 2310.01119 samples annotations at 0.1 and generations
+    at 0.8.
     """
 
     task: Instructed
@@ -58,7 +60,10 @@ class InstructedTeacher(SampledTeacher):
 
     @cached_property
     def pairs(self) -> tuple[tuple[str, str], ...]:
-        """What the teacher is fine-tuned on, (prompt, completion): the originals as annotations, then as generations."""
+        """What the teacher is fine-tuned on, (prompt, completion).
+
+        The originals as annotations, then as generations.
+        """
         ask = self.task.instruction
         annotations = ((ask.annotate(p.question), p.answer) for p in self.original)
         generations = ((ask.generate(self._class(p)), self.task.as_example(p)) for p in self.original)

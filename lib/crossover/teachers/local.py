@@ -1,9 +1,9 @@
 """A teacher on this machine: any transformers causal language model, sampled in batches.
 
-As it comes, a pretrained model continues the prompts for answers and new questions; the one for rephrasings goes through
-its chat template where it has one. Fine-tuned on gold problems (:mod:`crossover.teachers.finetuning`), it is asked in the form
-that it was trained in, without solved examples. Sources: arXiv 2409.19759, appendix (few-shot prompts, sampling at
-temperature 0.7); arXiv 2310.01119 (fine-tuned teacher).
+As it comes, a pretrained model continues the prompts for answers and new questions; the one for rephrasings goes
+through its chat template where it has one. Fine-tuned on gold problems (:mod:`crossover.teachers.finetuning`), it is
+asked in the form that it was trained in, without solved examples. Sources: arXiv 2409.19759, appendix (few-shot
+prompts, sampling at temperature 0.7); arXiv 2310.01119 (fine-tuned teacher).
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ class LocalTeacher(SampledTeacher):
             )
         if bool(self.gold) != bool(self.recipe):
             raise CrossoverError(
-                f"gold is {self.gold} and recipe is {dict(self.recipe)}; give both to fine-tune the teacher, or neither."
+                f"gold is {self.gold} and recipe is {dict(self.recipe)}; give both to fine-tune the teacher, or"
+                " neither."
             )
 
     @cached_property
@@ -83,7 +84,7 @@ class LocalTeacher(SampledTeacher):
         return tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
 
     def limits(self, kind: Kind) -> tuple[Callable[[list[int]], bool], int]:
-        """An answer ends with its final answer, a question with its line, unless the model learnt to end questions itself."""
+        """An answer ends with its final answer; a question with its line, where the model has not learnt its end."""
         if kind == "answer":
             return answer_is_complete(self.task, self.language_model.tokenizer.decode), self.max_new_tokens
         return (lambda tokens: False) if self._learnt(kind) else self._line_ended, self.max_new_tokens

@@ -1,8 +1,9 @@
 """Every teacher call, stored before it is used: nothing is paid for twice, and a reader can see what was asked.
 
-Replies live in ``generations/<name>.jsonl.gz``, keyed by teacher, request and draw index. The file grows by whole gzip members, each
-handed to the system as its replies come and forced to disk once a second. A killed process loses the calls that are under way, which
-the server has not answered yet; they are asked again, and stay in the account at the most they can have cost.
+Replies live in ``generations/<name>.jsonl.gz``, keyed by teacher, request and draw index. The file grows by whole gzip
+members, each handed to the system as its replies come and forced to disk once a second. A killed process loses the
+calls that are under way, which the server has not answered yet; they are asked again, and stay in the account at the
+most they can have cost.
 """
 
 from __future__ import annotations
@@ -62,8 +63,8 @@ class Recorded:
         free = shutil.disk_usage(self.path.parent).free
         if free < SPACE:
             raise CrossoverError(
-                f"{self.path.parent} must have {SPACE / 1e6:.0f} MB free before a reply is paid for, got {free / 1e6:.1f} MB. Free some, "
-                "or set CROSSOVER_RESULTS to another disk; the same command resumes."
+                f"{self.path.parent} must have {SPACE / 1e6:.0f} MB free before a reply is paid for, got"
+                f" {free / 1e6:.1f} MB. Free some, or set CROSSOVER_RESULTS to another disk; the same command resumes."
             )
 
     def _store(self, entries: Mapping[str, dict[str, object]]) -> None:

@@ -1,6 +1,7 @@
 r"""What a chat model's reply holds: the question or the answer, without thoughts, introductions, labels and remarks.
 
-A reply is asked for in a structure, as JSON of one field or between tags. Models that ignore the structure are read as text.
+A reply is asked for in a structure, as JSON of one field or between tags. Models that ignore the structure are read as
+text.
 """
 
 from __future__ import annotations
@@ -30,10 +31,14 @@ _UNESCAPED = re.compile(
 )
 _ESCAPES = {"\x08": r"\b", "\x0c": r"\f", "\t": r"\t", "\r": r"\r", "\n": r"\n"}
 
-_ABOUT = r"question|version|rephras\w+|paraphras\w+|reword\w+|rewritten|another|way|one|answer|solution|problem|response|ask it"
+_ABOUT = (
+    r"question|version|rephras\w+|paraphras\w+|reword\w+|rewritten|another|way|one|answer|solution|problem|response|"
+    r"ask it"
+)
 _OPENINGS = (
     r"sure|certainly|of course|absolutely|okay|ok|great|here(?:'s|’s| is| are)|below|based on|following|this is|let me|"
-    rf"i(?:'ve| have| would|'ll| will)|rephras\w+|(?:the|a|an|my|one|your|another|possible|new)\b[^.?!\n]{{0,40}}\b(?:{_ABOUT})"
+    r"i(?:'ve| have| would|'ll|"
+    rf" will)|rephras\w+|(?:the|a|an|my|one|your|another|possible|new)\b[^.?!\n]{{0,40}}\b(?:{_ABOUT})"
 )
 #: A first sentence that is about the question or answer, up to its colon, or alone in its paragraph or heading.
 _INTRODUCTION = re.compile(
@@ -93,8 +98,9 @@ def structured_reply(text: str, field: str) -> str | None:
 
     >>> structured_reply('```json\n{"question": "How many?"}\n```', "question")
     'How many?'
-    >>> structured_reply("Sure!\n<question>\nHow many?\n</question> Done.", "question"), structured_reply("How many?", "question")
-    ('How many?', None)
+    >>> structured_reply("Sure!\n<question>\nHow many?\n</question> Done.", "question")
+    'How many?'
+    >>> structured_reply("How many?", "question")
     """
     bare = _FENCE.sub(r"\1", text.strip())
     if (start := bare.find("{")) >= 0 and f'"{field}"' in bare:

@@ -18,11 +18,12 @@ class BudgetExceeded(CrossoverError):
 class Account:
     """What a server was paid by all cells of a run, against caps that cannot be passed.
 
-    An attempt is entered before it is made, at the most it can cost, and again once its bill is known. One whose bill never comes (the
-    reply was lost on the way, time ran out, the process was killed) stays at the most and is ``unsettled``. Entries are appended to a
-    file, one line ``[attempt, tokens_in, tokens_out]`` each, so that a resumed run goes on counting. Prices are per million tokens of
-    prompts and of replies, in the currency of ``max_cost``; a cap of 0 is none. A server that bills more than it was asked for is
-    counted at what it says, and stops the run at the next attempt.
+    An attempt is entered before it is made, at the most it can cost, and again once its bill is known. One whose bill
+    never comes (the reply was lost on the way, time ran out, the process was killed) stays at the most and is
+    ``unsettled``. Entries are appended to a file, one line ``[attempt, tokens_in, tokens_out]`` each, so that a resumed
+    run goes on counting. Prices are per million tokens of prompts and of replies, in the currency of ``max_cost``; a
+    cap of 0 is none. A server that bills more than it was asked for is counted at what it says, and stops the run at
+    the next attempt.
     """
 
     path: Path
@@ -56,7 +57,10 @@ class Account:
         return self._cost(self.tokens_in, self.tokens_out)
 
     def reserve(self, tokens_in: int, tokens_out: int) -> int:
-        """Enter an attempt at the most it can cost, before it is made, and return its number; :class:`BudgetExceeded` at a cap."""
+        """Enter an attempt at the most it can cost, before it is made, and return its number.
+
+        :class:`BudgetExceeded` at a cap.
+        """
         total_in, total_out = self.tokens_in + tokens_in, self.tokens_out + tokens_out
         if self.max_total_tokens and total_in + total_out > self.max_total_tokens:
             spent, cap = f"{self.tokens_in + self.tokens_out:,} tokens", f"max_total_tokens={self.max_total_tokens:,}"
