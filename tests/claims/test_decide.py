@@ -11,6 +11,7 @@ from scipy import stats
 
 from claims_rows import STUDY, fill, register
 from crossover.claims import Register, decide, deciding, load_register, table, under_settings, whole
+from crossover.claims.findings import noisy_tasks
 from crossover.claims.settle import predicted_half_width
 from crossover.errors import CrossoverError
 from crossover.evaluation.answers import Outcome
@@ -47,6 +48,18 @@ def test_below_chance_is_not_at_chance(tmp_path):
     (far,) = decide(tmp_path, asked.model_copy(update={"chance": {"math_words": 0.5}}))
     (near,) = decide(tmp_path, asked.model_copy(update={"chance": {"math_words": 0.22}}))
     assert far.verdict != "at the floor" == near.verdict
+
+
+@pytest.mark.parametrize(("apart", "noisy"), [(0.03, False), (0.0, True)])
+def test_no_verdict_rests_on_a_task_whose_replicates_differ_more_than_its_conditions(apart, noisy):
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(
+        {"experiment": "e", "task": "t", "strategy": "s", "seed_size": 8, "budget": b, "replicate": r, "n_test": 10_000,
+         "n_correct": round(10_000 * (0.3 + apart * b + rng.normal(0, 0.02))), "settings": json.dumps({"budget": b, "replicate": r})}
+        for b in range(12) for r in range(4)
+    )  # fmt: skip
+    assert noisy_tasks(rows) == ({("e", "t")} if noisy else set())
+    assert noisy_tasks(rows[rows["budget"] < 9]) == set(), "too few conditions to tell"
 
 
 # --- the gold log-likelihood --------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +15,13 @@ import pandas as pd
 from crossover.claims.evidence import Evidence, contrast_evidence, measured, misfit, pairing_of, priors
 from crossover.claims.register import Claim, Part, Register, load_register
 from crossover.paths import results_folder
-from crossover.stats.verdicts import LEVEL, at_the_floor, verdict, weakest
+from crossover.stats.noise import signal_to_noise
+from crossover.stats.verdicts import LEAST_SIGNAL, LEVEL, at_the_floor, verdict, weakest
 from crossover.study.select import MissingRows, Selector, settings_table
 from crossover.study.store import read_runs
 
 NOT_RUN, FLOOR = "not run in this profile", "at the floor"
+FEW = 10  #: Conditions from which the signal-to-noise ratio of a task is read.
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ def decide(folder: Path, register: Register | None = None) -> list[Finding]:
             except MissingRows as problem:
                 missing[place] = str(problem)
     known = priors(contrasts[place] for place in contrasts if not asked[place][3])
-    pilot = _pilot(register, folder)
+    pilot, noisy = _pilot(register, folder), noisy_tasks(rows)
     findings = []
     for place, (name, number, part, which, stands_in) in enumerate(asked):
         evidence, claim, base = None, register.claims[name], register.base_of(name) | which
@@ -86,6 +89,8 @@ def decide(folder: Path, register: Register | None = None) -> list[Finding]:
             missing[place] = str(problem)
         parts = len(claim.at_the_floor if stands_in else claim.parts)
         floor = evidence is not None and _at_the_floor(part, evidence, base, _chance(register, base, part), pilot)
+        if evidence is not None and evidence.pairing is not None and evidence.pairing.binary:
+            floor = floor or any((base.get("experiment"), task) in noisy for task in _tasks(part, base))
         said = NOT_RUN if evidence is None else FLOOR if floor else _verdict(part, evidence, parts)
         under = ", ".join(f"{setting} {value}" for setting, value in which.items())
         why = missing.get(place, "") or {1: "one replicate", 2: "two replicates"}.get(evidence.replicates, "")
@@ -163,9 +168,32 @@ def _family(base: Selector, part: Part) -> str:
     return f"{base.get('experiment')}, {part.outcome}"
 
 
+def _tasks(part: Part, base: Selector) -> list[object]:
+    return [point.get("task", base.get("task")) for point in part.points]
+
+
+def noisy_tasks(rows: pd.DataFrame) -> set[tuple[str, str]]:
+    """Return experiment and task where conditions lie closer together than the replicates of one.
+
+    Fewer than :data:`FEW` conditions do not tell; no verdict on correct answers rests on such a task.
+    """
+    if rows.empty:
+        return set()
+    apart = ("replicate", "student_seed")
+    settings = ({k: v for k, v in json.loads(text).items() if k not in apart} for text in rows["settings"])
+    alike = rows.assign(strategy=[json.dumps(each, sort_keys=True) for each in settings])
+    counts = alike.groupby(["experiment", "task", "strategy", "seed_size", "budget", "replicate"], as_index=False)
+    noisy = set()
+    for name, some in counts[["n_correct", "n_test"]].sum().groupby("experiment"):
+        found = signal_to_noise(some)
+        noisy |= {
+            (name, task) for task in found[(found["ratio"] < LEAST_SIGNAL) & (found["conditions"] >= FEW)]["task"]
+        }
+    return noisy
+
+
 def _chance(register: Register, base: Selector, part: Part) -> float:
-    names = part.sets or [point.get("task", base.get("task")) for point in part.points]
-    known = [register.chance.get(str(name), 0.0) for name in names]
+    known = [register.chance.get(str(name), 0.0) for name in part.sets or _tasks(part, base)]
     return sum(known) / len(known)
 
 
