@@ -1,4 +1,7 @@
-"""The data of the page that advises: per task a script with the curves' draws, from which the page computes in the browser."""
+"""The data of the page that advises.
+
+Per task a script with the curves' draws, from which the page computes in the browser.
+"""
 
 from __future__ import annotations
 

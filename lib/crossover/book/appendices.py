@@ -1,7 +1,6 @@
-"""The book's appendices: what runs cost, what every parameter means, where data and models come from, how curves were fitted.
+"""The book's appendices: costs of runs, every parameter, origins of data and models, fits of curves.
 
-Each function returns Markdown that a page quotes; all of it is read from run records, schemas and the registers of data and
-models, so that a page cannot fall behind them.
+Each function returns Markdown that a page quotes, read from run records, schemas and registers.
 """
 
 from __future__ import annotations
@@ -54,7 +53,8 @@ def costs(results: Path, runs: pd.DataFrame) -> str:
         for r in sums.itertuples()
     ]  # fmt: skip
     rows.append(["all", "", f"{len(runs):,}", f"{runs['queries'].sum():,}",
-                 f"{(runs['tokens_in'] + runs['tokens_out']).sum():,}", f"{runs['train_tokens'].sum():,}", f"{hours.sum():.1f}"])  # fmt: skip
+                 f"{(runs['tokens_in'] + runs['tokens_out']).sum():,}", f"{runs['train_tokens'].sum():,}",
+                 f"{hours.sum():.1f}"])  # fmt: skip
     head = ["experiment", "task", "students", "teacher queries", "teacher tokens", "training tokens", "worker hours"]
     records = [_record(results, name) for name in sorted(runs["provenance"].unique())]
     machines = sorted({f"{r['hardware']['cpu']}, {r['hardware']['cores']} cores" for r in records if r})
@@ -105,7 +105,8 @@ def verdict_changes(path: Path) -> str:
         return "No verdict of this profile has changed."
     found = pd.read_csv(path)
     rows = [
-        [r.date, f"{r.claim}, part {r.part}", r.was, r.IS, "" if pd.isna(r.estimate) else f"{r.estimate:.3g} ({r.low:.3g} to {r.high:.3g})",
+        [r.date, f"{r.claim}, part {r.part}", r.was, r.IS,
+        "" if pd.isna(r.estimate) else f"{r.estimate:.3g} ({r.low:.3g} to {r.high:.3g})",
          f"{r.cells}", f"{r.replicates}", r.reason]
         for r in found.rename(columns={"is": "IS"}).itertuples()
     ]  # fmt: skip
@@ -126,7 +127,10 @@ def paper_costs() -> str:
 
 
 def parameters(results: Path) -> str:
-    """Every notebook's parameters: what each means and allows, its default, and its value in this profile where it differs."""
+    """Every notebook's parameters.
+
+    What each means and allows, its default, and its value in this profile where it differs.
+    """
     parts = []
     for name, schema in SCHEMAS.items():
         record = _record(results, name)

@@ -1,8 +1,8 @@
 """Executing a notebook: parameters checked first, nothing done twice, a clean notebook and a record left behind.
 
-Papermill runs the notebook. Around it stand what papermill leaves to others: an unknown parameter is an error rather than
-a warning, a stamp of everything that the result depends on says whether there is anything to do, and the stored notebook
-holds no time, no path of this machine and no progress bar.
+Papermill runs the notebook. Around it stand what papermill leaves to others: an unknown parameter is an error rather
+than a warning, a stamp of everything that the result depends on says whether there is anything to do, and the stored
+notebook holds no time, no path of this machine and no progress bar.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The sample explorer's data: every stored reply as the sample it made, in scripts that a page loads from disk when asked.
+"""The sample explorer's data: every stored reply as the sample it made, in scripts that a page loads from disk.
 
 A shard is ``crossoverSamples("<name>", {...})``: a page that is opened as a file may load a script, but no JSON.
 """
@@ -88,7 +88,9 @@ def plain_teacher(identity: str) -> str:
     'oracle(answer_error=0.25)'
     """
     name, _, dials = re.sub(r"[@:] ?[0-9a-f]{8,}", "", identity).rstrip(")").partition("(")
-    unshown = re.compile(r"(answer_error|rephrase_drift|invalid_rate)=0|coverage=1|(max_new_tokens|trained_layers|epochs|min_steps|batch_size|learning_rate|tuning)=.*")  # fmt: skip
+    off = r"(answer_error|rephrase_drift|invalid_rate)=0|coverage=1"
+    inner = r"(max_new_tokens|trained_layers|epochs|min_steps|batch_size|learning_rate|tuning)=.*"
+    unshown = re.compile(f"{off}|{inner}")
     shown = [dial for dial in dials.split(", ") if dial and not unshown.fullmatch(dial)]
     return f"{name}({', '.join(shown)})" if shown else name
 
@@ -111,7 +113,10 @@ def _reader(task: str):
 
 
 def _cut(rows: list[list]) -> Iterator[str]:
-    """JSON texts that hold the rows in order, none larger than a shard may be; each seed question is written once a shard."""
+    """JSON texts that hold the rows in order, none larger than a shard may be.
+
+    Each seed question is written once a shard.
+    """
     seeds: dict[str, int] = {}
     kept: list[list] = []
     size = 0

@@ -1,7 +1,7 @@
-"""The chapter on ablations (arXiv 2409.19759, section 5.3): one setting changed at a time, and its effect on the choice.
+"""The chapter on ablations (arXiv 2409.19759, section 5.3): one setting changed at a time.
 
-A setting is changed in the teacher, the augmenter, the filter, the student or the prices. Everything else stays as in the
-base grid, and the change is measured against the base on the same test items.
+A setting is changed in the teacher, the augmenter, the filter, the student or the prices, and the change is measured
+against the base grid on the same test items.
 """
 
 from __future__ import annotations
@@ -234,7 +234,10 @@ class Chapter(ChapterBase):
         return table(found, "samples") if len(found) else NOT_RUN
 
     def student_accuracies(self) -> Styler:
-        """Return how accurate each student is at the smallest and largest budget: one that learns nothing shows no turn."""
+        """Return how accurate each student is at the smallest and largest budget.
+
+        One that learns nothing shows no turn.
+        """
         rows = self.of("student")
         names = rows["recipe.student_layers"].map(lambda size: f"lowest {size:g} layers" if size else "whole")
         points = learning_points(rows.assign(strategy=rows["strategy"] + "|" + names), LEVEL)
@@ -244,7 +247,10 @@ class Chapter(ChapterBase):
         return table(shown.reset_index(), "students").format("{:.1%}", subset=list(shown))
 
     def local_funnel(self, grid: str = "local") -> Styler | Markdown:
-        """Return what became of the local teachers' calls in one grid: answers that are right, questions that are new."""
+        """Return what became of the local teachers' calls in one grid.
+
+        Answers that are right, questions that are new.
+        """
         rows = self.of(grid)
         if rows.empty:
             return NOT_RUN

@@ -1,6 +1,6 @@
-"""The chapter on claims: an evidence card per claim, what would settle the undecided ones, and pictures for other pages.
+"""The chapter on claims: a card per claim, what would settle the undecided ones, pictures for other pages.
 
-Cards are HTML with small drawings in SVG (``claims.html.jinja``), whose text is text and whose lines take the page's colour.
+Cards are HTML with small drawings in SVG (``claims.html.jinja``), whose lines take the page's colour.
 """
 
 from __future__ import annotations
@@ -126,7 +126,10 @@ class Chapter:
         save_numbers(self.folder, "05_claims", numbers)
 
     def summary(self) -> str:
-        """Return a Markdown table with one row per claim: what was published, the part that decides here, the verdict."""
+        """Return a Markdown table with one row per claim.
+
+        What was published, the part that decides here, the verdict.
+        """
         lines = ["| claim | published | ours (90% interval) | verdict |", "|---|---|---|---|"]
         for name, f in deciding(self.findings).items():
             claim = self.register.claims[name]
@@ -214,6 +217,6 @@ def _here(rows: pd.DataFrame) -> str:
 
     models = ", ".join(sorted({str(m) for m in rows["recipe.model"].dropna()}))
     return (
-        f"{models} on {', '.join(sorted(rows['task'].unique()))}; {ends('seed_size')} seed questions, {ends('budget')} teacher calls, "
-        f"{rows['replicate'].nunique()} replicates, {ends('n_test')} test items, {len(rows):,} students"
+        f"{models} on {', '.join(sorted(rows['task'].unique()))}; {ends('seed_size')} seed questions, {ends('budget')}"
+        f" teacher calls, {rows['replicate'].nunique()} replicates, {ends('n_test')} test items, {len(rows):,} students"
     )

@@ -75,21 +75,26 @@ class ChapterBase:
         """Store a figure with its words: the finding as title, what the marks are as caption."""
         caption = f"{caption} Profile {self.parameters.profile}."
         return publish(
-            lambda narrow: draw(narrow=narrow), data, self.folder / "figures", figure=name, title=title, caption=caption, alt=alt or title
+            lambda narrow: draw(narrow=narrow), data, self.folder / "figures", figure=name, title=title,
+            caption=caption, alt=alt or title
         )  # fmt: skip
 
     def forest(
         self, name: str, rows: pd.DataFrame, caption: str, title: str = "", **options: object
     ) -> Picture | Markdown:
-        """Draw differences, next to the published study's where this is another run; the title says which are detectable."""
+        """Draw differences, next to the published study's where this is another run.
+
+        The title says which are detectable.
+        """
         if rows.empty:
             return NOT_RUN
         file = results_folder(PUBLISHED) / "figures" / f"{name}.csv"
         study = pd.read_csv(file) if self.parameters.profile != PUBLISHED and file.exists() else None
         rows = starred(rows)
         caption = (
-            f"{caption} Points and {LEVEL:.0%} intervals are paired by test item ({counted_range(rows['items'], 'item')}, "
-            f"{counted_range(rows['replicates'], 'replicate')}). * significant at a false-discovery rate of 10% among {len(rows)}."
+            f"{caption} Points and {LEVEL:.0%} intervals are paired by test item"
+            f" ({counted_range(rows['items'], 'item')}, {counted_range(rows['replicates'], 'replicate')}). *"
+            f" significant at a false-discovery rate of 10% among {len(rows)}."
         )
         return self.figure(name, partial(forest, rows, study, **options), rows, title or reading(rows), caption)
 
@@ -107,8 +112,9 @@ class ChapterBase:
             levels=(seeds["n_correct"] / seeds["n_test"]).groupby(seeds["seed_size"]).mean(),
         )  # fmt: skip
         caption = (
-            f"{caption} Points are means of {counted_range(points['replicates'], 'replicate')} on {rows['n_test'].iloc[0]} test problems with "
-            f"{LEVEL:.0%} intervals, faint points single replicates, lines fitted curves."
+            f"{caption} Points are means of {counted_range(points['replicates'], 'replicate')} on"
+            f" {rows['n_test'].iloc[0]} test problems with {LEVEL:.0%} intervals, faint points single replicates, lines"
+            " fitted curves."
         )
         return self.figure(name, draw, points, title, caption)
 
@@ -131,7 +137,8 @@ class ChapterBase:
         seconds = runs["seconds_train"].sum() + runs["seconds_eval"].sum()
         said = [
             counted(len(runs), "student"), counted_range(runs.groupby("strategy")["replicate"].nunique(), "replicate"),
-            counted_range(runs["seed_size"], "seed example"), f"{runs['queries'].sum():,} teacher calls", counted_range(runs["n_test"], "test item"),
+            counted_range(runs["seed_size"], "seed example"), f"{runs['queries'].sum():,} teacher calls",
+            counted_range(runs["n_test"], "test item"),
             f"{seconds / 3600:.1f} worker-hours", f"profile {p.profile}",
         ]  # fmt: skip
         return Markdown(f"*Scope: {', '.join(said)}.*")
@@ -170,7 +177,10 @@ def difference(estimate: float, low: float, high: float) -> str:
 
 
 def starred(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return a forest's rows with ``significant``: detectable, and still so with false discoveries held down over all."""
+    """Return a forest's rows with ``significant``.
+
+    Detectable, and still so with false discoveries held down over all.
+    """
     return rows.assign(significant=benjamini_hochberg(rows["p"]) & ((rows["low"] > 0) | (rows["high"] < 0)))
 
 
@@ -190,7 +200,10 @@ def reading(rows: pd.DataFrame, named: int = 2) -> str:
 
 
 def table(frame: pd.DataFrame, name: str, digits: int = 2, index: bool = False) -> Styler:
-    """Return a frame as a page shows it: columns that say nothing left out, texts left-aligned, ``name`` fixing its identifier."""
+    """Return a frame as a page shows it.
+
+    Columns that say nothing left out, texts left-aligned, ``name`` fixing its identifier.
+    """
     shown = frame.style if index else frame.style.hide(axis="index")
     texts = [column for column in frame if not pd.api.types.is_numeric_dtype(frame[column])]
     return (
@@ -230,7 +243,7 @@ def has_curves(fits: Fits) -> bool:
 
 
 def regret(fits: Fits, runs: pd.DataFrame) -> pd.DataFrame:
-    """Return the ``mean`` and ``largest`` loss in points from always buying one ``strategy``, over the ``cells`` of ``runs``."""
+    """Return the ``mean`` and ``largest`` loss in points from always buying one strategy, over the ``cells`` run."""
     runs = runs[runs["budget"] > 0]
     ran = {*runs[["seed_size", "budget"]].itertuples(index=False, name=None)}
     grid = advise_map(fits, *(sorted(runs[name].unique()) for name in ("seed_size", "budget")))

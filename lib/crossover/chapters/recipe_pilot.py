@@ -48,9 +48,9 @@ def compare(keys: dict[str, set[str]], runs: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        By recipe: ``students``; ``log_likelihood``, nats per token of the gold answers; ``accuracy``; ``noise``, the standard deviation of the
-        log-likelihood between students of one draw; ``gain`` over the base with its standard ``error``, paired by
-        strategy, budget and draw.
+        By recipe: ``students``; ``log_likelihood``, nats per token of the gold answers; ``accuracy``; ``noise``, the
+        standard deviation of the log-likelihood between students of one draw; ``gain`` over the base with its standard
+        ``error``, paired by strategy, budget and draw.
     """
     runs = runs.assign(
         log_likelihood=-runs["gold_nats"] / runs["gold_tokens"], accuracy=runs["n_correct"] / runs["n_test"]

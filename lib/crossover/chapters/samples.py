@@ -18,7 +18,8 @@ class Wanted(NamedTuple):
     files: str
     kind: str
     teacher: str = ""
-    #: Only replies that differ from this row's: the same teacher without the setting answers an undisturbed question alike.
+    #: Only replies that differ from this row's: the same teacher without the setting answers an undisturbed question
+    #: alike.
     unlike: str = ""
 
 

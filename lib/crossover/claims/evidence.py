@@ -20,7 +20,10 @@ from crossover.study.select import MissingRows, Selector, choose, select
 
 @dataclass(frozen=True)
 class Evidence:
-    """What rows say about one part; of a contrast also the outcomes, the parts of their variance, and its family's prior."""
+    """What rows say about one part.
+
+    Of a contrast also the outcomes, the parts of their variance, and its family's prior.
+    """
 
     statistic: Contrast | Misfit
     replicates: int
@@ -81,7 +84,10 @@ def measured(part: Part, base: Selector, rows: pd.DataFrame) -> Evidence:
 
 
 def misfit(part: Part, base: Selector, rows: pd.DataFrame) -> Evidence:
-    """Return the evidence on fitted exponential curves: their root mean square misfit, all curves of ``base`` together."""
+    """Return the evidence on fitted exponential curves.
+
+    Their root mean square misfit, all curves of ``base`` together.
+    """
     from crossover.stats.curves import fit_table
     from crossover.stats.curves import misfit as chi_square
     from crossover.stats.forms import form_named

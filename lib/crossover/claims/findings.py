@@ -101,8 +101,8 @@ def decide(folder: Path, register: Register | None = None) -> list[Finding]:
 def whole(findings: Sequence[Finding]) -> dict[str, str]:
     """Return the verdict of each claim under its own base, from those of its parts.
 
-    A claim is as good as the weakest of its parts. Where some are at the floor, the parts that stand in for them decide with the
-    others; where these were not run, the claim is at the floor.
+    A claim is as good as the weakest of its parts. Where some are at the floor, the parts that stand in for them decide
+    with the others; where these were not run, the claim is at the floor.
     """
     return {name: _whole(list(group)) for name, group in itertools.groupby(_own(findings), lambda f: f.claim)}
 
@@ -133,7 +133,10 @@ def lead(finding: Finding) -> float:
 
 
 def table(findings: Sequence[Finding], register: Register | None = None) -> pd.DataFrame:
-    """Return one row per part: the claim, what was published, the interval, the threshold, the verdicts of part and claim."""
+    """Return one row per part.
+
+    The claim, what was published, the interval, the threshold, the verdicts of part and claim.
+    """
     register = register or load_register()
     verdicts, settings = whole(findings), under_settings(findings)
     return pd.DataFrame(
@@ -145,11 +148,13 @@ def _row(f: Finding, claim: Claim, verdict: str) -> dict[str, object]:
     low, high = f.interval or (np.nan, np.nan)
     estimate = np.nan if f.estimate is None else f.estimate
     return {
-        "claim": f.claim, "kind": claim.kind, "paper": claim.paper, "statement": claim.statement, "published": claim.published,
+        "claim": f.claim, "kind": claim.kind, "paper": claim.paper, "statement": claim.statement,
+        "published": claim.published,
         "under": f.under, "verdict": verdict, "number": f.number, "part": f.part.says, "outcome": f.part.outcome,
         "estimate": estimate, "low": low, "high": high, "side": f.part.side, "threshold": f.part.threshold,
         "resolution": f.part.resolution, "part_verdict": f.verdict, "stands_in": f.stands_in,
-        "cells": len(f.evidence.keys) if f.evidence else 0, "replicates": f.evidence.replicates if f.evidence else 0, "why": f.why,
+        "cells": len(f.evidence.keys) if f.evidence else 0, "replicates": f.evidence.replicates if f.evidence else 0,
+        "why": f.why,
     }  # fmt: skip
 
 

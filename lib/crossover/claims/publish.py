@@ -109,11 +109,13 @@ def _record(
         "replicates",
     ]
     return {
-        "claim": name, "kind": claim.kind, "statement": claim.statement, "paper": f"arXiv {claim.paper}", "where": claim.where,
+        "claim": name, "kind": claim.kind, "statement": claim.statement, "paper": f"arXiv {claim.paper}",
+        "where": claim.where,
         "published": claim.published, "profile": profile, "verdict": rows["verdict"].iloc[0],
         "under": {under: verdict for (of, under), verdict in under_settings(findings).items() if of == name},
         "command": f"crossover claims {name} --check --profile {profile}", "tolerance": TOLERANCE, "minutes": minutes,
-        "parts": json.loads(rows[columns].rename(columns={"estimate": "expected"}).to_json(orient="records", double_precision=12)),
+        "parts": json.loads(rows[columns].rename(columns={"estimate": "expected"}).to_json(orient="records",
+            double_precision=12)),
     }  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """The register of claims: what the papers say, what would decide it, and the questions that they leave open.
 
-``notebooks/claims.yaml`` holds it; its head explains every field and the rule of verdict. Entries are committed before the rows that
-decide them, and a rule that changes later is logged there with its reason.
+``notebooks/claims.yaml`` holds it; its head explains every field and the rule of verdict. Entries are committed before
+the rows that decide them, and a rule that changes later is logged there with its reason.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ class Elsewhere(_Strict):
 
 
 class Part(_Strict):
-    """One quantity of a claim, and the side of the threshold on which the claim puts it; ``value`` is the paper's own number."""
+    """One quantity of a claim, and the side of the threshold on which the claim puts it.
+
+    ``value`` is the paper's own number.
+    """
 
     says: str
     value: float | None = None

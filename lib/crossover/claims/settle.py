@@ -15,7 +15,8 @@ from crossover.stats.verdicts import DECIDED
 #: Worker-hours beyond which an addition is out of reach.
 REACH = 40.0
 COLUMNS = [
-    "claim", "number", "part", "verdict", "replicates", "students", "items", "new_replicates", "new_students", "new_items", "cells",
+    "claim", "number", "part", "verdict", "replicates", "students", "items", "new_replicates", "new_students",
+    "new_items", "cells",
     "probability", "hours", "what",
 ]  # fmt: skip
 
@@ -23,9 +24,9 @@ COLUMNS = [
 def plan(findings: Sequence[Finding], runs: pd.DataFrame, register: Register, reach: float = REACH) -> pd.DataFrame:
     """Return the cheapest addition that decides each undecided part with probability 0.8, at the present estimate.
 
-    ``runs`` gives the recorded rates, and ``reach`` the worker-hours past which an addition is out of reach. One row per undecided
-    part: the size at hand, the new size, the students to train, the probability of a decision, and worker-hours; ``what`` says it
-    in words. Of parts that were not run no probability is known.
+    ``runs`` gives the recorded rates, and ``reach`` the worker-hours past which an addition is out of reach. One row
+    per undecided part: the size at hand, the new size, the students to train, the probability of a decision, and
+    worker-hours; ``what`` says it in words. Of parts that were not run no probability is known.
     """
     seconds = runs.set_index("key")[["seconds_train", "seconds_eval"]]
     own = [f for f in findings if not f.under]
@@ -40,9 +41,9 @@ def plan(findings: Sequence[Finding], runs: pd.DataFrame, register: Register, re
             found = _first_rows(f, runs, register)
         elif f.verdict == FLOOR:
             found = {
-                "what": "the log-likelihood of gold answers"
-                if claim.at_the_floor
-                else "an easier task or a larger student"
+                "what": (
+                    "the log-likelihood of gold answers" if claim.at_the_floor else "an easier task or a larger student"
+                )
             }
         elif f.part.statistic == "misfit":
             found = {"what": "further budgets per curve"}
@@ -86,7 +87,8 @@ def _addition(f: Finding, seconds: pd.DataFrame, parts: int) -> dict[str, object
     train, test = (float(seconds.loc[list(evidence.keys), name].mean()) * cells for name in seconds)
     known, part = _spread(f), f.part
     found = cheapest(
-        known, f.estimate - part.threshold, part.resolution, parts=parts, replicates=R, items=items, train=train, test=test,
+        known, f.estimate - part.threshold, part.resolution, parts=parts, replicates=R, items=items, train=train,
+        test=test,
         students=students,
     )  # fmt: skip
     now = {"replicates": R, "students": students, "items": items}

@@ -1,4 +1,7 @@
-"""The command on claims: verdicts, one claim checked against its published file, and what would settle the undecided ones."""
+"""The command on claims.
+
+Verdicts, one claim checked against its published file, and what would settle the undecided ones.
+"""
 
 from __future__ import annotations
 

@@ -66,10 +66,11 @@ def train(
     hours: Annotated[float, typer.Option(min=0, help="Start no student after so many hours; 0 for no limit.")] = 0.0,
     workers: Annotated[int, typer.Option(min=0, help="Parallel students; 0 for as many as fit.")] = 0,
 ) -> None:
-    """Train the missing students of a profile, and nothing else. Every row is stored at once; an interrupted run resumes.
+    """Train the missing students of a profile, and nothing else.
 
-    Rows for publication come from committed code: with uncommitted changes it refuses. Example, on a machine that others
-    use too: nice -n 15 crossover train --profile confirm --hours 8 --workers 1
+    Every row is stored at once; an interrupted run resumes. Rows for publication come from committed code: with
+    uncommitted changes it refuses. On a machine that others use too: nice -n 15 crossover train --profile confirm
+    --hours 8 --workers 1
     """
     import math
 

@@ -29,7 +29,8 @@ def sweep(
     """
     tasks, series = (list(dict.fromkeys(points[name])) for name in ("task", "series"))
     figure, axes_of = panels(len(tasks) * len(measures), 2.3, narrow, above=0.3)
-    # A panel per measure and task; two tasks fill a row, and a task's measures follow one another where there is one task.
+    # A panel per measure and task; two tasks fill a row, and a task's measures follow one another where there is one
+    # task.
     for axes, (measure, task) in zip(axes_of, ((m, t) for m in measures for t in tasks), strict=True):
         here = points[points["task"] == task].sort_values("value")
         first = measure == next(iter(measures))
@@ -42,7 +43,8 @@ def sweep(
                 axes.plot(line["value"], line["fitted"], color=colour, linewidth=1.4)
             ends = [f"{measure}_low", f"{measure}_high"]
             bars = some[ends].sub(some[measure], axis=0).abs().T.to_numpy(float) if set(ends) <= set(some) else None
-            axes.errorbar(some["value"], some[measure], bars, color=colour, marker=marker, markerfacecolor=face, markersize=5.5, capsize=2,
+            axes.errorbar(some["value"], some[measure], bars, color=colour, marker=marker, markerfacecolor=face,
+                          markersize=5.5, capsize=2,
                           linewidth=1.3, elinewidth=1, linestyle="none" if fitted else "-", zorder=4)  # fmt: skip
         if here[measure].isna().all():
             axes.text(0.5, 0.5, "not known", transform=axes.transAxes, ha="center", color=MUTED)

@@ -120,5 +120,6 @@ def _line(axes: Axes, found: list[Crossover], here: pd.DataFrame) -> None:
     bottom, top = here["queries"].min(), here["queries"].max()
     middle = np.array([c.queries for c in pair])
     low, high = (np.array([c.queries_interval[i] or edge for c in pair]) for i, edge in ((0, bottom), (1, top)))
-    axes.errorbar([c.seed_size for c in pair], middle, np.abs([middle - low, high - middle]), color=INK, marker="D", markersize=5,
+    axes.errorbar([c.seed_size for c in pair], middle, np.abs([middle - low, high - middle]), color=INK, marker="D",
+                  markersize=5,
                   capsize=4, linewidth=1.6, elinewidth=1.2, zorder=7)  # fmt: skip

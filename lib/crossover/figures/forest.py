@@ -57,12 +57,14 @@ def forest(
         ends = "" if narrow else f" ({100 * row.low:.1f} to {100 * row.high:.1f})"
         said = "not run" if row.why else f"{100 * row.estimate:+.1f}{ends}{' *' * row.significant}"
         up = _ROW if narrow else 0
-        axes.annotate(said, (1, y + up), xycoords=("axes fraction", "data"), xytext=(0 if narrow else 6, 0), textcoords="offset points",
+        axes.annotate(said, (1, y + up), xycoords=("axes fraction", "data"), xytext=(0 if narrow else 6, 0),
+                      textcoords="offset points",
                       ha="right" if narrow else "left", va="center", annotation_clip=False)  # fmt: skip
         if narrow:
             axes.annotate(row.comparison, (0, y + up), xycoords=("axes fraction", "data"), va="center")
     for panel, y in heads.items():
-        axes.annotate(panel, (0, y), xycoords=("axes fraction", "data"), xytext=(0 if narrow else -6, 0), textcoords="offset points",
+        axes.annotate(panel, (0, y), xycoords=("axes fraction", "data"), xytext=(0 if narrow else -6, 0),
+                      textcoords="offset points",
                       ha="left" if narrow else "right", va="center", weight="bold", annotation_clip=False)  # fmt: skip
     axes.set_yticks([] if narrow else places, None if narrow else rows["comparison"])
     axes.tick_params(axis="y", length=0)
@@ -76,7 +78,8 @@ def forest(
 def _bars(axes, rows: pd.DataFrame, y: np.ndarray, limit: float, colour: str, face: str) -> None:
     values = 100 * rows[["estimate", "low", "high"]].astype(float).to_numpy()
     shown = np.clip(values, -limit, limit)
-    axes.errorbar(shown[:, 0], y, xerr=np.abs(shown[:, 1:] - shown[:, :1]).T, color=colour, marker="o", markerfacecolor=face,
+    axes.errorbar(shown[:, 0], y, xerr=np.abs(shown[:, 1:] - shown[:, :1]).T, color=colour, marker="o",
+                  markerfacecolor=face,
                   linestyle="none", markersize=6, zorder=4)  # fmt: skip
     for column, side, head in ((1, -limit, "<"), (2, limit, ">")):
         beyond = np.abs(values[:, column] - shown[:, column]) > 0

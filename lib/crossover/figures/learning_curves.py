@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 #: A point of a learning curve: what must not occur twice in one figure.
 _CELL = ["strategy", "seed_size", "budget", "replicate"]
 _POINT = [
-    "strategy", "seed_size", "budget", "ratio", "replicates", "n_correct", "n_test", "accuracy", "low", "high", "interval",
+    "strategy", "seed_size", "budget", "ratio", "replicates", "n_correct", "n_test", "accuracy", "low", "high",
+    "interval",
 ]  # fmt: skip
 
 
@@ -144,8 +145,10 @@ def learning_curves(
                 )
             line = _curve(axes, curves, task, size, strategy, look, band)
             axes.errorbar(
-                rows["ratio"] * look.shift, rows["accuracy"], abs(rows[["low", "high"]].sub(rows["accuracy"], axis=0)).T.to_numpy(),
-                color=look.colour, marker=look.marker, markersize=5.5, linewidth=1.6, linestyle="none" if line else look.dash, elinewidth=1, capsize=2,
+                rows["ratio"] * look.shift, rows["accuracy"], abs(rows[["low", "high"]].sub(rows["accuracy"],
+                    axis=0)).T.to_numpy(),
+                color=look.colour, marker=look.marker, markersize=5.5, linewidth=1.6,
+                linestyle="none" if line else look.dash, elinewidth=1, capsize=2,
                 zorder=4,
             )  # fmt: skip
         if levels is not None and size in levels:

@@ -1,7 +1,7 @@
 """The look of every figure: size, type, palette, one mark per strategy, and how a figure is stored for a page.
 
-A figure function takes ``narrow`` and draws for the text column of a desktop or of a phone. :func:`publish` calls it for
-both, and stores each in a light and a dark palette as SVG with real text, next to the numbers that it shows.
+A figure function takes ``narrow`` and draws for the text column of a desktop or of a phone. :func:`publish` calls it
+for both, and stores each in a light and a dark palette as SVG with real text, next to the numbers that it shows.
 """
 
 from __future__ import annotations
@@ -36,10 +36,13 @@ DARK = {
     "#8a6d00": "#e3c44f", "#4c7a34": "#9fd07f", "#9c3d6b": "#f39cc6",
 }  # fmt: skip
 RC = {
-    "font.size": 9.5, "axes.titlesize": 10, "axes.labelsize": 9.5, "xtick.labelsize": 9, "ytick.labelsize": 9, "legend.fontsize": 9.5,
+    "font.size": 9.5, "axes.titlesize": 10, "axes.labelsize": 9.5, "xtick.labelsize": 9, "ytick.labelsize": 9,
+    "legend.fontsize": 9.5,
     "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": MUTED, "xtick.color": MUTED, "ytick.color": MUTED,
-    "xtick.labelcolor": INK, "ytick.labelcolor": INK, "axes.facecolor": "none", "figure.facecolor": "none", "axes.titlelocation": "left",
-    "axes.spines.top": False, "axes.spines.right": False, "grid.color": GRID, "axes.axisbelow": True, "legend.frameon": False,
+    "xtick.labelcolor": INK, "ytick.labelcolor": INK, "axes.facecolor": "none", "figure.facecolor": "none",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False, "axes.spines.right": False, "grid.color": GRID, "axes.axisbelow": True,
+    "legend.frameon": False,
     "svg.fonttype": "none", "hatch.linewidth": 0.6, "hatch.color": MUTED,
 }  # fmt: skip
 #: A figure function runs in these settings.
@@ -49,7 +52,8 @@ styled = mpl.rc_context(RC)
 class Picture(Figure):
     """A figure that a notebook shows as the value of a cell, whatever matplotlib's backend.
 
-    Once :func:`publish` has stored it, ``note`` holds the words that a page prints round it: figure (its name), title, caption, alt.
+    Once :func:`publish` has stored it, ``note`` holds the words that a page prints round it: figure (its name), title,
+    caption, alt.
     """
 
     note: dict[str, str] | None = None
@@ -83,10 +87,12 @@ _STYLES = {
     "seeds_only": (MUTED, "_", (0, (3, 3))),
 }
 _SPARE = [
-    ("#8a6d00", "v", (0, (4, 1.5))), ("#4c7a34", "P", (0, (2, 1))), ("#9c3d6b", "X", (0, (6, 1, 2, 1))), (INK, "*", (0, (1, 1))),
+    ("#8a6d00", "v", (0, (4, 1.5))), ("#4c7a34", "P", (0, (2, 1))), ("#9c3d6b", "X", (0, (6, 1, 2, 1))), (INK, "*",
+        (0, (1, 1))),
 ]  # fmt: skip
 #: Marks of what is no strategy, in greys; the second hollow.
-SERIES = [(INK, "o", INK), (MUTED, "s", PAPER), (MUTED, "^", MUTED), (INK, "D", PAPER), (MUTED, "v", PAPER), (INK, "P", INK)]  # fmt: skip
+SERIES = [(INK, "o", INK), (MUTED, "s", PAPER), (MUTED, "^", MUTED), (INK, "D", PAPER), (MUTED, "v", PAPER), (INK,
+    "P", INK)]  # fmt: skip
 
 
 def styles(strategies: Iterable[str]) -> dict[str, Style]:
@@ -95,7 +101,8 @@ def styles(strategies: Iterable[str]) -> dict[str, Style]:
     unknown = [s for s in ordered if s not in _STYLES]
     if len(unknown) > len(_SPARE):
         raise CrossoverError(
-            f"{len(ordered)} strategies in one figure cannot be told apart; draw at most {len(_SPARE)} beside {', '.join(_STYLES)}."
+            f"{len(ordered)} strategies in one figure cannot be told apart; draw at most {len(_SPARE)} beside"
+            f" {', '.join(_STYLES)}."
         )
     looks = _STYLES | dict(zip(unknown, _SPARE, strict=False))
     shifts = np.linspace(-0.07, 0.07, len(ordered)) if len(ordered) > 1 else np.zeros(1)
@@ -140,13 +147,14 @@ def label_ends(axes: Axes, ends: Sequence[tuple[str, float, str]]) -> None:
     for text, y, colour in sorted(ends, key=lambda end: end[1]):
         last = max(float(to_axes((axes.get_xlim()[1], y))[1]), last + gap)
         axes.annotate(
-            text, (1, last), xycoords="axes fraction", xytext=(5, 0), textcoords="offset points", color=colour, va="center",
+            text, (1, last), xycoords="axes fraction", xytext=(5, 0), textcoords="offset points", color=colour,
+            va="center",
             annotation_clip=False,
         )  # fmt: skip
 
 
 def ratio_axis(axes: Axes, ratios: Iterable[float], most: int = 8) -> None:
-    """Give an axis of budget ratios in powers of two ticks at those that were run, every other one where they are many."""
+    """Give an axis of budget ratios, in powers of two, ticks at those that were run, every other one if many."""
     ticks = sorted(ratios)
     while len(ticks) > most:
         ticks = ticks[::-1][::2][::-1]

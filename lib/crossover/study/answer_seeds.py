@@ -1,7 +1,7 @@
 """Questions without answers: the teacher answers them first, so that they can serve as seeds.
 
-Seeds that have an answer are shown to the teacher as examples. An answer from which nothing can be compared, or that was cut at the
-token limit, is dropped and counted. Every call is stored before its answer is used, and paid once.
+Seeds that have an answer are shown to the teacher as examples. An answer from which nothing can be compared, or that
+was cut at the token limit, is dropped and counted. Every call is stored before its answer is used, and paid once.
 """
 
 from __future__ import annotations

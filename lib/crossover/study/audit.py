@@ -1,8 +1,8 @@
 """Recomputing randomly chosen cells of a results table, to see that they come out as stored.
 
-On the machine that made them cells come out identical. Another processor rounds bfloat16 sums in another order, which acts
-like one more draw of training noise; a cell then passes within three binomial standard errors of its stored count. The
-spread of these differences is printed beside the spread between students of one draw.
+On the machine that made them cells come out identical. Another processor rounds bfloat16 sums in another order, which
+acts like one more draw of training noise; a cell then passes within three binomial standard errors of its stored count.
+The spread of these differences is printed beside the spread between students of one draw.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ def audit(profile: str, cells: int, seed: int) -> None:
     verdicts = off.map({0: "identical"}).fillna("within").mask(off > table["allowed"], "DIFFERS")
     for cell, row, verdict in zip(grid, table.itertuples(), verdicts, strict=True):
         print(
-            f"{cell}: stored {row.n_correct}/{row.n_test}, recomputed {row.again}/{row.n_test}, tolerance {row.allowed}: {verdict}"
+            f"{cell}: stored {row.n_correct}/{row.n_test}, recomputed {row.again}/{row.n_test}, tolerance"
+            f" {row.allowed}: {verdict}"
         )
     between, pairs = seed_spread(runs)
     spread = math.sqrt((((table["n_correct"] - table["again"]) / table["n_test"]) ** 2).mean() / 2)
@@ -91,7 +92,7 @@ def _lacking(cell: Cell) -> str:
 
 
 def seed_spread(runs: pd.DataFrame) -> tuple[float, int]:
-    """Return the standard deviation of accuracy between students that differ in their seed alone, and the sets of such students."""
+    """Return the standard deviation of accuracy between students that differ in seed alone, and how many sets."""
     same = [read_cell(settings) for settings in runs["settings"]]
     alike = pd.Series([type(c)(**{**vars(c), "student_seed": 0}).key for c in same], index=runs.index)
     variances = (runs["n_correct"] / runs["n_test"]).groupby(alike).var().dropna()

@@ -1,7 +1,7 @@
 """The unit of work: one cell is one trained student, named by the digest of everything that decides its numbers.
 
-Each experiment has its own type of cell: :class:`QueryCell`, :class:`TeacherCell` and :class:`MixtureCell`. What makes and
-scores a cell is in :mod:`crossover.study.experiments`.
+Each experiment has its own type of cell: :class:`QueryCell`, :class:`TeacherCell` and :class:`MixtureCell`. What makes
+and scores a cell is in :mod:`crossover.study.experiments`.
 """
 
 from __future__ import annotations
@@ -81,7 +81,10 @@ class Cell:
 
     @property
     def stream(self) -> str | None:
-        """A name for the teacher's calls that the cell shares with smaller and larger budgets; ``None`` without a teacher."""
+        """A name for the teacher's calls that the cell shares with smaller and larger budgets.
+
+        ``None`` without a teacher.
+        """
         return None
 
     def __str__(self) -> str:

@@ -49,7 +49,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What is left of a grid of ``students``: teacher calls at most, their tokens, tokens trained on, hours of one worker.
+    """What is left of a grid of ``students``: teacher calls at most, tokens, hours of one worker.
 
     ``hours`` leave out the ``unknown`` students of no known speed; ``basis`` says what they rest on.
     """
@@ -74,7 +74,8 @@ def estimate(
 ) -> Estimate:
     """Estimate what the cells whose keys are not ``done`` will take, from the published rows (``study``).
 
-    ``example_tokens`` are the tokens of a training example, where the caller knows its data; by default those of the study.
+    ``example_tokens`` are the tokens of a training example, where the caller knows its data; by default those of the
+    study.
     """
     left, rates = [cell for cell in cells if cell.key not in done], Rates(study, device)
     tokens_in = tokens_out = train = hours = Range()
@@ -125,7 +126,7 @@ class Rates:
         self.near = cache(self._near)
 
     def _near(self, what: str, *named: tuple[str, str]) -> Range | None:
-        """The 10th to 90th percentile of the rows that agree in all named columns or, failing that, in fewer of them."""
+        """The 10th to 90th percentile of the rows that agree in all named columns or, failing that, fewer."""
         rows, values = self._rows[what]
         for n in range(len(named), -1, -1):
             alike = rows[[column for column, _ in named[:n]]].eq([value for _, value in named[:n]]).all(axis=1)
@@ -160,7 +161,8 @@ def profile_rows(
 ) -> tuple[list[dict[str, str]], list[str]]:
     """Return what each notebook of a profile will take, for readers, and notes on what the numbers rest on.
 
-    Prices are per million tokens of a served teacher's prompts and replies; ``resume`` leaves out what has a row already.
+    Prices are per million tokens of a served teacher's prompts and replies; ``resume`` leaves out what has a row
+    already.
     """
     study = read_runs(results_folder(PUBLISHED))
     done = set(read_runs(results_folder(profile))["key"]) if resume else set()
@@ -182,7 +184,7 @@ def profile_rows(
         unknown += e.unknown
     left_out = f" {unknown} students of no known speed are not in the hours." if unknown else ""
     units = (
-        "M: millions of tokens, which the teacher reads and writes and students are trained on. Hours are the students' "
-        f"alone; a teacher on the same machine comes on top.{left_out}"
+        "M: millions of tokens, which the teacher reads and writes and students are trained on. Hours are the"
+        f" students' alone; a teacher on the same machine comes on top.{left_out}"
     )
     return rows, [units, f"What this rests on: {'; '.join(dict.fromkeys(basis))}."]

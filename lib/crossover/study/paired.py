@@ -104,7 +104,8 @@ def paired_row(
 ) -> dict[str, object]:
     """Return what :func:`paired` finds as columns of a table.
 
-    They are ``estimate, low, high, p, replicates, items, why``; where rows are missing there is no estimate, and ``why`` names them.
+    They are ``estimate, low, high, p, replicates, items, why``; where rows are missing there is no estimate, and
+    ``why`` names them.
     """
     names = ("estimate", "low", "high", "p")
     try:

@@ -41,7 +41,7 @@ def git_state(root: Path) -> dict[str, object]:
 
 
 def hardware(device: str) -> dict[str, object]:
-    """Return processor, its instruction set for matrix products, cores, memory in GB, and the device of the students."""
+    """Return processor, instruction set for matrix products, cores, memory in GB, and the students' device."""
     cpuinfo = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
     name = re.search(r"^model name\s*: (.*)$", cpuinfo, re.MULTILINE)
     flags = re.search(r"^(?:flags|Features)\s*: (.*)$", cpuinfo, re.MULTILINE)

@@ -42,8 +42,8 @@ def run_cells(
     Parameters
     ----------
     cells : sequence of Cell
-        Run in this order, a few without queries first: their students train while the first teacher is fine-tuned. Cells whose key
-        is in the table already are not run again.
+        Run in this order, a few without queries first: their students train while the first teacher is fine-tuned.
+        Cells whose key is in the table already are not run again.
     store : Store
     workers, device, cluster
         Where students are trained, see :func:`crossover.study.workers.open_pool`.
@@ -82,7 +82,8 @@ def run_cells(
 def run_grid(parameters: TrainingParameters, hours: float = math.inf) -> pd.DataFrame:
     """Run the cells that a notebook's parameters stand for, and return their rows, see :func:`run_cells`.
 
-    With values of one's own, finished cells and stored replies of the profile's run are taken over: only new cells are trained.
+    With values of one's own, finished cells and stored replies of the profile's run are taken over: only new cells are
+    trained.
     """
     p, store, cells = parameters, Store(results_folder(parameters.results)), cells_of(parameters)
     if p.results != p.profile:
@@ -118,7 +119,7 @@ def _finished(
     deadline: float,
     tick: Callable[[], object],
 ) -> Iterator[tuple[Cell, TrainingData, Evaluation]]:
-    """Yield cells as they finish, with one made ahead for each worker; call ``tick`` every second or so while none is made.
+    """Yield cells as they finish, with one made ahead for each worker; call ``tick`` while none is made.
 
     What goes wrong is raised when the cells that run have finished.
     """
@@ -159,7 +160,10 @@ def _failed(cell: Cell, why: str) -> CrossoverError:
 
 
 def ordered(cells: Sequence[Cell], most: int) -> list[Cell]:
-    """Return cells with up to ``most`` of those without queries first: they keep the workers busy while a teacher is fine-tuned."""
+    """Return cells with up to ``most`` of those without queries first.
+
+    They keep the workers busy while a teacher is fine-tuned.
+    """
     first = [cell for cell in cells if not cell.budget][:most]
     return first + [cell for cell in cells if cell not in first]
 

@@ -1,7 +1,8 @@
 """Selection of cells in a results table by their settings.
 
-A *selector* maps names to values. A name is a column of ``runs.csv`` or a setting with the part of the cell that it belongs to,
-as ``teacher.coverage``, ``recipe.model`` or ``task.share``. The part may be left out where only one has such a setting.
+A *selector* maps names to values. A name is a column of ``runs.csv`` or a setting with the part of the cell that it
+belongs to, as ``teacher.coverage``, ``recipe.model`` or ``task.share``. The part may be left out where only one has
+such a setting.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from crossover.errors import CrossoverError, nearest
 
 #: The values of settings that pick cells.
 Selector = dict[str, bool | int | float | str]
-#: Parts of a cell whose settings may be named without their part; an augmenter's may not, as the teacher has the same ones.
+#: Parts of a cell whose settings may be named without their part; an augmenter's may not, as the teacher has the same
+#: ones.
 PARTS = ("task", "teacher", "recipe")
 #: Values of settings that cells leave out.
 DEFAULTS = {
     "recipe.updates": "epochs", "recipe.weight_decay": 0.0, "recipe.averaged": 0.0, "recipe.student_layers": 0,
-    "teacher.teacher_layers": 0, "teacher.gold": 0, "augmenter.gold": 0, "teacher.tuned_on": "own", "teacher.label_error": 0.0,
+    "teacher.teacher_layers": 0, "teacher.gold": 0, "augmenter.gold": 0, "teacher.tuned_on": "own",
+    "teacher.label_error": 0.0,
     "task.spoilt": 0.0, "task.spoilt_by": "nothing", "task.selection": "natural",
 }  # fmt: skip
 
@@ -34,8 +37,9 @@ class MissingRows(CrossoverError):
 def settings_table(runs: pd.DataFrame) -> pd.DataFrame:
     """Return a results table with one more column per setting of its cells, and ``ratio``, queries per seed question.
 
-    The columns are named by the part of the cell: ``task.``, ``teacher.``, ``augmenter.`` (the teacher's where it has none of its
-    own) and ``recipe.``. A setting that a cell does not have is missing (``NaN``), unless :data:`DEFAULTS` has a value.
+    The columns are named by the part of the cell: ``task.``, ``teacher.``, ``augmenter.`` (the teacher's where it has
+    none of its own) and ``recipe.``. A setting that a cell does not have is missing (``NaN``), unless :data:`DEFAULTS`
+    has a value.
     """
     cells = [
         {"verify": False, "scoring": "generate", "student_seed": 0, "skip_test": 0} | json.loads(text)

@@ -1,8 +1,8 @@
 """The results table of a run: append-only, one row a cell, readable as text, safe to kill at any moment.
 
 ``runs.csv`` holds one row a finished cell; ``items/<key>.parquet`` holds the outcome of each of its test items, written
-before the row, so that a row is always backed by its items. While a run goes on rows are appended; when it ends the file
-is sorted, so that the same cells give the same file whatever the order they finished in.
+before the row, so that a row is always backed by its items. While a run goes on rows are appended; when it ends the
+file is sorted, so that the same cells give the same file whatever the order they finished in.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ class Store:
                 kept.write_text(text, encoding="utf-8")
             self._replace(rows.values())
             print(
-                f"{self.path}: line {', '.join(map(str, damaged))} damaged; {len(rows)} sound rows kept, the rest will be "
-                f"computed again. The file as it was: {kept.name}",
+                f"{self.path}: line {', '.join(map(str, damaged))} damaged; {len(rows)} sound rows kept, the rest will"
+                f" be computed again. The file as it was: {kept.name}",
                 file=sys.stderr,
             )
         return rows

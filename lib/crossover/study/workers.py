@@ -1,7 +1,7 @@
 """Where students are trained: worker processes of this machine, or a Ray cluster. One interface for both.
 
-A worker trains one student at a time with one thread, so a cell gives the same numbers wherever it runs. Ray starts a cell
-again on another worker when its worker is lost; on this machine a lost worker ends the run, which can be resumed.
+A worker trains one student at a time with one thread, so a cell gives the same numbers wherever it runs. Ray starts a
+cell again on another worker when its worker is lost; on this machine a lost worker ends the run, which can be resumed.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from typing import Self
 from crossover.errors import CrossoverError
 
 GB_PER_WORKER = 3.5  # measured peak of a worker that trains 15 of SmolLM2-135M's layers, with room to spare
-#: What glibc in a worker does with freed memory. Blocks of 32 MB and more, such as logits, go back to the system; of the rest it keeps 1 GB
-#: for the next batch: the system would have to clear every page anew. A worker reads this when it starts; elsewhere it means nothing.
+#: What glibc in a worker does with freed memory. Blocks of 32 MB and more, such as logits, go back to the system; of
+#: the rest it keeps 1 GB for the next batch: the system would have to clear every page anew. A worker reads this when
+#: it starts; elsewhere it means nothing.
 MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(2**25), "MALLOC_TRIM_THRESHOLD_": str(2**30)}
 RETRIES = 4  # times that Ray starts a cell again whose worker was lost
 
@@ -106,7 +107,8 @@ class Ray:
             ) from None
         except RuntimeError as problem:  # Ray's own complaint of other versions, above all
             raise CrossoverError(
-                f"cluster {address!r}: {' '.join(str(problem).split())} Install the cluster's versions of Python and Ray here."
+                f"cluster {address!r}: {' '.join(str(problem).split())} Install the cluster's versions of Python and"
+                " Ray here."
             ) from None
         unit, need = "CPU" if device == "cpu" else "GPU", GB_PER_WORKER * 2**30
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
@@ -143,7 +145,10 @@ class Ray:
 
 
 def _knock(address: str) -> None:
-    """Raise an OSError where nothing listens at ``host:port`` or ``ray://host:port``: Ray itself would try for minutes."""
+    """Raise an OSError where nothing listens at ``host:port`` or ``ray://host:port``.
+
+    Ray itself would try for minutes.
+    """
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if colon:
         socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()

@@ -38,7 +38,9 @@ if TYPE_CHECKING:
 PAPER = {
     "labels": "fine-tuning the teacher on 125 examples raises the student by several points",
     "gains": "annotation and generation raise the student on all six tasks, most where the original set is small",
-    "choices": "tuning on 125 examples raises the student by several points; annotation beats generation where inputs exist",
+    "choices": (
+        "tuning on 125 examples raises the student by several points; annotation beats generation where inputs exist"
+    ),
     "sizes": "the smaller the original set, the larger the gain",
     "amounts": "more synthetic data helps; where that ends is left open",
     "annotate_temperatures": "0.1 for annotation; other values are not reported",
@@ -64,7 +66,7 @@ class Chapter(ChapterBase):
     # --- differences --------------------------------------------------------------------------------------------------
 
     def labels(self) -> Picture | Markdown:
-        """Draw the student's gain against the teacher's label accuracy above the commonest label, a point per task and size."""
+        """Draw the student's gain against the teacher's label accuracy above the commonest label."""
         points = self._labels_and_gains
         if points.empty:
             return NOT_RUN
@@ -74,8 +76,9 @@ class Chapter(ChapterBase):
             f"{n} the commonest label: {100 * g.mean():+.1f} points over {len(g)}" for n, g in groups.items() if len(g)
         ]
         caption = (
-            f"Mean gain of a student from annotated examples by the accuracy of its teacher's labels; one point per task, size and teacher, bars "
-            f"{LEVEL:.0%} intervals, {counted_range(points['replicates'], 'draw')} of the original examples. Paper: {PAPER['labels']}."
+            "Mean gain of a student from annotated examples by the accuracy of its teacher's labels; one point per"
+            f" task, size and teacher, bars {LEVEL:.0%} intervals, {counted_range(points['replicates'], 'draw')} of the"
+            f" original examples. Paper: {PAPER['labels']}."
         )
         title = f"Student's gain, teacher's labels {'; '.join(said)}"
         return self.figure("teachers_labels", partial(scatter, points), points, title, caption)
@@ -92,7 +95,7 @@ class Chapter(ChapterBase):
         return found.dropna(subset=["above", "gain"]).reset_index(drop=True)
 
     def compare(self, name: str) -> Picture | Markdown:
-        """Draw the differences of one figure of :data:`crossover.chapters.finetuned_teacher.comparisons.COMPARISONS`."""
+        """Draw the differences of one figure of :data:`.comparisons.COMPARISONS`."""
         caption = f"{self.parameters.queries} teacher calls per condition. {JUDGED} Paper: {PAPER[name]}."
         rows = self._differences(compared.COMPARISONS[name](self.parameters))
         return self.forest(f"teachers_{name}", rows, caption, xlabel="difference in score, points")
@@ -107,7 +110,8 @@ class Chapter(ChapterBase):
             return NOT_RUN
         rows = self._differences(wanted)
         points = rows.assign(
-            series=rows["strategy"].map(KINDS), value=rows["size"], task=rows["task"].map(TASKS), gain=100 * rows["estimate"],
+            series=rows["strategy"].map(KINDS), value=rows["size"], task=rows["task"].map(TASKS),
+            gain=100 * rows["estimate"],
             gain_low=100 * rows["low"], gain_high=100 * rows["high"],
         )[["task", "series", "value", "gain", "gain_low", "gain_high", "replicates"]]  # fmt: skip
         title = f"Gain by size of the original set: {reading(rows)}"
@@ -160,13 +164,16 @@ class Chapter(ChapterBase):
     def _sweep(
         self, name: str, points: pd.DataFrame, measures: dict[str, str], xlabel: str, title: str, **options: object
     ) -> Picture:
-        caption = f"Points with {LEVEL:.0%} intervals, {counted_range(points['replicates'], 'draw')} of the original examples. {JUDGED} Paper: {PAPER[name]}."
+        caption = (
+            f"Points with {LEVEL:.0%} intervals, {counted_range(points['replicates'], 'draw')} of the original"
+            f" examples. {JUDGED} Paper: {PAPER[name]}."
+        )
         return self.figure(
             f"teachers_{name}", partial(sweep, points, measures, xlabel, **options), points, title, caption
         )
 
     def _points(self, grid: str, by: list[str]) -> pd.DataFrame:
-        """Return mean scores in % with intervals, and measures, of a grid's cells that were bought from a tuned teacher."""
+        """Return mean scores in % with intervals, and measures, of a grid's cells of a tuned teacher."""
         rows = self.of(grid)
         rows = rows[(rows["teacher"] == "tuned") & (rows["strategy"] != "both")]
         out = []
@@ -176,7 +183,8 @@ class Chapter(ChapterBase):
             measures = {name: some[name].mean() if name in some else np.nan for name in MEASURES}
             out.append(
                 dict(zip(["task", *by], values, strict=True)) | measures
-                | {"series": KINDS[some["strategy"].iloc[0]], "score": 100 * found.estimate, "replicates": found.replicates}
+                | {"series": KINDS[some["strategy"].iloc[0]], "score": 100 * found.estimate,
+                   "replicates": found.replicates}
                 | {"score_low": 100 * max(0.0, found.low), "score_high": 100 * min(1.0, found.high)}
             )  # fmt: skip
         points = pd.DataFrame(out)
@@ -206,7 +214,7 @@ class Chapter(ChapterBase):
         return table(shown, "quality").format("{:.0%}", subset=shares, na_rep="")
 
     def chance(self) -> Styler | Markdown:
-        """Return for each teacher how many labels are right and whether that is above always giving the commonest one."""
+        """Return for each teacher how many labels are right, next to always giving the commonest one."""
         found = label_accuracy(self.parameters, self.of("base"), self.folder)
         if found.empty:
             return NOT_RUN
@@ -216,7 +224,8 @@ class Chapter(ChapterBase):
         ]
         shown = pd.DataFrame(
             {
-                "task": found["task"].map(TASKS), "originals": found["size"], "teacher": found["teacher"], "labels right": right,
+                "task": found["task"].map(TASKS), "originals": found["size"], "teacher": found["teacher"],
+                "labels right": right,
                 "commonest label": found["commonest"].map("{:.0%}".format), "verdict": found["verdict"],
             }
         )  # fmt: skip
@@ -230,8 +239,8 @@ class Chapter(ChapterBase):
         gains = gains[gains["estimate"].notna()]
         up, down, above = map(sum, (gains["low"] > 0, gains["high"] < 0, found["verdict"] == "above"))
         return (
-            f"Of {len(gains)} ways to add a small teacher's data, {up} raise the student detectably and {down} lower it; the teacher's labels beat the "
-            f"commonest label in {above} of {len(found)} cases."
+            f"Of {len(gains)} ways to add a small teacher's data, {up} raise the student detectably and {down} lower"
+            f" it; the teacher's labels beat the commonest label in {above} of {len(found)} cases."
         )
 
     def numbers(self) -> None:

@@ -1,7 +1,8 @@
 """What the chapter on fine-tuned teachers compares: pairs of conditions and their differences.
 
-Every difference is of students that answered the same test items, with the draws of the original examples and the items both
-counted as samples (:mod:`crossover.stats.contrasts`). Tasks with labels are judged by accuracy, generation tasks by chrF.
+Every difference is of students that answered the same test items, with the draws of the original examples and the items
+both counted as samples (:mod:`crossover.stats.contrasts`). Tasks with labels are judged by accuracy, generation tasks
+by chrF.
 """
 
 from __future__ import annotations
@@ -113,14 +114,17 @@ def choices(p: FinetunedTeacher) -> list[Difference]:
 def teachers(p: FinetunedTeacher) -> list[Difference]:
     """Return what a smaller tuned teacher gains on a larger prompted one, and what an encoder's labels add to none."""
     smaller = [
-        Difference("a smaller tuned teacher against the whole, prompted", f"{TASKS[task]}, {KINDS[s]}, {layers} layers", task,
+        Difference("a smaller tuned teacher against the whole, prompted",
+                   f"{TASKS[task]}, {KINDS[s]}, {layers} layers", task,
                    grids.sizes(p, task)[0], bought(p, s, "tuned", teacher_layers=layers), bought(p, s, "prompted"), s)
-        for task in p.tasks for layers in p.teacher_layers for s in p.conditions if s != "both" and "prompted" in p.teachers
+        for task in p.tasks for layers in p.teacher_layers for s in p.conditions
+        if s != "both" and "prompted" in p.teachers
     ]  # fmt: skip
     students = {"encoder": {"scoring": "classify"}, "causal": {"scoring": "generate"}}
     by = {"causal": bought(p, "annotate"), "encoder": bought(p, "annotate", "encoder")}
     families = [
-        Difference("annotation by and for another family, against none", f"{TASKS[task]}, {teacher} teacher, {family} student", task,
+        Difference("annotation by and for another family, against none",
+                   f"{TASKS[task]}, {teacher} teacher, {family} student", task,
                    grids.sizes(p, task)[0], which | scoring, ALONE | scoring, "annotate", teacher)
         for task in p.dial_tasks if p.swapped and labelled(p, task)
         for teacher, which in by.items() for family, scoring in students.items()

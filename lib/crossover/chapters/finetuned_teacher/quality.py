@@ -14,7 +14,8 @@ from crossover.params.finetuned_teacher import FinetunedTeacher
 
 #: Measures of a cell's synthetic data, in the order of the table, and what readers are told.
 MEASURES = {
-    "annotations_right": "labels right", "coverage": "input covered", "unsupported": "unsupported", "distinct_2": "distinct-2",
+    "annotations_right": "labels right", "coverage": "input covered", "unsupported": "unsupported",
+    "distinct_2": "distinct-2",
     "self_similarity": "self-similarity",
 }  # fmt: skip
 

@@ -1,4 +1,7 @@
-"""The chapter on template questions (arXiv 2310.07830): the questions' quality, what training on them does, and their bias."""
+"""The chapter on template questions (arXiv 2310.07830).
+
+The questions' quality, what training on them does, and their bias.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,10 @@ SET_NAMES = {
 }  # fmt: skip
 #: The paper's gains, as fractions of 1 (arXiv 2310.07830, section 5).
 PUBLISHED_GAINS = {"nq_open": 0.0093, "web_questions": 0.0152, "trivia_qa": 0.0123}
-RATES = "Paper: rates of 0.1, 0.3 and 0.5 were tried, and a balance of the two was found best (arXiv 2310.07830, section 5)."
+RATES = (
+    "Paper: rates of 0.1, 0.3 and 0.5 were tried, and a balance of the two was found best (arXiv 2310.07830,"
+    " section 5)."
+)
 MIXTURES = ("tokens_equal", "real_equal")
 
 
@@ -107,7 +113,10 @@ class Chapter(QuestionBankChapter):
             for name, other in (("against all layers without", {}), ("against the same without", small))
             if p.small_layers
         ]
-        caption = f"{self._how('test question')} Paper: a small model with template questions is comparable to a larger one without."
+        caption = (
+            f"{self._how('test question')} Paper: a small model with template questions is comparable to a larger one"
+            " without."
+        )
         return self.forest("template_size", pd.DataFrame(rows, columns=["panel", *COLUMNS]), caption)
 
     def language(self) -> Picture | Markdown:
@@ -145,7 +154,8 @@ class Chapter(QuestionBankChapter):
     def bias(self) -> Styler:
         """Return the variety of each mixture and its distances from the evaluation sets, means over replicates."""
         names = {
-            "type_entropy": "question types, bits", "type_distance": "distance of types", "entity_entropy": "entity types, bits",
+            "type_entropy": "question types, bits", "type_distance": "distance of types",
+            "entity_entropy": "entity types, bits",
             "largest_entity": "largest entity type", "entity_distance": "distance of entities",
         }  # fmt: skip
         rows = self.runs[(self.runs["strategy"] != "untouched") & (self.runs["recipe.student_layers"] == 0)]
@@ -163,8 +173,9 @@ class Chapter(QuestionBankChapter):
         held_out, gains = self.precise("held_out"), self._gains[self._gains["estimate"].notna()]
         found = int(((gains["low"] > 0) | (gains["high"] < 0)).sum())
         return (
-            f"Plain text gives {len(self.bank.questions):,} questions at a precision of {held_out.share:.0%} ({held_out.low:.0%} to {held_out.high:.0%}), "
-            f"but students answer {self._floor:.1%} of real questions without them, and {found} of {counted(len(gains), 'gain')} from them is detectable."
+            f"Plain text gives {len(self.bank.questions):,} questions at a precision of {held_out.share:.0%}"
+            f" ({held_out.low:.0%} to {held_out.high:.0%}), but students answer {self._floor:.1%} of real questions"
+            f" without them, and {found} of {counted(len(gains), 'gain')} from them is detectable."
         )
 
     @cached_property
@@ -182,7 +193,10 @@ class Chapter(QuestionBankChapter):
     def _how(self, what: str) -> str:
         p = self.parameters
         items = counted(p.n_language if what == "test item" else p.n_test, what)
-        return f"{items} per set, zero-shot, {counted(p.replicates, 'replicate')}, {LEVEL:.0%} intervals; {p.n_real} real questions, student {p.student}."
+        return (
+            f"{items} per set, zero-shot, {counted(p.replicates, 'replicate')}, {LEVEL:.0%} intervals; {p.n_real} real"
+            f" questions, student {p.student}."
+        )
 
     @property
     def _mixtures(self) -> list[tuple[str, float]]:
@@ -232,7 +246,8 @@ class Chapter(QuestionBankChapter):
 
 
 _BASE: Selector = {
-    "experiment": "template_questions", "task": "closed_book_qa", "student_layers": 0, "task.spoilt": 0.0, "task.selection": "natural",
+    "experiment": "template_questions", "task": "closed_book_qa", "student_layers": 0, "task.spoilt": 0.0,
+    "task.selection": "natural",
 }  # fmt: skip
 
 

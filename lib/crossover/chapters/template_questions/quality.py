@@ -48,7 +48,10 @@ class QuestionBankChapter(ChapterBase):
         return table(funnel_table(self.bank.funnel), "question-funnel")
 
     def precise(self, part: str) -> Precision:
-        """Return how many questions on one part of the 200 sentences are among those expected: ``tune`` or ``held_out``."""
+        """Return how many questions on one part of the 200 sentences are among those expected.
+
+        ``tune`` or ``held_out``.
+        """
         return precision(self._judged[self._judged["part"] == part])
 
     def precision(self) -> Styler:

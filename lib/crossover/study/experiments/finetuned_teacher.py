@@ -62,8 +62,8 @@ class FinetunedTeacherExperiment:
     def train_and_score(self, cell: TeacherCell, pairs: Sequence[tuple[str, str]], device: str) -> Evaluation:
         """Train a student on a cell's pairs and score it on the test items.
 
-        A classification task's student is an encoder or, where ``scoring`` is ``"generate"``, a causal model that writes the
-        label; a generation task's is a causal model.
+        A classification task's student is an encoder or, where ``scoring`` is ``"generate"``, a causal model that
+        writes the label; a generation task's is a causal model.
         """
         task = load_task(cell.task, **cell.task_settings)
         tests = test_items(cell, task)
@@ -187,7 +187,7 @@ def _report_missing(cell: TeacherCell, task: Instructed, bought: Sequence[Sample
     for label in task.labels:
         if not given[label]:
             print(
-                f"  {cell.task}, {cell}: the teacher gave no usable example of {label!r}; the student sees it in {known[label]} original "
-                "examples alone.",
+                f"  {cell.task}, {cell}: the teacher gave no usable example of {label!r}; the student sees it in"
+                f" {known[label]} original examples alone.",
                 file=sys.stderr,
             )

@@ -69,7 +69,7 @@ def draw_seeds(cell: QueryCell, task: Task) -> list[Problem]:
 def make_teachers(
     cell: QueryCell, task: Task, seeds: Sequence[Problem], store: Store, device: str = "cpu"
 ) -> tuple[Teacher, Teacher]:
-    """Return the teacher and the augmenter that a cell names; local or served ones are shown the first seeds as examples.
+    """Return the teacher and the augmenter that a cell names; a language model is shown the first seeds as examples.
 
     What a served one costs is counted in the store's ``spending.jsonl``, for all cells together.
     """

@@ -117,8 +117,8 @@ def synthetic(cell: MixtureCell, folder: Path) -> list[Example]:
 def measure(cell: MixtureCell, examples: Sequence[Example]) -> dict[str, object]:
     """Return the variety of a mixture and its distances from the evaluation sets.
 
-    Entropies, in bits, and Jensen-Shannon distances are of the question types and of the entity types of answers (answers
-    that are no entity left out); ``largest_entity`` is the share of the most frequent entity type.
+    Entropies, in bits, and Jensen-Shannon distances are of the question types and of the entity types of answers
+    (answers that are no entity left out); ``largest_entity`` is the share of the most frequent entity type.
     """
     types, entities = distributions([e.question for e in examples], [e.answer for e in examples])
     sources = {n: s for n, s in cell.task_settings["sources"].items() if SETS[n].question}
@@ -162,7 +162,8 @@ def _filled(examples: Sequence[Example], tokens: float, model: str) -> list[Exam
     if tokens - total > 50:
         kind = "real" if examples and examples[0].type == "real" else "synthetic"
         raise CrossoverError(
-            f"The {len(examples)} {kind} questions have {total:,} tokens, {tokens:,.0f} are needed; read more texts or lower n_real."
+            f"The {len(examples)} {kind} questions have {total:,} tokens, {tokens:,.0f} are needed; read more texts or"
+            " lower n_real."
         )
     return taken
 
@@ -172,7 +173,10 @@ def _shuffled(examples: list[Example], cell: MixtureCell) -> list[Example]:
 
 
 def _selected(examples: list[Example], cell: MixtureCell) -> list[Example]:
-    """Examples in the order in which a mixture takes them: as they come, kinds of question and entity in turn, or the largest kinds first."""
+    """Examples in the order in which a mixture takes them.
+
+    As they come, kinds of question and entity in turn, or the largest kinds first.
+    """
     how = cell.task_settings.get("selection", "natural")
     if how == "natural":
         return examples

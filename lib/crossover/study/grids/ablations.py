@@ -6,8 +6,8 @@ from crossover.params.ablations import Ablations
 from crossover.study.cell import QueryCell
 from crossover.study.grids.budget_ratio import grid, in_order
 
-#: How other tasks are run. No oracle answers GSM-Symbolic in several ways, and none knows the truth of ARC. A student of this size
-#: is scored there by likelihood, without the list of choices, whose letters it cannot tell apart.
+#: How other tasks are run. No oracle answers GSM-Symbolic in several ways, and none knows the truth of ARC. A student
+#: of this size is scored there by likelihood, without the list of choices, whose letters it cannot tell apart.
 OTHER_TASKS: dict[str, dict[str, object]] = {
     "text_to_sql": {"task_options": {"shapes": "simple"}, "max_new_tokens": 64},
     "gsm_symbolic": {

@@ -113,8 +113,8 @@ def grid(
 ) -> list[TeacherCell]:
     """Return the cells of one condition: every replicate and student.
 
-    ``family`` is of the student of a task with labels, ``layers`` how many of the teacher's lowest are kept (0: all), ``further``
-    are settings of the teacher; ``changed`` are queries and temperatures that are not the chapter's own.
+    ``family`` is of the student of a task with labels, ``layers`` how many of the teacher's lowest are kept (0: all),
+    ``further`` are settings of the teacher; ``changed`` are queries and temperatures that are not the chapter's own.
     """
     settings = p.task_settings(name)
     task = load_task(name, **settings)

@@ -7,7 +7,10 @@ from crossover.study.cell import MixtureCell
 
 
 def cells(p: TemplateQuestions) -> list[MixtureCell]:
-    """Return the cells: a student as it came and after real questions alone, then the mixtures; then the smaller student."""
+    """Return the cells: a student as it came and after real questions alone, then the mixtures.
+
+    Then the smaller student.
+    """
     grid: list[MixtureCell] = []
     for replicate in range(p.first_replicate, p.first_replicate + p.replicates):
         grid += [_cell(p, "real", 0.0, replicate, language=True)]
