@@ -98,12 +98,13 @@ def test_notebook_is_thin():
 def test_committed_coverage_is_within_the_band():
     """The table in the book: what is promised of intervals and statuses, give or take two Monte Carlo errors."""
     table = pd.read_csv(ROOT / "results" / "study" / "coverage.csv")
-    assert (table["studies"] >= 60).all() and set(table["design"]) == set(scenarios.ALL)
+    assert (table["studies"] >= 1000).all() and set(table["design"]) == set(scenarios.ALL)
     at_90 = table[table["level"] == 0.9].set_index(["quantity", "design"])
     low, high = (at_90["rate"] + sign * 2 * at_90["mc_error"] for sign in (-1, 1))
-    exponential, other = ([w.name for w in group] for group in (scenarios.DESIGNS, scenarios.MISSPECIFIED))
-    assert (high["crossover"][exponential] >= 0.87).all() and (low["crossover"][exponential] <= 0.93).all()
-    assert (high["crossover"][other] >= 0.87).all() and (high["accuracy"] >= 0.87).all()
+    inside = [w.name for w in scenarios.DESIGNS if w.name != "beyond"]
+    assert (high["crossover"] >= 0.87).all() and (high["accuracy"] >= 0.87).all()
+    assert (low["crossover"][inside] <= 0.93).all(), "an extrapolated crossover may be held more often"
+    assert (low["status"] >= 0.95).all(), "where the data can tell, no crossover included"
     curve = table[table["quantity"].str.startswith(("E of", "tau of"))]
     assert (curve["rate"] >= 0.85).all()
 

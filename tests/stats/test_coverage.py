@@ -12,18 +12,17 @@ STUDIES, DRAWS = 1000, 400
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("design", [w.name for w in (*scenarios.DESIGNS, *scenarios.MISSPECIFIED)])
+@pytest.mark.parametrize("design", [w.name for w in scenarios.ALL.values() if w is not scenarios.NEVER])
 def test_coverage_of_each_design(design):
-    """At a nominal 90%: 87% to 93% for exponential truths, at least 87% for others, give or take Monte Carlo error."""
+    """At a nominal 90%: at least 87%, and at most 93% for exponential truths that cross inside, give or take two errors."""
     world = scenarios.ALL[design]
     table = simulated.coverage([world], STUDIES, DRAWS, seed=1_000_000)
     at = table[table["level"] == 0.9].set_index("quantity")
     rate, error = at.loc["crossover", ["rate", "mc_error"]]
     assert rate >= 0.87 - 2 * error, at["rate"]
-    assert rate <= 0.93 + 2 * error or world in scenarios.MISSPECIFIED, at["rate"]
+    assert rate <= 0.93 + 2 * error or world not in scenarios.DESIGNS or design == "beyond", at["rate"]
     assert at.loc["accuracy", "rate"] >= 0.87
-    if "status" in at.index and world in scenarios.DESIGNS:
-        assert at.loc["status", "rate"] >= 0.90
+    assert "status" not in at.index or at.loc["status", "rate"] >= 0.95
 
 
 @pytest.mark.slow

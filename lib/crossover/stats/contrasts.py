@@ -1,19 +1,20 @@
 r"""Differences between conditions, paired by test item and averaged over replicates, with intervals that cover both.
 
-Every student answers the same test items, and every condition of one replicate starts from the same seed questions. A contrast
-is therefore one table: for replicate ``r`` and item ``i`` the weighted sum :math:`d_{ri}` of what the conditions' students
-answered (1 correct, 0 wrong). Replicates and items are both samples of something larger, so both are random, and crossed:
+Every student answers the same test items, and every condition of one replicate starts from the same seed questions. A
+contrast is therefore one table: for replicate ``r`` and item ``i`` the weighted sum :math:`d_{ri}` of what the conditions'
+students answered (1 correct, 0 wrong). Replicates and items are both samples of something larger, so both are random, and
+crossed:
 
 .. math:: d_{ri} = \delta + a_r + b_i + e_{ri}, \qquad
    \widehat{\mathrm{var}}\,\bar d = V_R + V_I - V_E,
 
 with :math:`V_R` from the spread of the replicates' means, :math:`V_I` from that of the items' means, and :math:`V_E`, the
-residual, which both contain; Satterthwaite's degrees of freedom. Source: Searle, Casella & McCulloch (1992), chapter 4. Items of
-several evaluation sets are strata of equal weight, however many items each has.
+residual, which both contain; Satterthwaite's degrees of freedom. Source: Searle, Casella & McCulloch (1992), chapter 4.
+Items of several evaluation sets are strata of equal weight, however many items each has.
 
-For correct answers the variance is floored at :math:`1 / I^2` (one item flipping), so that identical outcomes do not give a
-zero-width interval. Two or three replicates alone say little about the spread between replicates: :func:`squeeze` pools it within
-a family of like contrasts.
+For correct answers the variance is floored at :math:`1 / I^2` (one item flipping), so that identical outcomes do not give
+a zero-width interval. Two or three replicates alone say little about the spread between replicates: :func:`squeeze` pools
+it within a family of like contrasts.
 """
 
 from __future__ import annotations
@@ -93,17 +94,13 @@ class Components:
         """Return the difference with its interval; ``between`` and ``df`` replace what its own replicates say."""
         R, own = self.replicates, between is None
         variance, df = (self.between, R - 1.0) if own else (between, df)
-        parts = [(self.item, self.item_df), (variance / R, df)] if df else [(self.item, self.item_df)]
+        parts = [(self.item, self.item_df)] + ([(variance / R, df)] if df else [])
         squares = [v**2 / d for v, d in parts]
-        candidates = list(zip((v for v, _ in parts), squares, strict=True))
-        if (
-            R > 1
-        ):  # A component that comes out negative is taken as 0: the variance is never less than either part alone.
-            both = sum(v for v, _ in parts) - self.residual
-            candidates.insert(0, (both, sum(squares) + self.residual**2 / self.residual_df))
-        elif df:
-            candidates.insert(0, (sum(v for v, _ in parts), sum(squares)))
-        total, square = max(candidates)
+        total, square = sum(v for v, _ in parts), sum(squares)
+        if R > 1:
+            total, square = total - self.residual, square + self.residual**2 / self.residual_df
+        # a component that comes out negative is taken as 0: the variance is never less than either part alone
+        total, square = max([(total, square), *((v, s) for (v, _), s in zip(parts, squares, strict=True))])
         freedom = total**2 / square if total > 0 else max(R - 1.0, 1.0)
         if total < self.floor:
             total, freedom = self.floor, max(freedom, self.items - 1.0)
@@ -112,27 +109,16 @@ class Components:
 
 
 def components(differences: np.ndarray, strata: Sequence | None = None, binary: bool = True) -> Components:
-    """Return the mean of crossed differences and the parts of its variance.
+    """Return the mean of crossed differences (R, I), by replicate and test item, and the parts of its variance.
 
-    Parameters
-    ----------
-    differences : (R, I) array
-        Weighted sums of outcomes, by replicate and test item.
-    strata : (I,) sequence, optional
-        The evaluation set of each item; every set has the same weight in the mean.
-    binary : bool
-        Whether outcomes are correct answers; otherwise they are scores.
-
-    Raises
-    ------
-    CrossoverError
-        Not a table of finite numbers with at least two items per set.
+    ``strata`` (I,) name the evaluation set of each item, and each set weighs the same in the mean; ``binary`` says that
+    outcomes are correct answers, not scores. Anything but finite numbers with at least two items per set is refused.
     """
     d = np.asarray(differences, float)
     sets = [d] if strata is None else [d[:, np.asarray(strata) == name] for name in dict.fromkeys(strata)]
     if d.ndim != 2 or d.shape[0] < 1 or min(one.shape[1] for one in sets) < 2 or not np.isfinite(d).all():
         raise CrossoverError(
-            f"A contrast needs a table of finite numbers, replicates by at least two test items per set; this one has the shape "
+            f"A contrast needs a table of finite numbers, replicates by at least two test items per set; got the shape "
             f"{d.shape}{'' if np.isfinite(d).all() else ' and values that are not finite'}."
         )
     R, K = len(d), len(sets)
@@ -185,19 +171,10 @@ class Prior:
 
 
 def squeeze(variances: Sequence[float], df: Sequence[float]) -> Prior:
-    r"""Estimate the prior of a family's variances by the moments of their logarithms.
+    r"""Estimate the prior of a family's variances, with their degrees of freedom, by the moments of their logarithms.
 
-    Variances are taken as :math:`s_g^2 \sim s_0^2 F_{d_g, d_0}`. Source: Smyth (2004), section 6.2, as ``squeezeVar`` of limma.
-
-    Parameters
-    ----------
-    variances, df : sequences of float
-        Of the members with two replicates or more.
-
-    Raises
-    ------
-    CrossoverError
-        No member has degrees of freedom and a variance above 0.
+    Variances are taken as :math:`s_g^2 \sim s_0^2 F_{d_g, d_0}`; at least one must be above 0, of two replicates or more.
+    Source: Smyth (2004), section 6.2, as ``squeezeVar`` of limma.
 
     Examples
     --------
@@ -219,10 +196,9 @@ def squeeze(variances: Sequence[float], df: Sequence[float]) -> Prior:
 
 
 def benjamini_hochberg(p: Sequence[float]) -> np.ndarray:
-    """Return which of several differences may be called one at :data:`FALSE_DISCOVERY_RATE`.
+    """Return which of several differences may be called one at :data:`FALSE_DISCOVERY_RATE`; missing values are none.
 
-    The procedure of Benjamini and Hochberg (1995), which also holds for differences that share test items and controls where
-    these make them positively dependent. A missing value is no difference.
+    Source: Benjamini & Hochberg (1995); it also holds where shared test items make differences positively dependent.
 
     >>> benjamini_hochberg([0.001, 0.04, 0.03, 0.6]).tolist(), benjamini_hochberg([0.04, 0.3, 0.6]).tolist()
     ([True, True, True, False], [False, False, False])
@@ -239,9 +215,7 @@ def items_needed(differences: np.ndarray, effect: float, level: float = 0.9) -> 
 
     .. math:: n = (z_{(1 + level)/2} + z_{0.8})^2 \max(s^2, effect / R) / effect^2,
 
-    with :math:`s` the standard deviation of the items' mean differences. Where hardly any answer is correct, :math:`s` says too
-    little, as a difference brings a variance of its own (:func:`minimum_detectable_effect`). The spread between replicates is not
-    reduced by further items, and comes on top.
+    with :math:`s` the standard deviation of the items' mean differences. The spread between replicates comes on top.
 
     >>> items_needed(np.array([[1, 0, 0, -1, 0, 0, 0, 1]]), 0.01)
     25393
@@ -254,8 +228,7 @@ def items_needed(differences: np.ndarray, effect: float, level: float = 0.9) -> 
 def minimum_detectable_effect(replicates: int, items: int, level: float = 0.9) -> float:
     r"""Return the smallest true difference of correct answers that could be detected with probability 0.8, at the best.
 
-    An item that is won or lost differs by one, so the variance of a difference :math:`\delta` is at least :math:`\delta` per item
-    and replicate, and
+    A difference :math:`\delta` brings a variance of at least :math:`\delta` per item and replicate, so that
 
     .. math:: \delta \ge (z_{(1 + level)/2} + z_{0.8})^2 / (R I).
 

@@ -44,14 +44,14 @@ class Crossing:
 class Crossover:
     """Where the lead of two strategies at one seed-set size changes sign.
 
+    ``first`` leads at lower ratios, ``second`` beyond; with status ``none`` ``first`` leads throughout.
+
     Attributes
     ----------
-    first, second : str
-        ``first`` leads at lower ratios, ``second`` beyond; with status ``none`` ``first`` leads throughout.
     status : str
-        ``found``; ``multiple`` (see ``crossings``); ``none`` (``leader`` is best wherever searched); ``beyond_range``
-        (on ``side``, ``above`` or ``below``: an extrapolation); ``undetermined`` (the interval spans the tested range,
-        or a curve is missing).
+        ``found``; ``multiple`` (see ``crossings``); ``none`` (``leader`` is best at all tested ratios, and a crossover
+        beyond is unlikely); ``beyond_range`` (on ``side``, ``above`` or ``below``: an extrapolation); ``undetermined`` (the
+        interval spans the tested range, or a curve is missing).
     ratio, interval
         In units of ``unit`` per seed question; ``None`` for no value or an open end. ``queries`` and
         ``queries_interval`` are the same times ``seed_size``.
@@ -59,10 +59,9 @@ class Crossover:
         Share of draws with a crossing anywhere searched, and inside the tested range.
     tested, searched : (float, float)
         Ratios common to both curves, and how far beyond them was searched.
-    by_form : dict
-        Crossing ratios of the point fits under each form.
-    model_free : tuple of (float, float)
-        Neighbouring tested ratios between which the paired difference changes sign (no curve; at equal cost per query).
+    by_form, model_free
+        Crossing ratios of the point fits under each form; and, without any curve, the neighbouring tested ratios between
+        which the paired difference changes sign (at equal cost per query).
     uncertainty : dict
         Shares of the variance of the log crossover: ``test_set, replicates, training, functional_form``.
     """
@@ -130,8 +129,9 @@ def find_crossovers(
     ----------
     fits : Fits
     costs : mapping, optional
-        Cost of one kept sample by strategy, any positive unit (tokens, money), named by ``unit``. Budgets are then
-        compared at equal cost: a strategy whose samples took ``q`` queries each spends ``budget / q * cost``.
+        Cost of one kept sample by strategy, any positive ``unit`` (tokens, money). Budgets are then compared at equal
+        cost: a strategy whose samples took ``q`` queries each spends ``budget / q * cost``.
+    unit : str
     queries_per_sample : mapping, optional
         ``q`` by strategy; default 1 for answer augmentation, 2 for rephrase and new questions, 1 for other labels.
     checks : bool
@@ -142,7 +142,7 @@ def find_crossovers(
     >>> from crossover import example_counts, fit_table
     >>> found = find_crossovers(fit_table(example_counts(), draws=200))[0]
     >>> found.message, round(found.ratio, 1)
-    ('new_question overtakes answer_augmentation', 5.4)
+    ('new_question overtakes answer_augmentation', 5.5)
     """
     scale = scales(fits, costs, queries_per_sample)
     out = []
@@ -155,21 +155,9 @@ def find_crossovers(
 def table(crossovers: list[Crossover]) -> pd.DataFrame:
     """One row per crossover, flat and plain, for a results file."""
     plain = [
-        "task",
-        "first",
-        "second",
-        "seed_size",
-        "status",
-        "ratio",
-        "queries",
-        "unit",
-        "p_exists",
-        "p_in_range",
-        "side",
-        "leader",
-        "level",
-        "message",
-    ]
+        "task", "first", "second", "seed_size", "status", "ratio", "queries", "unit", "p_exists", "p_in_range", "side", "leader",
+        "level", "message",
+    ]  # fmt: skip
     return pd.DataFrame(
         {name: getattr(c, name) for name in plain}
         | {"low": c.interval[0], "high": c.interval[1], "tested_low": c.tested[0], "tested_high": c.tested[1]}
@@ -186,7 +174,7 @@ def show_brackets(brackets: tuple[tuple[float, float], ...]) -> str:
 
 
 def _nearest(roots: list[float], ratio: float | None) -> float | None:
-    """Return the one of a form's crossovers that lies nearest to the reported ratio; the first where none is reported."""
+    """The one of a form's crossovers nearest to the reported ratio; the first where none is reported."""
     return min(roots, key=lambda root: abs(np.log(root / ratio)) if ratio else 0.0, default=None)
 
 
@@ -198,7 +186,7 @@ def show(crossovers: list[Crossover]) -> pd.DataFrame:
 def scales(
     fits: Fits, costs: Mapping[str, float] | None, queries_per_sample: Mapping[str, float] | None = None
 ) -> dict[str, float]:
-    """Return what a query costs by strategy, in the unit of ``costs`` (see :func:`find_crossovers`); 1 each where none are given."""
+    """What a query costs by strategy, in the unit of ``costs`` (see :func:`find_crossovers`); 1 each without any."""
     per_sample = {**QUERIES_PER_SAMPLE, **(queries_per_sample or {})}
     strategies = sorted({c.strategy for c in fits})
     for name, value in (costs or {}).items():
@@ -286,33 +274,18 @@ def _pair(a: FittedCurve, b: FittedCurve, scales: dict[str, float], unit: str, c
     ratio = chosen.ratio if chosen and status != "none" and (chosen.inside or status != "undetermined") else None
     leader = ahead[1] if status in ("none", "beyond_range") else None
     by_form, uncertainty = _checks(pair, logs, ratio) if checks else ({}, {})
-    brackets = model_free((a, b)) if checks and pair.scale == (1.0, 1.0) else ()
-    single = a.noise.replicates == 1
     size = a.seed_size
     return Crossover(
-        task=a.task,
-        first=order[0],
-        second=order[1],
-        seed_size=size,
-        status=status,
-        ratio=ratio,
-        interval=ends,
+        task=a.task, first=order[0], second=order[1], seed_size=size, status=status, ratio=ratio, interval=ends,
         queries=None if ratio is None else ratio * size,
         queries_interval=tuple(None if e is None else e * size for e in ends),
-        p_exists=p_exists,
-        p_in_range=sign_changes.crossing_probability(draws[:, inside]),
-        tested=(float(low), float(high)),
-        searched=(float(ratios[0]), float(ratios[-1])),
-        side=side,
-        leader=leader,
-        crossings=tuple(crossings),
-        by_form=by_form,
-        model_free=brackets,
-        uncertainty=uncertainty,
-        unit=unit,
-        level=a.level,
-        message=_message(status, side, order, leader, (low, high), ratio, single, p_exists, crossings),
-    )
+        p_exists=p_exists, p_in_range=sign_changes.crossing_probability(draws[:, inside]),
+        tested=(float(low), float(high)), searched=(float(ratios[0]), float(ratios[-1])),
+        side=side, leader=leader, crossings=tuple(crossings), by_form=by_form,
+        model_free=model_free((a, b)) if checks and pair.scale == (1.0, 1.0) else (),
+        uncertainty=uncertainty, unit=unit, level=a.level,
+        message=_message(status, side, order, leader, (low, high), ratio, a.noise.replicates == 1, p_exists, crossings),
+    )  # fmt: skip
 
 
 def _checks(pair: _Pair, logs: np.ndarray, ratio: float | None) -> tuple[dict, dict]:

@@ -26,11 +26,11 @@ from crossover.stats.variable_projection import Solution, solve
 MIN_BUDGETS = 4
 STATUSES = {
     "ok": "",
-    "flat": "no gain over the budgets tested can be told from noise: test more items, or a wider range of budgets",
+    "flat": "no detectable gain over the tested budgets: test more items, or a wider range of budgets",
     "asymptote_not_identified": "the curve has not begun to level off: add larger budgets; E and tau are bounds",
     "too_few_budgets": f"a curve needs at least {MIN_BUDGETS} distinct budgets: add budgets between and beyond those run",
     "level": "",
-    "lack_of_fit": "the points scatter round the curve by more than the replicates allow: see the rival forms",
+    "lack_of_fit": "the points scatter round the curve by more than the replicates allow: crossovers rest on flexible curves",
 }
 # Levels of the tests behind `flat` and `lack_of_fit`; the second is strict, since it runs on every curve.
 FLAT_LEVEL, LACK_LEVEL = 0.10, 0.01
@@ -71,8 +71,9 @@ class CurveSummary:
 
     def __str__(self) -> str:
         return (
-            f"{self.strategy} (S = {self.seed_size:g}, {self.task}): E = {with_error(self.E, self.E_error)}, "
-            f"B = {with_error(self.B, self.B_error)}, tau = {with_error(self.tau, self.tau_error)}; {self.status}"
+            f"{self.strategy} (S = {self.seed_size:g}, {self.task}): "
+            + ", ".join(f"{name} = {self.row()[name]}" for name in ("E", "B", "tau"))
+            + f"; {self.status}"
         )
 
     def _repr_html_(self) -> str:
@@ -84,9 +85,7 @@ class CurveSummary:
             "task": self.task,
             "strategy": self.strategy,
             "S": f"{self.seed_size:g}",
-            "E": with_error(self.E, self.E_error),
-            "B": with_error(self.B, self.B_error),
-            "tau": with_error(self.tau, self.tau_error),
+            **{name: with_error(getattr(self, name), getattr(self, f"{name}_error")) for name in ("E", "B", "tau")},
             "E interval": interval(*self.E_interval) if self.E is not None else "-",
             "tau interval": interval(*self.tau_interval) if self.tau is not None else "-",
             "90% gain": "-" if self.ratio_90 is None else f"{self.ratio_90:.3g}",
@@ -212,16 +211,16 @@ def fit_exponential(
 def fit_table(
     table: pd.DataFrame, level: float = 0.9, draws: int = 2000, seed: int = 0, form: str = "exponential"
 ) -> Fits:
-    """Fit every curve of a table of counts.
+    """Fit every curve of a table of counts, as :func:`crossover.stats.counts.validate_counts` takes it.
 
     Parameters
     ----------
     table : DataFrame
-        As :func:`crossover.stats.counts.validate_counts` takes it.
     level : float
         Of the intervals, between 0 and 1.
     draws : int
         Bootstrap draws, at least 50; the same ``seed`` gives the same intervals.
+    seed : int
     form : str
         Form that describes the curves, a name in ``forms.FORMS``; crossovers rest on flexible curves in any case.
 
@@ -246,18 +245,17 @@ def fit_noises(
 ) -> Fits:
     """Fit curves whose budget means and errors are known: the part of :func:`fit_table` that simulations repeat."""
     shape = form_named(form)
-    pairs = [_point(shape, n) for n in noises]
-    errors = noise.redraw([n for n, _ in pairs], draws, np.random.default_rng(seed))
-    boots = []
-    for (n, point), error in zip(pairs, errors, strict=True):
-        data = None if point is None else point.predict(shape, n.counts.ratios) + error
-        boots.append(None if point is None else _solve(shape, n, data, tolerance=1e-6, steps=15))
-    bent = _flexible([n for n, _ in pairs], errors, boots, seed)
+    noises, points = zip(*(_point(shape, n) for n in noises), strict=True)
+    errors = noise.redraw(noises, draws, np.random.default_rng(seed))
+    boots = [
+        None if p is None else _solve(shape, n, p.predict(shape, n.counts.ratios) + e, tolerance=1e-6, steps=15)
+        for n, p, e in zip(noises, points, errors, strict=True)
+    ]
     curves = [
         FittedCurve(
             **vars(_summary(shape, n, p, b, level)), counts=n.counts, noise=n, point=p, draws=b, flexible=f, level=level
         )
-        for (n, p), b, f in zip(pairs, boots, bent, strict=True)
+        for n, p, b, f in zip(noises, points, boots, _flexible(noises, errors, boots, seed), strict=True)
     ]
     return Fits(level, form, tuple(curves), seed)
 
@@ -274,10 +272,8 @@ def _flexible(
         elif boot is not None:
             tasks.setdefault(n.counts.task, []).append(i)
     for members in tasks.values():
-        taus = [boots[i].theta[:, 0] for i in members]
-        rng = np.random.default_rng([seed, 1])
-        fitted = fit_flexible([noises[i] for i in members], [errors[i] for i in members], taus, rng)
-        for i, curve in zip(members, fitted, strict=True):
+        parts = zip(*((noises[i], errors[i], boots[i].theta[:, 0]) for i in members), strict=True)
+        for i, curve in zip(members, fit_flexible(*parts, np.random.default_rng([seed, 1])), strict=True):
             out[i] = curve
     return out
 
@@ -310,49 +306,37 @@ def _summary(
     shape: Form, n: VarianceComponents, point: Solution | None, boot: Solution | None, level: float
 ) -> CurveSummary:
     c = n.counts
-    common = {
+    found = dict.fromkeys(f.name for f in fields(CurveSummary)) | {
         "task": c.task, "strategy": c.strategy, "seed_size": c.seed_size, "form": shape.name,
         "n_budgets": len(c.ratios), "n_replicates": n.replicates,
         "ratio_range": (0.0, np.inf) if c.buys_nothing else (float(c.ratios[0]), float(c.ratios[-1])),
     }  # fmt: skip
+    found |= dict.fromkeys(("E_interval", "B_interval", "tau_interval"), (None, None))
     if point is None or boot is None:
-        nothing = dict.fromkeys(
-            ("E", "B", "tau", "E_error", "B_error", "tau_error", "start", "ratio_90", "aicc", "left_out_error")
-        )
-        ends = dict.fromkeys(("E_interval", "B_interval", "tau_interval"), (None, None))
         status = "level" if c.buys_nothing else "too_few_budgets"
-        return CurveSummary(**common, **nothing, **ends, status=status, message=STATUSES[status])
+        return CurveSummary(**found | {"status": status, "message": STATUSES[status]})
     tail = (1 - level) / 2
     E, B, tau = float(point.E[0]), float(point.B[0]), float(np.exp(point.theta[0, 0]))
     # with no gain at all tau means nothing; a draw at an end of the searched range leaves that end open
     still = B == 0
     open_low, open_high = (float((boot.edge == side).mean()) + float((boot.B == 0).mean()) > tail for side in (-1, 1))
     taus = np.exp(boot.theta[:, 0])
-    tau_low, tau_high = np.quantile(taus, [tail, 1 - tail])
     status, message = _status(shape, n, point, taus, open_high)
-    known = status != "flat" and not still
-    rising = point.edge[0] >= 0 or still  # else the rise is over by the first budget, and nothing shows how far it went
-    return CurveSummary(
-        **common,
-        E=E,
-        B=B if rising else None,
-        tau=tau if known else None,
-        E_interval=_ends(boot.E, tail),
-        B_interval=_ends(boot.B, tail) if rising else (None, None),
-        tau_interval=(
-            None if open_low or not known else float(tau_low),
-            None if open_high or not known else float(tau_high),
-        ),
-        E_error=_error(boot.E),
-        B_error=_error(boot.B) if rising else None,
-        tau_error=None if open_low or open_high or not known else _error(taus),
-        start=E - B if rising else None,
-        ratio_90=tau * float(np.log(10)) if known and shape.name == "exponential" else None,
-        status=status,
-        message=message,
-        aicc=akaike(n, shape, point),
-        left_out_error=left_out_error(n, shape),
-    )
+    found |= {
+        "E": E,
+        "E_interval": _ends(boot.E, tail),
+        "E_error": _error(boot.E),
+        "status": status,
+        "message": message,
+    }
+    if point.edge[0] >= 0 or still:  # else the rise is over by the first budget, and nothing shows how far it went
+        found |= {"B": B, "B_interval": _ends(boot.B, tail), "B_error": _error(boot.B), "start": E - B}
+    if status != "flat" and not still:
+        low, high = _ends(taus, tail)
+        found |= {"tau": tau, "tau_interval": (None if open_low else low, None if open_high else high)}
+        found["tau_error"] = None if open_low or open_high else _error(taus)
+        found["ratio_90"] = tau * float(np.log(10)) if shape.name == "exponential" else None
+    return CurveSummary(**found | {"aicc": akaike(n, shape, point), "left_out_error": left_out_error(n, shape)})
 
 
 def _ends(values: np.ndarray, tail: float) -> tuple[float, float]:
@@ -366,32 +350,26 @@ def _error(values: np.ndarray) -> float:
 
 
 def _status(shape: Form, n: VarianceComponents, point: Solution, taus: np.ndarray, open_high: bool) -> tuple[str, str]:
-    B = len(n.means)
     notes = []
     if point.edge[0] < 0 and point.B[0] > 0:
         notes.append("what rise there is, is over by the first budget: add smaller budgets to see B and tau")
     if n.replicates == 1:
         notes.append("one replicate: the effect of the seed set cannot be seen, and the intervals leave it out")
-    df = n.cell_df or 10**6
-    gain, gain_df = _gain_over_flat(n, point)
-    flat = fdtrc(gain_df, df, max(gain, 0) / gain_df) > FLAT_LEVEL or point.B[0] == 0
-    loss, free = misfit(shape, n, point)
-    lacking = n.replicates > 1 and free > 0 and fdtrc(free, df, loss / free) < LACK_LEVEL
+    df, (loss, free) = n.cell_df or 10**6, misfit(shape, n, point)
+    one, m = n.whitener.sum(1), n.whitener @ n.means
+    gain = float(m @ m - (one @ m) ** 2 / (one @ one)) - loss  # of the curve's two further parameters over a constant
     largest = float(n.counts.ratios[-1])
-    if B < MIN_BUDGETS:
+    ends = open_high or float(np.exp(point.theta[0, 0])) > largest or np.quantile(taus, 0.95) > 5 * largest
+    if len(n.means) < MIN_BUDGETS:
         status = "too_few_budgets"
-    elif lacking:
+    elif n.replicates > 1 and free > 0 and fdtrc(free, df, loss / free) < LACK_LEVEL:
         status = "lack_of_fit"
         if point.B[0] == 0:
             notes.insert(0, "accuracy falls as the budget grows, which no curve of this kind can follow")
-    elif flat:
+    elif fdtrc(2, df, max(gain, 0) / 2) > FLAT_LEVEL or point.B[0] == 0:
         status = "flat"
-    elif not shape.tied and (
-        open_high or float(np.exp(point.theta[0, 0])) > largest or np.quantile(taus, 0.95) > 5 * largest
-    ):
-        status = "asymptote_not_identified"
     else:
-        status = "ok"
+        status = "asymptote_not_identified" if ends and not shape.tied else "ok"
     return status, "; ".join([STATUSES[status]] * bool(STATUSES[status]) + notes)
 
 
@@ -399,13 +377,6 @@ def misfit(shape: Form, n: VarianceComponents, point: Solution) -> tuple[float, 
     """Chi-square of the budget means round the curve, and its degrees of freedom; a curve without gain is a constant."""
     used = 1 if point.B[0] == 0 else shape.n_parameters
     return float(point.loss[0]), len(n.means) - used
-
-
-def _gain_over_flat(n: VarianceComponents, point: Solution) -> tuple[float, int]:
-    """Fall in chi-square from a constant to the curve, and the parameters that bought it."""
-    one, m = n.whitener.sum(1), n.whitener @ n.means
-    constant = float(m @ m - (one @ m) ** 2 / (one @ one))
-    return constant - float(point.loss[0]), 2
 
 
 def left_out_error(n: VarianceComponents, shape: Form) -> float | None:

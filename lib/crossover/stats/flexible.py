@@ -60,19 +60,9 @@ class Trends:
 class FlexibleCurve:
     """Posterior mean and draws of one curve.
 
-    Attributes
-    ----------
-    knots : (K,) array
-        Log ratios, equally spaced; departures are linear between them.
-    trends : Trends
-        All C of the grid, with the mean's weights ``gains`` (C,).
-    level, gains, departure : float, (C,) and (K,) arrays
-        Of the posterior mean.
-    draw_trends : Trends
-        The trend of each of D draws.
-    draw_levels, draw_gains, draw_departures : (D,), (D,) and (D, K) arrays
-    bounds : (float, float)
-        Values that an outcome can take, such as 0 and 1 of an accuracy.
+    Departures are linear between the equally spaced ``knots`` (K,), log ratios. The mean is ``level``, ``gains`` (C,) of
+    all ``trends`` of the grid, and ``departure`` (K,); each of D draws has one trend (``draw_trends``) with its
+    ``draw_levels``, ``draw_gains`` (D,) and ``draw_departures`` (D, K). ``bounds`` are the values an outcome can take.
     """
 
     knots: np.ndarray
@@ -122,17 +112,10 @@ def fit_flexible(
     taus: Sequence[np.ndarray],
     rng: np.random.Generator,
 ) -> list[FlexibleCurve]:
-    """Fit the curves of one task together: they share how far and how fast curves depart from their trends.
+    """Fit the curves of one task: those of a strategy share how far and how fast they depart from their trends.
 
-    Parameters
-    ----------
-    noises : sequence of VarianceComponents
-        Budget means with their covariance.
-    errors : sequence of (D, B) arrays
-        Redrawn errors of the budget means, one row per draw.
-    taus : sequence of (m,) arrays
-        Logs of likely scales of each exponential, where its grid is made finer.
-    rng : numpy Generator
+    ``errors`` (D, B) are redrawn errors of each curve's budget means, ``taus`` (m,) the logs of likely scales of its
+    exponential, where the grid is made finer.
     """
     out: list[FlexibleCurve | None] = [None] * len(noises)
     names = np.array([n.counts.strategy for n in noises])

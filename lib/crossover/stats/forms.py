@@ -23,19 +23,9 @@ TINY = 1e-300
 class Form:
     """A family of curves.
 
-    Attributes
-    ----------
-    name : str
-    parameters : tuple of str
-        Nonlinear parameters, all positive and searched on the log scale.
-    n_parameters : int
-        Count of free parameters, linear ones included (for AICc).
-    tied : bool
-        ``A = E (1 - e)`` when true: the curve starts at zero and only ``E`` is linear.
-    basis : callable
-        ``basis(x (n,), theta (..., p)) -> e (..., n), de/dtheta (..., n, p)``.
-    grid : callable
-        ``grid(x) -> (G, p)`` starting grid of ``theta`` (log scale), in the last axis' order of ``parameters``.
+    ``parameters`` are the nonlinear ones, all positive and searched on the log scale; ``n_parameters`` counts the linear
+    ones, too. ``basis(x (n,), theta (..., p))`` gives ``e`` (..., n) and ``de/dtheta`` (..., n, p); ``grid(x)`` (G, p) is where
+    the search for ``theta`` starts. A ``tied`` form, ``E (1 - e)``, starts at zero.
     """
 
     name: str

@@ -63,19 +63,16 @@ class Plan:
 
     def rows(self) -> list[dict[str, str]]:
         """Cells of a printed table: one row for the budgets of a strategy that are bought together in a replicate."""
-        out = []
-        for (strategy, replicate), part in self.table().groupby(["strategy", "replicate"], sort=False):
-            last = part.iloc[-1]
-            out.append(
-                {
-                    "strategy": strategy,
-                    "replicate": replicate,
-                    "budgets": "  ".join(f"{b:,.0f}" for b in sorted(part["budget"])),
-                    f"{self.unit}, total": f"{last.total:,.0f}",
-                    "expected high/low": "-" if pd.isna(last.width) else f"{last.width:.2f}",
-                }
-            )
-        return out
+        return [
+            {
+                "strategy": strategy,
+                "replicate": replicate,
+                "budgets": "  ".join(f"{b:,.0f}" for b in sorted(part["budget"])),
+                f"{self.unit}, total": f"{part['total'].iloc[-1]:,.0f}",
+                "expected high/low": "-" if pd.isna(part["width"].iloc[-1]) else f"{part['width'].iloc[-1]:.2f}",
+            }
+            for (strategy, replicate), part in self.table().groupby(["strategy", "replicate"], sort=False)
+        ]
 
     def _repr_html_(self) -> str:
         return f"<p>{self.message}</p>" + self.table().to_html(index=False, border=0, float_format="%.3g")
@@ -90,7 +87,7 @@ def next_cells(
     second: str | None = None,
     seed_size: float | None = None,
 ) -> list[Plan]:
-    """Plan the next cells for each crossover (or for the named one).
+    """Plan the next cells for each crossover (or for those of the named strategies and seed-set size).
 
     Parameters
     ----------
@@ -102,8 +99,7 @@ def next_cells(
         ``seconds``: each cell costs its usual time.
     table : DataFrame, optional
         The counts with a column ``seconds``; needed for that unit.
-    first, second : str, optional
-        Strategies to tell apart, at one ``seed_size`` or at all.
+    first, second, seed_size : optional
 
     Examples
     --------
@@ -143,21 +139,20 @@ def _plan(fits: Fits, c: Crossover, spend: float, unit: str, table: pd.DataFrame
     cost = _Cost(unit, table, c.seed_size)
     if c.side or (now is None and c.status != "undetermined"):
         upwards = c.side == "above" if c.side else high is None
-        steps = _beyond(pair, upwards, spend, cost)
+        steps, now = _beyond(pair, upwards, spend, cost), None
         where = "above" if upwards else "below"
-        what = f"the crossover may lie {where} the tested budgets; run both strategies {where} them"
-        return Plan(
-            c, unit, spend, None, steps, f"{about}: {what}{'' if steps else f': {spend:g} {unit} do not pay it'}"
-        )
-    steps = _replicates(pair, max(high or 0, c.ratio or 0), now, spend, cost)
-    state = "no ratio is decided" if now is None else f"the interval's ends are a factor {now:.2f} apart"
-    if not steps:
-        return Plan(c, unit, spend, now, (), f"{about}: {state}; {spend:,.0f} {unit} do not buy a further replicate")
-    last = steps[-1]
-    expected = "" if last.width is None else f", expected width {last.width:.2f}"
-    return Plan(
-        c, unit, spend, now, steps, f"{about}: {state}; buy {len(steps)} cells ({last.total:,.0f} {unit}){expected}"
-    )
+        said = f"the crossover may lie {where} the tested budgets; run both strategies {where} them"
+        said += "" if steps else f": {spend:g} {unit} do not pay it"
+    else:
+        steps = _replicates(pair, max(high or 0, c.ratio or 0), now, spend, cost)
+        said = "no ratio is decided" if now is None else f"the interval's ends are a factor {now:.2f} apart"
+        if steps:
+            width = steps[-1].width
+            said += f"; buy {len(steps)} cells ({steps[-1].total:,.0f} {unit})"
+            said += "" if width is None else f", expected width {width:.2f}"
+        else:
+            said += f"; {spend:,.0f} {unit} do not buy a further replicate"
+    return Plan(c, unit, spend, now, steps, f"{about}: {said}")
 
 
 class _Cost:

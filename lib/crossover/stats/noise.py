@@ -22,30 +22,14 @@ TINY = 1e-12
 
 @dataclass(frozen=True)
 class VarianceComponents:
-    """The budget means of one curve and the parts of their error.
+    """The budget means of one curve (``means`` (B,), by generalised least squares) and the parts of their error.
 
-    Attributes
-    ----------
-    counts : CurveCounts
-    means : (B,) array
-        Generalised least squares mean of each budget.
-    whitener : (B, B) array
-        ``W`` with ``W'W`` the precision of the means.
-    sampling : (J, B) array
-        Binomial variance of each cell (0 where the cell is missing).
-    training : float
-        Variance between trainings beyond sampling; 0 where none is seen.
-    cell_df : int
-        Degrees of freedom behind ``training``; 0 where it cannot be seen.
-    offsets : (J,) array
-        Observed offset of each replicate, averaged over its budgets (it holds that average's share of cell noise).
-    replicate : float
-        Variance of the replicate effect by moments, the share of cell noise taken off; 0 with one replicate.
-    offset_loading : (J, B) array
-        How far an offset of 1 in a replicate moves each budget mean.
-    from_sampling, from_training, within_replicate_cov : (B, B) arrays
-        Covariance of the means that comes from sampling, from training, and from both together once each replicate's
-        average over its budgets is held fixed.
+    ``whitener`` (B, B) is ``W`` with ``W'W`` their precision, ``sampling`` (J, B) the binomial variance of each cell.
+    ``training`` is the variance between trainings beyond that, with ``cell_df`` degrees of freedom (both 0 where none is
+    seen). ``offsets`` (J,) are the replicates' observed ones, which hold their share of cell noise; it is taken off in
+    ``replicate``, the variance of the effect. ``offset_loading`` (J, B) is how far an offset of 1 moves each mean. The
+    covariance (B, B) of the means has the parts ``from_sampling`` and ``from_training``; ``within_replicate_cov`` is both,
+    once each replicate's average over its budgets is held fixed.
     """
 
     counts: CurveCounts
@@ -167,20 +151,8 @@ def _assemble(counts, y, sampling, training, df, offsets, replicate) -> Variance
     if len(y) > 1:
         around = around - (offset_loading / total[:, None]).T @ offset_loading
     whitener = np.linalg.inv(np.linalg.cholesky(spread))
-    return VarianceComponents(
-        counts,
-        means,
-        whitener,
-        sampling,
-        training,
-        df,
-        offsets,
-        replicate,
-        offset_loading,
-        from_sampling,
-        from_training,
-        around,
-    )
+    parts = offset_loading, from_sampling, from_training, around
+    return VarianceComponents(counts, means, whitener, sampling, training, df, offsets, replicate, *parts)
 
 
 def sharing(noises: Sequence[VarianceComponents]) -> list[list[int]]:
@@ -195,29 +167,15 @@ def sharing(noises: Sequence[VarianceComponents]) -> list[list[int]]:
 def redraw(
     noises: Sequence[VarianceComponents], draws: int, rng: np.random.Generator, *, tails: bool = True
 ) -> list[np.ndarray]:
-    """Draw the error of the budget means of several curves together.
+    """Draw the errors of the budget means of several curves together: (draws, B) arrays in the order of ``noises``.
 
-    Three parts, each with the tails that its degrees of freedom call for:
+    Two parts, each with the tails that its degrees of freedom call for (plain normal ones without ``tails``):
 
     - what all strategies of a replicate share (an easy or a hard seed set), moving every curve alike: its observed
       variance divided by ``chi2(J - 1) / (J - 1)``, so that a mean of J replicates has its t distribution;
-    - what a replicate does to one strategy alone, all budgets up or down together, and what is left in each cell around
-      that: their observed (co)variances, stretched together by ``sqrt(nu / chi2(nu))`` with ``nu`` the
-      Welch-Satterthwaite degrees of freedom of their sum. Stretching the two apart would be Behrens-Fisher, and too
-      wide.
-
-    Parameters
-    ----------
-    noises : sequence of VarianceComponents
-    draws : int
-    rng : numpy Generator
-    tails : bool
-        Redraw the variances; false gives plain normal errors.
-
-    Returns
-    -------
-    list of (draws, B) arrays
-        In the order of ``noises``.
+    - what a replicate does to one strategy alone, and what is left in each cell around that: their observed
+      (co)variances, stretched together by ``sqrt(nu / chi2(nu))`` with ``nu`` the Welch-Satterthwaite degrees of freedom
+      of their sum. Stretching the two apart would be Behrens-Fisher, and too wide.
     """
     out: list[np.ndarray] = [np.empty(0)] * len(noises)
     for members in sharing(noises):

@@ -1,7 +1,7 @@
 r"""Where a curve over the synthetic share has its peak, with an interval over replicates and test items.
 
-The curve is a parabola in the share, :math:`a + b s + c s^2`, the simplest that can rise and fall; its highest point within
-the range that was run is the peak. Replicates and items are drawn anew together, as both are samples of something larger.
+The curve is a parabola in the share, the simplest that can rise and fall; its highest point within the range that was run
+is the peak. Replicates and items are drawn anew together, as both are samples of something larger.
 """
 
 from __future__ import annotations
@@ -17,18 +17,9 @@ LEVEL = 0.9
 
 @dataclass(frozen=True)
 class Peak:
-    """The peak of a curve.
+    """The peak's ``share`` (NaN where all have the same accuracy), its 90% interval, and the ``ends`` of the range that was run.
 
-    Attributes
-    ----------
-    share : float
-        Of the fitted parabola's highest point within the range; NaN where every share has the same accuracy.
-    low, high : float
-        90% interval.
-    inside : float
-        Share of the draws whose peak lies between the ends of the range.
-    ends : (float, float)
-        The range that was run.
+    ``inside`` is the share of draws whose peak lies between the ends.
     """
 
     share: float
@@ -39,23 +30,7 @@ class Peak:
 
 
 def find_peak(shares: np.ndarray, outcomes: np.ndarray, draws: int = 2000, seed: int = 0) -> Peak:
-    """Return the peak of accuracy over the share.
-
-    Parameters
-    ----------
-    shares : (S,) array
-        Rising, three or more.
-    outcomes : (S, R, I) array
-        Right (1) or wrong (0), by share, replicate and item.
-    draws : int
-        Of the bootstrap.
-    seed : int
-
-    Raises
-    ------
-    CrossoverError
-        Fewer than three shares, or an array of another shape.
-    """
+    """Return the peak of accuracy over three rising shares (S,) or more, from outcomes (S, R, I) by replicate and item."""
     shares, outcomes = np.asarray(shares, float), np.asarray(outcomes, float)
     if len(shares) < 3 or outcomes.ndim != 3 or len(outcomes) != len(shares):
         raise CrossoverError(

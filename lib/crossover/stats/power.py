@@ -53,8 +53,8 @@ class Spread:
 def spread(found: Components, between: float, df: float, student: float = 0.0, students: int = 1) -> Spread:
     """Return the variance components behind a contrast.
 
-    ``between`` and ``df`` are the variance of the replicates' means and its degrees of freedom, drawn to the family's; ``student`` is
-    the variance between the ``students`` on one draw, of which at most what the replicates vary by is taken.
+    ``between`` and ``df`` are the variance of the replicates' means and its degrees of freedom, drawn to the family's;
+    ``student`` is the variance between the ``students`` on one draw, at most what the replicates vary by.
     """
     R, n = found.replicates, max(found.items, 1)
     residual = found.residual * R * n
@@ -70,17 +70,9 @@ def decision_probability(
 ) -> float:
     """Return the probability that a study decides a part, either way.
 
-    Parameters
-    ----------
-    distance : float
-        True value less the threshold.
-    error, df : float
-        Standard error of the study's estimate, and its degrees of freedom.
-    resolution, parts, replicates
-        As for :func:`crossover.stats.verdicts.verdict`.
+    ``distance`` is the true value less the threshold; ``error`` and ``df`` are of the study's estimate; the others are as for
+    :func:`crossover.stats.verdicts.verdict`.
 
-    Examples
-    --------
     >>> round(decision_probability(0.05, 0.01, 30, 0.05), 3), round(decision_probability(0.05, 0.05, 30, 0.05), 3)
     (1.0, 0.246)
     """
@@ -122,21 +114,10 @@ def cheapest(
 ) -> Addition | None:
     """Return the cheapest study that decides a part with probability :data:`WANTED`, or ``None`` where none does.
 
-    Replicates are added to those at hand. Further students on a draw train anew on its data; more test items repeat every cell,
-    because the number of items is part of it.
+    Replicates are added to those at hand (``replicates``, ``students``, ``items``). Further students on a draw train anew on
+    its data; more test items repeat every cell, because their number is part of it. ``train`` and ``test`` are the seconds of
+    one replicate's students, one per draw.
 
-    Parameters
-    ----------
-    known : Spread
-    distance, resolution, parts
-        As for :func:`decision_probability`.
-    replicates, students, items : int
-        At hand.
-    train, test : float
-        Seconds of one replicate's students, one per draw: training, and testing on the items at hand.
-
-    Examples
-    --------
     >>> cheapest(Spread(0.002, 0, 0, 0.1), 0.04, 0.05, parts=1, replicates=3, items=150, train=60, test=20)
     Addition(replicates=5, students=1, items=150, probability=0.8518633081405644, seconds=160)
     """

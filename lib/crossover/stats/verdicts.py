@@ -46,17 +46,8 @@ def verdict(
 ) -> str:
     """Return the verdict that an interval gives on one part of a claim.
 
-    Parameters
-    ----------
-    interval : callable
-        The ends of the interval, by level.
-    side : {"above", "below"}
-        Where the part puts the quantity.
-    threshold, resolution : float
-        In the quantity's unit. The resolution is the largest half-width at which a leaning is called one.
-    parts : int
-        Of the claim.
-    replicates : int
+    ``interval`` gives its ends by level, ``side`` ("above" or "below" the ``threshold``) is where the part puts the quantity, and
+    ``resolution`` is the largest half-width at which a leaning is called one.
 
     Examples
     --------
