@@ -4,8 +4,6 @@ A set with a training split in its source trains on that; of one that has its te
 digest of their text, so that the halves are the same on every machine and for every run.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ Each source is an iterator that reads as it goes. A text that cannot be read is 
 funnel counts it and the rest goes on.
 """
 
-from __future__ import annotations
-
 import bz2
 import re
 from collections.abc import Iterator

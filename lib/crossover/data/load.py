@@ -6,8 +6,6 @@ sentences in the source distribution of ``vaderSentiment``, ``dir`` a local fold
 where to get it. The register of data sets is ``load.yaml``.
 """
 
-from __future__ import annotations
-
 import gzip
 import json
 import os

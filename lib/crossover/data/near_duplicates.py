@@ -1,7 +1,5 @@
 """Near-duplicates: which texts are so like a test item that training on them would leak it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Pinned files of other packages, by version and SHA-256 (``pinned.yaml``), and a cache of what is built of them."""
 
-from __future__ import annotations
-
 import hashlib
 import importlib.metadata
 import importlib.util

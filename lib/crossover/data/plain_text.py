@@ -4,8 +4,6 @@ ftfy repairs characters, Beautiful Soup reads HTML, markdown-it Markdown; which 
 say.
 """
 
-from __future__ import annotations
-
 import codecs
 import re
 from collections.abc import Iterator

@@ -5,8 +5,6 @@ Sampling of any kind would add noise to every point of a curve, so students answ
 of each item is kept: two students that answered the same items are compared in pairs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

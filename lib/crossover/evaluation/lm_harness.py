@@ -5,8 +5,6 @@ fetched. What is ours is the model behind them (:class:`HarnessStudent`), F1 bes
 every item is kept.
 """
 
-from __future__ import annotations
-
 import contextlib
 import importlib.resources
 import io

@@ -4,8 +4,6 @@ sacreBLEU's signatures: chrF2 ``nrefs:var|case:mixed|eff:yes|nc:6|nw:0|space:no`
 ``nrefs:var|case:mixed|eff:no|tok:13a|smooth:exp``.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache

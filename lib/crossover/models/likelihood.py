@@ -1,7 +1,5 @@
 """Log-likelihoods of given completions after their prompts, under teacher forcing."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

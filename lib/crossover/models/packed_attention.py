@@ -4,8 +4,6 @@ On a CPU short texts attend by plain matrix products: the backward pass of the f
 scoring pad their batches and keep the fused kernel.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 

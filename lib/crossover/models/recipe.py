@@ -1,7 +1,5 @@
 """The recipe by which students and teachers are trained: settings, steps and learning rates. Imports no torch."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import asdict, dataclass
 from typing import Literal

@@ -1,7 +1,5 @@
 """The English parser: spaCy's small model, pinned, with what the templates use and a faster matrix product."""
 
-from __future__ import annotations
-
 import numpy as np
 from spacy.language import Language
 from thinc.api import NumpyOps, get_current_ops, set_current_ops

@@ -4,8 +4,6 @@ AdamW on float32 copies of the weights: a bfloat16 weight cannot hold an update 
 these learning rates is most of them.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 SmolLM2 arrives as a quantised GGUF file; it is unpacked once into safetensors in the cache folder.
 """
 
-from __future__ import annotations
-
 import hashlib
 import sys
 from functools import partial

@@ -1,7 +1,5 @@
 """Refusals of sentences and questions, by name: above all of what only the text around explains."""
 
-from __future__ import annotations
-
 import re
 
 from spacy.tokens import Span, Token

@@ -1,7 +1,5 @@
 """Clauses of a parsed sentence: statements with a subject of their own, a shared one, or that of a relative clause."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from spacy.tokens import Span, Token

@@ -3,8 +3,6 @@
 Labels are those of spaCy's English models: CLEAR dependencies, Penn Treebank tags, OntoNotes entity types.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from functools import cached_property
 

@@ -4,8 +4,6 @@ A frame is a clause (:mod:`crossover.questions.clauses`), an apposition, a brack
 its entities.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@
 difference in precision is what tuning fitted.
 """
 
-from __future__ import annotations
-
 import itertools
 import re
 import unicodedata

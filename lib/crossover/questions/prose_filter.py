@@ -4,8 +4,6 @@ Long paragraphs are cut at ends of sentences, so that no piece is too large for 
 kept.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterator

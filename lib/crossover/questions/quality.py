@@ -4,8 +4,6 @@ Every measure is computed in the same way on real questions (NQ-open, ...), beca
 number. The paper (arXiv 2310.07830) reports no quality measure; these are ours.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

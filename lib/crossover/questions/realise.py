@@ -25,8 +25,6 @@ Paris``
 =====================  =================================================  ==========================================
 """
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Callable
 

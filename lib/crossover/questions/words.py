@@ -1,7 +1,5 @@
 """Words that a parse does not give: lists of nouns, adverbs and phrases (``word_lists.yaml``), and forms of verbs."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

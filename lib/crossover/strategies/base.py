@@ -4,8 +4,6 @@ Attempt ``j`` always works on seed ``j mod S`` with draw index ``j // S``, whate
 the same attempts as a smaller one and then goes on, so that data sets are nested and stored replies are reused.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

@@ -9,8 +9,6 @@ network does. :class:`crossover.teachers.spending.Account` counts what the sendi
 included.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 

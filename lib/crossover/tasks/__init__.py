@@ -1,7 +1,5 @@
 """Tasks by name: :func:`load_task` makes any of them from its settings."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any
 

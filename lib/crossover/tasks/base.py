@@ -5,8 +5,6 @@ problems are made (:class:`ProceduralTask`), which is what lets the oracle teach
 set error rate.
 """
 
-from __future__ import annotations
-
 import importlib.resources
 import random
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """Final answers: the prompt that asks for one, the number after ``####``, and when two numbers are the same."""
 
-from __future__ import annotations
-
 import re
 from decimal import Decimal
 

@@ -1,7 +1,5 @@
 """Sets of problems: seeds, gold and test problems from nested streams, drawn one by one or from two shuffled pools."""
 
-from __future__ import annotations
-
 import hashlib
 import random
 from abc import ABC, abstractmethod

@@ -10,8 +10,6 @@ that its numbers come from half the published items. In every source a seed whos
 whatever its case and punctuation, is left out.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Grade-school arithmetic that others made: GSM8K, and GSM-Symbolic templates as reasoning-gym generates them."""
 
-from __future__ import annotations
-
 import importlib
 import random
 import re

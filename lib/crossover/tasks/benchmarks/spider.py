@@ -5,8 +5,6 @@ public). Questions are read as :mod:`crossover.data.load` offers them; the datab
 the official ``database`` folder is laid out.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from dataclasses import dataclass, field
 from pathlib import Path

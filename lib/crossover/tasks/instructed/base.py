@@ -7,8 +7,6 @@ given with outputs; and the unlabelled pool, which is given without. A training 
 shares its premise or passage, belongs to neither pool.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from abc import abstractmethod

@@ -1,7 +1,5 @@
 """Classification tasks: RTE, BoolQ, MC-TACO, SST-2, and film and product reviews rated by people."""
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from crossover.data import load

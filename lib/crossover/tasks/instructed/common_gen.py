@@ -6,8 +6,6 @@ spaCy's small English model finds them, three to five of them, in alphabetical o
 inputs are a parser's, with one reference each; its numbers are not comparable with CommonGen's.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import sys

@@ -6,8 +6,6 @@ validation split the patterns find 93% of the attributes and call 8% of sentence
 and make mistakes too, and most of what is found is theirs.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

@@ -5,8 +5,6 @@ and Klein (arXiv 2010.02840), on the one database that is given. :func:`same_res
 differs.
 """
 
-from __future__ import annotations
-
 import itertools
 import re
 from abc import ABC, abstractmethod

@@ -5,8 +5,6 @@ and immutable, an authoriser refuses everything but selecting from the file's ow
 steps, time, memory and rows are limited.
 """
 
-from __future__ import annotations
-
 import contextlib
 import sqlite3
 import time

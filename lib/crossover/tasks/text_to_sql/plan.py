@@ -3,8 +3,6 @@
 All questions ask one table of chemical elements and have at most one condition.
 """
 
-from __future__ import annotations
-
 import math
 import random
 from collections import Counter

@@ -7,8 +7,6 @@ grammar that a small model can learn. An answer is right when it returns the ref
 (:func:`crossover.tasks.text_to_sql.plan.is_test`).
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace

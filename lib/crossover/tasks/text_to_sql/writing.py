@@ -1,7 +1,5 @@
 """A question's plan in words: its English, its SQL, each in one of several styles, and its line of tables."""
 
-from __future__ import annotations
-
 import hashlib
 import random
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """The plan behind a word problem: people, item, one operation, and the quantities that it allows."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -4,8 +4,6 @@ Problems come from fifteen scenario families in ``wording.yaml``. A stable hash 
 keeps training and test problems apart, however many are drawn.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace

@@ -1,7 +1,5 @@
 """The English of a word problem: a question and a solution for a story, in one of many wordings."""
 
-from __future__ import annotations
-
 import random
 import re
 from functools import cache
