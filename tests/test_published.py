@@ -19,8 +19,7 @@ from crossover.strategies.ledger import Ledger
 from crossover.study.cell import read_cell
 from crossover.study.experiments.query_budget import buy
 from crossover.study.grids import cells_of
-from crossover.study.grids.budget_ratio import recipe
-from crossover.study.grids.recipe_pilot import grids
+from crossover.study.grids.budget_ratio import recipe, recipes
 from crossover.study.select import settings_table
 from crossover.study.store import Store, read_numbers, read_runs
 from crossover.tasks import load_task
@@ -186,7 +185,7 @@ def test_every_new_row_comes_from_committed_code_and_is_backed_by_its_items(prof
 
 def test_the_confirmation_study_trains_by_the_recipe_that_the_pilot_chose():
     pilot = resolve("06_recipe_pilot", "recipe", {})
-    keys = {recipe: {cell.key for cell in cells} for recipe, cells in grids(pilot).items()}
+    keys = {recipe: {cell.key for cell in cells} for recipe, cells in recipes(pilot).items()}
     rows = read_runs(STUDY.parent / "recipe")
     assert set(rows["key"]) >= set().union(*keys.values()), "the pilot is whole"
     chosen = recipe(pilot.model_copy(update=choose(pilot.factors, compare(keys, rows))))

@@ -9,7 +9,7 @@ import pytest
 from crossover.chapters.recipe_pilot import choose, compare
 from crossover.errors import CrossoverError
 from crossover.params.profiles import check
-from crossover.study.grids.recipe_pilot import grids
+from crossover.study.grids.budget_ratio import recipes as grids
 
 FACTORS = {"rate": [{"learning_rate": 1e-4}, {"learning_rate": 4e-4}], "decay": [{"weight_decay": 0.1}]}
 

@@ -38,7 +38,7 @@ from crossover.chapters.samples import ORACLE, Wanted, samples, strategy_samples
 from crossover.figures.learning_curves import learning_points
 from crossover.figures.style import Picture
 from crossover.labels import QUERIES_PER_SAMPLE, display_name
-from crossover.params.ablations import Ablations
+from crossover.params.budget_ratio import Ablations
 from crossover.stats.advice import CLEAR, advise_map
 from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import Fits, fit_table

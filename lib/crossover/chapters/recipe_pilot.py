@@ -7,12 +7,14 @@ The rule (:func:`choose`) was written before the first of them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
-from crossover.params.recipe_pilot import RecipePilot
-from crossover.study.grids.recipe_pilot import BASE, grids, name
+from crossover.chapters.common import ChapterBase
+from crossover.params.budget_ratio import RecipePilot
+from crossover.study.grids.budget_ratio import BASE, recipe_name, recipes
 from crossover.study.run import run_grid
 
 #: A change is taken where its gain is above so many standard errors, and its noise at most so many times the base's.
@@ -20,15 +22,17 @@ CLEAR, NOISY = 2.0, 1.25
 
 
 @dataclass(frozen=True)
-class Chapter:
-    """What the pilot shows: its parameters and its rows."""
+class Chapter(ChapterBase):
+    """What the pilot shows."""
 
+    notebook: ClassVar[str] = "06_recipe_pilot"
     parameters: RecipePilot
-    runs: pd.DataFrame
 
     def table(self) -> pd.DataFrame:
         """Return one row per recipe, see :func:`compare`."""
-        return compare({recipe: {c.key for c in cells} for recipe, cells in grids(self.parameters).items()}, self.runs)
+        return compare(
+            {recipe: {c.key for c in cells} for recipe, cells in recipes(self.parameters).items()}, self.runs
+        )
 
     def choice(self) -> dict[str, object]:
         """Return the changes of the base recipe that the rule takes."""
@@ -36,21 +40,11 @@ class Chapter:
 
 
 def compare(keys: dict[str, set[str]], runs: pd.DataFrame) -> pd.DataFrame:
-    """Return gold log-likelihood, noise and accuracy of each recipe.
+    """Return gold log-likelihood, noise and accuracy of each recipe; ``keys`` are those of its cells.
 
-    Parameters
-    ----------
-    keys : dict
-        The keys of each recipe's cells; the base recipe is ``"base"``.
-    runs : DataFrame
-        The pilot's rows.
-
-    Returns
-    -------
-    DataFrame
-        By recipe: ``students``; ``log_likelihood``, nats per token of the gold answers; ``accuracy``; ``noise``, the
-        standard deviation of the log-likelihood between students of one draw; ``gain`` over the base with its standard
-        ``error``, paired by strategy, budget and draw.
+    By recipe: ``students``; ``log_likelihood``, nats per token of the gold answers; ``accuracy``; ``noise``, the
+    standard deviation of the log-likelihood between students of one draw; ``gain`` over the base with its standard
+    ``error``, paired by strategy, budget and draw.
     """
     runs = runs.assign(
         log_likelihood=-runs["gold_nats"] / runs["gold_tokens"], accuracy=runs["n_correct"] / runs["n_test"]
@@ -81,7 +75,7 @@ def choose(factors: dict[str, list[dict[str, object]]], table: pd.DataFrame) -> 
     """
     taken: dict[str, object] = {}
     for changes in factors.values():
-        rows = {name(change): change for change in changes}
+        rows = {recipe_name(change): change for change in changes}
         tried = table.loc[list(rows)]
         clear = tried[(tried["gain"] > CLEAR * tried["error"]) & (tried["noise"] <= NOISY * table.loc[BASE, "noise"])]
         if len(clear):

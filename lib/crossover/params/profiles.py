@@ -17,12 +17,10 @@ from pydantic import ValidationError
 
 from crossover.digests import digest
 from crossover.errors import CrossoverError, nearest
-from crossover.params.ablations import Ablations
-from crossover.params.budget_ratio import BudgetRatio
+from crossover.params.budget_ratio import Ablations, BudgetRatio, RecipePilot
 from crossover.params.fields import Parameters
 from crossover.params.finetuned_teacher import FinetunedTeacher
 from crossover.params.known_truth import KnownTruth
-from crossover.params.recipe_pilot import RecipePilot
 from crossover.params.template_questions import TemplateQuestions
 from crossover.paths import repository
 

@@ -1,19 +1,17 @@
 """The cells that a chapter's parameters stand for."""
 
-from crossover.params.ablations import Ablations
-from crossover.params.budget_ratio import BudgetRatio
+from crossover.params.budget_ratio import Ablations, BudgetRatio, RecipePilot
 from crossover.params.fields import Parameters
 from crossover.params.finetuned_teacher import FinetunedTeacher
-from crossover.params.recipe_pilot import RecipePilot
 from crossover.params.template_questions import TemplateQuestions
 from crossover.study.cell import Cell
-from crossover.study.grids import ablations, budget_ratio, finetuned_teacher, recipe_pilot, template_questions
+from crossover.study.grids import ablations, budget_ratio, finetuned_teacher, template_questions
 
 _CELLS = {
     Ablations: ablations.cells,
     BudgetRatio: budget_ratio.cells,
     FinetunedTeacher: finetuned_teacher.cells,
-    RecipePilot: recipe_pilot.cells,
+    RecipePilot: budget_ratio.recipe_cells,
     TemplateQuestions: template_questions.cells,
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crossover.params.ablations import Ablations
+from crossover.params.budget_ratio import Ablations
 from crossover.study.cell import QueryCell
 from crossover.study.grids.budget_ratio import grid, in_order
 

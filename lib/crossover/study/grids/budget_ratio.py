@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from crossover.params.budget_ratio import BudgetRatio
+from crossover.params.budget_ratio import BudgetRatio, RecipePilot
 from crossover.study.cell import QueryCell
+
+BASE = "base"  #: The name of the recipe that a pilot's changes depart from.
 
 
 def cells(p: BudgetRatio) -> list[QueryCell]:
@@ -80,3 +82,23 @@ def _teacher_settings(p: BudgetRatio, gold: int) -> dict[str, object]:
         recipe = {"trained_layers": p.gold_layers, "epochs": p.gold_epochs, "learning_rate": p.gold_learning_rate}
         settings |= {"gold": gold, "recipe": recipe | {"min_steps": 16, "batch_size": 8}}
     return settings
+
+
+def recipe_cells(p: RecipePilot) -> list[QueryCell]:
+    """Return the cells of every recipe, replicate by replicate."""
+    return in_order(cell for part in recipes(p).values() for cell in part)
+
+
+def recipes(p: RecipePilot) -> dict[str, list[QueryCell]]:
+    """Return the cells of each recipe, by its name: ``"base"`` or what it changes."""
+    changes = [change for tried in p.factors.values() for change in tried]
+    return {BASE: grid(p)} | {recipe_name(change): grid(p, **change) for change in changes}
+
+
+def recipe_name(change: dict[str, object]) -> str:
+    """Return how a change of the recipe is written.
+
+    >>> recipe_name({"updates": "steps", "max_steps": 48})
+    'updates=steps, max_steps=48'
+    """
+    return ", ".join(f"{key}={value}" for key, value in change.items())
