@@ -272,7 +272,7 @@ def _flexible(
         elif boot is not None:
             tasks.setdefault(n.counts.task, []).append(i)
     for members in tasks.values():
-        parts = zip(*((noises[i], errors[i], boots[i].theta[:, 0]) for i in members), strict=True)
+        parts = [noises[i] for i in members], [errors[i] for i in members], [boots[i].theta[:, 0] for i in members]
         for i, curve in zip(members, fit_flexible(*parts, np.random.default_rng([seed, 1])), strict=True):
             out[i] = curve
     return out
