@@ -98,15 +98,6 @@ def test_it_learns_its_training_set():
     assert all(o.extracted in TASK.labels for o in outcomes)
 
 
-@pytest.mark.slow
-def test_a_pretrained_encoder_learns_sentiment():
-    encoder = Encoder.load("all-MiniLM-L6-v2", TASK.labels, 0)
-    pairs = [(p.question, TASK.extract(p.answer)) for p in TASK.seeds(125, 0)]
-    train(encoder, pairs, recipe(model="all-MiniLM-L6-v2", epochs=8, batch_size=16, learning_rate=1e-4), 0)
-    outcomes = classify(encoder, TASK, TASK.test(200))
-    assert sum(o.correct for o in outcomes) > 120
-
-
 @pytest.mark.parametrize(
     ("pairs", "changes", "message"),
     [

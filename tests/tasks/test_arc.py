@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crossover.data import load
 from crossover.errors import CrossoverError
 from crossover.evaluation import answers
 from crossover.evaluation.answers import choose
@@ -25,8 +22,6 @@ from crossover.study.experiments.query_budget import QueryBudgetExperiment
 from crossover.tasks import ChoiceTask, Problem, Task, load_task
 from crossover.tasks.benchmarks.arc import Arc, _words
 
-REAL = Path(os.environ.get(load.FOLDER_VARIABLE) or Path(__file__).parents[3] / "shared" / "data")
-needs_folder = pytest.mark.skipif(not (REAL / "arc_challenge").is_dir(), reason=f"no arc_challenge in {REAL}")
 many = settings(max_examples=300, deadline=None)
 lines = st.text().filter(lambda text: text.strip())
 TASK = Arc()
@@ -162,16 +157,6 @@ def test_a_seed_that_nearly_copies_a_test_question_is_left_out(tmp_path):
     assert [p.question.split("\n")[0] for p in task.seeds(1, 0)] == ["Where?"]
     with pytest.raises(CrossoverError, match="0 to 1 .*got 2"):
         task.seeds(2, 0)
-
-
-@needs_folder
-def test_a_folder_with_the_real_rows():
-    task = Arc(source="dir", folder=str(REAL))
-    tests, seeds = task.test(1172), task.seeds(1113, 0)
-    assert not {stem(p) for p in tests} & {stem(p) for p in seeds}
-    assert any(r["choices"]["label"][0] == "1" for r in load.load("arc_challenge", "test", "dir", REAL))
-    by_question = {p.question: p.answer for p in tests}
-    assert all(by_question[p.question] == p.answer for p in TASK.test(569)), "the wheel's half of the same items"
 
 
 # --- likelihood of the choices ----------------------------------------------------------------------------------------

@@ -42,11 +42,9 @@ class Ledger:
     >>> ledger.charge("answer", 2)
     >>> ledger.remaining
     1
-    >>> ledger.charge("answer", 2)
+    >>> ledger.charge("answer", 2)  # doctest: +IGNORE_EXCEPTION_DETAIL
     Traceback (most recent call last):
-    ...
-    crossover.teachers.spending.BudgetExceeded: 2 answer calls would pass the budget of 3 queries: 2 are spent, 1
-    remains.
+    BudgetExceeded: 2 answer calls would pass the budget of 3 queries: 2 are spent, 1 remains.
     """
 
     budget: int

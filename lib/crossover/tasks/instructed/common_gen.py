@@ -1,9 +1,8 @@
 """Concepts to a sentence: CommonGen (Lin et al. 2020), and captions, which a plain install brings.
 
-``captions`` is made here: the sentences are the human captions of short films in HellaSwag's validation split (from
-ActivityNet Captions, one of the sources of CommonGen), and the concepts of a sentence are its nouns and verbs as
-spaCy's small English model finds them, three to five of them, in alphabetical order. So its texts are people's and its
-inputs are a parser's, with one reference each; its numbers are not comparable with CommonGen's.
+The sentences of ``captions`` are the human captions of short films in HellaSwag's validation split (from ActivityNet
+Captions, a source of CommonGen), its concepts their three to five nouns and verbs as spaCy's small English model finds
+them: people's texts and a parser's inputs, with one reference each, not comparable with CommonGen.
 """
 
 import json
