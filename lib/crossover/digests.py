@@ -1,7 +1,5 @@
 """One digest for everything that is named by its content: keys of cells, files of calls, provenance."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 

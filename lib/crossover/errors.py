@@ -1,7 +1,5 @@
 """The one exception family of the project: errors that name the value and the fix."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable
 

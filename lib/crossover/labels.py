@@ -1,7 +1,5 @@
 """What readers call strategies and tasks, and what a sample of each strategy costs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 #: Teacher calls per training sample of each strategy.

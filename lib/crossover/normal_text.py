@@ -1,7 +1,5 @@
 """Text without what does not matter for a comparison (case, punctuation, articles), and its variety."""
 
-from __future__ import annotations
-
 import re
 import string
 from collections import Counter

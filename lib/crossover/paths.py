@@ -1,7 +1,5 @@
 """Folders: the checkout, the results of a profile, the user's cache."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -3,8 +3,6 @@
 Per task a script with the curves' draws, from which the page computes in the browser.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 from pathlib import Path

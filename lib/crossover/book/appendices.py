@@ -3,8 +3,6 @@
 Each function returns Markdown that a page quotes, read from run records, schemas and registers.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from pathlib import Path

@@ -3,8 +3,6 @@
 Papermill ran the notebooks before; nothing is executed and nothing is fetched here.
 """
 
-from __future__ import annotations
-
 import hashlib
 import importlib.metadata
 import os

@@ -5,8 +5,6 @@ a chapter as ``{{ figure_NAME }}``. A part of a page that draws on a chapter sta
 "<notebook>"}``, up to the next ``+++``.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

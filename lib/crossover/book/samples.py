@@ -3,8 +3,6 @@
 A shard is ``crossoverSamples("<name>", {...})``: a page that is opened as a file may load a script, but no JSON.
 """
 
-from __future__ import annotations
-
 import gzip
 import json
 import re

@@ -4,16 +4,15 @@ A setting is changed in the teacher, the augmenter, the filter, the student or t
 against the base grid on the same test items.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import pandas as pd
 from IPython.display import Markdown
+from pandas.io.formats.style import Styler
 
 from crossover.chapters.budget_ratio import DIRECTION
 from crossover.chapters.common import (
@@ -47,9 +46,6 @@ from crossover.study.grids import ablations as grids
 from crossover.study.paired import paired_row
 from crossover.study.run import run_grid
 from crossover.study.select import Selector, settings_table
-
-if TYPE_CHECKING:
-    from pandas.io.formats.style import Styler
 
 PAIR = [ANSWERS, QUESTIONS]
 #: What arXiv 2607.01727 says of new questions that re-use seeds.

@@ -1,16 +1,15 @@
 """What every chapter shares: its folder, figures with their words, forests, tables, and how numbers are written."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
+from pandas.io.formats.style import Styler
 
 from crossover.figures.forest import forest
 from crossover.figures.learning_curves import check_rows, curve_points, learning_curves, learning_points
@@ -21,16 +20,12 @@ from crossover.paths import PUBLISHED, results_folder
 from crossover.stats.advice import advise_map
 from crossover.stats.advice import regret_table as losses_of
 from crossover.stats.contrasts import benjamini_hochberg
+from crossover.stats.crossovers import Crossover
 from crossover.stats.curves import Fits, fit_table
 from crossover.stats.formatting import interval
 from crossover.study.advice_counts import common
 from crossover.study.cell import Cell
 from crossover.study.store import read_runs, save_numbers
-
-if TYPE_CHECKING:
-    from pandas.io.formats.style import Styler
-
-    from crossover.stats.crossovers import Crossover
 
 LEVEL = 0.9
 ANSWERS, REPHRASE, QUESTIONS = "answer_augmentation", "question_rephrase", "new_question"

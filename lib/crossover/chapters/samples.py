@@ -1,7 +1,5 @@
 """Samples of what teachers wrote, from the stored replies: a seed and what each strategy made of it."""
 
-from __future__ import annotations
-
 import gzip
 import json
 from collections.abc import Sequence

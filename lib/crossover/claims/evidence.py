@@ -1,7 +1,5 @@
 """The evidence on each part of a claim: statistics of a results table, with variances pooled within families."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass

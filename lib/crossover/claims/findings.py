@@ -1,7 +1,5 @@
 """Verdicts: what a results table decides of every part of every entry of the register."""
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import json

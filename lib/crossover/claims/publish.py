@@ -4,8 +4,6 @@
 rule. ``claims/<claim>.json`` is enough for a program to check a claim from a clean clone.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import time

@@ -1,7 +1,5 @@
 """What would settle the undecided parts: the cheapest addition to the rows, and its cost from recorded rates."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import pandas as pd

@@ -1,7 +1,5 @@
 """The command line: ``crossover --help``."""
 
-from __future__ import annotations
-
 import sys
 
 import typer

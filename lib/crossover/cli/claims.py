@@ -3,8 +3,6 @@
 Verdicts, one claim checked against its published file, and what would settle the undecided ones.
 """
 
-from __future__ import annotations
-
 import json
 from math import isfinite
 from pathlib import Path

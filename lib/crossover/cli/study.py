@@ -1,7 +1,5 @@
 """Commands that run the study: run, reproduce, train, book, audit, params."""
 
-from __future__ import annotations
-
 import time
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """Charts of several chapters: measures against a setting, a heat map of problems, gains against label accuracy."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

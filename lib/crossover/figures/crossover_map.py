@@ -1,11 +1,8 @@
 """The crossover map: which strategy to buy over seed-set size and budget, how sure that is, and what was tested."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from crossover.figures.style import INK, PAPER, SHADE, Picture, legend, mark, panels, styled, styles
@@ -13,9 +10,6 @@ from crossover.labels import display_name
 from crossover.stats.advice import CLEAR, advise_map
 from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import Fits
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 #: With the colour, so that grey is enough.
 _HATCHES = ("", "//", "\\\\", "xx", "++", "--", "||", "+")

@@ -1,7 +1,5 @@
 """Forest plots: differences with intervals, one row per comparison, next to the numbers and the papers' values."""
 
-from __future__ import annotations
-
 from textwrap import fill
 
 import numpy as np

@@ -1,12 +1,10 @@
 """Accuracy against budget ratio: points with intervals, fitted curves and crossovers, one panel per seed-set size."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from crossover.errors import CrossoverError
 from crossover.figures.style import (
@@ -23,12 +21,8 @@ from crossover.figures.style import (
     styles,
 )
 from crossover.labels import display_name
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from crossover.stats.crossovers import Crossover
-    from crossover.stats.curves import Fits
+from crossover.stats.crossovers import Crossover
+from crossover.stats.curves import Fits
 
 #: A point of a learning curve: what must not occur twice in one figure.
 _CELL = ["strategy", "seed_size", "budget", "replicate"]

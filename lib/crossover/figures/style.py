@@ -4,27 +4,22 @@ A figure function takes ``narrow`` and draws for the text column of a desktop or
 for both, and stores each in a light and a dark palette as SVG with real text, next to the numbers that it shows.
 """
 
-from __future__ import annotations
-
 import io
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from crossover.errors import CrossoverError
 from crossover.labels import display_name, in_order
-
-if TYPE_CHECKING:
-    from matplotlib.artist import Artist
-    from matplotlib.axes import Axes
 
 #: Inches across; text of 9 to 10 points is then 13 to 15 px in a column of 768 px, and 12 to 14 px on a phone.
 WIDE, NARROW = 7.2, 3.5

@@ -1,7 +1,5 @@
 """What the parameters of all notebooks share."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field

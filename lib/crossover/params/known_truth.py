@@ -1,7 +1,5 @@
 """Parameters of the chapter on known truth."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from crossover.params.fields import Parameters, value

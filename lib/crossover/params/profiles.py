@@ -5,8 +5,6 @@ be. A value is checked before anything starts, and an error names the parameter,
 unknown name, the nearest known one.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Names of text sources, and the folder of one's own whose name holds a digest of what is in it."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

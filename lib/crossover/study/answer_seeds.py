@@ -4,8 +4,6 @@ Seeds that have an answer are shown to the teacher as examples. An answer from w
 was cut at the token limit, is dropped and counted. Every call is stored before its answer is used, and paid once.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Sequence

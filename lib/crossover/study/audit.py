@@ -5,8 +5,6 @@ acts like one more draw of training noise; a cell then passes within three binom
 The spread of these differences is printed beside the spread between students of one draw.
 """
 
-from __future__ import annotations
-
 import math
 import shutil
 import tempfile

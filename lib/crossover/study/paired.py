@@ -1,7 +1,5 @@
 """Contrasts between cells of a results table, paired by test item."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache

@@ -4,8 +4,6 @@ The record holds nothing that changes between two runs of the same code on the s
 stand in each row of a results table.
 """
 
-from __future__ import annotations
-
 import importlib.metadata
 import json
 import os

@@ -5,8 +5,6 @@ belongs to, as ``teacher.coverage``, ``recipe.model`` or ``task.share``. The par
 such a setting.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 from collections.abc import Mapping, Sequence

@@ -1,18 +1,17 @@
 """The chapter on fine-tuned teachers (arXiv 2310.01119): its runs, what each condition gains, how good the data are."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from textwrap import shorten
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
+from pandas.io.formats.style import Styler
 
 from crossover.chapters.common import LEVEL, NOT_RUN, ChapterBase, counted_range, reading, table
 from crossover.chapters.finetuned_teacher import comparisons as compared
@@ -30,9 +29,6 @@ from crossover.study.grids import cells_of
 from crossover.study.grids import finetuned_teacher as grids
 from crossover.study.run import run_grid
 from crossover.study.select import settings_table
-
-if TYPE_CHECKING:
-    from pandas.io.formats.style import Styler
 
 #: What the paper found (arXiv 2310.01119); it gives directions and few numbers.
 PAPER = {

@@ -5,8 +5,6 @@ both counted as samples (:mod:`crossover.stats.contrasts`). Tasks with labels ar
 by chrF.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """How good the data are that a teacher gives: yield, labels right, variety, and the level of guessing."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -3,17 +3,16 @@
 The questions' quality, what training on them does, and their bias.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
+from pandas.io.formats.style import Styler
 
 from crossover.chapters.common import COLUMNS, LEVEL, NATS, counted, table
 from crossover.chapters.template_questions.quality import QuestionBankChapter
@@ -28,9 +27,6 @@ from crossover.stats.peak import Peak, find_peak
 from crossover.study.paired import Outcome, paired, paired_row
 from crossover.study.run import run_grid
 from crossover.study.select import Selector, select, settings_table
-
-if TYPE_CHECKING:
-    from pandas.io.formats.style import Styler
 
 SET_NAMES = {
     "nq_open": "NQ-open", "web_questions": "WebQuestions", "trivia_qa": "TriviaQA", "all": "all question sets",

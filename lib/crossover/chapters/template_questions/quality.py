@@ -3,15 +3,13 @@
 The section on quality of the chapter on template questions (arXiv 2310.07830, section 4) shows what is here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from pandas.io.formats.style import Styler
 
 from crossover.chapters.common import ChapterBase, table
 from crossover.data.closed_book import Real, near_tests, pool
@@ -31,9 +29,6 @@ from crossover.questions.quality import (
     repetition,
 )
 from crossover.study.experiments.template_mixture import distributions
-
-if TYPE_CHECKING:
-    from pandas.io.formats.style import Styler
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """What an experiment is: how the data of its cells are made, and how their students are trained and scored."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Sequence

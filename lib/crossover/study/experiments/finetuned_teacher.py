@@ -3,8 +3,6 @@
 Source: arXiv 2310.01119, section 4.
 """
 
-from __future__ import annotations
-
 import sys
 from collections import Counter
 from collections.abc import Sequence

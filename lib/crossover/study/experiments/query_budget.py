@@ -3,8 +3,6 @@
 Source: arXiv 2409.19759, sections 3 and 4.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from crossover.digests import digest

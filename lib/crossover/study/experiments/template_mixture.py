@@ -4,8 +4,6 @@
 synthetic ones, with ``real_equal`` synthetic ones are added to all of the real. Source: arXiv 2310.07830, section 5.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

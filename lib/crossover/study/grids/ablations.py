@@ -1,7 +1,5 @@
 """The grids of the chapter on ablations: a base, and one factor varied at a time."""
 
-from __future__ import annotations
-
 from crossover.params.budget_ratio import Ablations
 from crossover.study.cell import QueryCell
 from crossover.study.grids.budget_ratio import grid, in_order

@@ -1,7 +1,5 @@
 """The grid of the chapter on the budget ratio: strategy, seed-set size, budget, replicate."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from crossover.params.budget_ratio import BudgetRatio, RecipePilot

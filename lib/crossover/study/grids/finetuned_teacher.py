@@ -1,7 +1,5 @@
 """The grids of the chapter on fine-tuned teachers: a base, and one factor varied at a time."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping
 from types import MappingProxyType

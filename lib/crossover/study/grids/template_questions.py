@@ -1,7 +1,5 @@
 """The grid of the chapter on template questions: mixtures of real and synthetic questions."""
 
-from __future__ import annotations
-
 from crossover.params.template_questions import TemplateQuestions
 from crossover.study.cell import MixtureCell
 
