@@ -8,6 +8,7 @@ from pathlib import Path
 from crossover.errors import CrossoverError
 
 PUBLISHED = "study"  #: The profile whose results are committed and shown in the published book.
+CONFIRMATION = "confirm"  #: The profile that repeats it on fresh seeds and test items.
 
 
 def repository() -> Path:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from crossover.chapters import worth
 from crossover.chapters.ablations import _advised
 from crossover.chapters.budget_ratio import Chapter
 from crossover.params.profiles import check
@@ -77,3 +78,20 @@ def test_advice_of_a_page_is_that_of_advise(budget):
     named = {"answer_augmentation": "new answers", "new_question": "new questions"}[best["strategy"]]
     assert row["advice"] == (named if best["p_best"] >= CLEAR else f"undecided, {named} ahead")
     assert row["best in"] == f"{best['p_best']:.0%} of draws"
+
+
+def test_gains_over_the_seeds_alone_come_back(tmp_path, monkeypatch):
+    """Whatever is bought answers 6 of 60 items less than the seeds alone at a ratio below 4, and 12 more from 4 on."""
+    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
+    given = {"seed_sizes": [16], "budgets": [4, 16, 64, 256], "replicates": 3, "n_test": 60}
+    cells = cells_of(check("03_budget_ratio", {"profile": "laptop", "results": "planted", **given}))
+    right = {0: 30, 4: 24, 16: 24, 64: 42, 256: 42}
+    plant(tmp_path / "planted", cells, lambda cell: first_right(right[cell.budget], 60))
+    rows, folder = worth.rows_of(read_runs(tmp_path / "planted"), tmp_path / "planted", "laptop")
+    gains = worth.gains(rows, folder)
+    assert set(gains["strategy"]) == {"answer_augmentation", "question_rephrase", "new_question"}
+    at = gains.groupby("ratio")[["estimate", "low", "high", "replicates"]].mean()
+    assert at["estimate"].to_dict() == pytest.approx({0.25: -0.1, 1: -0.1, 4: 0.2, 16: 0.2})
+    assert (at["replicates"] == 3).all() and (at["high"] < 0).sum() == (at["low"] > 0).sum() == 2
+    fewer = rows[(rows["replicate"] < 2) | (rows["strategy"] != "seeds_only")]
+    assert worth.gains(fewer, folder).empty, "two replicates show nothing"

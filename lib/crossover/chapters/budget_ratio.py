@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pandas as pd
 from IPython.display import Markdown
 
+from crossover.chapters import worth
 from crossover.chapters.common import (
     ANSWERS,
     LEVEL,
@@ -30,7 +31,7 @@ from crossover.chapters.common import (
 from crossover.chapters.samples import as_html, samples, strategy_samples
 from crossover.figures.charts import heat_map, sweep
 from crossover.figures.crossover_map import map_of_fits
-from crossover.figures.lead import lead_and_regret, undecided
+from crossover.figures.lead import gains_over_seeds, lead_and_regret, undecided
 from crossover.figures.style import Picture
 from crossover.labels import display_name, in_order
 from crossover.params.budget_ratio import BudgetRatio
@@ -172,6 +173,29 @@ class Chapter(ChapterBase):
         """Return what always buying one strategy is expected to lose, over the tested sizes and budgets."""
         return regret_table(self.fits, self.runs, "regret") if has_curves(self.fits) else NO_CURVES
 
+    @cached_property
+    def _gains(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The rows with students of the seeds alone, and what each strategy gains over them."""
+        rows, folder = worth.rows_of(self.runs, self.folder, self.parameters.profile)
+        return rows, worth.gains(rows, folder)
+
+    def worth(self) -> Picture | Markdown:
+        """Draw what each strategy gains over training on the seed questions alone."""
+        rows, gains = self._gains
+        if gains.empty:
+            return NOT_RUN
+        own = rows is self.runs
+        caption = (
+            f"Difference in accuracy from students of the seed questions alone, on the same {rows['n_test'].max()} test problems; {LEVEL:.0%} intervals "
+            f"over items and {counted_range(gains['replicates'], 'replicate')}."
+            + (
+                ""
+                if own
+                else f" {len(rows)} students of the confirmation study: fresh seed questions and test problems."
+            )
+        )
+        return self.figure("worth", partial(gains_over_seeds, gains), gains, worth.in_words(gains), caption)
+
     def held_out(self) -> Styler | Markdown:
         """Return the crossovers at the largest seed-set size as the smaller ones predict them, next to those measured there."""
         sizes = sorted(self.runs["seed_size"].unique())
@@ -237,6 +261,7 @@ class Chapter(ChapterBase):
         self.quote(
             rule=self.headline,
             samples=as_html(self._samples()),
+            worth="" if self._gains[1].empty else f"{worth.in_words(self._gains[1])}.",
             lead_finding=f"{lead_in_words(self.leads)}.",
             curve_rule=f"{rule(self.main)}.",
             tested_seeds=counted_range(runs["seed_size"], "seed question"),

@@ -109,3 +109,26 @@ def lead_panels(leads: Sequence[Lead], narrow: bool = False) -> Picture:
     entries = [mark("curves", INK, "", linestyle="-"), mark("paired differences", INK)]
     legend(figure, [*entries, mark("undecided", SHADE, "s", markersize=10)])
     return figure
+
+
+@styled
+def gains_over_seeds(gains: pd.DataFrame, narrow: bool = False) -> Picture:
+    """Draw each strategy's gain over the seeds alone against the ratio, a panel per seed-set size.
+
+    ``gains`` has ``seed_size, strategy, ratio, estimate, low, high``, fractions of 1.
+    """
+    sizes, looks = sorted(gains["seed_size"].unique()), styles(gains["strategy"].unique())
+    figure, axes = panels(len(sizes), 3.0, narrow, above=0.3)
+    for panel, size in zip(axes, sizes, strict=True):
+        panel.axhline(0, color=MUTED, linewidth=1)
+        for strategy, look in looks.items():
+            some = gains[(gains["seed_size"] == size) & (gains["strategy"] == strategy)].sort_values("ratio")
+            bars = 100 * some[["low", "high"]].sub(some["estimate"], axis=0).abs().T.to_numpy()
+            panel.errorbar(look.shift * some["ratio"], 100 * some["estimate"], bars, color=look.colour,
+                           marker=look.marker, linestyle=look.dash, elinewidth=1, capsize=2)  # fmt: skip
+        ratio_axis(panel, gains.loc[gains["seed_size"] == size, "ratio"].unique())
+        panel.set_title(f"{size:g} seed questions", loc="left")
+        panel.set(xlabel="teacher calls per seed question", ylabel="gain over the seeds alone, points")
+        panel.grid(axis="y")
+    legend(figure, [mark(look.label, look.colour, look.marker, linestyle=look.dash) for look in looks.values()])
+    return figure

@@ -8,12 +8,13 @@ from typing import Literal
 from pydantic import model_validator
 
 from crossover.params.fields import NAME, Count, OpenShare, Positive, Share, TrainingParameters, value
+from crossover.paths import CONFIRMATION
 
 
 class BudgetRatio(TrainingParameters):
     """Parameters of ``03_budget_ratio`` (arXiv 2409.19759)."""
 
-    reads = ("runs.csv",)
+    reads = ("runs.csv", f"../{CONFIRMATION}/runs.csv")
     connection = ("base_url", "concurrency", "timeout")
     spending = ("price_in", "price_out", "max_cost", "max_total_tokens")
 
@@ -116,6 +117,8 @@ class BudgetRatio(TrainingParameters):
 
 class Ablations(BudgetRatio):
     """Parameters of ``04_ablations`` (arXiv 2409.19759, section 5.3): a base grid, and one thing changed at a time."""
+
+    reads = ("runs.csv",)
 
     coverages: list[Share] = value([0.0], "coverages of new questions beside the base grid's")
     weak_augmenter: float = value(0.5, "share of questions that a weak augmenter spoils", gt=0, le=1)

@@ -1,0 +1,78 @@
+"""What a budget of teacher calls is worth: the gain of each strategy over training on the seed questions alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from crossover.labels import display_name, in_order
+from crossover.params.profiles import resolve
+from crossover.paths import CONFIRMATION, PUBLISHED, results_folder
+from crossover.study.grids import cells_of
+from crossover.study.paired import paired_row
+from crossover.study.select import settings_table
+from crossover.study.store import read_runs
+
+ALONE = "seeds_only"
+
+
+def rows_of(runs: pd.DataFrame, folder: Path, profile: str) -> tuple[pd.DataFrame, Path]:
+    """Return the rows that hold students of the seeds alone, and their folder.
+
+    The published study has none: the confirmation study's rows, as far as they go, stand in.
+    """
+    if profile == PUBLISHED and ALONE not in set(runs["strategy"]):
+        folder = results_folder(CONFIRMATION)
+        keys = {cell.key for cell in cells_of(resolve("03_budget_ratio", CONFIRMATION, {}))}
+        rows = read_runs(folder)
+        return rows[rows["key"].isin(keys)], folder
+    return runs, folder
+
+
+def gains(runs: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """Return gains over the seeds alone by seed-set size, strategy and ratio, paired by replicate and test item.
+
+    Columns ``seed_size, strategy, ratio, estimate, low, high, replicates``, fractions of 1 with 90% intervals; a
+    ratio with fewer than three replicates is left out.
+    """
+    rows = settings_table(runs)
+    found = [
+        {"seed_size": size, "strategy": strategy, "ratio": budget / size}
+        | paired_row(
+            rows,
+            folder,
+            {"seed_size": int(size)},
+            [{}],
+            [
+                {"weight": 1, "strategy": strategy, "budget": int(budget)},
+                {"weight": -1, "strategy": ALONE, "budget": 0},
+            ],
+        )
+        for (size, strategy, budget), _ in rows[rows["budget"] > 0].groupby(["seed_size", "strategy", "budget"])
+    ]
+    table = pd.DataFrame(found, columns=["seed_size", "strategy", "ratio", "estimate", "low", "high", "replicates"])
+    return table[table["replicates"] >= 3].reset_index(drop=True)
+
+
+def in_words(table: pd.DataFrame) -> str:
+    """Say at which ratios each strategy does better or worse than the seeds alone, at every seed-set size run there.
+
+    >>> rows = [("new_question", 1, -0.1, -0.2, -0.05), ("new_question", 8, 0.2, 0.1, 0.3)]
+    >>> rows = pd.DataFrame(rows, columns=["strategy", "ratio", "estimate", "low", "high"]).assign(seed_size=16)
+    >>> in_words(rows)
+    'Against training on the seeds alone, by calls per seed question: new questions gain at 8 and lose at 1'
+    """
+    said = []
+    for strategy in in_order(table["strategy"].unique()):
+        ratios = table[table["strategy"] == strategy].groupby("ratio")
+        sides = {"gain": ratios["low"].min() > 0, "lose": ratios["high"].max() < 0}
+        parts = [f"{verb} at {_ratios(where)}" for verb, where in sides.items() if where.any()]
+        said.append(f"{display_name(strategy).lower()} {' and '.join(parts) or 'make no detectable difference'}")
+    return f"Against training on the seeds alone, by calls per seed question: {'; '.join(said)}"
+
+
+def _ratios(where: pd.Series) -> str:
+    """The ratios, the index, at which ``where`` is true: neighbours as a range."""
+    stretches = [s.index for _, s in where.groupby((where != where.shift()).cumsum()) if s.all()]
+    return ", ".join(f"{s[0]:g}" if len(s) == 1 else f"{s[0]:g} to {s[-1]:g}" for s in stretches)
