@@ -1,5 +1,6 @@
 """Pairs from the files and layouts that people have: read right with no option, said back, refused by name."""
 
+import gzip
 import json
 
 import pandas as pd
@@ -32,6 +33,12 @@ LAYOUTS = {
     "choices: question + choices -> answer": ({"question": "Metal {i}?", "choices": ["wood", "iron"], "answer": 1}, "Metal {i}?\nA) wood\nB) iron", "B"),
     "question and answer: context": ({"context": "Text {i}.", "question": "What?", "answers": {"text": ["{i}", "x"], "answer_start": [5, 0]}}, "Text {i}.\n\nWhat?", "{i}"),
     "question and answer: passage": ({"passage": "Text {i}.", "question": "So?", "answer": True}, "Text {i}.\n\nSo?", "true"),
+    "choices: question + A": ({"question": "Metal {i}?", "A": "wood", "B": "iron", "answer": "B"}, "Metal {i}?\nA) wood\nB) iron", "B"),
+    "choices: ctx + endings": ({"ctx": "He sits {i}", "endings": ["up", "down"], "label": "1"}, "He sits {i}\nA) up\nB) down", "B"),
+    "question and answer: premise": ({"premise": "Rain {i}.", "hypothesis": "Wet.", "label": "entailment"}, "Rain {i}.\n\nWet.", "entailment"),
+    "preferences: prompt": ({"prompt": "Sum {i}?", "chosen": turns(("user", "Sum {i}?"), ("assistant", "{i}"))}, "Sum {i}?", "{i}"),
+    "chat turns: messages": ({"messages": turns(("developer", "Be brief."), ("user", "Sum {i}?"), ("assistant", "{i}"))}, "Be brief.\n\nSum {i}?", "{i}"),
+    "Alpaca: instruction + input": ({"instruction": "Sum {i}?", "input": "<noinput>", "output": "{i}"}, "Sum {i}?", "{i}"),
 }  # fmt: skip
 
 
@@ -52,6 +59,25 @@ def test_a_layout_is_recognised_and_said_back(tmp_path, layout):
             (question.replace("{i}", str(i)), answer.replace("{i}", str(i))) for i in range(5)
         ]
         assert read.layout.startswith(layout) and "5 pairs" in str(read)
+
+
+def test_json_in_columns_or_by_name_packed_and_other_encodings(tmp_path):
+    rows = [{"question": "Who?", "answer": "Bob"}, {"question": "When?", "answer": "1984"}]
+    frame = pd.DataFrame(rows)
+    for name, text in {
+        "numbered.json": frame.to_json(),
+        "lists.json": json.dumps(frame.to_dict("list")),
+        "named.json": json.dumps({"a": rows[0], "b": rows[1]}),
+        "inside.json": json.dumps({"version": "1", "data": rows}),
+    }.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "packed.jsonl.gz").write_bytes(gzip.compress(frame.to_json(orient="records", lines=True).encode()))
+    (tmp_path / "windows.csv").write_bytes(frame.to_csv(index=False, sep="\t").encode("utf-16"))
+    frame.rename(columns=str.title).rename(columns={"Answer": " Answer "}).to_csv(tmp_path / "spaces.csv", index=False)
+    for path in tmp_path.iterdir():
+        assert [(p.question, p.answer) for p in read_pairs(str(path)).pairs] == [("Who?", "Bob"), ("When?", "1984")], (
+            path
+        )
 
 
 @pytest.mark.parametrize(("suffix", "separator"), [("csv", ","), ("csv", ";"), ("tsv", "\t")])
@@ -116,7 +142,7 @@ def test_what_is_left_out_is_counted(tmp_path):
         {"question": "Who\u2028are you?", "answer": ""},
     ]
     read = read_pairs(lines(tmp_path / "a.jsonl", rows))
-    assert (len(read.pairs), read.empty, read.repeated, read.unanswered) == (3, 1, 1, 2)
+    assert (len(read.pairs), read.empty, read.repeated) == (3, 1, 1) and "2 without an answer" in str(read)
     assert read.left_out == ("source",) and "columns not used: source" in str(read)
     assert read.pairs[2].question == "Who\u2028are you?"
 
@@ -152,6 +178,11 @@ def test_what_is_not_understood_is_refused_by_row_and_column(tmp_path, text, opt
 def test_files_that_cannot_be_read_are_named(tmp_path):
     (tmp_path / "latin.jsonl").write_bytes('{"question": "é"}'.encode("latin-1"))
     (tmp_path / "no.parquet").write_bytes(b"no")
-    for name, said in (("nowhere.jsonl", "no such file"), ("latin.jsonl", "UTF-8"), ("no.parquet", "cannot be read")):
+    for name, said in (
+        ("nowhere.jsonl", "no such file"),
+        ("latin.jsonl", "UTF-8"),
+        ("no.parquet", "cannot be read"),
+        ("a.xlsx", "save the sheet as CSV"),
+    ):
         with pytest.raises(CrossoverError, match=f"{name}.*{said}"):
             read_pairs(str(tmp_path / name))

@@ -31,6 +31,9 @@ NUMBERS = {
     "1 200": "1200",
     "5 000 000": "5000000",
     "about 5-6 hours": None,
+    "about 50–60": None,
+    "between 3 and 5": None,
+    "I think it's 7, not 8": "7",
     "1,234,567.89": "1234567.89",
     "½": "0.5",
     "1½ cups": "1.5",
@@ -108,6 +111,10 @@ LETTERS = {
     "B. steam": "B",
     "Answer: **(C) rain**": "C",
     "It must be A.": "A",
+    "Both A and B": None,
+    "A or B? It is B.": "B",
+    "B and not C": "B",
+    "答案：B": "B",
 }
 
 
@@ -148,5 +155,6 @@ def test_values_are_the_same_up_to_rounding():
 
 def test_texts_are_the_same_but_for_form():
     assert same_text("The Eiffel-Tower.", "eiffeltower") and same_text("ﬁne", "fine") and same_text("Zoe\u0308", "Zoë")
+    assert same_text("“Paris”", "'paris'.") and not same_text("C++", "C") and not same_text("C#", "c")
     assert not same_text("+", "-") and not same_text("Nile", "Amazon")
     assert token_f1("the red car", "a red bus") == 0.5 and token_f1("", "x") == 0

@@ -33,7 +33,8 @@ from crossover.tasks.base import Problem
 from crossover.teachers import Request
 from crossover.teachers import recorded as recorded_module
 from crossover.teachers import spending as spending_module
-from crossover.teachers.endpoint import ALL_REFUSED, KEY_VARIABLE, Endpoint, dialect_of
+from crossover.teachers.dialects import dialect_of
+from crossover.teachers.endpoint import ALL_REFUSED, KEY_VARIABLE, Endpoint
 from crossover.teachers.recorded import Recorded
 from crossover.teachers.spending import Account, BudgetExceeded
 from misbehaving import BILLED, USAGE, Running, Scripted, completion

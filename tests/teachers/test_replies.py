@@ -33,6 +33,13 @@ QUESTION = "How much do 8 and 9 make?"
         f"{QUESTION}\n\nAnswer: 17",
         f"Question: {QUESTION}\nThe answer to this question is 17.",
         f'```json\n{{"question": "{QUESTION}"}}\n```',
+        f'{{"Question": "{QUESTION}"}}',
+        f'{{"question": {{"text": "{QUESTION}"}}}}',
+        f"{{'question': '{QUESTION}'}}",
+        f"1. {QUESTION}\n2. How much do 3 and 4 make?\n3. Why?",
+        f'"{QUESTION}" (rephrased)',
+        f"Question 4: {QUESTION}\nAnswer 4: 17",
+        f"<question>{QUESTION}",
         f'Here you go: {{"question": "{QUESTION}"}}',
         f'{{"question": "<question>{QUESTION}</question>"}}',
         f"<think>Rephrase it.</think>\n<question>\n{QUESTION}\n</question> I hope this helps!",
@@ -71,6 +78,9 @@ def test_a_question_that_only_looks_surrounded_is_kept_whole(question):
         ('{"answer": "8 + 9 = 17\\n#### 17"}', " 8 + 9 = 17\n#### 17", ""),
         ("<think>\n#### 16\n", None, "a thought without an answer"),
         ("", None, "empty"),
+        ("I'm sorry, but I can't help with that.", None, "refused by the model"),
+        ('{"answer": "As an AI language model, I cannot answer this."}', None, "refused by the model"),
+        ("Sorry to say, 8 + 9 = 17\n#### 17", " Sorry to say, 8 + 9 = 17\n#### 17", ""),
     ],
 )
 def test_an_answer_is_read_to_its_end(reply, text, failed):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from crossover.errors import CrossoverError
 from crossover.figures.lead import lead_and_regret
 from crossover.labels import display_name
@@ -14,6 +12,7 @@ from crossover.stats.advice import advise_map, regret_table
 from crossover.stats.lead import find_leads
 from crossover.study.pilot import Pilot
 from crossover.study.pilot_rounds import Stop
+from crossover.templates import render
 
 SAMPLES = 3  # of each strategy
 STAGES = ("queries", "asked", "returned", "parsed", "verified", "kept")
@@ -28,9 +27,8 @@ NEXT = {
 
 def write(pilot: Pilot, stop: Stop) -> Path:
     """Write the report next to the pilot's results, and return where it is."""
-    templates = Environment(loader=PackageLoader("crossover.cli", "."), autoescape=True, undefined=StrictUndefined)
     path = pilot.folder / "report.html"
-    path.write_text(templates.get_template("pilot_report.html.jinja").render(contents(pilot, stop)), encoding="utf-8")
+    path.write_text(render("cli/pilot_report.html.jinja", "page", **contents(pilot, stop)), encoding="utf-8")
     return path
 
 

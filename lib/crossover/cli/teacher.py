@@ -39,7 +39,8 @@ def check(
     from crossover.tasks import load_task
     from crossover.tasks.user_pairs import UserPairs
     from crossover.teachers import Request
-    from crossover.teachers.endpoint import Endpoint, dialect_of
+    from crossover.teachers.dialects import dialect_of
+    from crossover.teachers.endpoint import Endpoint
     from crossover.teachers.few_shot_prompts import EXAMPLES
     from crossover.teachers.spending import Account
 

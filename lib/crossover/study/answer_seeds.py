@@ -17,7 +17,7 @@ from crossover.study.cell import QueryCell
 from crossover.study.experiments.query_budget import make_teachers
 from crossover.study.store import Store
 from crossover.tasks.base import Problem
-from crossover.tasks.pair_files import Pair, read_pairs
+from crossover.tasks.pair_files import Pair
 from crossover.tasks.user_pairs import UserPairs
 from crossover.teachers import Reply, Request
 from crossover.teachers.few_shot_prompts import EXAMPLES
@@ -36,11 +36,6 @@ class AnsweredSeeds:
     test_file: str
     lost: int
     cost: float
-
-
-def unlabelled(file: str, question: str = "", answer: str = "") -> int:
-    """Return how many pairs of a file have no answer."""
-    return read_pairs(file, question, answer).unanswered
 
 
 def label(seeds_file: str, test_file: str, compare: str, cell: QueryCell, **reading: str) -> AnsweredSeeds:

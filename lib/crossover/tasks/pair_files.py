@@ -7,10 +7,13 @@ with its row and columns.
 
 from __future__ import annotations
 
+import codecs
+import gzip
 import io
 import json
 import math
 import os
+import re
 import string
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -21,16 +24,28 @@ from pathlib import Path
 from crossover.errors import CrossoverError, nearest
 
 #: What the columns of a pair may be called, the likelier name first.
-ASKED = ("instruction", "question", "prompt", "query", "problem", "input", "user", "source", "text")
+ASKED = (
+    *("instruction", "question", "prompt", "query", "problem", "hypothesis", "sentence2", "ctx"),
+    *("input", "user", "source", "text"),
+)
 ANSWERED = ("response", "answer", "completion", "output", "solution", "target", "reply", "assistant", "chosen", "label")
 #: What belongs to a question where it stands beside one: before it, but an instruction's input after it.
-CONTEXT = ("system", "context", "passage", "input", "story", "article", "document", "sentence", "premise")
-_CHOICES = ("choices", "options")
+CONTEXT = ("system", "context", "passage", "input", "story", "article", "document", "sentence", "sentence1", "premise")
+_CHOICES = ("choices", "options", "endings")
+_OPTION = re.compile(r"(?:option|choice|answer|opt?)?[ _]?([a-j]|[1-9])", re.IGNORECASE)  # a column of one choice
 _KEYS = ("answerKey", "answer_key", "correct", "answer", "label", "answer_idx")
 _TURNS = ("messages", "conversations", "conversation")
-_ROLES = {"human": "user", "gpt": "assistant", "bot": "assistant", "chatgpt": "assistant", "model": "assistant"}
+_ROLES = {
+    "human": "user",
+    "gpt": "assistant",
+    "bot": "assistant",
+    "chatgpt": "assistant",
+    "model": "assistant",
+    "developer": "system",
+}
 #: Where an object keeps its text, and what else counts as that text.
 _TEXT, _ALIASES = ("text", "value", "content", "answer"), ("aliases", "normalized_aliases")
+_NOTHING = ("<noinput>", "nooutput")  # what Alpaca's files write for an empty text
 NAMED = {
     ("instruction", "output"): "Alpaca",
     ("instruction", "response"): "instruction and response",
@@ -67,16 +82,10 @@ class Pairs:
     repeated: int = 0
     left_out: tuple[str, ...] = ()
 
-    @property
-    def unanswered(self) -> int:
-        """Questions without an answer."""
-        return sum(not pair.answer for pair in self.pairs)
-
     def __str__(self) -> str:
-        several = sum(bool(pair.also) for pair in self.pairs)
         counts = {
-            "without an answer": self.unanswered,
-            "with several right answers": several,
+            "without an answer": sum(not pair.answer for pair in self.pairs),
+            "with several right answers": sum(bool(pair.also) for pair in self.pairs),
             "rows without a question left out": self.empty,
             "repeated rows left out": self.repeated,
         }
@@ -108,7 +117,7 @@ def read_pairs(file: str, question: str = "", answer: str = "") -> Pairs:
 
 @lru_cache(maxsize=8)
 def _read(file: str, question: str, answer: str, written: int) -> Pairs:
-    rows = read_rows(file)
+    rows = [(where, {name.strip(): value for name, value in row.items()}) for where, row in read_rows(file)]
     columns = tuple(dict.fromkeys(name for _, row in rows for name in row))
     layout = _layout(columns, rows, file, question, answer)
     pairs: dict[tuple[str, tuple[str, ...]], Pair] = {}
@@ -137,33 +146,52 @@ def _read(file: str, question: str, answer: str, written: int) -> Pairs:
 def read_rows(file: str) -> list[tuple[str, Row]]:
     """Return the rows of a file, each with its place in it (``"line 3"``)."""
     path = Path(file).expanduser()
-    suffix = path.suffix.lower()
+    packed = path.suffix.lower() == ".gz"
+    suffix = (path.with_suffix("") if packed else path).suffix.lower()
     try:
         if file.startswith("hub:") or path.is_dir():
             rows = _dataset(file)
-        elif suffix in (".csv", ".tsv", ".parquet"):
-            rows = _table(path, suffix)
+        elif suffix in (".xlsx", ".xls", ".ods"):
+            raise CrossoverError(f"{file} is a spreadsheet; save the sheet as CSV.")
         else:
-            rows = _json(file, path.read_bytes().decode("utf-8-sig"))
+            data = gzip.decompress(path.read_bytes()) if packed else path.read_bytes()
+            rows = _table(data, suffix) if suffix in (".csv", ".tsv", ".parquet") else _json(file, _decoded(data))
     except FileNotFoundError:
         raise CrossoverError(f"{file} cannot be read: there is no such file.") from None
     except UnicodeDecodeError:
         raise CrossoverError(f"{file} is not text in UTF-8; save it so.") from None
     except (OSError, ValueError) as problem:  # pandas' and pyarrow's own errors are ValueErrors
-        raise CrossoverError(f"{file} cannot be read: {_first_line(problem)}.") from None
+        raise CrossoverError(f"{file} cannot be read: {str(problem).strip().splitlines()[0]}.") from None
     if not rows:
         raise CrossoverError(f"{file} holds no pairs.")
     return rows
 
 
+def _decoded(data: bytes) -> str:
+    """Text in UTF-8, or in UTF-16 where its first bytes say so."""
+    return data.decode("utf-16" if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig")
+
+
 def _json(file: str, text: str) -> list[tuple[str, Row]]:
-    """The rows of JSON lines, of a JSON array, or of an object with one list of rows in it."""
+    """The rows of JSON lines, of a JSON array, or of an object that holds a list of rows, rows by name, or columns."""
     try:
         whole = json.loads(text)
     except ValueError:
         whole = None
-    if isinstance(whole, dict) and not {*ASKED, *_TURNS} & set(whole):
-        whole = next((v for v in whole.values() if isinstance(v, list)), whole)
+    if isinstance(whole, dict):
+        values = list(whole.values())
+        lists = [v for v in values if isinstance(v, list) and v and all(isinstance(row, dict) for row in v)]
+        if lists and not {*ASKED, *_TURNS} & set(whole):
+            whole = lists[0]
+        elif len(whole) > 1 and all(isinstance(v, dict) for v in values):
+            known = {*ASKED, *ANSWERED, *_TURNS} & set(whole)  # columns of rows by number, or rows by name
+            whole = (
+                [dict(zip(whole, row, strict=True)) for row in zip(*(v.values() for v in values), strict=True)]
+                if known
+                else values
+            )
+        elif len(whole) > 1 and all(isinstance(v, list) and len(v) == len(values[0]) > 1 for v in values):
+            whole = [dict(zip(whole, row, strict=True)) for row in zip(*values, strict=True)]
     if isinstance(whole, list):
         numbered = [(f"item {i}", row) for i, row in enumerate(whole, 1)]
     else:
@@ -185,17 +213,17 @@ def _json(file: str, text: str) -> list[tuple[str, Row]]:
     return numbered
 
 
-def _table(path: Path, suffix: str) -> list[tuple[str, Row]]:
+def _table(data: bytes, suffix: str) -> list[tuple[str, Row]]:
     """The rows of CSV, TSV or Parquet."""
     import pandas as pd
 
     if suffix == ".parquet":
-        frame, first = pd.read_parquet(path), 1
+        frame, first = pd.read_parquet(io.BytesIO(data)), 1
     else:
-        text, first = path.read_text(encoding="utf-8-sig"), 2
-        separator = "\t" if suffix == ".tsv" else "," if "," in text.split("\n", 1)[0] else None
-        given = {"dtype": str, "keep_default_na": False, "engine": "python"}
-        frame = pd.read_csv(io.StringIO(text), sep=separator, **given)
+        text, first = _decoded(data), 2
+        head = text.split("\n", 1)[0]
+        separator = "\t" if suffix == ".tsv" or "\t" in head else "," if "," in head else None
+        frame = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, engine="python")
     return [(f"row {i}", row) for i, row in enumerate(_plain(frame.to_dict("records")), first)]
 
 
@@ -204,8 +232,7 @@ def _dataset(file: str) -> list[tuple[str, Row]]:
     import datasets
 
     name, _, split = file.removeprefix("hub:").partition(":")
-    *owner, name, configuration = name.split("/") if name.count("/") == 2 else [name, ""]
-    name = "/".join([*owner, name])
+    name, _, configuration = name.rpartition("/") if name.count("/") == 2 else (name, "", "")
     if not file.startswith("hub:"):
         name, split, configuration = str(Path(file).expanduser()), "", ""
     try:
@@ -220,9 +247,10 @@ def _dataset(file: str) -> list[tuple[str, Row]]:
     if isinstance(data, dict):
         if split and split not in data:
             raise CrossoverError(f"{file} has no split {split!r}. It has: {', '.join(data)}.{nearest(split, data)}")
-        if not split and len(data) > 1 and "train" not in data:
-            raise CrossoverError(f"{file} has the splits {', '.join(data)}; name one, as {file}:{next(iter(data))}.")
-        data = data[split or ("train" if "train" in data else next(iter(data)))]
+        first = "train" if "train" in data else next(iter(data))
+        if not split and len(data) > 1 and first != "train":
+            raise CrossoverError(f"{file} has the splits {', '.join(data)}; name one, as {file}:{first}.")
+        data = data[split or first]
     return [(f"row {i}", row) for i, row in enumerate(_plain(data.to_list()), 1)]
 
 
@@ -238,9 +266,9 @@ def _plain(value: object) -> object:
 def _layout(columns: Sequence[str], rows: Sequence[tuple[str, Row]], file: str, question: str, answer: str) -> Layout:
     """The layout of a file, by its columns, or as the user says."""
     found = _recognised(columns, rows)
-    if found and not (question or answer):
-        return found
     if not (question or answer):
+        if found:
+            return found
         known = (*ASKED, *ANSWERED, *_TURNS, *_CHOICES)
         alike = [
             f"{name!r} may be {match[0]!r}"
@@ -308,20 +336,23 @@ def _recognised(columns: Sequence[str], rows: Sequence[tuple[str, Row]]) -> Layo
     if turns := first(_TURNS):
         return Layout(f"chat turns: {turns}", lambda row: _conversation(row[turns]), (turns,))
     asked, choices, key = first(ASKED), first(_CHOICES), first(_KEYS)
-    if asked and choices and key:
+    single = {match[1].upper(): c for c in columns if (match := _OPTION.fullmatch(c))}
+    options = [choices] if choices else list(single.values()) if len(single) > 1 else []
+    if asked and options and key:
         texts = [*named(CONTEXT, asked, key), asked]
-        return Layout(
-            f"choices: {' + '.join([*texts, choices])} -> {key}",
-            lambda row: _multiple_choice([text_of(row.get(c)) for c in texts], row[choices], row.get(key)),
-            (*texts, choices, key),
-        )
+
+        def chosen(row: Row) -> tuple[str, list[str]]:
+            offered = row[choices] if choices else {label: row[c] for label, c in single.items() if text_of(row.get(c))}
+            return _multiple_choice([text_of(row.get(c)) for c in texts], offered, row.get(key))
+
+        return Layout(f"choices: {' + '.join([*texts, *options])} -> {key}", chosen, (*texts, *options, key))
     answered = first(("answers",)) if asked else ""
     answered = answered or first(ANSWERED, asked)
     sample = next((row for _, row in rows if row.get(asked)), {})
     if asked and isinstance(sample.get(asked), list):  # prompt and completion as chat turns
         return Layout(
             f"chat turns: {asked} -> {answered}",
-            lambda row: (_conversation(row[asked])[0], _last_turn(row.get(answered))),
+            lambda row: (_conversation(row[asked])[0], texts_of(row.get(answered))),
             (asked, answered),
         )
     misspelt = not answered and any(get_close_matches(c.lower(), ANSWERED, n=1) for c in columns if c != asked)
@@ -352,15 +383,17 @@ def texts_of(value: object) -> list[str]:
     if isinstance(value, bool):
         return ["true" if value else "false"]
     if isinstance(value, dict):
-        named = next((name for name in _TEXT if name in value), None)
-        if named is None:
+        if not (named := [name for name in (*_TEXT, *_ALIASES) if name in value]):
             raise ValueError(f"an object with {', '.join(value)}")
-        return texts_of([value[named], *(value[name] for name in _ALIASES if name in value)])
+        return texts_of([value[name] for name in named if name in (named[0], *_ALIASES)])
+    if isinstance(value, list) and any(isinstance(part, dict) and {"role", "from"} & set(part) for part in value):
+        return _conversation(value)[1]
     if isinstance(value, list):
         return [text for part in value for text in texts_of(part)]
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return [str(int(value))]
-    return [text] if (text := str(value).strip()) else []
+    text = str(value).strip()
+    return [text] if text and text.lower() not in _NOTHING else []
 
 
 def text_of(value: object) -> str:
@@ -387,10 +420,6 @@ def _conversation(turns: object) -> tuple[str, list[str]]:
     return "\n\n".join(text if role == "system" else f"{role.capitalize()}: {text}" for role, text in before), answer
 
 
-def _last_turn(value: object) -> list[str]:
-    return _conversation(value)[1] if isinstance(value, list) else texts_of(value)
-
-
 def _multiple_choice(asked: Sequence[str], choices: object, key: object) -> tuple[str, list[str]]:
     """A question with its options on lines of their own, and the letter of the right one."""
     if isinstance(choices, str):
@@ -411,10 +440,6 @@ def _multiple_choice(asked: Sequence[str], choices: object, key: object) -> tupl
         if right in known:
             return text, [letters[known.index(right)]]
     raise ValueError(f"{right!r} is none of the choices {', '.join(labels or letters)}")
-
-
-def _first_line(problem: Exception) -> str:
-    return getattr(problem, "strerror", None) or str(problem).strip().splitlines()[0]
 
 
 def _shown(value: object) -> str:

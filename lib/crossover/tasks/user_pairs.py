@@ -12,7 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
 from crossover.data.near_duplicates import Neighbourhood
@@ -132,7 +132,9 @@ class UserPairs(QuestionAnswer, Pooled):
                 f"{file}, {pair.where}: no {self._wanted} can be read in the answer {pair.answer[-80:]!r}. Correct the"
                 " row, or compare another way."
             )
-        return Problem("", pair.question, self.completion(pair.answer))
+        also = tuple(map(self.completion, pair.also))
+        completion = self.completion(pair.answer)
+        return Problem("", pair.question, completion, references=(completion, *also) if also else ())
 
     @property
     def _wanted(self) -> str:
@@ -198,15 +200,8 @@ class UserPairs(QuestionAnswer, Pooled):
         The same as the reference or as another right answer.
         """
         answer = self.extract(completion)
-        right = (problem.answer, *self._also.get((problem.question, problem.answer), ()))
-        references = [reference for text in right if (reference := self.extract(text)) is not None]
+        references = [r for text in (problem.answer, *problem.references) if (r := self.extract(text)) is not None]
         return answer is not None and any(self.same(answer, reference) for reference in references)
-
-    @cached_property
-    def _also(self) -> dict[tuple[str, str], list[str]]:
-        """Other right answers, as completions, by question and completion."""
-        pairs = [*self.pairs("seed").pairs, *(self.pairs("test").pairs if self.test_file else ())]
-        return {(p.question, self.completion(p.answer)): list(map(self.completion, p.also)) for p in pairs if p.also}
 
     def same(self, answer: str, reference: str) -> bool:
         """Whether an answer, as :meth:`extract` gives it, equals the reference."""

@@ -16,6 +16,7 @@ from crossover.normal_text import answer_tokens
 
 _SPACES = "\u00a0\u202f\u2009\u2007\u2008\u2006\u2005\u2004\u2003\u2002"
 _SIGNS = str.maketrans(dict.fromkeys("−﹣－‒", "-") | dict.fromkeys(_SPACES, " ") | {"’": "'", "⁄": "/"})
+_QUOTES, _SYMBOLS = str.maketrans(dict.fromkeys("“”„«»‘’‚", '"')), re.compile(r"(?<=\w)[+#]+|[<>≤≥]")
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 _SCALE = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 #: What people write before a final answer. The last one counts.
@@ -105,7 +106,9 @@ def read_letter(text: str) -> str | None:
     >>> [read_letter(text) for text in ("B) steam", "Steam, so B.", "The answer is **(c)** because", "A dog")]
     ['B', 'B', 'C', None]
     """
-    text = _plain(text).strip()
+    text = re.sub(r"\b(?:and |but )?not\s+\(?[A-J]\b\)?", "", _plain(text)).strip()
+    if re.search(r"(?<![A-Za-z])[A-J]\)?\s+(?:and|or|&)\s+\(?[A-J]\W*\Z", text):
+        return None
     *_, last = text.rpartition("\n")
     boxed = _boxed(text)
     for part in filter(
@@ -126,7 +129,7 @@ def read_letter(text: str) -> str | None:
         r"\A[\s*_(\[]*([A-Za-z])[)\].:]",  # "B) steam"
         r"\*\*\(?([A-J])[).:]?(?:\*\*|\s)",  # "**B**"
         r"\(([A-Ja-j])\)",  # "(B)"
-        r"(?:\A|[\s\"'])([B-HJ])\W*\Z",  # "so B."
+        r"(?:\A|[\s\"':])([B-HJ])\W*\Z",  # "so B."
         r"\b(?:so|is|be|pick|choose)\s+([A-J])\W*\Z",
     ):
         if found := re.findall(pattern, text):
@@ -135,12 +138,14 @@ def read_letter(text: str) -> str | None:
 
 
 def same_text(first: str, second: str) -> bool:
-    """Whether two texts are the same but for Unicode form, case, space, punctuation and articles.
+    """Whether two texts are the same but for Unicode form, case, space, punctuation and articles; C++ is not C.
 
-    >>> same_text("The Café", "cafe\\u0301."), same_text("+", "-")
-    (True, False)
+    >>> same_text("The “Café”", "cafe\\u0301."), same_text("+", "-"), same_text("C++", "C")
+    (True, False, False)
     """
-    one, other = (unicodedata.normalize("NFKC", text) for text in (first, second))
+    one, other = (unicodedata.normalize("NFKC", text).translate(_QUOTES) for text in (first, second))
+    if sorted(_SYMBOLS.findall(one)) != sorted(_SYMBOLS.findall(other)):
+        return False
     tokens = answer_tokens(one), answer_tokens(other)
     return tokens[0] == tokens[1] if any(tokens) else one.casefold().split() == other.casefold().split()
 
@@ -193,12 +198,13 @@ def _tokens(text: str, point: str) -> list[re.Match[str]]:
         before, after = text[: match.start()], text[match.end() :]
         if re.search(r"[A-Za-z_]$|[A-Za-z)]\^$", before):
             continue
+        if re.search(r"\bnot\s$", before):
+            continue
         if match["sign"] and match[0][1].isdigit() and before[-1:].isdigit():  # a range, a date
             found.append(None)
             continue
-        if re.match(r"\s?(?:,|;)\s?\d|[,.:/-]\d|[A-Za-z]*\d", after) or re.search(
-            r"\d\s?(?:,|;)\s?$|\d[,.:/-]$", before
-        ):
+        follows = re.match(r"\s?(?:,|;)\s?\d|\s?[–—]\s?\d|[,.:/-]\d|[A-Za-z]*\d", after)
+        if follows or re.search(r"\d\s?(?:,|;)\s?$|\d\s?[–—]\s?$|\d[,.:/-]$|\bbetween\s\S+\sand\s$", before):
             found.append(None)
             continue
         found.append(match)

@@ -10,11 +10,9 @@ meant for one host is sent to another.
 from __future__ import annotations
 
 import asyncio
-import functools
 import ipaddress
 import json
 import os
-import re
 import signal
 import sys
 import threading
@@ -31,7 +29,8 @@ import openai
 from crossover.errors import CrossoverError
 from crossover.tasks.base import Problem, Task
 from crossover.teachers.base import Reply, Request
-from crossover.teachers.few_shot_prompts import chat_prompt, field_of, schema
+from crossover.teachers.dialects import FILTERED, GATED, SPENT, TOO_LONG, dialect_of
+from crossover.teachers.few_shot_prompts import chat_prompt, field_of
 from crossover.teachers.replies import content_of, read_reply, structured_reply
 from crossover.teachers.spending import Account, BudgetExceeded
 
@@ -39,80 +38,6 @@ KEY_VARIABLE = "CROSSOVER_API_KEY"
 TEMPLATE_TOKENS = 256  # a chat template's own tokens, at most
 TOKEN_CHARACTERS = 64  # characters of a token, at most: what a server sends beyond its limit is cut there
 ALL_REFUSED = 20  # prompts refused one after the other, with no call answered, that end a run
-# What servers say, whatever their status. Of a prompt or reply that they will not handle: the sample is lost, the run
-# goes on.
-_TOO_LONG = re.compile(
-    r"context.(?:length|window|size)|(?:prompt|input|messages?|text|sequence|content|request|string)\S* (?:is |are"
-    r" )?too (?:long|large)|"
-    r"string_above_max|maximum length|max_length|reduce the length|too many tokens|max_model_len|\bn_ctx"
-)
-_FILTERED = re.compile(
-    r"content.(?:filter|polic|management)|inspection|inappropriate|moderation|flagged|safety|usage polic|prohibited"
-)
-_SPENT = re.compile(
-    r"insufficient.(?:quota|balance|credit|funds)|exceeded your current quota|billing_hard_limit|billing hard limit|"
-    r"out of credits|no credits|not enough credits?|credit balance|payment required|spending limit"
-)
-_GATED = re.compile(r"gated|licen[cs]e|request access|accept the (?:terms|condition)|must be granted access")
-_UNSUPPORTED = re.compile(
-    r"unsupported|not support|not compatible|unknown|unrecogni[sz]ed|not permitted|extra_forbidden|instead|only the"
-    r" default|"
-    r"invalid|not allowed|failed|validation error|should be"
-)
-_NO_SCHEMA = re.compile(r"response_format|json.?schema|structured.outputs?|guided|grammar")
-_NO_LIMIT = re.compile(r"use .?max_completion_tokens|max_tokens.{0,80}(?:unsupported|not support)")
-
-
-@dataclass
-class Dialect:
-    """What a server takes of the protocol, learnt from its refusals.
-
-    Shared by all teachers of a process at that server.
-    """
-
-    structure: str = "schema"
-    limit: str = "max_tokens"
-    temperature: bool = True
-    answered: bool = False
-
-    def learn(self, said: str) -> bool:
-        """Give up what an error message refuses, and return whether there was anything.
-
-        >>> dialect = Dialect()
-        >>> dialect.learn("'max_tokens' is not supported. use 'max_completion_tokens' instead."), dialect.limit
-        (True, 'max_completion_tokens')
-        >>> dialect.learn("this model's maximum context length is 4096 tokens")
-        False
-        """
-        refused = self.refused(said)
-        for name, value in refused.items():
-            setattr(self, name, value)
-        return bool(refused)
-
-    def refused(self, said: str) -> dict[str, object]:
-        """Return what an error message refuses of what is sent now, with what to send instead."""
-        if not _UNSUPPORTED.search(said):
-            return {}
-        if self.structure == "schema" and _NO_SCHEMA.search(said):
-            return {"structure": "tags"}
-        if self.limit == "max_tokens" and _NO_LIMIT.search(said):
-            return {"limit": "max_completion_tokens"}
-        return {"temperature": False} if self.temperature and "temperature" in said else {}
-
-    def settings(self, request: Request, temperature: float, max_new_tokens: int) -> dict[str, object]:
-        """Return what is sent beside model and messages."""
-        sent: dict[str, object] = {self.limit: max_new_tokens}
-        if self.temperature:
-            sent["temperature"] = temperature
-        if self.structure == "schema":
-            sent["response_format"] = schema(request.kind)
-        return sent
-
-
-@functools.cache
-def dialect_of(base_url: str, model: str) -> Dialect:
-    """Return what is known of a model at a server."""
-    return Dialect()
 
 
 @dataclass(frozen=True)
@@ -260,8 +185,8 @@ class _Connection(openai.DefaultAsyncHttpxClient):
                 response.status_code = int(code) if str(code).isdigit() and 400 <= int(code) < 600 else 404
         said = calls.safe(response.text).lower()
         passing = response.headers.get("retry-after") or "retrydelay" in said
-        refused = _TOO_LONG.search(said) or _FILTERED.search(said) or calls.dialect.refused(said)
-        if refused or (_SPENT.search(said) and not passing):
+        refused = TOO_LONG.search(said) or FILTERED.search(said) or calls.dialect.refused(said)
+        if refused or (SPENT.search(said) and not passing):
             response.headers["x-should-retry"] = "false"  # as a server tells the client that waiting does not help
         elif not calls.warned and response.status_code >= 429:
             calls.warned = True
@@ -358,8 +283,8 @@ class _Calls:
                 raise self._given_up(f"{type(cause).__name__}: {self.safe(cause)}") from None
             except openai.APIStatusError as problem:
                 said = self.safe(problem.response.text).lower()
-                filtered = _FILTERED.search(said)
-                if filtered or _TOO_LONG.search(said):
+                filtered = FILTERED.search(said)
+                if filtered or TOO_LONG.search(said):
                     why = "refused by a filter" if filtered else "longer than the context"
                     return self._failed_prompt(f"{why}: {self.words(problem.response)}"), None
                 learnt = problem.status_code not in (401, 403, 429) and dialect.learn(said)
@@ -404,9 +329,9 @@ class _Calls:
         """Return what an error status means for the run: its end."""
         server, model, status = self.teacher.server, self.teacher.model, response.status_code
         words, said = self.words(response), self.safe(response.text).lower()
-        if _SPENT.search(said) or status == 402:
+        if SPENT.search(said) or status == 402:
             return CrossoverError(f"{server} says that the account's quota or credit is spent: {words}")
-        if _GATED.search(said) and status < 500:
+        if GATED.search(said) and status < 500:
             return CrossoverError(
                 f"{server} keeps {model!r} behind a licence: {words} Accept it there, with the account of the key."
             )

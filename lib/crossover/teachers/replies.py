@@ -6,6 +6,7 @@ text.
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 
@@ -58,7 +59,14 @@ _REMARK = re.compile(
     re.IGNORECASE,
 )
 _SOLUTION = re.compile(
-    r"\n\s*[*_#>]*\s*(?:answer|solution|correct answer|explanation|response|a(?![\s\S]*\n\W*b\s*[:.)]))\s*[*_]*\s*:",
+    r"\n\s*[*_#>]*\s*(?:answer|solution|correct answer|explanation|response|a(?![\s\S]*\n\W*b\s*[:.)]))"
+    r"\s*\d*\s*[*_]*\s*:",
+    re.IGNORECASE,
+)
+_LIST = re.compile(r"\A1[.)][^\n]*\?\s*\n+\s*2[.)][^\n]*\?")  # several questions, the first of which was asked for
+_REFUSAL = re.compile(
+    r"\A\W*(?:(?:i['’]?m |i am )?(?:very )?sorry|i can(?:not|['’]t)|(?:i['’]m|i am) (?:unable|not able)|as an ai)\b"
+    r"[^\n]{0,120}\b(?:help|assist|answer|provide|comply|fulfil|continue|do that|create|discuss)",
     re.IGNORECASE,
 )
 _NEXT = re.compile(r"\n\s*\n?\W{0,4}(?:question|instruction)\s*\d*\W{0,3}:", re.IGNORECASE)
@@ -103,19 +111,27 @@ def structured_reply(text: str, field: str) -> str | None:
     >>> structured_reply("How many?", "question")
     """
     bare = _FENCE.sub(r"\1", text.strip())
-    if (start := bare.find("{")) >= 0 and f'"{field}"' in bare:
-        try:
-            found, _ = json.JSONDecoder(strict=False).raw_decode(bare[start:])
-        except ValueError:
-            found = None
-        value = found.get(field) if isinstance(found, dict) else None
-        if isinstance(value, dict | list):
-            value = None
-        if value is not None:
+    if (start := bare.find("{")) >= 0 and re.search(rf"[\"']{field}[\"']", bare, re.IGNORECASE):
+        value = _object(bare[start:]).get(field)
+        if isinstance(value, dict) and len(value) == 1:
+            (value,) = value.values()
+        if value is not None and not isinstance(value, dict | list):
             bare = _UNESCAPED.sub(lambda match: _ESCAPES[match[0]], str(value))
             return structured_reply(bare, field) or bare.strip()
     tagged = re.findall(rf"<{field}>(.*?)</{field}>", bare, re.DOTALL | re.IGNORECASE)
     return tagged[-1].strip() if tagged else None
+
+
+def _object(text: str) -> dict[str, object]:
+    """The JSON object or Python literal that a text begins with, its keys in lower case; empty where it is none."""
+    try:
+        found, _ = json.JSONDecoder(strict=False).raw_decode(text)
+    except ValueError:
+        try:
+            found = ast.literal_eval(text[: text.rfind("}") + 1])
+        except (ValueError, SyntaxError):
+            found = None
+    return {str(key).lower(): value for key, value in found.items()} if isinstance(found, dict) else {}
 
 
 def plain_question(text: str) -> str:
@@ -131,8 +147,9 @@ def plain_question(text: str) -> str:
         if (found := end.search(text)) and text[: found.start()].strip():
             text = text[: found.start()]
     text = "\n".join(line.removeprefix("> ") for line in text.strip().split("\n"))
-    if not re.search(r"^\W*2[.)]", text, re.MULTILINE):
-        text = re.sub(r"\A1[.)]\s+", "", text)
+    if _LIST.match(text) or not re.search(r"^\W*2[.)]", text, re.MULTILINE):
+        text = re.sub(r"\A1[.)]\s+", "", text.split("\n2", 1)[0])
+    text = re.sub(r"\A</?question>|\s*\((?:rephrased|reworded|paraphrased)\)\Z", "", text, flags=re.IGNORECASE)
     return _unwrapped(text)
 
 
@@ -191,6 +208,8 @@ def read_reply(content: str, kind: Kind, task: Task, cut: bool = False) -> tuple
     if not text:
         return None, "a thought without an answer" if content.strip() else "empty"
     found = structured_reply(text, field_of(kind))
+    if _REFUSAL.match(found or text) and len(found or text) < 400 and "####" not in text:
+        return None, "refused by the model"
     if kind != "answer":
         return (None, CUT) if cut and found is None else (plain_question(found or text), "")
     lines = plain_answer(found or text).split("\n")

@@ -1,0 +1,85 @@
+"""What servers say of a request, whatever their status, and what they take of the protocol."""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+
+from crossover.teachers.base import Request
+from crossover.teachers.few_shot_prompts import schema
+
+# What servers say, whatever their status. Of a prompt or reply that they will not handle: the sample is lost, the run
+# goes on.
+TOO_LONG = re.compile(
+    r"context.(?:length|window|size)|(?:prompt|input|messages?|text|sequence|content|request|string)\S* (?:is |are"
+    r" )?too (?:long|large)|"
+    r"string_above_max|maximum length|max_length|reduce the length|too many tokens|max_model_len|\bn_ctx"
+)
+FILTERED = re.compile(
+    r"content.(?:filter|polic|management)|inspection|inappropriate|moderation|flagged|safety|usage polic|prohibited"
+)
+SPENT = re.compile(
+    r"insufficient.(?:quota|balance|credit|funds)|exceeded your current quota|billing_hard_limit|billing hard limit|"
+    r"out of credits|no credits|not enough credits?|credit balance|payment required|spending limit"
+)
+GATED = re.compile(r"gated|licen[cs]e|request access|accept the (?:terms|condition)|must be granted access")
+_UNSUPPORTED = re.compile(
+    r"unsupported|not support|not compatible|unknown|unrecogni[sz]ed|not permitted|extra_forbidden|instead|only the"
+    r" default|"
+    r"invalid|not allowed|failed|validation error|should be"
+)
+_NO_SCHEMA = re.compile(r"response_format|json.?schema|structured.outputs?|guided|grammar")
+_NO_LIMIT = re.compile(r"use .?max_completion_tokens|max_tokens.{0,80}(?:unsupported|not support)")
+
+
+@dataclass
+class Dialect:
+    """What a server takes of the protocol, learnt from its refusals.
+
+    Shared by all teachers of a process at that server.
+    """
+
+    structure: str = "schema"
+    limit: str = "max_tokens"
+    temperature: bool = True
+    answered: bool = False
+
+    def learn(self, said: str) -> bool:
+        """Give up what an error message refuses, and return whether there was anything.
+
+        >>> dialect = Dialect()
+        >>> dialect.learn("'max_tokens' is not supported. use 'max_completion_tokens' instead."), dialect.limit
+        (True, 'max_completion_tokens')
+        >>> dialect.learn("this model's maximum context length is 4096 tokens")
+        False
+        """
+        refused = self.refused(said)
+        for name, value in refused.items():
+            setattr(self, name, value)
+        return bool(refused)
+
+    def refused(self, said: str) -> dict[str, object]:
+        """Return what an error message refuses of what is sent now, with what to send instead."""
+        if not _UNSUPPORTED.search(said):
+            return {}
+        if self.structure == "schema" and _NO_SCHEMA.search(said):
+            return {"structure": "tags"}
+        if self.limit == "max_tokens" and _NO_LIMIT.search(said):
+            return {"limit": "max_completion_tokens"}
+        return {"temperature": False} if self.temperature and "temperature" in said else {}
+
+    def settings(self, request: Request, temperature: float, max_new_tokens: int) -> dict[str, object]:
+        """Return what is sent beside model and messages."""
+        sent: dict[str, object] = {self.limit: max_new_tokens}
+        if self.temperature:
+            sent["temperature"] = temperature
+        if self.structure == "schema":
+            sent["response_format"] = schema(request.kind)
+        return sent
+
+
+@functools.cache
+def dialect_of(base_url: str, model: str) -> Dialect:
+    """Return what is known of a model at a server."""
+    return Dialect()
