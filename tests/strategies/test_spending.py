@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossover.errors import CrossoverError
+from crossover.labels import QUERIES_PER_SAMPLE
 from crossover.strategies import STRATEGIES, load_strategy
 from crossover.strategies.ledger import Ledger
 from crossover.tasks import load_task
@@ -16,7 +17,6 @@ from crossover.teachers import Oracle, Reply, Request
 from crossover.teachers.spending import BudgetExceeded
 
 TASK = load_task("math_words", steps=1)
-COST = {"answer_augmentation": 1, "question_rephrase": 2, "new_question": 2, "mixed": 4 / 3}  # queries a sample
 DEAREST = {"answer_augmentation": 1}  # queries of a strategy's dearest sample, 2 for the others
 
 
@@ -71,7 +71,7 @@ def test_the_cap_is_never_passed(budget, charges):
 def test_every_query_is_spent_and_buys_a_sample_at_its_price(strategy):
     data, ledger = spend(strategy, 40)
     assert ledger.spent == 40
-    assert data.funnel.asked == round(40 / COST[strategy])
+    assert data.funnel.asked == round(40 / QUERIES_PER_SAMPLE[strategy])
     assert data.funnel.verified == data.funnel.parsed == data.funnel.asked, (
         "a faultless oracle gives right answers only"
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from crossover.digests import digest
 from crossover.errors import CrossoverError, nearest
+from crossover.labels import QUERIES_PER_SAMPLE
 
 if TYPE_CHECKING:
     from crossover.evaluation.answers import Outcome  # which loads torch, not needed to say which cells there are
@@ -127,7 +128,7 @@ class QueryCell(Cell):
     def examples(self) -> int:
         if self.strategy == "seeds_only":
             return self.seed_size
-        return self.budget if self.strategy == "answer_augmentation" else max(1, self.budget // 2)
+        return max(1, int(self.budget / QUERIES_PER_SAMPLE[self.strategy]))
 
     @property
     def models(self) -> list[str]:
