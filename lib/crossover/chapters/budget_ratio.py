@@ -109,7 +109,7 @@ class Chapter(ChapterBase):
             f"against the best strategy over {losses['cells'].iloc[0]} tested sizes and budgets. {DIRECTION}"
         )
         return self.figure(
-            "lead", partial(lead_and_regret, self.leads, losses), self.leads, lead_in_words(self.leads), caption
+            "lead", partial(lead_and_regret, self.leads, losses), self.leads, lead_in_short(self.leads), caption
         )
 
     def likelihood(self) -> Picture | Markdown:
@@ -301,6 +301,14 @@ def rule(found: Sequence[Crossover]) -> str:
     first, second = (display_name(name).lower() for name in (there[0].first, there[0].second))
     which = "" if len(there) == len(found) else f" (from {len(there)} of {len(found)} seed-set sizes)"
     return f"By the fitted curves, below {low:.2g} teacher calls per seed question buy {first}, above {high:.2g} buy {second}{which}"
+
+
+def lead_in_short(leads: pd.DataFrame) -> str:
+    """Say from which ratio on new questions lead, and below which new answers do, for the title of a figure."""
+    below, above = undecided(leads)
+    said = [f"New questions lead from {above:g} calls per seed question on"] if above < float("inf") else []
+    said += [f"new answers lead up to {below:g}"] if below > float("-inf") else []
+    return "; ".join(said) or "The lead of new questions over new answers, undecided at every ratio"
 
 
 def lead_in_words(leads: pd.DataFrame, scale: float = 100.0, unit: str = "points") -> str:

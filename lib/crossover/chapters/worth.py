@@ -60,16 +60,19 @@ def in_words(table: pd.DataFrame) -> str:
 
     >>> rows = [("new_question", 1, -0.1, -0.2, -0.05), ("new_question", 8, 0.2, 0.1, 0.3)]
     >>> rows = pd.DataFrame(rows, columns=["strategy", "ratio", "estimate", "low", "high"]).assign(seed_size=16)
-    >>> in_words(rows)
-    'Against training on the seeds alone, by calls per seed question: new questions gain at 8 and lose at 1'
+    >>> in_words(rows).partition("question, ")[2]
+    'new questions gain at 8 and lose at 1'
     """
-    said = []
+    said: dict[str, list[str]] = {}
     for strategy in in_order(table["strategy"].unique()):
         ratios = table[table["strategy"] == strategy].groupby("ratio")
         sides = {"gain": ratios["low"].min() > 0, "lose": ratios["high"].max() < 0}
         parts = [f"{verb} at {_ratios(where)}" for verb, where in sides.items() if where.any()]
-        said.append(f"{display_name(strategy).lower()} {' and '.join(parts) or 'make no detectable difference'}")
-    return f"Against training on the seeds alone, by calls per seed question: {'; '.join(said)}"
+        found = " and ".join(parts) or "show no detectable difference"
+        said.setdefault(found, []).append(display_name(strategy).lower())
+    listed = "; ".join(f"{' and '.join(names)} {found}" for found, names in said.items())
+    sizes = " and ".join(f"{size:g}" for size in sorted(table["seed_size"].unique()))
+    return f"With {sizes} seed questions, against training on the seeds alone and by calls per seed question, {listed}"
 
 
 def _ratios(where: pd.Series) -> str:

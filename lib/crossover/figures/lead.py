@@ -60,7 +60,7 @@ def lead_and_regret(leads: pd.DataFrame, losses: pd.DataFrame, narrow: bool = Fa
         zorder=4,
     )
     ratio_axis(axes, pooled["ratio"])
-    limit = 1.15 * 100 * leads["lead"].abs().max() + 5
+    limit = 105 * pooled[["low", "high"]].abs().to_numpy().max()
     axes.set(xlabel="teacher calls per seed question", ylabel="lead of new questions, points", ylim=(-limit, limit))
     axes.grid(axis="y")
     looks = styles(losses["strategy"])
