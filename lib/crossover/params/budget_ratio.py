@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import model_validator
 
@@ -14,7 +14,7 @@ from crossover.paths import CONFIRMATION
 class BudgetRatio(TrainingParameters):
     """Parameters of ``03_budget_ratio`` (arXiv 2409.19759)."""
 
-    reads = ("runs.csv", f"../{CONFIRMATION}/runs.csv")
+    reads: ClassVar[tuple[str, ...]] = ("runs.csv", f"../{CONFIRMATION}/runs.csv")
     connection = ("base_url", "concurrency", "timeout")
     spending = ("price_in", "price_out", "max_cost", "max_total_tokens")
 

@@ -108,7 +108,9 @@ class Components:
         return Contrast(self.estimate, float(np.sqrt(total)), freedom, R, self.items, level, least)
 
 
-def components(differences: np.ndarray, strata: Sequence | None = None, binary: bool = True) -> Components:
+def components(
+    differences: np.ndarray, strata: Sequence[str] | np.ndarray | None = None, binary: bool = True
+) -> Components:
     """Return the mean of crossed differences (R, I), by replicate and test item, and the parts of its variance.
 
     ``strata`` (I,) name the evaluation set of each item, and each set weighs the same in the mean; ``binary`` says that
@@ -138,7 +140,7 @@ def components(differences: np.ndarray, strata: Sequence | None = None, binary: 
 
 
 def contrast(
-    differences: np.ndarray, level: float = 0.9, binary: bool = True, strata: Sequence | None = None
+    differences: np.ndarray, level: float = 0.9, binary: bool = True, strata: Sequence[str] | np.ndarray | None = None
 ) -> Contrast:
     """Return the mean of crossed differences with an interval; :func:`components` explains the arguments.
 

@@ -43,7 +43,7 @@ class CurveCounts:
     strategy: str
     seed_size: float
     ratios: np.ndarray
-    replicates: tuple
+    replicates: tuple[object, ...]
     correct: np.ndarray
     tested: np.ndarray
     item_variance: np.ndarray | None = None
@@ -246,7 +246,7 @@ class _Check:
     def fail(self, row: int, column: str, message: str) -> NoReturn:
         raise CrossoverError(f"{self.where}: {self.name(row)}, column {column!r}: {message}")
 
-    def refuse(self, bad: pd.Series | np.ndarray, values, column: str, message: str) -> None:
+    def refuse(self, bad: pd.Series | np.ndarray, values: pd.Series, column: str, message: str) -> None:
         bad = np.asarray(bad)
         if bad.any():
             row = int(np.argmax(bad))

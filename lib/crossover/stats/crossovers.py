@@ -288,7 +288,7 @@ def _pair(a: FittedCurve, b: FittedCurve, scales: dict[str, float], unit: str, c
     )  # fmt: skip
 
 
-def _checks(pair: _Pair, logs: np.ndarray, ratio: float | None) -> tuple[dict, dict]:
+def _checks(pair: _Pair, logs: np.ndarray, ratio: float | None) -> tuple[dict[str, list[float]], dict[str, float]]:
     """The crossovers under every form, and the uncertainty budget."""
     by_form, weight = _by_form(pair, logs)
     if ratio is None:
@@ -313,7 +313,10 @@ def _choose(crossings: list[Crossing], low: float, high: float) -> Crossing | No
     return min(crossings, key=lambda c: max(low / c.ratio, c.ratio / high), default=None)
 
 
-def _status(chosen, crossings, positive_inside, tested, p_exists, doubt, tail) -> tuple[str, str | None]:
+def _status(
+    chosen: Crossing | None, crossings: list[Crossing], positive_inside: np.ndarray, tested: tuple[float, float],
+    p_exists: float, doubt: float, tail: float,
+) -> tuple[str, str | None]:  # fmt: skip
     doubtful = np.minimum(positive_inside, 1 - positive_inside)
     if (doubtful >= tail).all():
         return "undetermined", None
@@ -328,7 +331,10 @@ def _status(chosen, crossings, positive_inside, tested, p_exists, doubt, tail) -
     return "beyond_range", "above" if doubtful[-1] >= doubtful[0] else "below"
 
 
-def _message(status, side, order, leader, tested, ratio, single, p_exists, crossings) -> str:
+def _message(
+    status: str, side: str | None, order: tuple[str, str], leader: str | None, tested: tuple[float, float],
+    ratio: float | None, single: bool, p_exists: float | None, crossings: list[Crossing],
+) -> str:  # fmt: skip
     where = f"{tested[0]:g} to {tested[1]:g}"
     end = f"> {tested[1]:g}" if side == "above" else f"< {tested[0]:g}"
     text = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -145,7 +146,7 @@ class Fits:
     def __iter__(self) -> Iterator[FittedCurve]:
         return iter(self.curves)
 
-    def __getitem__(self, key: tuple) -> FittedCurve:
+    def __getitem__(self, key: tuple[Any, ...]) -> FittedCurve:
         """A curve by (strategy, seed_size) or (task, strategy, seed_size); an error names the nearest."""
         *task, strategy, size = key if isinstance(key, tuple) and len(key) in (2, 3) else (key, np.nan)
         found = [c for c in self if c.strategy == strategy and c.seed_size == size and task in ([], [c.task])]
@@ -278,7 +279,7 @@ def _flexible(
     return out
 
 
-def _solve(shape: Form, n: VarianceComponents, data: np.ndarray | None = None, **options) -> Solution:
+def _solve(shape: Form, n: VarianceComponents, data: np.ndarray | None = None, **options: Any) -> Solution:
     """Fit a form to the budget means, or to other data at the same budgets; only accuracies are held within 0 and 1."""
     bounded = n.counts.item_variance is None
     return solve(shape, n.counts.ratios, n.means if data is None else data, n.whitener, bounded=bounded, **options)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -71,7 +72,7 @@ class Lead:
         return f"<p>{self}</p>" + self.points.to_html(index=False, border=0, float_format="%.3g")
 
 
-def compare(table: pd.DataFrame, level: float = 0.9, draws: int = 2000, seed: int = 0, **options) -> list[Lead]:
+def compare(table: pd.DataFrame, level: float = 0.9, draws: int = 2000, seed: int = 0, **options: Any) -> list[Lead]:
     """Fit a table of counts and return its leads; ``options`` as for :func:`find_leads`.
 
     Examples

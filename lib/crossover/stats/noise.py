@@ -127,7 +127,15 @@ def _additive(y: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return (weight * (y - shifts[:, None])).sum(0) / weight.sum(0), shifts
 
 
-def _assemble(counts, y, sampling, training, df, offsets, replicate) -> VarianceComponents:
+def _assemble(
+    counts: CurveCounts,
+    y: np.ndarray,
+    sampling: np.ndarray,
+    training: float,
+    df: int,
+    offsets: np.ndarray,
+    replicate: float,
+) -> VarianceComponents:
     """Generalised least squares of the budget means; each replicate's block is diagonal plus a constant (Woodbury)."""
     present = counts.tested > 0
     w = np.where(present, 1 / (np.where(present, sampling, 1) + training), 0.0)
@@ -157,7 +165,7 @@ def _assemble(counts, y, sampling, training, df, offsets, replicate) -> Variance
 
 def sharing(noises: Sequence[VarianceComponents]) -> list[list[int]]:
     """Indices of the curves that share task, seed-set size and replicate labels: their errors are drawn together."""
-    groups: dict[tuple, list[int]] = {}
+    groups: dict[tuple[object, ...], list[int]] = {}
     for i, noise in enumerate(noises):
         c = noise.counts
         groups.setdefault((c.task, c.seed_size, c.replicates), []).append(i)

@@ -67,7 +67,9 @@ class SeedSizeCurve:
         return np.clip(self.at(seed_size, np.array([ratio]))[1][:, 0] + self.scatter, *self.bounds)
 
 
-def fit_seed_sizes(fits: Fits, queries_per_sample: Mapping[str, float] | None = None) -> dict[tuple, SeedSizeCurve]:
+def fit_seed_sizes(
+    fits: Fits, queries_per_sample: Mapping[str, float] | None = None
+) -> dict[tuple[str, str], SeedSizeCurve]:
     """Fit one law per (task, strategy) to all its seed-set sizes, on the same budget means and errors as ``fits``.
 
     Strategies without a known kind take the one that fits better; those with fewer cells (sizes x budgets) than a
@@ -111,7 +113,9 @@ def held_out(
     return pd.DataFrame(rows, columns=HELD_OUT.split())
 
 
-def _predicted(pair: tuple[SeedSizeCurve, SeedSizeCurve], size: float, tested: tuple[float, float], level: float):
+def _predicted(
+    pair: tuple[SeedSizeCurve, SeedSizeCurve], size: float, tested: tuple[float, float], level: float
+) -> tuple[float | None, float | None, float | None]:
     """The predicted crossover and the ends of its interval, ``None`` for none and for an open end."""
 
     def lead(logs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ import numpy as np
 Pair = tuple[float | None, float | None]
 
 
-def roots(logs: np.ndarray, values: np.ndarray, difference: Callable) -> list[tuple[float, bool]]:
+def roots(logs: np.ndarray, values: np.ndarray, difference: Callable[[float], np.ndarray]) -> list[tuple[float, bool]]:
     """Sign changes as (log ratio, rising): bracketed by ``values`` (n,) on the grid, solved to full precision.
 
     >>> [(round(r, 6), up) for r, up in roots(np.linspace(-3, 3, 10), np.linspace(-2, 4, 10), lambda t: t + 1)]
@@ -43,7 +43,7 @@ def between_decided(
     return kept or found
 
 
-def _bisect(difference: Callable, low: float, high: float, sign_high: float) -> float:
+def _bisect(difference: Callable[[float], np.ndarray], low: float, high: float, sign_high: float) -> float:
     """Root of a difference whose sign at ``high`` is known, to rounding."""
     for _ in range(6):  # each round narrows the bracket 64 times
         t = np.linspace(low, high, 65)
@@ -62,7 +62,7 @@ def open_region(logs: np.ndarray, positive: np.ndarray, at: float, tail: float) 
     """Ends of the stretch around ``at`` where the sign is open; ``None`` where it runs off the grid."""
     depth = np.minimum(positive, 1 - positive) - tail  # positive where the sign is open
     k = int(np.clip(np.searchsorted(logs, at), 1, len(logs) - 1))
-    ends = []
+    ends: list[float | None] = []
     for step, start in ((-1, k - 1), (1, k)):
         n = start
         while 0 <= n < len(logs) and depth[n] >= 0:

@@ -43,7 +43,9 @@ def _values(form: Form, x: np.ndarray, theta: np.ndarray) -> np.ndarray:
     return form.basis(x, theta)[0]
 
 
-def _affine(a, mean, c, u, v, bounded):
+def _affine(
+    a: float, mean: np.ndarray, c: np.ndarray, u: np.ndarray, v: np.ndarray, bounded: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Best ``E, B`` of ``E - B e`` under ``0 <= E <= 1, B >= 0`` and the fall in loss against a zero curve.
 
     ``e = mean + e~`` with ``e~`` orthogonal to the constant: ``a = 1'P1``, ``c = e~'Pe~``, ``u = 1'Pm``, ``v = e~'Pm``.
@@ -86,7 +88,7 @@ class _Problem:
     def white(self, z: np.ndarray) -> np.ndarray:
         return z * self.w if self.w.ndim == 1 else z @ self.w.T
 
-    def on_grid(self, m: np.ndarray, grid: np.ndarray):
+    def on_grid(self, m: np.ndarray, grid: np.ndarray) -> tuple[np.ndarray, ...]:
         """Linear solution for every row of ``m`` (whitened) and every grid point: ``E, B, gain`` (D, G)."""
         e = self.white(self.form.basis(self.x, grid)[0])
         if self.form.tied:
@@ -95,13 +97,13 @@ class _Problem:
         e = e - mean[:, None] * self.one
         return _affine(self.a, mean, (e**2).sum(-1), (m @ self.one)[:, None], m @ e.T, self.bounded)
 
-    def _tied(self, sm, ss):
+    def _tied(self, sm: np.ndarray, ss: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         E = sm / np.maximum(ss, TINY)
         if self.bounded:
             E = np.clip(E, 0, 1)
         return E, E, E * (2 * sm - E * ss)
 
-    def at(self, m: np.ndarray, theta: np.ndarray):
+    def at(self, m: np.ndarray, theta: np.ndarray) -> tuple[np.ndarray, ...]:
         """``E, B``, whitened residual (D, n) and whitened ``de`` (D, n, p) with one ``theta`` a row."""
         e, de = self.form.basis(self.x, theta)
         e, de = self.white(e), self.w[:, None] * de if self.w.ndim == 1 else self.w @ de
@@ -121,7 +123,9 @@ class _Problem:
         return B * (residual * de[..., 0]).sum(-1)
 
 
-def _root_of_slope(problem: _Problem, m: np.ndarray, low, middle, high, tolerance: float) -> np.ndarray:
+def _root_of_slope(
+    problem: _Problem, m: np.ndarray, low: np.ndarray, middle: np.ndarray, high: np.ndarray, tolerance: float
+) -> np.ndarray:
     """Minimise the profiled loss inside ``[low, high]`` at the root of its slope (Illinois false position)."""
     x = middle.copy()
     g = problem.slope(m, x)
@@ -151,7 +155,9 @@ def _root_of_slope(problem: _Problem, m: np.ndarray, low, middle, high, toleranc
     return x
 
 
-def _damped_steps(problem: _Problem, m: np.ndarray, theta: np.ndarray, low, high, steps: int) -> np.ndarray:
+def _damped_steps(
+    problem: _Problem, m: np.ndarray, theta: np.ndarray, low: np.ndarray, high: np.ndarray, steps: int
+) -> np.ndarray:
     """Levenberg-Marquardt on the projected residual (Kaufman) for two nonlinear parameters, row by row, in bounds."""
     theta = theta.copy()
     damping = np.full(len(theta), 1e-2)
@@ -178,7 +184,7 @@ def _damped_steps(problem: _Problem, m: np.ndarray, theta: np.ndarray, low, high
     return theta
 
 
-def _projected(problem: _Problem, E, B, de, theta) -> np.ndarray:
+def _projected(problem: _Problem, E: np.ndarray, B: np.ndarray, de: np.ndarray, theta: np.ndarray) -> np.ndarray:
     """Jacobian of the residual in ``theta``, orthogonal to the linear columns that are free to move."""
     jac = B[:, None, None] * de
     e = problem.white(problem.form.basis(problem.x, theta)[0])
@@ -230,7 +236,9 @@ def solve(
     return Solution(*(np.concatenate(z) for z in zip(*parts, strict=True)))
 
 
-def _solve_chunk(problem: _Problem, data: np.ndarray, grid: np.ndarray, tolerance: float, steps: int):
+def _solve_chunk(
+    problem: _Problem, data: np.ndarray, grid: np.ndarray, tolerance: float, steps: int
+) -> tuple[np.ndarray, ...]:
     m = problem.white(data)
     gain = problem.on_grid(m, grid)[2]
     best = gain.argmax(1)

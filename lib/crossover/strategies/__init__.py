@@ -75,7 +75,13 @@ STRATEGIES: dict[str, Strategy] = {
 
 
 def load_strategy(name: str) -> Strategy:
-    """Return a strategy by name, or raise a :class:`CrossoverError` that names the nearest one."""
+    """Return a strategy by name, or raise a :class:`CrossoverError` that names the nearest one.
+
+    Examples
+    --------
+    >>> load_strategy("new_question").__name__
+    'new_question'
+    """
     if name not in STRATEGIES:
         raise CrossoverError(f"Unknown strategy {name!r}.{nearest(name, STRATEGIES)}")
     return STRATEGIES[name]

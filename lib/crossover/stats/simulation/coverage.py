@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -99,13 +100,15 @@ def coverage(
     return pd.DataFrame(rows)
 
 
-def _outcomes(world: Scenario, studies: int, draws: int, level: float, seed: int, progress) -> dict:
+def _outcomes(
+    world: Scenario, studies: int, draws: int, level: float, seed: int, progress: Callable[[Scenario, int], None] | None
+) -> dict[tuple[str, float], list[Any]]:
     """(hit, width or None) of every study, by (quantity, level)."""
     true = world.crossover()
     low, high = world.ratios[0], world.ratios[-1]
     edge = true is not None and min(abs(np.log(true / low)), abs(np.log(true / high))) < 0.01
     wanted = "none" if true is None else "found" if low <= true <= high else "beyond_range"
-    out: dict[tuple[str, float], list] = {}
+    out: dict[tuple[str, float], list[Any]] = {}
     for i in range(studies):
         fits, found = study(world, seed + i, level, draws)
         curves = {c.strategy: c for c in fits}
