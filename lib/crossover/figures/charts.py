@@ -97,11 +97,19 @@ def scatter(points: pd.DataFrame, narrow: bool = False) -> Picture:
         look = {"color": colour, "marker": marker, "markerfacecolor": face, "linestyle": "none"}
         axes.errorbar(some["above"], some["gain"], spread, elinewidth=0.7, zorder=3, **look)
     told = (points["verdict"] == "above") | (points["gain_low"] > 0) | (points["gain_high"] < 0)
-    for row in points[told].itertuples():
-        name, at = f"{TASKS[row.task]} {row.size}", (100 * row.above, 100 * row.gain)
-        axes.annotate(name, at, (4, 3), textcoords="offset points", color=MUTED, fontsize=8.5)
-    low, high = 100 * points["gain"].min(), 100 * points["gain"].max()
-    axes.set_ylim(low - 10, high + 10)
+    low, high = 100 * points["gain"].min() - 10, 100 * points["gain"].max() + 10
+    axes.set_ylim(low, high)
+    # Names stand on the inner side of their points, a line apart.
+    line = (high - low) * 11 / (72 * figure.get_figheight() * axes.get_position().height)
+    middle, above = sum(axes.get_xlim()) / 2, {True: low, False: low}
+    for row in points[told].sort_values("gain").itertuples():
+        name, x, y = f"{TASKS[row.task]} {row.size}", 100 * row.above, 100 * row.gain
+        right = x > middle
+        above[right] = max(y, above[right] + line)
+        side = {"xytext": (-7, 0), "ha": "right"} if right else {"xytext": (7, 0), "ha": "left"}
+        axes.annotate(
+            name, (x, above[right]), textcoords="offset points", va="center", color=MUTED, fontsize=8.5, **side
+        )
     axes.set(xlabel="labels right, points above the commonest label", ylabel="student's gain, points")
     axes.grid()
     legend(figure, [mark(f"{teacher} teacher", *look) for teacher, look in teachers.items()])

@@ -69,7 +69,9 @@ class Chapter(ChapterBase):
         well, badly = (points.loc[(points["verdict"] == "above") == above, "gain"] for above in (True, False))
         groups = {"above": well, "not above": badly}
         said = [
-            f"{n} the commonest label: {100 * g.mean():+.1f} points over {len(g)}" for n, g in groups.items() if len(g)
+            f"{n} the commonest label: {100 * g.mean():+.1f} points (mean of {len(g)})"
+            for n, g in groups.items()
+            if len(g)
         ]
         caption = (
             "Mean gain of a student from annotated examples by the accuracy of its teacher's labels; one point per"

@@ -54,7 +54,7 @@ def coverage(
     """Draw the coverage of the crossover's interval by design, two Monte Carlo errors either way; ``mine`` is fainter."""
     titles = dict(zip(table["design"], table["title"], strict=True))
     designs = [d for d in titles if ((table["design"] == d) & (table["quantity"] == "crossover")).any()]
-    figure, (axes,) = panels(1, 0.8 * len(designs) + 1.6, narrow)
+    figure, (axes,) = panels(1, 0.42 * len(designs) + 1.0, narrow)
     axes.axvspan(*_WANTED, color=SHADE, zorder=0)
     axes.axvline(level, color=MUTED, linewidth=1, zorder=1)
     for k, (quantity, (_, colour, marker, face)) in enumerate(_MARKS.items()):
