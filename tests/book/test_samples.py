@@ -3,10 +3,13 @@
 import gzip
 import json
 import shutil
+from xml.etree import ElementTree
 
+import pandas as pd
 import pytest
 
 from crossover.book import samples
+from crossover.chapters.samples import as_html
 from crossover.paths import repository, results_folder
 from pages import visit
 
@@ -67,7 +70,7 @@ def test_a_file_larger_than_a_shard_is_cut_and_nothing_is_lost(tmp_path, monkeyp
 
 
 def test_replies_are_text_whatever_they_hold_and_changed_words_are_marked(browser, tmp_path):
-    hostile = "<img src=x onerror=\"document.title='broken'\"></script> \u2028 #### 1"
+    hostile = "<img src=x onerror=\"document.title='broken'\"></script> **b** $x$ \\(y\\) \u2028 #### 1"
     calls = [
         call("new_question", "s0", SEED, "Tess makes 22 pens."),
         call("answer", "s0/new_question-0", "Tess makes 22 pens.", hostile),
@@ -88,6 +91,14 @@ def test_replies_are_text_whatever_they_hold_and_changed_words_are_marked(browse
         "f = document.getElementById('explorer'); f.words.value = 'zebra'; f.dispatchEvent(new Event('input'))"
     )
     assert browser.execute_script(shown, ".sample") == []
+
+
+def test_a_reply_in_a_notebook_s_table_is_text():
+    hostile = "<script>alert(1)</script></td> **b** `c` $x^2$ {{ number }} <img src=x>"
+    shown = as_html(pd.DataFrame({"sample": ["new answer"], "text": [hostile]}))
+    assert "\n" not in shown, "one block of HTML, which Markdown leaves alone"
+    cells = ElementTree.fromstring(shown).findall(".//td")
+    assert [cell.text for cell in cells] == ["new answer", hostile] and not any(len(cell) for cell in cells)
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def test_a_pilot_runs_advises_reports_and_has_nothing_left_to_do(command, tmp_pa
     (rows,) = (tmp_path / "results").rglob("pilot.csv")
     table = pd.read_csv(rows)
     assert set(table["budget"]) == {2, 4, 8, 16} and table["strategy"].nunique() == 3 and len(table) == 12
-    assert "The seeds alone" in done.stdout and "Spent: 48 of 48 calls" in done.stdout
+    assert "The seeds alone" in done.stdout and "calls: 48 of 48" in done.stdout
     # Nothing is left to do; what was bought is data in the report, never markup, and is written as trl reads it.
     nasty = Sample("<script>alert(1)</script> **b** $x$", " </pre><img src=x>\n#### 4")
     monkeypatch.setattr(Pilot, "purchases", lambda self: {name: [nasty] for name in STRATEGIES})
@@ -77,6 +77,8 @@ def test_a_pilot_runs_advises_reports_and_has_nothing_left_to_do(command, tmp_pa
     assert not re.search(r"<(?:script|img|b)\b|src=\"http|href=\"http|@import", text), (
         "it opens offline and runs nothing"
     )
+    looked = run(command("--budget", "16", "--until", "decided"))  # the first round is there
+    assert looked.exit_code == 0 and "until decided" in looked.stdout and "calls: 48 of 48" in looked.stdout
     bought = run(command("--accepted", "3", "--strategy", "answer_augmentation", "--yes", queries=9))
     assert (
         bought.exit_code == 0

@@ -129,18 +129,9 @@ def pilot(
         stop, advice = made.run(), made.advice()
         from crossover.cli.pilot_report import write
 
-        said = [
-            made.crossovers(),
-            stop.message,
-            *(found.message for found in advice),
-            made.alone(),
-            made.failures(),
-            made.compared(),
-        ]
-        said.append(
-            f"The report: {write(made, stop)}   The counts: {made.folder / 'pilot.csv'}, for `crossover fit` and"
-            " `plan`."
-        )
+        said = [made.crossovers(), stop.message, *(found.message for found in advice), made.alone(), made.failures()]
+        said += [f"{name}: {value}" for name, value in made.spent().items()]
+        said += [f"report: {write(made, stop)}", f"counts, for `crossover fit` and `plan`: {made.folder / 'pilot.csv'}"]
         console.print("\n".join(filter(None, said)))
         samples = made.purchases()[advice[0].best.strategy] if export else []
     if export:

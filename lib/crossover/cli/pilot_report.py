@@ -34,19 +34,16 @@ def write(pilot: Pilot, stop: Stop) -> Path:
 
 def contents(pilot: Pilot, stop: Stop) -> dict[str, object]:
     """Return what the report holds: recommendation, figure, spending, funnel, samples, and what to do next."""
-    advice, p, spent = pilot.advice(), pilot.parameters, pilot.spent()
+    advice, p = pilot.advice(), pilot.parameters
+    said = [*(found.message for found in advice), pilot.alone()]
     asked = {
         "pairs": pilot.task.said(),
         "teacher": f"{p.teacher}: {p.teacher_model}",
         "student": p.student,
         "design": f"{pilot.n_seeds:,} seeds, {p.n_test:,} tests, {p.replicates} replicates or more, {stop.looks} looks",
-        "calls": f"{spent['calls']:,} of {pilot.queries:,}",
-        "tokens": f"{spent['tokens']:,} (expected {spent['tokens expected']:,.0f})",
-        "money": f"{spent['money']:.4g} (expected {spent['money expected']:.4g})",
-        "student hours": f"{spent['hours']:.2g} (expected {spent['hours expected']:.2g})",
-    }
+    } | pilot.spent()
     return {
-        "said": [*(found.message for found in advice), pilot.alone(), stop.message],
+        "said": [stop.message, *said] if stop.status == "hopeless" else [*said, stop.message],
         "figures": _figures(pilot),
         "asked": asked.items(),
         "stages": ("strategy", *STAGES),

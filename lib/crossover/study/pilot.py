@@ -326,38 +326,26 @@ class Pilot:
             " points."
         )
 
-    def spent(self) -> dict[str, float]:
-        """Return calls, tokens, money and hours of students, with what was expected of these calls and students."""
+    def spent(self) -> dict[str, str]:
+        """Return calls, tokens, money and hours of students, each with what was expected of these calls and students."""
         runs, p = self.runs(), self.parameters
-        calls = (
-            runs.groupby(["strategy", "replicate"])[["queries", "tokens_in", "tokens_out"]]
-            .max()
-            .groupby("strategy")
-            .sum()
-        )
-        spending = p.pick(*p.spending)
-        made = calls["queries"].to_dict()
-        cells = frozenset(zip(runs["strategy"], runs["budget"], runs["replicate"], strict=True))
-        hours = self.estimated(Design(frozenset(cell for cell in cells if cell[1])), {}).hours
-        return {
-            "calls": int(calls["queries"].sum()),
-            "tokens": int(calls["tokens_in"].sum() + calls["tokens_out"].sum()),
-            "tokens expected": sum(self.tokens(made)),
-            "money": Account(self.folder / "spending.jsonl", **spending).cost if p.teacher == "endpoint" else 0.0,
-            "money expected": self.money(made),
-            "hours": (runs["seconds_train"].astype(float) + runs["seconds_eval"].astype(float)).sum() / 3600,
-            "hours expected": (hours.low + hours.high) / 2,
+        sums = runs.groupby(["strategy", "replicate"])[["queries", "tokens_in", "tokens_out"]].max()
+        calls = sums["queries"].groupby("strategy").sum().to_dict()
+        cells = zip(runs["strategy"], runs["budget"], runs["replicate"], strict=True)
+        students = self.estimated(Design(frozenset(cell for cell in cells if cell[1])), {})
+        hours = (runs["seconds_train"].astype(float) + runs["seconds_eval"].astype(float)).sum() / 3600
+        expected = "no speed on record" if students.unknown else f"expected {students.hours.text('.2g')}"
+        said = {
+            "calls": f"{sums['queries'].sum():,} of {self.queries:,}",
+            "tokens": f"{sums[['tokens_in', 'tokens_out']].sum().sum():,} (expected {sum(self.tokens(calls)):,.0f})",
+            "student hours": f"{hours:.2g} ({expected})",
         }
-
-    def compared(self) -> str:
-        """Compare what these calls and students took with what was expected of them."""
-        s = self.spent()
-        money = f", {s['money']:.4g} in money (expected {s['money expected']:.4g})" if s["money expected"] else ""
-        return (
-            f"Spent: {s['calls']:,} of {self.queries:,} calls, {s['tokens']:,} tokens (expected"
-            f" {s['tokens expected']:,.0f}){money}, {s['hours']:.2g} hours of students (expected"
-            f" {s['hours expected']:.2g})."
-        )
+        if p.teacher == "endpoint":
+            account = Account(self.folder / "spending.jsonl", **p.pick(*p.spending))
+            open_calls = len(account.unsettled)
+            most = f", with {open_calls} lost calls at the most they can have cost" if open_calls else ""
+            said["money"] = f"{account.cost:.4g} (expected {self.money(calls):.4g}{most})"
+        return said
 
     def purchases(self) -> dict[str, list[Sample]]:
         """Return what the largest budget of each strategy bought in the first replicate, from the stored replies."""
