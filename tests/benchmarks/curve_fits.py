@@ -1,16 +1,27 @@
-"""Curve fits: bootstrap refits with crossovers, and fits against scipy's ``curve_fit`` from many starts."""
+"""Curve fits: studies through the command line, redraws with crossovers, and fits against scipy's ``curve_fit`` from many starts."""
 
 from __future__ import annotations
 
+import tempfile
+import time
 import warnings
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import typer
 from scipy.optimize import curve_fit
+from typer.testing import CliRunner
 
 from benchmarks.tables import seconds, table
-from crossover.stats import counts, curves, forms, noise
+from crossover.cli import counts as commands
+from crossover.stats import forms
+from crossover.stats.crossovers import find_crossovers
+from crossover.stats.curves import fit_table
+from crossover.stats.simulation.scenarios import ALL
 from crossover.stats.variable_projection import solve
+from planted import EARLY, LATE, counts, rising
 
 STARTS = 20  # starts of scipy's curve_fit
 RATIOS = np.array([1, 2, 4, 8, 16, 32, 64.0])
@@ -28,7 +39,8 @@ def run(cases: int = 500, draws: int = 10_000, seed: int = 0) -> pd.DataFrame:
     scipy_taken = seconds(lambda: theirs.extend(_curve_fit(form, y, rng) for y in data))
     excess = losses / np.maximum(theirs, 1e-300) - 1
     return table([
-        (f"{draws:,} bootstrap refits of three curves and their crossovers", refit(draws, seed), "s", "< 1"),
+        (f"{draws:,} redraws of three curves and their crossovers, CPU time", refit(draws, seed), "s", "<= 3"),
+        ("300 studies of 42 cells through crossover fit, CPU time", through_the_command_line(), "s", "<= 45"),
         (f"{cases} fits in one call", one_call, "s", ""),
         (f"{cases} fits by curve_fit, {STARTS} starts each", scipy_taken, "s", ""),
         ("curve_fit's time over ours", scipy_taken / one_call, "x", ">= 100"),
@@ -38,28 +50,30 @@ def run(cases: int = 500, draws: int = 10_000, seed: int = 0) -> pd.DataFrame:
 
 
 def refit(draws: int, seed: int) -> float:
-    """Return the best wall time of refits of three curves and the crossings of all pairs of every draw."""
-    rng, tables = np.random.default_rng(seed), []
-    for name, (top, gain, tau) in {"a": (0.55, 0.40, 5.0), "b": (0.72, 0.62, 14.0), "c": (0.62, 0.48, 9.0)}.items():
-        for replicate in range(3):
-            accuracy = np.clip(top - gain * np.exp(-RATIOS / tau) + rng.normal(0, 0.02), 0, 1)
-            columns = {"strategy": name, "seed_size": 100, "budget": 100 * RATIOS, "replicate": replicate}
-            tables.append(pd.DataFrame(columns).assign(n_correct=rng.binomial(1000, accuracy), n_test=1000))
-    noises = [noise.variance_components(c) for c in counts.curve_counts(counts.validate_counts(pd.concat(tables)))]
-    points = [curves.point_fit(n, "exponential") for n in noises]
-    form, grid = forms.FORMS["exponential"], np.geomspace(1, 64, 97)
+    """Return the best CPU time of fitting three curves with this many redraws, and finding the crossovers of all pairs."""
+    truths = (("a", EARLY), ("b", LATE), ("c", rising(0.62, 0.48, 9.0)))
+    tables = [counts(curve, strategy=name, offset=0.01, seed=seed + k) for k, (name, curve) in enumerate(truths)]
+    table = pd.concat(tables, ignore_index=True)
+    return min(_cpu(lambda: find_crossovers(fit_table(table, draws=draws), checks=False)) for _ in range(3))
 
-    def work() -> None:
-        errors = noise.redraw(noises, draws, np.random.default_rng(seed))
-        values = [
-            solve(form, RATIOS, p.predict(form, RATIOS) + e, n.whitener, tolerance=1e-6, steps=15).predict(form, grid)
-            for n, p, e in zip(noises, points, errors, strict=True)
-        ]
-        for a, b in ((0, 1), (0, 2), (1, 2)):
-            positive = values[b] > values[a]
-            (positive[:, 1:] != positive[:, :-1]).argmax(1)
 
-    return min(seconds(work) for _ in range(3))
+def through_the_command_line(studies: int = 300, timed: int = 30) -> float:
+    """Return the CPU time of ``crossover fit`` on as many studies of 42 cells, from fewer that are timed."""
+    app = typer.Typer()
+    commands.register(app)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "pilot.csv"
+        taken = []
+        for seed in range(timed + 1):
+            ALL["shared_3"].simulate(np.random.default_rng(seed)).to_csv(path, index=False)
+            taken.append(_cpu(lambda: CliRunner().invoke(app, ["fit", str(path), "--json"])))
+    return float(np.mean(taken[1:])) * studies
+
+
+def _cpu(work: Callable[[], object]) -> float:
+    start = time.process_time()
+    work()
+    return time.process_time() - start
 
 
 def _curve_fit(form: forms.Form, y: np.ndarray, rng: np.random.Generator) -> float:

@@ -83,32 +83,32 @@ def fit(
     crossover fit pilot.csv --plot pilot.png
     crossover fit pilot.csv --cost answer_augmentation=400 --cost new_question=1100 --unit tokens
     """
-    from crossover.stats.counts import read_counts
     from crossover.stats.crossovers import find_crossovers
-    from crossover.stats.curves import fit_table
+    from crossover.stats.curves import CurveSummary, fit_table
 
     _figure_name(plot)
-    fits = fit_table(read_counts(table), level, draws, seed, form)
+    fits = fit_table(_table(table), level, draws, seed, form)
     found = find_crossovers(fits, _costs(cost), unit)
     if plot:
         from crossover.figures.learning_curves import curve_points, fitted_points, learning_curves
 
         _save(learning_curves(fitted_points(fits), curve_points(fits, 1.5), band=True, found=found), plot)
     if as_json:
-        _print_json(_fit_json(fits, found))
+        curves = [{f.name: getattr(c, f.name) for f in fields(CurveSummary)} for c in fits]
+        _print_json({"level": level, "curves": curves, "crossovers": [asdict(c) for c in found]})
         return
+    formula = ": outcome at budget ratio r is E - B exp(-r / tau)" if form == "exponential" else f", form {form}"
     console = _console()
-    _print_table(console, _curve_title(form), _short([c.row() for c in fits], ("E interval", "tau interval")))
-    if found:
-        _print_table(console, f"Crossovers, {level:.0%} intervals (* extrapolated)", _short([c.row() for c in found]))
-        _print_table(
-            console,
-            "Crossover under each form of curve and under none (tested ratios between which the paired difference changes sign)",
-            _form_rows(found),
-        )
-        _print_table(console, "Where the uncertainty of a crossover comes from", _share_rows(found))
-    else:
+    _print_table(console, f"Curves{formula}", _short([c.row() for c in fits], ("E interval", "tau interval")))
+    if not found:
         console.print("One strategy: there is nothing to cross.")
+    _print_table(console, f"Crossovers, {level:.0%} intervals (* extrapolated)", _short([c.row() for c in found]))
+    under = "and under none (tested ratios between which the paired difference changes sign)"
+    _print_table(console, f"Crossover under each form of curve {under}", _form_rows(found))
+    shares = [
+        _pair(c) | {k.replace("_", " "): f"{v:.0%}" for k, v in c.uncertainty.items()} for c in found if c.uncertainty
+    ]
+    _print_table(console, "Where the uncertainty of a crossover comes from", shares)
     _print_messages(console, fits, found)
 
 
@@ -143,9 +143,6 @@ def advise(
     crossover advise --seeds 32 --queries 90 --unit dollars --cost answer_augmentation=1 \\
       --cost question_rephrase=1.5 --cost new_question=1.5
     """
-    for name, value in (("seeds", seeds), ("queries", queries)):
-        if not value >= 1:
-            raise CrossoverError(f"--{name} must be at least 1, got {value:g}")
     if source and profile:
         raise CrossoverError("--from and --profile: give one of them")
     _figure_name(plot)
@@ -172,9 +169,7 @@ def advise(
         {
             "strategy": c.strategy,
             "expected outcome": f"{c.accuracy:.3f} ({c.interval[0]:.3f} to {c.interval[1]:.3f})",
-            "lead over the best other, points": "{:+.1f} ({:.1f} to {:.1f})".format(
-                *(100 * v for v in (c.lead, *c.lead_interval))
-            ),
+            "lead over the best other, points": _points(c.lead, *c.lead_interval),
             "P(best)": probability(c.p_best),
             "expected regret, points": f"{100 * c.regret:.1f}",
         }
@@ -216,10 +211,11 @@ def compare(
     _figure_name(plot)
     import pandas as pd
 
+    from crossover.stats.crossovers import show_brackets
     from crossover.stats.lead import compare as leads_of
 
     outcomes = pd.read_csv(items, dtype={"replicate": str}) if items else None
-    data = _only(_table(table, None), task)
+    data = _only(_table(table), task)
     leads = leads_of(data, level, draws, seed, first=first, second=second, pooled=pooled, items=outcomes)
     if plot and leads:
         from crossover.figures.lead import lead_panels
@@ -234,36 +230,33 @@ def compare(
         rows = [
             {
                 "ratio": f"{p.ratio:g}",
-                "lead, points": f"{100 * p.lead:+.1f} ({100 * p.low:.1f} to {100 * p.high:.1f})",
+                "lead, points": _points(p.lead, p.low, p.high),
                 "replicates": f"{p.replicates}",
             }
             for p in lead.points.itertuples()
         ]
         _print_table(console, f"{lead.second} over {lead.first}, {size}, {lead.task}", rows)
         console.print(str(lead), highlight=False)
-        console.print(f"paired difference changes sign at ratios {_brackets(lead.brackets)}", highlight=False)
+        brackets = show_brackets(lead.brackets)
+        console.print(f"paired difference changes sign at ratios {brackets}", highlight=False)
     if not leads:
         console.print("No two strategies share a seed-set size and a budget: there is nothing to compare.")
 
 
-def _table(source: Path | None, profile: str | None) -> pd.DataFrame:
+def _table(source: Path | None, profile: str | None = None) -> pd.DataFrame:
     """The user's counts, or those of a profile of this project."""
-    from crossover.stats.counts import read_counts
+    if source:
+        from crossover.stats.counts import read_counts
 
-    return read_counts(source) if source else _published(profile or "study")
-
-
-def _brackets(brackets: tuple[tuple[float, float], ...]) -> str:
-    from crossover.stats.crossovers import show_brackets
-
-    return show_brackets(brackets)
-
-
-def _published(profile: str) -> pd.DataFrame:
+        return read_counts(source)
     from crossover.paths import results_folder
     from crossover.study.advice_counts import counts
 
-    return counts(results_folder(profile))
+    return counts(results_folder(profile or "study"))
+
+
+def _points(lead: float, low: float, high: float) -> str:
+    return f"{100 * lead:+.1f} ({100 * low:.1f} to {100 * high:.1f})"
 
 
 def plan(
@@ -303,11 +296,10 @@ def plan(
         return
     if table is None or spend is None:
         raise CrossoverError("Give a table and --spend, as in `crossover plan pilot.csv --spend 20000`, or --profile.")
-    from crossover.stats.counts import read_counts
     from crossover.stats.curves import fit_table
     from crossover.stats.next_cells import next_cells
 
-    data = _only(read_counts(table), task)
+    data = _only(_table(table), task)
     fits = fit_table(data, level, draws, seed)
     plans = next_cells(fits, spend, unit=unit, table=data, first=first, second=second, seed_size=seed_size)
     if as_json:
@@ -329,15 +321,6 @@ def _print_profile(profile: str, price_in: float, price_out: float) -> None:
     _print_table(console, f"What the profile {profile} will take", rows)
     for note in notes:
         console.print(note, highlight=False)
-
-
-def _fit_json(fits: Fits, found: list[Crossover]) -> dict[str, Any]:
-    """The JSON object of ``crossover fit --json``: ``None`` for an open end or no value."""
-    from crossover.stats.curves import CurveSummary
-
-    names = [f.name for f in fields(CurveSummary)]
-    curves = [{name: getattr(c, name) for name in names} for c in fits]
-    return {"level": fits.level, "curves": curves, "crossovers": [asdict(c) for c in found]}
 
 
 def _json_safe(value: Any) -> Any:
@@ -406,11 +389,6 @@ def _console() -> Any:
     return Console() if sys.stdout.isatty() else Console(width=120)
 
 
-def _curve_title(form: str) -> str:
-    formula = ": outcome at budget ratio r is E - B exp(-r / tau)" if form == "exponential" else f", form {form}"
-    return f"Curves{formula}"
-
-
 def _short(rows: list[dict[str, str]], without: tuple[str, ...] = ()) -> list[dict[str, str]]:
     """Leave out what is the same everywhere or said below the table."""
     hidden = {"message", *without} | ({"task"} if len({r["task"] for r in rows}) == 1 else set())
@@ -436,19 +414,14 @@ def _pair(c: Crossover) -> dict[str, str]:
 
 
 def _form_rows(found: list[Crossover]) -> list[dict[str, str]]:
-    def ratios(values: list[float]) -> str:
-        return ", ".join(f"{v:.3g}" for v in values) or "none"
+    from crossover.stats.crossovers import show_brackets
 
     return [
-        _pair(c) | {k.replace("_", " "): ratios(v) for k, v in c.by_form.items()} | {"no form": _brackets(c.model_free)}
+        _pair(c)
+        | {k.replace("_", " "): ", ".join(f"{v:.3g}" for v in values) or "none" for k, values in c.by_form.items()}
+        | {"no form": show_brackets(c.model_free)}
         for c in found
         if c.by_form
-    ]
-
-
-def _share_rows(found: list[Crossover]) -> list[dict[str, str]]:
-    return [
-        _pair(c) | {k.replace("_", " "): f"{v:.0%}" for k, v in c.uncertainty.items()} for c in found if c.uncertainty
     ]
 
 

@@ -34,10 +34,9 @@ class Lead:
     seed_size : float or None
         ``None`` where seed-set sizes are pooled, each with the same weight.
     level : float
-    curve : DataFrame
-        ``ratio, lead, low, high`` of the flexible curves, over the ratios tested at every size.
-    points : DataFrame
-        ``ratio, lead, low, high, replicates, sizes``: paired differences at the tested ratios, over the sizes tested there.
+    curve, points : DataFrame
+        ``ratio, lead, low, high`` of the flexible curves, over the ratios tested at every size; and, with ``replicates`` and
+        ``sizes``, of paired differences at the tested ratios, over the sizes tested there.
     undecided : tuple of (float, float)
         Bands of ratios in which the curves' interval holds 0.
     brackets : tuple of (float, float)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
@@ -54,30 +55,13 @@ def coverage(
 ) -> pd.DataFrame:
     """Repeat studies and count how often the intervals hold the truth and the statuses name it.
 
-    Parameters
-    ----------
-    worlds : iterable of Scenario
-    studies : int
-        Simulated studies per scenario.
-    draws : int
-        Bootstrap draws per study.
-    level : float
-        Nominal level.
-    seed : int
-        Study ``i`` is the same whatever ``studies`` is.
-    progress : callable, optional
-        Called with the scenario and the study's number.
-
-    Returns
-    -------
-    DataFrame
-        One row per quantity: ``design, title, quantity, level, true, rate, mc_error, counted`` (studies behind the
-        rate), ``median_width`` (high end over low end, where both are closed) and ``open_share``. Quantities:
-        ``crossover``; the same with ``replicates pooled`` into one, which is what not to do; ``lead`` of the curves at
-        the true crossover and expected ``accuracy`` at ratios within the tested range, at all of :data:`LEVELS`; ``E``
-        and ``tau`` of exponential truths where the curve's status is ``ok``; and ``status``, how often it is the right
-        one where the data can tell (probability of a crossover in the tested range above the level, or below its
-        complement).
+    Study ``i`` is the same whatever ``studies`` is; ``progress`` is called with the scenario and the study's number. One row
+    per quantity: ``design, title, replicates, studies, quantity, level, true, rate, mc_error, counted`` (studies behind the
+    rate), ``median_width`` (high end over low end, where both are closed) and ``open_share``. Quantities: ``crossover``; the same
+    with ``replicates pooled`` into one, which is what not to do; ``lead`` of the curves at the true crossover and expected
+    ``accuracy`` at ratios within the tested range, at all of :data:`LEVELS`; ``E`` and ``tau`` of exponential truths where
+    the curve's status is ``ok``; and ``status``, how often it is the right one where the data can tell (probability of a
+    crossover in the tested range above the level, or below its complement).
     """
     rows = []
     for world in worlds:
@@ -108,33 +92,30 @@ def _outcomes(
     low, high = world.ratios[0], world.ratios[-1]
     edge = true is not None and min(abs(np.log(true / low)), abs(np.log(true / high))) < 0.01
     wanted = "none" if true is None else "found" if low <= true <= high else "beyond_range"
-    out: dict[tuple[str, float], list[Any]] = {}
+    out: dict[tuple[str, float], list[Any]] = defaultdict(list)
     for i in range(studies):
         fits, found = study(world, seed + i, level, draws)
         curves = {c.strategy: c for c in fits}
-        truths = {EARLY: world.early, LATE: world.late}
         if true is not None:
-            out.setdefault(("crossover", level), []).append((_held(found, true), _width(found)))
+            out["crossover", level].append((_held(found, true), _width(found)))
             if world in DESIGNS:
                 pooled = _pooled(fits, draws)
-                out.setdefault(("replicates pooled", level), []).append((_held(pooled, true), _width(pooled)))
+                out["replicates pooled", level].append((_held(pooled, true), _width(pooled)))
             lead = curves[LATE].at([true])[1][:, 0] - curves[EARLY].at([true])[1][:, 0]
             for at in LEVELS:
-                out.setdefault(("lead", at), []).append((_central(lead, 0.0, at), None))
+                out["lead", at].append((_central(lead, 0.0, at), None))
         places = np.exp(np.random.default_rng([seed + i, 2]).uniform(np.log(low), np.log(high), PLACES))
-        for name, truth in truths.items():
-            values, real = curves[name].at(places)[1], truth(places)
+        for name, truth in ((EARLY, world.early), (LATE, world.late)):
+            c = curves[name]
+            values, real = c.at(places)[1], truth(places)
             for at in LEVELS:
                 share = np.mean([_central(values[:, k], real[k], at) for k in range(PLACES)])
-                out.setdefault(("accuracy", at), []).append((share, None))
-            if isinstance(truth, Truth) and truth.form == "exponential" and curves[name].status == "ok":
-                c = curves[name]
-                out.setdefault((f"E of {name}", level), []).append((holds(*c.E_interval, truth.E), None))
-                out.setdefault((f"tau of {name}", level), []).append(
-                    (holds(*c.tau_interval, truth.parameters[0]), None)
-                )
+                out["accuracy", at].append((share, None))
+            if isinstance(truth, Truth) and truth.form == "exponential" and c.status == "ok":
+                out[f"E of {name}", level].append((holds(*c.E_interval, truth.E), None))
+                out[f"tau of {name}", level].append((holds(*c.tau_interval, truth.parameters[0]), None))
         if not edge and found.p_in_range is not None and not 1 - level < found.p_in_range < level:
-            out.setdefault(("status", level), []).append((found.status == wanted, None))
+            out["status", level].append((found.status == wanted, None))
         if progress:
             progress(world, i + 1)
     return out
@@ -175,11 +156,8 @@ def replicates_seen(
 ) -> pd.DataFrame:
     """Coverage and width of the crossover's interval with more and fewer replicates, under a shared offset.
 
-    Returns
-    -------
-    DataFrame
-        ``replicates, rate, mc_error, counted, median_width`` (high end over low end; infinite where half of them are
-        open), ``open_share`` and ``studies``.
+    Columns ``replicates, rate, mc_error, counted, median_width`` (high end over low end; infinite where half of them are
+    open), ``open_share, studies``.
     """
     true = world.crossover()
     rows = []

@@ -37,23 +37,10 @@ class Truth:
 
 @dataclass(frozen=True)
 class Scenario:
-    """Set curves of two strategies and the noise of a study of them.
+    """Set curves of two strategies (accuracies of ``EARLY`` and ``LATE`` at budget ratios) and the noise of a study of them.
 
-    Attributes
-    ----------
-    name, title : str
-    early, late : callable
-        Accuracies of ``EARLY`` and ``LATE`` at budget ratios.
-    ratios : tuple of float
-        Tested budget ratios.
-    replicates : int
-    n_test : int
-        Test items per cell.
-    offset, shared : float
-        Standard deviations of a replicate's effect on one strategy, and on both alike, at all budgets (accuracy).
-    training : float
-        Standard deviation between trainings (accuracy).
-    seed_size : int
+    ``n_test`` is per cell. ``offset`` and ``shared`` are standard deviations of a replicate's effect on one strategy, and on both
+    alike, at all budgets; ``training`` is that between trainings (all in accuracy).
     """
 
     name: str
