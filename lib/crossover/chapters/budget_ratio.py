@@ -104,9 +104,10 @@ class Chapter(ChapterBase):
             return NOT_RUN
         losses = regret(self.fits, self.runs)
         caption = (
-            f"Left: difference in accuracy on the same {self.parameters.n_test} test problems, pooled over {counted_range(self.runs['seed_size'], 'seed question')} "
-            f"with {LEVEL:.0%} intervals over items and {counted_range(self.leads['replicates'], 'replicate')}; thin lines are single sizes. Right: expected loss "
-            f"against the best strategy over {losses['cells'].iloc[0]} tested sizes and budgets. {DIRECTION}"
+            f"Left: difference in accuracy on the same {self.parameters.n_test} test problems, pooled over"
+            f" {counted_range(self.runs['seed_size'], 'seed question')} with {LEVEL:.0%} intervals over items and"
+            f" {counted_range(self.leads['replicates'], 'replicate')}; thin lines are single sizes. Right: expected"
+            f" loss against the best strategy over {losses['cells'].iloc[0]} tested sizes and budgets. {DIRECTION}"
         )
         return self.figure(
             "lead", partial(lead_and_regret, self.leads, losses), self.leads, lead_in_short(self.leads), caption
@@ -126,7 +127,10 @@ class Chapter(ChapterBase):
         )
         points = points.assign(task="all seed-set sizes", series="new questions over new answers")
         draw = partial(sweep, points, {"lead": "lead, nats per token"}, "teacher calls per seed question", log=True)
-        caption = f"Difference in the log-likelihood of the gold answers, with {LEVEL:.0%} intervals over items and replicates."
+        caption = (
+            f"Difference in the log-likelihood of the gold answers, with {LEVEL:.0%} intervals over items and"
+            " replicates."
+        )
         return self.figure("likelihood", draw, leads, lead_in_words(leads, 1.0, "nats per token"), caption)
 
     @cached_property
@@ -147,9 +151,10 @@ class Chapter(ChapterBase):
         if not has_curves(self.fits):
             return NO_CURVES
         caption = (
-            f"From {len(self.runs)} students on {counted_range(self.runs['n_test'], 'test problem')}, "
-            f"{counted_range(self.runs.groupby('seed_size')['replicate'].nunique(), 'replicate')}. Coloured where one strategy is best in four draws of "
-            f"five, white where none is. The line is the crossover of the two strategies that lead most of the map, bars its {LEVEL:.0%} interval. {DIRECTION}"
+            f"From {len(self.runs)} students on {counted_range(self.runs['n_test'], 'test problem')},"
+            f" {counted_range(self.runs.groupby('seed_size')['replicate'].nunique(), 'replicate')}. Coloured where one"
+            " strategy is best in four draws of five, white where none is. The line is the crossover of the two"
+            f" strategies that lead most of the map, bars its {LEVEL:.0%} interval. {DIRECTION}"
         )
         return self.figure(
             "crossover_map",
@@ -197,7 +202,7 @@ class Chapter(ChapterBase):
         return self.figure("worth", partial(gains_over_seeds, gains), gains, worth.in_words(gains), caption)
 
     def held_out(self) -> Styler | Markdown:
-        """Return the crossovers at the largest seed-set size as the smaller ones predict them, next to those measured there."""
+        """Return the crossovers at the largest seed-set size: predicted by the smaller ones, and measured."""
         sizes = sorted(self.runs["seed_size"].unique())
         if len(sizes) < 3 or not has_curves(self.fits):
             return Markdown(f"Nothing to show: a prediction needs three seed-set sizes, and this run has {len(sizes)}.")
@@ -207,11 +212,15 @@ class Chapter(ChapterBase):
         rows = []
         for r in found.itertuples():
             c = measured[frozenset((r.first, r.second))]
-            rows.append({
-                "lead": f"{display_name(r.first).lower()} → {display_name(r.second).lower()}",
-                "predicted": _ratio(r.predicted, r.predicted_low, r.predicted_high),
-                "measured": _ratio(c.ratio, *c.interval), "agreement": agreement(r.predicted, r.predicted_low, r.predicted_high, c),
-            })  # fmt: skip
+            predicted = r.predicted, r.predicted_low, r.predicted_high
+            rows.append(
+                {
+                    "lead": f"{display_name(r.first).lower()} → {display_name(r.second).lower()}",
+                    "predicted": _ratio(*predicted),
+                    "measured": _ratio(c.ratio, *c.interval),
+                    "agreement": agreement(*predicted, c),
+                }
+            )
         return table(pd.DataFrame(rows), "held-out")
 
     def samples(self) -> Styler | Markdown:
@@ -223,7 +232,7 @@ class Chapter(ChapterBase):
         return samples(self.folder, strategy_samples(self.parameters.task, int(self.runs["seed_size"].min())))
 
     def problems(self) -> Picture | Markdown:
-        """Draw which kinds of test problems are solved, by budget and strategy, pooled over seed-set sizes and replicates."""
+        """Draw which kinds of test problems are solved, by budget and strategy, over all sizes and replicates."""
         task = load_task(self.parameters.task, **json.loads(self.runs["settings"].iloc[0])["task_settings"])
         kinds = {problem.id: getattr(problem.structure, "kind", None) for problem in task.test(self.parameters.n_test)}
         if None in kinds.values():
@@ -241,7 +250,10 @@ class Chapter(ChapterBase):
         if all(QUESTIONS in there.index for there in (first, last)):
             most = (last - first).loc[QUESTIONS].idxmax()
             said = f"From the smallest to the largest ratio new questions gain most on problems of the kind '{most}'"
-        caption = f"Correct answers in %, by the operation that a test problem asks for; {self.parameters.n_test} problems, means of all seed-set sizes and replicates run at a ratio, without intervals: a kind has few problems."
+        caption = (
+            f"Correct answers in %, by the operation that a test problem asks for; {self.parameters.n_test} problems,"
+            " means of all seed-set sizes and replicates run at a ratio, without intervals: a kind has few problems."
+        )
         data = found.rename_axis(["strategy", "ratio"]).reset_index()
         return self.figure(
             "problems", partial(heat_map, shares, "teacher calls per seed question"), data, said, caption
@@ -300,7 +312,10 @@ def rule(found: Sequence[Crossover]) -> str:
     low, high = min(c.interval[0] for c in there), max(c.interval[1] for c in there)
     first, second = (display_name(name).lower() for name in (there[0].first, there[0].second))
     which = "" if len(there) == len(found) else f" (from {len(there)} of {len(found)} seed-set sizes)"
-    return f"By the fitted curves, below {low:.2g} teacher calls per seed question buy {first}, above {high:.2g} buy {second}{which}"
+    return (
+        f"By the fitted curves, below {low:.2g} teacher calls per seed question buy {first}, above {high:.2g} buy"
+        f" {second}{which}"
+    )
 
 
 def lead_in_short(leads: pd.DataFrame) -> str:
@@ -329,7 +344,8 @@ def lead_in_words(leads: pd.DataFrame, scale: float = 100.0, unit: str = "points
 
     if above < float("inf"):
         said.append(
-            f"from {above:g} teacher calls per seed question on, new questions lead new answers (at {above:g}: {at(above)})"
+            f"from {above:g} teacher calls per seed question on, new questions lead new answers (at {above:g}:"
+            f" {at(above)})"
         )
     if below > float("-inf"):
         said.append(f"up to {below:g}, new answers lead (at {below:g}: {at(below)})")

@@ -281,7 +281,7 @@ def plan(
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
-    """Say which cells to run next, so that the crossover's interval shrinks most for what they cost; or what a profile will take.
+    """Say which cells to run next to narrow a crossover's interval most for their cost; or what a profile will take.
 
     Prints the cells in the order of buying and how wide the interval is expected to be after each (its high end over
     its low end). Data are nested: within a replicate a smaller budget costs no queries once a larger one is bought.

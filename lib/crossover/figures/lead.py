@@ -31,7 +31,8 @@ def lead_and_regret(leads: pd.DataFrame, losses: pd.DataFrame, narrow: bool = Fa
     Parameters
     ----------
     leads : DataFrame
-        ``seed_size, ratio, lead, low, high`` as fractions of 1; ``seed_size`` 0 is pooled over sizes, drawn with intervals.
+        ``seed_size, ratio, lead, low, high`` as fractions of 1; ``seed_size`` 0 is pooled over sizes, drawn with
+        intervals.
     losses : DataFrame
         ``name, mean, largest`` in points, one row per strategy.
     narrow : bool
@@ -45,8 +46,8 @@ def lead_and_regret(leads: pd.DataFrame, losses: pd.DataFrame, narrow: bool = Fa
     for size, some in leads[leads["seed_size"] > 0].groupby("seed_size"):
         some = some.sort_values("ratio")
         axes.plot(some["ratio"], 100 * some["lead"], color=MUTED, linewidth=0.8)
-        axes.annotate(f"{size:g} seeds", (some["ratio"].iloc[-1], 100 * some["lead"].iloc[-1]), (-3, 3), textcoords="offset points",
-                      color=MUTED, ha="right")  # fmt: skip
+        end = some["ratio"].iloc[-1], 100 * some["lead"].iloc[-1]
+        axes.annotate(f"{size:g} seeds", end, (-3, 3), textcoords="offset points", color=MUTED, ha="right")
     bars = 100 * pooled[["low", "high"]].sub(pooled["lead"], axis=0).abs().T.to_numpy()
     axes.errorbar(
         pooled["ratio"],
@@ -91,7 +92,10 @@ def lead_and_regret(leads: pd.DataFrame, losses: pd.DataFrame, narrow: bool = Fa
 
 @styled
 def lead_panels(leads: Sequence[Lead], narrow: bool = False) -> Picture:
-    """Draw each lead: its curve with the band of its interval, paired differences as points, undecided ratios shaded."""
+    """Draw each lead.
+
+    Its curve with the band of its interval, paired differences as points, undecided ratios shaded.
+    """
     figure, axes = panels(len(leads), 3.0, narrow, above=0.3)
     for panel, lead in zip(axes, leads, strict=True):
         c, p = lead.curve, lead.points

@@ -1,4 +1,4 @@
-"""Which strategy to buy for S seed questions and Q teacher calls: leads, probabilities and regrets from the joint draws.
+"""Which strategy to buy for S seed questions and Q teacher calls: leads, probabilities and regrets.
 
 Curves are read at the ratio ``Q / S``; between tested seed-set sizes outcomes at the same ratio are interpolated in
 ``log S``. Outside the tested range nothing is recommended: the answer is that of the nearest tested point, with the
@@ -82,7 +82,10 @@ class Advice:
         }
 
     def table(self) -> pd.DataFrame:
-        """One row per strategy: ``task, seeds, queries, strategy, accuracy, low, high, p_best, regret, lead, inside, why``."""
+        """One row per strategy.
+
+        ``task, seeds, queries, strategy, accuracy, low, high, p_best, regret, lead, inside, why``.
+        """
         return pd.DataFrame(_rows(self.task, self.seeds, self.queries, self.choices))
 
     @property
@@ -109,7 +112,8 @@ class Advice:
             if self.trend:
                 lead, (low, high) = self.trend
                 lines.append(
-                    f"trend: a lead of {100 * lead:.1f} points there ({100 * low:.1f} to {100 * high:.1f}, by extrapolation)"
+                    f"trend: a lead of {100 * lead:.1f} points there ({100 * low:.1f} to {100 * high:.1f}, by"
+                    " extrapolation)"
                 )
             lines.append(f"to measure it: crossover pilot PAIRS --budget {self.queries:.0f} --until decided")
         elif self.choose:
@@ -177,10 +181,10 @@ def advise(
 def advise_map(
     fits: Fits, seeds_grid: Iterable[float], queries_grid: Iterable[float], task: str | None = None
 ) -> pd.DataFrame:
-    """Choices over a grid: one row per (task, seeds, queries, strategy), ``best`` true for the highest expected outcome.
+    """Choices over a grid: one row per (task, seeds, queries, strategy), ``best`` true for the first choice.
 
-    Columns ``task, seeds, queries, strategy, accuracy, low, high, p_best, regret, lead, inside, why, best``. Outside the
-    tested range the rows are extrapolations, which :func:`advise` does not recommend from.
+    Columns ``task, seeds, queries, strategy, accuracy, low, high, p_best, regret, lead, inside, why, best``. Outside
+    the tested range the rows are extrapolations, which :func:`advise` does not recommend from.
     """
     rows, price, queries_grid = [], scales(fits, None), list(queries_grid)
     for name in [task] if task else sorted({c.task for c in fits}):
@@ -274,7 +278,10 @@ def _trend(
     fits: Fits, task: str, fitted: dict[str, dict[float, FittedCurve]], names: list[str], near: float,
     asked: tuple[float, float], price: Mapping[str, float],
 ) -> tuple[float, Interval] | None:  # fmt: skip
-    """Lead of the first strategy over the second at the question asked; at the nearest size where no second one was run."""
+    """Lead of the first strategy over the second at the question asked.
+
+    At the nearest size where no second one was run.
+    """
     laws = fit_seed_sizes(replace(fits, curves=tuple(c for c in fits if c.task == task and c.strategy in names)))
     if len(names) < 2 or any((task, name) not in laws for name in names):
         return None

@@ -1,20 +1,20 @@
 r"""Differences between conditions, paired by test item and averaged over replicates, with intervals that cover both.
 
 Every student answers the same test items, and every condition of one replicate starts from the same seed questions. A
-contrast is therefore one table: for replicate ``r`` and item ``i`` the weighted sum :math:`d_{ri}` of what the conditions'
-students answered (1 correct, 0 wrong). Replicates and items are both samples of something larger, so both are random, and
-crossed:
+contrast is therefore one table: for replicate ``r`` and item ``i`` the weighted sum :math:`d_{ri}` of what the
+conditions' students answered (1 correct, 0 wrong). Replicates and items are both samples of something larger, so both
+are random, and crossed:
 
 .. math:: d_{ri} = \delta + a_r + b_i + e_{ri}, \qquad
    \widehat{\mathrm{var}}\,\bar d = V_R + V_I - V_E,
 
-with :math:`V_R` from the spread of the replicates' means, :math:`V_I` from that of the items' means, and :math:`V_E`, the
-residual, which both contain; Satterthwaite's degrees of freedom. Source: Searle, Casella & McCulloch (1992), chapter 4.
-Items of several evaluation sets are strata of equal weight, however many items each has.
+with :math:`V_R` from the spread of the replicates' means, :math:`V_I` from that of the items' means, and :math:`V_E`,
+the residual, which both contain; Satterthwaite's degrees of freedom. Source: Searle, Casella & McCulloch (1992),
+chapter 4. Items of several evaluation sets are strata of equal weight, however many items each has.
 
-For correct answers the variance is floored at :math:`1 / I^2` (one item flipping), so that identical outcomes do not give
-a zero-width interval. Two or three replicates alone say little about the spread between replicates: :func:`squeeze` pools
-it within a family of like contrasts.
+For correct answers the variance is floored at :math:`1 / I^2` (one item flipping), so that identical outcomes do not
+give a zero-width interval. Two or three replicates alone say little about the spread between replicates:
+:func:`squeeze` pools it within a family of like contrasts.
 """
 
 from __future__ import annotations
@@ -77,7 +77,10 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Components:
-    """A mean of crossed differences, and the parts of its variance: ``item`` and ``residual`` are :math:`V_I` and :math:`V_E`."""
+    """A mean of crossed differences, and the parts of its variance.
+
+    ``item`` and ``residual`` are :math:`V_I` and :math:`V_E`.
+    """
 
     estimate: float
     replicates: int
@@ -175,8 +178,8 @@ class Prior:
 def squeeze(variances: Sequence[float], df: Sequence[float]) -> Prior:
     r"""Estimate the prior of a family's variances, with their degrees of freedom, by the moments of their logarithms.
 
-    Variances are taken as :math:`s_g^2 \sim s_0^2 F_{d_g, d_0}`; at least one must be above 0, of two replicates or more.
-    Source: Smyth (2004), section 6.2, as ``squeezeVar`` of limma.
+    Variances are taken as :math:`s_g^2 \sim s_0^2 F_{d_g, d_0}`; at least one must be above 0, of two replicates or
+    more. Source: Smyth (2004), section 6.2, as ``squeezeVar`` of limma.
 
     Examples
     --------

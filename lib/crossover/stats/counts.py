@@ -34,9 +34,10 @@ WANTED = (
 class CurveCounts:
     """Counts of one curve: a strategy at one seed-set size on one task.
 
-    ``ratios`` (B,) are budget ratios ``Q / S``, ascending and distinct; ``correct`` and ``tested`` (J, B) are ``k`` of ``n``
-    by replicate (``tested`` is 0 where one lacks a budget). For scores ``correct`` is their sum and ``item_variance`` (J, B)
-    that between test items; it is ``None`` for correct answers, whose variance follows from their mean.
+    ``ratios`` (B,) are budget ratios ``Q / S``, ascending and distinct; ``correct`` and ``tested`` (J, B) are ``k`` of
+    ``n`` by replicate (``tested`` is 0 where one lacks a budget). For scores ``correct`` is their sum and
+    ``item_variance`` (J, B) that between test items; it is ``None`` for correct answers, whose variance follows from
+    their mean.
     """
 
     task: str

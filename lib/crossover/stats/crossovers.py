@@ -50,8 +50,8 @@ class Crossover:
     ----------
     status : str
         ``found``; ``multiple`` (see ``crossings``); ``none`` (``leader`` is best at all tested ratios, and a crossover
-        beyond is unlikely); ``beyond_range`` (on ``side``, ``above`` or ``below``: an extrapolation); ``undetermined`` (the
-        interval spans the tested range, or a curve is missing).
+        beyond is unlikely); ``beyond_range`` (on ``side``, ``above`` or ``below``: an extrapolation); ``undetermined``
+        (the interval spans the tested range, or a curve is missing).
     ratio, interval
         In units of ``unit`` per seed question; ``None`` for no value or an open end. ``queries`` and
         ``queries_interval`` are the same times ``seed_size``.
@@ -60,8 +60,8 @@ class Crossover:
     tested, searched : (float, float)
         Ratios common to both curves, and how far beyond them was searched.
     by_form, model_free
-        Crossing ratios of the point fits under each form; and, without any curve, the neighbouring tested ratios between
-        which the paired difference changes sign (at equal cost per query).
+        Crossing ratios of the point fits under each form; and, without any curve, the neighbouring tested ratios
+        between which the paired difference changes sign (at equal cost per query).
     uncertainty : dict
         Shares of the variance of the log crossover: ``test_set, replicates, training, functional_form``.
     """
@@ -155,8 +155,8 @@ def find_crossovers(
 def table(crossovers: list[Crossover]) -> pd.DataFrame:
     """One row per crossover, flat and plain, for a results file."""
     plain = [
-        "task", "first", "second", "seed_size", "status", "ratio", "queries", "unit", "p_exists", "p_in_range", "side", "leader",
-        "level", "message",
+        "task", "first", "second", "seed_size", "status", "ratio", "queries", "unit", "p_exists", "p_in_range", "side",
+        "leader", "level", "message",
     ]  # fmt: skip
     return pd.DataFrame(
         {name: getattr(c, name) for name in plain}
@@ -342,11 +342,13 @@ def _message(
         "multiple": "the lead changes at " + ", ".join(f"{c.ratio:.3g}" for c in crossings if c.inside),
         "none": f"{leader} leads at all ratios from {where}, and no crossing is likely beyond",
         "undetermined": f"at no ratio from {where} do the data say which leads",
-        "beyond_range": f"{leader} leads from {where}; "
-        + (
-            f"a crossover would lie at {end}, by extrapolation"
-            if ratio is not None
-            else f"a crossover, if any (probability {p_exists or 0:.2f}), lies at {end}"
+        "beyond_range": (
+            f"{leader} leads from {where}; "
+            + (
+                f"a crossover would lie at {end}, by extrapolation"
+                if ratio is not None
+                else f"a crossover, if any (probability {p_exists or 0:.2f}), lies at {end}"
+            )
         ),
     }[status]
     return text + ("; one replicate: the effect of the seed set cannot be seen" if single else "")

@@ -29,9 +29,13 @@ STATUSES = {
     "ok": "",
     "flat": "no detectable gain over the tested budgets: test more items, or a wider range of budgets",
     "asymptote_not_identified": "the curve has not begun to level off: add larger budgets; E and tau are bounds",
-    "too_few_budgets": f"a curve needs at least {MIN_BUDGETS} distinct budgets: add budgets between and beyond those run",
+    "too_few_budgets": (
+        f"a curve needs at least {MIN_BUDGETS} distinct budgets: add budgets between and beyond those run"
+    ),
     "level": "",
-    "lack_of_fit": "the points scatter round the curve by more than the replicates allow: crossovers rest on flexible curves",
+    "lack_of_fit": (
+        "the points scatter round the curve by more than the replicates allow: crossovers rest on flexible curves"
+    ),
 }
 # Levels of the tests behind `flat` and `lack_of_fit`; the second is strict, since it runs on every curve.
 FLAT_LEVEL, LACK_LEVEL = 0.10, 0.01
@@ -197,7 +201,8 @@ def fit_exponential(
 ) -> tuple[float, float, float]:
     """Fit ``y = E - B exp(-x / tau)`` to any data: returns ``E, B, tau``.
 
-    ``weights`` are inverse variances (n,). ``bounded`` holds ``0 <= E <= 1`` and ``B >= 0``; ``from_zero`` ties ``B = E``.
+    ``weights`` are inverse variances (n,). ``bounded`` holds ``0 <= E <= 1`` and ``B >= 0``; ``from_zero`` ties ``B =
+    E``.
 
     >>> x = np.array([1.0, 2, 4, 8, 16])
     >>> [round(v, 9) for v in fit_exponential(x, 0.7 - 0.4 * np.exp(-x / 5))]
@@ -273,8 +278,9 @@ def _flexible(
         elif boot is not None:
             tasks.setdefault(n.counts.task, []).append(i)
     for members in tasks.values():
-        parts = [noises[i] for i in members], [errors[i] for i in members], [boots[i].theta[:, 0] for i in members]
-        for i, curve in zip(members, fit_flexible(*parts, np.random.default_rng([seed, 1])), strict=True):
+        own, drawn = [noises[i] for i in members], [errors[i] for i in members]
+        taus = [boots[i].theta[:, 0] for i in members]
+        for i, curve in zip(members, fit_flexible(own, drawn, taus, np.random.default_rng([seed, 1])), strict=True):
             out[i] = curve
     return out
 
@@ -375,7 +381,10 @@ def _status(shape: Form, n: VarianceComponents, point: Solution, taus: np.ndarra
 
 
 def misfit(shape: Form, n: VarianceComponents, point: Solution) -> tuple[float, int]:
-    """Chi-square of the budget means round the curve, and its degrees of freedom; a curve without gain is a constant."""
+    """Chi-square of the budget means round the curve, and its degrees of freedom.
+
+    A curve without gain is a constant.
+    """
     used = 1 if point.B[0] == 0 else shape.n_parameters
     return float(point.loss[0]), len(n.means) - used
 

@@ -38,7 +38,10 @@ PRIOR_LEVEL, PRIOR_GAIN = 4.0, 2.0  # prior standard deviations of the betas, in
 
 @dataclass(frozen=True)
 class Trends:
-    """Trend functions: exponential where ``steepness`` is 0, else take-offs; ``where`` is the log of tau or rho (C,)."""
+    """Trend functions: exponential where ``steepness`` is 0, else take-offs.
+
+    ``where`` is the log of tau or rho (C,).
+    """
 
     where: np.ndarray
     steepness: np.ndarray
@@ -60,8 +63,8 @@ class Trends:
 class FlexibleCurve:
     """Posterior mean and draws of one curve.
 
-    Departures are linear between the equally spaced ``knots`` (K,), log ratios. The mean is ``level``, ``gains`` (C,) of
-    all ``trends`` of the grid, and ``departure`` (K,); each of D draws has one trend (``draw_trends``) with its
+    Departures are linear between the equally spaced ``knots`` (K,), log ratios. The mean is ``level``, ``gains`` (C,)
+    of all ``trends`` of the grid, and ``departure`` (K,); each of D draws has one trend (``draw_trends``) with its
     ``draw_levels``, ``draw_gains`` (D,) and ``draw_departures`` (D, K). ``bounds`` are the values an outcome can take.
     """
 

@@ -23,9 +23,9 @@ TINY = 1e-300
 class Form:
     """A family of curves.
 
-    ``parameters`` are the nonlinear ones, all positive and searched on the log scale; ``n_parameters`` counts the linear
-    ones, too. ``basis(x (n,), theta (..., p))`` gives ``e`` (..., n) and ``de/dtheta`` (..., n, p); ``grid(x)`` (G, p) is where
-    the search for ``theta`` starts. A ``tied`` form, ``E (1 - e)``, starts at zero.
+    ``parameters`` are the nonlinear ones, all positive and searched on the log scale; ``n_parameters`` counts the
+    linear ones, too. ``basis(x (n,), theta (..., p))`` gives ``e`` (..., n) and ``de/dtheta`` (..., n, p); ``grid(x)``
+    (G, p) is where the search for ``theta`` starts. A ``tied`` form, ``E (1 - e)``, starts at zero.
     """
 
     name: str

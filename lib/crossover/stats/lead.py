@@ -35,8 +35,8 @@ class Lead:
         ``None`` where seed-set sizes are pooled, each with the same weight.
     level : float
     curve, points : DataFrame
-        ``ratio, lead, low, high`` of the flexible curves, over the ratios tested at every size; and, with ``replicates`` and
-        ``sizes``, of paired differences at the tested ratios, over the sizes tested there.
+        ``ratio, lead, low, high`` of the flexible curves, over the ratios tested at every size; and, with
+        ``replicates`` and ``sizes``, of paired differences at the tested ratios, over the sizes tested there.
     undecided : tuple of (float, float)
         Bands of ratios in which the curves' interval holds 0.
     brackets : tuple of (float, float)
@@ -176,7 +176,7 @@ def _paired(members: Sequence[Pair], ratio: float, items: pd.DataFrame | None) -
 
 
 def _by_replicate(members: Sequence[Pair], ratio: float) -> tuple[float, float, float, int]:
-    """Mean difference, its standard error (never less than the items' own noise), degrees of freedom, and replicates."""
+    """Mean difference, its standard error (at least the items' own noise), degrees of freedom, and replicates."""
     cells = [[_cells(c, ratio) for c in pair] for pair in members]
     common = sorted(set.intersection(*(set(values) for sides in cells for values, _ in sides)))
     if not common:

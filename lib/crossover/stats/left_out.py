@@ -19,9 +19,10 @@ COLUMNS = "task strategy seed_size ratio measured predicted low high held error 
 def left_out_cells(table: pd.DataFrame, level: float = 0.9, draws: int = 1000, seed: int = 0) -> pd.DataFrame:
     """Leave out each cell of a study (all replicates of one strategy, size and budget) and predict its mean.
 
-    Cells between the tested budgets are read from the flexible curves, the smallest and largest of a curve from the law over
-    seed-set sizes. The mean is that of the same replicates, so their offsets are no error; the left-out cells' own sampling and
-    training noise is. Columns :data:`COLUMNS`: ``error`` is the standard error of the prediction, that noise included.
+    Cells between the tested budgets are read from the flexible curves, the smallest and largest of a curve from the law
+    over seed-set sizes. The mean is that of the same replicates, so their offsets are no error; the left-out cells' own
+    sampling and training noise is. Columns :data:`COLUMNS`: ``error`` is the standard error of the prediction, that
+    noise included.
     """
     curves = curve_counts(validate_counts(table))
     parts = [variance_components(c) for c in curves]

@@ -1,9 +1,10 @@
 r"""How far points lie from fitted curves, in accuracy, with the noise of the points taken off.
 
-The loss of curves with :math:`V` as covariance of their points is a noncentral chi-square, whose noncentrality :math:`\lambda`
-comes from the misfit alone. As :math:`V` is estimated, its central part varies more. With :math:`\nu` degrees of freedom, and
-:math:`\nu_V` behind the estimate, the loss is taken as a scaled chi-square of the same mean :math:`\nu + \lambda` and variance
-:math:`2\nu + 4\lambda + 2\nu^2/\nu_V` (Patnaik 1949). The root mean square misfit is then
+The loss of curves with :math:`V` as covariance of their points is a noncentral chi-square, whose noncentrality
+:math:`\lambda` comes from the misfit alone. As :math:`V` is estimated, its central part varies more. With :math:`\nu`
+degrees of freedom, and :math:`\nu_V` behind the estimate, the loss is taken as a scaled chi-square of the same mean
+:math:`\nu + \lambda` and variance :math:`2\nu + 4\lambda + 2\nu^2/\nu_V` (Patnaik 1949). The root mean square misfit is
+then
 
 .. math:: \sqrt{\lambda \, N / (\nu \, \mathrm{tr} V^{-1})}
 
@@ -39,7 +40,10 @@ class Misfit:
         return self._at(0.5)
 
     def interval(self, level: float) -> tuple[float, float]:
-        """Return the ends of the interval at a level between 0 and 1; the lower one is 0 where no misfit is detectable."""
+        """Return the ends of the interval at a level between 0 and 1.
+
+        The lower one is 0 where no misfit is detectable.
+        """
         return self._at((1 + level) / 2), self._at((1 - level) / 2)
 
     def _at(self, probability: float) -> float:

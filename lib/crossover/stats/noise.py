@@ -25,11 +25,11 @@ class VarianceComponents:
     """The budget means of one curve (``means`` (B,), by generalised least squares) and the parts of their error.
 
     ``whitener`` (B, B) is ``W`` with ``W'W`` their precision, ``sampling`` (J, B) the binomial variance of each cell.
-    ``training`` is the variance between trainings beyond that, with ``cell_df`` degrees of freedom (both 0 where none is
-    seen). ``offsets`` (J,) are the replicates' observed ones, which hold their share of cell noise; it is taken off in
-    ``replicate``, the variance of the effect. ``offset_loading`` (J, B) is how far an offset of 1 moves each mean. The
-    covariance (B, B) of the means has the parts ``from_sampling`` and ``from_training``; ``within_replicate_cov`` is both,
-    once each replicate's average over its budgets is held fixed.
+    ``training`` is the variance between trainings beyond that, with ``cell_df`` degrees of freedom (both 0 where none
+    is seen). ``offsets`` (J,) are the replicates' observed ones, which hold their share of cell noise; it is taken off
+    in ``replicate``, the variance of the effect. ``offset_loading`` (J, B) is how far an offset of 1 moves each mean.
+    The covariance (B, B) of the means has the parts ``from_sampling`` and ``from_training``; ``within_replicate_cov``
+    is both, once each replicate's average over its budgets is held fixed.
     """
 
     counts: CurveCounts
@@ -182,8 +182,8 @@ def redraw(
     - what all strategies of a replicate share (an easy or a hard seed set), moving every curve alike: its observed
       variance divided by ``chi2(J - 1) / (J - 1)``, so that a mean of J replicates has its t distribution;
     - what a replicate does to one strategy alone, and what is left in each cell around that: their observed
-      (co)variances, stretched together by ``sqrt(nu / chi2(nu))`` with ``nu`` the Welch-Satterthwaite degrees of freedom
-      of their sum. Stretching the two apart would be Behrens-Fisher, and too wide.
+      (co)variances, stretched together by ``sqrt(nu / chi2(nu))`` with ``nu`` the Welch-Satterthwaite degrees of
+      freedom of their sum. Stretching the two apart would be Behrens-Fisher, and too wide.
     """
     out: list[np.ndarray] = [np.empty(0)] * len(noises)
     for members in sharing(noises):

@@ -1,7 +1,7 @@
 r"""Where a curve over the synthetic share has its peak, with an interval over replicates and test items.
 
-The curve is a parabola in the share, the simplest that can rise and fall; its highest point within the range that was run
-is the peak. Replicates and items are drawn anew together, as both are samples of something larger.
+The curve is a parabola in the share, the simplest that can rise and fall; its highest point within the range that was
+run is the peak. Replicates and items are drawn anew together, as both are samples of something larger.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ LEVEL = 0.9
 
 @dataclass(frozen=True)
 class Peak:
-    """The peak's ``share`` (NaN where all have the same accuracy), its 90% interval, and the ``ends`` of the range that was run.
+    """The peak's ``share`` (NaN where all have the same accuracy) with its 90% interval.
 
-    ``inside`` is the share of draws whose peak lies between the ends.
+    ``ends`` are of the range that was run, ``inside`` is the share of draws whose peak lies between them.
     """
 
     share: float
@@ -30,7 +30,7 @@ class Peak:
 
 
 def find_peak(shares: np.ndarray, outcomes: np.ndarray, draws: int = 2000, seed: int = 0) -> Peak:
-    """Return the peak of accuracy over three rising shares (S,) or more, from outcomes (S, R, I) by replicate and item."""
+    """Return the peak over three rising shares (S,) or more, from outcomes (S, R, I) by replicate and item."""
     shares, outcomes = np.asarray(shares, float), np.asarray(outcomes, float)
     if len(shares) < 3 or outcomes.ndim != 3 or len(outcomes) != len(shares):
         raise CrossoverError(

@@ -4,8 +4,9 @@ For ``R`` replicates with ``m`` students per draw and ``I`` test items
 
 .. math:: \mathrm{var}\,\bar d = \frac{\sigma_d^2 + \sigma_s^2 / m}{R} + \frac{\sigma_I^2}{I} + \frac{\sigma_e^2}{R I},
 
-where a draw of the seed questions, a student on it, a test item and the residual each have a component. The probability of a decision
-is that of :func:`crossover.stats.verdicts.verdict`, if the present estimate is the truth and the standard error is as predicted.
+where a draw of the seed questions, a student on it, a test item and the residual each have a component. The probability
+of a decision is that of :func:`crossover.stats.verdicts.verdict`, if the present estimate is the truth and the standard
+error is as predicted.
 """
 
 from __future__ import annotations
@@ -70,8 +71,8 @@ def decision_probability(
 ) -> float:
     """Return the probability that a study decides a part, either way.
 
-    ``distance`` is the true value less the threshold; ``error`` and ``df`` are of the study's estimate; the others are as for
-    :func:`crossover.stats.verdicts.verdict`.
+    ``distance`` is the true value less the threshold; ``error`` and ``df`` are of the study's estimate; the others are
+    as for :func:`crossover.stats.verdicts.verdict`.
 
     >>> round(decision_probability(0.05, 0.01, 30, 0.05), 3), round(decision_probability(0.05, 0.05, 30, 0.05), 3)
     (1.0, 0.246)
@@ -91,7 +92,10 @@ def decision_probability(
 
 @dataclass(frozen=True)
 class Addition:
-    """The size of study that decides a part: replicates, students per draw and test items, its probability and its cost."""
+    """The size of study that decides a part.
+
+    Replicates, students per draw and test items, its probability and its cost.
+    """
 
     replicates: int
     students: int
@@ -114,9 +118,9 @@ def cheapest(
 ) -> Addition | None:
     """Return the cheapest study that decides a part with probability :data:`WANTED`, or ``None`` where none does.
 
-    Replicates are added to those at hand (``replicates``, ``students``, ``items``). Further students on a draw train anew on
-    its data; more test items repeat every cell, because their number is part of it. ``train`` and ``test`` are the seconds of
-    one replicate's students, one per draw.
+    Replicates are added to those at hand (``replicates``, ``students``, ``items``). Further students on a draw train
+    anew on its data; more test items repeat every cell, because their number is part of it. ``train`` and ``test`` are
+    the seconds of one replicate's students, one per draw.
 
     >>> cheapest(Spread(0.002, 0, 0, 0.1), 0.04, 0.05, parts=1, replicates=3, items=150, train=60, test=20)
     Addition(replicates=5, students=1, items=150, probability=0.8518633081405644, seconds=160)

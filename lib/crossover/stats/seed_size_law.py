@@ -1,17 +1,17 @@
 r"""One law per strategy over its seed-set sizes: predicts sizes that were not run, and budgets outside those that were.
 
-Of :math:`n` kept samples, answer augmentation and rephrasing reuse the seeds, so that :math:`u = \min(n, S)` questions are
-distinct and repeats lose value as in data-constrained scaling (Muennighoff et al. 2023, section 5):
+Of :math:`n` kept samples, answer augmentation and rephrasing reuse the seeds, so that :math:`u = \min(n, S)` questions
+are distinct and repeats lose value as in data-constrained scaling (Muennighoff et al. 2023, section 5):
 
 .. math:: D = u \left(1 + R \left(1 - e^{-(n / u - 1) / R}\right)\right), \qquad A = E - B e^{-D / \tau}.
 
-New questions are fresh. What a source still hides after :math:`n` draws, if its items are found at gamma-distributed rates,
-falls as a power law, as in the coverage laws of repeated sampling (arXiv 2402.02314, 2607.01727):
+New questions are fresh. What a source still hides after :math:`n` draws, if its items are found at gamma-distributed
+rates, falls as a power law, as in the coverage laws of repeated sampling (arXiv 2402.02314, 2607.01727):
 
 .. math:: A = E - B (1 + n / \rho)^{-\alpha}.
 
-A strategy run at one seed-set size alone takes the power law, whatever its kind: of all forms it misses held-out points of
-published learning curves least.
+A strategy run at one seed-set size alone takes the power law, whatever its kind: of all forms it misses held-out points
+of published learning curves least.
 """
 
 from __future__ import annotations
@@ -40,9 +40,10 @@ HELD_OUT = (
 
 @dataclass(frozen=True)
 class SeedSizeCurve:
-    """One strategy's law; ``parameters`` are tau (in distinct samples) and R of reused, rho and alpha of fresh questions.
+    """One strategy's law.
 
-    ``scatter`` (D,) is how far a cell lies from the law beyond the noise of its mean, for each draw.
+    ``parameters`` are tau (in distinct samples) and R of reused, rho and alpha of fresh questions; ``scatter`` (D,) is
+    how far a cell lies from the law beyond the noise of its mean, for each draw.
     """
 
     kind: str
@@ -96,7 +97,10 @@ def fit_seed_sizes(
 def held_out(
     table: pd.DataFrame, seed_size: float, level: float = 0.9, draws: int = 1000, seed: int = 0
 ) -> pd.DataFrame:
-    """Predict the crossovers of one seed-set size from all the others: one row per (task, pair), columns :data:`HELD_OUT`."""
+    """Predict the crossovers of one seed-set size from all the others.
+
+    One row per (task, pair), columns :data:`HELD_OUT`.
+    """
     sizes = sorted(table["seed_size"].unique())
     if seed_size not in sizes or len(sizes) < 3:
         raise CrossoverError(

@@ -212,11 +212,12 @@ def solve(
     tolerance: float = 1e-10,
     steps: int = 60,
 ) -> Solution:
-    """Fit ``form`` at ``x`` (n,) to every row of ``data`` (D, n); ``loss`` of the solution is the whitened sum of squares.
+    """Fit ``form`` at ``x`` (n,) to every row of ``data`` (D, n).
 
-    ``whiten``, (n,) or (n, n), is ``W`` with ``W'W`` the precision of the data (``sqrt(weights)`` when independent); by default
-    all weigh the same. ``bounded`` holds ``0 <= E <= 1`` and ``B >= 0``. The refinement of ``log tau`` stops at steps of
-    ``tolerance`` (it converges faster than linearly; 1e-6 is plenty for draws), that of two parameters after ``steps``.
+    ``loss`` of the solution is the whitened sum of squares. ``whiten``, (n,) or (n, n), is ``W`` with ``W'W`` the
+    precision of the data (``sqrt(weights)`` when independent); by default all weigh the same. ``bounded`` holds ``0 <=
+    E <= 1`` and ``B >= 0``. The refinement of ``log tau`` stops at steps of ``tolerance`` (it converges faster than
+    linearly; 1e-6 is plenty for draws), that of two parameters after ``steps``.
     """
     x, data = np.asarray(x, float), np.atleast_2d(np.asarray(data, float))
     whiten = np.ones(len(x)) if whiten is None else np.asarray(whiten, float)

@@ -3,16 +3,18 @@
 A *part* of a claim predicts on which side of a threshold a quantity lies. With ``k`` parts in the claim:
 
 supported, contradicted
-    The interval at ``1 - 0.1/k`` lies wholly on the predicted side, or wholly on the other (Bonferroni), with :data:`FIRM`
-    replicates or more.
+    The interval at ``1 - 0.1/k`` lies wholly on the predicted side, or wholly on the other (Bonferroni), with
+    :data:`FIRM` replicates or more.
 no difference that matters
     The 90% interval lies within plus and minus the resolution of the threshold.
 weakly supported, weakly contradicted
-    The interval at ``1 - 0.5/k`` lies wholly on one side, and the half-width of the 90% interval is within the resolution.
+    The interval at ``1 - 0.5/k`` lies wholly on one side, and the half-width of the 90% interval is within the
+    resolution.
 inconclusive
     Anything else that could be computed.
 at the floor
-    Both sides of the comparison are within one detectable effect of 0 or of chance, so that no difference could be seen.
+    Both sides of the comparison are within one detectable effect of 0 or of chance, so that no difference could be
+    seen.
 not run in this profile
     Rows that the statistic needs are missing.
 
@@ -31,8 +33,8 @@ FIRM = 3
 LEAST_SIGNAL = 1.0
 #: Verdicts, from the one that weighs most in a claim of several parts to the one that weighs least.
 VERDICTS = (
-    "contradicted", "weakly contradicted", "no difference that matters", "not run in this profile", "at the floor", "inconclusive",
-    "weakly supported", "supported",
+    "contradicted", "weakly contradicted", "no difference that matters", "not run in this profile", "at the floor",
+    "inconclusive", "weakly supported", "supported",
 )  # fmt: skip
 DECIDED = {"contradicted", "weakly contradicted", "no difference that matters", "weakly supported", "supported"}
 MIRRORED = {"supported": "contradicted", "weakly supported": "weakly contradicted"}
@@ -46,8 +48,8 @@ def verdict(
 ) -> str:
     """Return the verdict that an interval gives on one part of a claim.
 
-    ``interval`` gives its ends by level, ``side`` ("above" or "below" the ``threshold``) is where the part puts the quantity, and
-    ``resolution`` is the largest half-width at which a leaning is called one.
+    ``interval`` gives its ends by level, ``side`` ("above" or "below" the ``threshold``) is where the part puts the
+    quantity, and ``resolution`` is the largest half-width at which a leaning is called one.
 
     Examples
     --------

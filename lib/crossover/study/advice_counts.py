@@ -31,11 +31,12 @@ def common(settings: str) -> str:
 
 
 def counts(folder: Path) -> pd.DataFrame:
-    """Return the counts that advice rests on, as :func:`crossover.stats.counts.validate_counts` wants them, a task for each question.
+    """Return the checked counts that advice rests on, a task for each question.
 
-    Of each task that is its largest grid of equal settings. What was also bought from an augmenter with one of :data:`DIALS`
-    turned stands with the other strategies' cells in a task of its own, as ``"<task>, coverage 0.5"``. A strategy that was not
-    run at all of a grid's seed-set sizes is left out: advice would extrapolate it at most of them.
+    Of each task that is its largest grid of equal settings. What was also bought from an augmenter with one of
+    :data:`DIALS` turned stands with the other strategies' cells in a task of its own, as ``"<task>, coverage 0.5"``. A
+    strategy that was not run at all of a grid's seed-set sizes is left out: advice would extrapolate it at most of
+    them.
 
     Raises
     ------
@@ -74,7 +75,10 @@ def _whole(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _turned(main: str, other: str) -> str:
-    """Say which of :data:`DIALS` a grid has at another value than the main one; empty where more or something else differs."""
+    """Say which of :data:`DIALS` a grid has at another value than the main one.
+
+    Empty where more or something else differs.
+    """
     first, second = json.loads(main), json.loads(other)
     dials, own = (settings.get("teacher_settings", {}) for settings in (second, first))
     for names, told in DIALS.items():

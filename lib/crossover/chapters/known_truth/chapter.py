@@ -1,7 +1,8 @@
 """The chapter on known truth: worlds with set curves through the same code, and what the method can and cannot see.
 
-The notebook ``00_known_truth`` calls :func:`run` and shows what the :class:`Chapter` holds. The book quotes the committed
-``coverage.csv``, ``left_out.csv`` and ``signal.csv`` of results/study; ``python -m crossover.chapters.known_truth.chapter`` makes them again.
+The notebook ``00_known_truth`` calls :func:`run` and shows what the :class:`Chapter` holds. The book quotes the
+committed ``coverage.csv``, ``left_out.csv`` and ``signal.csv`` of results/study; ``python -m
+crossover.chapters.known_truth.chapter`` makes them again.
 """
 
 from __future__ import annotations
@@ -45,8 +46,9 @@ class Chapter:
     """Everything the chapter shows; tables are also written as CSV to ``folder``.
 
     ``world`` is that of the worked example, with its ``fits``, ``crossover`` and estimates beside the truth
-    (``recovered``); ``coverage`` and ``replicates`` are this run's simulations. ``published`` is the committed table (this
-    run's where there is none), ``left_out`` and ``signal`` are of the committed study's own cells, empty where there are none.
+    (``recovered``); ``coverage`` and ``replicates`` are this run's simulations. ``published`` is the committed table
+    (this run's where there is none), ``left_out`` and ``signal`` are of the committed study's own cells, empty where
+    there are none.
     """
 
     world: Scenario
@@ -66,8 +68,8 @@ class Chapter:
         ours = self.published.loc[self.published["quantity"] == "crossover", "rate"]
         one = self.replicates.set_index("replicates")["rate"].loc[1]
         return (
-            f"On simulated studies the {self.fits.level:.0%} interval covers the true crossover {ours.min():.0%} to {ours.max():.0%} of the time; with one "
-            f"replicate, {one:.0%}."
+            f"On simulated studies the {self.fits.level:.0%} interval covers the true crossover {ours.min():.0%} to"
+            f" {ours.max():.0%} of the time; with one replicate, {one:.0%}."
         )
 
     def opening(self) -> Markdown:
@@ -78,7 +80,10 @@ class Chapter:
         """Draw the worked example: fitted curves over the true ones."""
         judged, w = self.recovered.dropna(subset=["holds"]), self.world
         held = int(judged["holds"].astype(bool).sum())
-        caption = f"One simulated study: {len(w.ratios)} budgets of {w.seed_size} seeds, {w.replicates} replicates, {w.n_test:,} test items per cell; bars are standard errors, bands intervals."
+        caption = (
+            f"One simulated study: {len(w.ratios)} budgets of {w.seed_size} seeds, {w.replicates} replicates,"
+            f" {w.n_test:,} test items per cell; bars are standard errors, bands intervals."
+        )
         title = f"{held} of {len(judged)} intervals hold the true value in this study"
         return self._figure(
             "recovery", partial(figures.recovery, w, self.fits, self.crossover), self.recovered, title, caption
@@ -90,8 +95,14 @@ class Chapter:
         t = self.published
         ours, pooled = (t.loc[t["quantity"] == q, "rate"] for q in ("crossover", "replicates pooled"))
         here = "" if mine is None else f" (faint: {int(mine['studies'].iloc[0]):,} in this run)"
-        title = f"The interval holds the true crossover in {ours.min():.0%} to {ours.max():.0%} of studies; with replicates pooled, in as few as {pooled.min():.0%}"
-        caption = f"{int(t['studies'].iloc[0]):,} simulated studies per design{here}; bars are two Monte Carlo errors either way."
+        title = (
+            f"The interval holds the true crossover in {ours.min():.0%} to {ours.max():.0%} of studies; with replicates"
+            f" pooled, in as few as {pooled.min():.0%}"
+        )
+        caption = (
+            f"{int(t['studies'].iloc[0]):,} simulated studies per design{here}; bars are two Monte Carlo errors either"
+            " way."
+        )
         return self._figure("coverage", partial(figures.coverage, t, mine, self.fits.level), t, title, caption)
 
     def coverage_table(self) -> Styler:
@@ -109,14 +120,17 @@ class Chapter:
         said = ", ".join(
             f"{r.rate:.0%} with {counted(r.replicates, 'replicate')}" for r in self.replicates.head(3).itertuples()
         )
-        caption = f"{int(self.replicates['studies'].iloc[0]):,} simulated studies per point; bars are two Monte Carlo errors either way."
+        caption = (
+            f"{int(self.replicates['studies'].iloc[0]):,} simulated studies per point; bars are two Monte Carlo errors"
+            " either way."
+        )
         draw = partial(figures.replicates, self.replicates, self.fits.level)
         return self._figure(
             "replicates", draw, self.replicates, f"The interval holds the true crossover in {said}", caption
         )
 
     def calibration(self) -> Picture:
-        """Draw how often intervals of every level hold the truth, where the form of the curves is known and where not."""
+        """Draw how often intervals of every level hold the truth, for exponential curves and for others."""
         t = self.published[self.published["quantity"].isin(["lead", "accuracy"])]
         at = t[t["level"] == self.fits.level]
         worst = at.loc[at["rate"].idxmin()]
@@ -148,7 +162,7 @@ class Chapter:
         return table(pd.DataFrame(rows), "left-out")
 
     def signal_table(self) -> Styler:
-        """Return how far each task's conditions lie apart, over how far its replicates do, and whether a verdict may rest on it."""
+        """Return how far a task's conditions and its replicates lie apart, and whether verdicts may rest on it."""
         found = self.signal.assign(verdicts=np.where(self.signal["ratio"] >= LEAST_SIGNAL, "yes", "no"))
         found[["signal", "noise"]] *= 100
         names = {

@@ -51,7 +51,10 @@ def recovery(world: Scenario, fits: Fits, found: Crossover, narrow: bool = False
 def coverage(
     table: pd.DataFrame, mine: pd.DataFrame | None = None, level: float = 0.9, narrow: bool = False
 ) -> Picture:
-    """Draw the coverage of the crossover's interval by design, two Monte Carlo errors either way; ``mine`` is fainter."""
+    """Draw the coverage of the crossover's interval by design, two Monte Carlo errors either way.
+
+    ``mine`` is fainter.
+    """
     titles = dict(zip(table["design"], table["title"], strict=True))
     designs = [d for d in titles if ((table["design"] == d) & (table["quantity"] == "crossover")).any()]
     figure, (axes,) = panels(1, 0.42 * len(designs) + 1.0, narrow)
@@ -64,8 +67,8 @@ def coverage(
             at = [d for d in designs if d in rows.index]
             y = [len(designs) - 1 - designs.index(d) + 0.22 * (1 - k) for d in at]
             axes.errorbar(
-                rows.loc[at, "rate"], y, xerr=2 * rows.loc[at, "mc_error"], color=colour, marker=marker, linestyle="none",
-                markerfacecolor=face, markersize=7, capsize=2, zorder=4, alpha=alpha,
+                rows.loc[at, "rate"], y, xerr=2 * rows.loc[at, "mc_error"], color=colour, marker=marker,
+                linestyle="none", markerfacecolor=face, markersize=7, capsize=2, zorder=4, alpha=alpha,
             )  # fmt: skip
     places = range(len(designs))
     if narrow:

@@ -55,13 +55,14 @@ def coverage(
 ) -> pd.DataFrame:
     """Repeat studies and count how often the intervals hold the truth and the statuses name it.
 
-    Study ``i`` is the same whatever ``studies`` is; ``progress`` is called with the scenario and the study's number. One row
-    per quantity: ``design, title, replicates, studies, quantity, level, true, rate, mc_error, counted`` (studies behind the
-    rate), ``median_width`` (high end over low end, where both are closed) and ``open_share``. Quantities: ``crossover``; the same
-    with ``replicates pooled`` into one, which is what not to do; ``lead`` of the curves at the true crossover and expected
-    ``accuracy`` at ratios within the tested range, at all of :data:`LEVELS`; ``E`` and ``tau`` of exponential truths where
-    the curve's status is ``ok``; and ``status``, how often it is the right one where the data can tell (probability of a
-    crossover in the tested range above the level, or below its complement).
+    Study ``i`` is the same whatever ``studies`` is; ``progress`` is called with the scenario and the study's number.
+    One row per quantity: ``design, title, replicates, studies, quantity, level, true, rate, mc_error, counted``
+    (studies behind the rate), ``median_width`` (high end over low end, where both are closed) and ``open_share``.
+    Quantities: ``crossover``; the same with ``replicates pooled`` into one, which is what not to do; ``lead`` of the
+    curves at the true crossover and expected ``accuracy`` at ratios within the tested range, at all of :data:`LEVELS`;
+    ``E`` and ``tau`` of exponential truths where the curve's status is ``ok``; and ``status``, how often it is the
+    right one where the data can tell (probability of a crossover in the tested range above the level, or below its
+    complement).
     """
     rows = []
     for world in worlds:
@@ -156,8 +157,8 @@ def replicates_seen(
 ) -> pd.DataFrame:
     """Coverage and width of the crossover's interval with more and fewer replicates, under a shared offset.
 
-    Columns ``replicates, rate, mc_error, counted, median_width`` (high end over low end; infinite where half of them are
-    open), ``open_share, studies``.
+    Columns ``replicates, rate, mc_error, counted, median_width`` (high end over low end; infinite where half of them
+    are open), ``open_share, studies``.
     """
     true = world.crossover()
     rows = []

@@ -1,7 +1,7 @@
 """Studies with known truth: set curves, noise and crossovers, pushed through the same code as real results.
 
-``DESIGNS`` have exponential curves, ``MISSPECIFIED`` have curves that no form of the library describes exactly, ``UNSEEN``
-are further ones, with other noise, that were added after the method was settled; ``NEVER`` has no crossover.
+``DESIGNS`` have exponential curves, ``MISSPECIFIED`` have curves that no form of the library describes exactly,
+``UNSEEN`` are further ones, with other noise, that were added after the method was settled; ``NEVER`` has no crossover.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ class Truth:
 
 @dataclass(frozen=True)
 class Scenario:
-    """Set curves of two strategies (accuracies of ``EARLY`` and ``LATE`` at budget ratios) and the noise of a study of them.
+    """Set curves of two strategies, accuracies at budget ratios, and the noise of a study of them.
 
-    ``n_test`` is per cell. ``offset`` and ``shared`` are standard deviations of a replicate's effect on one strategy, and on both
-    alike, at all budgets; ``training`` is that between trainings (all in accuracy).
+    ``n_test`` is per cell. ``offset`` and ``shared`` are standard deviations of a replicate's effect on one strategy,
+    and on both alike, at all budgets; ``training`` is that between trainings (all in accuracy).
     """
 
     name: str

@@ -24,8 +24,8 @@ def verdict_rates(families: int = 150, seed: int = 0) -> pd.DataFrame:
     """Return coverage and the share of each verdict, by replicates, truth and how far variances differ within a family.
 
     Each row simulates ``families`` of twelve contrasts. ``prior_df`` is that of the true variances between replicates,
-    infinite where all are alike; ``truth`` is the effect less the threshold; ``own`` and ``pooled`` are coverages at 90%,
-    ``own_width`` and ``pooled_width`` the mean widths.
+    infinite where all are alike; ``truth`` is the effect less the threshold; ``own`` and ``pooled`` are coverages at
+    90%, ``own_width`` and ``pooled_width`` the mean widths.
     """
     rng, rows = np.random.default_rng(seed), []
     for replicates in (2, 3, 5, 8):
