@@ -191,8 +191,8 @@ class Chapter(ChapterBase):
             return NOT_RUN
         own = rows is self.runs
         caption = (
-            f"Difference in accuracy from students of the seed questions alone, on the same {rows['n_test'].max()} test problems; {LEVEL:.0%} intervals "
-            f"over items and {counted_range(gains['replicates'], 'replicate')}."
+            f"Difference in accuracy from students of the seed questions alone, on the same {rows['n_test'].max()} test"
+            f" problems; {LEVEL:.0%} intervals over items and {counted_range(gains['replicates'], 'replicate')}."
             + (
                 ""
                 if own

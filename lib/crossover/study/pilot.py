@@ -327,7 +327,7 @@ class Pilot:
         )
 
     def spent(self) -> dict[str, str]:
-        """Return calls, tokens, money and hours of students, each with what was expected of these calls and students."""
+        """Return calls, tokens, money and hours of students, each with what was expected of these."""
         runs, p = self.runs(), self.parameters
         sums = runs.groupby(["strategy", "replicate"])[["queries", "tokens_in", "tokens_out"]].max()
         calls = sums["queries"].groupby("strategy").sum().to_dict()
