@@ -30,7 +30,7 @@ def pilot(
             metavar="PAIRS",
             help=(
                 "Your question and answer pairs: JSON lines or array, CSV, TSV, Parquet, a datasets folder, or"
-                " hub:org/name[:split]. "
+                " hub:org/name[/configuration][:split]. "
                 "The teacher answers those without an answer."
             ),
         ),
