@@ -30,7 +30,7 @@ def pilot(
             metavar="PAIRS",
             help=(
                 "Your question and answer pairs: JSON lines or array, CSV, TSV, Parquet, a datasets folder, or"
-                " hub:org/name[/configuration][:split]. "
+                " hub:org/name, followed by /configuration and :split where it has them. "
                 "The teacher answers those without an answer."
             ),
         ),
