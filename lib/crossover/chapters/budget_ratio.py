@@ -184,20 +184,21 @@ class Chapter(ChapterBase):
         rows, folder = worth.rows_of(self.runs, self.folder, self.parameters.profile)
         return rows, worth.gains(rows, folder)
 
+    @property
+    def _gains_scope(self) -> str:
+        rows, gains = self._gains
+        whose = "" if rows is self.runs else " of the confirmation study, with fresh seed questions and test problems"
+        each = counted_range(gains["replicates"], "replicate")
+        return f"{len(rows)} students{whose}, {each}, {counted_range(rows['n_test'], 'test problem')}"
+
     def worth(self) -> Picture | Markdown:
         """Draw what each strategy gains over training on the seed questions alone."""
-        rows, gains = self._gains
+        gains = self._gains[1]
         if gains.empty:
             return NOT_RUN
-        own = rows is self.runs
         caption = (
-            f"Difference in accuracy from students of the seed questions alone, on the same {rows['n_test'].max()} test"
-            f" problems; {LEVEL:.0%} intervals over items and {counted_range(gains['replicates'], 'replicate')}."
-            + (
-                ""
-                if own
-                else f" {len(rows)} students of the confirmation study: fresh seed questions and test problems."
-            )
+            f"Difference in accuracy from students of the seed questions alone, on the same test problems; {LEVEL:.0%} "
+            f"intervals over items and replicates. {self._gains_scope}."
         )
         return self.figure("worth", partial(gains_over_seeds, gains), gains, worth.in_words(gains), caption)
 
@@ -273,7 +274,7 @@ class Chapter(ChapterBase):
         self.quote(
             rule=self.headline,
             samples=as_html(self._samples()),
-            worth="" if self._gains[1].empty else f"{worth.in_words(self._gains[1])}.",
+            worth="" if self._gains[1].empty else f"{worth.in_words(self._gains[1])}. ({self._gains_scope}.)",
             lead_finding=f"{lead_in_words(self.leads)}.",
             curve_rule=f"{rule(self.main)}.",
             tested_seeds=counted_range(runs["seed_size"], "seed question"),

@@ -61,14 +61,16 @@ def in_words(table: pd.DataFrame) -> str:
     >>> rows = [("new_question", 1, -0.1, -0.2, -0.05), ("new_question", 8, 0.2, 0.1, 0.3)]
     >>> rows = pd.DataFrame(rows, columns=["strategy", "ratio", "estimate", "low", "high"]).assign(seed_size=16)
     >>> in_words(rows).partition("question, ")[2]
-    'new questions gain at 8 and lose at 1'
+    'new questions gain at 8 (+20.0 points at 8) and lose at 1'
     """
     said: dict[str, list[str]] = {}
     for strategy in in_order(table["strategy"].unique()):
         ratios = table[table["strategy"] == strategy].groupby("ratio")
-        sides = {"gain": ratios["low"].min() > 0, "lose": ratios["high"].max() < 0}
-        parts = [f"{verb} at {_ratios(where)}" for verb, where in sides.items() if where.any()]
-        found = " and ".join(parts) or "show no detectable difference"
+        gain, lose = ratios["low"].min() > 0, ratios["high"].max() < 0
+        top = ratios["estimate"].mean()[gain]
+        parts = [f"gain at {_ratios(gain)} ({100 * top.iloc[-1]:+.1f} points at {top.index[-1]:g})"] if len(top) else []
+        parts += [f"lose at {_ratios(lose)}"] if lose.any() else []
+        found = " and ".join([*parts, *([] if len(top) else ["gain nowhere"])])
         said.setdefault(found, []).append(display_name(strategy).lower())
     listed = "; ".join(f"{' and '.join(names)} {found}" for found, names in said.items())
     sizes = " and ".join(f"{size:g}" for size in sorted(table["seed_size"].unique()))
