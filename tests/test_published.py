@@ -42,6 +42,7 @@ def chapter(tmp_path_factory):
         patch.setenv("CROSSOVER_RESULTS", str(root))
         (root / "study").mkdir()
         shutil.copy(STUDY / "runs.csv", root / "study")
+        (root / "confirm").symlink_to(STUDY.parent / "confirm")
         for kept in ("items", "generations"):
             (root / "study" / kept).symlink_to(STUDY / kept)
         before = (STUDY / "runs.csv").read_bytes()

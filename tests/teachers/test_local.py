@@ -111,7 +111,7 @@ def test_a_cells_seeds_are_apart_from_the_larger_of_both_gold_sets():
 
 def test_more_seeds_and_gold_than_there_are_is_refused():
     task = load_task("gsm8k")
-    with pytest.raises(CrossoverError, match="100 seeds beside 600 gold problems are more than gsm8k has; lower.*656"):
+    with pytest.raises(CrossoverError, match="gsm8k has too few problems for 100 seeds beside 600 gold ones.*656"):
         seeds_apart(task, 100, 0, task.gold(600))
 
 

@@ -111,7 +111,7 @@ def seeds_apart(task: Task, n: int, replicate: int, gold: Sequence[Problem]) -> 
             seeds = task.seeds(drawn, replicate)
         except CrossoverError as problem:
             raise CrossoverError(
-                f"{task.name} has not {n} seeds beside {len(gold)} gold problems; lower seed_size or gold. {problem}"
+                f"{task.name} has too few problems for {n} seeds beside {len(gold)} gold ones; lower either. {problem}"
             ) from None
     return apart
 
