@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from crossover.chapters.ablations import Chapter
 from crossover.chapters.budget_ratio import agreement, lead_in_words, rule
 from crossover.chapters.common import crossover_table, difference, funnel_table, reading, regret, starred, table
 from crossover.chapters.samples import ORACLE, Wanted, samples, strategy_samples
 from crossover.figures.lead import undecided
+from crossover.params.profiles import check
 from crossover.stats.crossovers import find_crossovers
 from crossover.stats.curves import fit_table
 from planted import EARLY, LATE, noisy
@@ -43,6 +45,17 @@ def test_a_star_needs_more_than_its_own_interval():
     rows = forest_rows((0.05, 0.15), *[(-0.1, 0.2)] * 20).assign(p=[0.04, *[0.5] * 20])
     assert not starred(rows)["significant"].any(), "one in twenty is chance"
     assert starred(rows.assign(p=[0.0004, *[0.5] * 20]))["significant"].tolist() == [True, *[False] * 20]
+
+
+@pytest.mark.parametrize("panel", ["", "half wrong"])
+def test_differences_stand_beside_the_published_ones_with_and_without_panels(tmp_path, monkeypatch, panel):
+    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
+    rows = forest_rows((0.05, 0.15), (-0.1, 0.2)).assign(panel=panel, value=np.nan, items=50, replicates=2)
+    (tmp_path / "study" / "figures").mkdir(parents=True)
+    rows.to_csv(tmp_path / "study" / "figures" / "augmenter.csv", index=False)
+    chapter = Chapter(check("04_ablations", {"profile": "laptop", "results": "own"}), rows, rows)
+    drawn = chapter.forest("augmenter", rows, "Differences.")
+    assert "published study" in [text.get_text() for legend in drawn.legends for text in legend.get_texts()]
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.0, 0.1), (-0.1, 0.0), (-0.2, 0.3)])

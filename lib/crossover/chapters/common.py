@@ -84,7 +84,11 @@ class ChapterBase:
         if rows.empty:
             return NOT_RUN
         file = results_folder(PUBLISHED) / "figures" / f"{name}.csv"
-        study = pd.read_csv(file) if self.parameters.profile != PUBLISHED and file.exists() else None
+        study = None
+        if (
+            self.parameters.profile != PUBLISHED and file.exists()
+        ):  # where no panel has a name, pandas would read numbers
+            study = pd.read_csv(file, dtype={"panel": str}).fillna({"panel": ""})
         rows = starred(rows)
         caption = (
             f"{caption} Points and {LEVEL:.0%} intervals are paired by test item"
