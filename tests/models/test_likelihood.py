@@ -1,6 +1,7 @@
 """Likelihoods of completions, against one forward pass each without cache, batch or shared prompt."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -71,3 +72,13 @@ def test_uniform_model_pays_log_vocabulary_per_token():
     torch.nn.init.zeros_(uniform.model.lm_head.weight)
     ((one,),) = likelihoods(uniform, [[5, 6]], [[[7, 8, 9]]])
     assert one.total == pytest.approx(-3 * math.log(uniform.model.config.vocab_size), rel=1e-6)
+
+
+def test_what_frozen_layers_made_of_other_texts_is_not_taken(lm):
+    frozen = replace(lm, frozen=1)
+    for prompts in ([[5, 6, 7], [8, 9]], [[5, 6, 7], [10, 11]], [[12], [8, 9, 5]], [[5, 6, 7], [8, 9]]):
+        for golds in ([[[1, 2, 3]], [[4, 5]]], [[[1, 2, 3]], [[6, 5]]]):
+            whole, shared = (
+                likelihoods_after(one, read_prompts(one, prompts, remember=True), golds) for one in (lm, frozen)
+            )
+            assert shared == whole

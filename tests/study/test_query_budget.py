@@ -29,6 +29,13 @@ def grid(**values):
     return cells_of(check("03_budget_ratio", tiny | {"seed_sizes": [4], "budgets": [4], "workers": 1} | values))
 
 
+def test_small_seed_sets_run_first_replicate_by_replicate():
+    cells = grid(seed_sizes=[8, 4], budgets=[4, 8], replicates=2)
+    assert [cell.seed_size for cell in cells] == sorted(cell.seed_size for cell in cells)
+    small = [cell.replicate for cell in cells if cell.seed_size == 4]
+    assert small == sorted(small) and set(small) == {0, 1}
+
+
 def test_seeds_only_buys_nothing_and_trains_on_the_seeds(tmp_path):
     cell, bought = sorted(grid(strategies=["seeds_only", "new_question"]), key=lambda cell: cell.budget)
     assert (cell.teacher, cell.budget, cell.examples, cell.stream) == ("none", 0, 4, None)

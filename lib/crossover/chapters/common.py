@@ -85,9 +85,8 @@ class ChapterBase:
             return NOT_RUN
         file = results_folder(PUBLISHED) / "figures" / f"{name}.csv"
         study = None
-        if (
-            self.parameters.profile != PUBLISHED and file.exists()
-        ):  # where no panel has a name, pandas would read numbers
+        if self.parameters.profile != PUBLISHED and file.exists():
+            # Where no panel has a name, pandas would read numbers.
             study = pd.read_csv(file, dtype={"panel": str}).fillna({"panel": ""})
         rows = starred(rows)
         caption = (

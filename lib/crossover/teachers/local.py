@@ -1,6 +1,6 @@
 """A teacher on this machine: any transformers causal language model, sampled in batches.
 
-As it comes, a pretrained model continues the prompts for answers and new questions; the one for rephrasings goes
+Without fine-tuning, a pretrained model continues the prompts for answers and new questions; prompts for rephrasings go
 through its chat template where it has one. Fine-tuned on gold problems (:mod:`crossover.teachers.finetuning`), it is
 asked in the form that it was trained in, without solved examples. Sources: arXiv 2409.19759, appendix (few-shot
 prompts, sampling at temperature 0.7); arXiv 2310.01119 (fine-tuned teacher).
