@@ -95,6 +95,8 @@ def test_budgets_take_the_place_of_ratios_and_large_ones_are_left_out():
     defaults = {"seed_sizes": [16], "budget_ratios": [0.5, 2.0, 64.0], "max_budget": 100}
     assert check("03_budget_ratio", defaults).budget_list(16) == [8, 32]
     assert check("03_budget_ratio", defaults | {"budgets": [7, 9]}).budget_list(16) == [7, 9]
+    mixed = check("03_budget_ratio", defaults | {"seed_sizes": [16, 512], "budget_ratios": [1.0]})
+    assert (mixed.budget_list(16), mixed.budget_list(512)) == ([16], [])
 
 
 def test_a_notebooks_changed_variables_are_an_override():

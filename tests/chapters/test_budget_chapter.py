@@ -95,3 +95,11 @@ def test_gains_over_the_seeds_alone_come_back(tmp_path, monkeypatch):
     assert (at["replicates"] == 3).all() and (at["high"] < 0).sum() == (at["low"] > 0).sum() == 2
     fewer = rows[(rows["replicate"] < 2) | (rows["strategy"] != "seeds_only")]
     assert worth.gains(fewer, folder).empty, "two replicates show nothing"
+
+
+def test_a_gain_at_one_size_alone_is_none_at_every_size():
+    columns = ["seed_size", "strategy", "ratio", "estimate", "low", "high"]
+    rows = [(16, "new_question", 8, 0.2, 0.1, 0.3), (64, "new_question", 8, 0.1, -0.1, 0.3)]
+    said = worth.in_words(pd.DataFrame(rows, columns=columns))
+    assert "With 16 and 64" in said and "at every size" in said and "gain at none" in said
+    assert "gain at 8" in worth.in_words(pd.DataFrame(rows[:1], columns=columns))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import gzip
+import itertools
 import json
 import re
 
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 
 from crossover.chapters.ablations import Chapter
-from crossover.chapters.budget_ratio import agreement, lead_in_words, rule
+from crossover.chapters.budget_ratio import agreement, lead_in_short, lead_in_words, rule
 from crossover.chapters.common import crossover_table, difference, funnel_table, reading, regret, starred, table
 from crossover.chapters.samples import ORACLE, Wanted, samples, strategy_samples
 from crossover.figures.lead import undecided
@@ -137,7 +138,7 @@ def leads(*ends):
         (
             [(-0.2, 0.1), (0.1, 0.2), (-0.1, 0.2), (0.1, 0.3)],
             (-np.inf, 8),
-            ["from 8", "below, these runs decide nothing"],
+            ["from 8", "between", "+15.0 points, 10.0 to 20.0 at 2"],
         ),
         ([(-0.2, 0.1), (-0.1, 0.2)], (-np.inf, np.inf), ["decide nothing between"]),
     ],
@@ -148,6 +149,18 @@ def test_a_lead_is_named_only_where_every_ratio_beyond_decides_it(ends, bounds, 
     assert all(part in lead_in_words(rows).lower() for part in said)
     if not np.isfinite(bounds[1]):
         assert "lead new answers" not in lead_in_words(rows)
+
+
+def test_what_excludes_zero_is_never_called_nothing():
+    for ends in itertools.product([(-0.2, -0.1), (-0.1, 0.1), (0.1, 0.2)], repeat=3):
+        rows, decided = leads(*ends), any(low > 0 or high < 0 for low, high in ends)
+        assert ("nothing between" in lead_in_words(rows)) is not decided
+        assert "undecided" not in lead_in_short(rows)
+
+
+def test_a_rule_needs_one_order_at_every_size(crossing):
+    turned = dataclasses.replace(crossing, first=crossing.second, second=crossing.first, seed_size=64.0)
+    assert "buy" in rule([crossing]) and "buy" not in rule([crossing, turned])
 
 
 def test_samples_are_of_one_seed_and_a_spoilt_one_differs(tmp_path):

@@ -47,6 +47,12 @@ def test_the_plan_is_shown_before_anything_starts(command, tmp_path):
     assert not list((tmp_path / "results").rglob("runs.csv"))
 
 
+def test_a_pilot_whose_hours_are_over_says_so(command):
+    done = run(command("--max-hours", "0.0000001", "--yes"))
+    assert done.exit_code == 0, done.output
+    assert "--max-hours 1e-07 are over" in done.stdout and "report:" not in done.stdout
+
+
 def test_too_few_queries_are_refused_with_what_it_would_take(command):
     done = run(command("--replicates", "3", queries=143, seeds=sums(0, 8)))
     assert isinstance(done.exception, CrossoverError) and "at least 144, got 143" in str(done.exception)

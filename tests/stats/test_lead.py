@@ -109,3 +109,16 @@ def test_command(tmp_path):
     (lead,) = json.loads(CliRunner().invoke(app, [*args, "--json"]).stdout)["leads"]
     assert lead["brackets"] == [[16, 32]] and len(lead["points"]) == 7
     assert CliRunner().invoke(app, [*args, "--first", "nothing"]).exit_code == 2
+
+
+def test_labels_of_ones_own_are_paired_in_one_order_and_a_ratio_that_shares_no_replicate_is_left_out():
+    table = noisy(EARLY, LATE, replicates=2)
+    own = table.replace({"strategy": {"answer_augmentation": "zeta", "new_question": "alpha"}})
+    (lead,) = find_leads(fit_table(own, draws=50))
+    assert (lead.first, lead.second) == ("alpha", "zeta")
+    first, last = table["budget"].min(), table["budget"].max()
+    apart = table["strategy"].eq("new_question") & table["budget"].eq(last) & table["replicate"].eq(0)
+    other = table["strategy"].eq("answer_augmentation") & table["budget"].eq(last) & table["replicate"].eq(1)
+    (lead,) = compare(table[~(apart | other)], draws=50, **PAIR)
+    seeds = table["seed_size"].iloc[0]
+    assert last / seeds not in set(lead.points["ratio"]) and first / seeds in set(lead.points["ratio"])

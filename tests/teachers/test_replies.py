@@ -3,6 +3,7 @@
 import pytest
 
 from crossover.tasks import load_task
+from crossover.teachers.few_shot_prompts import field_of
 from crossover.teachers.replies import plain_question, read_reply, structured_reply, without_thoughts
 
 TASK = load_task("math_words", steps=1)
@@ -106,3 +107,9 @@ def test_formulas_survive_json_that_takes_their_commands_for_escapes():
 def test_thoughts_that_never_end_leave_nothing():
     assert without_thoughts("<think>a</think>b<think>c</think> d") == "d"
     assert without_thoughts("[THINK]a[/THINK]b") == "b" and without_thoughts("<think>a") == ""
+
+
+@pytest.mark.parametrize("kind", ["answer", "rephrase", "new_question"])
+@pytest.mark.parametrize("reply", ['{{"{0}": ""}}', '{{"{0}": null}}', "<{0}></{0}>", "<{0}>\n</{0}>"])
+def test_an_empty_field_is_a_failed_call(reply, kind):
+    assert read_reply(reply.format(field_of(kind)), kind, TASK) == (None, "empty")

@@ -310,6 +310,8 @@ def rule(found: Sequence[Crossover]) -> str:
     there = [c for c in found if c.status == "found"]
     if not there or any(end is None for c in there for end in c.interval):
         return "These runs give no simple rule for new answers against new questions"
+    if len({(c.first, c.second) for c in there}) > 1:
+        return "These runs give no simple rule: the order of new answers and new questions turns with the seed-set size"
     low, high = min(c.interval[0] for c in there), max(c.interval[1] for c in there)
     first, second = (display_name(name).lower() for name in (there[0].first, there[0].second))
     which = "" if len(there) == len(found) else f" (from {len(there)} of {len(found)} seed-set sizes)"
@@ -324,7 +326,7 @@ def lead_in_short(leads: pd.DataFrame) -> str:
     below, above = undecided(leads)
     said = [f"New questions lead from {above:g} calls per seed question on"] if above < float("inf") else []
     said += [f"new answers lead up to {below:g}"] if below > float("-inf") else []
-    return "; ".join(said) or "The lead of new questions over new answers, undecided at every ratio"
+    return "; ".join(said) or "The lead of new questions over new answers: decided from no ratio on"
 
 
 def lead_in_words(leads: pd.DataFrame, scale: float = 100.0, unit: str = "points") -> str:
@@ -350,7 +352,10 @@ def lead_in_words(leads: pd.DataFrame, scale: float = 100.0, unit: str = "points
         )
     if below > float("-inf"):
         said.append(f"up to {below:g}, new answers lead (at {below:g}: {at(below)})")
-    elif said:
+    single = pooled[((pooled["low"] > 0) | (pooled["high"] < 0)) & (pooled.index > below) & (pooled.index < above)]
+    if len(single):
+        said.append(f"between, the lead of new questions is {'; '.join(f'{at(r)} at {r:g}' for r in single.index)}")
+    elif said and below == float("-inf"):
         said.append("below, these runs decide nothing")
     text = "; ".join(said) or "These runs decide nothing between new answers and new questions"
     return text[:1].upper() + text[1:]

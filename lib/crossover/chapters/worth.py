@@ -70,11 +70,13 @@ def in_words(table: pd.DataFrame) -> str:
         top = ratios["estimate"].mean()[gain]
         parts = [f"gain at {_ratios(gain)} ({100 * top.iloc[-1]:+.1f} points at {top.index[-1]:g})"] if len(top) else []
         parts += [f"lose at {_ratios(lose)}"] if lose.any() else []
-        found = " and ".join([*parts, *([] if len(top) else ["gain nowhere"])])
+        found = " and ".join([*parts, *([] if len(top) else ["gain at none"])])
         said.setdefault(found, []).append(display_name(strategy).lower())
     listed = "; ".join(f"{' and '.join(names)} {found}" for found, names in said.items())
+    every = ", at every size" if table["seed_size"].nunique() > 1 else ""
     sizes = " and ".join(f"{size:g}" for size in sorted(table["seed_size"].unique()))
-    return f"With {sizes} seed questions, against training on the seeds alone and by calls per seed question, {listed}"
+    by = f"against training on the seeds alone and by calls per seed question{every}"
+    return f"With {sizes} seed questions, {by}, {listed}"
 
 
 def _ratios(where: pd.Series) -> str:

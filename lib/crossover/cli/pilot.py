@@ -126,7 +126,11 @@ def pilot(
         short = "" if len(samples) == accepted else f" The cap of {made.queries:,} calls came first."
         console.print(f"{len(samples):,} samples of {strategy} for {calls:,} calls.{short}")
     else:
-        stop, advice = made.run(), made.advice()
+        stop = made.run()
+        if stop.status == "spent" and not made.finished:
+            console.print(stop.message)
+            return
+        advice = made.advice()
         from crossover.cli.pilot_report import write
 
         said = [made.crossovers(), stop.message, *(found.message for found in advice), made.alone(), made.failures()]

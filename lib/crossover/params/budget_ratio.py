@@ -82,7 +82,7 @@ class BudgetRatio(TrainingParameters):
 
     @model_validator(mode="after")
     def _spends_something(self) -> BudgetRatio:
-        if not self.budget_list(max(self.seed_sizes)):
+        if not any(map(self.budget_list, self.seed_sizes)):
             raise ValueError(f"max_budget {self.max_budget} leaves no budget to run; raise it")
         if self.teacher == "oracle" and self.task not in ("math_words", "text_to_sql"):
             raise ValueError(

@@ -115,7 +115,9 @@ class Advice:
                     f"trend: a lead of {100 * lead:.1f} points there ({100 * low:.1f} to {100 * high:.1f}, by"
                     " extrapolation)"
                 )
-            lines.append(f"to measure it: crossover pilot PAIRS --budget {self.queries:.0f} --until decided")
+            if self.unit == "teacher calls":
+                at = f"--queries {self.queries:.0f} --budget {self.queries:.0f}"
+                lines.append(f"to measure it: crossover pilot PAIRS {at} --until decided")
         elif self.choose:
             lines = [f"with {point} buy {best.strategy}: {said}"]
         else:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from crossover.errors import CrossoverError
-from crossover.labels import STRATEGIES
+from crossover.labels import in_order
 from crossover.stats.curves import Fits, FittedCurve, fit_table
 from crossover.stats.noise import t_quantile
 
@@ -103,7 +103,7 @@ def find_leads(
         Outcomes of single test items, columns ``strategy, seed_size, budget, replicate, item, outcome`` (and ``task``):
         differences are then paired by item too.
     """
-    known = sorted({c.strategy for c in fits}, key=lambda s: [*STRATEGIES, s].index(s))
+    known = in_order(c.strategy for c in fits)
     for name in (first, second):
         if name is not None and name not in known:
             raise CrossoverError(f"no strategy {name!r}; known: {', '.join(known)}")
@@ -144,7 +144,7 @@ def _lead(members: Sequence[Pair], items: pd.DataFrame | None, seed_size: float 
 
 def model_free(pair: Pair) -> tuple[tuple[float, float], ...]:
     """Neighbouring tested ratios between which the paired difference of two curves changes sign."""
-    tested = [r for r in _common(pair) if set(_cells(pair[0], r)[0]) & set(_cells(pair[1], r)[0])]
+    tested = _common(pair)
     return _sign_changes(tested, [_by_replicate([pair], r)[0] for r in tested])
 
 
@@ -154,9 +154,10 @@ def _sign_changes(tested: Sequence[float], leads: Sequence[float]) -> tuple[tupl
 
 
 def _common(pair: Pair) -> list[float]:
-    """Ratios at which both were tested; a strategy that buys nothing is there at every ratio."""
+    """Ratios at which both were tested in one replicate; a strategy that buys nothing is there at every ratio."""
     a, b = ([] if c.counts.buys_nothing else [float(f"{r:.12g}") for r in c.counts.ratios] for c in pair)
-    return sorted(set(a) & set(b)) if a and b else sorted(a or b)
+    tested = sorted(set(a) & set(b)) if a and b else sorted(a or b)
+    return [r for r in tested if set(_cells(pair[0], r)[0]) & set(_cells(pair[1], r)[0])]
 
 
 def _paired(members: Sequence[Pair], ratio: float, items: pd.DataFrame | None) -> dict[str, float]:

@@ -278,7 +278,7 @@ class Pilot:
         level, top = shares["seeds_only", 0], shares.drop("seeds_only").max()
         if top <= 1.5 / p.n_test:
             return f"The student is at the floor: at most {top:.0%} of the tests are right, whatever was bought."
-        if top < level - least_lead(p.n_test, p.replicates):
+        if top < level - least_lead(p.n_test, runs["replicate"].nunique()):
             return (
                 f"No strategy beats the seeds alone: {level:.0%} right without any call, at most {top:.0%} with them."
             )

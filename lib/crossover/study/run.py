@@ -87,7 +87,8 @@ def run_grid(parameters: TrainingParameters, hours: float = math.inf) -> pd.Data
     """
     p, store, cells = parameters, Store(results_folder(parameters.results)), cells_of(parameters)
     if p.results != p.profile:
-        store.adopt(results_folder(p.profile), {cell.key for cell in cells})
+        with store.lock():
+            store.adopt(results_folder(p.profile), {cell.key for cell in cells})
     return run_cells(cells, store, p.workers, p.device, p.cluster, hours)
 
 

@@ -118,6 +118,8 @@ def structured_reply(text: str, field: str) -> str | None:
         if value is not None and not isinstance(value, dict | list):
             bare = _UNESCAPED.sub(lambda match: _ESCAPES[match[0]], str(value))
             return structured_reply(bare, field) or bare.strip()
+        if field in _object(bare[start:]) and value is None:
+            return ""
     tagged = re.findall(rf"<{field}>(.*?)</{field}>", bare, re.DOTALL | re.IGNORECASE)
     return tagged[-1].strip() if tagged else None
 
@@ -208,6 +210,8 @@ def read_reply(content: str, kind: Kind, task: Task, cut: bool = False) -> tuple
     if not text:
         return None, "a thought without an answer" if content.strip() else "empty"
     found = structured_reply(text, field_of(kind))
+    if found == "":
+        return None, "empty"
     if _REFUSAL.match(found or text) and len(found or text) < 400 and "####" not in text:
         return None, "refused by the model"
     if kind != "answer":
