@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import datetime
-import hashlib
 import json
 import os
 import sys
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import crossover
+from crossover.digests import digest
 from crossover.errors import CrossoverError
 from crossover.params.fields import Parameters
 from crossover.params.profiles import resolve
@@ -147,11 +147,9 @@ def _stamp(notebook: str, parameters: Parameters, folder: Path) -> dict[str, str
     source = root / "notebooks" / f"{notebook}.ipynb"
     stamp = {
         "the notebook": _digest(source),
-        "its parameters": hashlib.sha256(
-            parameters.model_dump_json(
-                exclude={*parameters.connection, *parameters.spending, *parameters.training}
-            ).encode()
-        ).hexdigest()[:16],
+        "its parameters": digest(
+            parameters.model_dump_json(exclude={*parameters.connection, *parameters.spending, *parameters.training})
+        ),
         "the lock": provenance.locks_digest(),
     }
     keys = {cell.key for cell in cells_of(parameters)}
@@ -199,7 +197,7 @@ def _rows_digest(folder: Path, keys: set[str]) -> str:
     """Return a digest of some rows of ``runs.csv``: another chapter's rows in the same table change nothing."""
     runs = read_runs(folder)
     rows = runs[runs["key"].isin(keys)].sort_values("key")
-    return hashlib.sha256(rows.to_csv(index=False).encode()).hexdigest()[:16] if len(rows) else "absent"
+    return digest(rows.to_csv(index=False)) if len(rows) else "absent"
 
 
 def _changes(path: Path, now: Mapping[str, str]) -> tuple[str, ...]:
@@ -237,4 +235,4 @@ def _write_json(path: Path, value: object) -> None:
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path.exists() else "absent"
+    return digest(path.read_bytes()) if path.exists() else "absent"

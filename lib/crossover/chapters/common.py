@@ -58,11 +58,10 @@ class ChapterBase:
         """The cells of each of the chapter's grids."""
         raise NotImplementedError
 
-    def of(self, *grids: str, rows: pd.DataFrame | None = None) -> pd.DataFrame:
+    def of(self, *grids: str) -> pd.DataFrame:
         """Return the rows of some grids' cells, in the table's order."""
-        rows = self.runs if rows is None else rows
         keys = {cell.key for grid in grids for cell in self.grids.get(grid, [])}
-        return rows[rows["key"].isin(keys)].reset_index(drop=True)
+        return self.runs[self.runs["key"].isin(keys)].reset_index(drop=True)
 
     def figure(
         self, name: str, draw: Callable[..., Picture], data: pd.DataFrame, title: str, caption: str, alt: str = ""

@@ -16,11 +16,11 @@ _HATCHES = ("", "//", "\\\\", "xx", "++", "--", "||", "+")
 
 
 def map_of_fits(
-    fits: Fits, task: str | None = None, points: int = 28, at: tuple[float, float] | None = None, narrow: bool = False
+    fits: Fits, task: str | None = None, at: tuple[float, float] | None = None, narrow: bool = False
 ) -> Picture:
     """Draw the map of fitted curves over the tested range, one panel per task; ``at`` marks a point (S, Q)."""
     tasks = [task] if task else sorted({c.task for c in fits})
-    grids = [advise_map(fits, *_grid(fits, name, points, at), name) for name in tasks]
+    grids = [advise_map(fits, *_grid(fits, name, at), name) for name in tasks]
     return crossover_map(pd.concat(grids, ignore_index=True), find_crossovers(fits), fits.points_table(), at, narrow)
 
 
@@ -80,13 +80,13 @@ def crossover_map(
     return figure
 
 
-def _grid(fits: Fits, task: str, points: int, at: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray]:
+def _grid(fits: Fits, task: str, at: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray]:
     curves = [c for c in fits if c.task == task]
     seeds = [c.seed_size for c in curves] + ([at[0]] if at else [])
     queries = [c.seed_size * r for c in curves for r in c.ratio_range] + ([at[1]] if at else [])
     if min(seeds) == max(seeds):  # one size was run: show a band around it
         seeds = [seeds[0] / 2, seeds[0] * 2]
-    return tuple(np.geomspace(max(1, min(ends) / 1.1), max(ends) * 1.1, points) for ends in (seeds, queries))
+    return tuple(np.geomspace(max(1, min(ends) / 1.1), max(ends) * 1.1, 28) for ends in (seeds, queries))
 
 
 def _shade(axes: Axes, here: pd.DataFrame, looks, hatches) -> None:

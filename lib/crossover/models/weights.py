@@ -3,12 +3,12 @@
 SmolLM2 arrives as a quantised GGUF file; it is unpacked once into safetensors in the cache folder.
 """
 
-import hashlib
 import sys
 from functools import partial
 from pathlib import Path
 
 from crossover.data.pinned import MINILM, SMOLLM2, cached, sha256
+from crossover.digests import digest
 from crossover.errors import CrossoverError
 
 
@@ -40,7 +40,7 @@ def fingerprint(model: str) -> str:
     digests = [sha256(path) for path in sorted(model_folder(model).glob("*.safetensors"))]
     if not digests:
         raise CrossoverError(f"The folder of model {model!r} has no .safetensors file; pickled weights are not loaded.")
-    return hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
+    return digest("".join(digests))
 
 
 def _from_hub(reference: str) -> Path:

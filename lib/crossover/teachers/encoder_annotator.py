@@ -5,12 +5,11 @@ An encoder fine-tuned on the original examples, which can annotate and no more.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+from crossover.digests import digest
 from crossover.errors import CrossoverError
 from crossover.models.encoder import Encoder, train
 from crossover.models.recipe import Recipe
@@ -39,10 +38,9 @@ class Labeller:
     @cached_property
     def id(self) -> str:
         """Model and training, as stored with each reply."""
-        text = json.dumps([self.pairs, self.recipe.as_dict(), self.seed], sort_keys=True)
-        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        training = digest([self.pairs, self.recipe.as_dict(), self.seed])
         model = self.recipe.model
-        return f"labeller({model}@{weights(model)}, tuned on {len(self.pairs)}: {digest})"
+        return f"labeller({model}@{weights(model)}, tuned on {len(self.pairs)}: {training})"
 
     def reply(self, requests: Sequence[Request]) -> list[Reply]:
         """Return the most likely label of each input; tokens are those of the input, and one for the label.

@@ -10,7 +10,6 @@ source of its new ones. Source: arXiv 2310.01119 (a teacher fine-tuned on few ex
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 import random
 import sys
@@ -22,6 +21,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from crossover.data.pinned import cached
+from crossover.digests import digest
 from crossover.models.language_model import LanguageModel, train
 from crossover.models.recipe import Recipe
 from crossover.models.weights import fingerprint
@@ -83,8 +83,7 @@ class Tuning:
     @cached_property
     def digest(self) -> str:
         """A digest of all that the weights depend on: pretrained weights, training pairs, recipe."""
-        text = json.dumps([VERSION, weights(self.recipe.model), self.pairs, self.recipe.as_dict()], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return digest([VERSION, weights(self.recipe.model), self.pairs, self.recipe.as_dict()])
 
     def __str__(self) -> str:
         r = self.recipe

@@ -8,8 +8,6 @@ together, ours on one).
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from functools import cached_property, lru_cache
 
 from tqdm import tqdm
 
+from crossover.digests import digest
 from crossover.errors import CrossoverError
 from crossover.models.language_model import LanguageModel, train
 from crossover.models.recipe import Recipe
@@ -101,8 +100,7 @@ class InstructedTeacher(SampledTeacher):
         return self.task.extract(problem.answer) if isinstance(self.task, ClassificationTask) else None
 
     def _digest(self) -> str:
-        text = json.dumps([VERSION, self.pairs, self.recipe.as_dict(), self.seed], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return digest([VERSION, self.pairs, self.recipe.as_dict(), self.seed])
 
 
 @lru_cache(maxsize=2)

@@ -9,7 +9,6 @@ most they can have cost.
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import os
 import shutil
@@ -18,6 +17,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from crossover.digests import digest
 from crossover.errors import CrossoverError
 from crossover.paths import written
 from crossover.teachers.base import Remote, Reply, Request, Teacher
@@ -81,8 +81,7 @@ class Recorded:
         self._stored |= new
 
     def _key(self, request: Request) -> str:
-        text = json.dumps([self.id, request.kind, request.problem.id, request.problem.question, request.index])
-        return hashlib.sha256(text.encode()).hexdigest()[:20]
+        return digest([self.id, request.kind, request.problem.id, request.problem.question, request.index], 20)
 
     def _entry(self, key: str, request: Request, reply: Reply) -> dict[str, object]:
         return {
