@@ -17,7 +17,7 @@ help:  ## this list
 	@echo
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "  PROFILE=$(PROFILE) sets the size: smoke (seconds), laptop (under 15 minutes), study (the published results,"
+	@echo "  PROFILE=$(PROFILE) sets the size: smoke (minutes), laptop (under 15 minutes), study (the published results,"
 	@echo "  hours), paper (the papers' own scale, on a GPU). make notebook NB=03 picks a notebook by its number, make audit"
 	@echo "  CELLS=3 the cells to recompute, CLUSTER=auto a Ray cluster that trains the students."
 

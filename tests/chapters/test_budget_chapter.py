@@ -9,6 +9,7 @@ from crossover.chapters import worth
 from crossover.chapters.ablations import _advised
 from crossover.chapters.budget_ratio import Chapter
 from crossover.params.profiles import check
+from crossover.paths import results_folder
 from crossover.stats.advice import CLEAR, advise
 from crossover.stats.curves import fit_table
 from crossover.study.grids import cells_of
@@ -103,3 +104,10 @@ def test_a_gain_at_one_size_alone_is_none_at_every_size():
     said = worth.in_words(pd.DataFrame(rows, columns=columns))
     assert "With 16 and 64" in said and "at every size" in said and "gain at none" in said
     assert "gain at 8" in worth.in_words(pd.DataFrame(rows[:1], columns=columns))
+
+
+def test_the_confirmation_study_counts_in_whole_replicates():
+    rows, folder = worth.rows_of(pd.DataFrame({"strategy": []}), results_folder("study"), "study")
+    sizes = rows.groupby(["seed_size", "replicate"]).size()
+    assert len(rows) and sizes.groupby("seed_size").nunique().eq(1).all() and folder == results_folder("confirm")
+    assert len(rows) <= len(read_runs(folder))

@@ -121,7 +121,7 @@ def test_refused_with_its_place(case, tmp_path):
     assert result.exit_code == 2, result.output
     assert "Traceback" not in result.output and isinstance(result.exception, SystemExit)
     message = result.stderr
-    assert message.startswith("error: ") and str(path) in message
+    assert message.startswith("crossover: ") and str(path) in message
     for part in wanted:
         assert part in message, message
 

@@ -110,7 +110,7 @@ def test_a_function_of_ones_own_judges_and_is_tried_first(tmp_path, files):
         "load": ("import not_installed_anywhere", "ModuleNotFoundError"),
         "syntax": ("def (", "SyntaxError"),
         "fails": ("def fails(a, b): return a.missing", "fails on the answer"),
-        "never": ("def never(a, b): return False", "reference itself"),
+        "never": ("def never(a, b): return False", "reference answer"),
     }
     for name, (text, said) in broken.items():
         (tmp_path / f"{name}.py").write_text(text)

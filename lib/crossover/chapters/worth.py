@@ -20,13 +20,15 @@ ALONE = "seeds_only"
 def rows_of(runs: pd.DataFrame, folder: Path, profile: str) -> tuple[pd.DataFrame, Path]:
     """Return the rows that hold students of the seeds alone, and their folder.
 
-    The published study has none: the confirmation study's rows, as far as they go, stand in.
+    The published study has none: the whole replicates of the confirmation study, as far as it goes, stand in.
     """
     if profile == PUBLISHED and ALONE not in set(runs["strategy"]):
         folder = results_folder(CONFIRMATION)
-        keys = {cell.key for cell in cells_of(resolve("03_budget_ratio", CONFIRMATION, {}))}
-        rows = read_runs(folder)
-        return rows[rows["key"].isin(keys)], folder
+        done = set((rows := read_runs(folder))["key"])
+        whole: dict[tuple[int, int], set[str]] = {}
+        for cell in cells_of(resolve("03_budget_ratio", CONFIRMATION, {})):
+            whole.setdefault((cell.seed_size, cell.replicate), set()).add(cell.key)
+        return rows[rows["key"].isin(set().union(*(keys for keys in whole.values() if keys <= done)))], folder
     return runs, folder
 
 

@@ -18,9 +18,7 @@ def claims(
     ] = "study",
     check: Annotated[bool, typer.Option("--check", help="Recompute and compare with the published file.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="The cheapest addition that decides each open part.")] = False,
-    hours: Annotated[
-        float, typer.Option("--hours", min=0, help="Worker-hours beyond which it is out of reach.")
-    ] = 40.0,
+    hours: Annotated[float, typer.Option("--hours", min=0, help="Most worker-hours that an addition may take.")] = 40.0,
     as_json: Annotated[bool, typer.Option("--json", help="For programs, in place of a table.")] = False,
 ) -> None:
     """Decide the papers' claims from the rows of a results table: estimate, 90% interval and verdict of each part.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # pandas and scipy load when a command runs, not for --help
 
 Level = Annotated[float, typer.Option(help="Level of all intervals, between 0 and 1.")]
 Draws = Annotated[int, typer.Option(help="Bootstrap draws; more give steadier ends of intervals.")]
-Seed = Annotated[int, typer.Option(help="Of the draws: the same seed gives the same numbers.")]
+Seed = Annotated[int, typer.Option(help="Random seed of the draws; the same seed gives the same numbers.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables (null for an open end).")]
 Plot = Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Save a figure (.svg, .png or .pdf).")]
 Cost = Annotated[
@@ -48,7 +48,7 @@ def _refusing(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(*args, **kwargs)
         except CrossoverError as error:
-            typer.echo(f"error: {error}", err=True)
+            typer.echo(f"crossover: {error}", err=True)
             raise typer.Exit(2) from None
 
     return run
@@ -76,8 +76,8 @@ def fit(
     answer_augmentation,100,200,1,268,1000
     new_question,100,100,1,180,1000
 
-    Use answer_augmentation, question_rephrase and new_question, or any labels of your own. At least 4 budgets a curve
-    and 3 replicates are worth having: with one replicate the luck of the seed set cannot be seen.
+    Use answer_augmentation, question_rephrase and new_question, or any labels of your own, with at least 4 budgets per
+    curve and 3 replicates: one replicate cannot show the luck of the seed set.
 
     \b
     crossover fit pilot.csv --plot pilot.png

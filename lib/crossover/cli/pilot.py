@@ -57,13 +57,13 @@ def pilot(
         str, typer.Option(help="What is trained: name, folder, or hub:org/name@revision.")
     ] = "SmolLM2-135M-Instruct",
     replicates: Annotated[
-        int, typer.Option(min=1, help="Draws of students and replies; three show what luck does.")
+        int, typer.Option(min=1, help="Replicates per condition; three show how much results vary.")
     ] = 3,
     budget: Annotated[
         float | None, typer.Option(help="Queries you mean to buy in the end; advice is given for them.")
     ] = None,
     base_url: Annotated[
-        str, typer.Option(help="Of the endpoint; its key is in CROSSOVER_API_KEY.")
+        str, typer.Option(help="Address of the endpoint; its key is in CROSSOVER_API_KEY.")
     ] = "http://127.0.0.1:8000/v1",
     price_in: Annotated[float, typer.Option(help="Price per million tokens of the endpoint's prompts.")] = 0.0,
     price_out: Annotated[float, typer.Option(help="Price per million tokens of its replies.")] = 0.0,
@@ -86,9 +86,7 @@ def pilot(
     strategy: Annotated[str, typer.Option(help="What --accepted buys.")] = "",
     export: Annotated[
         str,
-        typer.Option(
-            help="Write what was bought, of the best strategy, as JSON lines of prompt and completion for trl."
-        ),
+        typer.Option(help="Write the best strategy's samples as JSON lines of prompt and completion for trl."),
     ] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before starting.")] = False,
 ) -> None:

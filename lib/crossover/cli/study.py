@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 Profile = Annotated[
-    str, typer.Option("--profile", help="Size of the run: smoke (seconds), laptop (minutes) or study (hours).")
+    str, typer.Option("--profile", help="Size of the run: smoke or laptop (minutes), or study (hours).")
 ]
 
 
@@ -102,7 +102,7 @@ def book(profile: Profile = "laptop") -> None:
 def audit(
     profile: Profile = "study",
     cells: Annotated[int, typer.Option("--cells", min=1, help="How many cells to recompute.")] = 3,
-    seed: Annotated[int, typer.Option("--seed", help="Which cells: the draw's seed.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Random seed that picks the cells.")] = 0,
 ) -> None:
     """Recompute randomly chosen cells of a results table and compare them with what is stored."""
     from crossover.study.audit import audit

@@ -26,7 +26,7 @@ def teacher() -> None:
 def check(
     teacher_model: Annotated[str, typer.Option(help="The server's name for the model.")],
     base_url: Annotated[
-        str, typer.Option(help="Of the server; its key is in CROSSOVER_API_KEY.")
+        str, typer.Option(help="Address of the server; its key is in CROSSOVER_API_KEY.")
     ] = "http://127.0.0.1:8000/v1",
     pairs: Annotated[str, typer.Option(help="Your pairs, as for the pilot; word problems without them.")] = "",
     compare: Annotated[str, typer.Option(help="As for the pilot.")] = "exact",
@@ -68,8 +68,9 @@ def check(
                     f"Raise --max-new-tokens above {max_new_tokens}; a model that thinks first needs some thousands."
                 )
     known = dialect_of(base_url, teacher_model)
+    structure = "JSON schema" if known.structure == "schema" else "tags, since the server does not enforce a schema"
     typer.echo(
-        f"Structure: {'JSON schema' if known.structure == 'schema' else 'tags, since the server keeps no schema'}. "
+        f"Structure: {structure}. "
         f"{'' if known.temperature else 'The model takes no temperature. '}"
         + (f"Price of a thousand such calls: {account.cost / 3 * 1000:.2f}." if account.cost else "")
     )

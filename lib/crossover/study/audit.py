@@ -51,7 +51,7 @@ def audit(profile: str, cells: int, seed: int) -> None:
             break
     if not grid:
         raise CrossoverError(
-            f"Of no cell of the profile {profile} are data and models here; the lines above say what to do."
+            f"No cell of the profile {profile} has its data and models on this machine; the lines above say what to do."
         )
     with tempfile.TemporaryDirectory() as folder:
         if any(cell.teacher == "endpoint" for cell in grid):

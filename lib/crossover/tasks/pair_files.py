@@ -289,7 +289,7 @@ def _layout(columns: Sequence[str], rows: Sequence[tuple[str, Row]], file: str, 
             sides[name], columns_of = (lambda row, side=side: found.read(row)[side]), found.columns
         else:
             raise CrossoverError(
-                f"{file}: which of {', '.join(columns)} is the {name} is not plain; give --{name}, too."
+                f"{file}: cannot tell which of {', '.join(columns)} is the {name}; give --{name}, too."
             )
         used += columns_of
     if question:

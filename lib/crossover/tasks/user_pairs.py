@@ -236,7 +236,7 @@ class UserPairs(QuestionAnswer, Pooled):
         references = [self.extract(problem.answer) for problem in tests[:2]]
         if not any(self.same(reference, reference) for reference in references):
             raise CrossoverError(
-                f"compare={self.compare!r} says that {references[0][:60]!r} is wrong where it is the reference itself."
+                f"compare={self.compare!r} rejects {references[0][:60]!r}, although it is the reference answer."
                 " Correct the comparison, or compare another way."
             )
         self.same(references[0], references[-1])
