@@ -187,9 +187,10 @@ class Chapter(ChapterBase):
     @property
     def _gains_scope(self) -> str:
         rows, gains = self._gains
+        shown = rows[rows["seed_size"].isin(gains["seed_size"])]
         whose = "" if rows is self.runs else " of the confirmation study, with fresh seed questions and test problems"
         each = counted_range(gains["replicates"], "replicate")
-        return f"{len(rows)} students{whose}, {each}, {counted_range(rows['n_test'], 'test problem')}"
+        return f"{len(shown)} students{whose}, {each}, {counted_range(shown['n_test'], 'test problem')}"
 
     def worth(self) -> Picture | Markdown:
         """Draw what each strategy gains over training on the seed questions alone."""
