@@ -35,16 +35,17 @@ def forest_rows(*ends):
     return rows.assign(p=np.where((rows["low"] > 0) | (rows["high"] < 0), 0.001, 0.5))
 
 
-def test_a_reading_names_detectable_differences_only():
+def test_a_reading_names_what_has_a_star_only():
     said = reading(forest_rows((0.05, 0.15), (-0.1, 0.2), (-0.3, -0.1)))
     assert "c2 -20.0 points" in said and "c0 +10.0 points" in said and "c1" not in said and "2 of 3" in said
-    assert reading(forest_rows((-0.1, 0.2), (-0.1, 0.1))).startswith("No detectable difference in 2")
+    assert reading(forest_rows((-0.1, 0.2), (-0.1, 0.1))).startswith("No significant difference in 2")
     assert reading(forest_rows((0, 0)).assign(estimate=np.nan)) == "Not run in this profile"
 
 
 def test_a_star_needs_more_than_its_own_interval():
     rows = forest_rows((0.05, 0.15), *[(-0.1, 0.2)] * 20).assign(p=[0.04, *[0.5] * 20])
     assert not starred(rows)["significant"].any(), "one in twenty is chance"
+    assert reading(rows).startswith("No significant difference in 21"), "the title says what the stars say"
     assert starred(rows.assign(p=[0.0004, *[0.5] * 20]))["significant"].tolist() == [True, *[False] * 20]
 
 

@@ -12,7 +12,7 @@ from scipy import stats
 from claims_rows import STUDY, fill, register
 from crossover.claims import Register, decide, deciding, load_register, table, under_settings, whole
 from crossover.claims.findings import noisy_tasks
-from crossover.claims.settle import predicted_half_width
+from crossover.claims.settle import planned, spread_of
 from crossover.errors import CrossoverError
 from crossover.evaluation.answers import Outcome
 from crossover.params.profiles import load_profile, resolve
@@ -201,13 +201,15 @@ def test_students_on_the_same_data_are_averaged_and_scores_are_fractions(tmp_pat
     assert scored.estimate == pytest.approx(0.25) and scored.interval[0] == pytest.approx(scored.interval[1])
 
 
-def test_a_wrong_register_is_refused_by_name(tmp_path):
-    path = tmp_path / "claims.yaml"
+def test_a_wrong_register_is_refused_by_name(tmp_path, monkeypatch):
+    path = tmp_path / "notebooks" / "claims.yaml"
+    path.parent.mkdir()
     known = yaml.safe_load((repository() / "notebooks" / "claims.yaml").read_text())
     known["claims"]["C1"]["parts"][0]["side"] = "over"
     path.write_text(yaml.safe_dump(known))
+    monkeypatch.setattr("crossover.claims.register.repository", lambda: tmp_path)
     with pytest.raises(CrossoverError, match=r"claims.C1.parts.0.side"):
-        load_register(path)
+        load_register()
 
 
 def test_the_published_verdicts_follow_from_the_published_rows():
@@ -220,8 +222,10 @@ def test_the_published_verdicts_follow_from_the_published_rows():
         assert ours_row.estimate == pytest.approx(theirs_row.estimate, rel=1e-3, abs=1e-9, nan_ok=True), where
     asked = load_register()
     for f in findings:  # a resolution that the planned study could not reach would leave a part open for ever
-        predicted = predicted_half_width(f, asked)
-        assert predicted is None or predicted <= f.part.resolution, (f.claim, f.number, predicted)
+        size = planned(f, asked)
+        if f.evidence and size and f.part.statistic == "contrast":
+            error, df = spread_of(f).error(size.replicates, size.items * len(set(f.evidence.pairing.strata)))
+            assert error * stats.t.ppf(0.95, df) <= f.part.resolution, (f.claim, f.number)
 
 
 def test_the_register_is_whole():

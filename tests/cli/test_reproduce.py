@@ -22,8 +22,9 @@ from crossover.cli import main
 from crossover.params.profiles import load_profile, resolve
 from crossover.paths import repository
 from crossover.study.grids import cells_of
-from crossover.study.store import COLUMNS, OPTIONAL, TIME_COLUMNS
+from crossover.study.store import COLUMNS, OPTIONAL
 
+TIME_COLUMNS = ("seconds_train", "seconds_eval", "finished")
 NOTEBOOKS = list(load_profile("smoke"))
 COMMAND = [sys.executable, "-c", "from crossover.cli import main; main()"]
 

@@ -64,7 +64,7 @@ def test_one_size_looks_ahead_by_a_power_law():
 def test_unknown_labels_take_the_kind_that_fits():
     renamed = table(10**6, exact=True).replace({"answer_augmentation": "mine", "new_question": "yours"})
     fits = curves.fit_table(renamed, draws=60)
-    fitted = seed_size_law.fit_seed_sizes(fits, queries_per_sample={"mine": 1, "yours": 2})
+    fitted = seed_size_law.fit_seed_sizes(fits)
     assert fitted["task", "mine"].kind == "reused" and fitted["task", "yours"].kind == "fresh"
 
 

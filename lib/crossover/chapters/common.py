@@ -78,7 +78,7 @@ class ChapterBase:
     ) -> Picture | Markdown:
         """Draw differences, next to the published study's where this is another run.
 
-        The title says which are detectable.
+        The title says which are significant.
         """
         if rows.empty:
             return NOT_RUN
@@ -181,30 +181,30 @@ def starred(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(significant=benjamini_hochberg(rows["p"]) & ((rows["low"] > 0) | (rows["high"] < 0)))
 
 
-def reading(rows: pd.DataFrame, named: int = 2) -> str:
-    """Say in one line which differences of a forest are detectable, the largest by name."""
-    rows = rows[rows["estimate"].notna()]
+def reading(rows: pd.DataFrame) -> str:
+    """Say in one line which differences of a forest have a star, the two largest by name."""
+    rows = starred(rows[rows["estimate"].notna()])
     if rows.empty:
         return "Not run in this profile"
-    found = rows[(rows["low"] > 0) | (rows["high"] < 0)]
+    found = rows[rows["significant"]]
     if found.empty:
-        return f"No detectable difference in {counted(len(rows), 'comparison')}"
-    largest = found.reindex(found["estimate"].abs().sort_values(ascending=False, kind="stable").index)[:named]
+        return f"No significant difference in {counted(len(rows), 'comparison')}"
+    largest = found.reindex(found["estimate"].abs().sort_values(ascending=False, kind="stable").index)[:2]
     names = [", ".join(filter(None, (getattr(r, "panel", ""), r.comparison))) for r in largest.itertuples()]
     said = [f"{name} {100 * estimate:+.1f} points" for name, estimate in zip(names, largest["estimate"], strict=True)]
-    rest = f"; {len(found)} of {len(rows)} comparisons are detectable" if len(rows) > len(largest) else ""
+    rest = f"; {len(found)} of {len(rows)} comparisons are significant" if len(rows) > len(largest) else ""
     return f"{'; '.join(said)}{rest}"
 
 
-def table(frame: pd.DataFrame, name: str, digits: int = 2, index: bool = False) -> Styler:
+def table(frame: pd.DataFrame, name: str, digits: int = 2) -> Styler:
     """Return a frame as a page shows it.
 
     Columns that say nothing left out, texts left-aligned, ``name`` fixing its identifier.
     """
-    shown = frame.style if index else frame.style.hide(axis="index")
     texts = [column for column in frame if not pd.api.types.is_numeric_dtype(frame[column])]
     return (
-        shown.format(precision=digits, na_rep="", escape="html")
+        frame.style.hide(axis="index")
+        .format(precision=digits, na_rep="", escape="html")
         .set_properties(subset=texts, **{"text-align": "left", "white-space": "normal"})
         .set_table_attributes('class="dataframe"')
         .set_uuid(name)

@@ -6,7 +6,6 @@ the rows that decide them, and a rule that changes later is logged there with it
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 import yaml
@@ -134,9 +133,9 @@ class Register(_Strict):
         return self.base if own is None else own
 
 
-def load_register(path: Path | None = None) -> Register:
-    """Read and check a register; by default the project's own."""
-    path = path or repository() / "notebooks" / "claims.yaml"
+def load_register() -> Register:
+    """Read and check the project's register."""
+    path = repository() / "notebooks" / "claims.yaml"
     try:
         return Register.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except ValidationError as problem:

@@ -53,22 +53,13 @@ def plan(findings: Sequence[Finding], runs: pd.DataFrame, register: Register, re
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def predicted_half_width(finding: Finding, register: Register) -> float | None:
-    """Return the half-width of the 90% interval at the planned size, or ``None`` where rows or a plan are missing."""
-    size = planned(finding, register)
-    if finding.evidence is None or size is None or finding.part.statistic != "contrast":
-        return None
-    sets = len(set(finding.evidence.pairing.strata))
-    return _spread(finding).half_width(size.replicates, size.items * sets)
-
-
 def planned(finding: Finding, register: Register) -> Planned | None:
     """Return the size of study that a part's resolution is set for."""
     base = register.base_of(finding.claim)
     return register.planned.get(str(finding.part.points[0].get("task", base.get("task"))))
 
 
-def _spread(f: Finding) -> Spread:
+def spread_of(f: Finding) -> Spread:
     """The variance components of a part; a measure of training data varies between draws only."""
     if isinstance(f.evidence.statistic, Contrast) and f.evidence.pairing is None:
         return Spread(f.evidence.statistic.error**2 * f.evidence.replicates, 0.0, 0.0, 0.0)
@@ -83,7 +74,7 @@ def _addition(f: Finding, seconds: pd.DataFrame, parts: int) -> dict[str, object
     items, students = (evidence.components.items, pairing.students) if pairing else (0, 1)
     cells = len(evidence.keys) / R / students
     train, test = (float(seconds.loc[list(evidence.keys), name].mean()) * cells for name in seconds)
-    known, part = _spread(f), f.part
+    known, part = spread_of(f), f.part
     found = cheapest(
         known, f.estimate - part.threshold, part.resolution, parts=parts, replicates=R, items=items, train=train,
         test=test,

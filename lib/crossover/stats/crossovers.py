@@ -120,7 +120,6 @@ def find_crossovers(
     fits: Fits,
     costs: Mapping[str, float] | None = None,
     unit: str = "queries",
-    queries_per_sample: Mapping[str, float] | None = None,
     checks: bool = True,
 ) -> list[Crossover]:
     """Every pair of strategies of each task and seed-set size, each pair once.
@@ -130,10 +129,9 @@ def find_crossovers(
     fits : Fits
     costs : mapping, optional
         Cost of one kept sample by strategy, any positive ``unit`` (tokens, money). Budgets are then compared at equal
-        cost: a strategy whose samples took ``q`` queries each spends ``budget / q * cost``.
+        cost: a strategy whose samples took ``q`` queries each spends ``budget / q * cost``; ``q`` is 2 for rephrasings
+        and new questions, else 1.
     unit : str
-    queries_per_sample : mapping, optional
-        ``q`` by strategy; default 1 for answer augmentation, 2 for rephrase and new questions, 1 for other labels.
     checks : bool
         Also compute ``by_form``, ``model_free`` and ``uncertainty``; simulations leave them out.
 
@@ -144,7 +142,7 @@ def find_crossovers(
     >>> found.message, round(found.ratio, 1)
     ('new_question overtakes answer_augmentation', 5.5)
     """
-    scale = scales(fits, costs, queries_per_sample)
+    scale = scales(fits, costs)
     out = []
     for members in fits.groups().values():
         bought = [c for c in members if not c.counts.buys_nothing]
@@ -183,11 +181,8 @@ def show(crossovers: list[Crossover]) -> pd.DataFrame:
     return pd.DataFrame([c.row() for c in crossovers])
 
 
-def scales(
-    fits: Fits, costs: Mapping[str, float] | None, queries_per_sample: Mapping[str, float] | None = None
-) -> dict[str, float]:
+def scales(fits: Fits, costs: Mapping[str, float] | None) -> dict[str, float]:
     """What a query costs by strategy, in the unit of ``costs`` (see :func:`find_crossovers`); 1 each without any."""
-    per_sample = {**QUERIES_PER_SAMPLE, **(queries_per_sample or {})}
     strategies = sorted({c.strategy for c in fits})
     for name, value in (costs or {}).items():
         if name not in strategies:
@@ -199,7 +194,7 @@ def scales(
     missing = [s for s in strategies if s not in costs]
     if missing:
         raise CrossoverError(f"no cost for {', '.join(missing)}: give every strategy one, in the same unit")
-    return {s: costs[s] / per_sample.get(s, 1.0) for s in strategies}
+    return {s: costs[s] / QUERIES_PER_SAMPLE.get(s, 1.0) for s in strategies}
 
 
 @dataclass(frozen=True)

@@ -197,20 +197,17 @@ class Fits:
 
 
 def fit_exponential(
-    x: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None, *, bounded: bool = True, from_zero: bool = False
+    x: np.ndarray, y: np.ndarray, *, bounded: bool = True, from_zero: bool = False
 ) -> tuple[float, float, float]:
     """Fit ``y = E - B exp(-x / tau)`` to any data: returns ``E, B, tau``.
 
-    ``weights`` are inverse variances (n,). ``bounded`` holds ``0 <= E <= 1`` and ``B >= 0``; ``from_zero`` ties ``B =
-    E``.
+    ``bounded`` holds ``0 <= E <= 1`` and ``B >= 0``; ``from_zero`` ties ``B = E``.
 
     >>> x = np.array([1.0, 2, 4, 8, 16])
     >>> [round(v, 9) for v in fit_exponential(x, 0.7 - 0.4 * np.exp(-x / 5))]
     [0.7, 0.4, 5.0]
     """
-    form = replace(FORMS["exponential"], tied=from_zero)
-    whitener = None if weights is None else np.sqrt(np.asarray(weights, float))
-    fit = solve(form, x, y, whitener, bounded=bounded)
+    fit = solve(replace(FORMS["exponential"], tied=from_zero), x, y, bounded=bounded)
     return float(fit.E[0]), float(fit.B[0]), float(np.exp(fit.theta[0, 0]))
 
 

@@ -45,11 +45,6 @@ class Spread:
         total = max(shared + tested, self.floor / items**2)
         return float(np.sqrt(total)), float(total**2 / square) if square > 0 else float(max(items - 1, 1))
 
-    def half_width(self, replicates: int, items: int, students: int = 1, level: float = LEVEL) -> float:
-        """Return the half-width of the interval that a study of this size would give."""
-        error, df = self.error(replicates, items, students)
-        return float(stats.t.ppf((1 + level) / 2, df)) * error
-
 
 def spread(found: Components, between: float, df: float, student: float = 0.0, students: int = 1) -> Spread:
     """Return the variance components behind a contrast.

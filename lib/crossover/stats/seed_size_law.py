@@ -16,7 +16,6 @@ of published learning curves least.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,15 +67,12 @@ class SeedSizeCurve:
         return np.clip(self.at(seed_size, np.array([ratio]))[1][:, 0] + self.scatter, *self.bounds)
 
 
-def fit_seed_sizes(
-    fits: Fits, queries_per_sample: Mapping[str, float] | None = None
-) -> dict[tuple[str, str], SeedSizeCurve]:
+def fit_seed_sizes(fits: Fits) -> dict[tuple[str, str], SeedSizeCurve]:
     """Fit one law per (task, strategy) to all its seed-set sizes, on the same budget means and errors as ``fits``.
 
     Strategies without a known kind take the one that fits better; those with fewer cells (sizes x budgets) than a
-    curve needs budgets are left out. ``queries_per_sample`` adds to 1, 2, 2 for the three strategies and 1 for others.
+    curve needs budgets are left out.
     """
-    per_sample = {**QUERIES_PER_SAMPLE, **(queries_per_sample or {})}
     draws = next((len(c.draws.E) for c in fits if c.draws is not None), 1000)
     rng = np.random.default_rng(fits.seed)
     errors = noise.redraw([c.noise for c in fits], draws, rng)
@@ -89,7 +85,7 @@ def fit_seed_sizes(
         kinds = [KINDS[key[1]]] if key[1] in KINDS else ["reused", "fresh"]
         kinds = kinds if len(group) > 1 else ["fresh"]
         if sum(len(c.noise.means) for c, _ in group) >= MIN_BUDGETS:
-            found = (_fit(kind, group, per_sample.get(key[1], 1.0), rng) for kind in kinds)
+            found = (_fit(kind, group, QUERIES_PER_SAMPLE.get(key[1], 1.0), rng) for kind in kinds)
             out[key] = min(found, key=lambda law: law.aic)
     return out
 

@@ -39,7 +39,6 @@ COLUMNS = {
 }  # fmt: skip
 #: Columns that a table has only where some row has something in them: a table made before there were any is sound.
 OPTIONAL = ("measures", "gold_nats", "gold_tokens")
-TIME_COLUMNS = ("seconds_train", "seconds_eval", "finished")
 #: What stands for a number that is not there.
 MISSING = {"train_loss": ["nan"], "gold_nats": [""], "gold_tokens": [""]}
 ITEM_COLUMNS = ["item", "extracted", "correct", "score", "gold_nats", "gold_tokens", "gold_bytes"]

@@ -148,20 +148,15 @@ def _pooled(fits: Fits, draws: int) -> Crossover:
 
 
 def replicates_seen(
-    studies: int,
-    level: float = 0.9,
-    draws: int = 300,
-    seed: int = 0,
-    world: Scenario = DESIGNS[1],
-    counts: Iterable[int] = (1, 2, 3, 5, 8),
+    studies: int, level: float = 0.9, draws: int = 300, seed: int = 0, counts: Iterable[int] = (1, 2, 3, 5, 8)
 ) -> pd.DataFrame:
     """Coverage and width of the crossover's interval with more and fewer replicates, under a shared offset.
 
     Columns ``replicates, rate, mc_error, counted, median_width`` (high end over low end; infinite where half of them
     are open), ``open_share, studies``.
     """
+    world, rows = DESIGNS[1], []
     true = world.crossover()
-    rows = []
     for J in counts:
         found = [study(replace(world, replicates=J), i, level, draws)[1] for i in range(seed, seed + studies)]
         rate, widths = float(np.mean([_held(f, true) for f in found])), np.array([_width(f) for f in found])
