@@ -19,7 +19,7 @@ from typing import Self
 
 from crossover.errors import CrossoverError
 
-GB_PER_WORKER = 3.5  # measured peak of a worker that trains 15 of SmolLM2-135M's layers, with room to spare
+GB_PER_WORKER = 4.5  # of a worker that trains 15 of SmolLM2-135M's layers; its measured peak is 4.1
 #: What glibc in a worker does with freed memory. Blocks of 32 MB and more, such as logits, go back to the system; of
 #: the rest it keeps 1 GB for the next batch: the system would have to clear every page anew. A worker reads this when
 #: it starts; elsewhere it means nothing.
