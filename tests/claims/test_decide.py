@@ -11,6 +11,7 @@ from scipy import stats
 
 from claims_rows import STUDY, fill, register
 from crossover.claims import Register, decide, deciding, load_register, table, under_settings, whole
+from crossover.claims.cells import compared
 from crossover.claims.findings import noisy_tasks
 from crossover.claims.settle import planned, spread_of
 from crossover.errors import CrossoverError
@@ -226,6 +227,28 @@ def test_the_published_verdicts_follow_from_the_published_rows():
         if f.evidence and size and f.part.statistic == "contrast":
             error, df = spread_of(f).error(size.replicates, size.items * len(set(f.evidence.pairing.strata)))
             assert error * stats.t.ppf(0.95, df) <= f.part.resolution, (f.claim, f.number)
+
+
+@pytest.mark.parametrize("name", ["C1", "C4", "C7", "A1", "B2"])
+def test_what_a_claim_is_decided_from_is_what_is_trained_for_it(name):
+    asked = load_register()
+    done = set(read_runs(STUDY)["key"])
+    wanted = {cell.key for cell in compared([name], "study", asked)}
+    used = set().union(*(f.evidence.keys for f in decide(STUDY, asked) if f.claim == name and f.evidence))
+    assert used == wanted & done
+
+
+def test_the_cells_of_a_claims_own_base_come_first_and_whole_replicates():
+    cells = compared(["C1", "C5"], "confirm", load_register())
+    own = [cell.replicate for cell in cells if "updates" not in cell.recipe]
+    assert own == sorted(own) and not any("updates" in cell.recipe for cell in cells[: len(own)])
+
+
+def test_a_claim_that_a_profile_does_not_run_is_refused():
+    with pytest.raises(CrossoverError, match="B5 .*'confirm'"):
+        compared(["B5"], "confirm", load_register())
+    with pytest.raises(CrossoverError, match="C11"):
+        compared(["C11"], "confirm", load_register())
 
 
 def test_the_register_is_whole():

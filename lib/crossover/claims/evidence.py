@@ -81,6 +81,12 @@ def measured(part: Part, base: Selector, rows: pd.DataFrame) -> Evidence:
     return Evidence(found, len(total), used, tuple(total))
 
 
+def on_curves(part: Part, base: Selector, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows whose curves a misfit is of."""
+    found = select(rows, base | part.points[0], base)
+    return found[found["budget"] >= part.least_ratio * found["seed_size"]]
+
+
 def misfit(part: Part, base: Selector, rows: pd.DataFrame) -> Evidence:
     """Return the evidence on fitted exponential curves.
 
@@ -90,10 +96,9 @@ def misfit(part: Part, base: Selector, rows: pd.DataFrame) -> Evidence:
     from crossover.stats.curves import misfit as chi_square
     from crossover.stats.forms import form_named
 
-    found = select(rows, base | part.points[0], base)
+    found = on_curves(part, base, rows)
     if found.empty:
         raise MissingRows(f"no cells with {', '.join(f'{name} {value}' for name, value in base.items())}")
-    found = found[found["budget"] >= part.least_ratio * found["seed_size"]]
     fits = fit_table(found, LEVEL)
     fitted = [(c.noise, *chi_square(form_named(c.form), c.noise, c.point)) for c in fits if c.is_fitted]
     df = sum(df for _, _, df in fitted)

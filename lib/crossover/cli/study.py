@@ -61,6 +61,10 @@ def train(
     notebook: Annotated[
         list[str] | None, typer.Option("--notebook", help="Only these; give it again for more.")
     ] = None,
+    claim: Annotated[
+        list[str] | None,
+        typer.Option("--claim", help="Only what a claim or question compares; give it again for more."),
+    ] = None,
     hours: Annotated[float, typer.Option(min=0, help="Start no student after so many hours; 0 for no limit.")] = 0.0,
     workers: Annotated[int, typer.Option(min=0, help="Parallel students; 0 for as many as fit.")] = 0,
 ) -> None:
@@ -73,18 +77,27 @@ def train(
     import math
 
     from crossover.errors import CrossoverError
+    from crossover.claims.cells import compared
+    from crossover.claims.register import load_register
     from crossover.params.fields import TrainingParameters
     from crossover.params.profiles import find_notebook, load_profile, resolve
-    from crossover.paths import repository
+    from crossover.paths import repository, results_folder
     from crossover.study.provenance import git_state
-    from crossover.study.run import run_grid
+    from crossover.study.run import run_cells, run_grid
+    from crossover.study.store import Store
 
+    if notebook and claim:
+        raise CrossoverError("Give --notebook or --claim, not both: a claim's students are of several notebooks.")
     wanted = [find_notebook(name) for name in notebook or load_profile(profile)]
     if git_state(repository())["dirty"]:
         raise CrossoverError(
             "Rows need committed code to be published, and tracked files have changes. Commit or stash them."
         )
     start = time.monotonic()
+    if claim:
+        cells = compared(claim, profile, load_register())
+        run_cells(cells, Store(results_folder(profile)), workers, hours=hours or math.inf)
+        return
     for name in wanted:
         parameters = resolve(name, profile, {})
         left = hours - (time.monotonic() - start) / 3600 if hours else math.inf

@@ -1,0 +1,49 @@
+"""The students that entries of the register compare: what to train before anything else."""
+
+import itertools
+from collections.abc import Sequence
+
+import pandas as pd
+
+from crossover.claims.evidence import on_curves
+from crossover.claims.register import Part, Register
+from crossover.errors import CrossoverError, nearest
+from crossover.params.profiles import load_profile, resolve
+from crossover.study.cell import Cell
+from crossover.study.grids import cells_of
+from crossover.study.select import MissingRows, Selector, choose, settings_table
+
+
+def compared(names: Sequence[str], profile: str, register: Register) -> list[Cell]:
+    """Return the cells of a profile that claims or questions compare, replicate by replicate, each once.
+
+    The parts that stand in at the floor are among them. Last come the cells of settings that a claim is also asked
+    ``under``, as far as the profile has them. Raises :class:`~crossover.errors.CrossoverError` for an unknown name, or
+    where no notebook of the profile runs the cells of a part.
+    """
+    grid = {cell.key: cell for name in load_profile(profile) for cell in cells_of(resolve(name, profile, {}))}
+    columns = ("experiment", "task", "strategy", "seed_size", "budget", "replicate", "key", "settings")
+    rows = [{name: getattr(cell, name) for name in columns} for cell in grid.values()]
+    teachers = [getattr(cell, "teacher", None) for cell in grid.values()]
+    table = settings_table(pd.DataFrame(rows).assign(teacher=teachers))
+    own: set[str] = set()
+    also: set[str] = set()
+    for name in names:
+        if name not in register.claims:
+            raise CrossoverError(f"There is no claim {name!r}.{nearest(name, register.claims)}")
+        claim = register.claims[name]
+        parts = [part.at(profile) for part in (*claim.parts, *claim.at_the_floor)]
+        for part, under in itertools.product(parts, ({}, *claim.under)):
+            try:
+                (also if under else own).update(_keys(table, register.base_of(name) | under, part))
+            except MissingRows as problem:
+                if not under:
+                    raise CrossoverError(f"{name} cannot be decided from the profile {profile!r}: {problem}.") from None
+    return sorted((grid[key] for key in own | also), key=lambda cell: (cell.key not in own, cell.replicate))
+
+
+def _keys(table: pd.DataFrame, base: Selector, part: Part) -> list[str]:
+    if part.statistic == "misfit":
+        return list(on_curves(part, base, table)["key"])
+    chosen, _ = choose(table, base, part.points, part.terms)
+    return [key for _, keys in chosen for several in keys for key in several]
