@@ -63,7 +63,7 @@ def train(
     ] = None,
     claim: Annotated[
         list[str] | None,
-        typer.Option("--claim", help="Only what a claim or question compares; give it again for more."),
+        typer.Option("--claim", help="Only what a claim compares; give it again for more."),
     ] = None,
     hours: Annotated[float, typer.Option(min=0, help="Start no student after so many hours; 0 for no limit.")] = 0.0,
     workers: Annotated[int, typer.Option(min=0, help="Parallel students; 0 for as many as fit.")] = 0,
@@ -76,9 +76,9 @@ def train(
     """
     import math
 
-    from crossover.errors import CrossoverError
     from crossover.claims.cells import compared
     from crossover.claims.register import load_register
+    from crossover.errors import CrossoverError
     from crossover.params.fields import TrainingParameters
     from crossover.params.profiles import find_notebook, load_profile, resolve
     from crossover.paths import repository, results_folder
