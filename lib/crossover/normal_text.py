@@ -36,6 +36,16 @@ def distinct(texts: Sequence[Sequence[str]], n: int) -> float:
     return len(grams) / grams.total() if grams else 0.0
 
 
+def token_f1(first: str, second: str) -> float:
+    """Return the F1 of the :func:`answer_tokens` of two texts (SQuAD, arXiv 1606.05250, section 6.1).
+
+    >>> token_f1("the Nile river", "River Nile"), round(token_f1("Nile", "River Nile"), 3), token_f1("", "Nile")
+    (1.0, 0.667, 0.0)
+    """
+    one, other = Counter(answer_tokens(first)), Counter(answer_tokens(second))
+    return 2 * (one & other).total() / (one.total() + other.total()) if one and other else float(one == other)
+
+
 def answer_tokens(text: str) -> list[str]:
     """Return the tokens of an answer as SQuAD compares them: no case, ASCII punctuation or articles.
 

@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossover.models import training
-from crossover.models.decoding import decode, greedy, read_prompts, write
+from crossover.models.decoding import decode, greedy, likelihoods, likelihoods_after, read_prompts, write
 from crossover.models.language_model import LanguageModel
-from crossover.models.likelihood import likelihoods, likelihoods_after
 
 TOKENS = st.lists(st.integers(3, 2000), min_size=1, max_size=9)
 

@@ -9,7 +9,7 @@ import pytest
 from crossover.data.corpora import read_texts
 from crossover.errors import CrossoverError
 from crossover.params.profiles import check
-from crossover.params.text_source import pinned
+from crossover.params.template_questions import pinned
 from crossover.paths import repository
 from crossover.questions.generate import load_bank
 

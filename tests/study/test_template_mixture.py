@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from crossover.data import closed_book
-from crossover.data.closed_book import draw_test, near_tests, pool
+from crossover.data.closed_book import draw_test, near_tests, pool, question_sets
 from crossover.data.corpora import read_texts
 from crossover.errors import CrossoverError
 from crossover.normal_text import word_set
@@ -133,8 +133,8 @@ def test_too_few_questions_are_refused_with_the_number(cell, folder):
 
 
 def test_no_real_training_question_is_near_a_test_question():
-    near = near_tests(PYPI)
-    questions = pool(PYPI)
+    near = near_tests(question_sets(PYPI))
+    questions = pool(question_sets(PYPI))
     assert len(questions) > 5000
     assert not any(near.holds([word_set(q.question) for q in questions]))
     tested = {word_set(row["question"]) for name in PYPI for _, row in closed_book.test_rows(name, "pypi")}

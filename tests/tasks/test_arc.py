@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from crossover.errors import CrossoverError
 from crossover.evaluation import answers
 from crossover.evaluation.answers import choose
+from crossover.models.decoding import Likelihood
 from crossover.models.language_model import LanguageModel
-from crossover.models.likelihood import Likelihood
 from crossover.models.recipe import Recipe
 from crossover.study.cell import QueryCell
 from crossover.study.experiments.query_budget import QueryBudgetExperiment

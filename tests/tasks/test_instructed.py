@@ -80,7 +80,6 @@ def test_leaks_are_planted_and_found(tmp_path):
     ]
     write(tmp_path, "glue_rte", train=[*leaks, *clean, clean[0]], validation=tests)
     task = Rte(source="dir", folder=str(tmp_path))
-    assert task.size == 24
     assert {p.question for p in task._pool("seed")} == {task.as_input(r["sentence1"], r["sentence2"]) for r in clean}
     assert task.near_test([task.as_input(leaks[2]["sentence1"], "x"), task.as_input("Ship 1 sank.", "x")]) == [
         True,
@@ -107,25 +106,6 @@ def test_original_and_unlabelled_never_meet_and_are_nested(name):
 def test_more_than_the_pool_has_is_an_error():
     with pytest.raises(CrossoverError, match="rte: 100 original and 100 unlabelled.*pypi source has 135"):
         Rte().split(100, 100, 0)
-
-
-def test_fractions_are_those_of_the_paper(tmp_path):
-    """RTE has 2,490 training pairs; arXiv 2310.01119 counts 1, 5 and 10% of them as 25, 125 and 249."""
-    write(
-        tmp_path,
-        "glue_rte",
-        train=[entailment(f"Number {i} is even.") for i in range(2490)],
-        validation=[entailment("No.")],
-    )
-    task = Rte(source="dir", folder=str(tmp_path))
-    assert [task.share(fraction) for fraction in (0.01, 0.05, 0.1, 1.0)] == [25, 125, 249, 2490]
-    with pytest.raises(
-        CrossoverError, match="fraction 0.0001 of the 2490 training items of rte .dir. rounds to none.*0.0002"
-    ):
-        task.share(0.0001)
-    for wrong in (0.0, -0.1, 1.5):
-        with pytest.raises(CrossoverError, match=f"fraction is {wrong:g}"):
-            task.share(wrong)
 
 
 def test_a_source_that_a_task_does_not_have_is_named():

@@ -7,8 +7,8 @@ import shutil
 import pytest
 
 from crossover.errors import CrossoverError
+from crossover.models.decoding import likelihoods
 from crossover.models.language_model import LanguageModel
-from crossover.models.likelihood import likelihoods
 from crossover.models.weights import fingerprint, model_folder
 from crossover.params.profiles import resolve
 from crossover.study.cell import QueryCell

@@ -1,7 +1,6 @@
 """Evaluation sets and real questions: which rows test, which train, and that no training question is near a tested one.
 
-A set with a training split in its source trains on that; of one that has its test side alone, the rows are halved by a
-digest of their text, so that the halves are the same on every machine and for every run.
+A set whose source has no training split is halved by a digest of the rows' text, the same for every run.
 """
 
 import hashlib
@@ -34,6 +33,9 @@ SETS = {
     "hellaswag": EvaluationSet("hellaswag", "validation", "ctx"),
     "copa": EvaluationSet("super_glue_copa", "validation", "premise"),
 }
+
+
+Sources = tuple[tuple[str, str], ...]  #: names of sets, each with its source
 
 
 @dataclass(frozen=True)
@@ -72,14 +74,15 @@ def draw_test(name: str, source: str, n: int) -> list[tuple[str, Row]]:
     return rows[:n]
 
 
-def pool(sources: Mapping[str, str]) -> list[Real]:
-    """Return real questions to train on from sets (with their sources), none near a test question of any set."""
-    return list(_pool(tuple(sorted(sources.items()))))
+def question_sets(sources: Mapping[str, str]) -> Sources:
+    """Return those of some sets that hold questions, with their sources, in the order of their names."""
+    return tuple(sorted((name, source) for name, source in sources.items() if SETS[name].question))
 
 
 @cache
-def _pool(sources: tuple[tuple[str, str], ...]) -> tuple[Real, ...]:
-    tested = _near_tests(sources)
+def pool(sources: Sources) -> tuple[Real, ...]:
+    """Return real questions to train on, none near a test question of any of the sets."""
+    tested = near_tests(sources)
     found: list[Real] = []
     for name, source in sources:
         if _halved(name, source):
@@ -93,13 +96,9 @@ def _pool(sources: tuple[tuple[str, str], ...]) -> tuple[Real, ...]:
     return tuple(found)
 
 
-def near_tests(sources: Mapping[str, str]) -> Neighbourhood:
-    """Return what tells whether a question is near a test question of any of the sets, tested on or not."""
-    return _near_tests(tuple(sorted(sources.items())))
-
-
 @cache
-def _near_tests(sources: tuple[tuple[str, str], ...]) -> Neighbourhood:
+def near_tests(sources: Sources) -> Neighbourhood:
+    """Return what tells whether a question is near a test question of any of the sets, tested on or not."""
     return Neighbourhood(word_set(row["question"]) for name, source in sources for _, row in test_rows(name, source))
 
 

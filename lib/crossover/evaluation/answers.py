@@ -1,18 +1,16 @@
 """Answers of a student to test questions, in batches, and which of them are right.
 
-Sampling of any kind would add noise to every point of a curve, so students answer greedily (temperature 0), as in arXiv
-2409.19759, section 4 (:func:`evaluate`), or the likelihood of each given choice decides (:func:`choose`). The outcome
-of each item is kept: two students that answered the same items are compared in pairs.
+Students answer greedily (temperature 0), as in arXiv 2409.19759, section 4 (:func:`evaluate`), or the likelihood of
+each given choice decides (:func:`choose`). The outcome of each item is kept, to compare students in pairs.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crossover.errors import CrossoverError
-from crossover.models.decoding import by_length, greedy, read_prompts, write
+from crossover.models.decoding import by_length, greedy, likelihoods, likelihoods_after, read_prompts, write
 from crossover.models.encoder import Encoder
 from crossover.models.language_model import IGNORED, LanguageModel, encode
-from crossover.models.likelihood import likelihoods, likelihoods_after
 from crossover.tasks.base import ChoiceTask, Problem, Task, answer_is_complete
 
 
@@ -72,16 +70,11 @@ def classify(student: Encoder, task: Task, problems: Sequence[Problem]) -> list[
 def choose(
     student: LanguageModel, task: ChoiceTask, problems: Sequence[Problem], batch_size: int = 16
 ) -> list[Outcome]:
-    r"""Pick for every problem the choice that the student finds most likely; the order of ``problems`` is kept.
+    """Pick for every problem the choice that the student finds most likely; the order of ``problems`` is kept.
 
-    A choice scores its log-likelihood after the prompt for each character of its text, ``acc_norm`` of EleutherAI's
-    lm-evaluation-harness:
-
-    .. math:: \frac{1}{\mathrm{characters}(c)} \sum_t \log p(c_t \mid \text{prompt}, c_{<t}).
-
-    Undivided, the shortest choice would win too often. Characters rather than tokens, because a token's length is the
-    tokenizer's doing: a rare word in many pieces would look cheap for each. The first of equal choices is picked.
-    ``extracted`` is the final answer of the choice that was picked; a problem without choices is an error.
+    A choice scores its log-likelihood after the prompt per character of its text, ``acc_norm`` of EleutherAI's
+    lm-evaluation-harness: undivided, the shortest would win too often, and per token a rare word in many pieces would
+    look cheap. ``extracted`` is the final answer of the choice that was picked; a problem without choices is an error.
     """
     tokenizer = student.tokenizer
     choices = [task.completions(p.question) for p in problems]

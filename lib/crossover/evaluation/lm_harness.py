@@ -1,8 +1,7 @@
 """A student under EleutherAI's lm-evaluation-harness: its task definitions, our rows and our batched forward passes.
 
-Prompts, stop strings, filters and metrics are those of the definitions that travel in the wheel ``lm-eval``; nothing is
-fetched. What is ours is the model behind them (:class:`HarnessStudent`), F1 beside exact match, and that the outcome of
-every item is kept.
+Prompts, stop strings, filters and metrics are those of the definitions in the wheel ``lm-eval``; nothing is fetched.
+The model behind them, F1 beside exact match, and the outcome of every item are ours.
 """
 
 import contextlib
@@ -10,7 +9,7 @@ import importlib.resources
 import io
 import logging
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,10 +23,9 @@ from lm_eval.tasks._yaml_loader import load_yaml
 
 from crossover.data.closed_book import SETS, answers, draw_test
 from crossover.evaluation.answers import Outcome, gold
-from crossover.models.decoding import by_length, decode, greedy
+from crossover.models.decoding import by_length, decode, greedy, likelihoods
 from crossover.models.language_model import IGNORED, LanguageModel, encode
-from crossover.models.likelihood import likelihoods
-from crossover.normal_text import answer_tokens
+from crossover.normal_text import token_f1
 
 #: By set, the harness's file and the metric that says whether an item is right.
 DEFINITIONS = {
@@ -114,9 +112,8 @@ def score(
 ) -> tuple[list[Outcome], dict[str, dict[str, float]]]:
     """Score a student, zero-shot, on the first test items of several sets after those that ``skip`` passes over.
 
-    ``sizes`` and ``sources`` give the items and the source of each set. Returns the outcomes, with ids
-    ``<set>/<number>`` and as score F1 of a generated answer or the log-likelihood of LAMBADA's word; and by set the
-    harness's own metrics and F1.
+    Returns the outcomes, with ids ``<set>/<number>`` and as score F1 of a generated answer or the log-likelihood of
+    LAMBADA's word; and by set the harness's own metrics and F1.
     """
     tests = {name: draw_test(name, sources[name], skip + n)[skip:] for name, n in sizes.items()}
     tasks = {name: harness_task(name, [row for _, row in rows]) for name, rows in tests.items()}
@@ -152,7 +149,7 @@ def _outcome(
     if name == "lambada_openai":
         return Outcome(item, None, right, round(float(reply[0]), 4), **likely)
     if isinstance(reply, str):
-        best = max(f1(reply, answer) for answer in answers(name, row))
+        best = max(token_f1(reply, answer) for answer in answers(name, row))
         return Outcome(item, reply, right, round(best, 4), **likely)
     return Outcome(item, None, right, **likely)
 
@@ -181,16 +178,3 @@ def _golds(
         for i, (one,) in zip(batch, likelihoods(student, prompts, completions), strict=True):
             found[i] = gold(-one.total, len(pairs[i][0]) - starts[i], texts[i])
     return [found[i] for i in range(len(rows))]
-
-
-def f1(reply: str, answer: str) -> float:
-    """Return the F1 of the words of a reply and of an answer, without case, punctuation and articles.
-
-    Source: Rajpurkar et al. 2016 (arXiv 1606.05250), section 6.1.
-
-    >>> f1("the Nile river", "River Nile"), round(f1("Nile", "River Nile"), 3), f1("", "Nile")
-    (1.0, 0.667, 0.0)
-    """
-    left, right = (Counter(answer_tokens(text)) for text in (reply, answer))
-    shared = (left & right).total()
-    return 2 * shared / (left.total() + right.total()) if shared else 0.0

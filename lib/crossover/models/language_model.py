@@ -38,10 +38,9 @@ class LanguageModel:
 
     @classmethod
     def load(cls, model: str, device: str = "cpu", layers: int = 0) -> LanguageModel:
-        """Load pretrained weights in bfloat16 onto ``"cpu"`` or ``"cuda"``.
+        """Load pretrained weights (:func:`.weights.model_folder`) in bfloat16 onto ``"cpu"`` or ``"cuda"``.
 
-        ``model`` is what :func:`crossover.models.weights.model_folder` takes. With ``layers``, only that many of the
-        model's lowest layers are kept: a smaller student.
+        With ``layers``, only that many of the model's lowest layers are kept: a smaller student.
         """
         folder = model_folder(model)
         loaded = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16, use_safetensors=True)
@@ -61,10 +60,9 @@ class LanguageModel:
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, pairs: Sequence[tuple[str, str]]) -> list[tuple[list[int], list[int]]]:
-    """Return token ids and labels of (prompt, completion) pairs.
+    """Return token ids and labels of (prompt, completion) pairs; labels are ``-100`` over the prompt.
 
-    The completion is closed with the end-of-text token, so that a student learns to stop. Labels are ``-100`` over the
-    prompt.
+    The completion is closed with the end-of-text token, so that a student learns to stop.
     """
     if not pairs:  # which a tokenizer does not take
         return []

@@ -45,8 +45,8 @@ def train_loop(
     """Train parameters in place on examples of ``lengths`` tokens, in an order drawn by ``seed``.
 
     ``loss_of`` returns the mean loss of examples, given by their numbers, and the share of tokens or labels predicted.
-    Where ``overhead`` is finite, a batch goes through the model in :func:`length_buckets`, whose gradients add up to
-    the batch's own; each example must then have one term in the loss.
+    Where ``overhead`` is finite, a batch goes through the model in :func:`length_buckets`; an example then is one term
+    of the loss.
     """
     if not lengths:
         raise CrossoverError(

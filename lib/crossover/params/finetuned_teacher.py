@@ -6,15 +6,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from crossover.params.fields import (
-    Count,
-    MixtureShare,
-    Positive,
-    Replicates,
-    Share,
-    TrainingParameters,
-    value,
-)
+from crossover.params.fields import Count, Positive, Replicates, Share, TrainingParameters, value
 
 Temperature = Annotated[float, Field(gt=0, le=2)]
 #: The six tasks of arXiv 2310.01119, and three that a plain install brings whole.
@@ -41,8 +33,7 @@ class FinetunedTeacher(TrainingParameters):
     revisions: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]] = value(
         {}, "commit of each task's data set, source hub only"
     )
-    fractions: list[MixtureShare] = value([], "shares of the training split, in place of originals")
-    originals: list[Count] = value([24], "original examples")
+    originals: list[Count] = value([24], "original examples", min_length=1)
     other_originals: list[Count] = value([], "further sizes, with a tuned teacher alone, not half of each")
     conditions: list[Literal["annotate", "generate", "both"]] = value(
         ["annotate", "generate"], "what the teacher adds", min_length=1
@@ -94,8 +85,6 @@ class FinetunedTeacher(TrainingParameters):
             raise ValueError(f"source='hub' reads a commit: give one for {missing[0]!r} in revisions")
         if self.source != "hub" and self.revisions:
             raise ValueError("revisions are commits of the hub: give them with source='hub' alone")
-        if not self.fractions and not self.originals:
-            raise ValueError("fractions and originals are both empty; give one of them")
         return self
 
     def task_settings(self, name: str) -> dict[str, object]:

@@ -1,8 +1,7 @@
-"""Notebook parameters: the profiles that set them, and how a value that cannot be is refused.
+"""Notebook parameters: the profiles that set them, and how a value that cannot be is refused before anything starts.
 
-A notebook's ``parameters`` cell holds plain Python literals. Its class in :mod:`crossover.params` says what each may
-be. A value is checked before anything starts, and an error names the parameter, the value, what is allowed and, for an
-unknown name, the nearest known one.
+A notebook's ``parameters`` cell holds plain Python literals; its class in :mod:`crossover.params` says what each may
+be.
 """
 
 import json
@@ -64,11 +63,6 @@ def resolve(notebook: str, profile: str, values: Mapping[str, object]) -> Parame
 
     Where a value that decides a number differs from the profile's, results go to a folder of their own, named by the
     digest of what differs. A run goes on where it was when its server has moved or a cluster takes over.
-
-    Raises
-    ------
-    CrossoverError
-        An unknown name, a wrong type, a value out of range, or a combination that cannot be run.
     """
     settings = load_profile(profile).get(notebook)
     if settings is None:

@@ -1,14 +1,16 @@
-"""Parameters of the chapter on template questions."""
+"""Parameters of the chapter on template questions, and the names of its text sources."""
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Literal
 
 from pydantic import field_validator, model_validator
 
+from crossover.digests import digest
 from crossover.errors import CrossoverError
 from crossover.params.fields import MixtureShare, OpenShare, TrainingParameters, value
-from crossover.params.text_source import pinned
 
 QuestionSet = Literal["nq_open", "web_questions", "trivia_qa"]
 LanguageSet = Literal["lambada_openai", "hellaswag", "copa"]
@@ -82,3 +84,38 @@ class TemplateQuestions(TrainingParameters):
     def question_sources(self) -> dict[str, str]:
         """Where each closed-book set is read."""
         return {name: self.sources.get(name, "pypi") for name in self.question_sets}
+
+
+SUFFIXES = (".txt", ".md", ".markdown", ".html", ".htm")
+_FOLDER = re.compile(r"folder:(.+?)(?:@([0-9a-f]{12}))?")
+
+
+def text_files(path: Path | str) -> list[Path]:
+    """Return the text, Markdown and HTML files of a folder and its subfolders, by name; at least one."""
+    files = sorted(p for p in Path(path).rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    if not files:
+        raise CrossoverError(f"{path} holds no file {', '.join(f'*{s}' for s in SUFFIXES)}; give a folder of texts")
+    return files
+
+
+def folder_of(text: str) -> Path | None:
+    """Return the folder that a source names, or ``None`` for another source."""
+    match = _FOLDER.fullmatch(text)
+    return Path(match[1]).expanduser() if match else None
+
+
+def pinned(text: str) -> str:
+    """Return a source with the absolute path of its folder and a digest of its files; other sources as they are.
+
+    A corrected text is another source: no result of the old one passes for one of the new. Files other than those that
+    a digest in the name stands for are an error.
+    """
+    named = _FOLDER.fullmatch(text)
+    if named is None:
+        return text
+    folder = Path(named[1]).expanduser().resolve()
+    files = [(file.relative_to(folder).as_posix(), digest(file.read_bytes(), 64)) for file in text_files(folder)]
+    now = f"folder:{folder}@{digest(files, 12)}"
+    if named[2] is not None and not now.endswith(f"@{named[2]}"):
+        raise CrossoverError(f"the texts in {folder} have changed since {text!r} was named; leave out @{named[2]}")
+    return now

@@ -1,8 +1,7 @@
 """Questions from text: sentences, parse, templates, checks; made once per text source and stored beside the results.
 
-Method: arXiv 2310.07830, section 3. Every text goes through the same stages, and a funnel counts how much passes each
-one and why the rest is refused. An answer is a span of the text, except yes and no, whose span is the sentence that
-settles them.
+Method: arXiv 2310.07830, section 3. A funnel counts how much passes each stage and why the rest is refused. An answer
+is a span of the text; that of yes and no is the sentence that settles them.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from crossover.data.corpora import Text, read_texts
 from crossover.digests import digest
 from crossover.errors import CrossoverError
 from crossover.models.spacy_english import load_parser
-from crossover.params.text_source import pinned
+from crossover.params.template_questions import pinned
 from crossover.questions.checks import rejection_reason, unusable
 from crossover.questions.clauses import clauses
 from crossover.questions.frames import Frame, appositions, brackets, entities

@@ -1,8 +1,4 @@
-"""English prose that can be parsed, paragraph by paragraph; everything else is refused by name.
-
-Long paragraphs are cut at ends of sentences, so that no piece is too large for the parser; offsets into the text are
-kept.
-"""
+"""English prose that can be parsed, paragraph by paragraph, offsets kept; everything else is refused by name."""
 
 import re
 import unicodedata

@@ -1,7 +1,6 @@
 """Quality of generated questions: fluency, repetition, variety, and their difference from real questions.
 
-Every measure is computed in the same way on real questions (NQ-open, ...), because none of them means much as a bare
-number. The paper (arXiv 2310.07830) reports no quality measure; these are ours.
+Each measure is ours (arXiv 2310.07830 reports none), and is computed in the same way on real questions for comparison.
 """
 
 import re
@@ -15,9 +14,8 @@ from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
 from crossover.errors import CrossoverError
-from crossover.models.decoding import by_length
+from crossover.models.decoding import by_length, likelihoods
 from crossover.models.language_model import LanguageModel
-from crossover.models.likelihood import likelihoods
 from crossover.normal_text import distinct
 from crossover.questions.generate import Question, QuestionFunnel
 from crossover.questions.hand_checked import normalise

@@ -1,8 +1,7 @@
 """Question templates: a data file of conditions on sentence parts and question wordings, checked when it is read.
 
-``templates.yaml`` holds the templates of the study; the head of the file says how to write one. Source of the method:
-arXiv 2310.07830, section 3 (entities and relations extracted by NER and dependency parsing fill predefined templates);
-the paper names no template, so the set is ours.
+The head of ``templates.yaml`` says how to write one. Method: arXiv 2310.07830, section 3 (entities and relations found
+by NER and dependency parsing fill templates); the paper names no template, so the set is ours.
 """
 
 from __future__ import annotations

@@ -35,10 +35,9 @@ def answer_augmentation(
 def question_rephrase(
     task: Task, seeds: Sequence[Problem], teacher: Teacher, augmenter: Teacher, ledger: Ledger, verify: bool
 ) -> Purchase:
-    """Ask the augmenter to rephrase each seed in turn and the teacher to answer the result.
+    """Ask the augmenter to rephrase each seed in turn and the teacher to answer it, verified against the seed's answer.
 
-    Answers are verified against the seed's reference answer, as anyone could do. A rephrasing that lost the question's
-    meaning is therefore caught when its answer differs.
+    A rephrasing that lost the question's meaning is therefore caught when its answer differs.
     """
     attempts = augment_then_answer("rephrase", seeds, teacher, augmenter, ledger)
     return filter_attempts(task, attempts, [seeds[j % len(seeds)].answer for j in range(len(attempts))], verify)

@@ -89,11 +89,9 @@ def filter_attempts(
 ) -> Purchase:
     """Pass attempts through the funnel and keep what is left.
 
-    Where the task says so, a question that is nearly a test question is dropped before its answer is verified, and
+    ``expected`` holds a reference completion for each attempt, empty where the truth is not known: such an attempt
+    counts as not verified. Where the task says so, what nearly asks a test question is dropped before that, and
     counted.
-
-    ``expected`` holds for each attempt a reference completion to verify against, empty where the truth is not known:
-    the attempt then counts as not verified.
     """
     funnel, samples, seen = Funnel(asked=len(attempts)), [], set()
     guarded = getattr(task, "drops_near_test", False)

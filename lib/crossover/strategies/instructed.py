@@ -41,10 +41,9 @@ def generate(
 ) -> Purchase:
     """Ask the teacher for ``queries`` new examples, the classes in turn.
 
-    An example whose input repeats an original one or another new one, or is nearly a test item, is dropped as not
-    unique. Whether the requested label is right is not known: only a generation task's outputs, which can be compared
-    with their inputs, are counted as verified. ``replicate`` is a draw of the replies: without it, a teacher that was
-    only prompted would write the same again.
+    An example that repeats an original or a new one, or is nearly a test item, is dropped as not unique. A generation
+    task's outputs, which can be compared with their inputs, are counted as verified. ``replicate`` is a draw of the
+    replies.
     """
     wanted = [task.classes[j % len(task.classes)] for j in range(queries)]
     requests = [

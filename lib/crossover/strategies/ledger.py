@@ -1,12 +1,8 @@
 """The query budget as a hard cap, and the yield funnel of what the queries brought.
 
-A strategy pays for each teacher or augmenter call before the call is made. A call that fails, or whose reply cannot be
-read, has been paid for all the same: that is what it would cost with a hosted teacher. Source of the accounting: arXiv
-2409.19759, section 3 (answer augmentation one query a sample, question rephrase and new question two).
-
-A query is one request, however often it had to be sent: budgets of different strategies stay comparable whatever the
-network does. :class:`crossover.teachers.spending.Account` counts what the sending cost in tokens and money, repeats
-included.
+A call is paid before it is made, and a failed or unreadable one has been paid for all the same (arXiv 2409.19759,
+section 3). A query is one request, however often it had to be sent: :class:`crossover.teachers.spending.Account` counts
+tokens and money, repeats included.
 """
 
 from collections import Counter

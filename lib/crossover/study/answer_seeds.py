@@ -42,7 +42,7 @@ def label(seeds_file: str, test_file: str, compare: str, cell: QueryCell, **read
     """Have a teacher answer the questions of ``seeds_file`` that have no answer, and write both files anew.
 
     Files and ``compare`` are as :class:`crossover.tasks.user_pairs.UserPairs` takes them; any ``cell`` of the pilot
-    names the teacher and what it may cost. Raises :class:`CrossoverError` where no answer could be used.
+    names the teacher and what it may cost. That no answer could be used is an error.
     """
     task = UserPairs(seeds_file, test_file, compare, **reading)
     seeds, tests, _ = task.split()

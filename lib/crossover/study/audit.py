@@ -1,8 +1,7 @@
 """Recomputing randomly chosen cells of a results table, to see that they come out as stored.
 
 On the machine that made them cells come out identical. Another processor rounds bfloat16 sums in another order, which
-acts like one more draw of training noise; a cell then passes within three binomial standard errors of its stored count.
-The spread of these differences is printed beside the spread between students of one draw.
+acts like one more draw of training noise.
 """
 
 import math
@@ -32,10 +31,10 @@ def tolerance(n_correct: int, n_test: int) -> int:
 
 
 def audit(profile: str, cells: int, seed: int) -> None:
-    """Recompute ``cells`` random cells of a profile and print stored and recomputed counts, and both spreads.
+    """Recompute random cells of a profile and print stored and recomputed counts, and both spreads.
 
-    Cells whose data or models are missing are named and passed over. Raises where a cell differs by more than the
-    tolerance.
+    Cells whose data or models are missing are named and passed over; one that differs by more than the tolerance is an
+    error.
     """
     runs = read_runs(results_folder(profile))
     if runs.empty:

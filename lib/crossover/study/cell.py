@@ -23,11 +23,10 @@ if TYPE_CHECKING:
 class Cell:
     """What the cells of every experiment have; each field is part of the key.
 
-    ``version`` is raised when a change to the library changes what the rows mean. ``task`` and ``task_settings`` are
-    what :func:`crossover.tasks.load_task` takes; ``seed_size`` counts the examples at hand, ``budget`` the teacher
-    queries, and ``replicate`` numbers the draw of both. ``recipe`` holds the fields of
-    :class:`crossover.models.recipe.Recipe`. ``skip_test`` items were used by an earlier study. ``student_seed`` tells
-    students of the same data apart.
+    ``version`` is raised when a change to the library changes what the rows mean. ``seed_size`` counts the examples at
+    hand, ``budget`` the teacher queries; ``replicate`` numbers the draw of both, and ``student_seed`` tells students of
+    the same data apart. ``recipe`` holds the fields of :class:`crossover.models.recipe.Recipe`, ``task_settings`` those
+    of the task. The first ``skip_test`` items were used by an earlier study.
     """
 
     experiment: ClassVar[str]
@@ -99,10 +98,9 @@ class Cell:
 class QueryCell(Cell):
     """A student of what a query budget bought (arXiv 2409.19759).
 
-    ``strategy`` is one of :mod:`crossover.strategies`, or ``"seeds_only"``, which buys nothing and has no teacher.
-    ``augmenter_settings`` belong to another teacher of the same kind, which rephrases and invents. ``verify`` drops
-    samples with a wrong answer. ``connection`` and ``spending`` say how a served teacher is called and what it may
-    cost; they decide no number and are in no key.
+    ``strategy`` is one of :mod:`crossover.strategies`, or ``"seeds_only"``, which buys nothing and has no teacher;
+    ``augmenter_settings`` belong to another teacher of the same kind, which rephrases and invents. ``connection`` and
+    ``spending`` say how a served teacher is called and what it may cost; they decide no number and are in no key.
     """
 
     experiment = "budget_ratio"

@@ -1,7 +1,6 @@
 """What a result came from: code, lock, library versions, machine. Stored once per distinct origin.
 
-The record holds nothing that changes between two runs of the same code on the same machine, so that its digest can
-stand in each row of a results table.
+Nothing in it changes between two runs of the same code on the same machine: its digest stands in each row.
 """
 
 import importlib.metadata

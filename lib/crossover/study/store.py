@@ -1,8 +1,7 @@
-"""The results table of a run: append-only, one row a cell, readable as text, safe to kill at any moment.
+"""The results table of a run: one row per cell, readable as text, safe to kill at any moment.
 
-``runs.csv`` holds one row a finished cell; ``items/<key>.parquet`` holds the outcome of each of its test items, written
-before the row, so that a row is always backed by its items. While a run goes on rows are appended; when it ends the
-file is sorted, so that the same cells give the same file whatever the order they finished in.
+``items/<key>.parquet`` holds the outcome of each of a cell's test items, and is written before the row. Rows are
+appended; when a run ends they are sorted, so that the same cells give the same file in whatever order they finished.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """What a task is: problems, a prompt, an answer format, a score; and what a procedural task adds.
 
-Every task, procedural or read from a benchmark, is used through :class:`Task`. A procedural task also knows how its
-problems are made (:class:`ProceduralTask`), which is what lets the oracle teacher answer, rephrase and invent with a
-set error rate.
+A procedural task knows how its problems are made, which is what lets the oracle teacher answer, rephrase and invent
+with a set error rate.
 """
 
 import importlib.resources
@@ -25,8 +24,8 @@ DRAW = 2
 class Problem:
     """A question with a completion that is right; ids (``"seed-3-00017"``) are unique within a task.
 
-    ``structure`` is the plan behind a procedural problem, equal for two wordings of one problem; ``references`` are
-    the texts that answer it, the first of them ``answer``.
+    ``structure`` is the plan behind a procedural problem; ``references`` are texts that answer it, ``answer`` the
+    first.
     """
 
     id: str
@@ -98,10 +97,9 @@ class ProceduralTask(Task, Protocol):
 
 
 def seeds_apart(task: Task, n: int, replicate: int, gold: Sequence[Problem]) -> list[Problem]:
-    """Return ``n`` seed problems none of which asks a gold problem's question, whatever its case and punctuation.
+    """Return ``n`` seeds of a replicate, gold problems' questions passed over, whatever their case and punctuation.
 
-    They are the replicate's own seeds with the gold ones passed over: ids stay, and a smaller set is a prefix of a
-    larger.
+    Ids stay, and a smaller set is a prefix of a larger.
     """
     held = {tuple(words(problem.question)) for problem in gold}
     seeds, drawn = task.seeds(n, replicate), n

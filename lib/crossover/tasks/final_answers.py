@@ -9,12 +9,9 @@ _FINAL = re.compile(r"####\s*([-+−]?)\s*\$?\s*([-+]?)((?:\d[\d,]*)(?:\.\d+)?|\
 
 
 def final_number(completion: str) -> str | None:
-    """Return the number after the first ``####``, normalised, or ``None``.
+    r"""Return the number after the first ``####`` without commas, money signs and zeros at its end, or ``None``.
 
-    Commas, a dollar sign, a plus sign and zeros behind the point are dropped. The first mark counts because generation
-    stops at the end of its line.
-
-    >>> final_number(" 3 + 4 = 7\\n#### 1,007.0"), final_number("#### -$3.50"), final_number("7")
+    >>> final_number(" 3 + 4 = 7\n#### 1,007.0"), final_number("#### -$3.50"), final_number("7")
     ('1007', '-3.5', None)
     """
     _, mark, rest = completion.partition("####")
@@ -40,7 +37,6 @@ class QuestionAnswer:
     metric = "exact match of the final answer"
 
     def prompt(self, question: str) -> str:
-        """Return ``"Question: ...\\nAnswer:"``."""
         return f"Question: {question}\nAnswer:"
 
 
@@ -48,9 +44,7 @@ class NumberAnswers(QuestionAnswer):
     """What tasks share whose final answer is a number."""
 
     def extract(self, completion: str) -> str | None:
-        """Return the number after the first ``####``, without commas, signs of money or a trailing ``.0``."""
         return final_number(completion)
 
     def correct(self, completion: str, problem: Problem) -> bool:
-        """Whether the completion's final number equals the reference's."""
         return same_number(self.extract(completion), self.extract(problem.answer))

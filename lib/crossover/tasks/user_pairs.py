@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from pathlib import Path
 from crossover.data.near_duplicates import Neighbourhood
 from crossover.digests import digest as digest_of
 from crossover.errors import CrossoverError, nearest
-from crossover.normal_text import word_set
+from crossover.normal_text import token_f1, word_set
 from crossover.tasks.base import Problem
 from crossover.tasks.final_answers import QuestionAnswer
 from crossover.tasks.pair_files import Pair, Pairs, read_pairs
@@ -29,7 +30,6 @@ from crossover.tasks.written_answers import (
     read_number,
     same_text,
     same_value,
-    token_f1,
     whole_number,
 )
 
@@ -212,7 +212,7 @@ class UserPairs(QuestionAnswer, Pooled):
         if self.compare == "exact":
             return same_text(answer, reference)
         if self.compare == "f1":
-            return token_f1(answer, reference) >= F1_RIGHT
+            return token_f1(*(unicodedata.normalize("NFKC", text) for text in (answer, reference))) >= F1_RIGHT
         if self.compare.startswith("sql:"):
             from crossover.tasks.sql.execution_match import matches, statement
 

@@ -150,17 +150,6 @@ def same_text(first: str, second: str) -> bool:
     return tokens[0] == tokens[1] if any(tokens) else one.casefold().split() == other.casefold().split()
 
 
-def token_f1(first: str, second: str) -> float:
-    """Return the F1 of two texts' tokens, as SQuAD computes it.
-
-    >>> token_f1("the red car", "a red bus")
-    0.5
-    """
-    one, other = (answer_tokens(unicodedata.normalize("NFKC", text)) for text in (first, second))
-    shared = sum(min(one.count(token), other.count(token)) for token in set(one))
-    return 2 * shared / (len(one) + len(other)) if one and other else float(one == other)
-
-
 def _plain(text: str) -> str:
     """A text with one minus sign, plain spaces, powers by ``^`` and fractions by ``/``."""
     text = re.sub(r"(?<=\d)\s?([½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞])", r" \1", text.translate(_SIGNS))

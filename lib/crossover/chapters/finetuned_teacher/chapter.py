@@ -195,7 +195,7 @@ class Chapter(ChapterBase):
         rows = []
         for task in (*self.parameters.tasks, *self.parameters.side_tasks):
             for kind in ("annotate", "generate"):
-                files = f"{task}-{kind}-S{grids.sizes(self.parameters, task)[0]}-r0-*"
+                files = f"{task}-{kind}-S{self.parameters.originals[0]}-r0-*"
                 for e in [*stored_replies(self.folder, files, kind, "instructed").values()][:1]:
                     rows.append((TASKS[task], KINDS[kind], shorten(e["question"], 300), shorten(e["reply"], 300)))
         return table(pd.DataFrame(rows, columns=["task", "example", "input", "teacher's reply"]), "samples")

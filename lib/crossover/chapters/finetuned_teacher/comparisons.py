@@ -93,7 +93,7 @@ def against_alone(p: FinetunedTeacher) -> list[Difference]:
 
 def gains(p: FinetunedTeacher) -> list[Difference]:
     """Return :func:`against_alone` at each task's first size."""
-    return [d for d in against_alone(p) if d.size == grids.sizes(p, d.task)[0]]
+    return [d for d in against_alone(p) if d.size == p.originals[0]]
 
 
 def choices(p: FinetunedTeacher) -> list[Difference]:
@@ -114,7 +114,7 @@ def teachers(p: FinetunedTeacher) -> list[Difference]:
     smaller = [
         Difference("a smaller tuned teacher against the whole, prompted",
                    f"{TASKS[task]}, {KINDS[s]}, {layers} layers", task,
-                   grids.sizes(p, task)[0], bought(p, s, "tuned", teacher_layers=layers), bought(p, s, "prompted"), s)
+                   p.originals[0], bought(p, s, "tuned", teacher_layers=layers), bought(p, s, "prompted"), s)
         for task in p.tasks for layers in p.teacher_layers for s in p.conditions
         if s != "both" and "prompted" in p.teachers
     ]  # fmt: skip
@@ -123,7 +123,7 @@ def teachers(p: FinetunedTeacher) -> list[Difference]:
     families = [
         Difference("annotation by and for another family, against none",
                    f"{TASKS[task]}, {teacher} teacher, {family} student", task,
-                   grids.sizes(p, task)[0], which | scoring, ALONE | scoring, "annotate", teacher)
+                   p.originals[0], which | scoring, ALONE | scoring, "annotate", teacher)
         for task in p.dial_tasks if p.swapped and labelled(p, task)
         for teacher, which in by.items() for family, scoring in students.items()
     ]  # fmt: skip
@@ -134,7 +134,7 @@ def labels(p: FinetunedTeacher) -> list[Difference]:
     """Return what labels of set error rates and of teachers tuned on other tasks gain on the tuned teacher's own."""
     out = []
     for task in p.dial_tasks:
-        size, own = grids.sizes(p, task)[0], bought(p, "annotate")
+        size, own = p.originals[0], bought(p, "annotate")
         for error in p.label_errors if labelled(p, task) else []:
             gold = {"strategy": "annotate", "teacher": "oracle", "budget": p.queries, "label_error": error}
             out.append(Difference("set label errors", f"{TASKS[task]}, {error:.0%} wrong", task, size, gold, own))

@@ -12,7 +12,7 @@ import pandas as pd
 from pandas.io.formats.style import Styler
 
 from crossover.chapters.common import ChapterBase, table
-from crossover.data.closed_book import Real, near_tests, pool
+from crossover.data.closed_book import Real, near_tests, pool, question_sets
 from crossover.models.language_model import LanguageModel
 from crossover.models.spacy_english import load_parser
 from crossover.normal_text import word_set
@@ -72,7 +72,9 @@ class QuestionBankChapter(ChapterBase):
         size = min(len(generated), len(real))
         makes = repetition((q.question, q.answer) for q in self.bank.questions)
         reals = repetition((r.question, r.answers[0]) for r in self._real)
-        near = near_tests(self.parameters.question_sources).holds([word_set(q.question) for q in self.bank.questions])
+        near = near_tests(question_sets(self.parameters.question_sources)).holds(
+            [word_set(q.question) for q in self.bank.questions]
+        )
         higher = f"{fluent.higher:.2f} ({fluent.low:.2f} to {fluent.high:.2f})"
         rows = [
             ("median perplexity", f"{fluent.generated:.0f}", f"{fluent.real:.0f}"),
@@ -115,7 +117,7 @@ class QuestionBankChapter(ChapterBase):
 
     @cached_property
     def _real(self) -> list[Real]:
-        return pool(self.parameters.question_sources)
+        return pool(question_sets(self.parameters.question_sources))
 
     @cached_property
     def _drawn(self) -> list[Question]:

@@ -37,7 +37,6 @@ class FinetunedTeacherExperiment:
     """Cells of the chapter on fine-tuned teachers."""
 
     def check(self, cells: Sequence[TeacherCell]) -> None:
-        """Refuse cells that ask for more items than their task has."""
         for cell in {(c.task, c.n_test, c.seed_size, c.annotations): c for c in cells}.values():
             task = load_task(cell.task, **cell.task_settings)
             test_items(cell, task), task.split(cell.seed_size, cell.annotations, cell.replicate)
@@ -76,7 +75,6 @@ class FinetunedTeacherExperiment:
         return timed(train, lambda: _scores(task, tests, evaluate(student, task, tests, task.output_tokens)))
 
     def metric(self, cell: TeacherCell) -> str:
-        """Return what a row's ``n_correct`` counts, in words."""
         return load_task(cell.task, **cell.task_settings).metric
 
 

@@ -25,7 +25,6 @@ class QueryBudgetExperiment:
     """Cells of the chapters on the budget ratio and on ablations."""
 
     def check(self, cells: Sequence[QueryCell]) -> None:
-        """Refuse cells that ask for more seeds or test items than their task has."""
         largest = {
             (cell.task, str(cell.task_settings)): cell for cell in sorted(cells, key=lambda cell: cell.seed_size)
         }
@@ -53,7 +52,6 @@ class QueryBudgetExperiment:
         return timed(train, lambda: (evaluate(student, task, tests, cell.max_new_tokens), {}))
 
     def metric(self, cell: QueryCell) -> str:
-        """Return what a row's ``n_correct`` counts, in words."""
         if cell.scoring == "choice":
             return "likelihood of the choices"
         return load_task(cell.task, **cell.task_settings).metric

@@ -11,7 +11,7 @@ from functools import cache
 from itertools import zip_longest
 from pathlib import Path
 
-from crossover.data.closed_book import SETS, answers, near_tests, pool, test_rows
+from crossover.data.closed_book import Sources, answers, near_tests, pool, question_sets, test_rows
 from crossover.errors import CrossoverError
 from crossover.evaluation.answers import Outcome
 from crossover.evaluation.lm_harness import score
@@ -60,7 +60,6 @@ class TemplateMixtureExperiment:
         return timed(train, judged)
 
     def metric(self, cell: MixtureCell) -> str:
-        """Return what a row's ``n_correct`` counts, in words."""
         return "items right of all sets, each by its harness metric"
 
 
@@ -74,10 +73,10 @@ class Example:
 
 
 def mixture(cell: MixtureCell, folder: Path) -> list[Example]:
-    """Return a cell's training examples, real ones first; refuse a mixture for which there are too few questions.
+    """Return a cell's training examples, real ones first; too few questions are an error.
 
-    Within a replicate every mixture takes its real questions from one random order and its synthetic ones from another,
-    so that a smaller part is contained in a larger one.
+    Within a replicate, real and synthetic questions are each taken from one random order, so that smaller parts are
+    contained in larger ones.
     """
     if cell.strategy == "untouched":
         return []
@@ -97,18 +96,17 @@ def mixture(cell: MixtureCell, folder: Path) -> list[Example]:
 
 def real_examples(cell: MixtureCell) -> list[Example]:
     """Return all real questions that a cell's replicate draws from, in its order."""
-    found = pool({name: s for name, s in cell.task_settings["sources"].items() if SETS[name].question})
+    found = pool(question_sets(cell.task_settings["sources"]))
     return _shuffled([Example(real.question, real.answers[0], "real") for real in found], cell)
 
 
 def synthetic(cell: MixtureCell, folder: Path) -> list[Example]:
     """Return all synthetic questions of a cell's text, none of them near a test question, each question once."""
     settings = cell.task_settings
-    sources = {name: source for name, source in settings["sources"].items() if SETS[name].question}
     bank = load_bank(folder / "generations", settings["text"], settings["texts"])
     first = {q.question: q for q in reversed(bank.questions) if q.type in settings["question_types"]}
     made = [first[question] for question in dict.fromkeys(q.question for q in bank.questions) if question in first]
-    near = near_tests(sources).holds([word_set(q.question) for q in made])
+    near = near_tests(question_sets(settings["sources"])).holds([word_set(q.question) for q in made])
     return [Example(q.question, q.answer, q.type) for q, leaks in zip(made, near, strict=True) if not leaks]
 
 
@@ -119,8 +117,7 @@ def measure(cell: MixtureCell, examples: Sequence[Example]) -> dict[str, object]
     (answers that are no entity left out); ``largest_entity`` is the share of the most frequent entity type.
     """
     types, entities = distributions([e.question for e in examples], [e.answer for e in examples])
-    sources = {n: s for n, s in cell.task_settings["sources"].items() if SETS[n].question}
-    tested_types, tested_entities = tested(tuple(sorted(sources.items())))
+    tested_types, tested_entities = tested(question_sets(cell.task_settings["sources"]))
     values = {
         "type_entropy": entropy(types),
         "entity_entropy": entropy(entities),
@@ -138,7 +135,7 @@ def distributions(questions: Sequence[str], given: Sequence[str]) -> tuple[dict[
 
 
 @cache
-def tested(sources: tuple[tuple[str, str], ...]) -> tuple[dict[str, float], dict[str, float]]:
+def tested(sources: Sources) -> tuple[dict[str, float], dict[str, float]]:
     """Return the same distributions for the evaluation sets' questions, every set with the same weight."""
     rows = [(name, row) for name, source in sources for _, row in test_rows(name, source)[: MOST // len(sources)]]
     return distributions([row["question"] for _, row in rows], [answers(name, row)[0] for name, row in rows])

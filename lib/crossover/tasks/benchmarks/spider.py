@@ -1,8 +1,7 @@
 """The ``spider`` task: questions over many databases, answered by one SQL statement (Yu et al., arXiv 1809.08887).
 
-Seed problems come from the train split, test problems from the validation split (the official test split is not
-public). Questions are read as :mod:`crossover.data.load` offers them; the databases are a folder of the user's own, as
-the official ``database`` folder is laid out.
+Test problems come from the validation split, as the official test split is not public. The databases are a folder of
+the user's own, laid out as the official ``database`` folder.
 """
 
 import sqlite3
@@ -22,8 +21,7 @@ class Spider(SqlAnswers, Benchmark):
     """Spider from one of the data sources.
 
     ``databases`` is a folder with a file ``<db_id>/<db_id>.sqlite`` for every database that the rows name; a problem's
-    ``structure`` is its ``db_id``. Execution match is that of :func:`crossover.tasks.sql.execution_match.matches`, on
-    the one database that is given, not on a suite of databases with other rows.
+    ``structure`` is its ``db_id``.
     """
 
     databases: str
@@ -45,7 +43,6 @@ class Spider(SqlAnswers, Benchmark):
         return Problem("", asked(tables.items(), row["question"]), f" {query}", row["db_id"])
 
     def path(self, problem: Problem) -> Path:
-        """The file of the problem's database."""
         return self._path(problem.structure)
 
     def _path(self, db_id: str) -> Path:

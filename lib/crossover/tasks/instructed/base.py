@@ -1,13 +1,10 @@
 """What the tasks of arXiv 2310.01119 share: an instruction, classes or free text, and pools that leak nothing.
 
-Prompts have the form in which Tk-Instruct was trained (arXiv 2204.07705): a definition, positive examples, an input.
-The paper does not print its own, so that definitions and examples are ours. An input is one line, or one line per field
-(``Premise: ...``). Three sets of inputs are kept apart: the test set; the original training set, of which a fraction is
-given with outputs; and the unlabelled pool, which is given without. A training item that is nearly a test item, or that
-shares its premise or passage, belongs to neither pool.
+Prompts have the form in which Tk-Instruct was trained (arXiv 2204.07705); the paper does not print its own, so that
+definitions and examples are ours. An input is one line, or one line per field (``Premise: ...``). A training item that
+is nearly a test item, or shares its premise or passage, is neither given with its output nor unlabelled.
 """
 
-import math
 import re
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
@@ -25,21 +22,7 @@ from crossover.tasks.problem_sets import Benchmark, half
 
 @dataclass(frozen=True)
 class Instruction:
-    """The definition of a task, and positive examples, inputs with their outputs, that were written for this project.
-
-    Examples
-    --------
-    >>> print(Instruction("Give the opposite of the word.", (("hot", "cold"),)).annotate("wet"))
-    Definition: Give the opposite of the word.
-    <BLANKLINE>
-    Positive Example 1 -
-    Input: hot
-    Output: cold
-    <BLANKLINE>
-    Now complete the following example -
-    Input: wet
-    Output:
-    """
+    """The definition of a task, and positive examples (inputs with their outputs) written for this project."""
 
     definition: str
     examples: tuple[tuple[str, str], ...]
@@ -105,30 +88,13 @@ class Instructed(Benchmark):
     def _group(self, row: load.Row) -> str:
         """What rows have in common that must fall on one side where a split is halved."""
 
-    @property
-    def size(self) -> int:
-        """Training items of the source before any is left out; fractions refer to them."""
-        return len(_side(self, "seed"))
-
-    def share(self, fraction: float) -> int:
-        """Return how many training items a fraction is, halves rounded up."""
-        if not 0 < fraction <= 1:
-            raise CrossoverError(f"fraction is {fraction:g}; it must be above 0 and at most 1.")
-        count = math.floor(fraction * self.size + 0.5)
-        if count == 0:
-            raise CrossoverError(
-                f"fraction {fraction:g} of the {self.size} training items of {self.name} ({self.source}) rounds to "
-                f"none; the smallest that gives one is {0.5 / self.size:.2g}."
-            )
-        return count
-
     def split(self, original: int, unlabelled: int, replicate: int) -> Split:
         """Return ``original`` items with outputs and ``unlabelled`` inputs without."""
         pool = self.seeds(len(_pool(self)), replicate)
         if original + unlabelled > len(pool):
             raise CrossoverError(
                 f"{self.name}: {original} original and {unlabelled} unlabelled items were asked for; the {self.source} "
-                f"source has {len(pool)} that are not near a test item. Lower the fraction or the amount."
+                f"source has {len(pool)} that are not near a test item. Lower the sizes or the amount."
             )
         rest = pool[: -unlabelled - 1 : -1]
         return Split(pool[:original], [Problem(p.id, p.question, "") for p in rest], {p.id: p.answer for p in rest})
@@ -148,7 +114,6 @@ class Instructed(Benchmark):
     # --- texts -----------------------------------------------------------------------------------------------------
 
     def prompt(self, question: str) -> str:
-        """Return the input, without the instruction, as a student is shown it."""
         return f"Input: {question}\nOutput:"
 
     def as_input(self, *values: str) -> str:
@@ -205,7 +170,6 @@ class ClassificationTask(Instructed):
         return first if first in self.labels else None
 
     def correct(self, completion: str, problem: Problem) -> bool:
-        """Whether the completion is the problem's label."""
         label = self.extract(completion)
         return label is not None and label == self.extract(problem.answer)
 
@@ -215,7 +179,6 @@ class ClassificationTask(Instructed):
         return (question, f" {output}") if question else None
 
     def as_example(self, problem: Problem) -> str:
-        """Return the problem's input."""
         return f" {problem.question}"
 
 
@@ -245,7 +208,6 @@ class GenerationTask(Instructed):
         return first_line(completion) or None
 
     def correct(self, completion: str, problem: Problem) -> bool:
-        """Whether a completion mentions everything in the input."""
         text = self.extract(completion)
         return text is not None and all(self.mentioned(problem.question, text))
 
@@ -256,7 +218,6 @@ class GenerationTask(Instructed):
         return (question, f" {sentence}") if mark and question and sentence else None
 
     def as_example(self, problem: Problem) -> str:
-        """Return the problem's input and sentence."""
         return f" {problem.question}\nOutput:{problem.answer}"
 
 

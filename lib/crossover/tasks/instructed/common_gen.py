@@ -1,8 +1,7 @@
 """Concepts to a sentence: CommonGen (Lin et al. 2020), and captions, which a plain install brings.
 
-The sentences of ``captions`` are the human captions of short films in HellaSwag's validation split (from ActivityNet
-Captions, a source of CommonGen), its concepts their three to five nouns and verbs as spaCy's small English model finds
-them: people's texts and a parser's inputs, with one reference each, not comparable with CommonGen.
+``captions`` are human captions of short films in HellaSwag's validation split (from ActivityNet Captions, a source of
+CommonGen); their concepts are nouns and verbs that spaCy's small English model finds. Not comparable with CommonGen.
 """
 
 import json

@@ -1,9 +1,8 @@
 """The ``e2e_nlg`` task: a sentence about a restaurant from its attributes (E2E NLG; Novikova et al. 2017).
 
 Which attributes a sentence mentions is read off with patterns, as the slot error scripts for this data set do (Dušek et
-al. 2019). Prices and ratings count by level, so that "cheap" mentions ``less than £20``. On the human references of the
-validation split the patterns find 93% of the attributes and call 8% of sentences unsupported: people leave things out
-and make mistakes too, and most of what is found is theirs.
+al. 2019). On the human references of the validation split the patterns find 93% of the attributes and call 8% of
+sentences unsupported, most of them rightly: people leave things out and make mistakes too.
 """
 
 import re
@@ -31,11 +30,8 @@ class E2e(GenerationTask, card="e2e_nlg"):
 
     The hub's training split is in no other source: from a local folder the validation split is trained on.
 
-    Examples
-    --------
-    >>> task = E2e()
-    >>> mr = "name[The Mill], priceRange[cheap], familyFriendly[no]"
-    >>> task.mentioned(mr, "The Mill is an inexpensive pub."), task.unsupported(mr, "The Mill is an inexpensive pub.")
+    >>> mr, text = "name[The Mill], priceRange[cheap], familyFriendly[no]", "The Mill is an inexpensive pub."
+    >>> E2e().mentioned(mr, text), E2e().unsupported(mr, text)
     ([True, True, False], ['eatType: pub'])
     """
 

@@ -1,8 +1,7 @@
 """Execution match: whether a predicted SQL statement gives the rows that the reference gives.
 
-Source: execution accuracy of Spider as its official evaluation now computes it, ``test-suite-sql-eval`` of Zhong, Yu
-and Klein (arXiv 2010.02840), on the one database that is given. :func:`same_result` and :func:`matches` say where this
-differs.
+Source: execution accuracy of Spider as ``test-suite-sql-eval`` computes it (Zhong, Yu and Klein, arXiv 2010.02840), on
+the one database that is given; :func:`same_result` and :func:`matches` say where this differs.
 """
 
 import itertools
@@ -95,16 +94,13 @@ def is_ordered(sql: str) -> bool:
 
 
 def same_result(predicted: Sequence[Row], gold: Sequence[Row], ordered: bool) -> bool:
-    """Whether two results hold the same rows, whatever the order of their columns.
+    """Whether two results hold the same rows, whatever the order of their columns, as ``result_eq`` compares them.
 
-    As ``result_eq`` of ``test-suite-sql-eval``: some permutation of the predicted columns must give the gold rows, and
-    numbers are compared as numbers (``1`` equals ``1.0``, ``'1'`` does not). One difference: floats are compared to ten
+    Numbers are compared as numbers (``1`` equals ``1.0``, ``'1'`` does not). One difference: floats are compared to ten
     significant digits, because the sum of a column depends in its last digit on the order of reading.
 
     >>> same_result([("a", 1), ("b", 2)], [(2, "b"), (1.0, "a")], ordered=False)
     True
-    >>> same_result([("a",), ("a",)], [("a",)], ordered=False)
-    False
     """
     if len(predicted) != len(gold) or (gold and len(predicted[0]) != len(gold[0])):
         return False
@@ -127,8 +123,8 @@ def same_result(predicted: Sequence[Row], gold: Sequence[Row], ordered: bool) ->
 def matches(path: Path | str, predicted: str | None, gold: str) -> bool:
     """Whether a predicted statement's result on a database is the gold one's; ``None`` or an error never is.
 
-    Rows must be in the gold's order where the gold's outermost query has an ORDER BY. The official evaluation asks for
-    order also where only a subquery has one (40 of Spider's 8,034 reference statements), and strips DISTINCT from both.
+    Rows must be in the gold's order where it has an ORDER BY of its own. The official evaluation asks for order also
+    where only a subquery has one (40 of Spider's 8,034 reference statements), and strips DISTINCT from both.
     """
     if predicted is None:
         return False
@@ -155,7 +151,6 @@ class SqlAnswers(ABC):
         return f"{question}\nSQL:"
 
     def extract(self, completion: str) -> str | None:
-        """Return the completion's first query on one line, or ``None``; see :func:`statement`."""
         return statement(completion)
 
     def completion(self, response: str) -> str:
@@ -163,7 +158,6 @@ class SqlAnswers(ABC):
         return f" {statement(response) or response.strip()}"
 
     def correct(self, completion: str, problem: Problem) -> bool:
-        """Whether the completion's statement returns the rows of the reference's on the problem's database."""
         gold = self.extract(problem.answer) or problem.answer
         return matches(self.path(problem), self.extract(completion), gold)
 

@@ -1,8 +1,7 @@
 """Running SQL that nobody has checked: read-only, with nothing but selecting allowed, and within limits.
 
-A student writes whatever it likes, so a statement runs on a connection that can only read: the file is opened read-only
-and immutable, an authoriser refuses everything but selecting from the file's own tables with harmless functions, and
-steps, time, memory and rows are limited.
+The file is opened read-only and immutable, an authoriser refuses everything but selecting from the file's own tables
+with harmless functions, and steps, time, memory and rows are limited.
 """
 
 import contextlib

@@ -197,8 +197,8 @@ def choices(column: str, op: str) -> tuple:
     """The values that a condition on a column can be given.
 
     A number is rounded to two digits and never one of the data's, so that the ends are in no doubt. The outer tenths of
-    the data are left out: a condition there keeps nearly all rows or none. A part of a name is one that two or more
-    share.
+    the data, where a condition keeps nearly all rows or none, are left out. Two names or more share each part of a
+    name.
     """
     data = column_values(column)
     middle = data[len(data) // 10 : -(len(data) // 10) or None]

@@ -1,10 +1,7 @@
 """The ``text_to_sql`` task: questions in English about the chemical elements, answered by one SQL statement.
 
 The database is ``elements.db`` of the package mendeleev (MIT licence). Questions ask its table of elements for a
-look-up, a list, a count, an aggregate, or the row with the highest or lowest value, with at most one condition: a
-grammar that a small model can learn. An answer is right when it returns the reference's rows
-(:mod:`crossover.tasks.sql.execution_match`). A stable hash of form and values keeps training and test problems apart
-(:func:`crossover.tasks.text_to_sql.plan.is_test`).
+look-up, a list, a count, an aggregate, or the row with the highest or lowest value, with at most one condition.
 """
 
 import random
@@ -34,13 +31,6 @@ class TextToSql(SqlAnswers, Planned):
     """Questions over a real database of chemical elements.
 
     ``shapes`` is ``simple``, the name of the grammar, which is part of every cell's key.
-
-    Examples
-    --------
-    >>> task = TextToSql()
-    >>> p = task.seeds(1, replicate=0)[0]
-    >>> task.correct(p.answer, p), task.correct(" SELECT name FROM elements", p)
-    (True, False)
     """
 
     tries: ClassVar[int] = 20_000
@@ -53,7 +43,6 @@ class TextToSql(SqlAnswers, Planned):
             raise CrossoverError(f"text_to_sql: shapes must be 'simple', got {self.shapes!r}.")
 
     def path(self, problem: Problem) -> Path:
-        """The one database of all problems."""
         return grammar.database()
 
     def edit(self, problem: Problem, rng: random.Random) -> Problem:
@@ -88,7 +77,6 @@ class TextToSql(SqlAnswers, Planned):
         return Problem(text_id("drawn", text), text, f" {write_sql(query)}")
 
     def solve(self, problem: Problem, rng: random.Random) -> str:
-        """Write right SQL for the problem, in one of several styles."""
         return f" {write_sql(problem.structure, rng)}"
 
     def err(self, problem: Problem, rng: random.Random) -> str:

@@ -1,7 +1,7 @@
 """The ``math_words`` task: procedural one-step word problems in natural English, with known truth.
 
-Problems come from fifteen scenario families in ``wording.yaml``. A stable hash of family, operation and quantities
-keeps training and test problems apart, however many are drawn.
+Fifteen scenario families are in ``wording.yaml``; a stable hash of family, operation and quantities keeps training and
+test problems apart.
 """
 
 import random
@@ -23,15 +23,8 @@ _SWAPS = {"gain": "lose", "lose": "gain", "more": "fewer", "fewer": "more"}
 class MathWords(NumberAnswers, Planned):
     """Word problems with one operation.
 
-    ``steps`` and ``distractors`` are 1 and 0, the size of problem that the student can learn; both are part of every
-    cell's key.
-
-    Examples
-    --------
-    >>> task = MathWords()
-    >>> p = task.seeds(1, replicate=0)[0]
-    >>> task.correct(p.answer, p), task.correct(" I think so.\\n#### -1", p)
-    (True, False)
+    ``steps`` and ``distractors`` are 1 and 0, the size of problem that the student can learn, and part of every cell's
+    key.
     """
 
     steps: int = 1
@@ -91,7 +84,6 @@ class MathWords(NumberAnswers, Planned):
         return Problem(text_id("drawn", text), text, solution(replace(story, hidden=None), rng))
 
     def solve(self, problem: Problem, rng: random.Random) -> str:
-        """Write a correct chain for the problem's story."""
         return solution(problem.structure, rng)
 
     def err(self, problem: Problem, rng: random.Random) -> str:
