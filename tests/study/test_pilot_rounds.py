@@ -10,6 +10,7 @@ from benchmarks.pilots import FACTOR, NAMES, QUERIES, WORLDS, counted, fitted, s
 from crossover.errors import CrossoverError
 from crossover.paths import PUBLISHED, results_folder
 from crossover.study.pilot_rounds import Design, Look, look_at_target, next_round, parse_until, rounds
+from crossover.teachers.spending import BudgetExceeded
 
 WORLD = WORLDS["exponential"]
 AT_TARGET = partial(look_at_target, seed_size=WORLD.seed_size, queries=4000)
@@ -72,6 +73,19 @@ def test_a_pilot_ends_when_one_strategy_is_best_or_the_queries_are_spent():
     assert stop.status == "decided" and stop.design.queries < 0.8 * QUERIES
     assert min(map(stop.design.replicates, NAMES)) >= 3
     assert simulated(WORLD, 1, factor=1.01).status == "spent"
+
+
+def test_a_cap_ends_a_pilot_with_the_rounds_that_it_had_run():
+    counts, had = counted(WORLD, 1), []
+
+    def run(design):
+        if len(had) == 2:
+            raise BudgetExceeded("The money is spent.")
+        had.append(design)
+        return counts(design)
+
+    stop = rounds(run, Design.first_round(NAMES, QUERIES), QUERIES, 3, AT_TARGET)
+    assert (stop.status, stop.message, stop.looks, stop.design) == ("spent", "The money is spent.", 2, had[1])
 
 
 def test_a_pilot_ends_at_once_where_nothing_can_help():

@@ -113,6 +113,25 @@ def test_a_second_run_is_refused_while_the_first_holds_the_folder(store):
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
+def test_rows_are_not_taken_over_from_a_folder_that_a_run_is_writing(store, tmp_path):
+    own, before = Store(tmp_path / "own"), store.path.read_bytes() + b"k128,half a r"
+    store.path.write_bytes(before)
+    with store.lock(), pytest.raises(CrossoverError, match="Another run is writing"):
+        own.adopt(store.folder, {"k16"})
+    assert store.path.read_bytes() == before, "the row that is being appended is left alone"
+    own.adopt(store.folder, {"k16"})
+    assert set(own.rows()) == {"k16"} and (own.folder / "items" / "k16.parquet").exists()
+
+
+def test_the_table_is_parsed_once_per_state(store, monkeypatch):
+    before = read_runs(store.folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(pd, "read_csv", None)
+        assert read_runs(store.folder).equals(before)
+    store.append(row("k8", budget=8), [Outcome("test-0", "3", True)])
+    assert len(read_runs(store.folder)) == len(before) + 1
+
+
 def test_the_results_root_can_be_moved(monkeypatch, tmp_path):
     monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
     assert results_folder("laptop") == tmp_path / "laptop"

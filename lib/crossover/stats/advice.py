@@ -60,7 +60,6 @@ class Advice:
     choices: tuple[Choice, ...]
     nearest: tuple[float, float] | None
     trend: tuple[float, Interval] | None
-    other_tasks: tuple[str, ...]
     doubts: tuple[str, ...]
 
     @property
@@ -176,8 +175,7 @@ def advise(
         trend = _trend(fits, task, fitted, [c.strategy for c in choices[:2]], nearest[0], (seeds, queries), price)
     missing = sorted({c.strategy for c in fits if c.task == task} - {c.strategy for c in choices})
     doubts = (f"no curve for {', '.join(missing)}: too few budgets",) if missing else ()
-    others = tuple(sorted(set(cells) - {task}))
-    return Advice(task, seeds, queries, unit, fits.level, choices, nearest, trend, others, doubts)
+    return Advice(task, seeds, queries, unit, fits.level, choices, nearest, trend, doubts)
 
 
 def advise_map(

@@ -233,20 +233,18 @@ class Pilot:
         def hopeless() -> tuple[str, str] | None:
             return ("hopeless", why) if (why := self.hopeless()) else None
 
-        design = self.design
-        try:
-            if not self.until:
-                run(design)
-                return Stop(*(hopeless() or ("spent", "The grid is complete.")), design)
-            if factor := parse_until(self.until):
-                look = partial(look_at_crossover, factor=factor)
-            else:
-                look = partial(
-                    look_at_target, seed_size=self.n_seeds, queries=self.budget or self.queries / len(STRATEGIES)
-                )
-            return rounds(run, design, self.queries, self.parameters.replicates, look, hopeless)
-        except BudgetExceeded as problem:
-            return Stop("spent", str(problem), design)
+        if not self.until:
+            try:
+                run(self.design)
+            except BudgetExceeded as problem:
+                return Stop("spent", str(problem), Design(frozenset()), 0)
+            return Stop(*(hopeless() or ("spent", "The grid is complete.")), self.design)
+        if factor := parse_until(self.until):
+            look = partial(look_at_crossover, factor=factor)
+        else:
+            target = self.budget or self.queries / len(STRATEGIES)
+            look = partial(look_at_target, seed_size=self.n_seeds, queries=target)
+        return rounds(run, self.design, self.queries, self.parameters.replicates, look, hopeless)
 
     def counts(self) -> pd.DataFrame:
         """Return the counts of all cells that were bought."""

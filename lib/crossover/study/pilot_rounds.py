@@ -18,6 +18,7 @@ from crossover.errors import CrossoverError
 from crossover.stats.advice import advise
 from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import MIN_BUDGETS, Fits, FittedCurve, fit_table
+from crossover.teachers.spending import BudgetExceeded
 
 DECIDED = 0.9  # probability of being best at which a pilot stops
 STILL_IN = 0.05  # probability of being best below which a strategy is given up
@@ -150,7 +151,8 @@ def rounds(
     Parameters
     ----------
     run : callable
-        Runs the cells of a design that are missing, and returns the counts of all.
+        Runs the cells of a design that are missing, and returns the counts of all; at a cap it raises
+        :class:`BudgetExceeded`, and the pilot ends with the round before.
     design : Design
         The first round.
     queries : int
@@ -162,9 +164,12 @@ def rounds(
     other : callable
         Another status and reason to end after a round, or ``None``.
     """
-    looks, names = 0, tuple(sorted({name for name, _, _ in design.cells}))
+    looks, had, names = 0, Design(frozenset()), tuple(sorted({name for name, _, _ in design.cells}))
     while True:
-        table = run(design)
+        try:
+            table = run(design)
+        except BudgetExceeded as problem:
+            return Stop("spent", str(problem), had, looks)
         # A strategy that was given up is not asked about any more: its budgets end below the others'.
         fits = fit_table(table[table["strategy"].isin(names)], LEVEL, DRAWS, SEED)
         looks += 1
@@ -179,7 +184,7 @@ def rounds(
             left = queries - design.queries
             said = f"{design.queries:,} calls are spent, and the {left:,} left buy no further round."
             return Stop("spent", said, design, looks)
-        design = chosen
+        had, design = design, chosen
 
 
 def next_round(fits: Fits, design: Design, seen: Look, queries: int) -> Design:

@@ -17,6 +17,7 @@ import shutil
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -108,9 +109,11 @@ class Store:
         """Take over finished cells of another results folder, by key, with all of its stored replies and provenance."""
         if not (folder / "runs.csv").exists():
             return
-        mine, theirs = self.rows(), Store(folder).rows()
-        found = {key: row for key, row in theirs.items() if key in keys and key not in mine}
-        with written(self.folder):
+        other = Store(folder)
+        # a run that is writing there would have its last row taken for a damaged one, and half a file copied
+        with other.lock(), written(self.folder):
+            mine = self.rows()
+            found = {key: row for key, row in other.rows().items() if key in keys and key not in mine}
             for kind in ("generations", "provenance"):
                 if not (self.folder / kind).exists() and (folder / kind).exists():
                     shutil.copytree(folder / kind, self.folder / kind)
@@ -150,18 +153,25 @@ class Store:
             yield
 
 
-def read_runs(folder: Path, experiment: str | None = None) -> pd.DataFrame:
-    """Return a results table with typed columns, of one experiment where named; empty where there is none yet."""
+@lru_cache(maxsize=4)
+def _table(path: Path, state: tuple[int, int] | None) -> pd.DataFrame:
+    """The table of a file in a state (time and size), parsed once; empty without a file."""
     import pandas as pd
 
-    path = folder / "runs.csv"
-    if not path.exists():
+    if state is None:
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
     try:
         runs = pd.read_csv(path, dtype=COLUMNS, keep_default_na=False, na_values=MISSING)
     except ValueError as problem:
         raise CrossoverError(f"{path} cannot be read: {problem}") from problem
-    runs = runs.assign(**{name: "" if COLUMNS[name] is str else math.nan for name in OPTIONAL if name not in runs})
+    return runs.assign(**{name: "" if COLUMNS[name] is str else math.nan for name in OPTIONAL if name not in runs})
+
+
+def read_runs(folder: Path, experiment: str | None = None) -> pd.DataFrame:
+    """Return a results table with typed columns, of one experiment where named; empty where there is none yet."""
+    path = folder / "runs.csv"
+    about = path.stat() if path.exists() else None
+    runs = _table(path, about and (about.st_mtime_ns, about.st_size)).copy(deep=False)
     return runs if experiment is None else runs[runs["experiment"] == experiment].reset_index(drop=True)
 
 
