@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from claims_rows import STUDY, fill, register
 from crossover.claims import Register, decide, deciding, load_register, table, under_settings, whole
 from crossover.claims.cells import compared
 from crossover.claims.findings import noisy_tasks
+from crossover.claims.publish import rows_of
 from crossover.claims.settle import planned, spread_of
 from crossover.errors import CrossoverError
 from crossover.evaluation.answers import Outcome
@@ -109,6 +111,22 @@ def test_a_claim_has_a_verdict_of_its_own_under_each_update_rule(tmp_path):
     assert whole(findings) == {"C": "supported"}
     assert [*under_settings(findings).values()] == ["contradicted", "not run in this profile"]
     assert table(findings, asked).query("under == 'recipe.updates steps'")["verdict"].tolist() == ["contradicted"]
+
+
+def test_a_repetition_decides_once_it_is_whole(tmp_path, monkeypatch):
+    asked = register().model_copy(update={"pilots": {"confirm": "study"}})
+    fill(tmp_path / "study", {"new_question": 0.2, "answer_augmentation": 0.8})
+    fill(tmp_path / "confirm", {"new_question": 0.8, "answer_augmentation": 0.2})
+    keys = [*read_runs(tmp_path / "confirm")["key"], "not trained yet"]
+    monkeypatch.setattr(
+        "crossover.claims.findings.compared", lambda *_, **__: [SimpleNamespace(key=key) for key in keys]
+    )
+    (early,) = decide(tmp_path / "study", asked)
+    assert (early.verdict, early.profile) == ("contradicted", "study")
+    keys.pop()
+    (late,) = decide(tmp_path / "study", asked)
+    assert (late.verdict, late.profile) == ("supported", "confirm")
+    assert set(rows_of([late], tmp_path / "study")["key"]) >= late.evidence.keys
 
 
 # --- families -----------------------------------------------------------------------------------------------------------

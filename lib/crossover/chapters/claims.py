@@ -16,12 +16,12 @@ from IPython.display import HTML, Markdown
 from pandas.io.formats.style import Styler
 
 from crossover.claims.findings import NOT_RUN, Finding, deciding, under_settings, whole
-from crossover.claims.publish import publish
+from crossover.claims.publish import publish, rows_of
 from crossover.claims.register import Register, load_register
 from crossover.paths import PUBLISHED, repository, results_folder
 from crossover.stats.verdicts import DECIDED, VERDICTS
 from crossover.study.select import settings_table
-from crossover.study.store import read_runs, save_numbers
+from crossover.study.store import save_numbers
 from crossover.templates import render
 
 #: Fill, ink and sign of each verdict; no colour is needed to tell them apart, and none is a strategy's.
@@ -77,7 +77,7 @@ class Chapter:
 
     def settings(self) -> pd.DataFrame:
         """Return who teaches whom, on what, at which sizes: the papers' settings, and those of the rows here."""
-        rows = settings_table(read_runs(self.folder))
+        rows = settings_table(rows_of(self.findings, self.folder))
         out = []
         for number, paper in self.register.papers.items():
             experiments = {
@@ -149,7 +149,7 @@ class Chapter:
         return _render(
             "card", name, claim, whole(self.findings)[name], paper.setting if paper else "",
             [Forest.of([f for f in own if f.part.scale[1] == unit]) for unit in units],
-            [(u, v) for u, v in asked if v != NOT_RUN] if asked else None, settle, list(history),
+            [(u, v) for u, v in asked if v != NOT_RUN] if asked else None, settle, list(history), own[0].profile,
         )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from functools import lru_cache
 
 import pandas as pd
 
@@ -14,18 +15,14 @@ from crossover.study.grids import cells_of
 from crossover.study.select import MissingRows, Selector, choose, settings_table
 
 
-def compared(names: Sequence[str], profile: str, register: Register) -> list[Cell]:
+def compared(names: Sequence[str], profile: str, register: Register, under: bool = True) -> list[Cell]:
     """Return the cells of a profile that claims or questions compare, replicate by replicate, each once.
 
-    The parts that stand in at the floor are among them. Last come the cells of settings that a claim is also asked
-    ``under``, as far as the profile has them. Raises :class:`~crossover.errors.CrossoverError` for an unknown name, or
-    where no notebook of the profile runs the cells of a part.
+    The parts that stand in at the floor are among them. With ``under``, the cells of settings that a claim is also
+    asked under come last, as far as the profile has them. Raises :class:`~crossover.errors.CrossoverError` for an
+    unknown name, or where no notebook of the profile runs the cells of a part.
     """
-    grid = {cell.key: cell for name in load_profile(profile) for cell in cells_of(resolve(name, profile, {}))}
-    columns = ("experiment", "task", "strategy", "seed_size", "budget", "replicate", "key", "settings")
-    rows = [{name: getattr(cell, name) for name in columns} for cell in grid.values()]
-    teachers = [getattr(cell, "teacher", None) for cell in grid.values()]
-    table = settings_table(pd.DataFrame(rows).assign(teacher=teachers))
+    grid, table = _grid(profile)
     own: set[str] = set()
     also: set[str] = set()
     for name in names:
@@ -33,13 +30,23 @@ def compared(names: Sequence[str], profile: str, register: Register) -> list[Cel
             raise CrossoverError(f"There is no claim {name!r}.{nearest(name, register.claims)}")
         claim = register.claims[name]
         parts = [part.at(profile) for part in (*claim.parts, *claim.at_the_floor)]
-        for part, under in itertools.product(parts, ({}, *claim.under)):
+        for part, setting in itertools.product(parts, ({}, *(claim.under if under else []))):
             try:
-                (also if under else own).update(_keys(table, register.base_of(name) | under, part))
+                (also if setting else own).update(_keys(table, register.base_of(name) | setting, part))
             except MissingRows as problem:
-                if not under:
+                if not setting:
                     raise CrossoverError(f"{name} cannot be decided from the profile {profile!r}: {problem}.") from None
     return sorted((grid[key] for key in own | also), key=lambda cell: (cell.key not in own, cell.replicate))
+
+
+@lru_cache(maxsize=1)
+def _grid(profile: str) -> tuple[dict[str, Cell], pd.DataFrame]:
+    """All cells of a profile by their key, and the table of their settings."""
+    grid = {cell.key: cell for name in load_profile(profile) for cell in cells_of(resolve(name, profile, {}))}
+    columns = ("experiment", "task", "strategy", "seed_size", "budget", "replicate", "key", "settings")
+    rows = [{name: getattr(cell, name) for name in columns} for cell in grid.values()]
+    teachers = [getattr(cell, "teacher", None) for cell in grid.values()]
+    return grid, settings_table(pd.DataFrame(rows).assign(teacher=teachers))
 
 
 def _keys(table: pd.DataFrame, base: Selector, part: Part) -> list[str]:

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from crossover.claims.cells import compared
 from crossover.claims.evidence import Evidence, contrast_evidence, measured, misfit, pairing_of, priors
 from crossover.claims.register import Claim, Part, Register, load_register
-from crossover.paths import results_folder
+from crossover.errors import CrossoverError
 from crossover.stats.noise import signal_to_noise
 from crossover.stats.verdicts import LEAST_SIGNAL, LEVEL, at_the_floor, verdict, weakest
 from crossover.study.select import MissingRows, Selector, settings_table
@@ -33,7 +34,8 @@ class Finding:
     stands_in: bool  #: Whether the part decides only where the others are at the floor.
     verdict: str
     evidence: Evidence | None  #: Missing where rows are; ``why`` says which.
-    why: str = ""
+    why: str
+    profile: str  #: Whose rows decide.
 
     @property
     def estimate(self) -> float | None:
@@ -55,8 +57,24 @@ class Finding:
 
 
 def decide(folder: Path, register: Register | None = None) -> list[Finding]:
-    """Decide every part of every entry from the ``runs.csv`` and ``items/`` of a results folder."""
+    """Decide every part of every entry from the ``runs.csv`` and ``items/`` of a results folder.
+
+    Where a profile repeats the folder's on fresh seeds and items (``pilots``), its rows decide the entries of which it
+    has every student that it plans, and no sooner: a look at each new row would find differences by chance.
+    """
     register = register or load_register()
+    found = _decide(folder, register)
+    for fresh in (name for name, pilot in register.pilots.items() if pilot == folder.name):
+        done = set(read_runs(folder.parent / fresh)["key"])
+        repeated = {name for name in register.claims if done and _is_whole(name, fresh, done, register)}
+        if repeated:
+            again = _decide(folder.parent / fresh, register)
+            found = [f for f in found if f.claim not in repeated] + [f for f in again if f.claim in repeated]
+    order = list(register.claims)
+    return sorted(found, key=lambda f: order.index(f.claim))
+
+
+def _decide(folder: Path, register: Register) -> list[Finding]:
     rows = settings_table(read_runs(folder))
     asked = [
         (name, number, part.at(folder.name), which, number > len(claim.parts))
@@ -92,8 +110,15 @@ def decide(folder: Path, register: Register | None = None) -> list[Finding]:
         said = NOT_RUN if evidence is None else FLOOR if floor else _verdict(part, evidence, parts)
         under = ", ".join(f"{setting} {value}" for setting, value in which.items())
         why = missing.get(place, "") or {1: "one replicate", 2: "two replicates"}.get(evidence.replicates, "")
-        findings.append(Finding(name, number, part, under, stands_in, said, evidence, why))
+        findings.append(Finding(name, number, part, under, stands_in, said, evidence, why, folder.name))
     return findings
+
+
+def _is_whole(name: str, profile: str, done: set[str], register: Register) -> bool:
+    try:
+        return {cell.key for cell in compared([name], profile, register, under=False)} <= done
+    except CrossoverError:  # the profile does not have them
+        return False
 
 
 def whole(findings: Sequence[Finding]) -> dict[str, str]:
@@ -152,7 +177,7 @@ def _row(f: Finding, claim: Claim, verdict: str) -> dict[str, object]:
         "estimate": estimate, "low": low, "high": high, "side": f.part.side, "threshold": f.part.threshold,
         "resolution": f.part.resolution, "part_verdict": f.verdict, "stands_in": f.stands_in,
         "cells": len(f.evidence.keys) if f.evidence else 0, "replicates": f.evidence.replicates if f.evidence else 0,
-        "why": f.why,
+        "profile": f.profile, "why": f.why,
     }  # fmt: skip
 
 
@@ -204,7 +229,7 @@ def _pilot(register: Register, folder: Path) -> tuple[pd.DataFrame, Path] | None
     """The rows on which a profile's floors are judged, where they are not its own."""
     if folder.name not in register.pilots:
         return None
-    pilot = results_folder(register.pilots[folder.name])
+    pilot = folder.parent / register.pilots[folder.name]
     return settings_table(read_runs(pilot)), pilot
 
 

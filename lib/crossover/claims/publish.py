@@ -37,7 +37,9 @@ def publish(folder: Path, register: Register | None = None) -> list[Finding]:
             known = [pd.read_csv(log)] if log.exists() else []
             pd.concat([*known, changed]).to_csv(log, index=False, float_format="%.4g", lineterminator="\n")
     now.to_csv(file, index=False, float_format="%.6g")
-    plan(findings, read_runs(folder), register).to_csv(folder / "claims_plan.csv", index=False, float_format="%.4g")
+    plan(findings, rows_of(findings, folder), register).to_csv(
+        folder / "claims_plan.csv", index=False, float_format="%.4g"
+    )
     (folder / "claims").mkdir(exist_ok=True)
     for name in register.claims:
         record = _record(name, findings, register, folder.name, minutes)
@@ -45,6 +47,12 @@ def publish(folder: Path, register: Register | None = None) -> list[Finding]:
             json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )
     return findings
+
+
+def rows_of(findings: Sequence[Finding], folder: Path) -> pd.DataFrame:
+    """Return the results tables that findings rest on, one below the other."""
+    names = dict.fromkeys([folder.name, *(f.profile for f in findings)])
+    return pd.concat([read_runs(folder.parent / name) for name in names], ignore_index=True)
 
 
 def changes(before: pd.DataFrame, now: pd.DataFrame, register: Register) -> pd.DataFrame:
@@ -109,7 +117,8 @@ def _record(
     return {
         "claim": name, "kind": claim.kind, "statement": claim.statement, "paper": f"arXiv {claim.paper}",
         "where": claim.where,
-        "published": claim.published, "profile": profile, "verdict": rows["verdict"].iloc[0],
+        "published": claim.published, "profile": profile, "rows": f"results/{rows['profile'].iloc[0]}",
+        "verdict": rows["verdict"].iloc[0],
         "under": {under: verdict for (of, under), verdict in under_settings(findings).items() if of == name},
         "command": f"crossover claims {name} --check --profile {profile}", "tolerance": TOLERANCE, "minutes": minutes,
         "parts": json.loads(rows[columns].rename(columns={"estimate": "expected"}).to_json(orient="records",

@@ -27,10 +27,10 @@ def claims(
     """
     from crossover.claims import decide, load_register, table, whole
     from crossover.claims.findings import NOT_RUN
+    from crossover.claims.publish import rows_of
     from crossover.claims.settle import plan as additions
     from crossover.errors import CrossoverError, nearest
     from crossover.paths import results_folder
-    from crossover.study.store import read_runs
 
     folder, register = results_folder(profile), load_register()
     if claim and claim not in register.claims:
@@ -39,7 +39,7 @@ def claims(
         _check([claim] if claim else list(register.claims), folder, as_json)
         return
     findings = [f for f in decide(folder, register) if claim in ("", f.claim)]
-    rows = additions(findings, read_runs(folder), register, hours) if plan else table(findings, register)
+    rows = additions(findings, rows_of(findings, folder), register, hours) if plan else table(findings, register)
     if as_json:
         print(rows.to_json(orient="records", indent=1, force_ascii=False))
     elif plan:

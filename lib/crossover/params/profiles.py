@@ -19,7 +19,7 @@ from crossover.params.fields import Parameters
 from crossover.params.finetuned_teacher import FinetunedTeacher
 from crossover.params.known_truth import KnownTruth
 from crossover.params.template_questions import TemplateQuestions
-from crossover.paths import repository
+from crossover.paths import CONFIRMATION, repository
 
 PROFILES = ("smoke", "laptop", "study", "recipe", "confirm", "paper")
 
@@ -27,7 +27,7 @@ PROFILES = ("smoke", "laptop", "study", "recipe", "confirm", "paper")
 class ClaimsPage(Parameters):
     """Parameters of ``05_claims``: none of its own; it reads what the other chapters' runs left."""
 
-    reads = ("runs.csv",)
+    reads = ("runs.csv", f"../{CONFIRMATION}/runs.csv")
 
 
 SCHEMAS: dict[str, type[Parameters]] = {
