@@ -38,7 +38,7 @@ def grids(p: Ablations) -> dict[str, list[QueryCell]]:
     return {
         "base": grid(p, strategies=pure),
         "mixed": grid(p, seed_sizes=[p.compared_seeds]) if "mixed" in p.strategies else [],
-        "coverage": [c for share in p.coverages for c in grid(p, strategies=["new_question"], coverage=share)],
+        "coverage": _coverage(p),
         "augmenter": _augmenter(p),
         "verification": _verification(p),
         "student": _students(p),
@@ -48,8 +48,19 @@ def grids(p: Ablations) -> dict[str, list[QueryCell]]:
             for change in p.recipes
             for cell in grid(p, **side | {"seed_sizes": p.recipe_seeds, "strategies": pure} | change)
         ],
+        "claims_under_recipes": [
+            cell
+            for change in p.recipes
+            for part in (_coverage, _augmenter, _verification, _students)
+            for cell in part(p.model_copy(update=change | side))
+        ],
         **{task: _other_task(p, task, side | {"strategies": pure}) for task in p.other_tasks},
     }
+
+
+def _coverage(p: Ablations) -> list[QueryCell]:
+    """New questions that are in part edits of the seeds."""
+    return [cell for share in p.coverages for cell in grid(p, strategies=["new_question"], coverage=share)]
 
 
 def _augmenter(p: Ablations) -> list[QueryCell]:
