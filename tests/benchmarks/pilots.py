@@ -14,6 +14,7 @@ from crossover.paths import PUBLISHED, results_folder
 from crossover.stats.advice import advise, advise_map
 from crossover.stats.crossovers import Crossover
 from crossover.stats.curves import Fits, fit_table
+from crossover.stats.power import REPLICATE_SPREAD, detectable_lead
 from crossover.stats.simulation import scenarios
 from crossover.study import advice_counts
 from crossover.study.pilot_rounds import (
@@ -42,6 +43,7 @@ WORLDS = {
     "logistic": replace(scenarios.ALL["logistic"], **NOISE),
 }
 GRIDS = (3, 4, 6, 9, 13)  # replicates of the whole grid
+PROMISES = ((60, 8), (100, 6), (300, 3))  # test items and replicates
 SHARE = 0.25  # of the published grid's queries
 
 
@@ -63,6 +65,10 @@ def run() -> pd.DataFrame:
                 "<= 0.5",
             ),
         ]
+    rows += [
+        (f"{n} tests, {replicates} replicates: pilots that tell the promised lead", told(n, replicates), "", ">= 0.75")
+        for n, replicates in PROMISES
+    ]
     for rule, found in replayed().groupby("rule", sort=False):
         wanted = ">= 0.9" if rule == "rounds" else ""
         rows.append(
@@ -93,6 +99,16 @@ class Pilot:
         self.status, self.queries, self.trainings = stop.status, stop.design.queries, len(stop.design.cells)
         self.covered = (low is None or low <= true) and (high is None or true <= high)
         self.width = np.log(high / low) if low and high else np.nan
+
+
+def told(n_test: int, replicates: int, share: float = 1.0, pilots: int = PILOTS) -> float:
+    """Return how many grids tell a lead of a share of the one that is promised for their tests and replicates."""
+    lead, spread = share * detectable_lead(replicates, n_test), REPLICATE_SPREAD / 2
+    early, late = (scenarios.Truth(0.45 + gain, 0.25 + gain, (4.0,)) for gain in (0.0, lead / -np.expm1(-4.0)))
+    world = scenarios.Scenario("power", "", early, late, (1.0, 16.0), replicates, n_test, spread, training=spread)
+    grid, size = Design.grid(NAMES, replicates, 32 * replicates * world.seed_size), world.seed_size
+    found = [advise(fitted(counted(world, seed)(grid)), size, 16 * size).choices for seed in range(pilots)]
+    return float(np.mean([c.lead_interval[0] > 0 for choices in found for c in choices if c.strategy == NAMES[1]]))
 
 
 def counted(world: scenarios.Scenario, seed: int) -> Callable[[Design], pd.DataFrame]:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from crossover.cli import app
 from crossover.errors import CrossoverError
 from crossover.strategies import Sample
-from crossover.study.pilot import STRATEGIES, Pilot, least_lead, least_queries
+from crossover.study.pilot import STRATEGIES, Pilot
 
 runner = CliRunner()
 
@@ -29,7 +29,7 @@ def command(tmp_path, monkeypatch):
         for name, rows in (("seeds.jsonl", seeds or sums(0, 8)), ("test.jsonl", sums(100, 6))):
             (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
         return ["pilot", "seeds.jsonl", "--test", "test.jsonl", "--queries", str(queries), "--compare", "number", "--replicates", "1",
-                "--teacher-model", "tiny-random", "--student", "tiny-random", "--max-new-tokens", "8", *more]  # fmt: skip
+                "--lead", "90", "--teacher-model", "tiny-random", "--student", "tiny-random", "--max-new-tokens", "8", *more]  # fmt: skip
 
     return arguments
 
@@ -42,7 +42,7 @@ def test_the_plan_is_shown_before_anything_starts(command, tmp_path):
     done = run(command("--max-new-tokens", "4"), input="n\n")
     assert done.exit_code == 1
     for said in ("instruction and response: instruction -> response, 8 pairs", "Question: What is", "(read as '", "Start?",
-                 "13 of 13 students", "at most 48 teacher calls", "longer than --max-new-tokens 4"):  # fmt: skip
+                 "13 of 13 students", "Leads of 90 points take 1 or more, 48 calls at the least", "at most 48 teacher calls", "longer than --max-new-tokens 4"):  # fmt: skip
         assert said in done.stdout
     assert not list((tmp_path / "results").rglob("runs.csv"))
 
@@ -54,10 +54,20 @@ def test_a_pilot_whose_hours_are_over_says_so(command):
 
 
 def test_too_few_queries_are_refused_with_what_it_would_take(command):
-    done = run(command("--replicates", "3", queries=143, seeds=sums(0, 8)))
-    assert isinstance(done.exception, CrossoverError) and "at least 144, got 143" in str(done.exception)
-    assert "--replicates 2" in str(done.exception)
-    assert least_queries(1) == 48 and least_lead(300, 3) < least_lead(100, 3) < least_lead(100, 1)
+    for options, queries, needed, instead in (
+        (("--replicates", "3"), 143, "--queries must be at least 144, got 143", "--replicates 2 --lead "),
+        (
+            ("--replicates", "0", "--lead", "40"),
+            143,
+            "--queries must be at least 192, got 143",
+            "--replicates 2 --lead ",
+        ),
+        (("--lead", "40"), 500, "--replicates must be at least 4", "--queries 192 or more"),
+        (("--lead", "1"), 500, "--lead must be at least ", "more tests"),
+    ):
+        done = run(command(*options, queries=queries))
+        assert isinstance(done.exception, CrossoverError)
+        assert needed in str(done.exception) and instead in str(done.exception)
 
 
 def test_a_pilot_runs_advises_reports_and_has_nothing_left_to_do(command, tmp_path, monkeypatch):
@@ -66,7 +76,11 @@ def test_a_pilot_runs_advises_reports_and_has_nothing_left_to_do(command, tmp_pa
     (rows,) = (tmp_path / "results").rglob("pilot.csv")
     table = pd.read_csv(rows)
     assert set(table["budget"]) == {2, 4, 8, 16} and table["strategy"].nunique() == 3 and len(table) == 12
-    assert "The seeds alone" in done.stdout and "calls: 48 of 48" in done.stdout
+    assert (
+        "The seeds alone" in done.stdout
+        and "on 6 tests, 1 replicate can tell leads of 73" in done.stdout
+        and "calls: 48 of 48" in done.stdout
+    )
     # Nothing is left to do; what was bought is data in the report, never markup, and is written as trl reads it.
     nasty = Sample("<script>alert(1)</script> **b** $x$", " </pre><img src=x>\n#### 4")
     monkeypatch.setattr(Pilot, "purchases", lambda self: {name: [nasty] for name in STRATEGIES})

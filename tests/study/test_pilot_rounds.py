@@ -1,14 +1,17 @@
 """Pilots in rounds: what a design costs, which cells come next, when a pilot stops, and what it covers and saves."""
 
 from functools import partial
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.pilots import FACTOR, NAMES, QUERIES, WORLDS, counted, fitted, simulated
+from benchmarks.pilots import FACTOR, NAMES, PROMISES, QUERIES, WORLDS, counted, fitted, simulated, told
 from crossover.errors import CrossoverError
 from crossover.paths import PUBLISHED, results_folder
+from crossover.stats.power import REPLICATE_SPREAD
+from crossover.study import advice_counts
 from crossover.study.pilot_rounds import Design, Look, look_at_target, next_round, parse_until, rounds
 from crossover.teachers.spending import BudgetExceeded
 
@@ -60,9 +63,29 @@ def test_pilots_that_stop_early_cover_the_crossover(name):
     assert len(decided) >= 6
 
 
+@pytest.mark.parametrize(("n_test", "replicates"), PROMISES)
+def test_a_promised_lead_is_told_and_a_third_of_it_is_not(n_test, replicates):
+    assert told(n_test, replicates, pilots=25) >= 0.6, "four of five in the long run"
+    assert told(n_test, replicates, 1 / 3, pilots=25) <= 0.45
+
+
+def test_replicates_of_the_published_study_spread_as_pilots_are_planned_with():
+    """Variance of the differences between strategies over replicates, less that of their answers."""
+    counts = advice_counts.counts(results_folder(PUBLISHED)).query("task == 'math_words'")
+    cells = ["seed_size", "budget", "strategy"]
+    share = (counts["n_correct"] / counts["n_test"]).groupby([counts[c] for c in (*cells, "replicate")]).mean()
+    table = share.unstack("strategy")
+    spread = [
+        (table[a] - table[b]).groupby(cells[:2]).var().mean()
+        - 2 * (share * (1 - share)).mean() / counts["n_test"].max()
+        for a, b in combinations(table, 2)
+    ]
+    assert np.mean(spread) ** 0.5 == pytest.approx(REPLICATE_SPREAD, abs=0.005)
+
+
 def test_the_committed_table_has_the_coverage_and_the_savings():
     table = pd.read_csv(results_folder(PUBLISHED).parent / "bench" / "pilots.csv")
-    for what in ("covered", "queries, of", "advice reached, rounds"):
+    for what in ("covered", "queries, of", "promised lead", "advice reached, rounds"):
         rows = table[table["what"].str.contains(what)]
         assert len(rows) and set(rows["met"]) == {"yes"}, what
 

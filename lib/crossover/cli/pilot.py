@@ -57,8 +57,11 @@ def pilot(
         str, typer.Option(help="What is trained: name, folder, or hub:org/name@revision.")
     ] = "SmolLM2-135M-Instruct",
     replicates: Annotated[
-        int, typer.Option(min=1, help="Replicates per condition; three show how much results vary.")
-    ] = 3,
+        int, typer.Option(min=0, help="Replicates per condition; 0 for what --lead takes, three or more.")
+    ] = 0,
+    lead: Annotated[
+        float, typer.Option(min=1, max=100, help="Smallest lead between two strategies worth telling, in points.")
+    ] = 10.0,
     budget: Annotated[
         float | None, typer.Option(help="Queries you mean to buy in the end; advice is given for them.")
     ] = None,
@@ -102,7 +105,7 @@ def pilot(
     """
     from rich.console import Console
 
-    from crossover.study.pilot import STRATEGIES, as_training_data, plan
+    from crossover.study.pilot import STRATEGIES, as_training_data, plan, replicates_for
 
     console = Console(soft_wrap=True, highlight=False, markup=False)
     given = dict(locals())
@@ -111,6 +114,7 @@ def pilot(
     task = _task(given)
     task.check()
     console.print(task.said())
+    given["replicates"] = replicates_for(task, given) if not accepted else replicates or 1
     given = _answered(given, task, yes, console)
     made = plan(_task(given), given)
     console.print(_preview(made))
@@ -131,7 +135,8 @@ def pilot(
         advice = made.advice()
         from crossover.cli.pilot_report import write
 
-        said = [made.crossovers(), stop.message, *(found.message for found in advice), made.alone(), made.failures()]
+        said = [made.crossovers(), stop.message, *(found.message for found in advice)]
+        said += [made.alone(), made.told(), made.failures()]
         said += [f"{name}: {value}" for name, value in made.spent().items()]
         said += [f"report: {write(made, stop)}", f"counts, for `crossover fit` and `plan`: {made.folder / 'pilot.csv'}"]
         console.print("\n".join(filter(None, said)))

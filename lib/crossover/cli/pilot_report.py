@@ -35,7 +35,7 @@ def write(pilot: Pilot, stop: Stop) -> Path:
 def contents(pilot: Pilot, stop: Stop) -> dict[str, object]:
     """Return what the report holds: recommendation, figure, spending, funnel, samples, and what to do next."""
     advice, p = pilot.advice(), pilot.parameters
-    said = [*(found.message for found in advice), pilot.alone()]
+    said = [*(found.message for found in advice), pilot.alone(), pilot.told()]
     asked = {
         "pairs": pilot.task.said(),
         "teacher": f"{p.teacher}: {p.teacher_model}",

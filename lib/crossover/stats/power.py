@@ -18,9 +18,13 @@ import numpy as np
 from scipy import stats
 
 from crossover.stats.contrasts import Components
+from crossover.stats.noise import t_quantile
 from crossover.stats.verdicts import FIRM, LEVEL
 
 WANTED = 0.8  # probability of a decision
+#: Standard deviation between replicates of a difference between two strategies, beyond that of the items' answers: from
+#: the published study's word problems.
+REPLICATE_SPREAD = 0.04
 MOST_REPLICATES, MOST_STUDENTS, ITEM_FACTORS = 64, 4, (1, 1.5, 2, 3, 4)
 
 
@@ -59,6 +63,33 @@ def spread(found: Components, between: float, df: float, student: float = 0.0, s
     item = max(found.item * n - residual / R, 0.0)
     draw = replicate - student / students
     return Spread(draw, student, item, residual * students, max(df - (R - 1), 0.0), float(found.binary))
+
+
+def detectable_lead(replicates: int, items: int) -> float:
+    r"""Return the smallest lead of a strategy over another that curves over this many students tell, in accuracy.
+
+    That is: with probability :data:`WANTED` the 90% interval excludes 0, for the standard error
+
+    .. math:: \sqrt{(\sigma^2 + 2 \cdot 1/4 / n) / J}
+
+    with n test items, J replicates, and :math:`\sigma` = :data:`REPLICATE_SPREAD`, known with J - 1 degrees of freedom.
+
+    >>> [round(detectable_lead(replicates, 300), 3) for replicates in (1, 3, 6)]
+    [0.142, 0.09, 0.06]
+    """
+    seeds, answers = REPLICATE_SPREAD**2, 0.5 / items
+    df = (replicates - 1) * (1 + answers / seeds) ** 2 or np.inf
+    units = t_quantile((1 + LEVEL) / 2, df) + t_quantile(WANTED, df)
+    return units * ((seeds + answers) / replicates) ** 0.5
+
+
+def replicates_needed(lead: float, items: int) -> int | None:
+    """Return the fewest replicates that tell a lead, or ``None`` where :data:`MOST_REPLICATES` do not.
+
+    >>> replicates_needed(0.1, 300), replicates_needed(0.1, 60), replicates_needed(0.001, 60)
+    (3, 7, None)
+    """
+    return next((n for n in range(1, MOST_REPLICATES + 1) if detectable_lead(n, items) <= lead), None)
 
 
 def decision_probability(

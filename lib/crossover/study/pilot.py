@@ -25,6 +25,7 @@ from crossover.paths import PUBLISHED, results_folder
 from crossover.stats.advice import Advice, advise
 from crossover.stats.crossovers import find_crossovers, show
 from crossover.stats.curves import MIN_BUDGETS, Fits, fit_table
+from crossover.stats.power import MOST_REPLICATES, detectable_lead, replicates_needed
 from crossover.strategies import Sample
 from crossover.study import advice_counts
 from crossover.study.cell import QueryCell
@@ -32,6 +33,7 @@ from crossover.study.cost_estimate import Estimate, Range, estimate
 from crossover.study.experiments.query_budget import buy
 from crossover.study.grids.budget_ratio import grid
 from crossover.study.pilot_rounds import (
+    REPLICATES,
     SMALLEST,
     Design,
     Stop,
@@ -52,7 +54,6 @@ STRATEGIES = ("answer_augmentation", "question_rephrase", "new_question")
 KINDS = {"question_rephrase": "rephrase", "new_question": "new_question"}  # of every other call
 MOST_TESTS = 300
 CHAT_TOKENS, JSON_TOKENS = 12, 6  # of a chat template around a prompt, and of a reply's structure, about
-NOISE = 0.02  # standard deviation of a replicate's accuracy beyond its items', as in the published grids
 FEW = 0.2  # share of readable, or of right, answers below which a teacher is no use
 CONNECTION = ("base_url", "price_in", "price_out", "max_cost")
 
@@ -66,14 +67,49 @@ def least_queries(replicates: int) -> int:
     return Design.grid(STRATEGIES, replicates, 0).queries
 
 
-def least_lead(n_test: int, replicates: int) -> float:
-    r"""Return the lead between two strategies that one budget's cells can tell from none, in accuracy.
+def replicates_for(task: UserPairs, given: Mapping[str, object]) -> int:
+    """Return the replicates that tell a lead of ``--lead`` points on these tests: those given, else three or more.
 
-    .. math:: 1.64 \sqrt{2 (1 / (4 n) + \sigma^2) / J}
+    A pilot that stops when it knows begins with three, and buys those that it needs.
 
-    with n test items, J replicates and sigma the noise of a replicate.
+    Raises
+    ------
+    CrossoverError
+        Those given are too few, or the queries do not pay them: with what it would take.
     """
-    return 1.645 * math.sqrt(2 * (0.25 / n_test + NOISE**2) / replicates)
+    n_test, lead, queries = n_tests(task), given["lead"], given["queries"]
+    if not (needed := replicates_needed(lead / 100, n_test)):
+        raise CrossoverError(
+            f"--lead must be at least {_points(MOST_REPLICATES, n_test)} points with {n_test} tests, got {lead:g}: give"
+            " more tests."
+        )
+    replicates = given["replicates"] or max(REPLICATES, needed)
+    enough = max(replicates, needed)
+    if replicates < needed and not given["until"]:
+        raise CrossoverError(
+            f"--replicates must be at least {needed} to tell leads of {lead:g} points on {n_test} tests, got"
+            f" {replicates}. Give more (--queries {least_queries(needed)} or more), or"
+            f" --lead {_points(replicates, n_test)}."
+        )
+    if queries < (least := least_queries(enough)):
+        paid = queries // least_queries(1)
+        instead = f", or --replicates {paid} --lead {_points(paid, n_test)}" if paid else ""
+        raise CrossoverError(
+            f"--queries must be at least {least}, got {queries}: leads of {lead:g} points on {n_test} tests take"
+            f" {enough} replicates of {len(STRATEGIES)} strategies at {MIN_BUDGETS} budgets up to"
+            f" {SMALLEST << (MIN_BUDGETS - 1)} queries. Give more{instead}."
+        )
+    return REPLICATES if given["until"] and not given["replicates"] else replicates
+
+
+def _points(replicates: int, n_test: int) -> int:
+    """The lead that replicates tell, in whole points."""
+    return math.ceil(100 * detectable_lead(replicates, n_test))
+
+
+def n_tests(task: UserPairs) -> int:
+    """Return how many pairs a pilot tests on."""
+    return min(task.available("test"), MOST_TESTS)
 
 
 @dataclass(frozen=True)
@@ -86,6 +122,7 @@ class Pilot:
     budget: float = 0.0
     until: str = ""
     max_hours: float = math.inf
+    lead: float = 10.0  #: Smallest lead that it is to tell, in points.
 
     @property
     def folder(self) -> Path:
@@ -191,9 +228,11 @@ class Pilot:
             said.append(f"About {self.money(dict.fromkeys(STRATEGIES, calls)):.2g} at the prices given{cap}.")
         hours = f"{e.hours.text(',.2g')} hours of one worker besides the teacher's"
         said.append(f"{'No speed is known' if e.unknown else hours} ({'; '.join(e.basis)}).")
-        lead = 100 * least_lead(p.n_test, p.replicates)
+        smallest = replicates_needed(self.lead / 100, p.n_test) or p.replicates
         said.append(
-            f"With {p.n_test} tests and {p.replicates} replicates, one budget tells leads of {lead:.0f} points or more."
+            f"With {p.n_test} tests, {p.replicates} replicates tell leads of"
+            f" {100 * detectable_lead(p.replicates, p.n_test):.0f} points or more in four of five pilots. Leads of"
+            f" {self.lead:g} points take {smallest} or more, {least_queries(smallest):,} calls at the least."
         )
         return "\n".join([*said, *self.too_long()])
 
@@ -276,7 +315,7 @@ class Pilot:
         level, top = shares["seeds_only", 0], shares.drop("seeds_only").max()
         if top <= 1.5 / p.n_test:
             return f"The student is at the floor: at most {top:.0%} of the tests are right, whatever was bought."
-        if top < level - least_lead(p.n_test, runs["replicate"].nunique()):
+        if top < level - detectable_lead(runs["replicate"].nunique(), p.n_test) / 2:
             return (
                 f"No strategy beats the seeds alone: {level:.0%} right without any call, at most {top:.0%} with them."
             )
@@ -322,6 +361,17 @@ class Pilot:
         return (
             f"The seeds alone: {level:.1%} right. The best purchase ({best}): {top:.1%}, {100 * (top - level):+.1f}"
             " points."
+        )
+
+    def told(self) -> str:
+        """Say how well the calls tell the two best strategies apart, beside what was planned."""
+        best, p = self.advice()[0].best, self.parameters
+        half = 50 * (best.lead_interval[1] - best.lead_interval[0])
+        replicates = self.runs().query("budget > 0").groupby("strategy")["replicate"].nunique().min()
+        planned = 100 * detectable_lead(replicates, p.n_test)
+        return (
+            f"What the calls bought: the lead at the largest budget is known to {half:.1f} points either way; on"
+            f" {p.n_test} tests, {replicates} replicate{'s' * (replicates > 1)} can tell leads of {planned:.0f}."
         )
 
     def spent(self) -> dict[str, str]:
@@ -385,24 +435,11 @@ def values_of(task: UserPairs, given: Mapping[str, object]) -> dict[str, object]
 
 
 def plan(task: UserPairs, given: Mapping[str, object]) -> Pilot:
-    """Plan a pilot within its queries from the options of ``crossover pilot``, on all seeds.
-
-    Raises
-    ------
-    CrossoverError
-        The queries do not buy enough budgets to fit a curve.
-    """
-    replicates, queries, until = given["replicates"], given["queries"], given["until"]
+    """Plan a pilot within its queries from the options of ``crossover pilot``, on all seeds."""
+    queries, until = given["queries"], given["until"]
     if until:
         parse_until(until)
-    if not given["accepted"] and queries < (least := least_queries(replicates)):
-        fewer = max((n for n in range(1, replicates) if least_queries(n) <= queries), default=0)
-        instead = f", or --replicates {fewer}, which shows less of what luck does" if fewer else ""
-        raise CrossoverError(
-            f"--queries must be at least {least}, got {queries}: {len(STRATEGIES)} strategies, {replicates} replicates"
-            f" and {MIN_BUDGETS} budgets up to {SMALLEST << (MIN_BUDGETS - 1)} queries. Give more{instead}."
-        )
-    n_seeds, n_test = task.available("seed"), min(task.available("test"), MOST_TESTS)
+    n_seeds, n_test = task.available("seed"), n_tests(task)
     layers = json.loads((model_folder(given["student"]) / "config.json").read_text())["num_hidden_layers"]
     # The upper half of a student is trained, as in the published study.
     values = values_of(task, given) | {"seed_sizes": [n_seeds], "budgets": [1], "n_test": n_test}
@@ -410,4 +447,5 @@ def plan(task: UserPairs, given: Mapping[str, object]) -> Pilot:
     # The folder does not depend on what may be spent: more queries, or another way to stop, go on where a run was.
     name = digest_of({k: v for k, v in values.items() if k not in (*CONNECTION, "replicates")}, 8)
     parameters = check("03_budget_ratio", values | {"results": f"pilot-{name}"})
-    return Pilot(task, parameters, queries, given["budget"] or 0.0, until, given["max_hours"] or math.inf)
+    hours = given["max_hours"] or math.inf
+    return Pilot(task, parameters, queries, given["budget"] or 0.0, until, hours, given["lead"])
