@@ -45,7 +45,7 @@ class DataSet:
     dir: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
 
-    def splits(self, source: Source) -> tuple[str, ...]:
+    def splits(self, source: str) -> tuple[str, ...]:
         """Return the splits that a source has."""
         return {"pypi": tuple(self.pypi), "dir": tuple(self.dir), "hub": self.hub_splits}[source]
 
@@ -79,7 +79,7 @@ DATA_SETS: dict[str, DataSet] = {
 
 
 def load(
-    name: str, split: str, source: Source, folder: Path | str | None = None, revision: str | None = None
+    name: str, split: str, source: str, folder: Path | str | None = None, revision: str | None = None
 ) -> list[Row]:
     """Read one split of a data set, in hub columns; an error says what cannot be had, is damaged or lacks columns.
 

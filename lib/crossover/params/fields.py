@@ -38,7 +38,7 @@ class Parameters(BaseModel):
     profile: str = value("laptop", "size of the run", pattern=NAME)
     results: str = value("laptop", "folder under results/ that the run fills", pattern=NAME)
 
-    def pick(self, *names: str) -> dict[str, object]:
+    def pick(self, *names: str) -> dict[str, Any]:
         """Return some of the parameters by name."""
         return {name: getattr(self, name) for name in names}
 

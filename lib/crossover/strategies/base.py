@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from crossover.strategies.ledger import Funnel, Ledger
-from crossover.tasks.base import Problem, Task
+from crossover.tasks.base import GuardedTask, Problem, Task
 from crossover.teachers.base import Kind, Reply, Request, Teacher
 
 
@@ -94,8 +94,8 @@ def filter_attempts(
     counted.
     """
     funnel, samples, seen = Funnel(asked=len(attempts)), [], set()
-    guarded = getattr(task, "drops_near_test", False)
-    near = task.near_test([p.question for p, _ in attempts]) if guarded else [False] * len(attempts)
+    questions = [problem.question for problem, _ in attempts]
+    near = task.near_test(questions) if isinstance(task, GuardedTask) else [False] * len(attempts)
     for (problem, completion), reference, leaks in zip(attempts, expected, near, strict=True):
         if not completion or not completion.strip():
             continue

@@ -68,9 +68,9 @@ def label(seeds_file: str, test_file: str, compare: str, cell: QueryCell, **read
             raise CrossoverError(
                 f"{seeds_file}: no answer of the teacher could be used. Give some answers of your own, as examples."
             )
-        written = [_write(pairs, store.folder) for pairs in (answered, tests)]
+        file, test = (_write(pairs, store.folder) for pairs in (answered, tests))
         spent = Account(store.folder / "spending.jsonl", **cell.spending).cost if cell.teacher == "endpoint" else 0.0
-    return AnsweredSeeds(*written, sum(not text for text in found.values()), spent)
+    return AnsweredSeeds(file, test, sum(not text for text in found.values()), spent)
 
 
 def _answer(task: UserPairs, reply: Reply, max_new_tokens: int) -> str:

@@ -39,7 +39,7 @@ def audit(profile: str, cells: int, seed: int) -> None:
     runs = read_runs(results_folder(profile))
     if runs.empty:
         raise CrossoverError(f"There are no results of the profile {profile} to audit.")
-    grid = []
+    grid: list[Cell] = []
     for settings in runs["settings"].sample(frac=1, random_state=seed):
         cell = read_cell(settings)
         if lacking := _lacking(cell):

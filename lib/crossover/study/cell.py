@@ -40,12 +40,15 @@ class Cell:
     version: int
     task: str
     strategy: str
+    teacher: str
     seed_size: int
     budget: int
     replicate: int
     n_test: int
     max_new_tokens: int
+    scoring: str = "generate"
     task_settings: dict = field(default_factory=dict)
+    teacher_settings: dict = field(default_factory=dict)
     recipe: dict = field(default_factory=dict)
     skip_test: int = 0
     student_seed: int = 0
@@ -109,11 +112,8 @@ class QueryCell(Cell):
         "scoring": ("generate", "choice"),
     }
 
-    teacher: str
-    teacher_settings: dict = field(default_factory=dict)
     augmenter_settings: dict = field(default_factory=dict)
     verify: bool = False
-    scoring: str = "generate"
     connection: dict = field(default_factory=dict, compare=False)
     spending: dict = field(default_factory=dict, compare=False)
 
@@ -153,10 +153,6 @@ class TeacherCell(Cell):
         "scoring": ("classify", "generate"),
     }
 
-    teacher: str
-    teacher_settings: dict = field(default_factory=dict)
-    scoring: str = "generate"
-
     @property
     def annotations(self) -> int:
         """Queries that are spent on annotation; the others are spent on generation."""
@@ -185,8 +181,8 @@ class MixtureCell(Cell):
     fixed: ClassVar[dict[str, str]] = {"teacher": "templates", "scoring": "harness"}
     choices: ClassVar[dict[str, tuple[str, ...]]] = {"strategy": ("untouched", "real", "tokens_equal", "real_equal")}
 
-    teacher: ClassVar[str] = "templates"
-    scoring: ClassVar[str] = "harness"
+    teacher: str = "templates"
+    scoring: str = "harness"
 
     @property
     def examples(self) -> int:

@@ -14,6 +14,7 @@ from functools import cache
 import pandas as pd
 
 from crossover.models.recipe import Recipe
+from crossover.params.fields import TrainingParameters
 from crossover.params.profiles import load_profile, resolve
 from crossover.paths import PUBLISHED, results_folder
 from crossover.study.cell import Cell
@@ -149,6 +150,8 @@ class Rates:
             return None
         named = (("student", cell.recipe["model"]), *_kind(cell))
         per_token, per_item = self.near("token", *named), self.near("item", *named)
+        if per_token is None or per_item is None:
+            return None
         return Range(tokens.low * per_token.low, tokens.high * per_token.high) + per_item * cell.n_test
 
 
@@ -166,10 +169,11 @@ def profile_rows(
     """
     study = read_runs(results_folder(PUBLISHED))
     done = set(read_runs(results_folder(profile))["key"]) if resume else set()
-    rows, basis, unknown = [], [], 0
+    basis: list[str] = []
+    rows, unknown = [], 0
     for name in load_profile(profile):
         parameters = resolve(name, profile, {})
-        if not (cells := cells_of(parameters)):
+        if not isinstance(parameters, TrainingParameters) or not (cells := cells_of(parameters)):
             continue
         e = estimate(cells, done, study, parameters.device)
         priced = getattr(parameters, "teacher", "") == "endpoint" and (price_in or price_out)

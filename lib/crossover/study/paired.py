@@ -54,12 +54,14 @@ def pair(
     all by default. Scores are fractions of 1. Raises :class:`MissingRows` where cells or the outcome are not there.
     """
     chosen, shared = choose(rows, base, points, terms)
-    total, means, within, items = 0.0, [], [], None
+    total, items = np.zeros(()), pd.Index([])
+    means: list[tuple[float, float]] = []
+    within: list[float] = []
     for weight, keys in chosen:
         students = [pd.concat([item_outcomes(folder, key, outcome, sets) for key in keys[r]], axis=1) for r in shared]
         within += [float(one.mean().var(ddof=1)) for one in students if one.shape[1] > 1]
         table = pd.concat([one.mean(axis=1) for one in students], axis=1).T
-        if items is not None and not table.columns.equals(items):
+        if means and not table.columns.equals(items):
             raise CrossoverError("The cells that are compared answered different test items, so they cannot be paired.")
         items = table.columns
         total = total + weight * table.to_numpy(float)

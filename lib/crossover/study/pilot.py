@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from statistics import fmean, quantiles
+from typing import Any, cast
 
 import pandas as pd
 
@@ -47,11 +48,12 @@ from crossover.study.store import Store, read_runs
 from crossover.tasks.user_pairs import UserPairs, digest
 from crossover.tasks.written_answers import MARK
 from crossover.teachers import Request
+from crossover.teachers.base import Kind
 from crossover.teachers.few_shot_prompts import EXAMPLES, chat_prompt, prompt
 from crossover.teachers.spending import Account, BudgetExceeded
 
 STRATEGIES = ("answer_augmentation", "question_rephrase", "new_question")
-KINDS = {"question_rephrase": "rephrase", "new_question": "new_question"}  # of every other call
+KINDS: dict[str, Kind] = {"question_rephrase": "rephrase", "new_question": "new_question"}  # of every other call
 MOST_TESTS = 300
 CHAT_TOKENS, JSON_TOKENS = 12, 6  # of a chat template around a prompt, and of a reply's structure, about
 FEW = 0.2  # share of readable, or of right, answers below which a teacher is no use
@@ -67,7 +69,7 @@ def least_queries(replicates: int) -> int:
     return Design.grid(STRATEGIES, replicates, 0).queries
 
 
-def replicates_for(task: UserPairs, given: Mapping[str, object]) -> int:
+def replicates_for(task: UserPairs, given: Mapping[str, Any]) -> int:
     """Return the replicates that tell a lead of ``--lead`` points on these tests: those given, else three or more.
 
     A pilot that stops when it knows begins with three, and buys those that it needs.
@@ -177,8 +179,9 @@ class Pilot:
     def _call_tokens(self) -> dict[str, tuple[float, float]]:
         """Mean tokens that a call of each kind reads and writes, from the prompts that these pairs make."""
         served, shown = self.parameters.teacher == "endpoint", self.task.seeds(min(20, self.n_seeds), 0)
-        found = {}
-        for kind in ("answer", *KINDS.values()):
+        found: dict[str, tuple[float, float]] = {}
+        kinds: tuple[Kind, ...] = ("answer", *KINDS.values())
+        for kind in kinds:
             made = [Request(kind, problem, 0) for problem in shown]
             given = self.task, shown[:EXAMPLES]
             asked = [chat_prompt(r, *given, "schema") if served else prompt(r, *given) for r in made]
@@ -425,7 +428,7 @@ def as_training_data(samples: Sequence[Sample]) -> str:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
-def values_of(task: UserPairs, given: Mapping[str, object]) -> dict[str, object]:
+def values_of(task: UserPairs, given: Mapping[str, Any]) -> dict[str, object]:
     """Return the parameters of the budget-ratio chapter that a pilot's options set."""
     names = ("replicates", "teacher", "teacher_model", "student", "max_new_tokens", *CONNECTION)
     options = {"seeds_file": task.seeds_file, "test_file": task.test_file, "compare": task.compare}
@@ -434,7 +437,7 @@ def values_of(task: UserPairs, given: Mapping[str, object]) -> dict[str, object]
     return {"task": "own", "task_options": options | {"digest": digest(task)}} | {name: given[name] for name in names}
 
 
-def plan(task: UserPairs, given: Mapping[str, object]) -> Pilot:
+def plan(task: UserPairs, given: Mapping[str, Any]) -> Pilot:
     """Plan a pilot within its queries from the options of ``crossover pilot``, on all seeds."""
     queries, until = given["queries"], given["until"]
     if until:
@@ -446,6 +449,6 @@ def plan(task: UserPairs, given: Mapping[str, object]) -> Pilot:
     values |= {"trained_layers": max(1, layers // 2)}
     # The folder does not depend on what may be spent: more queries, or another way to stop, go on where a run was.
     name = digest_of({k: v for k, v in values.items() if k not in (*CONNECTION, "replicates")}, 8)
-    parameters = check("03_budget_ratio", values | {"results": f"pilot-{name}"})
+    parameters = cast(BudgetRatio, check("03_budget_ratio", values | {"results": f"pilot-{name}"}))
     hours = given["max_hours"] or math.inf
     return Pilot(task, parameters, queries, given["budget"] or 0.0, until, hours, given["lead"])

@@ -211,7 +211,7 @@ def next_round(fits: Fits, design: Design, seen: Look, queries: int) -> Design:
                 worth[more] = (before - sum(c.variance(more) for c in curves)) / (cost(more) - cost(design))
         if not worth:
             break
-        design = max(worth, key=worth.get)
+        design = max(worth, key=worth.__getitem__)
     return design
 
 
@@ -224,6 +224,7 @@ class _Curve:
     def __init__(self, fits: Fits, curve: FittedCurve, ladder: Sequence[int], ratios: np.ndarray):
         self.strategy, self.ladder = curve.strategy, ladder
         x = np.concatenate([np.array(ladder) / curve.seed_size, ratios])
+        assert curve.point is not None  # only fitted curves come here
         tau = float(np.clip(np.exp(curve.point.theta[0, 0]), x[0] / 4, 4 * x[-1]))
         gain = max(0.05, float(np.ptp(curve.at(x)[0])))
         rise, bend = -np.expm1(-x / tau), x / tau * np.exp(-x / tau)

@@ -207,8 +207,8 @@ def _gold(outcomes: Sequence[Outcome]) -> dict[str, object]:
     if any(outcome.gold_nats is None for outcome in outcomes):
         return {}
     return {
-        "gold_nats": f"{sum(outcome.gold_nats for outcome in outcomes):.3f}",
-        "gold_tokens": sum(outcome.gold_tokens for outcome in outcomes),
+        "gold_nats": f"{sum(outcome.gold_nats or 0 for outcome in outcomes):.3f}",
+        "gold_tokens": sum(outcome.gold_tokens or 0 for outcome in outcomes),
     }
 
 

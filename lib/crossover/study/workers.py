@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Self
+from typing import Any, Self
 
 from crossover.errors import CrossoverError
 
@@ -67,7 +67,7 @@ class Processes:
         )
         self.submit = self._executor.submit
 
-    def result(self, future: Future) -> object:
+    def result(self, future: Future) -> Any:
         """Return what a finished call returned, or raise what it raised, or :class:`Lost`."""
         try:
             return future.result()
@@ -78,7 +78,7 @@ class Processes:
         return self
 
     def __exit__(self, *problem: object) -> None:
-        self._executor.__exit__(*problem)
+        self._executor.shutdown()
 
 
 class Ray:
@@ -96,7 +96,7 @@ class Ray:
         try:
             _knock(address)
             if address == "local":
-                given = {"num_cpus": workers or _workers_here("cpu"), "include_dashboard": False}
+                given: dict[str, Any] = {"num_cpus": workers or _workers_here("cpu"), "include_dashboard": False}
             else:
                 given = {"runtime_env": {"env_vars": MALLOC}}
             ray.init(address=address, log_to_driver=False, logging_level="error", namespace="crossover", **given)
@@ -128,7 +128,7 @@ class Ray:
         """Have a worker call ``work``; a worker that is lost is replaced, :data:`RETRIES` times."""
         return self._call.remote(self._device, work, *arguments).future()
 
-    def result(self, future: Future) -> object:  # as for Processes
+    def result(self, future: Future) -> Any:  # as for Processes
         lost = self._ray.exceptions
         try:
             return future.result()

@@ -19,7 +19,7 @@ __all__ = ["TASKS", "ChoiceTask", "Problem", "ProceduralTask", "Task", "load_tas
 
 #: Every task by its name. Heavy libraries and data are read when problems are asked for, not here.
 TASKS: dict[str, type[Task]] = {
-    kind.name: kind
+    str(kind.name): kind
     for kind in (
         *(MathWords, TextToSql, GsmSymbolic, Gsm8k, Arc, Spider, UserPairs),
         *(Rte, BoolQ, McTaco, Sst2, FilmSentiment, ProductSentiment, E2e, CommonGen, Captions),
@@ -45,7 +45,8 @@ def load_task(name: str, **settings: Any) -> Task:
     """
     if name not in TASKS:
         raise CrossoverError(f"Unknown task {name!r}.{nearest(name, TASKS)}")
-    allowed = [f for f in dataclasses.fields(TASKS[name]) if f.init]
+    kind: Any = TASKS[name]  # a dataclass
+    allowed = [f for f in dataclasses.fields(kind) if f.init]
     names = [f.name for f in allowed]
     for key in settings:
         if key not in names:
@@ -55,4 +56,4 @@ def load_task(name: str, **settings: Any) -> Task:
         raise CrossoverError(
             f"Task {name!r} needs the setting{'s' * (len(missing) > 1)} {', '.join(map(repr, missing))}."
         )
-    return TASKS[name](**settings)
+    return kind(**settings)

@@ -39,9 +39,13 @@ class Problem:
 class Task(Protocol):
     """A task as the rest of the library sees it; smaller sets are prefixes of larger ones."""
 
-    name: str
-    #: What :meth:`correct` judges by, in words for the results table.
-    metric: str
+    @property
+    def name(self) -> str:
+        """The task's name, which is part of keys and of random streams."""
+
+    @property
+    def metric(self) -> str:
+        """What :meth:`correct` judges by, in words for the results table."""
 
     def seeds(self, n: int, replicate: int) -> list[Problem]:
         """Return ``n`` seed problems of a replicate."""
@@ -68,6 +72,16 @@ class ChoiceTask(Task, Protocol):
 
     def completions(self, question: str) -> list[tuple[str, str]]:
         """Return each choice as its final answer and the completion to score; empty where a text lists none."""
+
+
+@runtime_checkable
+class GuardedTask(Task, Protocol):
+    """A task of which generated questions near a test question are dropped before they are trained on."""
+
+    drops_near_test: bool
+
+    def near_test(self, questions: Sequence[str]) -> list[bool]:
+        """Whether each question is nearly a test question."""
 
 
 @runtime_checkable

@@ -34,7 +34,9 @@ def same_number(first: str | None, second: str | None) -> bool:
 class QuestionAnswer:
     """What tasks share whose completions end in a final answer after ``####``."""
 
-    metric = "exact match of the final answer"
+    @property
+    def metric(self) -> str:
+        return "exact match of the final answer"
 
     def prompt(self, question: str) -> str:
         return f"Question: {question}\nAnswer:"

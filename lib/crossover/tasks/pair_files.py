@@ -18,8 +18,9 @@ import string
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 from crossover.errors import CrossoverError, nearest
 
@@ -55,7 +56,7 @@ NAMED = {
     ("query", "response"): "query and response",
 }
 
-Row = dict[str, object]
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -254,7 +255,7 @@ def _dataset(file: str) -> list[tuple[str, Row]]:
     return [(f"row {i}", row) for i, row in enumerate(_plain(data.to_list()), 1)]
 
 
-def _plain(value: object) -> object:
+def _plain(value: Any) -> Any:
     """Arrays as lists, at any depth."""
     if hasattr(value, "tolist"):
         value = value.tolist()
@@ -281,12 +282,13 @@ def _layout(columns: Sequence[str], rows: Sequence[tuple[str, Row]], file: str, 
             " and answer: name the columns with --question and --answer, or give templates such as"
             " '{context}\\n\\n{question}'."
         )
-    sides, used = {}, []
+    sides: dict[str, Callable[[Row], Any]] = {}
+    used: list[str] = []
     for side, (name, given) in enumerate((("question", question), ("answer", answer))):
         if given:
             sides[name], columns_of = _template(columns, file, name, given)
         elif found:
-            sides[name], columns_of = (lambda row, side=side: found.read(row)[side]), found.columns
+            sides[name], columns_of = partial(_side, found.read, side), [*found.columns]
         else:
             raise CrossoverError(
                 f"{file}: cannot tell which of {', '.join(columns)} is the {name}; give --{name}, too."
@@ -297,6 +299,10 @@ def _layout(columns: Sequence[str], rows: Sequence[tuple[str, Row]], file: str, 
         sides["question"] = lambda row: "".join(ask(row)[:1])
     name = f"{question or 'recognised'} -> {answer or 'recognised'}"
     return Layout(name, lambda row: (sides["question"](row), sides["answer"](row)), tuple(used))
+
+
+def _side(read: Callable[[Row], Sequence[Any]], side: int, row: Row) -> Any:
+    return read(row)[side]
 
 
 def _template(
@@ -401,7 +407,7 @@ def text_of(value: object) -> str:
     return next(iter(texts_of(value)), "")
 
 
-def _conversation(turns: object) -> tuple[str, list[str]]:
+def _conversation(turns: Any) -> tuple[str, list[str]]:
     """The question and answer of a conversation: all before the last assistant's turn, and that turn."""
     said = []
     for turn in json.loads(turns) if isinstance(turns, str) else turns:
@@ -420,7 +426,7 @@ def _conversation(turns: object) -> tuple[str, list[str]]:
     return "\n\n".join(text if role == "system" else f"{role.capitalize()}: {text}" for role, text in before), answer
 
 
-def _multiple_choice(asked: Sequence[str], choices: object, key: object) -> tuple[str, list[str]]:
+def _multiple_choice(asked: Sequence[str], choices: Any, key: object) -> tuple[str, list[str]]:
     """A question with its options on lines of their own, and the letter of the right one."""
     if isinstance(choices, str):
         choices = json.loads(choices)

@@ -68,7 +68,7 @@ class Benchmark(Pooled):
     revision: str | None = None
 
     def _rows(self, data_set: str, split: str) -> list[load.Row]:
-        return load.load(data_set, split, self.source, self.folder, self.revision)  # type: ignore[arg-type]
+        return load.load(data_set, split, self.source, self.folder, self.revision)
 
 
 class Drawing(Sets):
@@ -96,7 +96,8 @@ class Drawing(Sets):
         if n < 0:
             raise CrossoverError(f"{self.name}: the number of {side} problems must be at least 0, got {n}.")
         # random.Random hashes a text with SHA-512, so the stream is the same in every process.
-        rng, found, misses = random.Random(self._stream(side, replicate)), {}, 0
+        rng, misses = random.Random(self._stream(side, replicate)), 0
+        found: dict[Hashable, Problem] = {}
         while len(found) < n:
             problem = self._drawn(rng, test=side == "test")
             key = self._alike(problem, side == "test")

@@ -7,14 +7,15 @@ is that mark: a Markdown heading is none.
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import ModuleType
 
 from crossover.data.near_duplicates import Neighbourhood
 from crossover.digests import digest as digest_of
@@ -233,7 +234,7 @@ class UserPairs(QuestionAnswer, Pooled):
         for pair in self.split()[0]:
             if pair.answer:
                 self._problem(self.seeds_file, pair)
-        references = [self.extract(problem.answer) for problem in tests[:2]]
+        references = [self.extract(problem.answer) or "" for problem in tests[:2]]
         if not any(self.same(reference, reference) for reference in references):
             raise CrossoverError(
                 f"compare={self.compare!r} rejects {references[0][:60]!r}, although it is the reference answer."
@@ -275,7 +276,8 @@ def _near(tests: tuple[str, ...], questions: Sequence[str]) -> list[bool]:
 
     The same words about other numbers are another question.
     """
-    groups, near = _by_numbers(tests), {}
+    groups = _by_numbers(tests)
+    near: dict[str, bool] = {}
     for numbers in {_numbers(question) for question in questions} & set(groups):
         some = [question for question in questions if _numbers(question) == numbers]
         near |= dict(zip(some, groups[numbers].holds([word_set(question) for question in some]), strict=True))
@@ -297,10 +299,10 @@ def _numbers(text: str) -> tuple[str, ...]:
 @lru_cache(maxsize=4)
 def _function(named: str) -> Callable[[str, str], bool]:
     path, _, name = named.rpartition(":")
-    spec = importlib.util.spec_from_file_location("crossover_user_comparison", Path(path).expanduser())
-    module = importlib.util.module_from_spec(spec)
+    loader = SourceFileLoader("crossover_user_comparison", str(Path(path).expanduser()))
+    module = ModuleType(loader.name)
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except Exception as problem:  # noqa: BLE001 - whatever a user's file raises
         raise CrossoverError(
             f"compare={named!r}: {path} cannot be loaded: {type(problem).__name__}: {problem}."

@@ -182,7 +182,7 @@ def _tokens(text: str, point: str) -> list[re.Match[str]]:
 
     Not those inside words (CO2), behind a unit (cm^2), in a pair, a range, a date or a time.
     """
-    found = []
+    found: list[re.Match[str] | None] = []
     for match in _PATTERNS[point].finditer(text):
         before, after = text[: match.start()], text[match.end() :]
         if re.search(r"[A-Za-z_]$|[A-Za-z)]\^$", before):

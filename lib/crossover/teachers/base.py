@@ -45,18 +45,15 @@ class Reply:
 
 
 class Teacher(Protocol):
-    """Anything that answers requests.
+    """Anything that answers requests."""
 
-    Attributes
-    ----------
-    id : str
-        Model and sampling settings; part of the key under which replies are stored.
-    repeatable : bool
-        Whether calling again gives the same reply at no cost (the oracle); otherwise stored replies are reused.
-    """
+    @property
+    def id(self) -> str:
+        """Model and sampling settings; part of the key under which replies are stored."""
 
-    id: str
-    repeatable: bool
+    @property
+    def repeatable(self) -> bool:
+        """Whether calling again gives the same reply at no cost (the oracle); otherwise stored replies are reused."""
 
     def reply(self, requests: Sequence[Request]) -> list[Reply]:
         """Return one reply a request, in order. A failed call is a reply whose text is ``None``."""

@@ -7,8 +7,10 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from crossover.digests import digest
+from crossover.errors import CrossoverError
 from crossover.evaluation.answers import Outcome, classify, evaluate
 from crossover.evaluation.text_scores import chrf, macro_f1, measure, text_scores
 from crossover.models import encoder
@@ -38,22 +40,23 @@ class FinetunedTeacherExperiment:
 
     def check(self, cells: Sequence[TeacherCell]) -> None:
         for cell in {(c.task, c.n_test, c.seed_size, c.annotations): c for c in cells}.values():
-            task = load_task(cell.task, **cell.task_settings)
+            task = _task(cell)
             test_items(cell, task), task.split(cell.seed_size, cell.annotations, cell.replicate)
 
     def make_data(self, cell: TeacherCell, store: Store, device: str) -> TrainingData:
         """Return a cell's original examples with what its teacher adds to them."""
-        task, split, parts, ledger = _buy(cell, store, device)
+        task, ledger = _task(cell), Ledger(cell.budget)
+        split = task.split(cell.seed_size, cell.annotations, cell.replicate)
+        parts = _buy(cell, task, split, ledger, store, device)
         original = [Sample(problem.question, problem.answer) for problem in split.original]
         bought = [sample for part in parts.values() for sample in part.samples]
         pairs = [_pair(cell, task, sample) for sample in (*original, *bought)]
-        if ledger is None:
-            return TrainingData(pairs, Funnel())
         funnel = Funnel(*map(sum, zip(*(part.funnel.as_dict().values() for part in parts.values()), strict=True)))
         measures = measure(task, bought) if bought else {}
         if "annotate" in parts and (read := parts["annotate"].funnel).parsed:
             measures["annotations_right"] = round(read.verified / read.parsed, 4)
-        _report_missing(cell, task, bought, original)
+        if cell.budget:
+            _report_missing(cell, task, bought, original)
         return TrainingData(pairs, funnel, ledger.spent, ledger.tokens_in, ledger.tokens_out, measures)
 
     def train_and_score(self, cell: TeacherCell, pairs: Sequence[tuple[str, str]], device: str) -> Evaluation:
@@ -62,35 +65,45 @@ class FinetunedTeacherExperiment:
         A classification task's student is an encoder or, where ``scoring`` is ``"generate"``, a causal model that
         writes the label; a generation task's is a causal model.
         """
-        task = load_task(cell.task, **cell.task_settings)
+        task = _task(cell)
         tests = test_items(cell, task)
-        if cell.scoring == "classify":
+        if cell.scoring == "classify" and isinstance(task, ClassificationTask):
             recipe, seed = Recipe(**cell.recipe), training_seed(cell)
-            student = Encoder.load(recipe.model, task.labels, seed, device)
+            classifier = Encoder.load(recipe.model, task.labels, seed, device)
             return timed(
-                lambda: encoder.train(student, pairs, recipe, seed),
-                lambda: _scores(task, tests, classify(student, task, tests)),
+                lambda: encoder.train(classifier, pairs, recipe, seed),
+                lambda: _scores(task, tests, classify(classifier, task, tests)),
             )
         student, train = train_causal(cell, pairs, device)
         return timed(train, lambda: _scores(task, tests, evaluate(student, task, tests, task.output_tokens)))
 
     def metric(self, cell: TeacherCell) -> str:
-        return load_task(cell.task, **cell.task_settings).metric
+        return _task(cell).metric
 
 
-def _buy(cell: TeacherCell, store: Store, device: str) -> tuple[Instructed, Split, dict[str, Purchase], Ledger | None]:
+def _task(cell: TeacherCell, name: str = "") -> Instructed:
+    """The cell's task, or another of the same source."""
+    task = load_task(name or cell.task, **cell.task_settings)
+    if not isinstance(task, Instructed):
+        raise CrossoverError(
+            f"{task.name} has no instruction that a teacher could follow; use the budget_ratio notebook."
+        )
+    return task
+
+
+def _buy(
+    cell: TeacherCell, task: Instructed, split: Split, ledger: Ledger, store: Store, device: str
+) -> dict[str, Purchase]:
     """Spend a cell's queries; what was bought is named ``annotate`` and ``generate``."""
-    task = load_task(cell.task, **cell.task_settings)
     annotations, generations = cell.annotations, cell.budget - cell.annotations
-    split = task.split(cell.seed_size, annotations, cell.replicate)
-    ledger, parts = Ledger(cell.budget) if cell.budget else None, {}
+    parts = {}
     if annotations:
         annotator = _recorded(cell, "annotate", task, split, store, device)
         parts["annotate"] = annotate(task, split.unlabelled, split.gold, annotator, ledger, annotations)
     if generations:
         generator = _recorded(cell, "generate", task, split, store, device)
         parts["generate"] = generate(task, split.original, generator, ledger, generations, cell.replicate)
-    return task, split, parts, ledger
+    return parts
 
 
 def make_teacher(cell: TeacherCell, kind: str, task: Instructed, split: Split, device: str) -> Teacher:
@@ -100,19 +113,20 @@ def make_teacher(cell: TeacherCell, kind: str, task: Instructed, split: Split, d
     :class:`~crossover.models.recipe.Recipe` with ``teacher_`` before them. An encoder has no temperature.
     """
     dials = cell.teacher_settings
-    if cell.teacher == "oracle":
+    if cell.teacher == "oracle" and isinstance(task, ClassificationTask):
         return LabelOracle(task, split.gold, dials["label_error"])
     model, layers = dials["teacher_model"], dials.get("teacher_layers", 0)
     if cell.teacher == "prompted":
         return InstructedTeacher(task, model, dials[f"{kind}_temperature"], layers, device=device)
     names = ("trained_layers", "epochs", "min_steps", "batch_size", "learning_rate")
-    recipe = Recipe(
-        model=model,
-        student_layers=layers,
-        **{name: dials[f"teacher_{name}"] for name in names},
-    )
-    learnt = {"original": tuple(split.original), "recipe": recipe, "seed": cell.replicate, "device": device}
-    if cell.teacher == "encoder":
+    recipe = Recipe(model=model, student_layers=layers, **{name: dials[f"teacher_{name}"] for name in names})
+    learnt: dict[str, Any] = {
+        "original": tuple(split.original),
+        "recipe": recipe,
+        "seed": cell.replicate,
+        "device": device,
+    }
+    if cell.teacher == "encoder" and isinstance(task, ClassificationTask):
         return Labeller(task, **learnt)
     if "tuned_on" in dials:
         learnt |= _mixture(cell, split, recipe)
@@ -126,7 +140,7 @@ def _mixture(cell: TeacherCell, split: Split, recipe: Recipe) -> dict[str, tuple
     each = cell.seed_size // (len(names) + (not alone))
     others: list[tuple[str, str]] = []
     for name in names:
-        task = load_task(name, **cell.task_settings)
+        task = _task(cell, name)
         original = tuple(task.split(each, 0, cell.replicate).original)
         others += InstructedTeacher(task, recipe.model, 1.0, original=original, recipe=recipe).pairs
     return {"original": () if alone else tuple(split.original[:each]), "others": tuple(others)}
@@ -147,7 +161,7 @@ def _recorded(cell: TeacherCell, kind: str, task: Instructed, split: Split, stor
 def _pair(cell: TeacherCell, task: Instructed, sample: Sample) -> tuple[str, str]:
     """What a student is trained on: text and label for an encoder, prompt and completion for a causal model."""
     if cell.scoring == "classify":
-        return sample.question, task.extract(sample.answer)
+        return sample.question, task.extract(sample.answer) or ""
     return task.prompt(sample.question), sample.answer
 
 
@@ -155,9 +169,10 @@ def _scores(
     task: Instructed, tests: Sequence[Problem], outcomes: Sequence[Outcome]
 ) -> tuple[list[Outcome], dict[str, object]]:
     """Outcomes with a score for each text, and the scores of the whole."""
-    if not isinstance(task, GenerationTask):
-        gold = [task.extract(problem.answer) for problem in tests]
+    if isinstance(task, ClassificationTask):
+        gold = [task.extract(problem.answer) or "" for problem in tests]
         return list(outcomes), {"macro_f1": round(macro_f1(gold, [o.extracted for o in outcomes], task.labels), 4)}
+    assert isinstance(task, GenerationTask)
     texts = [outcome.extracted or "" for outcome in outcomes]
     references = [problem.references for problem in tests]
     whole = text_scores(texts, references)

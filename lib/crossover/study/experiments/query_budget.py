@@ -4,6 +4,7 @@ Source: arXiv 2409.19759, sections 3 and 4.
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 from crossover.digests import digest
 from crossover.errors import CrossoverError
@@ -14,7 +15,7 @@ from crossover.study.cell import Evaluation, QueryCell, TrainingData
 from crossover.study.experiments.base import test_items, timed, train_causal
 from crossover.study.store import Store
 from crossover.tasks import load_task
-from crossover.tasks.base import ChoiceTask, Problem, Task, seeds_apart
+from crossover.tasks.base import ChoiceTask, Problem, ProceduralTask, Task, seeds_apart
 from crossover.teachers import Oracle, Teacher
 from crossover.teachers.few_shot_prompts import EXAMPLES
 from crossover.teachers.recorded import Recorded
@@ -37,17 +38,17 @@ class QueryBudgetExperiment:
         task = load_task(cell.task, **cell.task_settings)
         data, ledger = buy(cell, store, device)
         pairs = [(task.prompt(sample.question), sample.answer) for sample in data.samples]
-        dropped = {"near_test": data.funnel.near_test} if data.funnel.near_test else {}
+        dropped: dict[str, object] = {"near_test": data.funnel.near_test} if data.funnel.near_test else {}
         return TrainingData(pairs, data.funnel, ledger.spent, ledger.tokens_in, ledger.tokens_out, dropped)
 
     def train_and_score(self, cell: QueryCell, pairs: Sequence[tuple[str, str]], device: str) -> Evaluation:
         """Train a student on (prompt, completion) pairs and score it; refuse choices where the task lists none."""
         task = load_task(cell.task, **cell.task_settings)
-        if cell.scoring == "choice" and not isinstance(task, ChoiceTask):
-            raise CrossoverError(f"scoring is 'choice', and {cell.task} lists no choices; use scoring='generate'.")
         student, train = train_causal(cell, pairs, device)
         tests = test_items(cell, task)
         if cell.scoring == "choice":
+            if not isinstance(task, ChoiceTask):
+                raise CrossoverError(f"scoring is 'choice', and {cell.task} lists no choices; use scoring='generate'.")
             return timed(train, lambda: (choose(student, task, tests), {}))
         return timed(train, lambda: (evaluate(student, task, tests, cell.max_new_tokens), {}))
 
@@ -69,11 +70,11 @@ def make_teachers(
 
     What a served one costs is counted in the store's ``spending.jsonl``, for all cells together.
     """
-    account = Account(store.folder / "spending.jsonl", **cell.spending) if cell.teacher == "endpoint" else None
+    account = Account(store.folder / "spending.jsonl", **cell.spending)
 
     def make(settings: dict) -> Teacher:
         if cell.teacher == "oracle":
-            return Oracle(task, **settings)
+            return Oracle(cast(ProceduralTask, task), **settings)  # which checks it
         shown = {"task": task, "examples": seeds[:EXAMPLES], "max_new_tokens": cell.max_new_tokens, **settings}
         if cell.teacher == "endpoint":
             from crossover.teachers.endpoint import Endpoint
@@ -102,7 +103,7 @@ def buy(cell: QueryCell, store: Store, device: str = "cpu") -> tuple[Purchase, L
 
 def _recorded(cell: QueryCell, store: Store, teacher: Teacher) -> Recorded:
     """Store a teacher's calls in a file for each teacher, task, strategy and set of seeds."""
-    named = [cell.task, cell.task_settings, teacher.id]
+    named: list[object] = [cell.task, cell.task_settings, teacher.id]
     if cell.gold:
         named.append(cell.gold)  # the seeds, which are a local teacher's examples, pass over these problems
     name = f"{cell.task}-{cell.strategy}-S{cell.seed_size}-r{cell.replicate}-{digest(named, 8)}.jsonl.gz"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 from crossover.data.closed_book import Sources, answers, near_tests, pool, question_sets, test_rows
 from crossover.errors import CrossoverError
@@ -148,7 +149,7 @@ def _pair(example: Example, number: int) -> tuple[str, str]:
 
 def _filled(examples: Sequence[Example], tokens: float, model: str) -> list[Example]:
     """Return the first examples with as many tokens in all as come nearest to a number."""
-    total, taken = 0, []
+    total, taken = 0, list[Example]()
     for example, length in zip(examples, _lengths(examples, model), strict=True):
         if total + length / 2 > tokens:
             return taken
@@ -209,7 +210,7 @@ def _lengths(examples: Sequence[Example], model: str) -> list[int]:
 
 
 @cache
-def _tokenizer(model: str):
+def _tokenizer(model: str) -> Any:
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(model_folder(model))
@@ -221,5 +222,5 @@ def _entities(given: tuple[str, ...]) -> list[str]:
 
 
 @cache
-def _parser():
+def _parser() -> Any:
     return load_parser()

@@ -1,5 +1,8 @@
 """The cells that a chapter's parameters stand for."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 from crossover.params.budget_ratio import Ablations, BudgetRatio, RecipePilot
 from crossover.params.fields import Parameters
 from crossover.params.finetuned_teacher import FinetunedTeacher
@@ -7,7 +10,7 @@ from crossover.params.template_questions import TemplateQuestions
 from crossover.study.cell import Cell
 from crossover.study.grids import ablations, budget_ratio, finetuned_teacher, template_questions
 
-_CELLS = {
+_CELLS: dict[type[Parameters], Callable[[Any], Sequence[Cell]]] = {
     Ablations: ablations.cells,
     BudgetRatio: budget_ratio.cells,
     FinetunedTeacher: finetuned_teacher.cells,
@@ -19,4 +22,4 @@ _CELLS = {
 def cells_of(parameters: Parameters) -> list[Cell]:
     """Return the cells that a chapter runs, in the order of running; none for a chapter that trains no student."""
     cells = _CELLS.get(type(parameters))
-    return cells(parameters) if cells else []
+    return list(cells(parameters)) if cells else []

@@ -1,6 +1,7 @@
 """The grid of the chapter on the budget ratio: strategy, seed-set size, budget, replicate."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from crossover.params.budget_ratio import BudgetRatio, RecipePilot
 from crossover.study.cell import QueryCell
@@ -24,7 +25,7 @@ def in_order(grid: Iterable[QueryCell]) -> list[QueryCell]:
 def grid(p: BudgetRatio, **changes: object) -> list[QueryCell]:
     """Return the cells of these parameters with some of them changed; ``changes`` are not checked again."""
     p = p.model_copy(update=changes)
-    shared = {
+    shared: dict[str, Any] = {
         "version": 2,
         "task": p.task,
         "task_settings": _task_settings(p),
@@ -34,7 +35,7 @@ def grid(p: BudgetRatio, **changes: object) -> list[QueryCell]:
         "max_new_tokens": p.max_new_tokens,
         "recipe": recipe(p),
     }
-    bought = {
+    bought: dict[str, Any] = {
         "teacher": p.teacher,
         "teacher_settings": _teacher_settings(p, p.teacher_gold),
         "augmenter_settings": {} if p.augmenter_gold == p.teacher_gold else _teacher_settings(p, p.augmenter_gold),
@@ -68,7 +69,9 @@ def recipe(p: BudgetRatio) -> dict[str, object]:
 
 
 def _task_settings(p: BudgetRatio) -> dict[str, object]:
-    own = {"steps": 1, "distractors": 0} if p.task == "math_words" else {}  # part of the published keys
+    own: dict[str, object] = (
+        {"steps": 1, "distractors": 0} if p.task == "math_words" else {}
+    )  # part of the published keys
     return own | p.task_options
 
 
@@ -93,7 +96,7 @@ def recipes(p: RecipePilot) -> dict[str, list[QueryCell]]:
     return {BASE: grid(p)} | {recipe_name(change): grid(p, **change) for change in changes}
 
 
-def recipe_name(change: dict[str, object]) -> str:
+def recipe_name(change: Mapping[str, object]) -> str:
     """Return how a change of the recipe is written.
 
     >>> recipe_name({"updates": "steps", "max_steps": 48})

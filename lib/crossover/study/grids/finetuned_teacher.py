@@ -1,22 +1,21 @@
 """The grids of the chapter on fine-tuned teachers: a base, and one factor varied at a time."""
 
 import itertools
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from crossover.params.finetuned_teacher import FinetunedTeacher
 from crossover.study.cell import TeacherCell
 from crossover.tasks import load_task
 from crossover.tasks.instructed.base import ClassificationTask
 
+Family = Literal["encoder", "causal"]
 _ONE_STUDENT = {"classifier_seeds": 1, "writer_seeds": 1}
 
 
 def cells(p: FinetunedTeacher) -> list[TeacherCell]:
     """Return the cells of every grid, each once, those that share a fine-tuned teacher next to each other."""
     found = {cell.key: cell for part in grids(p).values() for cell in part}
-    names = list(dict.fromkeys([*p.tasks, *p.side_tasks, *p.dial_tasks]))
+    names: list[str] = list(dict.fromkeys([*p.tasks, *p.side_tasks, *p.dial_tasks]))
 
     def order(c: TeacherCell) -> tuple:
         return c.replicate, names.index(c.task), c.seed_size, c.teacher, c.teacher_settings.get("teacher_layers", 0)
@@ -31,7 +30,7 @@ def grids(p: FinetunedTeacher) -> dict[str, list[TeacherCell]]:
     every, pure, start = [*p.tasks, *p.side_tasks], _pure(p), p.originals[0]
     labelled = [name for name in p.dial_tasks if isinstance(_task(p, name), ClassificationTask)]
     amounts = [max(1, round(amount * p.dial_size)) for amount in p.amounts]
-    varied = {
+    varied: dict[str, list[tuple[str, dict[str, Any]]]] = {
         "amounts": [(s, {"queries": queries}) for queries in amounts for s in pure],
         "annotate_temperatures": _temperatures(p, "annotate"),
         "generate_temperatures": _temperatures(p, "generate"),
@@ -62,10 +61,11 @@ def grids(p: FinetunedTeacher) -> dict[str, list[TeacherCell]]:
         for cell in grid(dialled, name, start, s, further={"tuned_on": how})
     ]
     # Annotation with both families of teachers, for both families of students.
+    families: tuple[Family, ...] = ("encoder", "causal")
     annotators = (("original", "none"), ("annotate", "tuned"), ("annotate", "encoder"))
     found["families"] = [
         cell
-        for name, family, (s, teacher) in itertools.product(labelled, ("encoder", "causal"), annotators)
+        for name, family, (s, teacher) in itertools.product(labelled, families, annotators)
         if p.swapped
         for cell in grid(dialled, name, start, s, teacher, family)
     ]
@@ -76,7 +76,7 @@ def grids(p: FinetunedTeacher) -> dict[str, list[TeacherCell]]:
     return found
 
 
-def conditions(p: FinetunedTeacher, name: str) -> list[tuple[int, list[tuple[str, str]]]]:
+def conditions(p: FinetunedTeacher, name: Any) -> list[tuple[int, list[tuple[str, str]]]]:
     """Return a task's sizes, and at each what is added to the original examples: pairs of condition and teacher.
 
     At ``other_originals`` and ``side_sizes`` a fine-tuned teacher annotates or generates, and no more.
@@ -86,7 +86,7 @@ def conditions(p: FinetunedTeacher, name: str) -> list[tuple[int, list[tuple[str
         start = p.originals[0]
         further = [size for size in dict.fromkeys(p.side_sizes.get(name, [])) if size != start]
         return [(start, [*itertools.product(_pure(p), p.teachers)]), *((size, few) for size in further)]
-    every = [*itertools.product(p.conditions, p.teachers)]
+    every: list[tuple[str, str]] = [*itertools.product(p.conditions, p.teachers)]
     return [(size, every) for size in p.originals] + [(size, few) for size in p.other_originals]
 
 
@@ -96,9 +96,9 @@ def grid(
     size: int,
     strategy: str,
     teacher: str = "tuned",
-    family: Literal["encoder", "causal"] = "encoder",
+    family: Family = "encoder",
     layers: int = 0,
-    further: Mapping[str, object] = MappingProxyType({}),
+    further: dict[str, object] | None = None,
     **changed: object,
 ) -> list[TeacherCell]:
     """Return the cells of one condition: every replicate and student.
@@ -120,7 +120,7 @@ def grid(
             budget=0 if alone else varied.queries,
             replicate=replicate,
             teacher="none" if alone else teacher,
-            teacher_settings={} if alone else _teacher_settings(varied, teacher, strategy, layers) | further,
+            teacher_settings={} if alone else _teacher_settings(varied, teacher, strategy, layers) | (further or {}),
             n_test=p.n_test if isinstance(task, ClassificationTask) else p.n_test_texts,
             max_new_tokens=task.output_tokens,
             recipe=_recipe(p, "classifier" if encoder else "writer"),
@@ -133,7 +133,7 @@ def grid(
     ]
 
 
-def _base(p: FinetunedTeacher, name: str) -> list[TeacherCell]:
+def _base(p: FinetunedTeacher, name: Any) -> list[TeacherCell]:
     """Every size and condition of a task; of a side task with one student, and beyond the first size one draw."""
     main = name in p.tasks
     few = p.model_copy(update=_ONE_STUDENT | {"replicates": p.side_draws.get(name, 1)})
@@ -146,7 +146,7 @@ def _base(p: FinetunedTeacher, name: str) -> list[TeacherCell]:
     ]
 
 
-def _task(p: FinetunedTeacher, name: str):
+def _task(p: FinetunedTeacher, name: str) -> Any:
     return load_task(name, **p.task_settings(name))
 
 
@@ -154,7 +154,7 @@ def _pure(p: FinetunedTeacher) -> list[str]:
     return [s for s in p.conditions if s != "both"]
 
 
-def _temperatures(p: FinetunedTeacher, kind: str) -> list[tuple[str, dict[str, float]]]:
+def _temperatures(p: FinetunedTeacher, kind: str) -> list[tuple[str, dict[str, Any]]]:
     """A kind's temperatures with the chapter's own; none where the temperature is not varied."""
     name = f"{kind}_temperature"
     varied = getattr(p, f"{name}s")

@@ -1,5 +1,7 @@
 """The grid of the chapter on template questions: mixtures of real and synthetic questions."""
 
+from typing import Any
+
 from crossover.params.template_questions import TemplateQuestions
 from crossover.study.cell import MixtureCell
 
@@ -16,8 +18,11 @@ def cells(p: TemplateQuestions) -> list[MixtureCell]:
         grid += [
             _cell(p, "real_equal", share, replicate, language=share in p.language_shares) for share in p.real_equal
         ]
-        spoilt = [{"spoilt": share, "spoilt_by": by} for share in p.spoilt for by in ("answer", "grammar")]
-        for further in (*spoilt, *({"selection": how} for how in p.selections)):
+        spoilt: list[dict[str, Any]] = [
+            {"spoilt": share, "spoilt_by": by} for share in p.spoilt for by in ("answer", "grammar")
+        ]
+        selected: list[dict[str, Any]] = [{"selection": how} for how in p.selections]
+        for further in spoilt + selected:
             grid += [_cell(p, "real_equal", p.size_share, replicate, **further)]
         if p.small_layers:
             grid += [
@@ -37,7 +42,7 @@ def _cell(
     language: bool = False,
     **further: object,
 ) -> MixtureCell:
-    sizes = dict.fromkeys(p.question_sets, p.n_test)
+    sizes: dict[str, int] = dict.fromkeys(p.question_sets, p.n_test)
     if language:
         sizes |= {name: _language_size(p, name) for name in p.language_sets}
     extra = share / (1 - share) if strategy == "real_equal" else share

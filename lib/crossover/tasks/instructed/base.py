@@ -16,7 +16,7 @@ from crossover.data import load
 from crossover.data.near_duplicates import Neighbourhood
 from crossover.errors import CrossoverError
 from crossover.normal_text import word_set
-from crossover.tasks.base import Problem, packaged
+from crossover.tasks.base import Problem, Task, packaged
 from crossover.tasks.problem_sets import Benchmark, half
 
 
@@ -55,14 +55,12 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Instructed(Benchmark):
+class Instructed(Benchmark, Task):
     """A task that a teacher is instructed in; an entry of ``tasks.yaml`` gives the facts below."""
 
     instruction: ClassVar[Instruction]
     fields: ClassVar[tuple[str, ...]] = ()
     shared_field: ClassVar[str] = ""
-    #: Outputs that generation is conditioned on; ``(None,)`` where outputs are free text.
-    classes: ClassVar[tuple[str | None, ...]]
     input_tokens: ClassVar[int]
     output_tokens: ClassVar[int] = 6
     data_set: ClassVar[str]
@@ -77,6 +75,11 @@ class Instructed(Benchmark):
             cls.instruction = Instruction(facts.pop("definition"), tuple(map(tuple, facts.pop("examples"))))
             for key, value in facts.items():
                 setattr(cls, key, tuple(value) if isinstance(value, list) else value)
+
+    @property
+    @abstractmethod
+    def classes(self) -> tuple[str | None, ...]:
+        """Outputs that generation is conditioned on, each in turn; ``(None,)`` where outputs are free text."""
 
     # --- the pools -------------------------------------------------------------------------------------------------
 
@@ -127,7 +130,8 @@ class Instructed(Benchmark):
         """Return the input at the start of a teacher's text, or ``None`` where a field is missing or empty."""
         lines, prefixes = text.strip().splitlines(), [f"{name}: *" for name in self.fields] or [""]
         found = [re.fullmatch(rf"{prefix}(\S.*)", line.strip()) for prefix, line in zip(prefixes, lines, strict=False)]
-        return self.as_input(*(match[1] for match in found)) if len(found) == len(prefixes) and all(found) else None
+        values = [match[1] for match in found if match]
+        return self.as_input(*values) if len(values) == len(prefixes) else None
 
     @abstractmethod
     def read_example(self, text: str, output: str | None) -> tuple[str, str] | None:
@@ -148,8 +152,7 @@ class ClassificationTask(Instructed):
     metric = "accuracy of the label"
 
     @property
-    def classes(self) -> tuple[str, ...]:
-        """The labels: generation asks for each in turn."""
+    def classes(self) -> tuple[str | None, ...]:
         return self.labels
 
     def _problems(self, rows: list[load.Row]) -> list[Problem]:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import Any
 
 from crossover.data import load
 from crossover.data.pinned import EN_CORE_WEB_SM, cached
@@ -90,7 +91,7 @@ def _sentences(row: load.Row) -> list[str]:
 @cache
 def _captions(task: Captions) -> dict[str, list[str]]:
     """Captions with their concepts, from the model cache; finding them takes spaCy some seconds, once."""
-    rows = filter(_is_caption, load.load(task.data_set, "validation", task.source))  # type: ignore[arg-type]
+    rows = [row for row in load.load(task.data_set, "validation", task.source) if _is_caption(row)]
     texts = list(dict.fromkeys(text for row in rows for text in _sentences(row)))
 
     def build(folder: Path) -> None:
@@ -122,7 +123,7 @@ def _forms(text: str) -> frozenset[str]:
 
 
 @cache
-def _tagger():
+def _tagger() -> Any:
     from crossover.models.spacy_english import load_tagger  # spaCy takes seconds to load
 
     return load_tagger()

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-Row = tuple[int | float | str | bytes | None, ...]
+Row = tuple[Any, ...]  #: int, float, str, bytes or None
 
 # Of SQLite's virtual machine, a few seconds: the same statement is cut at the same place on a fast machine and a slow.
 STEPS = 100_000_000
@@ -96,8 +97,8 @@ def _of_stored_dates(connection: sqlite3.Connection, watch: _Watch) -> None:
     """Put functions that refuse the present time, and a time zone of this machine, in the place of SQLite's."""
     clock = sqlite3.connect(":memory:")
 
-    def function(name: str) -> Callable[..., object]:
-        def call(*given: object) -> object:
+    def function(name: str) -> Callable[..., Any]:
+        def call(*given: Any) -> Any:
             times = given[1:] if name == "strftime" else given
             if not times or any(str(value).strip().lower() in _PRESENT for value in times):
                 watch.passed = f"{name}() of the present time or the machine's time zone"

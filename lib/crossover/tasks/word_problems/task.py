@@ -31,9 +31,6 @@ class MathWords(NumberAnswers, Planned):
     distractors: int = 0
     name: str = field(default="math_words", init=False)
 
-    _text = staticmethod(question)
-    _answer = staticmethod(solution)
-
     def __post_init__(self) -> None:
         if (self.steps, self.distractors) != (1, 0):
             raise CrossoverError(
@@ -76,7 +73,9 @@ class MathWords(NumberAnswers, Planned):
 
         def guessed(r: random.Random) -> Story | None:
             choices = plot.starts(old.kind) if hidden == "start" else plot.operands(old.kind, old.start)
-            new = replace(old, hidden=hidden, **{hidden: r.choice(choices)})
+            value = r.choice(choices)
+            new = replace(old, start=value) if hidden == "start" else replace(old, operand=value)
+            new = replace(new, hidden=hidden)
             return new if plot.allowed(new) else None
 
         story = self._trained(guessed, rng, f"an invalid {problem.id}")
@@ -108,6 +107,12 @@ class MathWords(NumberAnswers, Planned):
 
     def _stream(self, side: str, replicate: int) -> str:
         return f"{self.name}/{DRAW}/steps={self.steps}/distractors={self.distractors}/{side}/{replicate}"
+
+    def _text(self, plan: Story, rng: random.Random) -> str:
+        return question(plan, rng)
+
+    def _answer(self, plan: Story, rng: random.Random) -> str:
+        return solution(plan, rng)
 
     def _drawn(self, rng: random.Random, test: bool) -> Problem:
         return self._problem(self._first(plot.draw, lambda s: plot.is_test(s) == test, rng, "a problem"), rng)
