@@ -78,7 +78,7 @@ def test_a_pilot_runs_advises_reports_and_has_nothing_left_to_do(command, tmp_pa
     assert set(table["budget"]) == {2, 4, 8, 16} and table["strategy"].nunique() == 3 and len(table) == 12
     assert (
         "The seeds alone" in done.stdout
-        and "on 6 tests, 1 replicate can tell leads of " in done.stdout
+        and "on 6 tests, 1 replicate can tell leads of 73" in done.stdout
         and "calls: 48 of 48" in done.stdout
     )
     # Nothing is left to do; what was bought is data in the report, never markup, and is written as trl reads it.

@@ -1,62 +1,54 @@
-"""The data of the page that advises.
+"""The data of the page that advises: published counts, and what its statistics share with the library.
 
-Per task a script with the curves' draws, from which the page computes in the browser.
+The page computes in the browser (``book/_static/crossover_stats.js``), from the same random numbers as
+:func:`crossover.stats.curves.fit_table` with seed 0.
 """
 
-import base64
 import json
 from pathlib import Path
 
 import numpy as np
 
 from crossover.figures.style import styles
-from crossover.labels import QUERIES_PER_SAMPLE
+from crossover.labels import QUERIES_PER_SAMPLE, STRATEGIES
 from crossover.stats.advice import CLEAR
-from crossover.stats.curves import FittedCurve, fit_table
+from crossover.stats.counts import COLUMNS
+from crossover.stats.curves import STATUSES
+from crossover.stats.noise import t_quantile
+from crossover.stats.seed_size_law import KINDS
 from crossover.study import advice_counts
 
-FOLDER = "_static/advisor"
-#: Budget ratios at which a curve is sent, evenly spaced in log ratio over its tested range.
-POINTS = 25
+SPARE = ("a", "b", "c", "d")  # labels of a reader's own, to which styles are lent
 
 
 def scripts(results: Path) -> dict[str, bytes]:
-    """Return the page's scripts by path: an index of tasks, and each task's curves."""
+    """Return the page's one script by path."""
     table = advice_counts.counts(results)
-    fits = fit_table(table, advice_counts.LEVEL, advice_counts.DRAWS, advice_counts.SEED)
-    sizes = table["task"].value_counts()
-    written, tasks = {}, []
-    for number, task in enumerate(sizes.index):
-        curves = [_curve(c) for c in fits if c.task == task and c.is_fitted]
-        if not curves:
-            continue
-        written[f"{FOLDER}/{number}.js"] = f'crossoverCurves("{number}", {json.dumps(curves)});\n'.encode()
-        tasks.append({"id": str(number), "task": task, "label": task.replace("_", " ")})
-    looks = styles({c.strategy for c in fits})
-    strategies = {
-        name: {"label": look.label, "colour": look.colour, "calls": QUERIES_PER_SAMPLE.get(name, 1)}
-        for name, look in looks.items()
-    }
-    about = {"level": advice_counts.LEVEL, "clear": CLEAR, "strategies": strategies, "tasks": tasks}
-    return written | {f"{FOLDER}/index.js": f"window.CROSSOVER_ADVICE = {json.dumps(about)};\n".encode()}
-
-
-def _curve(curve: FittedCurve) -> dict[str, object]:
-    """A curve as JSON: its draws on a grid as 16-bit shares of 1, and the measured accuracies per replicate."""
-    counts = curve.counts
-    level = not counts.ratios.any()  # a strategy that buys nothing is the same at every budget
-    first, last = (1.0, 1.0) if level else curve.ratio_range
-    draws = curve.at(np.geomspace(first, last, POINTS))[1]
-    with np.errstate(invalid="ignore"):
-        shares = counts.correct / counts.tested
-    return {
-        "strategy": curve.strategy,
-        "size": curve.seed_size,
-        "level": level,
-        "range": [first, last],
-        "measured": [
-            [round(float(ratio), 6), [round(float(share), 4) for share in column if np.isfinite(share)]]
-            for ratio, column in zip(counts.ratios, shares.T, strict=True)
+    looks = styles({*table["strategy"], "seeds_only", *SPARE})
+    drawn = {name: {"label": look.label, "colour": look.colour} for name, look in looks.items()}
+    about = {
+        "level": advice_counts.LEVEL,
+        "normal_quantile": t_quantile((1 + advice_counts.LEVEL) / 2, np.inf),
+        "clear": CLEAR,
+        "statuses": STATUSES,
+        "per_sample": QUERIES_PER_SAMPLE,
+        "order": list(STRATEGIES),
+        "kinds": KINDS,
+        "generators": {"redraw": _state(0), "flexible": _state([0, 1])},
+        "spare": [drawn.pop(name)["colour"] for name in SPARE],
+        "strategies": drawn,
+        "tasks": [
+            {
+                "task": task,
+                "label": task.replace("_", " "),
+                "csv": table.loc[table["task"] == task, COLUMNS].to_csv(index=False, float_format="%.12g"),
+            }
+            for task in table["task"].value_counts().index
         ],
-        "draws": base64.b64encode(np.rint(np.clip(draws, 0, 1) * 65535).astype("<u2").tobytes()).decode(),
     }
+    return {"_static/advisor/index.js": f"window.CROSSOVER_ADVICE = {json.dumps(about)};\n".encode()}
+
+
+def _state(seed: int | list[int]) -> dict[str, str]:
+    """State and increment of numpy's default generator, 128 bits each, in hexadecimal digits."""
+    return {name: f"{value:x}" for name, value in np.random.default_rng(seed).bit_generator.state["state"].items()}

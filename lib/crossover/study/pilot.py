@@ -370,7 +370,7 @@ class Pilot:
         """Say how well the calls tell the two best strategies apart, beside what was planned."""
         best, p = self.advice()[0].best, self.parameters
         half = 50 * (best.lead_interval[1] - best.lead_interval[0])
-        replicates = int(self.runs().query("budget > 0").groupby("strategy")["replicate"].nunique().min())
+        replicates = self.runs().query("budget > 0").groupby("strategy")["replicate"].nunique().min()
         planned = 100 * detectable_lead(replicates, p.n_test)
         return (
             f"What the calls bought: the lead at the largest budget is known to {half:.1f} points either way; on"
