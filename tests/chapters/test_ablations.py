@@ -121,6 +121,8 @@ def test_planted_effects_come_back(tmp_path, parameters):
     assert found["augmenter"]["estimate"].tolist() == pytest.approx([-0.05, -0.2])
     assert found["verification"]["estimate"].tolist() == pytest.approx([0.3, 0.4, -0.3] * 4)
     assert found["student"]["estimate"].tolist() == pytest.approx([0.1, 0.1])
+    calls = found["verification"]["comparison"].str.findall(r"\b(16|64|128)\b")
+    assert calls.map(len).between(1, 2).all(), "each label says at which budgets"
     leads = dict(zip(found["overview"]["comparison"], found["overview"]["estimate"], strict=True))
     assert leads["50% of new questions spoilt"] == pytest.approx(-0.2) and leads["coverage 0"] == pytest.approx(0)
     assert all((f["replicates"] == 2).all() for f in found.values())

@@ -57,6 +57,7 @@ def test_differences_stand_beside_the_published_ones_with_and_without_panels(tmp
     rows.to_csv(tmp_path / "study" / "figures" / "augmenter.csv", index=False)
     chapter = Chapter(check("04_ablations", {"profile": "laptop", "results": "own"}), rows, rows)
     drawn = chapter.forest("augmenter", rows, "Differences.")
+    assert "significant at a false-discovery rate of 10% among 2." in drawn.note["caption"]
     assert "published study" in [text.get_text() for legend in drawn.legends for text in legend.get_texts()]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from crossover.chapters.finetuned_teacher import quality
 from crossover.chapters.finetuned_teacher.chapter import Chapter
-from crossover.chapters.finetuned_teacher.comparisons import against_alone, choices, teachers
+from crossover.chapters.finetuned_teacher.comparisons import against_alone, choices, gains, teachers
 from crossover.claims import decide, load_register
 from crossover.params.finetuned_teacher import FinetunedTeacher
 from crossover.params.profiles import resolve
@@ -87,6 +87,13 @@ def test_the_whole_grid_runs_what_the_chapter_and_the_claims_compare():
                         selector = claim.base | point | {k: v for k, v in term.items() if k != "weight"}
                         planned = point["task"] not in left_out and selector["seed_size"] != 50  # not in this grid yet
                         assert runs(selector) == planned, (name, selector)
+
+
+def test_the_list_of_gains_has_every_teacher():
+    p = FinetunedTeacher(teachers=["tuned", "prompted"])
+    listed = gains(p)
+    assert {d.teacher for d in listed} >= {"tuned", "prompted"}
+    assert listed == [d for d in against_alone(p) if d.size == p.originals[0]], "none is left out of the count"
 
 
 def test_side_tasks_have_their_own_draws_and_sizes():

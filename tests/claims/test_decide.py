@@ -278,6 +278,13 @@ def test_the_register_is_whole():
         assert {*rule.claims} <= {*asked.claims, "all"} and rule.change and rule.reason
 
 
+def test_robustness_is_decided_on_both_halves():
+    """A rephrasing that gains from a weak augmenter says nothing of new questions, and the other way round."""
+    parts = load_register().claims["C2"].parts
+    assert [{term["strategy"] for term in part.terms} for part in parts] == [{"new_question"}, {"question_rephrase"}]
+    assert [part.side for part in parts] == ["above", "below"]
+
+
 def test_chance_is_the_commonest_label_of_the_test_items():
     runs = read_runs(STUDY, "finetuned_teacher")
     for task, chance in load_register().chance.items():

@@ -9,8 +9,10 @@ from typer.testing import CliRunner
 
 from crossover.cli import app
 from crossover.errors import CrossoverError
+from crossover.params.profiles import check
 from crossover.strategies import Sample
-from crossover.study.pilot import STRATEGIES, Pilot
+from crossover.study.pilot import STRATEGIES, Pilot, replicates_for
+from crossover.tasks.user_pairs import UserPairs
 
 runner = CliRunner()
 
@@ -68,6 +70,38 @@ def test_too_few_queries_are_refused_with_what_it_would_take(command):
         done = run(command(*options, queries=queries))
         assert isinstance(done.exception, CrossoverError)
         assert needed in str(done.exception) and instead in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({}, ""),
+        ({"parsed": 1}, "Only 3 of 30 answers"),
+        ({"verified": 1}, "right on 3 of 24 answers"),
+        ({"n_correct": 1}, "at the floor"),
+        ({"n_correct": 20}, "No strategy beats the seeds alone"),
+    ],
+)
+def test_a_pilot_that_cannot_help_says_why(monkeypatch, changed, said):
+    bought = {"asked": 10, "parsed": 8, "verified": 6, "n_correct": 60, "n_test": 100} | changed
+    rows = [bought | {"strategy": s, "budget": b, "replicate": 0} for s in STRATEGIES for b in (2, 4, 8)]
+    alone = bought | {"strategy": "seeds_only", "budget": 0, "n_correct": 1 if changed.get("n_correct") == 1 else 50}
+    monkeypatch.setattr(Pilot, "runs", lambda self: pd.DataFrame([*rows, alone | {"replicate": 0}]))
+    monkeypatch.setattr(Pilot, "failures", lambda self: "")
+    made = Pilot(None, check("03_budget_ratio", {"n_test": 100}), 100)
+    assert said in made.hopeless() and bool(made.hopeless()) == bool(said)
+
+
+def test_three_replicates_show_what_luck_does(tmp_path):
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in sums(0, 90)))
+    task = UserPairs(str(tmp_path / "pairs.jsonl"))
+    given = {"replicates": 0, "lead": 50.0, "queries": 1000, "until": ""}
+    assert replicates_for(task, given) == 3 < replicates_for(task, given | {"lead": 10.0})
+
+
+def test_a_cap_of_money_takes_prices(command):
+    done = run(command("--max-cost", "5"))
+    assert isinstance(done.exception, CrossoverError) and "max_cost is 5 but nothing has a price" in str(done.exception)
 
 
 def test_a_pilot_runs_advises_reports_and_has_nothing_left_to_do(command, tmp_path, monkeypatch):

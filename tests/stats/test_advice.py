@@ -92,6 +92,15 @@ def test_a_strategy_that_buys_nothing_is_a_level_line():
     assert {"seeds_only"}.isdisjoint({c.first for c in find_crossovers(fits, checks=False)})
 
 
+def test_one_strategy_has_no_lead_whose_trend_could_be_told():
+    rows = [("seeds_only", 100, 0, j, 150, 1000) for j in range(3)]
+    alone = noisy(EARLY, LATE).query("strategy == 'new_question'")
+    seeds = pd.DataFrame(rows, columns=alone.columns)
+    for table in (alone, pd.concat([alone, seeds])):
+        a = advice.advise(curves.fit_table(table.reset_index(drop=True), draws=60), 100, 10**6)
+        assert a.nearest and a.trend is None and "trend" not in a.message
+
+
 def test_between_seed_sizes_lies_between(fits):
     at = {s: advice.advise(fits, s, s * 10).table().set_index("strategy")["accuracy"] for s in (50, 100, 200)}
     for name in at[50].index:

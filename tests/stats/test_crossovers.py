@@ -90,6 +90,23 @@ def test_several_crossings_are_all_listed():
     np.testing.assert_allclose(x.by_form["exponential"], [c.ratio for c in x.crossings], rtol=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("crossing", "positive", "p_exists", "said"),
+    [
+        (None, [0.01, 0.02], 0.45, ("none", None)),  # rather not than so: no crossing
+        (None, [0.01, 0.02], 0.55, ("beyond_range", "above")),
+        (None, [0.02, 0.01], 0.55, ("beyond_range", "below")),
+        (9.0, [0.01, 0.02], 0.05, ("none", None)),
+        (9.0, [0.02, 0.01], 0.45, ("beyond_range", "above")),
+        (0.1, [0.01, 0.02], 0.45, ("beyond_range", "below")),
+    ],
+)
+def test_a_crossover_outside_lies_where_the_lead_is_less_sure(crossing, positive, p_exists, said):
+    chosen = crossing and crossovers.Crossing(crossing, (None, None), "b", False)
+    found = crossovers._status(chosen, [chosen] if chosen else [], np.array(positive), (1.0, 4.0), p_exists, 0.1, 0.05)
+    assert found == said
+
+
 def test_none_names_the_leader_and_leaves_the_value_out():
     x = one(STATUS_CASES["none"])
     assert x.leader == "new_question" and x.leader in x.message

@@ -62,6 +62,21 @@ def test_curves_of_one_task_share_how_much_they_bend():
     np.testing.assert_allclose(pooled_prior(np.zeros((3, 2)), prior), prior)
 
 
+def test_a_take_off_is_never_taken_for_its_exact_shape():
+    table = counts(SHAPES["take-off"], n=10**5, seed=4)
+    curve = fit_table(table, draws=300).curves[0].flexible
+    steep = curve.draw_trends.steepness > 0
+    assert steep.any() and (np.abs(curve.draw_departures[steep]).max(1) > 0).all()
+
+
+def test_a_curve_bends_the_more_the_others_of_its_strategy_do():
+    own = counts(rising(), n=500, seed=5, size=10)
+    alike = pd.concat([own, *(counts(rising(), n=10**5, seed=k, size=k) for k in (20, 30, 40))], ignore_index=True)
+    bent = [counts(SHAPES["rise then fall"], n=10**5, seed=k, size=k) for k in (20, 30, 40)]
+    straight, curved = (fit_table(t, draws=400)["a", 10].flexible for t in (alike, pd.concat([own, *bent])))
+    assert np.abs(curved.draw_departures).mean() > 1.5 * np.abs(straight.draw_departures).mean()
+
+
 def test_rows_in_any_order_give_the_same_curves():
     table = pd.concat([counts(rising(), strategy=s, seed=k) for k, s in enumerate("ab")], ignore_index=True)
     mixed = table.sample(frac=1, random_state=1).reset_index(drop=True)

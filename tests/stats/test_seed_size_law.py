@@ -8,6 +8,7 @@ import pytest
 
 from crossover.errors import CrossoverError
 from crossover.stats import curves, seed_size_law
+from crossover.stats.crossovers import find_crossovers
 from planted import RATIOS, counts
 
 REUSED, FRESH = (300.0, 5.0), (600.0, 2.0)  # tau and R; rho and alpha
@@ -69,7 +70,11 @@ def test_unknown_labels_take_the_kind_that_fits():
 
 
 def test_a_held_out_size_is_predicted():
-    (row,) = seed_size_law.held_out(table(4000, replicates=3), 100, draws=200).itertuples()
+    fits = curves.fit_table(table(4000, replicates=3), draws=200)
+    (row,) = seed_size_law.held_out(fits, 100).itertuples()
+    (shown,) = (c for c in find_crossovers(fits) if c.seed_size == 100)
+    measured = row.measured, row.measured_low, row.measured_high
+    assert measured == (shown.ratio, *shown.interval), "one quantity has one interval"
     a, b = accuracy("reused", 100, 1), accuracy("fresh", 100, 2)
     grid = np.geomspace(RATIOS[0], RATIOS[-1], 4000)
     truth = grid[np.argmax([b(r) > a(r) for r in grid])]
@@ -80,6 +85,6 @@ def test_a_held_out_size_is_predicted():
 
 def test_too_few_sizes_are_refused():
     with pytest.raises(CrossoverError, match="3 sizes"):
-        seed_size_law.held_out(table(100, sizes=(25, 50)), 50)
+        seed_size_law.held_out(curves.fit_table(table(100, sizes=(25, 50)), draws=50), 50)
     with pytest.raises(CrossoverError, match="cannot be held out"):
-        seed_size_law.held_out(table(100), 60)
+        seed_size_law.held_out(curves.fit_table(table(100), draws=50), 60)

@@ -1,5 +1,6 @@
 """Pilots in rounds: what a design costs, which cells come next, when a pilot stops, and what it covers and saves."""
 
+from dataclasses import replace
 from functools import partial
 from itertools import combinations
 
@@ -12,7 +13,7 @@ from crossover.errors import CrossoverError
 from crossover.paths import PUBLISHED, results_folder
 from crossover.stats.power import REPLICATE_SPREAD
 from crossover.study import advice_counts
-from crossover.study.pilot_rounds import Design, Look, look_at_target, next_round, parse_until, rounds
+from crossover.study.pilot_rounds import Design, Look, _Curve, look_at_target, next_round, parse_until, rounds
 from crossover.teachers.spending import BudgetExceeded
 
 WORLD = WORLDS["exponential"]
@@ -96,6 +97,31 @@ def test_a_pilot_ends_when_one_strategy_is_best_or_the_queries_are_spent():
     assert stop.status == "decided" and stop.design.queries < 0.8 * QUERIES
     assert min(map(stop.design.replicates, NAMES)) >= 3
     assert simulated(WORLD, 1, factor=1.01).status == "spent"
+
+
+def test_a_strategy_that_is_given_up_is_bought_no_further():
+    two = counted(WORLD, 1)
+
+    def run(design):
+        bad = [("bad", WORLD.seed_size, b, str(r), 15, WORLD.n_test) for s, b, r in sorted(design.cells) if s == "bad"]
+        table = two(Design(frozenset(cell for cell in design.cells if cell[0] != "bad")))
+        return pd.concat([table, pd.DataFrame(bad, columns=table.columns)], ignore_index=True)
+
+    stop = rounds(run, Design.first_round((*NAMES, "bad"), QUERIES), QUERIES, 3, AT_TARGET)
+    assert stop.status == "decided" and stop.design.replicates("bad") < min(map(stop.design.replicates, NAMES))
+
+
+def test_a_leader_is_compared_with_the_next_best():
+    fits = fitted(counted(replace(WORLD, n_test=10**5), 1)(Design.grid(NAMES, 4, 51_200, 7)))
+    look = look_at_target(fits, WORLD.seed_size, 64 * WORLD.seed_size)
+    assert look.answer and set(look.names) == set(NAMES), "one strategy alone would have no lead to make sure of"
+
+
+def test_few_replicates_count_for_less_than_their_number():
+    fits = fitted(counted(replace(WORLD, n_test=10**6, training=0.0, offset=0.05), 1)(Design.grid(NAMES, 4, 51_200, 7)))
+    design = Design.grid(NAMES, 2, 25_600, 7)
+    curve = _Curve(fits, fits.curves[0], design.ladder(NAMES), np.array([8.0]))
+    assert curve.variance(design) > 1.2 * 8 * curve.variance(Design.grid(NAMES, 16, 204_800, 7))
 
 
 def test_a_cap_ends_a_pilot_with_the_rounds_that_it_had_run():

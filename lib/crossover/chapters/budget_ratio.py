@@ -208,7 +208,7 @@ class Chapter(ChapterBase):
         sizes = sorted(self.runs["seed_size"].unique())
         if len(sizes) < 3 or not has_curves(self.fits):
             return Markdown(f"Nothing to show: a prediction needs three seed-set sizes, and this run has {len(sizes)}.")
-        found = held_out(self.runs, sizes[-1], LEVEL)
+        found = held_out(self.fits, sizes[-1])
         found.to_csv(self.folder / "held_out.csv", index=False, float_format="%.6g")
         measured = {frozenset((c.first, c.second)): c for c in self.crossovers if c.seed_size == sizes[-1]}
         rows = []

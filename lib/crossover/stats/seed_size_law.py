@@ -16,7 +16,7 @@ of published learning curves least.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ from crossover.errors import CrossoverError
 from crossover.labels import QUERIES_PER_SAMPLE
 from crossover.stats import noise, sign_changes
 from crossover.stats.crossovers import find_crossovers
-from crossover.stats.curves import MIN_BUDGETS, Fits, FittedCurve, fit_table
+from crossover.stats.curves import MIN_BUDGETS, Fits, FittedCurve
 from crossover.stats.flexible import BEYOND
 from crossover.stats.forms import FORMS, Form
 from crossover.stats.variable_projection import Solution, solve
@@ -90,25 +90,22 @@ def fit_seed_sizes(fits: Fits) -> dict[tuple[str, str], SeedSizeCurve]:
     return out
 
 
-def held_out(
-    table: pd.DataFrame, seed_size: float, level: float = 0.9, draws: int = 1000, seed: int = 0
-) -> pd.DataFrame:
-    """Predict the crossovers of one seed-set size from all the others.
+def held_out(fits: Fits, seed_size: float) -> pd.DataFrame:
+    """Predict the crossovers of one seed-set size from all the others; what was measured is as in ``fits``.
 
     One row per (task, pair), columns :data:`HELD_OUT`.
     """
-    sizes = sorted(table["seed_size"].unique())
+    sizes = sorted({c.seed_size for c in fits})
     if seed_size not in sizes or len(sizes) < 3:
         raise CrossoverError(
             f"seed size {seed_size:g} cannot be held out of {sizes}: it must be one of at least 3 sizes"
         )
-    joint = fit_seed_sizes(fit_table(table[table["seed_size"] != seed_size], level, draws, seed))
-    there = fit_table(table[table["seed_size"] == seed_size], level, draws, seed)
+    joint = fit_seed_sizes(replace(fits, curves=tuple(c for c in fits if c.seed_size != seed_size)))
     rows = []
-    for c in find_crossovers(there, checks=False):
-        if {(c.task, c.first), (c.task, c.second)} <= set(joint):
+    for c in find_crossovers(fits, checks=False):
+        if c.seed_size == seed_size and {(c.task, c.first), (c.task, c.second)} <= set(joint):
             pair = joint[c.task, c.first], joint[c.task, c.second]
-            predicted = _predicted(pair, seed_size, c.tested, level)
+            predicted = _predicted(pair, seed_size, c.tested, fits.level)
             rows.append((c.task, c.first, c.second, seed_size, *predicted, c.ratio, *c.interval, c.status))
     return pd.DataFrame(rows, columns=HELD_OUT.split())
 
