@@ -63,7 +63,7 @@ def test_curves_of_one_task_share_how_much_they_bend():
 
 
 def test_a_take_off_is_never_taken_for_its_exact_shape():
-    table = counts(SHAPES["take-off"], n=10**5, seed=4)
+    table = counts(SHAPES["take-off"], n=300, seed=4)
     curve = fit_table(table, draws=300).curves[0].flexible
     steep = curve.draw_trends.steepness > 0
     assert steep.any() and (np.abs(curve.draw_departures[steep]).max(1) > 0).all()

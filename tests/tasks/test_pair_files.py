@@ -4,6 +4,7 @@ import gzip
 import json
 
 import pandas as pd
+import pyarrow
 import pytest
 
 from crossover.errors import CrossoverError
@@ -72,6 +73,8 @@ def test_json_in_columns_or_by_name_packed_and_other_encodings(tmp_path):
     }.items():
         (tmp_path / name).write_text(text)
     (tmp_path / "packed.jsonl.gz").write_bytes(gzip.compress(frame.to_json(orient="records", lines=True).encode()))
+    with pyarrow.CompressedOutputStream(str(tmp_path / "packed.csv.zst"), "zstd") as file:
+        file.write(frame.to_csv(index=False).encode())
     (tmp_path / "windows.csv").write_bytes(frame.to_csv(index=False, sep="\t").encode("utf-16"))
     frame.rename(columns=str.title).rename(columns={"Answer": " Answer "}).to_csv(tmp_path / "spaces.csv", index=False)
     for path in tmp_path.iterdir():
@@ -173,6 +176,26 @@ def test_what_is_not_understood_is_refused_by_row_and_column(tmp_path, text, opt
     (tmp_path / "bad.jsonl").write_text(text)
     with pytest.raises(CrossoverError, match=said):
         read_pairs(str(tmp_path / "bad.jsonl"), **options)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("question,answer\nWho?,Bob, or Al\n", "row 2: found 3 fields under the 2 columns question, answer"),
+        ("question,answer,answer\nWho?,Bob,Al\n", "two columns are called 'answer'"),
+        ("Our pairs\n\nquestion,answer\nWho?,Bob\n", "row 3 has names of columns: remove what stands above"),
+        ("question,answer\nWho?,Zoë\n", "at 'Who.,Zo.*CSV UTF-8"),
+    ],
+)
+def test_tables_whose_rows_would_shift_or_be_lost_are_refused(tmp_path, text, said):
+    (tmp_path / "bad.csv").write_bytes(text.encode("cp1252"))
+    with pytest.raises(CrossoverError, match=said):
+        read_pairs(str(tmp_path / "bad.csv"))
+
+
+def test_a_long_answer_is_read_whole(tmp_path):
+    (tmp_path / "long.csv").write_text('question;answer\nWho?;"' + "Bob; Al\n" * 50_000 + '"\n')
+    assert len(read_pairs(str(tmp_path / "long.csv")).pairs[0].answer) == 8 * 50_000 - 1
 
 
 def test_files_that_cannot_be_read_are_named(tmp_path):

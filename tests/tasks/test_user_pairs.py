@@ -144,7 +144,13 @@ def test_without_a_test_file_a_third_is_held_out(files):
     task = UserPairs(files[0], compare="number")
     seeds, tests, _ = task.split()
     assert (len(seeds), len(tests)) == (6, 2) and not {s.question for s in seeds} & {t.question for t in tests}
-    assert task.split() == UserPairs(files[0], compare="number").split()
+    assert task.split() == UserPairs(files[0], compare="number").split() and "one answer" not in task.said()
+    rows = [
+        {"question": f"Is {word} a word?", "answer": "yes"}
+        for word in ("red", "green", "blue", "black", "white", "grey")
+    ]
+    Path(files[0]).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert "all tests have one answer" in UserPairs(files[0]).said()
 
 
 class Scripted:

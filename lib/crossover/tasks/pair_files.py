@@ -1,14 +1,14 @@
 """Question and answer pairs in the files and layouts that people have.
 
-JSON lines, a JSON array, CSV, TSV and Parquet; a folder or hub data set that ``datasets`` can load. The layout is
-recognised by its columns and said back. Nothing is dropped without being counted, and what is not understood is refused
-with its row and columns.
+JSON lines, a JSON array, CSV, TSV and Parquet, packed or not; a folder or hub data set that ``datasets`` can load. The
+layout is recognised by its columns and said back. Nothing is dropped without being counted, and what is not understood
+is refused with its row and columns.
 """
 
 from __future__ import annotations
 
 import codecs
-import gzip
+import csv
 import io
 import json
 import math
@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache, partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ _ROLES = {
 }
 #: Where an object keeps its text, and what else counts as that text.
 _TEXT, _ALIASES = ("text", "value", "content", "answer"), ("aliases", "normalized_aliases")
+_PACKED = (".gz", ".bz2", ".zst", ".lz4", ".br")
 _NOTHING = ("<noinput>", "nooutput")  # what Alpaca's files write for an empty text
 NAMED = {
     ("instruction", "output"): "Alpaca",
@@ -147,22 +149,29 @@ def _read(file: str, question: str, answer: str, written: int) -> Pairs:
 def read_rows(file: str) -> list[tuple[str, Row]]:
     """Return the rows of a file, each with its place in it (``"line 3"``)."""
     path = Path(file).expanduser()
-    packed = path.suffix.lower() == ".gz"
-    suffix = (path.with_suffix("") if packed else path).suffix.lower()
+    suffix = (path.with_suffix("") if path.suffix.lower() in _PACKED else path).suffix.lower()
     try:
         if file.startswith("hub:") or path.is_dir():
             rows = _dataset(file)
         elif suffix in (".xlsx", ".xls", ".ods"):
             raise CrossoverError(f"{file} is a spreadsheet; save the sheet as CSV.")
         else:
-            data = gzip.decompress(path.read_bytes()) if packed else path.read_bytes()
-            rows = _table(data, suffix) if suffix in (".csv", ".tsv", ".parquet") else _json(file, _decoded(data))
+            import pyarrow.parquet
+
+            with pyarrow.input_stream(str(path), compression="detect") as stream:
+                data = stream.read()
+            if suffix == ".parquet":
+                frame = pyarrow.parquet.read_table(pyarrow.BufferReader(data)).to_pylist()
+                rows = [(f"row {i}", row) for i, row in enumerate(frame, 1)]
+            else:
+                rows = (_csv if suffix in (".csv", ".tsv") else _json)(file, _decoded(data))
     except FileNotFoundError:
         raise CrossoverError(f"{file} cannot be read: there is no such file.") from None
-    except UnicodeDecodeError:
-        raise CrossoverError(f"{file} is not text in UTF-8; save it so.") from None
-    except (OSError, ValueError) as problem:  # pandas' and pyarrow's own errors are ValueErrors
-        raise CrossoverError(f"{file} cannot be read: {str(problem).strip().splitlines()[0]}.") from None
+    except UnicodeDecodeError as problem:
+        shown = problem.object[max(0, problem.start - 20) : problem.end].decode("ascii", "replace").split("\n")[-1]
+        raise CrossoverError(f"{file} is not text in UTF-8, at {shown!r}; save it so (Excel: CSV UTF-8).") from None
+    except (OSError, ValueError, csv.Error) as problem:  # pyarrow's own errors are ValueErrors
+        raise CrossoverError(f"{file} cannot be read: {str(problem).strip().splitlines()[0].rstrip('.')}.") from None
     if not rows:
         raise CrossoverError(f"{file} holds no pairs.")
     return rows
@@ -214,18 +223,29 @@ def _json(file: str, text: str) -> list[tuple[str, Row]]:
     return numbered
 
 
-def _table(data: bytes, suffix: str) -> list[tuple[str, Row]]:
-    """The rows of CSV, TSV or Parquet."""
-    import pandas as pd
+def _csv(file: str, text: str) -> list[tuple[str, Row]]:
+    """The rows of CSV, by the delimiter that gives most known columns, and as many fields in most rows."""
+    csv.field_size_limit(len(text) + 1)
 
-    if suffix == ".parquet":
-        frame, first = pd.read_parquet(io.BytesIO(data)), 1
-    else:
-        text, first = _decoded(data), 2
-        head = text.split("\n", 1)[0]
-        separator = "\t" if suffix == ".tsv" or "\t" in head else "," if "," in head else None
-        frame = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, engine="python")
-    return [(f"row {i}", row) for i, row in enumerate(_plain(frame.to_dict("records")), first)]
+    def cut(delimiter: str) -> list[tuple[int, list[str]]]:
+        return [(i, row) for i, row in enumerate(csv.reader(io.StringIO(text), delimiter=delimiter), 1) if any(row)]
+
+    def fit(rows: list[tuple[int, list[str]]]) -> tuple[int, ...]:
+        columns = rows[0][1] if rows else []
+        named = sum(name.strip().lower() in (*ASKED, *ANSWERED) for name in columns)
+        return len(columns) > 1, named, sum(len(row) == len(columns) for _, row in rows), len(columns)
+
+    rows = max(map(cut, ",;\t|"), key=fit)
+    columns = rows[0][1] if rows else []
+    if twice := [name for name in columns if name and columns.count(name) > 1]:
+        raise CrossoverError(f"{file}: two columns are called {twice[0]!r}; rename one.")
+    for i, row in rows:
+        if len(row) > len(columns):
+            raise CrossoverError(
+                f"{file}, row {i}: found {len(row)} fields under the {len(columns)} columns {', '.join(columns)}. Put"
+                " texts that hold the delimiter in quotes, and remove a title above the names of the columns."
+            )
+    return [(f"row {i}", dict(zip_longest(columns, row, fillvalue=""))) for i, row in rows[1:]]
 
 
 def _dataset(file: str) -> list[tuple[str, Row]]:
@@ -252,16 +272,7 @@ def _dataset(file: str) -> list[tuple[str, Row]]:
         if not split and len(data) > 1 and first != "train":
             raise CrossoverError(f"{file} has the splits {', '.join(data)}; name one, as {file}:{first}.")
         data = data[split or first]
-    return [(f"row {i}", row) for i, row in enumerate(_plain(data.to_list()), 1)]
-
-
-def _plain(value: Any) -> Any:
-    """Arrays as lists, at any depth."""
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, dict):
-        return {key: _plain(v) for key, v in value.items()}
-    return [_plain(v) for v in value] if isinstance(value, list | tuple) else value
+    return [(f"row {i}", row) for i, row in enumerate(data.to_list(), 1)]
 
 
 def _layout(columns: Sequence[str], rows: Sequence[tuple[str, Row]], file: str, question: str, answer: str) -> Layout:
@@ -277,6 +288,8 @@ def _layout(columns: Sequence[str], rows: Sequence[tuple[str, Row]], file: str, 
             if name not in known and (match := get_close_matches(name.lower(), known, n=1))
         ]
         hint = f" ({'; '.join(alike)})" if alike else ""
+        if {*re.findall(r"\w+", " ".join(map(str, rows[0][1].values())).lower())} & {*known}:
+            hint = f", but {rows[0][0]} has names of columns: remove what stands above it"
         raise CrossoverError(
             f"{file}, {rows[0][0]}: the columns {', '.join(columns)} are no known layout{hint}. The nearest is question"
             " and answer: name the columns with --question and --answer, or give templates such as"
@@ -390,7 +403,7 @@ def texts_of(value: object) -> list[str]:
         return ["true" if value else "false"]
     if isinstance(value, dict):
         if not (named := [name for name in (*_TEXT, *_ALIASES) if name in value]):
-            raise ValueError(f"an object with {', '.join(value)}")
+            raise ValueError(f"an object with {', '.join(value)}; a template names one, as {{answer[{min(value)}]}}")
         return texts_of([value[name] for name in named if name in (named[0], *_ALIASES)])
     if isinstance(value, list) and any(isinstance(part, dict) and {"role", "from"} & set(part) for part in value):
         return _conversation(value)[1]

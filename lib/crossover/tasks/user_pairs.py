@@ -110,6 +110,8 @@ class UserPairs(QuestionAnswer, Pooled):
         said = [str(self.pairs("seed"))]
         said += [str(self.pairs("test"))] if self.test_file else [f"{len(tests)} of them are held out as tests"]
         said += [f"{near} seeds are near a test and set apart"] if near else []
+        same = len({pair.answer for pair in tests}) == 1 < len(tests)
+        said += ["all tests have one answer: a student that always gives it would be right"] if same else []
         return "\n".join(
             f"{line}." for line in [*said, f"{len(seeds):,} seeds, {len(tests):,} tests, compared by {self.compare}"]
         )
