@@ -68,7 +68,7 @@ def read_counts(source: str | Path) -> pd.DataFrame:
 
     The delimiter (comma, semicolon, tab or bar) is that of the header line. Files with another delimiter than the comma
     may use decimal commas, and points between thousands beside them. Returns the columns ``task, strategy, seed_size,
-    budget, replicate, n_correct, n_test`` (and ``seconds`` where given).
+    budget, replicate, n_correct, n_test`` (and ``score, score_sd, seconds`` where given).
 
     Raises
     ------
@@ -153,12 +153,10 @@ def validate_counts(
         mixed, out["budget"], "budget", "a budget is positive; only a strategy that buys nothing has 0 throughout"
     )
     if "score" in table:
-        out["n_correct"] = check.number(table["score"], "score") * out["n_test"]
-        spread = check.number(table["score_sd"], "score_sd") if "score_sd" in table else np.full(len(out), -1.0)
-        check.refuse(spread < 0, spread, "score_sd", "a score needs its standard deviation over test items")
-        out["item_variance"] = spread**2
-    elif "item_variance" in table:  # scores that were checked before
-        out["n_correct"], out["item_variance"] = (table[name].to_numpy() for name in ("n_correct", "item_variance"))
+        out["score"] = check.number(table["score"], "score")
+        out["score_sd"] = check.number(table["score_sd"], "score_sd") if "score_sd" in table else -1.0
+        check.refuse(out["score_sd"] < 0, out["score_sd"], "score_sd", "a score needs its spread over test items")
+        out["n_correct"] = out["score"] * out["n_test"]
     else:
         out["n_correct"] = _correct(table, out["n_test"], check)
     twice = out.duplicated(KEY)
@@ -170,7 +168,7 @@ def validate_counts(
         known = "replicate" in table
         fix = "give each its own replicate" if known else "number the repeats in a column 'replicate'"
         check.fail(row, "replicate", f"the same cell as {check.name(first)} ({what}): {fix}, or keep one of the two")
-    return out[COLUMNS + [name for name in ("item_variance", "seconds") if name in out]]
+    return out[COLUMNS + [name for name in ("score", "score_sd", "seconds") if name in out]]
 
 
 def curve_counts(table: pd.DataFrame) -> list[CurveCounts]:
@@ -186,9 +184,9 @@ def curve_counts(table: pd.DataFrame) -> list[CurveCounts]:
         labels, row = np.unique(part["replicate"].to_numpy(str), return_inverse=True)
         correct, tested = np.zeros((len(labels), len(budgets))), np.zeros((len(labels), len(budgets)))
         correct[row, column], tested[row, column] = part["n_correct"], part["n_test"]
-        variance = np.zeros(correct.shape) if "item_variance" in part else None
+        variance = np.zeros(correct.shape) if "score_sd" in part else None
         if variance is not None:
-            variance[row, column] = part["item_variance"]
+            variance[row, column] = part["score_sd"] ** 2
         names, ratios = tuple(map(str, labels)), budgets / float(size)
         out.append(CurveCounts(str(task), str(strategy), float(size), ratios, names, correct, tested, variance))
     return out
