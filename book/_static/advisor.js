@@ -78,6 +78,7 @@
     return made;
   }
 
+  const hidden = new Set(); // series that the reader has switched off
   function chart({ size, shown, first, last, asked, budgets, lines, dots }, price) {
     const [width, height, left, bottom, top, right] = [640, 330, 48, 46, 12, 12], names = lines[0].map((c) => c.strategy).sort();
     const [low, high] = [Math.min(first, asked), Math.max(last, asked)], x = (q) => left + ((width - left - right) * Math.log(q / low)) / Math.log(high / low || 1);
@@ -100,15 +101,26 @@
     for (const name of names) {
       const { colour, dash, label: text } = look(name), stroke = { fill: "none", stroke: colour, "stroke-width": 2.2, "stroke-dasharray": dash };
       const line = (end) => budgets.map((q, k) => `${x(q).toFixed(1)},${y(end(lines[k].find((c) => c.strategy === name))).toFixed(1)}`);
-      figure.append(svg("polygon", { points: [...line((c) => c.interval[0]), ...line((c) => c.interval[1]).reverse()].join(" "), fill: colour, opacity: 0.13 }));
-      figure.append(svg("polyline", { points: line((c) => c.accuracy).join(" "), ...stroke }));
+      const series = svg("g", {}), sample = svg("svg", { width: 34, height: 10, "aria-hidden": "true" });
+      series.append(svg("polygon", { points: [...line((c) => c.interval[0]), ...line((c) => c.interval[1]).reverse()].join(" "), fill: colour, opacity: 0.13 }));
+      series.append(svg("polyline", { points: line((c) => c.accuracy).join(" "), ...stroke }));
       for (const dot of dots.filter((d) => d.strategy === name)) {
-        for (const v of dot.values) figure.append(svg("circle", { cx: x(dot.budget), cy: y(v), r: 2, fill: colour, opacity: 0.5 }));
-        figure.append(svg("circle", { cx: x(dot.budget), cy: y(dot.mean), r: 4, fill: colour, class: "measured" }));
+        for (const v of dot.values) series.append(svg("circle", { cx: x(dot.budget), cy: y(v), r: 2, fill: colour, opacity: 0.5 }));
+        series.append(svg("circle", { cx: x(dot.budget), cy: y(dot.mean), r: 4, fill: colour, class: "measured" }));
       }
-      const sample = svg("svg", { width: 34, height: 10, "aria-hidden": "true" });
       sample.append(svg("line", { x1: 0, x2: 34, y1: 5, y2: 5, ...stroke }));
-      key.append(element("span", "", { class: "entry" }, sample, ` ${text}`));
+      const entry = element("button", "", { class: "entry", type: "button", title: "show or hide" }, sample, ` ${text}`);
+      const draw = () => {
+        series.setAttribute("visibility", hidden.has(name) ? "hidden" : "visible");
+        entry.setAttribute("aria-pressed", String(!hidden.has(name)));
+      };
+      entry.addEventListener("click", () => {
+        if (!hidden.delete(name)) hidden.add(name);
+        draw();
+      });
+      draw();
+      figure.append(series);
+      key.append(entry);
     }
     figure.append(svg("line", { x1: x(asked), x2: x(asked), y1: top, y2: height - bottom, class: "asked" }));
     key.append(`Lines: curves at ${count(shown)} seed questions, with ${Math.round(level * 100)}% intervals. Large dots: measured means at ${count(size)} seed questions; small dots: `

@@ -89,7 +89,7 @@ function countsTable({ general, matrix, distinct }) {
     if (has("score")) {
       out.n_correct = number("score").map((v, i) => v * out.n_test[i]);
       const spread = has("score_sd") ? number("score_sd") : lines.map(() => -1);
-      refuse(spread.map((v) => v < 0), spread, "score_sd", "a score needs its standard deviation over test items");
+      refuse(spread.map((v) => v < 0), spread, "score_sd", "a score needs its spread over test items");
       out.item_variance = spread.map((v) => v * v);
     } else out.n_correct = correct(has, number, out.n_test, refuse, fail);
     const seen = new Map();

@@ -126,18 +126,27 @@ function numerics() {
 
   // ---- Vectors and matrices (an array of rows) --------------------------------------------------------------------------------------
   const range = (n, f) => Array.from({ length: n }, (_, i) => f(i));
-  const vector = (n, f) => Float64Array.from({ length: n }, (_, i) => f(i));
+  function vector(n, f) {
+    const out = new Float64Array(n);
+    for (let i = 0; i < n; i++) out[i] = f(i);
+    return out;
+  }
   const matrix = (n, m, f) => range(n, (i) => vector(m, (j) => f(i, j)));
-  const sum = (values) => values.reduce((total, v) => total + v, 0);
   const mean = (values) => sum(values) / values.length;
   const clip = (value, low, high) => Math.min(Math.max(value, low), high);
   const ascending = (values) => Float64Array.from(values).sort();
   const median = (values) => quantile(ascending(values), 0.5);
   const linspace = (first, last, n) => vector(n, (i) => (i === n - 1 ? last : first + i * ((last - first) / (n - 1))));
   const transpose = (A) => matrix(A[0].length, A.length, (i, j) => A[j][i]);
-  const apply = (A, x) => Float64Array.from(A, (row) => dot(row, x));
+  const apply = (A, x) => vector(A.length, (i) => dot(A[i], x));
   const pairs = (items) => items.flatMap((a, i) => items.slice(i + 1).map((b) => [a, b]));
   const distinct = (items) => [...new Set(items)];
+
+  function sum(values) {
+    let total = 0;
+    for (let i = 0; i < values.length; i++) total += values[i];
+    return total;
+  }
 
   function dot(a, b) {
     let total = 0;

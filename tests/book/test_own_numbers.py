@@ -11,7 +11,7 @@ from advisor import ask, printed
 from crossover.cli import app
 from crossover.paths import results_folder
 from crossover.study import advice_counts
-from pages import visit
+from pages import broken_rules_here, visit
 from planted import EARLY, LATE, counts, noisy, rising
 
 NEW, OLD, REPHRASED = "new_question", "answer_augmentation", "question_rephrase"
@@ -130,6 +130,29 @@ def test_the_page_prints_what_the_commands_print(page, tmp_path, name):
         assert ("by extrapolation" in sentence) == ("by extrapolation" in said)
         assert ("Buy" in sentence) == (" buy " in said)
     assert not page.execute_script("return document.querySelectorAll('#advice-numbers :is(b, i, img)').length")
+
+
+def test_the_answer_about_a_table_is_readable_by_all(page):
+    paste(page, TABLES["four strategies"]().to_csv(index=False))
+    waited(page, "!document.querySelector('[aria-busy]')")
+    assert [broken_rules_here(page, theme) for theme in ("dark", "light")] == [[], []]
+    device = {"width": 390, "height": 900, "deviceScaleFactor": 1, "mobile": True}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", device)
+    assert page.execute_script("return document.documentElement.scrollWidth") <= 390
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", device | {"width": 1280, "mobile": False})
+
+
+def test_a_series_of_the_chart_is_switched_off_by_keyboard_and_stays_off(page):
+    from selenium.webdriver.common.keys import Keys
+
+    shown = "[...document.querySelectorAll('#advice figure g')].map(g => g.getAttribute('visibility'))"
+    paste(page, TABLES["one replicate"]().to_csv(index=False))
+    page.find_element("css selector", "#advice button.entry").send_keys(Keys.SPACE)
+    assert page.execute_script(f"return {shown}") == ["hidden", "visible"]
+    ask(page, seeds=100, queries=300)
+    assert page.execute_script(f"return {shown}") == ["hidden", "visible"]
+    page.find_element("css selector", "#advice button.entry").click()
+    assert page.execute_script(f"return {shown}") == ["visible", "visible"]
 
 
 def test_a_dropped_file_and_a_chosen_one_are_read(page, tmp_path):
