@@ -15,8 +15,7 @@ from crossover.errors import CrossoverError
 from crossover.models.weights import model_folder
 from crossover.paths import results_folder
 from crossover.study.cell import Cell, read_cell
-from crossover.study.experiments import experiment_of
-from crossover.study.run import run_cells
+from crossover.study.run import EXPERIMENTS, run_cells
 from crossover.study.store import Store, read_runs
 
 
@@ -80,7 +79,7 @@ def audit(profile: str, cells: int, seed: int) -> None:
 def _lacking(cell: Cell) -> str:
     """Return why a cell's data or models cannot be had here; empty where they can."""
     try:
-        experiment_of(cell).check([cell])
+        EXPERIMENTS[cell.experiment].check([cell])
         for model in cell.models:
             model_folder(model)
     except CrossoverError as problem:

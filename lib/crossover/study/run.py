@@ -22,8 +22,11 @@ from crossover.models.weights import fingerprint
 from crossover.params.fields import TrainingParameters
 from crossover.paths import results_folder
 from crossover.study import provenance
-from crossover.study.cell import Cell, Evaluation, TrainingData
-from crossover.study.experiments import EXPERIMENTS, experiment_of
+from crossover.study.cell import Cell, Evaluation, MixtureCell, QueryCell, TeacherCell, TrainingData
+from crossover.study.experiments.base import Experiment
+from crossover.study.experiments.finetuned_teacher import FinetunedTeacherExperiment
+from crossover.study.experiments.query_budget import QueryBudgetExperiment
+from crossover.study.experiments.template_mixture import TemplateMixtureExperiment
 from crossover.study.grids import cells_of
 from crossover.study.store import Store, read_runs
 from crossover.study.workers import Lost, Processes, Ray, open_pool, quiet
@@ -32,6 +35,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from crossover.evaluation.answers import Outcome
+
+
+#: The experiments, by the name that their cells carry.
+EXPERIMENTS: dict[str, Experiment] = {
+    QueryCell.experiment: QueryBudgetExperiment(),
+    TeacherCell.experiment: FinetunedTeacherExperiment(),
+    MixtureCell.experiment: TemplateMixtureExperiment(),
+}
 
 
 def run_cells(
@@ -132,7 +143,7 @@ def _finished(
             if time.monotonic() > deadline:
                 queue = iter(())
                 continue
-            pause, experiment = 0, experiment_of(cell)
+            pause, experiment = 0, EXPERIMENTS[cell.experiment]
             try:
                 data = experiment.make_data(cell, store, device)
             except Exception as problem:  # noqa: BLE001 - raised below
@@ -184,7 +195,7 @@ def _row(cell: Cell, data: TrainingData, found: Evaluation, device: str, origin:
         "n_train": len(data.pairs),
         "n_test": cell.n_test,
         "n_correct": sum(outcome.correct for outcome in found.outcomes),
-        "metric": experiment_of(cell).metric(cell),
+        "metric": EXPERIMENTS[cell.experiment].metric(cell),
         "queries": data.queries,
         **data.funnel.as_dict(),
         "tokens_in": data.tokens_in,
