@@ -13,6 +13,12 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--update-prose", action="store_true", help="write snapshots/prose.txt anew from what users are told"
+    )
+
+
 def pytest_collection_modifyitems(items):
     """Start with the files that take longest; each is kept on one worker."""
     items.sort(key=lambda item: item.path.name not in ("test_reproduce.py", "test_workers.py"))

@@ -7,7 +7,6 @@ import sys
 import nbformat
 import pytest
 
-from crossover.errors import CrossoverError
 from crossover.params.profiles import (
     PROFILES,
     SCHEMAS,
@@ -16,7 +15,6 @@ from crossover.params.profiles import (
     describe,
     find_notebook,
     load_profile,
-    parse_override,
     resolve,
 )
 from crossover.paths import repository
@@ -51,34 +49,7 @@ def test_every_profile_is_sound(profile):
         assert len({cell.key for cell in cells}) == len(cells)
 
 
-@pytest.mark.parametrize(
-    ("override", "message"),
-    [
-        ({"buget": 3}, "Unknown parameter 'buget'. Did you mean 'budgets'?"),
-        ({"budgets": [16, 0]}, r"Parameter budgets\[1\] is 0.*at least 1"),
-        ({"budgets": [-5]}, r"budgets\[0\] is -5"),
-        ({"seed_sizes": "many"}, "Parameter seed_sizes is 'many'.*list of: whole number"),
-        ({"seed_sizes": [1.5]}, r"seed_sizes\[0\] is 1.5"),
-        ({"seed_sizes": []}, "seed_sizes is"),
-        ({"n_test": True}, "n_test is True"),
-        ({"coverage": 1.2}, "coverage is 1.2.*at least 0 and at most 1"),
-        ({"strategies": ["new_questions"]}, "strategies.*'new_question'"),
-        ({"learning_rate": 0}, "learning_rate is 0.*above 0"),
-        ({"max_budget": 3}, "max_budget 3 leaves no budget"),
-        ({"task": "gsm8k"}, "set teacher='local'"),
-        ({"results": "../elsewhere"}, "results"),
-    ],
-)
-def test_a_wrong_value_is_named_with_what_is_allowed(override, message):
-    with pytest.raises(CrossoverError, match=message):
-        resolve("03_budget_ratio", "laptop", override)
-
-
-def test_unknown_profiles_and_notebooks_are_named_with_the_nearest():
-    with pytest.raises(CrossoverError, match="'labtop'.*'laptop'"):
-        load_profile("labtop")
-    with pytest.raises(CrossoverError, match="Unknown notebook"):
-        find_notebook("77")
+def test_a_notebook_is_found_by_number_or_file():
     assert find_notebook("03") == find_notebook("notebooks/03_budget_ratio.ipynb") == "03_budget_ratio"
 
 
@@ -103,11 +74,6 @@ def test_a_notebooks_changed_variables_are_an_override():
     scope = {"profile": "laptop", "results": "laptop", "seed_sizes": [8], "unrelated": object(), "chapter": None}
     assert collect("03_budget_ratio", scope) == resolve("03_budget_ratio", "laptop", {"seed_sizes": [8]})
     assert collect("03_budget_ratio", scope | {"results": "mine"}).results == "mine"
-
-
-def test_an_override_without_a_value_is_refused():
-    with pytest.raises(CrossoverError, match="name=value"):
-        parse_override("seed_sizes")
 
 
 def test_a_misspelt_parameter_fails_before_anything_heavy_is_imported():

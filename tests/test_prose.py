@@ -67,12 +67,7 @@ def messages(path) -> list[str]:
     texts = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
-            texts += [
-                part.value
-                for child in ast.walk(node)
-                for part in [child]
-                if isinstance(child, ast.Constant) and isinstance(child.value, str)
-            ]
+            texts += [n.value for n in ast.walk(node) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
         if path.parent.name == "cli" and isinstance(node, ast.FunctionDef):
             texts.append(ast.get_docstring(node) or "")
     return texts

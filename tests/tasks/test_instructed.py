@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from crossover.data import load
 from crossover.data.near_duplicates import NEAR
-from crossover.errors import CrossoverError
 from crossover.tasks import Problem, Task, load_task
 from crossover.tasks.instructed.base import ClassificationTask, GenerationTask
 from crossover.tasks.instructed.classification import FilmSentiment, McTaco, ProductSentiment, Rte, Sst2
@@ -101,18 +100,6 @@ def test_original_and_unlabelled_never_meet_and_are_nested(name):
     assert not any(p.answer or getattr(p, "references", ()) for p in large.unlabelled), "references are outputs too"
     truth = {p.question: p.answer for p in task._pool("seed")}
     assert {p.question: large.gold[p.id] for p in large.unlabelled}.items() <= truth.items()
-
-
-def test_more_than_the_pool_has_is_an_error():
-    with pytest.raises(CrossoverError, match="rte: 100 original and 100 unlabelled.*pypi source has 135"):
-        Rte().split(100, 100, 0)
-
-
-def test_a_source_that_a_task_does_not_have_is_named():
-    with pytest.raises(CrossoverError, match="mc_taco: there is no source 'pypi'; it can be read from dir, hub"):
-        McTaco().test(1)
-    with pytest.raises(CrossoverError, match="film_sentiment: there is no source 'dir'; it can be read from pypi"):
-        FilmSentiment(source="dir").seeds(1, 0)
 
 
 def test_only_clearly_rated_sentences_have_a_label():

@@ -64,8 +64,6 @@ def test_smaller_sets_are_prefixes_and_replicates_differ(name):
     assert task.seeds(16, 1) == large[:16] and task.seeds(0, 1) == [] and task.test(10) == task.test(30)[:10]
     assert len({p.question for p in large}) == len({p.id for p in large}) == 40 and large[3].id == "seed-1-00003"
     assert len({p.question for p in large} & {p.question for p in task.seeds(40, 2)}) < 3
-    with pytest.raises(CrossoverError, match="at least 0, got -3"):
-        task.seeds(-3, 0)
 
 
 @every_task
@@ -95,13 +93,6 @@ def test_tasks_by_name_and_settings():
     assert load_task("text_to_sql", shapes="simple") == load_task("text_to_sql")
     assert load_task("math_words", steps=1, distractors=0).prompt("How many?") == "Question: How many?\nAnswer:"
     assert load_task("text_to_sql").prompt("Tables: t(a). How many?") == "Tables: t(a). How many?\nSQL:"
-    for name, wrong in (
-        ("text_to_sql", {"shapes": "hard"}),
-        ("math_words", {"steps": 2}),
-        ("math_words", {"distractors": 1}),
-    ):
-        with pytest.raises(CrossoverError, match="must be"):
-            load_task(name, **wrong)
 
 
 def test_more_problems_than_there_are_are_refused(monkeypatch):

@@ -30,18 +30,8 @@ def test_numbers_are_compared_as_numbers():
     assert not same_number(None, "7") and not same_number(None, None)
 
 
-@pytest.mark.parametrize(
-    ("name", "settings", "message"),
-    [
-        ("mathwords", {}, "Did you mean 'math_words'"),
-        ("math_words", {"step": 3}, "'step'.*steps, distractors"),
-        ("spider", {}, "'spider' needs the setting 'databases'"),
-    ],
-)
-def test_unknown_names_and_missing_settings_are_named(name, settings, message):
-    with pytest.raises(CrossoverError, match=message):
-        load_task(name, **settings)
-    assert all(name == kind.name and kind.metric for name, kind in TASKS.items())
+def test_every_task_is_listed_by_its_name():
+    assert all(name == kind.name and kind.metric is not None for name, kind in TASKS.items())
 
 
 def test_gsm_symbolic():

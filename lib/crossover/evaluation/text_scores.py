@@ -29,8 +29,8 @@ MOST = 500  # texts that self-similarity is computed from, the first ones
 def macro_f1(gold: Sequence[str], predicted: Sequence[str | None], labels: Sequence[str]) -> float:
     """Return the mean F1 over labels; ``None`` is a wrong prediction, a label that never occurs scores 0.
 
-    >>> round(macro_f1(["a", "a", "b"], ["a", "b", "b"], ["a", "b"]), 3)
-    0.667
+    >>> round(macro_f1(["a", "a", "b", "b"], ["a", "b", "b", None], ["a", "b", "c"]), 3)
+    0.389
     """
     labelled = [label if label is not None else "" for label in predicted]
     return float(f1_score(gold, labelled, labels=labels, average="macro", zero_division=0))
