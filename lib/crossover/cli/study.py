@@ -14,8 +14,7 @@ def run(
     notebook: Annotated[str, typer.Argument(help="Name or number of a notebook, such as budget_ratio or 03.")],
     profile: Profile = "laptop",
     parameter: Annotated[
-        list[str] | None,
-        typer.Option("-p", "--parameter", help="name=value; repeat it for more. Lists as '[16, 32]'."),
+        list[str] | None, typer.Option("-p", "--parameter", help="name=value; repeat it for more. Lists as '[16, 32]'.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run even if nothing changed.")] = False,
 ) -> None:
@@ -62,8 +61,7 @@ def train(
         list[str] | None, typer.Option("--notebook", help="Only these; give it again for more.")
     ] = None,
     claim: Annotated[
-        list[str] | None,
-        typer.Option("--claim", help="Only what a claim compares; give it again for more."),
+        list[str] | None, typer.Option("--claim", help="Only what a claim compares; give it again for more.")
     ] = None,
     hours: Annotated[float, typer.Option(min=0, help="Start no student after so many hours; 0 for no limit.")] = 0.0,
     workers: Annotated[int, typer.Option(min=0, help="Parallel students; 0 for as many as fit.")] = 0,

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from crossover.evaluation.answers import Outcome
 
 
+#: Columns of a row that are attributes of its cell.
+OF_CELL = ("key", "experiment", "task", "strategy", "seed_size", "budget", "replicate", "teacher", "n_test")
 #: The experiments, by the name that their cells carry.
 EXPERIMENTS: dict[str, Experiment] = {
     QueryCell.experiment: QueryBudgetExperiment(),
@@ -124,12 +126,7 @@ def _train(cells: Sequence[Cell], store: Store, workers: int, device: str, clust
 
 
 def _finished(
-    cells: Sequence[Cell],
-    store: Store,
-    pool: Processes | Ray,
-    device: str,
-    deadline: float,
-    tick: Callable[[], object],
+    cells: Sequence[Cell], store: Store, pool: Processes | Ray, device: str, deadline: float, tick: Callable[[], object]
 ) -> Iterator[tuple[Cell, TrainingData, Evaluation]]:
     """Yield cells as they finish, with one made ahead for each worker; call ``tick`` while none is made.
 
@@ -183,17 +180,9 @@ def ordered(cells: Sequence[Cell], most: int) -> list[Cell]:
 def _row(cell: Cell, data: TrainingData, found: Evaluation, device: str, origin: str) -> dict[str, object]:
     measures = data.measures | found.measures
     return {
-        "key": cell.key,
-        "experiment": cell.experiment,
-        "task": cell.task,
-        "strategy": cell.strategy,
-        "seed_size": cell.seed_size,
-        "budget": cell.budget,
-        "replicate": cell.replicate,
-        "teacher": cell.teacher,
+        **{name: getattr(cell, name) for name in OF_CELL},
         "student": cell.recipe["model"],
         "n_train": len(data.pairs),
-        "n_test": cell.n_test,
         "n_correct": sum(outcome.correct for outcome in found.outcomes),
         "metric": EXPERIMENTS[cell.experiment].metric(cell),
         "queries": data.queries,

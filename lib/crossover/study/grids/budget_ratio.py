@@ -25,10 +25,11 @@ def in_order(grid: Iterable[QueryCell]) -> list[QueryCell]:
 def grid(p: BudgetRatio, **changes: object) -> list[QueryCell]:
     """Return the cells of these parameters with some of them changed; ``changes`` are not checked again."""
     p = p.model_copy(update=changes)
+    own = {"steps": 1, "distractors": 0} if p.task == "math_words" else {}  # part of the published keys
     shared: dict[str, Any] = {
         "version": 2,
         "task": p.task,
-        "task_settings": _task_settings(p),
+        "task_settings": {**own, **p.task_options},
         "n_test": p.n_test,
         "skip_test": p.skip_test,
         "scoring": p.scoring,
@@ -66,13 +67,6 @@ def recipe(p: BudgetRatio) -> dict[str, object]:
     return (
         {"model": p.student} | p.pick("trained_layers", "epochs", "min_steps", "batch_size", "learning_rate") | changed
     )
-
-
-def _task_settings(p: BudgetRatio) -> dict[str, object]:
-    own: dict[str, object] = (
-        {"steps": 1, "distractors": 0} if p.task == "math_words" else {}
-    )  # part of the published keys
-    return own | p.task_options
 
 
 def _teacher_settings(p: BudgetRatio, gold: int) -> dict[str, object]:

@@ -7,10 +7,7 @@ from crossover.study.cell import MixtureCell
 
 
 def cells(p: TemplateQuestions) -> list[MixtureCell]:
-    """Return the cells: a student as it came and after real questions alone, then the mixtures.
-
-    Then the smaller student.
-    """
+    """Return the cells: a student as it came and after real questions alone, the mixtures, then the smaller student."""
     grid: list[MixtureCell] = []
     for replicate in range(p.first_replicate, p.first_replicate + p.replicates):
         grid += [_cell(p, "real", 0.0, replicate, language=True)]
@@ -44,7 +41,8 @@ def _cell(
 ) -> MixtureCell:
     sizes: dict[str, int] = dict.fromkeys(p.question_sets, p.n_test)
     if language:
-        sizes |= {name: _language_size(p, name) for name in p.language_sets}
+        # COPA has a hundred items in all.
+        sizes |= {name: min(p.n_language, 100) if name == "copa" else p.n_language for name in p.language_sets}
     extra = share / (1 - share) if strategy == "real_equal" else share
     sources = {name: p.sources.get(name, "pypi") for name in [*p.question_sets, *p.language_sets]}
     return MixtureCell(
@@ -64,8 +62,3 @@ def _cell(
         | p.pick("epochs", "min_steps", "batch_size", "learning_rate")
         | ({"student_layers": p.small_layers} if small else {}),
     )
-
-
-def _language_size(p: TemplateQuestions, name: str) -> int:
-    """Items of a set that tests language modelling; COPA has a hundred in all."""
-    return min(p.n_language, 100) if name == "copa" else p.n_language
