@@ -1,7 +1,7 @@
 // The sample explorer: filters over shards that are loaded, as scripts, when they are asked for. Replies are shown as text only.
 "use strict";
 (() => {
-  const { groups, verdicts } = window.CROSSOVER_SAMPLES;
+  const { groups, verdicts, rights } = window.CROSSOVER_SAMPLES;
   const [TASK, STRATEGY, TEACHER, NUMBER, PARTS] = [0, 1, 2, 3, 4], PAGE = 20;
   const form = document.getElementById("explorer"), list = document.getElementById("explorer-samples");
   const count = document.getElementById("explorer-count"), more = document.getElementById("explorer-more");
@@ -41,14 +41,15 @@
     return paragraph;
   }
 
-  function card([where, seed, question, answer, verdict]) {
-    const made = element("article", "", "sample"), left = element("div", ""), right = element("div", "");
+  function card([where, seed, question, answer, verdict, right]) {
+    const made = element("article", "", "sample"), left = element("div", ""), bought = element("div", "");
     left.append(element("h3", "Seed"), element("p", seed));
-    right.append(element("h3", question ? "Bought question" : "Bought answer"));
-    if (question) right.append(marked(seed, question));
-    if (answer) right.append(element("p", answer, "reply"));
-    right.append(element("p", `${verdicts[verdict]} · ${where}`, "figure-files"));
-    made.append(left, right);
+    bought.append(element("h3", question ? "Bought question" : "Bought answer"));
+    if (question) bought.append(marked(seed, question));
+    if (answer) bought.append(element("p", answer, "reply"));
+    const said = rights[right] === "not known" ? [] : [`answer ${rights[right]}`];
+    bought.append(element("p", [verdicts[verdict], ...said, where].join(" · "), "figure-files"));
+    made.append(left, bought);
     return made;
   }
 
@@ -76,7 +77,8 @@
     if (turn !== asked) return;
     const words = form.words.value.trim().toLowerCase();
     found = names.flatMap((name) => loaded.get(name).rows.map(([where, seed, ...rest]) => [where, loaded.get(name).seeds[seed], ...rest]))
-      .filter(([, seed, question, answer, verdict]) => (!form.verdict.value || verdicts[verdict] === form.verdict.value)
+      .filter(([, seed, question, answer, verdict, right]) => (!form.verdict.value || verdicts[verdict] === form.verdict.value)
+        && (!form.right.value || rights[right] === form.right.value)
         && (!words || `${seed} ${question} ${answer}`.toLowerCase().includes(words)));
     shown = 0;
     list.replaceChildren();
@@ -86,11 +88,12 @@
 
   fill("task", groups.map((g) => g[TASK]));
   fill("verdict", verdicts, "any");
+  fill("right", rights, "any");
   const given = new URLSearchParams(location.search);
-  for (const name of ["task", "strategy", "teacher", "verdict", "words"]) {
+  for (const name of ["task", "strategy", "teacher", "verdict", "right", "words"]) {
     if (name === "strategy") fill("strategy", chosen(1).map((g) => g[STRATEGY]));
     if (name === "teacher") fill("teacher", chosen(2).map((g) => g[TEACHER]));
-    const wanted = given.get(name) ?? { task: "Math words", strategy: "New questions", teacher: "oracle" }[name];
+    const wanted = given.get(name) ?? { task: "Word problems", strategy: "New questions", teacher: "oracle" }[name];
     if (wanted && (name === "words" || [...form[name].options].some((o) => o.value === wanted))) form[name].value = wanted;
   }
   form.addEventListener("input", show);

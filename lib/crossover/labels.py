@@ -19,6 +19,11 @@ STRATEGIES = {
 }
 
 TASKS = {
+    "math_words": "Word problems",
+    "text_to_sql": "Text-to-SQL",
+    "gsm_symbolic": "GSM-Symbolic",
+    "arc": "ARC-Challenge",
+    "closed_book_qa": "Closed-book questions",
     "rte": "RTE",
     "boolq": "BoolQ",
     "sst2": "SST-2",

@@ -3,6 +3,7 @@
 import gzip
 import json
 import shutil
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pandas as pd
@@ -11,6 +12,7 @@ import pytest
 from crossover.book import samples
 from crossover.chapters.samples import as_html
 from crossover.paths import repository, results_folder
+from crossover.tasks import load_task
 from pages import visit
 
 SEED = "Tess makes 22 buttons. How many are left?"
@@ -38,11 +40,26 @@ def test_each_sample_stands_beside_its_seed_with_the_verdict_of_the_funnel():
         call("answer", "s0/rephrase-0", SEED, "#### 3"),
     ]  # fmt: skip
     found = list(samples.samples(calls, "math_words"))
-    assert [(question, verdict) for _, question, _, verdict in found] == [
+    assert [(question, verdict) for _, question, _, verdict, _ in found] == [
         ("", samples.KEPT), ("", samples.REPEATED), ("", samples.UNREADABLE), ("", samples.NO_REPLY),
         ("", samples.NO_REPLY), ("How many?", samples.KEPT), (SEED, samples.COPY),
     ]  # fmt: skip
     assert {seed for seed, *_ in found} == {SEED}
+
+
+def test_answers_to_a_seed_and_its_rephrasings_are_compared_with_gold():
+    seed = load_task("math_words").seeds(1, 0)[0]
+    calls = [
+        call("answer", seed.id, seed.question, seed.answer), call("answer", seed.id, seed.question, "#### -1", 1),
+        call("rephrase", seed.id, seed.question, "Said again?"), call("new_question", seed.id, seed.question, "New?"),
+        *(call("answer", f"{seed.id}/{kind}-0", question, seed.answer)
+          for kind, question in (("rephrase", "Said again?"), ("new_question", "New?"))),
+    ]  # fmt: skip
+    gold = samples._gold("math_words", 1, 0)
+    found = [right for *_, right in samples.samples(calls, "math_words", gold)]
+    assert found == [samples.RIGHT, samples.WRONG, samples.RIGHT, samples.UNKNOWN]
+    other = {seed.id: replace(seed, question="Another?")}
+    assert {right for *_, right in samples.samples(calls, "math_words", other)} == {samples.UNKNOWN}
 
 
 def test_shards_are_light_and_hold_every_published_reply():

@@ -7,18 +7,23 @@ import gzip
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 from crossover.errors import CrossoverError
 from crossover.labels import TASKS, display_name
 from crossover.tasks import load_task
+from crossover.tasks.base import Problem
 
 FOLDER = "_static/samples"
 #: The most that a shard may weigh, in bytes.
 LARGEST = 500_000
 #: What became of a sample, in the order of the funnel.
 KEPT, NO_REPLY, UNREADABLE, REPEATED, COPY = range(5)
+#: Whether an answer agrees with the gold one.
+WRONG, RIGHT, UNKNOWN = range(3)
+RIGHTS = ("wrong", "right", "not known")
 VERDICTS = ("kept", "no reply", "no readable answer", "repeats a sample", "question unchanged")
 
 
@@ -30,10 +35,11 @@ def shards(results: Path) -> dict[str, bytes]:
         if named := re.match(r"(?P<task>\w+)-(?P<strategy>\w+)(-S(?P<seeds>\d+))?-r(?P<replicate>\d+)-", path.name):
             where = f"replicate {named['replicate']}" + (f", {named['seeds']} seeds" if named["seeds"] else "")
             group = groups[named["task"], named["strategy"], _teachers(entries)]
-            group += [[where, *sample] for sample in samples(entries, named["task"])]
+            gold = _gold(named["task"], int(named["seeds"] or 0), int(named["replicate"]))
+            group += [[where, *sample] for sample in samples(entries, named["task"], gold)]
         elif path.name.startswith("questions-"):
             group = groups["template_questions", "from templates", "no teacher"]
-            group += [[e["template"], e["source"], e["question"], e["answer"], KEPT] for e in entries[1:]]
+            group += [[e["template"], e["source"], e["question"], e["answer"], KEPT, UNKNOWN] for e in entries[1:]]
     written, index = {}, []
     for number, ((task, strategy, teacher), rows) in enumerate(sorted(groups.items())):
         parts = list(_cut(rows))
@@ -42,16 +48,19 @@ def shards(results: Path) -> dict[str, bytes]:
         index.append(
             [TASKS.get(task, display_name(task)), display_name(strategy), teacher, number, len(parts), len(rows)]
         )
-    about = {"verdicts": VERDICTS, "groups": index}
+    about = {"verdicts": VERDICTS, "rights": RIGHTS, "groups": index}
     return (
         written | {f"{FOLDER}/index.js": f"window.CROSSOVER_SAMPLES = {json.dumps(about)};\n".encode()} if index else {}
     )
 
 
-def samples(entries: Iterable[dict], task: str) -> Iterator[tuple[str, str, str, int]]:
-    """Yield the samples that a file of replies made: seed question, its new question (or ""), answer, verdict.
+def samples(
+    entries: Iterable[dict], task: str, gold: Mapping[str, Problem] | None = None
+) -> Iterator[tuple[str, str, str, int, int]]:
+    """Yield the samples that a file of replies made: seed question, its new question (or ""), answer, verdict, right.
 
-    The problem of an answer to a bought question is named ``<seed>/<kind>-<draw>``.
+    The problem of an answer to a bought question is named ``<seed>/<kind>-<draw>``. Answers to a seed or a rephrasing
+    of it are compared with the seed's in ``gold``; those to new questions have no gold answer on record.
     """
     read = _reader(task)
     entries, seen = list(entries), set()
@@ -73,10 +82,12 @@ def samples(entries: Iterable[dict], task: str) -> Iterator[tuple[str, str, str,
             elif question and " ".join(question.split()) == " ".join(seed.split()):
                 verdict = COPY
             seen.add(sample)
-            yield seed, question, reply, verdict
+            asked = (gold or {}).get(entry["problem"].partition("/")[0])
+            known = asked is not None and asked.question == seed and (not source or source["kind"] == "rephrase")
+            yield seed, question, reply, verdict, int(load_task(task).correct(reply, asked)) if known else UNKNOWN
         elif f"{entry['problem']}/{entry['kind']}-{entry['index']}" not in answered:
             # Questions that were not answered, and examples that are generated whole.
-            yield entry["question"], reply, "", KEPT if reply else NO_REPLY
+            yield entry["question"], reply, "", KEPT if reply else NO_REPLY, UNKNOWN
 
 
 def plain_teacher(identity: str) -> str:
@@ -100,6 +111,13 @@ def _teachers(entries: Iterable[dict]) -> str:
         for is_answer in (True, False)
     )
     return f"{answered}; questions from {asked}" if answered and asked and asked != answered else answered or asked
+
+
+@cache
+def _gold(task: str, seeds: int, replicate: int) -> dict[str, Problem]:
+    """The seed questions of one replicate, where the task makes them without any file."""
+    generated = task in ("math_words", "text_to_sql")
+    return {problem.id: problem for problem in load_task(task).seeds(seeds, replicate)} if generated else {}
 
 
 def _reader(task: str):
