@@ -192,3 +192,10 @@ def test_the_confirmation_study_trains_by_the_recipe_that_the_pilot_chose():
     chosen = recipe(pilot.model_copy(update=choose(pilot.factors, compare(keys, rows))))
     for notebook in ("03_budget_ratio", "04_ablations"):
         assert recipe(resolve(notebook, "confirm", {})) == chosen
+
+
+@pytest.mark.parametrize("folder", ["bench", "confirm", "recipe", "study"])
+def test_every_kind_of_result_is_described(folder):
+    said = set(re.findall(r"`([\w./]+)`", (STUDY.parent / "README.md").read_text(encoding="utf-8")))
+    kinds = {f"{path.name}{'/' * path.is_dir()}" for path in (STUDY.parent / folder).glob("[!.]*")}
+    assert folder in said and kinds - said == set()
