@@ -60,7 +60,7 @@ def test_speed_is_what_the_bench_wrote(tmp_path):
 def test_every_parameter_data_set_and_asset_is_listed(tmp_path):
     found = appendices.tables(tmp_path)
     for name, schema in SCHEMAS.items():
-        part = re.search(rf"### `{name}`.*?(?=###|\Z)", found["parameter_tables"], re.DOTALL)[0]
+        part = re.search(rf"{{dropdown}} {name}.*?\n::::", found["parameter_tables"], re.DOTALL)[0]
         assert set(re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)) == set(schema.model_fields)
     assert set(re.findall(r"^\| `(\w+)` \|", found["data_cards"], re.MULTILINE)) == set(DATA_SETS)
     assert all(data.licence in found["data_cards"] for data in DATA_SETS.values())

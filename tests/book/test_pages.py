@@ -9,6 +9,7 @@ import pytest
 import crossover
 from crossover.book import appendices
 from crossover.book.pages import PREVIEW, banner, duration, fill, keep_blocks, public_settings, stage
+from crossover.chapters.common import NOT_RUN
 from crossover.errors import CrossoverError
 from crossover.paths import repository
 from planted import EARLY, LATE, noisy
@@ -90,6 +91,30 @@ def test_a_figure_has_a_number_a_caption_its_files_and_is_drawn_for_each_theme(r
     (results / "figures" / "lead_dark.svg").unlink()
     with pytest.raises(CrossoverError, match="lead.svg"):
         staged(results)
+
+
+def test_what_was_not_run_goes_with_the_text_that_announces_it(results):
+    def shown(text):
+        output = {"output_type": "display_data", "metadata": {}, "data": {"text/markdown": [text]}}
+        return {"cell_type": "code", "metadata": {}, "source": "", "outputs": [output]}
+
+    def said(text):
+        return {"cell_type": "markdown", "metadata": {}, "source": text}
+
+    written = notebook()
+    written["cells"] += [
+        said("## Gone\n\nSee:"),
+        shown(NOT_RUN.data),
+        said("## Half"),
+        shown(NOT_RUN.data),
+        shown("kept"),
+        said("## Last"),
+    ]
+    (results / "notebooks" / "03_budget_ratio.ipynb").write_text(json.dumps(written))
+    *cells, end = json.loads(staged(results)["03_budget_ratio.ipynb"])["cells"]
+    texts = [cell["source"] for cell in cells if cell["cell_type"] == "markdown"]
+    assert texts[1:] == ["## Half", "## Last"] and len(cells) == len(texts) + 2
+    assert "Not run in this profile: Gone." in end["source"]
 
 
 def test_a_notebook_that_no_chapter_lists_is_named(results):

@@ -125,10 +125,7 @@ def paper_costs() -> str:
 
 
 def parameters(results: Path) -> str:
-    """Every notebook's parameters.
-
-    What each means and allows, its default, and its value in this profile where it differs.
-    """
+    """Every notebook's parameters: meaning and bounds, default, and the value in this profile where it differs."""
     parts = []
     for name, schema in SCHEMAS.items():
         record = _record(results, name)
@@ -142,8 +139,9 @@ def parameters(results: Path) -> str:
             ]
             for p, default, _, meaning in describe(schema)
         ]
-        title = f"### `{name}`" + ("" if record else " (not run in this profile)")
-        parts.append(title + "\n\n" + _table(["parameter", "meaning", "default", "here"], rows))
+        title = name + ("" if record else " (not run in this profile)")
+        table = _table(["parameter", "meaning", "default", "here"], rows)
+        parts.append(f"::::{{dropdown}} {title}\n{table}\n::::")
     return "\n\n".join(parts)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 
 from crossover.book import advisor_page, appendices, samples
+from crossover.chapters.common import NOT_RUN
 from crossover.errors import CrossoverError, nearest
 from crossover.study.store import read_numbers
 from crossover.templates import render
@@ -37,8 +38,8 @@ def stage(book: Path, results: Path, profile: str) -> dict[str, bytes]:
             f"{min(unlisted)} was run but is in no chapter: add '- file: {min(unlisted)}' to _toc.yml."
         )
     known = {"profile": profile, **read_numbers(results), **appendices.tables(results)}
-    for path in sorted((results / "figures").glob("*.*")):
-        staged[f"_static/figures/{path.name}"] = path.read_bytes()
+    for path in sorted([*(results / "figures").glob("*.*"), *(results / "claims").glob("*.json")]):
+        staged[f"_static/{path.parent.name}/{path.name}"] = path.read_bytes()
     shown: dict[str, str] = {}
     for number, name in enumerate((file for file in _files(toc) if file in notebooks), 1):
         record = results / "provenance" / f"{name}.json"
@@ -128,10 +129,7 @@ def fill(text: str, numbers: Mapping[str, str], page: str) -> str:
 
 
 def banner(profile: str, record: Mapping) -> str:
-    """Return in Markdown where a chapter's numbers came from and what they cost.
-
-    Profile, commit, date, machine, versions.
-    """
+    """Return in Markdown where a chapter's numbers came from (commit, date, machine, versions) and what they cost."""
     machine = record["hardware"]
     commit = f"`{record['commit'][:10]}`" if record.get("commit") else "unknown (no git checkout)"
     if record.get("dirty"):
@@ -178,10 +176,7 @@ def _chapter(
     number: int,
     shown: dict[str, str],
 ) -> bytes:
-    """Return an executed notebook as a chapter: figures with captions and links; code and record folded at its end.
-
-    Its figures are added to ``shown``, under the names by which pages quote them.
-    """
+    """Return an executed notebook as a chapter, code and record folded at its end; add its figures to ``shown``."""
     notebook = json.loads(path.read_text(encoding="utf-8"))
     first = notebook["cells"][0] if notebook["cells"] else {"cell_type": None}
     if first["cell_type"] != "markdown" or not "".join(first["source"]).startswith("# "):
@@ -206,11 +201,34 @@ def _chapter(
                 drawn = figure(name, f"Figure {number}.{figures}", described, files, path.stem, profile)
                 shown[f"figure_{name}"] = drawn
                 output["metadata"], output["data"] = {}, {"text/html": drawn}
+    notebook["cells"], left_out = _without_not_run(notebook["cells"])
     python = "```python\n" + "\n\n".join(code) + "\n```"
     end = f"## How this page was made\n\n{banner(profile, json.loads(record.read_text(encoding='utf-8')))}\n\n"
+    end += f"Not run in this profile: {', '.join(left_out)}.\n\n" if left_out else ""
     end += _folded("Code of this page", python)
     notebook["cells"].append({"cell_type": "markdown", "id": "record", "metadata": {}, "source": end})
     return json.dumps(notebook).encode()
+
+
+def _without_not_run(cells: list[dict]) -> tuple[list[dict], list[str]]:
+    """Return the cells without what was not run and the texts that announce nothing else, and these texts' headings."""
+    groups: list[list[dict]] = []
+    for cell in cells:
+        groups += [[]] if cell["cell_type"] == "markdown" else []
+        groups[-1].append(cell)
+    stay, headings = [], []
+    for text, *code in groups:
+        ran = [cell for cell in code if not _was_not_run(cell)]
+        if code and not ran:
+            headings += re.findall(r"(?m)^## (.+)", "".join(text["source"]))
+        else:
+            stay += [text, *ran]
+    return stay, headings
+
+
+def _was_not_run(cell: dict) -> bool:
+    outputs = [output.get("data", {}).get("text/markdown", "") for output in cell.get("outputs", [])]
+    return NOT_RUN.data in ["".join(output) for output in outputs]
 
 
 def _figure_metadata(output: Mapping) -> Mapping:
