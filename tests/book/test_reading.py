@@ -2,6 +2,7 @@
 
 import gzip
 import re
+from html import unescape
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -13,8 +14,10 @@ from pages import Links, broken_rules, faults, visit
 
 ROOT = repository()
 PAGES = sorted(p.stem for pattern in ("book/*.md", "results/study/notebooks/*.ipynb") for p in ROOT.glob(pattern))
-#: The most that a page may weigh as a web server sends it, text compressed, in bytes.
-HEAVIEST = 1_000_000
+#: The landing page and the chapters, which open with their finding.
+FIRST_SCREENS = ["index", *sorted(p.stem for p in (ROOT / "results" / "study" / "notebooks").glob("*.ipynb"))]
+#: The most that a page may weigh, in bytes: as a web server sends it, text compressed, and from disk.
+HEAVIEST, HEAVIEST_ON_DISK = 1_000_000, 1_500_000
 
 
 @pytest.mark.parametrize("page", [*PAGES, "search"])
@@ -47,12 +50,48 @@ def test_a_page_is_light(published_book, page):
     paths = {
         published_book / unquote(urlsplit(address).path) for address in links.loads if not urlsplit(address).scheme
     }
-    sent = {p.name: _sent(p) for p in {published_book / f"{page}.html", *paths}}
+    files = {published_book / f"{page}.html", *paths}
+    sent = {p.name: _sent(p) for p in files}
     assert sum(sent.values()) < HEAVIEST, sent
+    assert sum(p.stat().st_size for p in files if not p.stem.endswith("_dark")) < HEAVIEST_ON_DISK
 
 
 def test_only_the_icons_that_pages_show_are_kept(published_book):
     assert (published_book / ICONS).stat().st_size < 100_000
+
+
+@pytest.mark.parametrize("page", FIRST_SCREENS)
+def test_the_first_picture_is_on_the_first_screen(browser, published_book, page):
+    visit(browser, published_book / f"{page}.html", 1400)
+    top = "return document.querySelector('figure.drawn, .claim-strip, svg[role=group]').getBoundingClientRect().top"
+    assert browser.execute_script(top) < 700
+
+
+@pytest.mark.parametrize(("width", "least", "most"), [(1400, 12.3, 15.5), (390, 11, 15.5)])
+@pytest.mark.parametrize("page", FIRST_SCREENS)
+def test_the_text_of_figures_can_be_read(browser, published_book, page, width, least, most):
+    visit(browser, published_book / f"{page}.html", width)
+    drawn = "[...document.querySelectorAll('figure.drawn img')].filter(e => e.offsetHeight > 0)"
+    shown = browser.execute_script(f"return {drawn}.map(e => [e.currentSrc, e.clientWidth])")
+    assert shown or page == "05_claims"
+    for address, across in shown:
+        svg = (published_book / unquote(urlsplit(address).path).partition("/html/")[2]).read_text()
+        scale = across / float(re.search(r'viewBox="0 0 ([\d.]+)', svg)[1])
+        sizes = {scale * float(size) for size in re.findall(r"font-size: ([\d.]+)px", svg)}
+        assert sizes and least <= min(sizes) and max(sizes) <= most, address
+        assert ("_narrow" in address) is (width < 600), address
+
+
+@pytest.mark.parametrize("page", FIRST_SCREENS)
+def test_every_figure_states_its_finding_and_where_it_comes_from(published_book, page):
+    html = (published_book / f"{page}.html").read_text(encoding="utf-8")
+    for figure in re.findall(r'<figure id=".*?</figure>', html, re.DOTALL):
+        name = re.search(r'id="(\w+)"', figure)[1]
+        title, caption = (re.search(rf"<{tag}[^>]*>(.+?)</", figure)[1] for tag in ("p", "figcaption"))
+        for alt in re.findall(r'alt="([^"]+)"', figure):
+            assert unescape(alt) == unescape(title) and not alt.startswith("Figure"), name
+        assert caption and f'href="#{name}"' in figure and f'href="_static/figures/{name}.csv"' in figure
+        assert re.search(r"<code>crossover run \d\d_\w+ --profile study</code>", figure)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

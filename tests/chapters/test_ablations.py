@@ -68,6 +68,7 @@ def test_every_grid_changes_one_thing(parameters):
     assert changed == {
         "base": set(), "coverage": {"coverage"}, "augmenter": {"invalid_rate", "rephrase_drift"},
         "verification": {"answer_error"}, "student": {"student_layers"}, "mixed": set(), "local": set(), "recipes": set(),
+        "claims_under_recipes": set(),
     }  # fmt: skip
     assert len({cell.key for cell in cells_of(parameters)}) == len(cells_of(parameters))
 
@@ -143,12 +144,15 @@ def test_missing_cells_are_named_and_nothing_is_said_of_them(tmp_path, parameter
     ("statuses", "said"),
     [
         ({("a", "b"): "none", ("a", "c"): "none", ("b", "c"): "undetermined"}, "A lead throughout"),
-        ({("a", "b"): "none", ("a", "c"): "undetermined", ("b", "c"): "undetermined"}, "none leads throughout"),
-        ({("a", "b"): "found", ("a", "c"): "none", ("b", "c"): "none"}, "none leads throughout"),
+        ({("a", "b"): "none", ("a", "c"): "undetermined", ("b", "c"): "undetermined"}, "no strategy leads"),
+        ({("a", "b"): "found", ("a", "c"): "none", ("b", "c"): "none"}, "B lead a from 2 "),
     ],
 )
 def test_a_leader_is_named_only_if_decided_against_every_other(monkeypatch, parameters, statuses, said):
-    found = [SimpleNamespace(status=s, leader=pair[0] if s == "none" else None) for pair, s in statuses.items()]
+    found = [
+        SimpleNamespace(status=s, leader=pair[0] if s == "none" else None, first=pair[0], second=pair[1], ratio=2.0)
+        for pair, s in statuses.items()
+    ]
     monkeypatch.setattr(ablations, "find_crossovers", lambda *_, **__: found)
     monkeypatch.setattr(ablations, "fit_table", lambda *_: None)
     rows = pd.DataFrame({"strategy": ["a", "b", "c"], "budget": 1})

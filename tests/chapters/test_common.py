@@ -12,7 +12,16 @@ import pytest
 
 from crossover.chapters.ablations import Chapter
 from crossover.chapters.budget_ratio import agreement, lead_in_short, lead_in_words, rule
-from crossover.chapters.common import crossover_table, difference, funnel_table, reading, regret, starred, table
+from crossover.chapters.common import (
+    crossover_table,
+    difference,
+    form_table,
+    funnel_table,
+    reading,
+    regret,
+    starred,
+    table,
+)
 from crossover.chapters.samples import ORACLE, Wanted, samples, strategy_samples
 from crossover.figures.lead import undecided
 from crossover.params.profiles import check
@@ -88,11 +97,10 @@ def test_an_open_interval_is_not_said_to_overlap(crossing):
 
 def test_crossovers_are_shown_in_readers_words(crossing):
     row = crossover_table([crossing], "t", coverage=["0.5"]).data.iloc[0]
-    assert (
-        row["lead"] == "new answers → new questions"
-        and row["coverage"] == "0.5"
-        and row["calls per seed"] == f"{crossing.ratio:.2g}"
-    )
+    assert row["lead"] == "new answers → new questions" and row["coverage"] == "0.5"
+    assert row["calls per seed (90% interval)"].startswith(f"{crossing.ratio:.2g} (")
+    formed = dataclasses.replace(crossing, by_form={"power_law": (1.234, 5.0), "rectified": ()})
+    assert form_table([formed], "f").data.iloc[0, 2:].to_dict() == {"power law": "1.2, 5", "rectified": ""}
     never = dataclasses.replace(crossing, status="none", leader="new_question", ratio=None, queries=None)
     assert crossover_table([never], "t").data["lead"].tolist() == ["new questions throughout"]
 
@@ -136,11 +144,11 @@ def leads(*ends):
 @pytest.mark.parametrize(
     ("ends", "bounds", "said"),
     [
-        ([(-0.2, -0.1), (-0.1, 0.1), (0.1, 0.2)], (1, 4), ["from 4", "up to 1"]),
+        ([(-0.2, -0.1), (-0.1, 0.1), (0.1, 0.2)], (1, 4), ["with 4 or more", "with 1 or fewer"]),
         (
             [(-0.2, 0.1), (0.1, 0.2), (-0.1, 0.2), (0.1, 0.3)],
             (-np.inf, 8),
-            ["from 8", "between", "+15.0 points, 10.0 to 20.0 at 2"],
+            ["with 8 or more", "between", "at 2: +15 points, 10 to 20"],
         ),
         ([(-0.2, 0.1), (-0.1, 0.2)], (-np.inf, np.inf), ["decide nothing between"]),
     ],
@@ -150,7 +158,7 @@ def test_a_lead_is_named_only_where_every_ratio_beyond_decides_it(ends, bounds, 
     assert undecided(rows) == bounds
     assert all(part in lead_in_words(rows).lower() for part in said)
     if not np.isfinite(bounds[1]):
-        assert "lead new answers" not in lead_in_words(rows)
+        assert "beat new answers" not in lead_in_words(rows)
 
 
 def test_what_excludes_zero_is_never_called_nothing():
@@ -199,6 +207,7 @@ def test_samples_are_of_one_seed_and_a_spoilt_one_differs(tmp_path):
 
 def test_texts_of_a_table_wrap_and_stand_on_the_left():
     shown = table(pd.DataFrame({"sample": ["a seed question"], "share": [0.5]}), "t").to_html()
-    styled = re.search(r"#T_t_row0_col0 \{(.*?)\}", shown, re.DOTALL)
+    styled = re.search(r"#T_t \.col0 \{(.*?)\}", shown, re.DOTALL)
     assert "white-space: normal" in styled.group(1) and "text-align: left" in styled.group(1)
-    assert "row0_col1 {" not in shown
+    assert 'class="col_heading level0 col0"' in shown, "a header stands as its column does"
+    assert ".col1 {" not in shown

@@ -218,17 +218,13 @@ def _without_not_run(cells: list[dict]) -> tuple[list[dict], list[str]]:
         groups[-1].append(cell)
     stay, headings = [], []
     for text, *code in groups:
-        ran = [cell for cell in code if not _was_not_run(cell)]
+        shown = [[o.get("data", {}).get("text/markdown", "") for o in cell.get("outputs", [])] for cell in code]
+        ran = [cell for cell, out in zip(code, shown, strict=True) if NOT_RUN.data not in map("".join, out)]
         if code and not ran:
             headings += re.findall(r"(?m)^## (.+)", "".join(text["source"]))
         else:
             stay += [text, *ran]
     return stay, headings
-
-
-def _was_not_run(cell: dict) -> bool:
-    outputs = [output.get("data", {}).get("text/markdown", "") for output in cell.get("outputs", [])]
-    return NOT_RUN.data in ["".join(output) for output in outputs]
 
 
 def _figure_metadata(output: Mapping) -> Mapping:

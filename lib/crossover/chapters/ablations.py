@@ -31,6 +31,7 @@ from crossover.chapters.common import (
     has_curves,
     published,
     regret_table,
+    starred,
     table,
 )  # fmt: skip
 from crossover.chapters.samples import ORACLE, Wanted, samples, strategy_samples
@@ -215,7 +216,8 @@ class Chapter(ChapterBase):
         p, (_, caption, xlabel) = self.parameters, COMPARISONS[name]
         said = caption.format(low=p.low_budget, middle=p.high_budgets[0], high=p.high_budgets[1])
         options = {"xlabel": xlabel} if xlabel else {}
-        return self.forest(name, self.effects(name), f"{p.compared_seeds} seed questions. {said}", **options)
+        title = self._settings if name == "overview" else ""
+        return self.forest(name, self.effects(name), f"{p.compared_seeds} seed questions. {said}", title, **options)
 
     def samples(self) -> Styler | Markdown:
         """Return a seed question, what a clean augmenter makes of it, and how a weak one spoils that."""
@@ -230,10 +232,7 @@ class Chapter(ChapterBase):
         return table(found, "samples") if len(found) else NOT_RUN
 
     def student_accuracies(self) -> Styler:
-        """Return how accurate each student is at the smallest and largest budget.
-
-        One that learns nothing shows no turn.
-        """
+        """Return how accurate each student is at the smallest and largest budget."""
         rows = self.of("student")
         names = rows["recipe.student_layers"].map(lambda size: f"lowest {size:g} layers" if size else "whole")
         points = learning_points(rows.assign(strategy=rows["strategy"] + "|" + names), LEVEL)
@@ -243,10 +242,7 @@ class Chapter(ChapterBase):
         return table(shown.reset_index(), "students").format("{:.1%}", subset=list(shown))
 
     def local_funnel(self, grid: str = "local") -> Styler | Markdown:
-        """Return what became of the local teachers' calls in one grid.
-
-        Answers that are right, questions that are new.
-        """
+        """Return what became of the local teachers' calls in one grid."""
         rows = self.of(grid)
         if rows.empty:
             return NOT_RUN
@@ -345,17 +341,27 @@ class Chapter(ChapterBase):
     def headline(self) -> str:
         """Whether new questions lead under every setting, and what their source adds."""
         p = self.parameters
-        return f"{self._editing} ({p.high_budgets[1]} teacher calls, {p.compared_seeds} seed questions)."
+        return (
+            f"{self._editing} ({p.high_budgets[1]} teacher calls, {p.compared_seeds} seed questions). {self._settings}."
+        )
+
+    @cached_property
+    def _settings(self) -> str:
+        rows = starred(self.effects("overview").dropna(subset="estimate"))
+        others = list(dict.fromkeys(rows[~rows["significant"]]["panel"]))
+        rest = f"; the others change the {' and the '.join(others)}" if others else ""
+        return f"New questions lead significantly under {rows['significant'].sum()} of {len(rows)} settings{rest}"
 
     @cached_property
     def _editing(self) -> str:
         rows = self.effects("overview")
-        leads = {
-            r.comparison: "not run in this profile" if r.why else difference(r.estimate, r.low, r.high)
-            for r in rows.itertuples()
+        leads = {r.comparison: difference(r.estimate, r.low, r.high) for r in rows.itertuples() if not r.why}
+        said = {
+            "all settings as in the base grid": "drawn from the whole task",
+            "coverage 0": "only edited from the seeds",
         }
-        whole, edited = next(iter(leads.values())), leads.get("coverage 0", "not run in this profile")
-        return f"Lead of new questions over new answers: {whole} from the whole task; {edited} as edits of the seeds"
+        parts = [f"{leads[name]} when {how}" for name, how in said.items() if name in leads]
+        return f"New questions against new answers: {'; '.join(parts) or 'not run in this profile'}"
 
     def _leads(self, rows: pd.DataFrame) -> str:
         """Name the strategy that leads every other one throughout, if there is one, and how many pairs cross."""
@@ -364,8 +370,8 @@ class Chapter(ChapterBase):
         ahead = [display_name(s) for s, n in decided.items() if n == len(names) - 1 and n]
         if ahead:
             return f"{ahead[0]} lead throughout"
-        crossing = sum(c.status == "found" for c in found)
-        return f"{crossing} of {len(found)} pairs of strategies have a located crossover; none leads throughout"
+        crossing = [_named(c) for c in found if c.status == "found"]
+        return "; ".join(crossing) or "No crossover is located, and no strategy leads throughout"
 
     def numbers(self) -> None:
         """Store what the chapter's prose quotes."""
@@ -387,6 +393,12 @@ def run(parameters: Ablations) -> Chapter:
 def _crossings(rows: pd.DataFrame) -> list[Crossover]:
     """Return the crossovers of some rows."""
     return find_crossovers(fit_table(rows[rows["budget"] > 0], LEVEL), checks=False)
+
+
+def _named(c: Crossover) -> str:
+    """Return a located crossover in words."""
+    first, second = (display_name(s).lower() for s in (c.first, c.second))
+    return f"{second.capitalize()} lead {first} from {c.ratio:.2g} calls per seed question on"
 
 
 def _crossovers(name: str, column: str, found: dict[str, list[Crossover]]) -> Styler | Markdown:

@@ -21,6 +21,7 @@ from crossover.chapters.common import (
     ChapterBase,
     counted_range,
     crossover_table,
+    form_table,
     funnel_table,
     has_curves,
     published,
@@ -37,12 +38,13 @@ from crossover.labels import display_name, in_order
 from crossover.params.budget_ratio import BudgetRatio
 from crossover.paths import results_folder
 from crossover.stats import crossovers
+from crossover.stats.advice import CLEAR, advise, advise_map
 from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import Fits, fit_table
-from crossover.stats.formatting import interval
+from crossover.stats.formatting import interval, probability
 from crossover.stats.lead import find_leads
 from crossover.stats.seed_size_law import held_out
-from crossover.study.paired import Outcome, outcome_table
+from crossover.study.paired import item_outcomes, outcome_table
 from crossover.study.run import run_grid
 from crossover.study.select import MissingRows
 from crossover.tasks import load_task
@@ -59,14 +61,8 @@ DIRECTION = (
 class Chapter(ChapterBase):
     """Everything the chapter shows.
 
-    Attributes
-    ----------
-    published : DataFrame
-        The published study's rows made with the same settings; empty in the study itself.
-    fits : Fits
-        A curve per strategy and seed-set size.
-    crossovers : list of Crossover
-        One per pair of strategies and seed-set size.
+    ``published`` are the study's rows with the same settings, none in the study itself; ``crossovers`` has one per pair
+    of strategies and seed-set size.
     """
 
     notebook: ClassVar[str] = "03_budget_ratio"
@@ -83,11 +79,8 @@ class Chapter(ChapterBase):
     @cached_property
     def leads(self) -> pd.DataFrame:
         """The lead of new questions over new answers per ratio and seed-set size; size 0 is pooled over sizes."""
-        return self._leads(self.fits, self._outcomes("correct")[1])
-
-    def _outcomes(self, outcome: Outcome) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """The scores of new answers and new questions, and the outcomes of their items."""
-        return outcome_table(self.runs[self.runs["strategy"].isin([ANSWERS, QUESTIONS])], self.folder, outcome)
+        rows = self.runs[self.runs["strategy"].isin([ANSWERS, QUESTIONS])]
+        return self._leads(self.fits, outcome_table(rows, self.folder, "correct")[1])
 
     def _leads(self, fits: Fits, items: pd.DataFrame) -> pd.DataFrame:
         both = {ANSWERS, QUESTIONS} <= {c.strategy for c in fits}
@@ -115,8 +108,10 @@ class Chapter(ChapterBase):
 
     def likelihood(self) -> Picture | Markdown:
         """Draw the same lead by the likelihood of the gold answers, where the items hold it."""
+        rows, folder = worth.rows_of(self.runs, self.folder, self.parameters.profile)
+        rows = rows[rows["strategy"].isin([ANSWERS, QUESTIONS])]
         try:
-            scores, items = self._outcomes("gold_loglik")
+            scores, items = outcome_table(rows, folder, "gold_loglik")
         except MissingRows:
             return NOT_RUN
         leads = self._leads(fit_table(scores, LEVEL, draws=200), items)
@@ -125,13 +120,15 @@ class Chapter(ChapterBase):
         points = leads[leads["seed_size"] == 0].rename(
             columns={"ratio": "value", "low": "lead_low", "high": "lead_high"}
         )
-        points = points.assign(task="all seed-set sizes", series="new questions over new answers")
+        points = points.assign(task=counted_range(rows["seed_size"], "seed question"), series="")
         draw = partial(sweep, points, {"lead": "lead, nats per token"}, "teacher calls per seed question", log=True)
         caption = (
-            f"Difference in the log-likelihood of the gold answers, with {LEVEL:.0%} intervals over items and"
-            " replicates."
+            f"Lead of new questions over new answers in the log-likelihood of the gold answers, with {LEVEL:.0%}"
+            f" intervals over items and {counted_range(leads['replicates'], 'replicate')}. {len(rows)} students"
+            f"{self._whose(rows)}, {counted_range(rows['n_test'], 'test problem')}."
         )
-        return self.figure("likelihood", draw, leads, lead_in_words(leads, 1.0, "nats per token"), caption)
+        caption += f" {lead_in_words(leads, 1.0, 'nats per token')}."
+        return self.figure("likelihood", draw, leads, f"By likelihood: {lead_in_short(leads)}", caption)
 
     @cached_property
     def headline(self) -> str:
@@ -140,7 +137,7 @@ class Chapter(ChapterBase):
             return "These runs do not compare new answers with new questions."
         loss = regret(self.fits, self.runs).set_index("strategy")["mean"]
         said = [f"always buying {display_name(s).lower()} loses {loss[s]:.1f} points" for s in (QUESTIONS, ANSWERS)]
-        return f"{lead_in_words(self.leads)}. If unsure: {', '.join(said)} on average."
+        return f"{lead_in_words(self.leads)}. Against the best choice, {' and '.join(said)} on average."
 
     def learning_curves(self) -> Picture:
         """Draw accuracy against budget ratio with the fitted curves."""
@@ -160,13 +157,28 @@ class Chapter(ChapterBase):
             "crossover_map",
             partial(map_of_fits, self.fits),
             crossovers.table(self.crossovers),
-            rule(self.main),
+            self._decided,
             caption,
         )
 
+    @property
+    def _decided(self) -> str:
+        """In how many tested cells one strategy is best in four draws of five, and which."""
+        cells = sorted({*self.fits.points_table()[["seed_size", "budget"]].itertuples(index=False, name=None)})
+        best = pd.concat([advise_map(self.fits, [seeds], [calls]) for seeds, calls in cells])
+        counts = best[best["p_best"] >= CLEAR]["strategy"].value_counts()
+        said = [f"{display_name(s).lower()} in {n}" for s, n in counts.items()]
+        return (
+            f"One strategy is clearly best in {counts.sum()} of {len(cells)} tested cells: {', '.join(said) or 'none'}"
+        )
+
     def crossover_table(self) -> Styler | Markdown:
-        """Return every pair of strategies' crossover, under the exponential form and under each other one."""
+        """Return every pair of strategies' crossover."""
         return crossover_table(self.crossovers, "crossovers")
+
+    def form_table(self) -> Styler | Markdown:
+        """Return the same crossovers under the exponential form and under each other one."""
+        return form_table(self.crossovers, "forms")
 
     def curve_table(self) -> Styler:
         """Return the fitted curves."""
@@ -188,9 +200,13 @@ class Chapter(ChapterBase):
     def _gains_scope(self) -> str:
         rows, gains = self._gains
         shown = rows[rows["seed_size"].isin(gains["seed_size"])]
-        whose = "" if rows is self.runs else " of the confirmation study, with fresh seed questions and test problems"
         each = counted_range(gains["replicates"], "replicate")
-        return f"{len(shown)} students{whose}, {each}, {counted_range(shown['n_test'], 'test problem')}"
+        return f"{len(shown)} students{self._whose(rows)}, {each}, {counted_range(shown['n_test'], 'test problem')}"
+
+    def _whose(self, rows: pd.DataFrame) -> str:
+        """Name the study of some rows where it is another one."""
+        own = rows["key"].isin(self.runs["key"]).all()
+        return "" if own else " of the confirmation study, with fresh seed questions and test problems"
 
     def worth(self) -> Picture | Markdown:
         """Draw what each strategy gains over training on the seed questions alone."""
@@ -241,7 +257,9 @@ class Chapter(ChapterBase):
             return NOT_RUN
         rows = self.runs[self.runs["budget"] > 0]
         right = {
-            (strategy, budget / size): pd.concat([self._correct(key) for key in some["key"]]).groupby(kinds).mean()
+            (strategy, budget / size): pd.concat([item_outcomes(self.folder, key) for key in some["key"]])
+            .groupby(kinds)
+            .mean()
             for (strategy, size, budget), some in rows.groupby(["strategy", "seed_size", "budget"])
         }
         found = pd.DataFrame(right).T.groupby(level=[0, 1]).mean()  # seed-set sizes weigh the same at one ratio
@@ -261,12 +279,29 @@ class Chapter(ChapterBase):
             "problems", partial(heat_map, shares, "teacher calls per seed question"), data, said, caption
         )
 
-    def _correct(self, key: str) -> pd.Series:
-        return pd.read_parquet(self.folder / "items" / f"{key}.parquet").set_index("item")["correct"]
-
     def funnel(self) -> Styler:
         """Return what became of the teacher's calls at the largest budget."""
         return funnel_table(self.runs)
+
+    def example(self, seeds: int, queries: int) -> str:
+        """Answer one reader's question in two sentences, outside the tested range by its nearest tested point."""
+        if not has_curves(self.fits):
+            return "These runs give no advice."
+        advice = advise(self.fits, seeds, queries)
+        first, second = (display_name(c.strategy).lower() for c in advice.choices[:2])
+        lead, ends = 100 * advice.best.lead, [100 * end for end in advice.best.lead_interval]
+        said = (
+            f"{first} lead {second} by {lead:.0f} points ({ends[0]:.0f} to {ends[1]:.0f}) and are best with probability"
+            f" {probability(advice.best.p_best)}"
+        )
+        if advice.nearest is None:
+            return f"There {said}."
+        near = f"{advice.nearest[0]:,.0f} seed questions and {advice.nearest[1]:,.0f} calls"
+        trend = "."
+        if advice.trend:
+            lead, ends = 100 * advice.trend[0], [100 * end for end in advice.trend[1]]
+            trend = f"; extrapolated to your numbers, by {lead:.0f} points ({ends[0]:.0f} to {ends[1]:.0f})."
+        return f"That is outside the tested range. At the nearest tested point, {near}, {said}{trend}"
 
     def numbers(self) -> None:
         """Store what pages of the book quote."""
@@ -274,6 +309,7 @@ class Chapter(ChapterBase):
         seconds = runs["seconds_train"].sum() + runs["seconds_eval"].sum()
         self.quote(
             rule=self.headline,
+            example=self.example(200, 5000),
             samples=as_html(self._samples()),
             worth="" if self._gains[1].empty else f"{worth.in_words(self._gains[1])}. ({self._gains_scope}.)",
             lead_finding=f"{lead_in_words(self.leads)}.",
@@ -301,13 +337,7 @@ def run(parameters: BudgetRatio) -> Chapter:
 
 
 def rule(found: Sequence[Crossover]) -> str:
-    """Say what to buy at small and at large budget ratios, as far as the intervals of all seed-set sizes agree.
-
-    Parameters
-    ----------
-    found : sequence of Crossover
-        Of one pair of strategies, one per seed-set size.
-    """
+    """Say what to buy at small and at large ratios, as far as one pair's intervals at all seed-set sizes agree."""
     there = [c for c in found if c.status == "found"]
     if not there or any(end is None for c in there for end in c.interval):
         return "These runs give no simple rule for new answers against new questions"
@@ -336,28 +366,25 @@ def lead_in_words(leads: pd.DataFrame, scale: float = 100.0, unit: str = "points
         return "These runs do not compare new answers with new questions"
     pooled = leads[leads["seed_size"] == 0].set_index("ratio")
     below, above = undecided(leads)
-    said = []
 
     def at(ratio: float) -> str:
         lead, low, high = scale * pooled.loc[ratio, ["lead", "low", "high"]]
-        return (
-            f"{lead:+.2g} {unit}, {low:.2g} to {high:.2g}"
-            if scale == 1
-            else f"{lead:+.1f} {unit}, {low:.1f} to {high:.1f}"
-        )
+        return f"at {ratio:g}: {lead:+.2g} {unit}, {low:.2g} to {high:.2g}"
 
+    said = []
     if above < float("inf"):
         said.append(
-            f"from {above:g} teacher calls per seed question on, new questions lead new answers (at {above:g}:"
-            f" {at(above)})"
+            f"with {above:g} or more teacher calls per seed question, new questions beat new answers ({at(above)})"
         )
     if below > float("-inf"):
-        said.append(f"up to {below:g}, new answers lead (at {below:g}: {at(below)})")
+        said.append(f"with {below:g} or fewer, new answers beat new questions ({at(below)})")
     single = pooled[((pooled["low"] > 0) | (pooled["high"] < 0)) & (pooled.index > below) & (pooled.index < above)]
     if len(single):
-        said.append(f"between, the lead of new questions is {'; '.join(f'{at(r)} at {r:g}' for r in single.index)}")
+        said.append(
+            f"between, the lead of new questions is decided at some ratios ({'; '.join(map(at, single.index))})"
+        )
     elif said and below == float("-inf"):
-        said.append("below, these runs decide nothing")
+        said.append("with fewer, these runs decide nothing")
     text = "; ".join(said) or "These runs decide nothing between new answers and new questions"
     return text[:1].upper() + text[1:]
 

@@ -15,7 +15,8 @@ import pandas as pd
 from IPython.display import HTML, Markdown
 from pandas.io.formats.style import Styler
 
-from crossover.claims.findings import NOT_RUN, Finding, deciding, under_settings, whole
+from crossover.chapters.common import table
+from crossover.claims.findings import NOT_RUN, Finding, under_settings, whole
 from crossover.claims.publish import publish, rows_of
 from crossover.claims.register import Register, load_register
 from crossover.paths import PUBLISHED, repository, results_folder
@@ -26,7 +27,7 @@ from crossover.templates import render
 
 #: Fill, ink and sign of each verdict; no colour is needed to tell them apart, and none is a strategy's.
 MARKS = {
-    "supported": ("#4d9221", "#ffffff", "✓"), "weakly supported": ("#b8e186", "#111111", "(✓)"),
+    "supported": ("#3f7d1a", "#ffffff", "✓"), "weakly supported": ("#b8e186", "#111111", "(✓)"),
     "no difference that matters": ("#bdbdbd", "#111111", "="), "weakly contradicted": ("#f1b6da", "#111111", "(✗)"),
     "contradicted": ("#c51b7d", "#ffffff", "✗"), "inconclusive": ("#ffffff", "#111111", "?"),
     "at the floor": ("#e8e8e8", "#111111", "⊥"), NOT_RUN: ("#f7f7f7", "#111111", "–"),
@@ -40,6 +41,7 @@ class Chapter:
 
     folder: Path
     register: Register
+    runs: pd.DataFrame
     findings: list[Finding]
     plan: pd.DataFrame
     log: pd.DataFrame
@@ -49,10 +51,9 @@ class Chapter:
         """The verdict of each of the papers' claims."""
         return {name: v for name, v in whole(self.findings).items() if self.register.claims[name].kind == "claim"}
 
-    @property
-    def _listed(self) -> str:
+    def _listed(self, decided: bool) -> str:
         counts = Counter(self.verdicts.values())
-        return ", ".join(f"{counts[v]} {v}" for v in reversed(VERDICTS) if counts[v])
+        return ", ".join(f"{counts[v]} {v}" for v in reversed(VERDICTS) if counts[v] and (v in DECIDED) is decided)
 
     @property
     def _decided(self) -> int:
@@ -60,11 +61,12 @@ class Chapter:
 
     def tally(self) -> str:
         """Return how many claims are decided, and how, as one sentence."""
-        return f"{self._decided} of {len(self.verdicts)} claims are decided: {self._listed}."
+        said = [f"{self._decided} of {len(self.verdicts)} claims are decided: {self._listed(True) or 'none'}"]
+        return ". Open: ".join(said + [self._listed(False)] * (self._decided < len(self.verdicts))) + "."
 
     def strip(self) -> HTML:
         """Return the strip of squares, one per claim, each a link to its card."""
-        return HTML(_render("strip", self.verdicts, self._listed))
+        return HTML(_render("strip", self.verdicts, self.tally()))
 
     def legend(self) -> HTML:
         """Return the sign of each verdict."""
@@ -75,9 +77,9 @@ class Chapter:
         names = [n for n, c in self.register.claims.items() if c.kind == kind and (not papers or c.paper in papers)]
         return HTML("\n".join(self._card(name) for name in names))
 
-    def settings(self) -> pd.DataFrame:
+    def settings(self) -> Styler:
         """Return who teaches whom, on what, at which sizes: the papers' settings, and those of the rows here."""
-        rows = settings_table(rows_of(self.findings, self.folder))
+        rows = settings_table(self.runs)
         out = []
         for number, paper in self.register.papers.items():
             experiments = {
@@ -85,24 +87,18 @@ class Chapter:
             }
             here = rows[rows["experiment"].isin(experiments)]
             out.append({"paper": f"arXiv {number}", "there": paper.setting, "here": _here(here)})
-        return pd.DataFrame(out)
+        return table(pd.DataFrame(out), "settings")
 
     def rates(self) -> Styler:
         """Return the simulated coverage of pooled intervals and the share of each verdict, from the committed table."""
-        table = pd.read_csv(repository() / "results" / PUBLISHED / "verdict_rates.csv").drop(columns="studies")
-        shown = table.assign(prior_df=table["prior_df"].map(lambda df: "alike" if df == float("inf") else "different"))
-        names = {
-            "prior_df": "draws' variances",
-            "truth": "truth, points",
-            "own": "coverage, own",
-            "pooled": "coverage, pooled",
-        }
-        widths = {"own_width": "width, own", "pooled_width": "width, pooled"}
-        shown[["truth", *widths]] *= 100
-        style = shown.rename(columns=names | widths).style.hide(axis="index").set_uuid("rates")
-        return style.format("{:.0f}", subset=["truth, points"]).format("{:.1f}", subset=[*widths.values()]).format(
-            "{:.1%}", subset=["coverage, own", "coverage, pooled", *(v for v in VERDICTS if v in table)]
-        )  # fmt: skip
+        rates = pd.read_csv(repository() / "results" / PUBLISHED / "verdict_rates.csv").drop(columns="studies")
+        rates["prior_df"] = rates["prior_df"].map(lambda df: "alike" if df == float("inf") else "different")
+        rates[["truth", "own_width", "pooled_width"]] *= 100
+        said = {"own": "coverage, own", "pooled": "coverage, pooled", "own_width": "width, own"}
+        said |= {"prior_df": "variances", "truth": "truth, points", "pooled_width": "width, pooled"}
+        shown = table(rates.rename(columns=said), "rates").format("{:.0f}", subset=["truth, points"])
+        shares = ["coverage, own", "coverage, pooled", *(v for v in VERDICTS if v in rates)]
+        return shown.format("{:.1f}", subset=["width, own", "width, pooled"]).format("{:.0%}", subset=shares)
 
     def rules(self) -> Markdown:
         """Return the rules and thresholds that changed after results had been seen, with the reasons."""
@@ -114,42 +110,25 @@ class Chapter:
 
     def save(self) -> None:
         """Store the pictures and the numbers that other pages show."""
-        figures, strip = self.folder / "figures", self.strip().data
+        figures = self.folder / "figures"
         figures.mkdir(exist_ok=True)
         badge = _render("badge", "claims decided", f"{self._decided} of {len(self.verdicts)}")
-        for name, picture in (("strip", strip), ("badge", badge)):
-            (figures / f"claims_{name}.svg").write_text(picture, encoding="utf-8")
-        numbers = {
-            "claims_tally": self.tally(), "n_claims": f"{len(self.verdicts)}", "n_claims_decided": f"{self._decided}",
-            "claims_strip": strip, "claims_table": self.summary(),
-        }  # fmt: skip
-        save_numbers(self.folder, "05_claims", numbers)
-
-    def summary(self) -> str:
-        """Return a Markdown table with one row per claim.
-
-        What was published, the part that decides here, the verdict.
-        """
-        lines = ["| claim | published | ours (90% interval) | verdict |", "|---|---|---|---|"]
-        for name, f in deciding(self.findings).items():
-            claim = self.register.claims[name]
-            if claim.kind == "claim":
-                said = f"{f.part.says} {f.in_words}"
-                link = f"[{name}](05_claims.ipynb)"
-                lines.append(f"| {link}. {claim.statement} | {claim.published} | {said} | **{self.verdicts[name]}** |")
-        return "\n".join(lines)
+        (figures / "claims_badge.svg").write_text(badge, encoding="utf-8")
+        save_numbers(self.folder, "05_claims", {"claims_tally": self.tally(), "claims_strip": self.strip().data})
 
     def _card(self, name: str) -> str:
         claim, own = self.register.claims[name], [f for f in self.findings if f.claim == name and not f.under]
         units = dict.fromkeys(f.part.scale[1] for f in own)
         paper, log = self.register.papers.get(claim.paper), self.log
         asked = [(u.rpartition(".")[2], v) for (of, u), v in under_settings(self.findings).items() if of == name]
+        keys = frozenset().union(*(f.evidence.keys for f in own if f.evidence))
         settle = [(r.number, _bought(r)) for r in self.plan[self.plan["claim"] == name].itertuples()]
         history = log[log["claim"] == name].rename(columns={"is": "now"}).itertuples() if len(log) else ()
         return _render(
             "card", name, claim, whole(self.findings)[name], paper.setting if paper else "",
             [Forest.of([f for f in own if f.part.scale[1] == unit]) for unit in units],
-            [(u, v) for u, v in asked if v != NOT_RUN] if asked else None, settle, list(history), own[0].profile,
+            [(u, v) for u, v in asked if v != NOT_RUN], list(self.runs[self.runs["key"].isin(keys)].itertuples()),
+            settle, list(history), own[0].profile,
         )  # fmt: skip
 
 
@@ -173,7 +152,8 @@ class Forest(NamedTuple):
             return _MARGIN + (_WIDTH - 2 * _MARGIN) * (value - low) / ((high - low) or 1.0)
 
         ticks = {low, high} | ({0.0} if low < 0 < high and min(x(0.0), _WIDTH - x(0.0)) > 60 else set())
-        texts = [(min(max(x(t), 24), _WIDTH - 24), known[0].part.amount(t)) for t in sorted(ticks)] if known else []
+        said = [(t, known[0].part.amount(t) if t else "0") for t in sorted(ticks)] if known else []
+        texts = [(min(max(x(t), 24), _WIDTH - 24), text) for t, text in said]
         return cls(parts, x, texts, parts[0].part.scale[1])
 
 
@@ -185,6 +165,7 @@ def run(profile: str) -> Chapter:
     chapter = Chapter(
         folder,
         register,
+        rows_of(findings, folder),
         findings,
         pd.read_csv(folder / "claims_plan.csv"),
         pd.read_csv(log) if log.exists() else pd.DataFrame(),

@@ -76,10 +76,7 @@ class ChapterBase:
     def forest(
         self, name: str, rows: pd.DataFrame, caption: str, title: str = "", **options: object
     ) -> Picture | Markdown:
-        """Draw differences, next to the published study's where this is another run.
-
-        The title says which are significant.
-        """
+        """Draw differences, next to the published study's where this is another run; the title reads them."""
         if rows.empty:
             return NOT_RUN
         file = results_folder(PUBLISHED) / "figures" / f"{name}.csv"
@@ -174,10 +171,7 @@ def difference(estimate: float, low: float, high: float) -> str:
 
 
 def starred(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return a forest's rows with ``significant``.
-
-    Detectable, and still so with false discoveries held down over all.
-    """
+    """Return a forest's rows with ``significant``: detectable, also with false discoveries held down over all."""
     return rows.assign(significant=benjamini_hochberg(rows["p"]) & ((rows["low"] > 0) | (rows["high"] < 0)))
 
 
@@ -192,46 +186,55 @@ def reading(rows: pd.DataFrame) -> str:
     largest = found.reindex(found["estimate"].abs().sort_values(ascending=False, kind="stable").index)[:2]
     names = [", ".join(filter(None, (getattr(r, "panel", ""), r.comparison))) for r in largest.itertuples()]
     said = [f"{name} {100 * estimate:+.1f} points" for name, estimate in zip(names, largest["estimate"], strict=True)]
-    rest = f"; {len(found)} of {len(rows)} comparisons are significant" if len(rows) > len(largest) else ""
-    return f"{'; '.join(said)}{rest}"
+    few = f"{len(found)} of {len(rows)} differences {'is' if len(found) == 1 else 'are'} significant"
+    return f"{few}{', the largest' if len(found) > 2 else ''}: {'; '.join(said)}"
 
 
 def table(frame: pd.DataFrame, name: str, digits: int = 2) -> Styler:
-    """Return a frame as a page shows it.
-
-    Columns that say nothing left out, texts left-aligned, ``name`` fixing its identifier.
-    """
-    texts = [column for column in frame if not pd.api.types.is_numeric_dtype(frame[column])]
-    return (
-        frame.style.hide(axis="index")
-        .format(precision=digits, na_rep="", escape="html")
-        .set_properties(subset=texts, **{"text-align": "left", "white-space": "normal"})
-        .set_table_attributes('class="dataframe"')
-        .set_uuid(name)
-    )
+    """Return a frame as a page shows it: texts and their headers left-aligned, ``name`` fixing its identifier."""
+    texts = [i for i, kind in enumerate(frame.dtypes) if not pd.api.types.is_numeric_dtype(kind)]
+    left = [{"selector": f".col{i}", "props": "text-align: left; white-space: normal"} for i in texts]
+    shown = frame.style.hide(axis="index").format(precision=digits, na_rep="", escape="html")
+    return shown.set_table_styles(left).set_table_attributes('class="dataframe"').set_uuid(name)
 
 
 def crossover_table(found: Sequence[Crossover], name: str, **columns: Sequence[str]) -> Styler | Markdown:
     """Return crossovers in readers' words, with ``columns`` of their own in front."""
     if not found:
         return NO_CURVES
-    rows = []
-    for i, c in enumerate(found):
-        first, second = (display_name(s).lower() for s in (c.first, c.second))
-        lead = f"{display_name(c.leader).lower()} throughout" if c.status == "none" else f"{first} → {second}"
-        rows.append(
-            {title: values[i] for title, values in columns.items()}
-            | {"seeds": f"{c.seed_size:g}", "lead": lead, "status": c.status.replace("_", " ")}
-            | {"calls per seed": _short(c.ratio), f"{c.level:.0%} interval": interval(*c.interval, c.tested)}
-            | {"calls": "" if c.queries is None else f"{c.queries:,.0f}"}
-            | {"without a curve": ", ".join(f"{low:g} to {high:g}" for low, high in c.model_free) or "-"}
-            | {form.replace("_", " "): ", ".join(map(_short, at)) or "-" for form, at in c.by_form.items()}
-        )
-    return table(pd.DataFrame(rows), name)
+    rows = pd.DataFrame(
+        {title: values[i] for title, values in columns.items()}
+        | {"seeds": f"{c.seed_size:g}", "lead": _lead(c), "status": c.status.replace("_", " ")}
+        | {f"calls per seed ({c.level:.0%} interval)": _ratio(c)}
+        | {"calls": "" if c.queries is None else f"{c.queries:,.0f}"}
+        | {"without a curve": ", ".join(f"{low:g} to {high:g}" for low, high in c.model_free)}
+        for i, c in enumerate(found)
+    )
+    return table(rows.loc[:, (rows != "").any()], name)
 
 
-def _short(ratio: float | None) -> str:
-    return "" if ratio is None else f"{ratio:.2g}" if ratio < 100 else f"{ratio:,.0f}"
+def form_table(found: Sequence[Crossover], name: str) -> Styler | Markdown:
+    """Return crossovers, in calls per seed question, under each form of curve."""
+    rows = [
+        {"seeds": f"{c.seed_size:g}", "lead": _lead(c)}
+        | {form.replace("_", " "): ", ".join(f"{ratio:.2g}" for ratio in at) for form, at in c.by_form.items()}
+        for c in found
+    ]
+    return table(pd.DataFrame(rows), name) if found else NO_CURVES
+
+
+def _lead(c: Crossover) -> str:
+    """Which lead changes to which, or lasts."""
+    first, second = (display_name(s).lower() for s in (c.first, c.second))
+    return f"{display_name(c.leader).lower()} throughout" if c.status == "none" else f"{first} → {second}"
+
+
+def _ratio(c: Crossover) -> str:
+    """A crossover's ratio with its interval, to two digits."""
+    if c.ratio is None:
+        return ""
+    low, high = (None if end is None else float(f"{end:.2g}") for end in c.interval)
+    return f"{f'{c.ratio:.2g}' if c.ratio < 100 else f'{c.ratio:,.0f}'} ({interval(low, high, c.tested)})"
 
 
 def has_curves(fits: Fits) -> bool:

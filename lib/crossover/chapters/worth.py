@@ -58,30 +58,22 @@ def gains(runs: pd.DataFrame, folder: Path) -> pd.DataFrame:
 
 
 def in_words(table: pd.DataFrame) -> str:
-    """Say at which ratios each strategy does better or worse than the seeds alone, at every seed-set size run there.
+    """Say from which ratio on each strategy beats the seeds alone, and up to which it does worse, at every size.
 
     >>> rows = [("new_question", 1, -0.1, -0.2, -0.05), ("new_question", 8, 0.2, 0.1, 0.3)]
     >>> rows = pd.DataFrame(rows, columns=["strategy", "ratio", "estimate", "low", "high"]).assign(seed_size=16)
-    >>> in_words(rows).partition("question, ")[2]
-    'new questions gain at 8 (+20.0 points at 8) and lose at 1'
+    >>> in_words(rows).partition(": ")[2]
+    'new questions from 8 calls per seed question on (+20 points at 8); worse: new questions up to 1'
     """
-    said: dict[str, list[str]] = {}
+    better, worse = [], []
     for strategy in in_order(table["strategy"].unique()):
-        ratios = table[table["strategy"] == strategy].groupby("ratio")
-        gain, lose = ratios["low"].min() > 0, ratios["high"].max() < 0
-        top = ratios["estimate"].mean()[gain]
-        parts = [f"gain at {_ratios(gain)} ({100 * top.iloc[-1]:+.1f} points at {top.index[-1]:g})"] if len(top) else []
-        parts += [f"lose at {_ratios(lose)}"] if lose.any() else []
-        found = " and ".join([*parts, *([] if len(top) else ["gain at none"])])
-        said.setdefault(found, []).append(display_name(strategy).lower())
-    listed = "; ".join(f"{' and '.join(names)} {found}" for found, names in said.items())
-    every = ", at every size" if table["seed_size"].nunique() > 1 else ""
+        ratios, name = table[table["strategy"] == strategy].groupby("ratio"), display_name(strategy).lower()
+        gain, lose = (ratios["low"].min() > 0)[::-1].cummin()[::-1], (ratios["high"].max() < 0).cummin()
+        if gain.any():
+            top = f"{100 * ratios['estimate'].mean().iloc[-1]:+.0f} points at {gain.index[-1]:g}"
+            better.append(f"{name} from {gain.idxmax():g} calls per seed question on ({top})")
+        if lose.any():
+            worse.append(f"{name} up to {lose[lose].index[-1]:g}")
     sizes = " and ".join(f"{size:g}" for size in sorted(table["seed_size"].unique()))
-    by = f"against training on the seeds alone and by calls per seed question{every}"
-    return f"With {sizes} seed questions, {by}, {listed}"
-
-
-def _ratios(where: pd.Series) -> str:
-    """The ratios, the index, at which ``where`` is true: neighbours as a range."""
-    stretches = [s.index for _, s in where.groupby((where != where.shift()).cumsum()) if s.all()]
-    return ", ".join(f"{s[0]:g}" if len(s) == 1 else f"{s[0]:g} to {s[-1]:g}" for s in stretches)
+    said = f"Better than training on the {sizes} seed questions alone: {', '.join(better) or 'nothing that was bought'}"
+    return f"{said}; worse: {', '.join(worse)}" if worse else said

@@ -130,29 +130,11 @@ def whole(findings: Sequence[Finding]) -> dict[str, str]:
     return {name: _whole(list(group)) for name, group in itertools.groupby(_own(findings), lambda f: f.claim)}
 
 
-def deciding(findings: Sequence[Finding]) -> dict[str, Finding]:
-    """Return the part that each claim's verdict rests on, the one furthest on the other side where several do."""
-    verdicts = whole(findings)
-    groups = itertools.groupby(_own(findings), lambda f: f.claim)
-    return {
-        name: min((f for f in group if f.verdict == verdicts[name]), key=lambda f: (f.stands_in, lead(f)))
-        for name, group in groups
-    }
-
-
 def under_settings(findings: Sequence[Finding]) -> dict[tuple[str, str], str]:
     """Return the verdict of each claim under each setting that it is also asked under."""
     others = [f for f in findings if f.under]
     groups = itertools.groupby(others, lambda f: (f.claim, f.under))
     return {key: _whole(list(group)) for key, group in groups}
-
-
-def lead(finding: Finding) -> float:
-    """Return how far a part is on the side on which its claim puts it, in half-widths of its interval."""
-    if finding.evidence is None:
-        return 0.0
-    (low, high), sign = finding.interval, 1 if finding.part.side == "above" else -1
-    return sign * (finding.estimate - finding.part.threshold) / (high - low) * 2 if high > low else 0.0
 
 
 def table(findings: Sequence[Finding], register: Register | None = None) -> pd.DataFrame:

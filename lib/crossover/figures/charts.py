@@ -55,7 +55,7 @@ def sweep(
         axes.margins(x=0.12, y=0.2)
         axes.set(title=task, xlabel=xlabel, ylabel=measures[measure])
         axes.grid(axis="y")
-    legend(figure, [mark(name, *look) for name, look in zip(series, SERIES, strict=False)])
+    legend(figure, [mark(name, *look) for name, look in zip(series, SERIES, strict=False) if name])
     return figure
 
 
@@ -70,7 +70,7 @@ def heat_map(tables: Mapping[str, pd.DataFrame], xlabel: str, narrow: bool = Fal
         axes.pcolormesh(shares.to_numpy()[::-1], cmap=shades, vmin=0, vmax=1, edgecolors="none")
         for (y, x), share in np.ndenumerate(shares.to_numpy()[::-1]):
             if np.isfinite(share):
-                look = {"ha": "center", "va": "center", "fontsize": 8.5, "color": PAPER if share > 0.45 else INK}
+                look = {"ha": "center", "va": "center", "fontsize": 9, "color": PAPER if share > 0.45 else INK}
                 axes.text(x + 0.5, y + 0.5, f"{100 * share:.0f}", **look)
         axes.set_xticks(np.arange(shares.shape[1]) + 0.5, [f"{c:g}" for c in shares])
         axes.set_yticks(np.arange(rows) + 0.5, shares.index[::-1])
@@ -107,9 +107,7 @@ def scatter(points: pd.DataFrame, narrow: bool = False) -> Picture:
         right = x > middle
         above[right] = max(y, above[right] + line)
         side = {"xytext": (-7, 0), "ha": "right"} if right else {"xytext": (7, 0), "ha": "left"}
-        axes.annotate(
-            name, (x, above[right]), textcoords="offset points", va="center", color=MUTED, fontsize=8.5, **side
-        )
+        axes.annotate(name, (x, above[right]), textcoords="offset points", va="center", color=MUTED, fontsize=9, **side)
     axes.set(xlabel="labels right, points above the commonest label", ylabel="student's gain, points")
     axes.grid()
     legend(figure, [mark(f"{teacher} teacher", *look) for teacher, look in teachers.items()])

@@ -28,15 +28,8 @@ def undecided(leads: pd.DataFrame) -> tuple[float, float]:
 def lead_and_regret(leads: pd.DataFrame, losses: pd.DataFrame, narrow: bool = False) -> Picture:
     """Draw the paired lead of new questions over new answers, and the loss from always buying one strategy.
 
-    Parameters
-    ----------
-    leads : DataFrame
-        ``seed_size, ratio, lead, low, high`` as fractions of 1; ``seed_size`` 0 is pooled over sizes, drawn with
-        intervals.
-    losses : DataFrame
-        ``name, mean, largest`` in points, one row per strategy.
-    narrow : bool
-        For a phone.
+    ``leads`` have ``seed_size, ratio, lead, low, high`` as fractions of 1, size 0 pooled and drawn with intervals;
+    ``losses`` have ``strategy, mean, largest`` in points.
     """
     figure, (axes, side) = panels(2, 3.0, narrow, above=0.3, **({} if narrow else {"width_ratios": (3, 2)}))
     first, last = undecided(leads)
@@ -92,10 +85,7 @@ def lead_and_regret(leads: pd.DataFrame, losses: pd.DataFrame, narrow: bool = Fa
 
 @styled
 def lead_panels(leads: Sequence[Lead], narrow: bool = False) -> Picture:
-    """Draw each lead.
-
-    Its curve with the band of its interval, paired differences as points, undecided ratios shaded.
-    """
+    """Draw each lead: its curve with its band, paired differences as points, undecided ratios shaded."""
     figure, axes = panels(len(leads), 3.0, narrow, above=0.3)
     for panel, lead in zip(axes, leads, strict=True):
         c, p = lead.curve, lead.points

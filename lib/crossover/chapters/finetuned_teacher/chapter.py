@@ -27,6 +27,7 @@ from crossover.stats.curves import fit_exponential
 from crossover.study.cell import TeacherCell
 from crossover.study.grids import cells_of
 from crossover.study.grids import finetuned_teacher as grids
+from crossover.study.paired import Outcome, item_outcomes
 from crossover.study.run import run_grid
 from crossover.study.select import settings_table
 
@@ -69,7 +70,7 @@ class Chapter(ChapterBase):
         well, badly = (points.loc[(points["verdict"] == "above") == above, "gain"] for above in (True, False))
         groups = {"above": well, "not above": badly}
         said = [
-            f"{n} the commonest label: {100 * g.mean():+.1f} points (mean of {len(g)})"
+            f"{100 * g.mean():+.1f} points where labels are {n} guessing (mean of {len(g)})"
             for n, g in groups.items()
             if len(g)
         ]
@@ -78,7 +79,7 @@ class Chapter(ChapterBase):
             f" task, size and teacher, bars {LEVEL:.0%} intervals, {counted_range(points['replicates'], 'draw')} of the"
             f" original examples. Paper: {PAPER['labels']}."
         )
-        title = f"Student's gain, teacher's labels {'; '.join(said)}"
+        title = f"The student gains {', '.join(said)}"
         return self.figure("teachers_labels", partial(scatter, points), points, title, caption)
 
     @cached_property
@@ -207,8 +208,8 @@ class Chapter(ChapterBase):
         found["task"] = found["task"].map(TASKS)
         names = [name for name in MEASURES if name in found]
         shares = ["usable", *(MEASURES[n] for n in ("annotations_right", "coverage", "unsupported") if n in names)]
-        shown = found[["task", "seed_size", "condition", "usable", *names, "classes"]]
-        shown = shown.rename(columns=MEASURES | {"seed_size": "originals", "classes": "share of each class"})
+        shown = found[["task", "seed_size", "condition", "usable", *names]]
+        shown = shown.rename(columns=MEASURES | {"seed_size": "originals"})
         return table(shown, "quality").format("{:.0%}", subset=shares, na_rep="")
 
     def chance(self) -> Styler | Markdown:
@@ -237,8 +238,9 @@ class Chapter(ChapterBase):
         gains = gains[gains["estimate"].notna()]
         up, down, above = map(sum, (gains["low"] > 0, gains["high"] < 0, found["verdict"] == "above"))
         return (
-            f"Of {len(gains)} ways to add a small teacher's data, {up} raise the student detectably and {down} lower"
-            f" it; the teacher's labels beat the commonest label in {above} of {len(found)} cases."
+            f"Check the teacher's labels first: they beat always guessing the commonest label in {above} of"
+            f" {len(found)} cases. Of {len(gains)} ways to add a small teacher's data, {up} detectably raise the"
+            f" student and {down} lower it."
         )
 
     def numbers(self) -> None:
@@ -271,8 +273,7 @@ def enough(b: float, tau: float, most: float) -> str:
     return f"more than the {most:g} tested" if tau * np.log(10) > most else f"{tau * np.log(10):.1f}"
 
 
-def _means(folder: Path, rows: pd.DataFrame, column: str) -> np.ndarray:
+def _means(folder: Path, rows: pd.DataFrame, column: Outcome) -> np.ndarray:
     """Return outcomes ``(replicates, items)`` as fractions of 1, averaged over the students of a replicate."""
-    files = {key: pd.read_parquet(folder / "items" / f"{key}.parquet").sort_values("item") for key in rows["key"]}
-    means = [np.mean([files[key][column] for key in some["key"]], axis=0) for _, some in rows.groupby("replicate")]
-    return np.stack(means) / (100 if column == "score" else 1)
+    outcomes = rows["key"].map(lambda key: item_outcomes(folder, key, column).sort_index().to_numpy())
+    return np.stack([np.mean(list(some), axis=0) for _, some in outcomes.groupby(rows["replicate"])])

@@ -1,6 +1,5 @@
 """How good the data are that a teacher gives: yield, labels right, variety, and the level of guessing."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -32,9 +31,7 @@ def synthetic_quality(rows: pd.DataFrame) -> pd.DataFrame:
         rows["annotations_right"] = rows["annotations_right"].where(rows["coverage"].isna())
     names = [name for name in MEASURES if name in rows and rows[name].notna().any()]
     groups = rows.groupby(["task", "seed_size", "strategy", "teacher"], sort=False)
-    table = groups[["usable", *names]].mean()
-    table["classes"] = groups["measures"].agg(_class_shares)
-    return table.reset_index()
+    return groups[["usable", *names]].mean().reset_index()
 
 
 def label_accuracy(p: FinetunedTeacher, rows: pd.DataFrame, folder: Path) -> pd.DataFrame:
@@ -66,10 +63,3 @@ def _commonest(rows: pd.DataFrame, folder: Path) -> float:
     items = pd.read_parquet(folder / "items" / f"{key}.parquet")
     share = float(((items["extracted"] == items["extracted"].iloc[0]) == items["correct"]).mean())
     return max(share, 1 - share)
-
-
-def _class_shares(measures: pd.Series) -> str:
-    """Return the share of each class among the usable examples of some cells, in words; empty for a generation task."""
-    counts = pd.DataFrame([json.loads(text).get("classes", {}) for text in measures if text]).sum()
-    total = counts.sum()
-    return ", ".join(f"{name} {count / total:.0%}" for name, count in counts.items()) if total else ""

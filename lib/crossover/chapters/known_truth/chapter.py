@@ -11,17 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
-from IPython.display import Markdown
 from scipy.special import ndtri
 
-from crossover.chapters.common import counted, table
+from crossover.chapters.common import ChapterBase, counted, table
 from crossover.chapters.known_truth import figures
-from crossover.figures.style import Picture, publish
-from crossover.labels import display_name
+from crossover.figures.style import Picture
+from crossover.labels import TASKS, display_name
 from crossover.params.known_truth import KnownTruth
 from crossover.paths import PUBLISHED, results_folder
 from crossover.stats.crossovers import Crossover
@@ -32,7 +31,6 @@ from crossover.stats.simulation import coverage as simulated
 from crossover.stats.simulation.scenarios import ALL, MISSPECIFIED, UNSEEN, Scenario, scenarios_named
 from crossover.stats.verdicts import LEAST_SIGNAL
 from crossover.study.advice_counts import counts
-from crossover.study.store import save_numbers
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
@@ -42,25 +40,25 @@ WITHIN = 0.05  # how far the prediction of a largest budget may miss, in accurac
 
 
 @dataclass(frozen=True)
-class Chapter:
-    """Everything the chapter shows; tables are also written as CSV to ``folder``.
+class Chapter(ChapterBase):
+    """Everything the chapter shows.
 
     ``world`` is that of the worked example, with its ``fits``, ``crossover`` and estimates beside the truth
-    (``recovered``); ``coverage`` and ``replicates`` are this run's simulations. ``published`` is the committed table
-    (this run's where there is none), ``left_out`` and ``signal`` are of the committed study's own cells, empty where
-    there are none.
+    (``recovered``); ``runs`` (coverage) and ``replicates`` are this run's simulations. ``published`` is the committed
+    coverage (this run's where there is none), ``left_out`` and ``signal`` are of the committed study's own cells, empty
+    where there are none.
     """
 
+    notebook: ClassVar[str] = "00_known_truth"
+    parameters: KnownTruth
     world: Scenario
     fits: Fits
     crossover: Crossover
     recovered: pd.DataFrame
-    coverage: pd.DataFrame
     published: pd.DataFrame
     replicates: pd.DataFrame
     left_out: pd.DataFrame
     signal: pd.DataFrame
-    folder: Path
 
     @property
     def headline(self) -> str:
@@ -71,10 +69,6 @@ class Chapter:
             f"On simulated studies the {self.fits.level:.0%} interval covers the true crossover {ours.min():.0%} to"
             f" {ours.max():.0%} of the time; with one replicate, {one:.0%}."
         )
-
-    def opening(self) -> Markdown:
-        """Return the finding as the chapter's first line."""
-        return Markdown(f"**{self.headline}**")
 
     def recovery(self) -> Picture:
         """Draw the worked example: fitted curves over the true ones."""
@@ -89,9 +83,15 @@ class Chapter:
             "recovery", partial(figures.recovery, w, self.fits, self.crossover), self.recovered, title, caption
         )
 
+    def recovered_table(self) -> Styler:
+        """Return the worked example's estimates beside the truth."""
+        found = self.recovered.assign(quantity=self.recovered["quantity"].map(_readable))
+        found["holds"] = found["holds"].map({True: "yes", False: "no"}).fillna("")
+        return table(found, "recovered", digits=3)
+
     def coverage_figure(self) -> Picture:
         """Draw the committed coverage with this run's fainter beside it."""
-        mine = None if self.published is self.coverage else self.coverage
+        mine = None if self.published is self.runs else self.runs
         t = self.published
         ours, pooled = (t.loc[t["quantity"] == q, "rate"] for q in ("crossover", "replicates pooled"))
         here = "" if mine is None else f" (faint: {int(mine['studies'].iloc[0]):,} in this run)"
@@ -140,11 +140,7 @@ class Chapter:
         return self._figure("calibration", draw, t, title, caption)
 
     def left_out_table(self) -> Styler:
-        """Return how many of the study's left-out cells their prediction intervals hold, by strategy.
-
-        The last column is how many replicates would bring nine of ten predictions of a largest budget within
-        :data:`WITHIN`, if the error fell with their root.
-        """
+        """Return, by strategy, how many left-out cells their intervals hold, and the replicates for :data:`WITHIN`."""
         rows = []
         for (task, strategy), part in self.left_out.groupby(["task", "strategy"]):
             last = part[part["largest"]]
@@ -152,7 +148,7 @@ class Chapter:
             wanted = last["replicates"] * (last["error"] / WITHIN * ndtri(0.95)) ** 2
             rows.append(
                 {
-                    "task": task, "strategy": display_name(strategy),
+                    "task": TASKS[task], "strategy": display_name(strategy),
                     "cells held": f"{part['held'].sum()} of {len(part)} ({part['held'].mean():.0%})",
                     "largest budgets held": f"{last['held'].sum()} of {len(last)}",
                     "largest budgets, points missed by": ", ".join(f"{v:+.0f}" for v in miss),
@@ -170,16 +166,15 @@ class Chapter:
             "noise": "between replicates, points",
             "verdicts": "verdicts rest on it",
         }
+        found["task"] = found["task"].map(TASKS)
         return table(found.rename(columns=names), "signal", digits=1)
 
     def numbers(self) -> None:
         """Store what pages of the book quote."""
-        save_numbers(self.folder.parent, "00_known_truth", {"known_truth_finding": self.headline})
+        self.quote(known_truth_finding=self.headline)
 
     def _figure(self, name: str, draw: Callable[..., Picture], data: pd.DataFrame, title: str, caption: str) -> Picture:
-        caption = f"{caption} {self.fits.level:.0%} intervals. Profile {self.folder.parent.name}."
-        note = {"figure": f"known_truth_{name}", "title": title, "caption": caption, "alt": title}
-        return publish(lambda narrow: draw(narrow=narrow), data, self.folder.parent / "figures", **note)
+        return self.figure(f"known_truth_{name}", draw, data, title, f"{caption} {self.fits.level:.0%} intervals.")
 
 
 def _readable(quantity: str) -> str:
@@ -202,8 +197,9 @@ def run(p: KnownTruth) -> Chapter:
     for name, made in tables.items():
         _write(made, folder / f"{name}.csv")
     published, left_out, signal = (_committed(name) for name in ("coverage", "left_out", "signal"))
-    published = tables["coverage"] if published.empty else published
-    return Chapter(world, fits, found, published=published, left_out=left_out, signal=signal, folder=folder, **tables)
+    runs = tables.pop("coverage")
+    published = runs if published.empty else published
+    return Chapter(p, runs, world, fits, found, published=published, left_out=left_out, signal=signal, **tables)
 
 
 def _committed(name: str) -> pd.DataFrame:

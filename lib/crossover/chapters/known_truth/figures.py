@@ -51,10 +51,7 @@ def recovery(world: Scenario, fits: Fits, found: Crossover, narrow: bool = False
 def coverage(
     table: pd.DataFrame, mine: pd.DataFrame | None = None, level: float = 0.9, narrow: bool = False
 ) -> Picture:
-    """Draw the coverage of the crossover's interval by design, two Monte Carlo errors either way.
-
-    ``mine`` is fainter.
-    """
+    """Draw the coverage of the crossover's interval by design, two Monte Carlo errors either way; ``mine`` is faint."""
     titles = dict(zip(table["design"], table["title"], strict=True))
     designs = [d for d in titles if ((table["design"] == d) & (table["quantity"] == "crossover")).any()]
     figure, (axes,) = panels(1, 0.42 * len(designs) + 1.0, narrow)

@@ -24,7 +24,7 @@ from crossover.paths import results_folder
 from crossover.questions.generate import load_bank
 from crossover.stats.contrasts import contrast, items_needed
 from crossover.stats.peak import Peak, find_peak
-from crossover.study.paired import Outcome, paired, paired_row
+from crossover.study.paired import Outcome, item_outcomes, paired, paired_row
 from crossover.study.run import run_grid
 from crossover.study.select import Selector, select, settings_table
 
@@ -170,8 +170,9 @@ class Chapter(QuestionBankChapter):
         found = int(((gains["low"] > 0) | (gains["high"] < 0)).sum())
         return (
             f"Plain text gives {len(self.bank.questions):,} questions at a precision of {held_out.share:.0%}"
-            f" ({held_out.low:.0%} to {held_out.high:.0%}), but students answer {self._floor:.1%} of real questions"
-            f" without them, and {found} of {counted(len(gains), 'gain')} from them is detectable."
+            f" ({held_out.low:.0%} to {held_out.high:.0%}). Whether they help is open: students answer"
+            f" {self._floor:.1%} of real questions without them, and {found or 'none'} of {len(gains)} differences can"
+            " be detected."
         )
 
     @cached_property
@@ -216,12 +217,9 @@ class Chapter(QuestionBankChapter):
     def _outcomes(self, strategy: str, share: float) -> pd.DataFrame:
         """Return right (1) and wrong (0) of the whole student's answers to test questions, replicates by items."""
         rows = select(self.runs, _BASE | {"strategy": strategy, "share": share}, _BASE)
-        read = {
-            r.replicate: pd.read_parquet(self.folder / "items" / f"{r.key}.parquet").set_index("item")["correct"]
-            for r in rows.itertuples()
-        }
-        found = pd.DataFrame(read).T.astype(float).sort_index()
-        return found[[item for item in sorted(found) if item.partition("/")[0] in self.parameters.question_sets]]
+        sets = self.parameters.question_sets
+        read = {r.replicate: item_outcomes(self.folder, r.key, sets=sets) for r in rows.itertuples()}
+        return pd.DataFrame(read).T.sort_index().sort_index(axis=1)
 
     def _differences(self, sets: Iterable[str], strategy: str) -> np.ndarray | None:
         """Return the mean over the published shares of a mixture's outcomes less those without, replicates by items."""

@@ -43,10 +43,7 @@ class QuestionBankChapter(ChapterBase):
         return table(funnel_table(self.bank.funnel), "question-funnel")
 
     def precise(self, part: str) -> Precision:
-        """Return how many questions on one part of the 200 sentences are among those expected.
-
-        ``tune`` or ``held_out``.
-        """
+        """Return how many questions on one part of the sentences (``tune``, ``held_out``) are among those expected."""
         return precision(self._judged[self._judged["part"] == part])
 
     def precision(self) -> Styler:
