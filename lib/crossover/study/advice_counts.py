@@ -1,6 +1,6 @@
 """The counts that advice from this project's own results rests on, by task.
 
-``crossover advise`` and the page that advises read one table with one number of draws and one seed, so that they agree.
+``crossover advise`` and the page that advises read one table, so that they agree.
 """
 
 from __future__ import annotations
