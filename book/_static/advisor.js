@@ -176,6 +176,7 @@
     const question = values(), { seeds, queries, price, dollars } = question, mine = ++turn;
     if (Object.values(question).some(Number.isNaN)) { said.textContent = ""; answer.replaceChildren(); return; }
     answer.setAttribute("aria-busy", "true");
+    said.textContent ||= "Fitting the curves …";
     const { name, task } = await chosen(), costs = Object.fromEntries(Object.entries(perSample).map(([s, calls]) => [s, 1 + (calls - 1) * price]));
     const found = await ask("advise", name, task, seeds, queries, costs).catch((error) => error);
     if (mine !== turn) return;
