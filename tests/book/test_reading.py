@@ -30,6 +30,13 @@ def test_a_page_loads_nothing_from_elsewhere_and_lacks_nothing(published_book, p
             assert (published_book / unquote(parts.path)).exists(), f"{address} is missing"
 
 
+def test_programs_are_led_to_pages_that_are_there(published_book):
+    text = (published_book / "llms.txt").read_text(encoding="utf-8")
+    pages = re.findall(r"\]\(([\w.]+)\)", text)
+    assert pages and all((published_book / page).exists() for page in pages)
+    assert (published_book / "_static" / "claims" / "C3.json").exists()
+
+
 def test_no_style_sheet_loads_from_elsewhere(published_book):
     for sheet in published_book.rglob("*.css"):
         assert not re.search(r"(url\(|@import)\s*['\"]?\s*(https?:)?//", sheet.read_text(errors="replace")), sheet
