@@ -12,7 +12,7 @@ import pandas as pd
 from crossover.data import pinned
 from crossover.data.load import DATA_SETS
 from crossover.params.profiles import SCHEMAS, describe
-from crossover.study.store import read_runs
+from crossover.study.store import read_runs, worker_hours
 
 PRICE = 0.9  # of a million tokens, for an example of what a served teacher costs
 
@@ -36,9 +36,8 @@ def costs(results: Path, runs: pd.DataFrame) -> str:
     """What was run: students, queries, tokens and hours of one worker by experiment and task, and on what machine."""
     if not len(runs):
         return "No student was trained in this profile."
-    hours = (runs["seconds_train"] + runs["seconds_eval"]) / 3600
     sums = (
-        runs.assign(hours=hours, students=1)
+        runs.assign(hours=worker_hours(runs), students=1)
         .groupby(["experiment", "task"])[["students", "queries", "tokens_in", "tokens_out", "train_tokens", "hours"]]
         .sum()
         .reset_index()
@@ -52,7 +51,7 @@ def costs(results: Path, runs: pd.DataFrame) -> str:
     ]  # fmt: skip
     rows.append(["all", "", f"{len(runs):,}", f"{runs['queries'].sum():,}",
                  f"{(runs['tokens_in'] + runs['tokens_out']).sum():,}", f"{runs['train_tokens'].sum():,}",
-                 f"{hours.sum():.1f}"])  # fmt: skip
+                 f"{worker_hours(runs).sum():.1f}"])  # fmt: skip
     head = ["experiment", "task", "students", "teacher queries", "teacher tokens", "training tokens", "worker hours"]
     records = [_record(results, name) for name in sorted(runs["provenance"].unique())]
     machines = sorted({f"{r['hardware']['cpu']}, {r['hardware']['cores']} cores" for r in records if r})

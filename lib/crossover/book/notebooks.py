@@ -27,7 +27,7 @@ from crossover.params.profiles import resolve
 from crossover.paths import PUBLISHED, repository, results_folder
 from crossover.study import provenance
 from crossover.study.grids import cells_of
-from crossover.study.store import read_runs
+from crossover.study.store import read_runs, worker_hours
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -215,7 +215,7 @@ def _record(notebook: str, parameters: Parameters, folder: Path, seconds: float)
     keys = {cell.key for cell in cells_of(parameters)}
     runs = read_runs(folder)
     runs = runs[runs["key"].isin(keys)]
-    trained = float(runs["seconds_train"].sum() + runs["seconds_eval"].sum())
+    trained = 3600 * float(worker_hours(runs).sum())
     origin = provenance.record(values.get("device", "cpu"), {})
     return {
         "notebook": notebook,

@@ -47,6 +47,7 @@ from crossover.stats.seed_size_law import held_out
 from crossover.study.paired import item_outcomes, outcome_table
 from crossover.study.run import run_grid
 from crossover.study.select import MissingRows
+from crossover.study.store import worker_hours
 from crossover.tasks import load_task
 
 if TYPE_CHECKING:
@@ -306,7 +307,6 @@ class Chapter(ChapterBase):
     def numbers(self) -> None:
         """Store what pages of the book quote."""
         runs, ratios = self.runs, (self.runs["budget"] / self.runs["seed_size"])[self.runs["budget"] > 0]
-        seconds = runs["seconds_train"].sum() + runs["seconds_eval"].sum()
         self.quote(
             rule=self.headline,
             example=self.example(200, 5000),
@@ -319,7 +319,7 @@ class Chapter(ChapterBase):
             most_queries=f"{runs['budget'].max():,}",
             n_students=f"{len(runs):,}",
             n_queries=f"{runs['queries'].sum():,}",
-            worker_hours=f"{seconds / 3600:.1f}",
+            worker_hours=f"{worker_hours(runs).sum():.1f}",
             n_test=f"{self.parameters.n_test:,}",
             n_replicates=counted_range(runs.groupby("seed_size")["replicate"].nunique(), "replicate"),
         )

@@ -25,7 +25,7 @@ from crossover.stats.curves import Fits, fit_table
 from crossover.stats.formatting import interval
 from crossover.study.advice_counts import common
 from crossover.study.cell import Cell
-from crossover.study.store import read_runs, save_numbers
+from crossover.study.store import read_runs, save_numbers, worker_hours
 
 LEVEL = 0.9
 ANSWERS, REPHRASE, QUESTIONS = "answer_augmentation", "question_rephrase", "new_question"
@@ -128,12 +128,11 @@ class ChapterBase:
     def scope(self) -> Markdown:
         """Say in one line what the chapter rests on."""
         runs, p = self.runs, self.parameters
-        seconds = runs["seconds_train"].sum() + runs["seconds_eval"].sum()
         said = [
             counted(len(runs), "student"), counted_range(runs.groupby("strategy")["replicate"].nunique(), "replicate"),
             counted_range(runs["seed_size"], "seed example"), f"{runs['queries'].sum():,} teacher calls",
             counted_range(runs["n_test"], "test item"),
-            f"{seconds / 3600:.1f} worker-hours", f"profile {p.profile}",
+            f"{worker_hours(runs).sum():.1f} worker-hours", f"profile {p.profile}",
         ]  # fmt: skip
         return Markdown(f"*Scope: {', '.join(said)}.*")
 

@@ -9,6 +9,7 @@ from crossover.claims.register import Planned, Register
 from crossover.stats.contrasts import Contrast
 from crossover.stats.power import Spread, cheapest, spread
 from crossover.stats.verdicts import DECIDED
+from crossover.study.store import worker_hours
 
 #: Worker-hours beyond which an addition is out of reach.
 REACH = 40.0
@@ -101,7 +102,7 @@ def _first_rows(f: Finding, runs: pd.DataFrame, register: Register) -> dict[str,
     cells = len(f.part.points) * max(len(f.part.terms), 1)
     if size is None or like.empty:
         return {"what": f"{cells} conditions that were not run"}
-    hours = (like["seconds_train"] + like["seconds_eval"]).mean() * cells * size.replicates / 3600
+    hours = worker_hours(like).mean() * cells * size.replicates
     new = {"new_replicates": size.replicates, "new_students": 1, "new_items": size.items}
     said = f"{cells} conditions, {size.replicates} replicates of each"
     return {"replicates": 0} | new | {"cells": cells * size.replicates, "hours": hours, "what": said}

@@ -21,11 +21,11 @@ from crossover.stats import sign_changes
 from crossover.stats.curves import Fits, FittedCurve, akaike, point_fit
 from crossover.stats.flexible import BEYOND
 from crossover.stats.formatting import interval as show_interval
-from crossover.stats.forms import FORMS, form_named
+from crossover.stats.forms import FORMS, Form, form_named
 from crossover.stats.lead import model_free
+from crossover.stats.noise import VarianceComponents
 from crossover.stats.sign_changes import Pair
 from crossover.stats.variable_projection import Solution
-from crossover.stats.variance_shares import shares
 
 POINTS_PER_RANGE = 64  # of the log grid on which signs are taken
 
@@ -255,7 +255,8 @@ def _pair(a: FittedCurve, b: FittedCurve, scales: dict[str, float], unit: str, c
         r = float(np.exp(log_root))
         ends = sign_changes.open_region(logs, positive, log_root, tail)
         crossings.append(Crossing(r, ends, names[1] if rising else names[0], bool(low <= r <= high)))
-    chosen = _choose(crossings, low, high)
+    nearest = min(crossings, key=lambda c: max(low / c.ratio, c.ratio / high), default=None)
+    chosen = next((c for c in crossings if c.inside), nearest)
     status, side = _status(chosen, crossings, positive[inside], (low, high), p_exists, 1 - a.level, tail)
     ahead = names if positive[inside].mean() > 0.5 else names[::-1]  # (behind, ahead) inside the tested range
     if status == "none":
@@ -298,14 +299,6 @@ def _nothing(pair: _Pair, unit: str, why: str) -> Crossover:
         pair.a.task, pair.a.strategy, pair.b.strategy, pair.a.seed_size, "undetermined", None, (None, None), None,
         (None, None), None, None, tested, tested, None, None, (), {}, (), {}, unit, pair.a.level, why,
     )  # fmt: skip
-
-
-def _choose(crossings: list[Crossing], low: float, high: float) -> Crossing | None:
-    """The crossing to report: the first one inside the tested range, else the one nearest to it."""
-    within = [c for c in crossings if c.inside]
-    if within:
-        return within[0]
-    return min(crossings, key=lambda c: max(low / c.ratio, c.ratio / high), default=None)
 
 
 def _status(
@@ -362,3 +355,59 @@ def _by_form(pair: _Pair, logs: np.ndarray) -> tuple[dict[str, list[float]], dic
     weight = {k: float(np.exp(-(v - best) / 2)) if np.isfinite(best) else 1.0 for k, v in aicc.items()}
     total = sum(weight.values())
     return crossing, {k: w / total for k, w in weight.items()}
+
+
+def sensitivity(noise: VarianceComponents, form: Form, fit: Solution, ratio: float) -> np.ndarray:
+    """Derivative of the fitted value at ``ratio`` in the budget means (B,), binding bounds held fixed."""
+
+    def columns(x: np.ndarray) -> np.ndarray:
+        e, de = (z[0] for z in form.basis(x, fit.theta))
+        if form.tied:
+            return np.concatenate([(1 - e)[:, None], -fit.E[0] * de], 1)
+        free = [np.ones_like(e)[:, None]] if 0 < fit.E[0] < 1 else []
+        return np.concatenate([*free, -e[:, None], -fit.B[0] * de], 1) if fit.B[0] > 0 else np.ones_like(e)[:, None]
+
+    design = noise.whitener @ columns(noise.counts.ratios)
+    return (columns(np.array([ratio])) @ np.linalg.pinv(design, rcond=1e-10) @ noise.whitener)[0]
+
+
+def shares(
+    pair: tuple[VarianceComponents, VarianceComponents],
+    form: Form,
+    fits: tuple[Solution, Solution],
+    scale: tuple[float, float],
+    ratio: float,
+    by_form: dict[str, list[float]],
+    weight: dict[str, float],
+) -> dict[str, float]:
+    """Shares of the variance of ``log r*``, adding to 1: ``test_set, replicates, training, functional_form``.
+
+    By the delta method ``log r*`` moves by ``-(H_2 dm_2 - H_1 dm_1) / (dd / dlog r)``, with ``H`` how the described
+    form's value at the crossover follows the budget means ``m``, each source having its own covariance of ``m``. The
+    functional form has the spread of the crossover over the rival forms, each with its Akaike weight. A form without a
+    crossing adds nothing; its absence shows in ``by_form``.
+    """
+    x = ratio * np.exp([-1e-4, 1e-4])
+    ends = [fit.predict(form, x / s)[0] for fit, s in zip(fits, scale, strict=True)]
+    slope = float(np.diff(ends[1] - ends[0])[0]) / 2e-4
+    if slope == 0:
+        return {}
+    H = [sensitivity(n, form, f, ratio / s) / slope for n, f, s in zip(pair, fits, scale, strict=True)]
+    moved = [n.offset_loading @ h for n, h in zip(pair, H, strict=True)]
+    replicates = sum(n.replicate * float(g @ g) for n, g in zip(pair, moved, strict=True))
+    if pair[0].counts.replicates == pair[1].counts.replicates and pair[0].replicates > 1:
+        limit = np.sqrt(pair[0].replicate * pair[1].replicate)  # a covariance no larger than the variances allow
+        covariance = float(pair[0].offsets @ pair[1].offsets) / (pair[0].replicates - 1)
+        replicates -= 2 * float(moved[0] @ moved[1]) * float(np.clip(covariance, -limit, limit))
+    names = [name for name, found in by_form.items() if found]
+    logs = np.array([min(np.log(by_form[n]), key=lambda v: abs(v - np.log(ratio))) for n in names])
+    w = np.array([weight[n] for n in names])
+    mean = (w * logs).sum() / w.sum() if w.sum() > 0 else 0.0
+    parts = {
+        "test_set": sum(float(h @ n.from_sampling @ h) for h, n in zip(H, pair, strict=True)),
+        "replicates": max(replicates, 0.0),
+        "training": sum(float(h @ n.from_training @ h) for h, n in zip(H, pair, strict=True)),
+        "functional_form": float((w * (logs - mean) ** 2).sum() / w.sum()) if w.sum() > 0 else 0.0,
+    }
+    total = sum(parts.values())
+    return {k: v / total for k, v in parts.items()} if total > 0 else {}

@@ -44,7 +44,7 @@ from crossover.study.pilot_rounds import (
     rounds,
 )
 from crossover.study.run import run_cells
-from crossover.study.store import Store, read_runs
+from crossover.study.store import Store, read_runs, worker_hours
 from crossover.tasks.user_pairs import UserPairs, digest
 from crossover.tasks.written_answers import MARK
 from crossover.teachers import Request
@@ -267,8 +267,8 @@ class Pilot:
 
         def run(design: Design) -> pd.DataFrame:
             cells, p = self.cells(design), self.parameters
-            run_cells(cells, self.store, p.workers, p.device, p.cluster, (deadline - time.monotonic()) / 3600)
-            if {cell.key for cell in cells} - set(self.store.rows()):
+            left = (deadline - time.monotonic()) / 3600
+            if len(run_cells(cells, self.store, p.workers, p.device, p.cluster, left)) < len(cells):
                 raise BudgetExceeded(f"--max-hours {self.max_hours:g} are over. The same command resumes.")
             return self.counts()
 
@@ -384,12 +384,11 @@ class Pilot:
         calls = sums["queries"].groupby("strategy").sum().to_dict()
         cells = zip(runs["strategy"], runs["budget"], runs["replicate"], strict=True)
         students = self.estimated(Design(frozenset(cell for cell in cells if cell[1])), {})
-        hours = (runs["seconds_train"].astype(float) + runs["seconds_eval"].astype(float)).sum() / 3600
         expected = "no speed on record" if students.unknown else f"expected {students.hours.text('.2g')}"
         said = {
             "calls": f"{sums['queries'].sum():,} of {self.queries:,}",
             "tokens": f"{sums[['tokens_in', 'tokens_out']].sum().sum():,} (expected {sum(self.tokens(calls)):,.0f})",
-            "student hours": f"{hours:.2g} ({expected})",
+            "student hours": f"{worker_hours(runs).sum():.2g} ({expected})",
         }
         if p.teacher == "endpoint":
             account = Account(self.folder / "spending.jsonl", **p.pick(*p.spending))

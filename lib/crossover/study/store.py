@@ -175,6 +175,11 @@ def read_runs(folder: Path, experiment: str | None = None) -> pd.DataFrame:
     return runs if experiment is None else runs[runs["experiment"] == experiment].reset_index(drop=True)
 
 
+def worker_hours(runs: pd.DataFrame) -> pd.Series:
+    """Return the hours that each row's student took one worker, training and tests together."""
+    return (runs["seconds_train"] + runs["seconds_eval"]) / 3600
+
+
 def save_numbers(folder: Path, chapter: str, numbers: Mapping[str, str]) -> None:
     """Write ``numbers/<chapter>.json``: exactly what the chapter now computes for pages to quote."""
     path = folder / "numbers" / f"{chapter}.json"

@@ -25,8 +25,8 @@ from crossover.params.known_truth import KnownTruth
 from crossover.paths import PUBLISHED, results_folder
 from crossover.stats.crossovers import Crossover
 from crossover.stats.curves import Fits
-from crossover.stats.left_out import left_out_cells
 from crossover.stats.noise import signal_to_noise
+from crossover.stats.seed_size_law import left_out_cells
 from crossover.stats.simulation import coverage as simulated
 from crossover.stats.simulation.scenarios import ALL, MISSPECIFIED, UNSEEN, Scenario, scenarios_named
 from crossover.stats.verdicts import LEAST_SIGNAL
