@@ -99,7 +99,7 @@ def replicates_for(task: UserPairs, given: Mapping[str, Any]) -> int:
         raise CrossoverError(
             f"--queries must be at least {least}, got {queries}: leads of {lead:g} points on {n_test} tests take"
             f" {enough} replicates of {len(STRATEGIES)} strategies at {MIN_BUDGETS} budgets up to"
-            f" {SMALLEST << (MIN_BUDGETS - 1)} queries. Give more{instead}."
+            f" {SMALLEST << (MIN_BUDGETS - 1)} queries. Give more, or more tests{instead}."
         )
     return REPLICATES if given["until"] and not given["replicates"] else replicates
 
