@@ -18,7 +18,7 @@ from crossover.study.experiments.query_budget import QueryBudgetExperiment
 from crossover.study.grids import cells_of
 from crossover.study.run import ordered, run_cells
 from crossover.study.store import Store
-from crossover.study.workers import RETRIES, Lost, Processes, Ray, open_pool
+from crossover.study.workers import GB_PER_WORKER, RETRIES, Lost, Processes, Ray, open_pool
 from crossover.tasks import load_task
 
 TIMES = ["seconds_train", "seconds_eval", "finished", "provenance"]
@@ -44,7 +44,7 @@ def here(cells, tmp_path_factory):
 def two_nodes():
     """A cluster of two nodes, each with a store and workers of its own, that say they have two GPUs."""
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    node = {"num_cpus": 1, "num_gpus": 2, "memory": 8 * 2**30, "object_store_memory": 80 * 2**20}
+    node = {"num_cpus": 1, "num_gpus": 2, "memory": int(2.5 * GB_PER_WORKER * 2**30), "object_store_memory": 80 * 2**20}
     cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
     cluster.add_node(**node)
     yield cluster.address
