@@ -3,7 +3,7 @@
 // those are calls.
 "use strict";
 (() => {
-  const settings = window.CROSSOVER_ADVICE, { level, strategies: looks, spare, tasks, per_sample: perSample } = settings;
+  const settings = window.CROSSOVER_ADVICE, { level, strategies: looks, spare, tasks, per_sample: perSample, least_pilot: leastPilot } = settings;
   const DASHES = ["", "7 4", "2 3", "9 3 2 3", "1 2"], MOST_ROWS = 300, MOST_BYTES = 1e6, OWN = "your table";
   const unasked = { seeds: "64", queries: "256" }; // what the form holds until a reader asks
   const FIELDS = {
@@ -13,7 +13,7 @@
   const byId = (id) => document.getElementById(id);
   const form = byId("advisor"), said = byId("advice-said"), answer = byId("advice"), details = byId("advice-details"), own = byId("own-numbers");
 
-  // ---- The worker: built from the text of the three files, since a page from disk may load no other way
+  // ---- The worker: built from the text of the three files, since a page opened from disk cannot load a worker's script
   const answers = ({ data: [id, name, args] }) => {
     try {
       self.postMessage([id, self.stats[name](...args)]);
@@ -65,10 +65,10 @@
     const parts = nearest
       ? [`Not tested: ${why}. No recommendation. At the nearest tested point, ${count(nearest[0])} seed questions and ${count(nearest[1])} ${unit}, ${lead}.`,
         trend ? `The trend for your numbers is a lead of ${trend}, by extrapolation.` : "",
-        `To measure your case: crossover pilot seeds.jsonl --test test.jsonl --queries ${Math.round(queries)}.`]
+        price === 1 ? `To measure your case: crossover pilot PAIRS --queries ${Math.max(leastPilot, Math.round(queries))} --budget ${Math.round(queries)} --until decided.` : ""]
       : [choose ? `Buy ${label(best)}: ${second ? lead.replace(label(best), "they") : lead}.` : `No clear winner: ${lead}.`];
     if (missing.length) parts.push(`No curve for ${missing.map(label).join(", ")}: too few budgets.`);
-    if (dollars) parts.push(`${count(queries)} calls cost $${count(queries * dollars)}.`);
+    if (dollars) parts.push(`${count(queries)} ${unit} cost $${count(queries * dollars)}.`);
     return parts.filter(Boolean).join(" ");
   }
 

@@ -564,7 +564,7 @@ function crossoverStats(settings) {
     return { lead: center, low: center - half, high: center + half, replicates: J };
   }
 
-  // ---- stats/variance_shares.py -----------------------------------------------------------------------------------------------------
+  // ---- stats/crossovers.py -----------------------------------------------------------------------------------------------------
   function sensitivity(noise, form, fit, ratio) {
     const [E, B, theta] = [fit.E[0], fit.B[0], fit.theta[0]], columns = (x) => {
       const [e, ...slopes] = form.basis(x, theta), ones = x.map(() => 1);

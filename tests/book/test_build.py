@@ -16,6 +16,7 @@ def book(tmp_path):
     (folder / "_config.yml").write_text(
         (repository() / "book" / "_config.yml").read_text().replace("bibtex_bibfiles: [references.bib]\n", "")
     )
+    (folder / "llms.txt").write_text("# A book\n")
     (folder / "_toc.yml").write_text(
         "format: jb-book\nroot: index\nparts:\n  - caption: More\n    chapters:\n      - file: other\n      - file: third\n"
     )

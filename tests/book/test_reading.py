@@ -74,7 +74,7 @@ def test_the_first_picture_is_on_the_first_screen(browser, published_book, page)
     assert browser.execute_script(top) < 700
 
 
-@pytest.mark.parametrize(("width", "least", "most"), [(1400, 12.3, 15.5), (390, 11, 15.5)])
+@pytest.mark.parametrize(("width", "least", "most"), [(1400, 13, 15.5), (390, 11, 15.5)])
 @pytest.mark.parametrize("page", FIRST_SCREENS)
 def test_the_text_of_figures_can_be_read(browser, published_book, page, width, least, most):
     visit(browser, published_book / f"{page}.html", width)

@@ -249,10 +249,11 @@ def test_the_published_verdicts_follow_from_the_published_rows():
 @pytest.mark.parametrize("name", ["C1", "C4", "C7", "A1", "B2"])
 def test_what_a_claim_is_decided_from_is_what_is_trained_for_it(name):
     asked = load_register()
-    done = set(read_runs(STUDY)["key"])
-    wanted = {cell.key for cell in compared([name], "study", asked)}
-    used = set().union(*(f.evidence.keys for f in decide(STUDY, asked) if f.claim == name and f.evidence))
-    assert used == wanted & done
+    found = [f for f in decide(STUDY, asked) if f.claim == name]
+    (profile,) = {f.profile for f in found}
+    done = set(read_runs(STUDY.parent / profile)["key"])
+    wanted = {cell.key for cell in compared([name], profile, asked)}
+    assert set().union(*(f.evidence.keys for f in found if f.evidence)) == wanted & done
 
 
 def test_the_cells_of_a_claims_own_base_come_first_and_whole_replicates():

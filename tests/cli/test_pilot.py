@@ -10,8 +10,10 @@ from typer.testing import CliRunner
 from crossover.cli import app
 from crossover.errors import CrossoverError
 from crossover.params.profiles import check
+from crossover.stats.advice import LEAST_PILOT
 from crossover.strategies import Sample
-from crossover.study.pilot import STRATEGIES, Pilot, replicates_for
+from crossover.study.pilot import STRATEGIES, Pilot, least_queries, replicates_for
+from crossover.study.pilot_rounds import REPLICATES
 from crossover.tasks.user_pairs import UserPairs
 
 runner = CliRunner()
@@ -104,6 +106,10 @@ def test_a_cap_of_money_takes_prices(command):
     assert isinstance(done.exception, CrossoverError) and "max_cost is 5 but nothing has a price" in str(done.exception)
 
 
+def test_the_smallest_pilot_is_what_advice_recommends():
+    assert least_queries(REPLICATES) == LEAST_PILOT
+
+
 def test_a_pilot_runs_advises_reports_and_has_nothing_left_to_do(command, tmp_path, monkeypatch):
     done = run(command("--budget", "5000", "--yes"))
     assert done.exit_code == 0, done.output
@@ -112,7 +118,7 @@ def test_a_pilot_runs_advises_reports_and_has_nothing_left_to_do(command, tmp_pa
     assert set(table["budget"]) == {2, 4, 8, 16} and table["strategy"].nunique() == 3 and len(table) == 12
     assert (
         "The seeds alone" in done.stdout
-        and "on 6 tests, 1 replicate can tell leads of 73" in done.stdout
+        and "One replicate cannot show" in done.stdout
         and "calls: 48 of 48" in done.stdout
     )
     # Nothing is left to do; what was bought is data in the report, never markup, and is written as trl reads it.

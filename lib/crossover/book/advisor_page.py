@@ -11,7 +11,7 @@ import numpy as np
 
 from crossover.figures.style import styles
 from crossover.labels import QUERIES_PER_SAMPLE, STRATEGIES
-from crossover.stats.advice import CLEAR
+from crossover.stats.advice import CLEAR, LEAST_PILOT
 from crossover.stats.counts import COLUMNS
 from crossover.stats.curves import STATUSES
 from crossover.stats.noise import t_quantile
@@ -30,6 +30,7 @@ def scripts(results: Path) -> dict[str, bytes]:
         "level": advice_counts.LEVEL,
         "normal_quantile": t_quantile((1 + advice_counts.LEVEL) / 2, np.inf),
         "clear": CLEAR,
+        "least_pilot": LEAST_PILOT,
         "statuses": STATUSES,
         "per_sample": QUERIES_PER_SAMPLE,
         "order": list(STRATEGIES),

@@ -348,9 +348,11 @@ class Chapter(ChapterBase):
     @cached_property
     def _settings(self) -> str:
         rows = starred(self.effects("overview").dropna(subset="estimate"))
-        others = list(dict.fromkeys(rows[~rows["significant"]]["panel"]))
-        rest = f"; the others change the {' and the '.join(others)}" if others else ""
-        return f"New questions lead significantly under {rows['significant'].sum()} of {len(rows)} settings{rest}"
+        rows = rows[rows["panel"] != "base"]
+        leading = rows["significant"] & (rows["low"] > 0)
+        others = "; ".join(rows[~leading]["comparison"])
+        rest = f"; not under these: {others}" if others else ""
+        return f"New questions lead significantly under {leading.sum()} of {len(rows)} changed settings{rest}"
 
     @cached_property
     def _editing(self) -> str:
@@ -361,7 +363,7 @@ class Chapter(ChapterBase):
             "coverage 0": "only edited from the seeds",
         }
         parts = [f"{leads[name]} when {how}" for name, how in said.items() if name in leads]
-        return f"New questions against new answers: {'; '.join(parts) or 'not run in this profile'}"
+        return f"Lead of new questions over new answers: {'; '.join(parts) or 'not run in this profile'}"
 
     def _leads(self, rows: pd.DataFrame) -> str:
         """Name the strategy that leads every other one throughout, if there is one, and how many pairs cross."""

@@ -129,7 +129,7 @@ class Chapter(ChapterBase):
             f"{self._whose(rows)}, {counted_range(rows['n_test'], 'test problem')}."
         )
         caption += f" {lead_in_words(leads, 1.0, 'nats per token')}."
-        return self.figure("likelihood", draw, leads, f"By likelihood: {lead_in_short(leads)}", caption)
+        return self.figure("likelihood", draw, leads, f"{lead_in_short(leads)}, by likelihood", caption)
 
     @cached_property
     def headline(self) -> str:
@@ -170,7 +170,8 @@ class Chapter(ChapterBase):
         counts = best[best["p_best"] >= CLEAR]["strategy"].value_counts()
         said = [f"{display_name(s).lower()} in {n}" for s, n in counts.items()]
         return (
-            f"One strategy is clearly best in {counts.sum()} of {len(cells)} tested cells: {', '.join(said) or 'none'}"
+            f"One strategy is best with a probability of at least {CLEAR:g} in {counts.sum()} of {len(cells)} tested"
+            f" cells: {', '.join(said) or 'none'}"
         )
 
     def crossover_table(self) -> Styler | Markdown:
@@ -292,8 +293,8 @@ class Chapter(ChapterBase):
         first, second = (display_name(c.strategy).lower() for c in advice.choices[:2])
         lead, ends = 100 * advice.best.lead, [100 * end for end in advice.best.lead_interval]
         said = (
-            f"{first} lead {second} by {lead:.0f} points ({ends[0]:.0f} to {ends[1]:.0f}) and are best with probability"
-            f" {probability(advice.best.p_best)}"
+            f"{first} lead {second} by {lead:.0f} points ({ends[0]:.0f} to {ends[1]:.0f}, 90% interval) and are best"
+            f" with probability {probability(advice.best.p_best)}"
         )
         if advice.nearest is None:
             return f"There {said}."
@@ -301,7 +302,7 @@ class Chapter(ChapterBase):
         trend = "."
         if advice.trend:
             lead, ends = 100 * advice.trend[0], [100 * end for end in advice.trend[1]]
-            trend = f"; extrapolated to your numbers, by {lead:.0f} points ({ends[0]:.0f} to {ends[1]:.0f})."
+            trend = f"; extrapolated to your numbers, the lead is {lead:.0f} points ({ends[0]:.0f} to {ends[1]:.0f})."
         return f"That is outside the tested range. At the nearest tested point, {near}, {said}{trend}"
 
     def numbers(self) -> None:
@@ -309,11 +310,10 @@ class Chapter(ChapterBase):
         runs, ratios = self.runs, (self.runs["budget"] / self.runs["seed_size"])[self.runs["budget"] > 0]
         self.quote(
             rule=self.headline,
-            example=self.example(200, 5000),
+            example=f"**You have 200 seed questions and 5,000 teacher calls?** {self.example(200, 5000)}",
             samples=as_html(self._samples()),
             worth="" if self._gains[1].empty else f"{worth.in_words(self._gains[1])}. ({self._gains_scope}.)",
             lead_finding=f"{lead_in_words(self.leads)}.",
-            curve_rule=f"{rule(self.main)}.",
             tested_seeds=counted_range(runs["seed_size"], "seed question"),
             tested_ratios=f"{ratios.min():g} to {ratios.max():g}",
             most_queries=f"{runs['budget'].max():,}",
@@ -357,7 +357,7 @@ def lead_in_short(leads: pd.DataFrame) -> str:
     below, above = undecided(leads)
     said = [f"New questions lead from {above:g} calls per seed question on"] if above < float("inf") else []
     said += [f"new answers lead up to {below:g}"] if below > float("-inf") else []
-    return "; ".join(said) or "The lead of new questions over new answers: decided from no ratio on"
+    return "; ".join(said) or "No tested ratio decides between new answers and new questions"
 
 
 def lead_in_words(leads: pd.DataFrame, scale: float = 100.0, unit: str = "points") -> str:
@@ -380,9 +380,7 @@ def lead_in_words(leads: pd.DataFrame, scale: float = 100.0, unit: str = "points
         said.append(f"with {below:g} or fewer, new answers beat new questions ({at(below)})")
     single = pooled[((pooled["low"] > 0) | (pooled["high"] < 0)) & (pooled.index > below) & (pooled.index < above)]
     if len(single):
-        said.append(
-            f"between, the lead of new questions is decided at some ratios ({'; '.join(map(at, single.index))})"
-        )
+        said.append(f"in between, some ratios alone are decided ({'; '.join(map(at, single.index))})")
     elif said and below == float("-inf"):
         said.append("with fewer, these runs decide nothing")
     text = "; ".join(said) or "These runs decide nothing between new answers and new questions"

@@ -19,6 +19,7 @@ from crossover.chapters.common import table
 from crossover.claims.findings import NOT_RUN, Finding, under_settings, whole
 from crossover.claims.publish import publish, rows_of
 from crossover.claims.register import Register, load_register
+from crossover.labels import display_name
 from crossover.paths import PUBLISHED, repository, results_folder
 from crossover.stats.verdicts import DECIDED, VERDICTS
 from crossover.study.select import settings_table
@@ -128,7 +129,7 @@ class Chapter:
             "card", name, claim, whole(self.findings)[name], paper.setting if paper else "",
             [Forest.of([f for f in own if f.part.scale[1] == unit]) for unit in units],
             [(u, v) for u, v in asked if v != NOT_RUN], list(self.runs[self.runs["key"].isin(keys)].itertuples()),
-            settle, list(history), own[0].profile,
+            settle, list(history), own[0].profile, f"crossover claims {name} --check --profile {self.folder.name}",
         )  # fmt: skip
 
 
@@ -175,7 +176,7 @@ def run(profile: str) -> Chapter:
 
 
 def _render(macro: str, *values: object) -> str:
-    known = {"marks": MARKS, "WIDTH": _WIDTH, "HEIGHT": 30}
+    known = {"marks": MARKS, "display_name": display_name, "WIDTH": _WIDTH, "HEIGHT": 30}
     return render("chapters/claims.html.jinja", macro, *values, **known)
 
 

@@ -20,14 +20,15 @@ ALONE = "seeds_only"
 def rows_of(runs: pd.DataFrame, folder: Path, profile: str) -> tuple[pd.DataFrame, Path]:
     """Return the rows that hold students of the seeds alone, and their folder.
 
-    The published study has none: the whole replicates of the confirmation study, as far as it goes, stand in.
+    The published study has none: the seed-set sizes of the confirmation study whose planned students are all trained
+    stand in, so that no size is looked at again with each new row.
     """
     if profile == PUBLISHED and ALONE not in set(runs["strategy"]):
         folder = results_folder(CONFIRMATION)
         done = set((rows := read_runs(folder))["key"])
-        whole: dict[tuple[int, int], set[str]] = {}
+        whole: dict[int, set[str]] = {}
         for cell in cells_of(resolve("03_budget_ratio", CONFIRMATION, {})):
-            whole.setdefault((cell.seed_size, cell.replicate), set()).add(cell.key)
+            whole.setdefault(cell.seed_size, set()).add(cell.key)
         return rows[rows["key"].isin(set().union(*(keys for keys in whole.values() if keys <= done)))], folder
     return runs, folder
 

@@ -14,7 +14,11 @@ import typer
 def claims(
     claim: Annotated[str, typer.Argument(help="One claim only, such as C3; by default all.")] = "",
     profile: Annotated[
-        str, typer.Option("--profile", help="Whose rows decide: smoke, laptop, study or confirm.")
+        str,
+        typer.Option(
+            "--profile",
+            help="Results table: smoke, laptop, study (with what confirm has completed) or confirm.",
+        ),
     ] = "study",
     check: Annotated[bool, typer.Option("--check", help="Recompute and compare with the published file.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="The cheapest addition that decides each open part.")] = False,

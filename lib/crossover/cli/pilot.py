@@ -57,10 +57,10 @@ def pilot(
         str, typer.Option(help="What is trained: name, folder, or hub:org/name@revision.")
     ] = "SmolLM2-135M-Instruct",
     replicates: Annotated[
-        int, typer.Option(min=0, help="Replicates per condition; 0 for what --lead takes, three or more.")
+        int, typer.Option(min=0, help="Replicates per condition; 0 for as many as --lead needs, at least three.")
     ] = 0,
     lead: Annotated[
-        float, typer.Option(min=1, max=100, help="Smallest lead between two strategies worth telling, in points.")
+        float, typer.Option(min=1, max=100, help="Smallest lead between two strategies to detect, in points.")
     ] = 10.0,
     budget: Annotated[
         float | None, typer.Option(help="Queries you mean to buy in the end; advice is given for them.")
@@ -71,7 +71,7 @@ def pilot(
     price_in: Annotated[float, typer.Option(help="Price per million tokens of the endpoint's prompts.")] = 0.0,
     price_out: Annotated[float, typer.Option(help="Price per million tokens of its replies.")] = 0.0,
     max_cost: Annotated[float, typer.Option(help="Money that may be spent; 0 for no cap.")] = 0.0,
-    max_hours: Annotated[float, typer.Option(min=0, help="Hours that this run may take; 0 for no cap.")] = 0.0,
+    max_hours: Annotated[float, typer.Option(min=0, help="Start no student after so many hours; 0 for no cap.")] = 0.0,
     max_new_tokens: Annotated[int, typer.Option(help="Longest answer, in tokens.")] = 96,
     until: Annotated[
         str,

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 Profile = Annotated[
-    str, typer.Option("--profile", help="Size of the run: smoke or laptop (minutes), or study (hours).")
+    str, typer.Option("--profile", help="Profile: smoke or laptop (minutes), study or confirm (hours), paper (GPUs).")
 ]
 
 

@@ -22,6 +22,7 @@ from crossover.stats.seed_size_law import fit_seed_sizes
 
 #: The least probability of being best at which a strategy is recommended rather than merely named.
 CLEAR = 0.8
+LEAST_PILOT = 144  # teacher calls of the smallest pilot that is fitted: three replicates at four budgets
 Interval = tuple[float, float]
 
 
@@ -115,7 +116,7 @@ class Advice:
                     " extrapolation)"
                 )
             if self.unit == "teacher calls":
-                at = f"--queries {self.queries:.0f} --budget {self.queries:.0f}"
+                at = f"--queries {max(self.queries, LEAST_PILOT):.0f} --budget {self.queries:.0f}"
                 lines.append(f"to measure it: crossover pilot PAIRS {at} --until decided")
         elif self.choose:
             lines = [f"with {point} buy {best.strategy}: {said}"]

@@ -73,6 +73,7 @@ def detectable_lead(replicates: int, items: int) -> float:
     .. math:: \sqrt{(\sigma^2 + 2 \cdot 1/4 / n) / J}
 
     with n test items, J replicates, and :math:`\sigma` = :data:`REPLICATE_SPREAD`, known with J - 1 degrees of freedom.
+    With one replicate it is taken as known.
 
     >>> [round(detectable_lead(replicates, 300), 3) for replicates in (1, 3, 6)]
     [0.142, 0.09, 0.06]

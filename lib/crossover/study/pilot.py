@@ -70,7 +70,7 @@ def least_queries(replicates: int) -> int:
 
 
 def replicates_for(task: UserPairs, given: Mapping[str, Any]) -> int:
-    """Return the replicates that tell a lead of ``--lead`` points on these tests: those given, else three or more.
+    """Return the replicates that detect a lead of ``--lead`` points on these tests: those given, else three or more.
 
     A pilot that stops when it knows begins with three, and buys those that it needs.
 
@@ -80,26 +80,30 @@ def replicates_for(task: UserPairs, given: Mapping[str, Any]) -> int:
         Those given are too few, or the queries do not pay them: with what it would take.
     """
     n_test, lead, queries = n_tests(task), given["lead"], given["queries"]
+    capped = n_test >= MOST_TESTS
     if not (needed := replicates_needed(lead / 100, n_test)):
+        further = ", the most that a pilot takes" if capped else ""
         raise CrossoverError(
-            f"--lead must be at least {_points(MOST_REPLICATES, n_test)} points with {n_test} tests, got {lead:g}: give"
-            " more tests."
+            f"--lead must be at least {_points(MOST_REPLICATES, n_test)} points with {n_test} tests{further}, got"
+            f" {lead:g}.{'' if capped else ' Give a larger lead, or more tests.'}"
         )
     replicates = given["replicates"] or max(REPLICATES, needed)
     enough = max(replicates, needed)
     if replicates < needed and not given["until"]:
         raise CrossoverError(
-            f"--replicates must be at least {needed} to tell leads of {lead:g} points on {n_test} tests, got"
+            f"--replicates must be at least {needed} to detect leads of {lead:g} points on {n_test} tests, got"
             f" {replicates}. Give more (--queries {least_queries(needed)} or more), or"
             f" --lead {_points(replicates, n_test)}."
         )
     if queries < (least := least_queries(enough)):
         paid = queries // least_queries(1)
-        instead = f", or --replicates {paid} --lead {_points(paid, n_test)}" if paid else ""
+        instead = f", or --replicates {paid}" if paid else ""
+        if paid and paid < needed:
+            instead += f" --lead {_points(paid, n_test)}"
         raise CrossoverError(
-            f"--queries must be at least {least}, got {queries}: leads of {lead:g} points on {n_test} tests take"
-            f" {enough} replicates of {len(STRATEGIES)} strategies at {MIN_BUDGETS} budgets up to"
-            f" {SMALLEST << (MIN_BUDGETS - 1)} queries. Give more, or more tests{instead}."
+            f"--queries must be at least {least}, got {queries}: a pilot that detects leads of {lead:g} points on"
+            f" {n_test} tests runs {enough} replicates of {len(STRATEGIES)} strategies at {MIN_BUDGETS} budgets up to"
+            f" {SMALLEST << (MIN_BUDGETS - 1)} queries. Give more{'' if capped else ', or more tests'}{instead}."
         )
     return REPLICATES if given["until"] and not given["replicates"] else replicates
 
@@ -232,10 +236,11 @@ class Pilot:
         hours = f"{e.hours.text(',.2g')} hours of one worker besides the teacher's"
         said.append(f"{'No speed is known' if e.unknown else hours} ({'; '.join(e.basis)}).")
         smallest = replicates_needed(self.lead / 100, p.n_test) or p.replicates
+        detected = 100 * detectable_lead(p.replicates, p.n_test)
         said.append(
-            f"With {p.n_test} tests, {p.replicates} replicates tell leads of"
-            f" {100 * detectable_lead(p.replicates, p.n_test):.0f} points or more in four of five pilots. Leads of"
-            f" {self.lead:g} points take {smallest} or more, {least_queries(smallest):,} calls at the least."
+            f"If replicates vary as in the published word problems, a lead of {detected:.0f} points is detected in four"
+            f" of five pilots of this size ({p.n_test} tests, replicates: {p.replicates}). A lead of {self.lead:g}"
+            f" points takes at least {least_queries(smallest):,} calls (replicates: {smallest})."
         )
         return "\n".join([*said, *self.too_long()])
 
@@ -371,10 +376,18 @@ class Pilot:
         best, p = self.advice()[0].best, self.parameters
         half = 50 * (best.lead_interval[1] - best.lead_interval[0])
         replicates = self.runs().query("budget > 0").groupby("strategy")["replicate"].nunique().min()
+        known = (
+            f"What the calls bought: the 90% interval of the lead at the largest budget reaches {half:.1f} points to"
+        )
+        if replicates == 1:
+            return (
+                f"{known} each side. One replicate cannot show how much seeds and training vary: the interval leaves"
+                " that out."
+            )
         planned = 100 * detectable_lead(replicates, p.n_test)
         return (
-            f"What the calls bought: the lead at the largest budget is known to {half:.1f} points either way; on"
-            f" {p.n_test} tests, {replicates} replicate{'s' * (replicates > 1)} can tell leads of {planned:.0f}."
+            f"{known} each side. {replicates} replicates on {p.n_test} tests were expected to detect leads of"
+            f" {planned:.0f}."
         )
 
     def spent(self) -> dict[str, str]:

@@ -13,7 +13,7 @@ import pandas as pd
 from IPython.display import Markdown
 from pandas.io.formats.style import Styler
 
-from crossover.chapters.common import LEVEL, NOT_RUN, ChapterBase, counted_range, reading, table
+from crossover.chapters.common import LEVEL, NOT_RUN, ChapterBase, counted_range, reading, starred, table
 from crossover.chapters.finetuned_teacher import comparisons as compared
 from crossover.chapters.finetuned_teacher.comparisons import KINDS, Difference
 from crossover.chapters.finetuned_teacher.quality import MEASURES, condition, label_accuracy, synthetic_quality
@@ -68,18 +68,14 @@ class Chapter(ChapterBase):
         if points.empty:
             return NOT_RUN
         well, badly = (points.loc[(points["verdict"] == "above") == above, "gain"] for above in (True, False))
-        groups = {"above": well, "not above": badly}
-        said = [
-            f"{100 * g.mean():+.1f} points where labels are {n} guessing (mean of {len(g)})"
-            for n, g in groups.items()
-            if len(g)
-        ]
+        groups = {"the teacher's labels beat guessing": well, "they do not": badly}
+        said = [f"{100 * g.mean():+.1f} points where {n} (mean of {len(g)})" for n, g in groups.items() if len(g)]
         caption = (
             "Mean gain of a student from annotated examples by the accuracy of its teacher's labels; one point per"
             f" task, size and teacher, bars {LEVEL:.0%} intervals, {counted_range(points['replicates'], 'draw')} of the"
             f" original examples. Paper: {PAPER['labels']}."
         )
-        title = f"The student gains {', '.join(said)}"
+        title = f"Mean change of the student: {', '.join(said)}"
         return self.figure("teachers_labels", partial(scatter, points), points, title, caption)
 
     @cached_property
@@ -235,12 +231,13 @@ class Chapter(ChapterBase):
         """How many ways to add a teacher's data help, and how many teachers are above guessing."""
         found = self._labels_and_gains
         gains = self._differences([d for d in compared.against_alone(self.parameters) if d.strategy != "original"])
-        gains = gains[gains["estimate"].notna()]
-        up, down, above = map(sum, (gains["low"] > 0, gains["high"] < 0, found["verdict"] == "above"))
+        gains = starred(gains[gains["estimate"].notna()])
+        up, down = (int((gains["significant"] & side).sum()) for side in (gains["low"] > 0, gains["high"] < 0))
+        above = int((found["verdict"] == "above").sum())
         return (
             f"Check the teacher's labels first: they beat always guessing the commonest label in {above} of"
-            f" {len(found)} cases. Of {len(gains)} ways to add a small teacher's data, {up} detectably raise the"
-            f" student and {down} lower it."
+            f" {len(found)} cases. Of {len(gains)} ways to add a small teacher's data, {up} raise the student"
+            f" significantly and {down} lower it (false discovery rate 10%)."
         )
 
     def numbers(self) -> None:
