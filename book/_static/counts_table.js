@@ -24,7 +24,7 @@ function countsTable({ general, matrix, distinct }) {
     if (!header) throw new Refused(`${where}: the file is empty. ${WANTED}`);
     if (text.includes("\0")) throw new Refused(`${where}: holds binary data: save it as CSV in UTF-8`);
     const often = (mark) => header.split(mark).length, delimiter = [...",;\t|"].reduce((a, b) => (often(b) > often(a) ? b : a));
-    const rows = records(text, delimiter === "|" ? "\\|" : delimiter).map((fields, i) => ({ fields, line: i + 1 })).filter((r) => r.fields.some((f) => f));
+    const rows = records(text, delimiter).map((fields, i) => ({ fields, line: i + 1 })).filter((r) => r.fields.some((f) => f));
     const columns = rows.shift().fields.map((c) => c.trim().replaceAll('"', "").toLowerCase());
     while (columns.length && !columns.at(-1)) columns.pop();
     for (const { fields, line } of rows)

@@ -725,6 +725,7 @@ function crossoverStats(settings) {
     const names = distinct(curves.filter((c) => c.flexible).map((c) => c.strategy)).sort(), task = curves[0].task;
     if (!names.length) throw new Refused(`task '${task}': no strategy has enough budgets for a curve (4 distinct are needed)`);
     const fitted = new Map(names.map((name) => [name, curves.filter((c) => c.strategy === name && c.flexible).sort((a, b) => a.size - b.size)]));
+    if (!boughtOf(fitted).length) throw new Refused(`task '${task}': no strategy buys anything`);
     const price = (name) => (costs[name] ?? 1) / (perSample[name] ?? 1), at = (s, q) => choicesAt(fitted, s, q, price);
     let choices = at(seeds, queries), nearest = null, trend = null;
     const why = choices[0].why || choices.find((c) => c.why)?.why || "";

@@ -297,5 +297,5 @@ function numerics() {
     `${low === null ? `< ${three(tested[0])}` : three(low)} to ${high === null ? `> ${three(tested[1])}` : three(high)}`;
 
   return { Generator, range, vector, matrix, sum, mean, clip, ascending, median, linspace, transpose, apply, pairs, distinct, dot, product, quantile, inverse,
-    cholesky, svd, fdtrc, tQuantile, exactLog, fixed, general, grouped, three, percent, signed, points, probability, withError, showInterval };
+    cholesky, svd, fdtrc, tQuantile, exactLog, fixed, general, grouped, three, percent, points, probability, withError, showInterval };
 }

@@ -231,6 +231,14 @@ def test_numbers_may_come_as_numbers_or_text():
     pd.testing.assert_frame_equal(counts.validate_counts(typed), counts.validate_counts(typed.astype(str)))
 
 
+def test_a_checked_table_may_be_checked_again(tmp_path):
+    scores = counts.example_counts().assign(score=lambda t: t["n_correct"] / t["n_test"] - 2, score_sd=0.5)
+    once = counts.validate_counts(scores.drop(columns="n_correct"))
+    pd.testing.assert_frame_equal(counts.validate_counts(once), once)
+    once.to_csv(tmp_path / "scores.csv", index=False)
+    assert json.loads(run(tmp_path / "scores.csv").stdout)["curves"][0]["E"] == pytest.approx(-1.5, abs=0.02)
+
+
 def test_a_replicate_is_the_same_as_number_and_text():
     base = pd.DataFrame({"strategy": "a", "seed_size": 10, "budget": [10, 20], "n_correct": 1, "n_test": 4})
     as_float, as_text = base.assign(replicate=[1.0, 2.0]), base.assign(replicate=["1", "2"])

@@ -1,11 +1,18 @@
 """Selection of cells by their settings, and what the selected ones hold."""
 
+import json
+
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from crossover.cli import app
 from crossover.errors import CrossoverError
+from crossover.paths import results_folder
+from crossover.study.advice_counts import common, crossovers_by_outcome
 from crossover.study.cell import QueryCell
 from crossover.study.select import select, settings_table
+from crossover.study.store import read_runs
 
 CELL = {"version": 2, "task": "arc", "strategy": "new_question", "seed_size": 16, "budget": 64, "replicate": 0,
         "teacher": "local", "n_test": 10, "max_new_tokens": 8}  # fmt: skip
@@ -73,3 +80,17 @@ def test_other_experiments_settings_are_not_known_where_an_experiment_is_named()
         select(table, {"experiment": "e", "share": 0.5}, {})
     with pytest.raises(CrossoverError, match="Did you mean 'coverage'"):
         select(table, {"covrage": 1.0}, {})
+
+
+def test_crossovers_by_accuracy_and_by_likelihood_agree_with_the_command():
+    folder = results_folder("confirm")
+    runs = read_runs(folder, "budget_ratio")
+    grids = runs["settings"].map(common)
+    found = crossovers_by_outcome(runs[grids == grids[runs["budget"] > 0].mode()[0]], folder)
+    assert found["outcome"].value_counts().to_dict() == {"correct": 6, "gold_loglik": 6}
+    for outcome, own in found.groupby("outcome"):
+        told = CliRunner().invoke(app, ["fit", str(folder), "--outcome", outcome, "--draws", "500", "--json"])
+        ratios = [x["ratio"] for x in json.loads(told.stdout)["crossovers"]]
+        assert pd.Series(ratios, dtype=float).tolist() == pytest.approx(own["ratio"].tolist(), nan_ok=True)
+    refused = CliRunner().invoke(app, ["fit", str(results_folder("study")), "--outcome", "gold_loglik"])
+    assert refused.exit_code == 2 and "no log-likelihood" in refused.stderr

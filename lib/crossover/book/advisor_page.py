@@ -11,7 +11,7 @@ import numpy as np
 
 from crossover.figures.style import styles
 from crossover.labels import QUERIES_PER_SAMPLE, STRATEGIES
-from crossover.stats.advice import CLEAR, LEAST_PILOT
+from crossover.stats.advice import CLEAR, LEAST_PILOT, PER_POINT
 from crossover.stats.counts import COLUMNS
 from crossover.stats.curves import STATUSES
 from crossover.stats.noise import t_quantile
@@ -31,6 +31,7 @@ def scripts(results: Path) -> dict[str, bytes]:
         "normal_quantile": t_quantile((1 + advice_counts.LEVEL) / 2, np.inf),
         "clear": CLEAR,
         "least_pilot": LEAST_PILOT,
+        "per_point": PER_POINT,
         "statuses": STATUSES,
         "per_sample": QUERIES_PER_SAMPLE,
         "order": list(STRATEGIES),

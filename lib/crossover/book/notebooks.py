@@ -154,6 +154,8 @@ def _stamp(notebook: str, parameters: Parameters, folder: Path) -> dict[str, str
     }
     keys = {cell.key for cell in cells_of(parameters)}
     for name in parameters.reads:
+        if name.startswith("../") and parameters.profile != PUBLISHED:
+            continue  # the confirmation study, which the published chapters alone show
         stamp[f"the run's {name}"] = (
             _rows_digest(folder, keys) if keys and name == "runs.csv" else _digest(folder / name)
         )

@@ -83,7 +83,12 @@ def samples(
                 verdict = COPY
             seen.add(sample)
             asked = (gold or {}).get(entry["problem"].partition("/")[0])
-            known = asked is not None and asked.question == seed and (not source or source["kind"] == "rephrase")
+            known = (
+                verdict not in (NO_REPLY, UNREADABLE)
+                and asked is not None
+                and asked.question == seed
+                and (not source or source["kind"] == "rephrase")
+            )
             yield seed, question, reply, verdict, int(load_task(task).correct(reply, asked)) if known else UNKNOWN
         elif f"{entry['problem']}/{entry['kind']}-{entry['index']}" not in answered:
             # Questions that were not answered, and examples that are generated whole.

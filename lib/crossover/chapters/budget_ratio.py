@@ -287,7 +287,7 @@ class Chapter(ChapterBase):
 
     def example(self, seeds: int, queries: int) -> str:
         """Answer one reader's question in two sentences, outside the tested range by its nearest tested point."""
-        if not has_curves(self.fits):
+        if len({c.strategy for c in self.fits if c.is_fitted}) < 2:
             return "These runs give no advice."
         advice = advise(self.fits, seeds, queries)
         first, second = (display_name(c.strategy).lower() for c in advice.choices[:2])

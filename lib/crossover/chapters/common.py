@@ -63,14 +63,12 @@ class ChapterBase:
         keys = {cell.key for grid in grids for cell in self.grids.get(grid, [])}
         return self.runs[self.runs["key"].isin(keys)].reset_index(drop=True)
 
-    def figure(
-        self, name: str, draw: Callable[..., Picture], data: pd.DataFrame, title: str, caption: str, alt: str = ""
-    ) -> Picture:
+    def figure(self, name: str, draw: Callable[..., Picture], data: pd.DataFrame, title: str, caption: str) -> Picture:
         """Store a figure with its words: the finding as title, what the marks are as caption."""
         caption = f"{caption} Profile {self.parameters.profile}."
         return publish(
             lambda narrow: draw(narrow=narrow), data, self.folder / "figures", figure=name, title=title,
-            caption=caption, alt=alt or title
+            caption=caption, alt=title
         )  # fmt: skip
 
     def forest(

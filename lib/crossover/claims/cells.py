@@ -15,12 +15,16 @@ from crossover.study.grids import cells_of
 from crossover.study.select import MissingRows, Selector, choose, settings_table
 
 
+class NotPlanned(CrossoverError):
+    """A profile does not run the cells that a claim compares."""
+
+
 def compared(names: Sequence[str], profile: str, register: Register, under: bool = True) -> list[Cell]:
     """Return the cells of a profile that claims or questions compare, replicate by replicate, each once.
 
     The parts that stand in at the floor are among them. With ``under``, the cells of settings that a claim is also
     asked under come last, as far as the profile has them. Raises :class:`~crossover.errors.CrossoverError` for an
-    unknown name, or where no notebook of the profile runs the cells of a part.
+    unknown name, and :class:`NotPlanned` where no notebook of the profile runs the cells of a part.
     """
     grid, table = _grid(profile)
     own: set[str] = set()
@@ -35,8 +39,9 @@ def compared(names: Sequence[str], profile: str, register: Register, under: bool
                 (also if setting else own).update(_keys(table, register.base_of(name) | setting, part))
             except MissingRows as problem:
                 if not setting:
-                    raise CrossoverError(f"{name} cannot be decided from the profile {profile!r}: {problem}.") from None
-    return sorted((grid[key] for key in own | also), key=lambda cell: (cell.key not in own, cell.replicate))
+                    raise NotPlanned(f"{name} cannot be decided from the profile {profile!r}: {problem}.") from None
+    found = (cell for key, cell in grid.items() if key in own | also)
+    return sorted(found, key=lambda cell: (cell.key not in own, cell.replicate))
 
 
 @lru_cache(maxsize=1)
@@ -51,6 +56,9 @@ def _grid(profile: str) -> tuple[dict[str, Cell], pd.DataFrame]:
 
 def _keys(table: pd.DataFrame, base: Selector, part: Part) -> list[str]:
     if part.statistic == "misfit":
-        return list(on_curves(part, base, table)["key"])
+        found = on_curves(part, base, table)
+        if found.empty:
+            raise MissingRows("no cells of the curves")
+        return list(found["key"])
     chosen, _ = choose(table, base, part.points, part.terms)
     return [key for _, keys in chosen for several in keys for key in several]

@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from crossover.claims.cells import compared
+from crossover.claims.cells import NotPlanned, compared
 from crossover.claims.evidence import Evidence, contrast_evidence, measured, misfit, pairing_of, priors
 from crossover.claims.register import Claim, Part, Register, load_register
-from crossover.errors import CrossoverError
 from crossover.stats.noise import signal_to_noise
 from crossover.stats.verdicts import LEAST_SIGNAL, LEVEL, at_the_floor, verdict, weakest
 from crossover.study.select import MissingRows, Selector, settings_table
@@ -66,12 +65,18 @@ def decide(folder: Path, register: Register | None = None) -> list[Finding]:
     found = _decide(folder, register)
     for fresh in (name for name, pilot in register.pilots.items() if pilot == folder.name):
         done = set(read_runs(folder.parent / fresh)["key"])
-        repeated = {name for name in register.claims if done and _is_whole(name, fresh, done, register)}
+        repeated = {
+            (name, under)
+            for name in register.claims
+            for under in (False, True)
+            if done and _is_whole(name, under, fresh, done, register)
+        }
         if repeated:
             again = _decide(folder.parent / fresh, register)
-            found = [f for f in found if f.claim not in repeated] + [f for f in again if f.claim in repeated]
+            found = [f for f in found if (f.claim, bool(f.under)) not in repeated]
+            found += [f for f in again if (f.claim, bool(f.under)) in repeated]
     order = list(register.claims)
-    return sorted(found, key=lambda f: order.index(f.claim))
+    return sorted(found, key=lambda f: (order.index(f.claim), f.under != ""))
 
 
 def _decide(folder: Path, register: Register) -> list[Finding]:
@@ -114,10 +119,10 @@ def _decide(folder: Path, register: Register) -> list[Finding]:
     return findings
 
 
-def _is_whole(name: str, profile: str, done: set[str], register: Register) -> bool:
+def _is_whole(name: str, under: bool, profile: str, done: set[str], register: Register) -> bool:
     try:
-        return {cell.key for cell in compared([name], profile, register, under=False)} <= done
-    except CrossoverError:  # the profile does not have them
+        return {cell.key for cell in compared([name], profile, register, under)} <= done
+    except NotPlanned:
         return False
 
 

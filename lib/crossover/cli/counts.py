@@ -55,13 +55,20 @@ def _refusing(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def fit(
-    table: Annotated[Path, typer.Argument(metavar="PILOT.CSV", help="A table of counts, one row per trained student.")],
+    table: Annotated[
+        Path,
+        typer.Argument(metavar="PILOT.CSV", help="A table of counts, one row per student; or a results folder."),
+    ],
     level: Level = 0.9,
     draws: Draws = 2000,
     seed: Seed = 0,
     form: Annotated[str, typer.Option(help="exponential, power_law, rectified or logistic.")] = "exponential",
     cost: Cost = None,
     unit: CostUnit = "queries",
+    task: Task = None,
+    outcome: Annotated[
+        str, typer.Option(help="Of a results folder: correct, or gold_loglik, nats per token of the gold answer.")
+    ] = "correct",
     plot: Plot = None,
     as_json: Json = False,
 ) -> None:
@@ -82,12 +89,13 @@ def fit(
     \b
     crossover fit pilot.csv --plot pilot.png
     crossover fit pilot.csv --cost answer_augmentation=400 --cost new_question=1100 --unit tokens
+    crossover fit results/confirm --outcome gold_loglik
     """
     from crossover.stats.crossovers import find_crossovers
     from crossover.stats.curves import CurveSummary, fit_table
 
     _figure_name(plot)
-    fits = fit_table(_table(table), level, draws, seed, form)
+    fits = fit_table(_only(_table(table, outcome=outcome), task), level, draws, seed, form)
     found = find_crossovers(fits, _costs(cost), unit)
     if plot:
         from crossover.figures.learning_curves import curve_points, fitted_points, learning_curves
@@ -243,16 +251,20 @@ def compare(
         console.print("No two strategies share a seed-set size and a budget: there is nothing to compare.")
 
 
-def _table(source: Path | None, profile: str | None = None) -> pd.DataFrame:
-    """The user's counts, or those of a profile of this project."""
-    if source:
+def _table(source: Path | None, profile: str | None = None, outcome: str = "correct") -> pd.DataFrame:
+    """The user's counts, or those of a results folder or a profile of this project."""
+    if source and not (source / "runs.csv").exists():
         from crossover.stats.counts import read_counts
 
+        if outcome != "correct":
+            raise CrossoverError(f"--outcome {outcome} takes a results folder, which has items' outcomes; got {source}")
         return read_counts(source)
     from crossover.paths import results_folder
     from crossover.study.advice_counts import counts
 
-    return counts(results_folder(profile or "study"))
+    if outcome not in (known := ("correct", "gold_loglik")):
+        raise CrossoverError(f"--outcome must be one of {', '.join(known)}; got {outcome!r}")
+    return counts(source or results_folder(profile or "study"), outcome)
 
 
 def _points(lead: float, low: float, high: float) -> str:

@@ -117,6 +117,8 @@ def pilot(
     given["replicates"] = replicates_for(task, given) if not accepted else replicates or 1
     given = _answered(given, task, yes, console)
     made = plan(_task(given), given)
+    if not accepted:
+        made.check_begun()
     console.print(_preview(made))
     console.print(
         made.expected() if not accepted else f"{accepted:,} samples of {strategy}, at most {queries:,} calls."
@@ -132,7 +134,7 @@ def pilot(
         if stop.status == "spent" and not made.finished:
             console.print(stop.message)
             return
-        advice = made.advice()
+        advice = made.advice(stop.names)
         from crossover.cli.pilot_report import write
 
         said = [made.crossovers(), stop.message, *(found.message for found in advice)]
@@ -184,14 +186,16 @@ def _preview(made: Pilot) -> str:
 def _answered(given: dict, task: UserPairs, yes: bool, console: Console) -> dict:
     """Have the teacher answer seeds without an answer, and return what was given with those seeds and what is left."""
     from crossover.params.profiles import check
+    from crossover.stats.power import replicates_needed
     from crossover.study.answer_seeds import label
     from crossover.study.grids import cells_of
-    from crossover.study.pilot import least_queries, values_of
+    from crossover.study.pilot import least_queries, n_tests, values_of
 
     calls = sum(not pair.answer for pair in task.split()[0])
     if not calls:
         return given
-    least = least_queries(given["replicates"])
+    needed = replicates_needed(given["lead"] / 100, n_tests(task)) or 0
+    least = least_queries(max(given["replicates"], needed))
     if given["queries"] - calls < least:
         raise CrossoverError(
             f"--queries must be at least {calls + least}, got {given['queries']}: {calls} to answer seeds without an"

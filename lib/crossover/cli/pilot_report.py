@@ -34,7 +34,7 @@ def write(pilot: Pilot, stop: Stop) -> Path:
 
 def contents(pilot: Pilot, stop: Stop) -> dict[str, object]:
     """Return what the report holds: recommendation, figure, spending, funnel, samples, and what to do next."""
-    advice, p = pilot.advice(), pilot.parameters
+    advice, p = pilot.advice(stop.names), pilot.parameters
     said = [*(found.message for found in advice), pilot.alone(), pilot.told()]
     asked = {
         "pairs": pilot.task.said(),

@@ -93,8 +93,10 @@ def train(
         )
     start = time.monotonic()
     if claim:
-        cells = compared(claim, profile, load_register())
-        run_cells(cells, Store(results_folder(profile)), workers, hours=hours or math.inf)
+        cells, store = compared(claim, profile, load_register()), Store(results_folder(profile))
+        settings = (resolve(name, profile, {}) for name in wanted)
+        p = next(one for one in settings if isinstance(one, TrainingParameters))
+        run_cells(cells, store, workers, p.device, p.cluster, hours or math.inf)
         return
     for name in wanted:
         parameters = resolve(name, profile, {})

@@ -23,6 +23,7 @@ from crossover.stats.seed_size_law import fit_seed_sizes
 #: The least probability of being best at which a strategy is recommended rather than merely named.
 CLEAR = 0.8
 LEAST_PILOT = 144  # teacher calls of the smallest pilot that is fitted: three replicates at four budgets
+PER_POINT = 9  # times a budget is bought by a pilot that tests it: three strategies, three replicates
 Interval = tuple[float, float]
 
 
@@ -116,7 +117,7 @@ class Advice:
                     " extrapolation)"
                 )
             if self.unit == "teacher calls":
-                at = f"--queries {max(self.queries, LEAST_PILOT):.0f} --budget {self.queries:.0f}"
+                at = f"--queries {max(PER_POINT * self.queries, LEAST_PILOT):.0f} --budget {self.queries:.0f}"
                 lines.append(f"to measure it: crossover pilot PAIRS {at} --until decided")
         elif self.choose:
             lines = [f"with {point} buy {best.strategy}: {said}"]
@@ -171,8 +172,8 @@ def advise(
     choices = _choices(fits, fitted, seeds, queries, price)
     nearest = trend = None
     if not all(c.inside for c in choices):
-        nearest = _nearest(fitted, seeds, queries, price)
-        choices = tuple(replace(c, inside=False, why=choices[0].why) for c in _choices(fits, fitted, *nearest, price))
+        nearest, why = _nearest(fitted, seeds, queries, price), next(c.why for c in choices if c.why)
+        choices = tuple(replace(c, inside=False, why=why) for c in _choices(fits, fitted, *nearest, price))
         trend = _trend(fits, task, fitted, [c.strategy for c in choices[:2]], nearest[0], (seeds, queries), price)
     missing = sorted({c.strategy for c in fits if c.task == task} - {c.strategy for c in choices})
     doubts = (f"no curve for {', '.join(missing)}: too few budgets",) if missing else ()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -12,7 +13,11 @@ import pandas as pd
 
 from crossover.errors import CrossoverError
 from crossover.stats.counts import COLUMNS, validate_counts
-from crossover.stats.curves import MIN_BUDGETS
+from crossover.stats.crossovers import find_crossovers
+from crossover.stats.crossovers import table as crossover_table
+from crossover.stats.curves import MIN_BUDGETS, fit_table
+from crossover.study.paired import Outcome, outcome_table
+from crossover.study.select import MissingRows
 from crossover.study.store import read_runs
 
 DRAWS, LEVEL, SEED = 500, 0.9, 0
@@ -30,7 +35,7 @@ def common(settings: str) -> str:
     return json.dumps({k: v for k, v in json.loads(settings).items() if k not in AXES}, sort_keys=True)
 
 
-def counts(folder: Path) -> pd.DataFrame:
+def counts(folder: Path, outcome: Outcome = "correct") -> pd.DataFrame:
     """Return the checked counts that advice rests on, a task for each question.
 
     Of each task that is its largest grid of equal settings. What was also bought from an augmenter with one of
@@ -38,10 +43,12 @@ def counts(folder: Path) -> pd.DataFrame:
     strategy that was not run at all of a grid's seed-set sizes is left out: advice would extrapolate it at most of
     them.
 
+    Another ``outcome`` than correct answers, such as ``gold_loglik``, gives scores in place of counts.
+
     Raises
     ------
     CrossoverError
-        There are no rows of the budget-ratio experiment.
+        There are no rows of the budget-ratio experiment, or their items do not hold the outcome.
     """
     runs = read_runs(folder, "budget_ratio")
     if not len(runs):
@@ -65,7 +72,23 @@ def counts(folder: Path) -> pd.DataFrame:
                 ]
                 parts.append(pd.concat([_whole(rest), new]).assign(task=f"{task}, {what}"))
     table = pd.concat(parts, ignore_index=True)
-    return validate_counts(table[COLUMNS], where=str(folder / "runs.csv"))
+    table = table[COLUMNS] if outcome == "correct" else outcome_table(table, folder, outcome)[0]
+    return validate_counts(table, where=str(folder / "runs.csv"))
+
+
+def crossovers_by_outcome(runs: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """Return the crossovers of a grid's rows by accuracy and by the log-likelihood of the gold answer.
+
+    One row per crossover and ``outcome``, as :func:`crossover.stats.crossovers.table` gives them, with the interval in
+    ``low`` and ``high``. Where items hold no likelihood, accuracy stands alone.
+    """
+    bought, found = runs[runs["budget"] > 0], []
+    for outcome in ("correct", "gold_loglik"):
+        with contextlib.suppress(MissingRows):
+            table = bought if outcome == "correct" else outcome_table(bought, folder, outcome)[0]
+            crossovers = find_crossovers(fit_table(table, LEVEL, DRAWS, SEED), checks=False)
+            found.append(crossover_table(crossovers).assign(outcome=outcome))
+    return pd.concat(found, ignore_index=True)
 
 
 def _whole(rows: pd.DataFrame) -> pd.DataFrame:

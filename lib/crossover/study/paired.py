@@ -139,6 +139,8 @@ def outcome_table(runs: pd.DataFrame, folder: Path, outcome: Outcome) -> tuple[p
 
     Students on the same data are averaged, item by item.
     """
+    if runs.empty:
+        raise MissingRows("no cells to compare")
     parts = [
         item_outcomes(folder, run.key, outcome).rename("outcome").reset_index()
         .assign(**{name: getattr(run, name) for name in AXES})

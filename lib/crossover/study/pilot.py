@@ -8,7 +8,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from statistics import fmean, quantiles
@@ -266,6 +266,16 @@ class Pilot:
 
     # --- running -----------------------------------------------------------------------------------------------------
 
+    def check_begun(self) -> None:
+        """Refuse a resumed pilot that would buy other budgets than before, and more calls in all than it may."""
+        cells = self.runs()[["strategy", "budget", "replicate"]].itertuples(index=False, name=None)
+        had = Design(frozenset(cell for cell in cells if cell[1]))
+        if not self.until and (total := Design(self.design.cells | had.cells).queries) > self.queries:
+            raise CrossoverError(
+                f"--queries must be at least {total:,}, got {self.queries:,}: a pilot begun before has bought other"
+                " budgets. Give more, or --replicates and --lead as then."
+            )
+
     def run(self) -> Stop:
         """Run the cells that have no row yet, in rounds where the pilot stops when it knows."""
         deadline = time.monotonic() + 3600 * self.max_hours
@@ -350,11 +360,16 @@ class Pilot:
         table.to_csv(self.folder / "pilot.csv", index=False)
         return fit_table(table, advice_counts.LEVEL, advice_counts.DRAWS, advice_counts.SEED)
 
-    def advice(self) -> list[Advice]:
-        """Return the advice at the largest budget that every strategy has, and at the one that is meant."""
-        tested = self.counts().groupby("strategy")["budget"].max().min()
-        amounts = dict.fromkeys((float(tested), self.budget))
-        return [advise(self.fits, self.n_seeds, amount) for amount in amounts if amount]
+    def advice(self, names: Sequence[str] = ()) -> list[Advice]:
+        """Return the advice at the largest budget that every strategy has, and at the one that is meant.
+
+        ``names`` are the strategies that are asked about, all by default: what was given up ends at smaller budgets.
+        """
+        counts = self.counts()
+        counts = counts[counts["strategy"].isin(names or counts["strategy"])]
+        fits = replace(self.fits, curves=tuple(c for c in self.fits if c.strategy in set(counts["strategy"])))
+        amounts = dict.fromkeys((float(counts.groupby("strategy")["budget"].max().min()), self.budget))
+        return [advise(fits, self.n_seeds, amount) for amount in amounts if amount]
 
     def crossovers(self) -> str:
         """Return the table of crossovers."""
@@ -375,7 +390,7 @@ class Pilot:
         """Say how well the calls tell the two best strategies apart, beside what was planned."""
         best, p = self.advice()[0].best, self.parameters
         half = 50 * (best.lead_interval[1] - best.lead_interval[0])
-        replicates = self.runs().query("budget > 0").groupby("strategy")["replicate"].nunique().min()
+        replicates = int(self.runs().query("budget > 0").groupby("strategy")["replicate"].nunique().min())
         known = (
             f"What the calls bought: the 90% interval of the lead at the largest budget reaches {half:.1f} points to"
         )

@@ -100,13 +100,15 @@ class Design:
 class Stop:
     """Why a pilot ended.
 
-    ``decided``, ``spent`` or ``hopeless``, in words, with what it had run and how often it looked.
+    ``decided``, ``spent`` or ``hopeless``, in words, with what it had run, how often it looked, and the strategies that
+    were not given up, all where empty.
     """
 
     status: str
     message: str
     design: Design
     looks: int = 1
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -175,15 +177,15 @@ def rounds(
         looks += 1
         seen = look(fits)
         if seen.answer and min(map(design.replicates, seen.names)) >= replicates:
-            return Stop("decided", seen.answer, design, looks)
+            return Stop("decided", seen.answer, design, looks, names)
         if reason := other():
-            return Stop(*reason, design, looks)
+            return Stop(*reason, design, looks, names)
         names = seen.names
         chosen = next_round(fits, design, seen, queries)
         if chosen == design:
             left = queries - design.queries
             said = f"{design.queries:,} calls are spent, and the {left:,} left buy no further round."
-            return Stop("spent", said, design, looks)
+            return Stop("spent", said, design, looks, names)
         had, design = design, chosen
 
 

@@ -227,15 +227,17 @@ def _csv(file: str, text: str) -> list[tuple[str, Row]]:
     """The rows of CSV, by the delimiter that gives most known columns, and as many fields in most rows."""
     csv.field_size_limit(len(text) + 1)
 
-    def cut(delimiter: str) -> list[tuple[int, list[str]]]:
-        return [(i, row) for i, row in enumerate(csv.reader(io.StringIO(text), delimiter=delimiter), 1) if any(row)]
+    def cut(delimiter: str, strict: bool = False) -> list[tuple[int, list[str]]]:
+        found = csv.reader(io.StringIO(text), delimiter=delimiter, strict=strict)
+        return [(i, row) for i, row in enumerate(found, 1) if any(row)]
 
     def fit(rows: list[tuple[int, list[str]]]) -> tuple[int, ...]:
         columns = rows[0][1] if rows else []
         named = sum(name.strip().lower() in (*ASKED, *ANSWERED) for name in columns)
         return len(columns) > 1, named, sum(len(row) == len(columns) for _, row in rows), len(columns)
 
-    rows = max(map(cut, ",;\t|"), key=fit)
+    delimiter = max(",;\t|", key=lambda mark: fit(cut(mark)))
+    rows = cut(delimiter, strict=True)  # which refuses a quote that is never closed
     columns = rows[0][1] if rows else []
     if twice := [name for name in columns if name and columns.count(name) > 1]:
         raise CrossoverError(f"{file}: two columns are called {twice[0]!r}; rename one.")
@@ -403,7 +405,8 @@ def texts_of(value: object) -> list[str]:
         return ["true" if value else "false"]
     if isinstance(value, dict):
         if not (named := [name for name in (*_TEXT, *_ALIASES) if name in value]):
-            raise ValueError(f"an object with {', '.join(value)}; a template names one, as {{answer[{min(value)}]}}")
+            hint = f"; a template names one, as {{column[{min(value)}]}}" if value else ""
+            raise ValueError(f"an object with {', '.join(value) or 'nothing'}{hint}")
         return texts_of([value[name] for name in named if name in (named[0], *_ALIASES)])
     if isinstance(value, list) and any(isinstance(part, dict) and {"role", "from"} & set(part) for part in value):
         return _conversation(value)[1]

@@ -303,6 +303,7 @@ def _function(named: str) -> Callable[[str, str], bool]:
     path, _, name = named.rpartition(":")
     loader = SourceFileLoader("crossover_user_comparison", str(Path(path).expanduser()))
     module = ModuleType(loader.name)
+    module.__file__ = loader.path
     try:
         loader.exec_module(module)
     except Exception as problem:  # noqa: BLE001 - whatever a user's file raises

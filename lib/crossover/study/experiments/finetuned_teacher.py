@@ -67,7 +67,8 @@ class FinetunedTeacherExperiment:
         """
         task = _task(cell)
         tests = test_items(cell, task)
-        if cell.scoring == "classify" and isinstance(task, ClassificationTask):
+        if cell.scoring == "classify":
+            assert isinstance(task, ClassificationTask), f"{cell.task} has no labels"
             recipe, seed = Recipe(**cell.recipe), training_seed(cell)
             classifier = Encoder.load(recipe.model, task.labels, seed, device)
             return timed(
@@ -113,7 +114,8 @@ def make_teacher(cell: TeacherCell, kind: str, task: Instructed, split: Split, d
     :class:`~crossover.models.recipe.Recipe` with ``teacher_`` before them. An encoder has no temperature.
     """
     dials = cell.teacher_settings
-    if cell.teacher == "oracle" and isinstance(task, ClassificationTask):
+    if cell.teacher == "oracle":
+        assert isinstance(task, ClassificationTask), f"{cell.task} has no labels"
         return LabelOracle(task, split.gold, dials["label_error"])
     model, layers = dials["teacher_model"], dials.get("teacher_layers", 0)
     if cell.teacher == "prompted":
@@ -126,7 +128,8 @@ def make_teacher(cell: TeacherCell, kind: str, task: Instructed, split: Split, d
         "seed": cell.replicate,
         "device": device,
     }
-    if cell.teacher == "encoder" and isinstance(task, ClassificationTask):
+    if cell.teacher == "encoder":
+        assert isinstance(task, ClassificationTask), f"{cell.task} has no labels"
         return Labeller(task, **learnt)
     if "tuned_on" in dials:
         learnt |= _mixture(cell, split, recipe)
