@@ -46,7 +46,7 @@ def test_the_plan_is_shown_before_anything_starts(command, tmp_path):
     done = run(command("--max-new-tokens", "4"), input="n\n")
     assert done.exit_code == 1
     for said in ("instruction and response: instruction -> response, 8 pairs", "Question: What is", "(read as '", "Start?",
-                 "13 of 13 students", "Leads of 90 points take 1 or more, 48 calls at the least", "at most 48 teacher calls", "longer than --max-new-tokens 4"):  # fmt: skip
+                 "13 of 13 students", "A lead of 90 points takes at least 48 calls (replicates: 1)", "at most 48 teacher calls", "longer than --max-new-tokens 4"):  # fmt: skip
         assert said in done.stdout
     assert not list((tmp_path / "results").rglob("runs.csv"))
 
@@ -59,7 +59,7 @@ def test_a_pilot_whose_hours_are_over_says_so(command):
 
 def test_too_few_queries_are_refused_with_what_it_would_take(command):
     for options, queries, needed, instead in (
-        (("--replicates", "3"), 143, "--queries must be at least 144, got 143", "--replicates 2 --lead "),
+        (("--replicates", "3"), 143, "--queries must be at least 144, got 143", "--replicates 2."),
         (
             ("--replicates", "0", "--lead", "40"),
             143,
