@@ -236,8 +236,8 @@ class Chapter(ChapterBase):
         above = int((found["verdict"] == "above").sum())
         return (
             f"Check the teacher's labels first: they beat always guessing the commonest label in {above} of"
-            f" {len(found)} cases. Of {len(gains)} ways to add a small teacher's data, {up} raise the student"
-            f" significantly and {down} lower it (false discovery rate 10%)."
+            f" {len(found)} cases. Of {len(gains)} ways to add a small teacher's data, the student is"
+            f" significantly better with {up} and worse with {down} (false discovery rate 10%)."
         )
 
     def numbers(self) -> None:
