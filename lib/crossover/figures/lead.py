@@ -36,11 +36,13 @@ def lead_and_regret(leads: pd.DataFrame, losses: pd.DataFrame, narrow: bool = Fa
     pooled = leads[leads["seed_size"] == 0].sort_values("ratio")
     axes.axhline(0, color=MUTED, linewidth=1)
     axes.axvspan(max(first, pooled["ratio"].min()), min(last, pooled["ratio"].max()), color=SHADE, zorder=0)
-    for size, some in leads[leads["seed_size"] > 0].groupby("seed_size"):
+    for i, (size, some) in enumerate(leads[leads["seed_size"] > 0].groupby("seed_size")):
         some = some.sort_values("ratio")
         axes.plot(some["ratio"], 100 * some["lead"], color=MUTED, linewidth=0.8)
         end = some["ratio"].iloc[-1], 100 * some["lead"].iloc[-1]
-        axes.annotate(f"{size:g} seeds", end, (-3, 3), textcoords="offset points", color=MUTED, ha="right")
+        # Above to the left and below to the right in turn: lines of neighbouring sizes end near each other.
+        place = {"xytext": (3, -4), "ha": "left", "va": "top"} if i % 2 else {"xytext": (-3, 3), "ha": "right"}
+        axes.annotate(f"{size:g} seeds", end, textcoords="offset points", color=MUTED, **place)
     bars = 100 * pooled[["low", "high"]].sub(pooled["lead"], axis=0).abs().T.to_numpy()
     axes.errorbar(
         pooled["ratio"],
