@@ -40,8 +40,8 @@ def lead_and_regret(leads: pd.DataFrame, losses: pd.DataFrame, narrow: bool = Fa
         some = some.sort_values("ratio")
         axes.plot(some["ratio"], 100 * some["lead"], color=MUTED, linewidth=0.8)
         end = some["ratio"].iloc[-1], 100 * some["lead"].iloc[-1]
-        # Above to the left and below to the right in turn: lines of neighbouring sizes end near each other.
-        place = {"xytext": (3, -4), "ha": "left", "va": "top"} if i % 2 else {"xytext": (-3, 3), "ha": "right"}
+        # Above and below in turn: lines of neighbouring sizes end near each other.
+        place = {"xytext": (0, -14), "ha": "center", "va": "top"} if i % 2 else {"xytext": (-3, 3), "ha": "right"}
         axes.annotate(f"{size:g} seeds", end, textcoords="offset points", color=MUTED, **place)
     bars = 100 * pooled[["low", "high"]].sub(pooled["lead"], axis=0).abs().T.to_numpy()
     axes.errorbar(
