@@ -2,6 +2,7 @@
 
 import json
 import re
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -11,10 +12,12 @@ from crossover.cli import app
 from crossover.errors import CrossoverError
 from crossover.params.profiles import check
 from crossover.stats.advice import LEAST_PILOT
+from crossover.stats.curves import fit_table
 from crossover.strategies import Sample
 from crossover.study.pilot import STRATEGIES, Pilot, least_queries, replicates_for
 from crossover.study.pilot_rounds import REPLICATES
 from crossover.tasks.user_pairs import UserPairs
+from planted import EARLY, LATE, noisy
 
 runner = CliRunner()
 
@@ -160,3 +163,19 @@ def test_seeds_without_an_answer_are_answered_first_and_paid_once(command, tmp_p
     before = stored.read_bytes()
     assert run(command("--compare", "exact", "--yes", queries=50, seeds=rows)).exit_code == 0
     assert stored.read_bytes() == before, "no call is made twice"
+
+
+def test_a_resumed_pilot_keeps_to_its_queries(command, tmp_path):
+    assert run(command("--yes", queries=96)).exit_code == 0
+    again = run(command("--yes", "--replicates", "2", queries=96))  # two smaller grids beside the one that was bought
+    assert isinstance(again.exception, CrossoverError) and "begun before" in str(again.exception)
+    assert run(command("--yes", queries=96)).exit_code == 0
+
+
+def test_advice_leaves_out_what_was_given_up():
+    table = noisy(EARLY, LATE, seed=1, size=50)
+    given_up = table[table["strategy"].eq("answer_augmentation") & (table["budget"] <= 200)].assign(strategy="given_up")
+    table = pd.concat([table, given_up], ignore_index=True)
+    pilot = SimpleNamespace(counts=lambda: table, fits=fit_table(table, draws=200), n_seeds=50, budget=400)
+    (_, all_three), (_, two) = (Pilot.advice(pilot, names) for names in ((), ("answer_augmentation", "new_question")))
+    assert all_three.choose is None and two.choose == "answer_augmentation"

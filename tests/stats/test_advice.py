@@ -70,6 +70,13 @@ def test_outside_the_tested_range_the_nearest_tested_point_is_described(fits, se
     assert "crossover pilot" in a.message and "no recommendation" in a.message
 
 
+def test_a_rival_that_was_tested_less_far_is_why_nothing_is_recommended():
+    table = noisy(EARLY, LATE, seed=1, size=50)
+    less = table["strategy"].eq("new_question") & (table["budget"] > 200)
+    a = advice.advise(curves.fit_table(table[~less], draws=200), 50, 400)
+    assert a.best.strategy == "answer_augmentation" and a.nearest and all("ratio 8 is outside" in c.why for c in a.choices)
+
+
 def test_the_trend_holds_the_lead_at_the_question(fits):
     """Beyond the tested ratios of one size, and at a size that was not run."""
     one = curves.fit_table(noisy(EARLY, LATE, n=4000, size=200), draws=500)

@@ -181,6 +181,7 @@ def test_what_is_not_understood_is_refused_by_row_and_column(tmp_path, text, opt
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ('question,answer\nq1,"five inches\nq2,b\n', "unexpected end of data"),
         ("question,answer\nWho?,Bob, or Al\n", "row 2: found 3 fields under the 2 columns question, answer"),
         ("question,answer,answer\nWho?,Bob,Al\n", "two columns are called 'answer'"),
         ("Our pairs\n\nquestion,answer\nWho?,Bob\n", "row 3 has names of columns: remove what stands above"),

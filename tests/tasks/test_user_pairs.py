@@ -99,7 +99,9 @@ def test_statements_are_run_on_a_database(tmp_path):
 
 def test_a_function_of_ones_own_judges_and_is_tried_first(tmp_path, files):
     code = tmp_path / "mine.py"
-    code.write_text("def same_length(answer, reference):\n    return len(answer) == len(reference)\n")
+    code.write_text(
+        "HERE = __file__\n\ndef same_length(answer, reference):\n    return len(answer) == len(reference)\n"
+    )
     task = UserPairs(*files, f"{code}:same_length")
     task.check()
     (problem,) = task.test(1)

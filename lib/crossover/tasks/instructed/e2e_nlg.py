@@ -2,7 +2,7 @@
 
 Which attributes a sentence mentions is read off with patterns, as the slot error scripts for this data set do (Dušek et
 al. 2019). On the human references of the validation split the patterns find 93% of the attributes and call 8% of
-sentences unsupported, most of them rightly: people leave things out and make mistakes too.
+sentences unsupported, most of them rightly: people omit facts and make mistakes as well.
 """
 
 import re
