@@ -74,7 +74,9 @@ def test_a_rival_that_was_tested_less_far_is_why_nothing_is_recommended():
     table = noisy(EARLY, LATE, seed=1, size=50)
     less = table["strategy"].eq("new_question") & (table["budget"] > 200)
     a = advice.advise(curves.fit_table(table[~less], draws=200), 50, 400)
-    assert a.best.strategy == "answer_augmentation" and a.nearest and all("ratio 8 is outside" in c.why for c in a.choices)
+    assert (
+        a.best.strategy == "answer_augmentation" and a.nearest and all("ratio 8 is outside" in c.why for c in a.choices)
+    )
 
 
 def test_the_trend_holds_the_lead_at_the_question(fits):
