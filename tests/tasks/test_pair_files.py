@@ -4,7 +4,6 @@ import gzip
 import json
 
 import pandas as pd
-import pyarrow
 import pytest
 
 from crossover.errors import CrossoverError
@@ -39,6 +38,14 @@ LAYOUTS = {
     "question and answer: premise": ({"premise": "Rain {i}.", "hypothesis": "Wet.", "label": "entailment"}, "Rain {i}.\n\nWet.", "entailment"),
     "preferences: prompt": ({"prompt": "Sum {i}?", "chosen": turns(("user", "Sum {i}?"), ("assistant", "{i}"))}, "Sum {i}?", "{i}"),
     "chat turns: messages": ({"messages": turns(("developer", "Be brief."), ("user", "Sum {i}?"), ("assistant", "{i}"))}, "Be brief.\n\nSum {i}?", "{i}"),
+    "choices: stem": ({"id": "1", "question": {"stem": "Metal {i}?", "choices": [{"text": "wood", "label": "A"}, {"text": "iron", "label": "B"}]}, "answerKey": "B"}, "Metal {i}?\nA) wood\nB) iron", "B"),
+    "choices: question + options -> correct": ({"question": "Metal {i}?", "options": ["A)wood", "B)iron"], "correct": "B"}, "Metal {i}?\nA) wood\nB) iron", "B"),
+    "question and answer: Body": ({"Body": "A pen {i}.", "Question": "How many?", "Answer": 3.0}, "A pen {i}.\n\nHow many?", "3"),
+    "question and answer: context + question -> answers": ({"context": ["One.", "Two."], "question": "Q {i}?", "answers": ["a", "b"]}, "One.\n\nTwo.\n\nQ {i}?", "a"),
+    "chat turns: chosen": ({"chosen": "\n\nHuman: Sum {i}?\n\nAssistant: {i}", "rejected": "9"}, "Sum {i}?", "{i}"),
+    "chat turns: contents": ({"contents": [{"role": "user", "parts": [{"text": "Sum {i}?"}]}, {"role": "model", "parts": [{"text": "{i}"}]}]}, "Sum {i}?", "{i}"),
+    "chat turns: conversations,": ({"conversations": ["Sum {i}?", "{i}"]}, "Sum {i}?", "{i}"),
+    "Alpaca: history": ({"history": [["Hi {i}", "Ho"]], "instruction": "So?", "output": "yes"}, "Hi {i}\n\nHo\n\nSo?", "yes"),
     "Alpaca: instruction + input": ({"instruction": "Sum {i}?", "input": "<noinput>", "output": "{i}"}, "Sum {i}?", "{i}"),
 }  # fmt: skip
 
@@ -59,37 +66,92 @@ def test_a_layout_is_recognised_and_said_back(tmp_path, layout):
         assert [(p.question, p.answer) for p in read.pairs] == [
             (question.replace("{i}", str(i)), answer.replace("{i}", str(i))) for i in range(5)
         ]
-        assert read.layout.startswith(layout) and "5 pairs" in str(read)
+        assert read.layout.startswith(layout.rstrip(",")) and "5 pairs" in str(read)
 
 
-def test_json_in_columns_or_by_name_packed_and_other_encodings(tmp_path):
-    rows = [{"question": "Who?", "answer": "Bob"}, {"question": "When?", "answer": "1984"}]
-    frame = pd.DataFrame(rows)
-    for name, text in {
-        "numbered.json": frame.to_json(),
-        "lists.json": json.dumps(frame.to_dict("list")),
-        "named.json": json.dumps({"a": rows[0], "b": rows[1]}),
-        "inside.json": json.dumps({"version": "1", "data": rows}),
-    }.items():
-        (tmp_path / name).write_text(text)
-    (tmp_path / "packed.jsonl.gz").write_bytes(gzip.compress(frame.to_json(orient="records", lines=True).encode()))
-    with pyarrow.CompressedOutputStream(str(tmp_path / "packed.csv.zst"), "zstd") as file:
-        file.write(frame.to_csv(index=False).encode())
-    (tmp_path / "windows.csv").write_bytes(frame.to_csv(index=False, sep="\t").encode("utf-16"))
-    frame.rename(columns=str.title).rename(columns={"Answer": " Answer "}).to_csv(tmp_path / "spaces.csv", index=False)
-    for path in tmp_path.iterdir():
-        assert [(p.question, p.answer) for p in read_pairs(str(path)).pairs] == [("Who?", "Bob"), ("When?", "1984")], (
-            path
-        )
+PAIRS = [("Who, then?", "Bob"), ("When?", "1984")]
+ROWS = [dict(zip(("question", "answer"), pair, strict=True)) for pair in PAIRS]
+FRAME = pd.DataFrame(ROWS)
+LINES = "".join(json.dumps(row) + "\n" for row in ROWS)
+TABLE = FRAME.to_csv(index=False)
+FILES = {
+    "numbered.json": FRAME.to_json(),
+    "lists.json": json.dumps(FRAME.to_dict("list")),
+    "named.json": json.dumps({"x": ROWS[0], "y": ROWS[1]}),
+    "inside.json": json.dumps({"version": "1", "data": ROWS}),
+    "nested.json": json.dumps([{"meta": {"id": 1}, "pair": row} for row in ROWS]),
+    "pretty.jsonl": "\n".join(json.dumps(row, indent=2) for row in ROWS),
+    "commas.jsonl": LINES.replace("}\n", "},\n"),
+    "array-in.txt": json.dumps(ROWS),
+    "packed.jsonl.gz": gzip.compress(LINES.encode()),
+    "packed-but-not-called-so.jsonl": gzip.compress(LINES.encode()),
+    "utf-16.csv": TABLE.encode("utf-16"),
+    "utf-16-without-mark.csv": TABLE.encode("utf-16-le"),
+    "utf-32.jsonl": LINES.encode("utf-32"),
+    "excel.csv": FRAME.to_csv(index=False, sep=";").encode("utf-8-sig"),
+    "excel-sep.csv": "sep=;\n" + FRAME.to_csv(index=False, sep=";"),
+    "pipes.tsv": FRAME.to_csv(index=False, sep="|"),
+    "tabs.txt": FRAME.to_csv(index=False, sep="\t"),
+    "crlf.csv": TABLE.replace("\n", "\r\n"),
+    "cr.csv": TABLE.replace("\n", "\r"),
+    "index.csv": FRAME.to_csv(),
+    "names.csv": TABLE.replace("question", "\u200bQuestion ").replace("answer", "Correct Answer"),
+}
 
 
-@pytest.mark.parametrize(("suffix", "separator"), [("csv", ","), ("csv", ";"), ("tsv", "\t")])
-def test_tables_are_read_with_their_separator_and_quotes(tmp_path, suffix, separator):
-    table = pd.DataFrame({"question": ["How many, in all?", 'Say "so";\nthen?'], "answer": ["1,007", "NA"]})
-    table.to_csv(tmp_path / f"t.{suffix}", sep=separator, index=False, encoding="utf-8-sig")
-    read = read_pairs(str(tmp_path / f"t.{suffix}"))
-    assert [(p.question, p.answer) for p in read.pairs] == list(zip(table["question"], table["answer"], strict=True))
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_is_read_whatever_it_is_packed_and_written_as(tmp_path, name):
+    data = FILES[name]
+    (tmp_path / name).write_bytes(data if isinstance(data, bytes) else data.encode())
+    read = read_pairs(str(tmp_path / name))
+    assert [(p.question, p.answer) for p in read.pairs] == PAIRS and read.left_out in (
+        (),
+        ("id",),
+        ("version",),
+        ("meta",),
+    )
+
+
+def test_a_long_table_with_quotes_is_read_whole_and_said_by_row(tmp_path):
+    table = pd.DataFrame({"question": ["How many, in all?", 'Say "so";\nthen?'], "answer": ["1,007\n" * 50_000, "NA"]})
+    table.to_csv(tmp_path / "t.csv", sep=";", index=False)
+    read = read_pairs(str(tmp_path / "t.csv"))
+    assert [(p.question, p.answer) for p in read.pairs] == [(q, a.strip()) for q, a in table.to_numpy()]
     assert [p.where for p in read.pairs] == ["row 2", "row 3"]
+
+
+@pytest.mark.parametrize(
+    ("text", "answers"),
+    [
+        ("['Bob', \"Al's\"]", ["Bob", "Al's"]),
+        ('["Bob"]', ["Bob"]),
+        ("{'text': ['Bob', 'Al'], 'answer_start': [1, 2]}", ["Bob", "Al"]),
+        ("[1, 2]", ["[1, 2]"]),
+        ("[0, 1)", ["[0, 1)"]),
+        ("{1, 2}", ["{1, 2}"]),
+    ],
+)
+def test_lists_and_objects_in_a_table_are_answers_but_those_of_numbers(tmp_path, text, answers):
+    pd.DataFrame({"question": ["Who?"], "answers": [text]}).to_csv(tmp_path / "a.csv", index=False)
+    (pair,) = read_pairs(str(tmp_path / "a.csv")).pairs
+    assert [pair.answer, *pair.also] == answers
+
+
+@pytest.mark.parametrize(
+    ("names", "keys", "letters"),
+    [
+        (("A", "B"), ["B", "a"], "BA"),
+        (("opa", "opb", "opc"), [0, 1], "AB"),
+        (("opa", "opb", "opc"), [1, 3], "AC"),  # 3 of three: they count from 1
+        (("choice1", "choice2"), [0, 1], "AB"),  # one is 0: they count from 0, whatever the columns are called
+        (("option1", "option2"), ["1", "2"], "AB"),
+    ],
+)
+def test_a_key_counts_choices_as_the_file_does(tmp_path, names, keys, letters):
+    rows = [{"question": "Which?", **{n: f"({n})" for n in names}, "answer": key, "i": key} for key in keys]
+    read = read_pairs(lines(tmp_path / "a.jsonl", rows))
+    assert "".join(pair.answer for pair in read.pairs) == letters
+    assert read.pairs[0].question.split("\n")[1] == f"A) ({names[0]})"
 
 
 def test_data_sets_are_read_from_disk_and_from_a_folder_as_on_the_hub(tmp_path, monkeypatch):
@@ -155,58 +217,47 @@ def test_columns_and_templates_override_what_is_recognised(tmp_path):
     read = read_pairs(file, "{title}\\n\\n{body}", "{gold[text][0]}")
     assert (read.pairs[1].question, read.pairs[1].answer) == ("T1\n\nB1", "G1") and read.left_out == ()
     assert read_pairs(file, "body", "title").pairs[0].answer == "T0"
+    assert read_pairs(file, "{title}").pairs[0].answer == "", "the questions alone, for the teacher to answer"
 
 
-@pytest.mark.parametrize(
-    ("text", "options", "said"),
-    [
-        ('{"question": "a", "answer": "b"}\n{broken', {}, "line 2: not JSON"),
-        ('["a", "b"]', {}, "item 1: found 'a'"),
-        ('{"instruction": "a", "respone": "b"}', {}, "line 1.*'respone' may be 'response'"),
-        ('{"foo": "a", "bar": "b"}', {}, "columns foo, bar are no known layout.*--question"),
-        ('{"question": "a", "answer": "b"}', {"question": "quest"}, "no column 'quest'. Did you mean 'question'"),
-        ('{"question": "a", "answer": "b"}', {"question": "{contxt} {question}"}, "no column 'contxt'"),
-        ('{"messages": [{"role": "tool", "content": "x"}]}', {}, "line 1: not a row of chat turns.*'tool'"),
-        ('{"question": "a", "choices": ["x", "y"], "answer": "z"}', {}, "line 1.*'z' is none of the choices"),
-        ('{"question": "", "answer": "b"}', {}, "holds no pairs: 1 rows, 1 of them without a question"),
-        ("", {}, "holds no pairs"),
-    ],
-)
-def test_what_is_not_understood_is_refused_by_row_and_column(tmp_path, text, options, said):
-    (tmp_path / "bad.jsonl").write_text(text)
-    with pytest.raises(CrossoverError, match=said):
-        read_pairs(str(tmp_path / "bad.jsonl"), **options)
+REFUSED = [
+    ("a.jsonl", '{"question": "a", "answer": "b"}\n{broken', {}, "line 2: not JSON"),
+    ("a.json", '[{"question": "a", "answer": "b"},\n]', {}, "line 2: not JSON"),
+    ("a.json", '{"question": ' + "[" * 100_000, {}, "line 1: not JSON"),
+    ("a.jsonl", '["a", "b"]', {}, "item 1: found 'a'"),
+    ("a.jsonl", '{"instruction": "a", "respone": "b"}', {}, "line 1.*'respone' may be 'response'"),
+    ("a.jsonl", '{"foo": "a", "bar": "b"}', {}, "columns foo, bar are no known layout.*--question"),
+    ("a.jsonl", '{"question": "a", "answer": "b"}', {"question": "quest"}, "no column 'quest'. Did you mean 'question'"),
+    ("a.jsonl", '{"question": "a", "answer": "b"}', {"question": "{contxt} {question}"}, "no column 'contxt'"),
+    ("a.jsonl", '{"messages": [{"role": "tool", "content": "x"}]}', {}, "line 1: not a row of chat turns.*'tool'"),
+    ("a.jsonl", '{"messages": [{"role": "assistant", "tool_calls": [1]}]}', {}, "line 1: not a row of chat turns.*'tool'"),
+    ("a.jsonl", '{"question": "a", "choices": ["x", "y"], "answer": "z"}', {}, "line 1.*'z' is none of the choices"),
+    ("a.jsonl", '{"question": "", "answer": "b"}', {}, "holds no pairs: 1 rows, 1 of them without a question"),
+    ("a.jsonl", '{"question": "a", "answer": "b"}\n{"Prompt": "c"}', {}, "line 2: not a row of .*no 'question'.*Prompt='c'"),
+    ("a.jsonl", '{"question": "a \\ud83d", "answer": "b"}', {}, "line 1: not a row of .*surrogates"),
+    ("a.jsonl", '{"question": "a", "gold": "b"}', {}, "none of the columns gold is known.*--answer.*--question"),
+    ("a.jsonl", "", {}, "holds no pairs"),
+    ("a.csv", 'question,answer\nq1,"five inches\nq2,b\n', {}, "unexpected end of data"),
+    ("a.csv", 'question,answer\n"Say \\"so\\", then",b\n', {}, "line 2: ',' expected.*twice"),
+    ("a.csv", "question,answer\nWho?,Bob, or Al\n", {}, "row 2: found 3 fields under the 2 columns question, answer"),
+    ("a.csv", "question,answer,answer\nWho?,Bob,Al\n", {}, "two columns are called 'answer'"),
+    ("a.csv", "Our pairs\n\nquestion,answer\nWho?,Bob\n", {}, "row 3 has names of columns: remove what stands above"),
+    ("a.csv", "question,answer\n", {}, "names of columns .question, answer. and no row"),
+    ("a.csv", "question;lang,answer\nWho?;en,Bob\n", {}, "columns question;lang, answer are no known layout"),
+    ("a.csv", "question,answers\nWho?,\"['Bob' 'Al']\"\n", {}, "row 2, column answers: a list as numpy prints it"),
+    ("a.csv", "question,answer\nWho?,Zoë\n".encode("cp1252"), {}, "at 'Who.,Zo.*CSV UTF-8"),
+    ("a.csv", "<!DOCTYPE html><p>404</p>", {}, "a web page"),
+    ("a.xlsx", b"PK\x03\x04rest", {}, "save the sheet as CSV"),
+    ("a.parquet", b"no", {}, "cannot be read"),
+    ("a.jsonl.gz", gzip.compress(LINES.encode())[:-9], {}, "cannot be read"),
+    ("nowhere.jsonl", None, {}, "no such file"),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ('question,answer\nq1,"five inches\nq2,b\n', "unexpected end of data"),
-        ("question,answer\nWho?,Bob, or Al\n", "row 2: found 3 fields under the 2 columns question, answer"),
-        ("question,answer,answer\nWho?,Bob,Al\n", "two columns are called 'answer'"),
-        ("Our pairs\n\nquestion,answer\nWho?,Bob\n", "row 3 has names of columns: remove what stands above"),
-        ("question,answer\nWho?,Zoë\n", "at 'Who.,Zo.*CSV UTF-8"),
-    ],
-)
-def test_tables_whose_rows_would_shift_or_be_lost_are_refused(tmp_path, text, said):
-    (tmp_path / "bad.csv").write_bytes(text.encode("cp1252"))
-    with pytest.raises(CrossoverError, match=said):
-        read_pairs(str(tmp_path / "bad.csv"))
-
-
-def test_a_long_answer_is_read_whole(tmp_path):
-    (tmp_path / "long.csv").write_text('question;answer\nWho?;"' + "Bob; Al\n" * 50_000 + '"\n')
-    assert len(read_pairs(str(tmp_path / "long.csv")).pairs[0].answer) == 8 * 50_000 - 1
-
-
-def test_files_that_cannot_be_read_are_named(tmp_path):
-    (tmp_path / "latin.jsonl").write_bytes('{"question": "é"}'.encode("latin-1"))
-    (tmp_path / "no.parquet").write_bytes(b"no")
-    for name, said in (
-        ("nowhere.jsonl", "no such file"),
-        ("latin.jsonl", "UTF-8"),
-        ("no.parquet", "cannot be read"),
-        ("a.xlsx", "save the sheet as CSV"),
-    ):
-        with pytest.raises(CrossoverError, match=f"{name}.*{said}"):
-            read_pairs(str(tmp_path / name))
+@pytest.mark.parametrize(("name", "data", "options", "said"), REFUSED)
+def test_what_is_not_understood_or_would_be_lost_is_refused(tmp_path, name, data, options, said):
+    if data is not None:
+        (tmp_path / name).write_bytes(data if isinstance(data, bytes) else data.encode())
+    with pytest.raises(CrossoverError, match=said) as caught:
+        read_pairs(str(tmp_path / name), **options)
+    assert name in str(caught.value)
