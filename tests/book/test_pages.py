@@ -2,16 +2,20 @@
 
 import json
 import shutil
+from collections import Counter
 
 import pandas as pd
 import pytest
 
 import crossover
 from crossover.book import appendices
-from crossover.book.pages import PREVIEW, banner, duration, fill, keep_blocks, public_settings, stage
+from crossover.book.pages import PREVIEW, banner, duration, figure, fill, keep_blocks, public_settings, stage
 from crossover.chapters.common import NOT_RUN
 from crossover.errors import CrossoverError
+from crossover.figures.lead import gains_over_seeds
+from crossover.figures.style import publish
 from crossover.paths import repository
+from pages import visit
 from planted import EARLY, LATE, noisy
 from stored import write_runs
 
@@ -192,3 +196,36 @@ def test_the_counts_that_the_page_prints_can_be_fitted(tmp_path):
     (tmp_path / "pilot.csv").write_text(table)
     (found,) = crossover.find_crossovers(crossover.fit_table(crossover.read_counts(tmp_path / "pilot.csv"), draws=100))
     assert found.status == "found"
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_series_of_a_figure_is_switched_off_and_on_by_keyboard(browser, tmp_path, width):
+    from PIL import Image
+    from selenium.webdriver.common.keys import Keys
+
+    points = pd.DataFrame({"ratio": [1, 4], "estimate": [0.1, 0.2], "low": [0.0, 0.1], "high": [0.2, 0.3]})
+    gains = pd.concat([points.assign(strategy=s, seed_size=16) for s in ("answer_augmentation", "new_question")])
+    folder = tmp_path / "_static" / "figures"
+    drawn = publish(
+        lambda narrow: gains_over_seeds(gains, narrow), gains, folder, figure="worth", title="t", caption="c", alt="a"
+    )
+    files = {f"_static/figures/{path.name}" for path in folder.iterdir()}
+    shown = figure("worth", "Figure 1", drawn.note, files, "03_budget_ratio", "study")
+    script = (repository() / "book" / "_static" / "series.js").read_text()
+    head = '<!DOCTYPE html><meta name="viewport" content="width=device-width">'
+    style = "<style>.only-dark { display: none } img { width: 100% }</style>"
+    (tmp_path / "page.html").write_text(f"{head}{style}{shown}<script>{script}</script>")
+
+    def inks() -> list[int]:
+        """How many pixels have the colour of new answers, and that of new questions; the legend has some."""
+        browser.save_screenshot(str(tmp_path / "shot.png"))
+        pixels = Counter(Image.open(tmp_path / "shot.png").convert("RGB").get_flattened_data())
+        return [pixels[colour] for colour in ((0x14, 0x30, 0x5E), (0xB5, 0x45, 0x1B))]
+
+    visit(browser, tmp_path / "page.html", width)
+    first, second = browser.find_elements("css selector", ".series input")
+    full, seen = inks(), []
+    for box in (second, first, second):
+        box.send_keys(Keys.SPACE)
+        seen.append([2 * now > before for now, before in zip(inks(), full, strict=True)])
+    assert min(full) > 50 and seen == [[True, False], [False, False], [False, True]]

@@ -41,7 +41,7 @@ def stage(book: Path, results: Path, profile: str) -> dict[str, bytes]:
     for path in sorted([*(results / "figures").glob("*.*"), *(results / "claims").glob("*.json")]):
         staged[f"_static/{path.parent.name}/{path.name}"] = path.read_bytes()
     shown: dict[str, str] = {}
-    for number, name in enumerate((file for file in _files(toc) if file in notebooks), 1):
+    for name, number in _numbers(toc, set(notebooks)).items():
         record = results / "provenance" / f"{name}.json"
         staged[f"{name}.ipynb"] = _chapter(notebooks[name], record, profile, known, set(staged), number, shown)
     for name, content in staged.items():
@@ -173,7 +173,7 @@ def _chapter(
     profile: str,
     known: Mapping[str, str],
     files: Collection[str],
-    number: int,
+    number: str,
     shown: dict[str, str],
 ) -> bytes:
     """Return an executed notebook as a chapter, code and record folded at its end; add its figures to ``shown``."""
@@ -238,7 +238,7 @@ def figure(
 ) -> str:
     """Return a saved figure in HTML (a template): for each theme and screen, with caption, files and command.
 
-    ``described`` has ``title`` (the finding), ``caption`` and ``alt``, where the chapter gives them.
+    ``described`` has ``title`` (the finding), ``caption``, ``alt`` and the ``series`` to switch off, if any.
     """
 
     def saved(suffix: str, kind: str = "svg") -> bool:
@@ -252,7 +252,8 @@ def figure(
         )
     said = {part: described.get(part, "") for part in ("title", "caption", "alt")}
     kinds = [kind for kind in ("svg", "csv") if saved("", kind)]
-    return render("book/figure.html.jinja", "figure", name, number, notebook, profile, said, themes, kinds)
+    series = described.get("series", [])
+    return render("book/figure.html.jinja", "figure", name, number, notebook, profile, said, themes, kinds, series)
 
 
 def _present_chapters(toc: dict, notebooks: set[str], staged: set[str]) -> tuple[dict, list[str]]:
@@ -260,6 +261,16 @@ def _present_chapters(toc: dict, notebooks: set[str], staged: set[str]) -> tuple
     left_out = [f for f in _files(toc) if f not in notebooks and f"{f}.md" not in staged]
     parts = [part | {"chapters": [c for c in part["chapters"] if c["file"] not in left_out]} for part in toc["parts"]]
     return toc | {"parts": [part for part in parts if part["chapters"]]}, left_out
+
+
+def _numbers(toc: dict, notebooks: Collection[str]) -> dict[str, str]:
+    """The numbers of the chapters: those of the table of contents, letters where it has none."""
+    numbers = {}
+    for numbered, first in ((True, "1"), (False, "A")):
+        parts = [part["chapters"] for part in toc["parts"] if part.get("numbered", False) is numbered]
+        names = [chapter["file"] for part in parts for chapter in part if chapter["file"] in notebooks]
+        numbers |= {name: chr(ord(first) + i) for i, name in enumerate(names)}
+    return numbers
 
 
 def _files(toc: dict) -> list[str]:

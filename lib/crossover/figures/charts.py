@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import ListedColormap, to_rgb
 
-from crossover.figures.style import INK, MUTED, PAPER, SERIES, Picture, legend, mark, panels, styled
+from crossover.figures.style import INK, MUTED, PAPER, SERIES, Picture, legend, mark, panels, series, styled
 from crossover.labels import TASKS
 
 
@@ -25,25 +25,27 @@ def sweep(
     where there are intervals; ``measures`` say what their axes show; ``curves`` (``fitted``) replace the lines of the
     first measure.
     """
-    tasks, series = (list(dict.fromkeys(points[name])) for name in ("task", "series"))
+    tasks, names = (list(dict.fromkeys(points[name])) for name in ("task", "series"))
     figure, axes_of = panels(len(tasks) * len(measures), 2.3, narrow, above=0.3)
     # A panel per measure and task; two tasks fill a row, and a task's measures follow one another where there is one
     # task.
     for axes, (measure, task) in zip(axes_of, ((m, t) for m in measures for t in tasks), strict=True):
         here = points[points["task"] == task].sort_values("value")
         first = measure == next(iter(measures))
-        for name, (colour, marker, face) in zip(series, SERIES, strict=False):
+        for name, (colour, marker, face) in zip(names, SERIES, strict=False):
             some = here[here["series"] == name].dropna(subset=[measure])
             fitted = False
             if curves is not None and first:
                 line = curves[(curves["task"] == task) & (curves["series"] == name)]
                 fitted = len(line) > 0
-                axes.plot(line["value"], line["fitted"], color=colour, linewidth=1.4)
+                with series(axes, name):
+                    axes.plot(line["value"], line["fitted"], color=colour, linewidth=1.4)
             ends = [f"{measure}_low", f"{measure}_high"]
             bars = some[ends].sub(some[measure], axis=0).abs().T.to_numpy(float) if set(ends) <= set(some) else None
-            axes.errorbar(some["value"], some[measure], bars, color=colour, marker=marker, markerfacecolor=face,
-                          markersize=5.5, capsize=2,
-                          linewidth=1.3, elinewidth=1, linestyle="none" if fitted else "-", zorder=4)  # fmt: skip
+            with series(axes, name):
+                axes.errorbar(some["value"], some[measure], bars, color=colour, marker=marker, markerfacecolor=face,
+                              markersize=5.5, capsize=2,
+                              linewidth=1.3, elinewidth=1, linestyle="none" if fitted else "-", zorder=4)  # fmt: skip
         if here[measure].isna().all():
             axes.text(0.5, 0.5, "not known", transform=axes.transAxes, ha="center", color=MUTED)
             axes.set_yticks([])
@@ -55,7 +57,7 @@ def sweep(
         axes.margins(x=0.12, y=0.2)
         axes.set(title=task, xlabel=xlabel, ylabel=measures[measure])
         axes.grid(axis="y")
-    legend(figure, [mark(name, *look) for name, look in zip(series, SERIES, strict=False) if name])
+    legend(figure, [mark(name, *look) for name, look in zip(names, SERIES, strict=False) if name])
     return figure
 
 

@@ -81,4 +81,5 @@ def _bars(axes, rows: pd.DataFrame, y: np.ndarray, limit: float, colour: str, fa
                   linestyle="none", markersize=6, zorder=4)  # fmt: skip
     for column, side, head in ((1, -limit, "<"), (2, limit, ">")):
         beyond = np.abs(values[:, column] - shown[:, column]) > 0
-        axes.plot(np.full(beyond.sum(), side), y[beyond], head, color=colour, markersize=6, zorder=4, clip_on=False)
+        if beyond.any():  # an empty line counts as a point at the figure's corner, and the layout makes room for it
+            axes.plot(np.full(beyond.sum(), side), y[beyond], head, color=colour, markersize=6, zorder=4, clip_on=False)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from crossover.figures.style import INK, MUTED, SHADE, Picture, legend, mark, panels, ratio_axis, styled, styles
+from crossover.figures.style import INK, MUTED, SHADE, Picture, legend, mark, panels, ratio_axis, series, styled, styles
 from crossover.labels import display_name
 from crossover.stats.lead import Lead
 
@@ -56,8 +56,7 @@ def lead_and_regret(leads: pd.DataFrame, losses: pd.DataFrame, narrow: bool = Fa
         zorder=4,
     )
     ratio_axis(axes, pooled["ratio"])
-    limit = 105 * pooled[["low", "high"]].abs().to_numpy().max()
-    axes.set(xlabel="teacher calls per seed question", ylabel="lead of new questions, points", ylim=(-limit, limit))
+    axes.set(xlabel="teacher calls per seed question", ylabel="lead of new questions, points")
     axes.grid(axis="y")
     looks = styles(losses["strategy"])
     for y, row in enumerate(losses[::-1].itertuples()):
@@ -120,8 +119,9 @@ def gains_over_seeds(gains: pd.DataFrame, narrow: bool = False) -> Picture:
         for strategy, look in looks.items():
             some = gains[(gains["seed_size"] == size) & (gains["strategy"] == strategy)].sort_values("ratio")
             bars = 100 * some[["low", "high"]].sub(some["estimate"], axis=0).abs().T.to_numpy()
-            panel.errorbar(look.shift * some["ratio"], 100 * some["estimate"], bars, color=look.colour,
-                           marker=look.marker, linestyle=look.dash, elinewidth=1, capsize=2)  # fmt: skip
+            with series(panel, look.label.lower()):
+                panel.errorbar(look.shift * some["ratio"], 100 * some["estimate"], bars, color=look.colour,
+                               marker=look.marker, linestyle=look.dash, elinewidth=1, capsize=2)  # fmt: skip
         ratio_axis(panel, gains.loc[gains["seed_size"] == size, "ratio"].unique())
         panel.set_title(f"{size:g} seed questions", loc="left")
         panel.set(xlabel="teacher calls per seed question", ylabel="gain over the seeds alone, points")

@@ -17,6 +17,7 @@ from crossover.figures.style import (
     mark,
     panels,
     ratio_axis,
+    series,
     styled,
     styles,
 )
@@ -115,36 +116,37 @@ def learning_curves(
         here = points[(points["task"] == task) & (points["seed_size"] == size)]
         for strategy, look in looks.items():
             rows = here[here["strategy"] == strategy].sort_values("ratio")
-            if published is not None:
-                old = published[(published["seed_size"] == size) & (published["strategy"] == strategy)]
-                axes.plot(
-                    old["ratio"],
-                    old["accuracy"],
-                    look.marker,
-                    color=look.colour,
-                    markerfacecolor=PAPER,
-                    markersize=8,
-                    alpha=0.5,
-                )
-            if replicates is not None:
-                each = replicates[(replicates["seed_size"] == size) & (replicates["strategy"] == strategy)]
-                axes.scatter(
-                    each["ratio"] * look.shift,
-                    each["accuracy"],
-                    s=10,
-                    color=look.colour,
-                    marker=look.marker,
-                    alpha=0.4,
-                    linewidths=0,
-                )
-            line = _curve(axes, curves, task, size, strategy, look, band)
-            axes.errorbar(
-                rows["ratio"] * look.shift, rows["accuracy"], abs(rows[["low", "high"]].sub(rows["accuracy"],
-                    axis=0)).T.to_numpy(),
-                color=look.colour, marker=look.marker, markersize=5.5, linewidth=1.6,
-                linestyle="none" if line else look.dash, elinewidth=1, capsize=2,
-                zorder=4,
-            )  # fmt: skip
+            with series(axes, look.label.lower()):
+                if published is not None:
+                    old = published[(published["seed_size"] == size) & (published["strategy"] == strategy)]
+                    axes.plot(
+                        old["ratio"],
+                        old["accuracy"],
+                        look.marker,
+                        color=look.colour,
+                        markerfacecolor=PAPER,
+                        markersize=8,
+                        alpha=0.5,
+                    )
+                if replicates is not None:
+                    each = replicates[(replicates["seed_size"] == size) & (replicates["strategy"] == strategy)]
+                    axes.scatter(
+                        each["ratio"] * look.shift,
+                        each["accuracy"],
+                        s=10,
+                        color=look.colour,
+                        marker=look.marker,
+                        alpha=0.4,
+                        linewidths=0,
+                    )
+                line = _curve(axes, curves, task, size, strategy, look, band)
+                axes.errorbar(
+                    rows["ratio"] * look.shift, rows["accuracy"], abs(rows[["low", "high"]].sub(rows["accuracy"],
+                        axis=0)).T.to_numpy(),
+                    color=look.colour, marker=look.marker, markersize=5.5, linewidth=1.6,
+                    linestyle="none" if line else look.dash, elinewidth=1, capsize=2,
+                    zorder=4,
+                )  # fmt: skip
         if levels is not None and size in levels:
             axes.axhline(levels[size], color=MUTED, linewidth=1.2, linestyle=(0, (3, 3)), zorder=2)
         ratio_axis(axes, here["ratio"].unique())
@@ -155,6 +157,8 @@ def learning_curves(
         axes.grid(axis="y")
         for height, c in enumerate(c for c in found if (c.task, c.seed_size) == (task, size) and c.ratio is not None):
             _bar(axes, c, 0.03 + 0.05 * height)
+    # Names at the ends of the lines, but where a phone has no room for them beside its panel.
+    listed = narrow and max(len(look.label) for look in looks.values()) > 16
     first = axes_of[0]
     first.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
     first.set_ylim(0, min(1.0, 1.1 * max(points["high"].max(), 0.05)))
@@ -163,10 +167,13 @@ def learning_curves(
     for axes, (task, size) in list(zip(axes_of, groups, strict=True))[
         0 if narrow or len(groups) == 1 else 1 :: 1 if narrow else 2
     ]:
+        if listed:
+            break
         here = points[(points["task"] == task) & (points["seed_size"] == size)]
         last = here.sort_values("ratio").groupby("strategy").last()["accuracy"]
         label_ends(axes, [(looks[s].label.lower(), y, looks[s].colour) for s, y in last.items()])
-    entries = [mark("published study", MUTED, face=PAPER)] if published is not None and len(published) else []
+    entries = [mark(s.label.lower(), s.colour, s.marker, linestyle=s.dash) for s in looks.values()] if listed else []
+    entries += [mark("published study", MUTED, face=PAPER)] if published is not None and len(published) else []
     entries += (
         [mark(display_name("seeds_only").lower(), MUTED, "", linestyle="--")]
         if levels is not None and len(levels)

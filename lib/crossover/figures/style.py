@@ -6,8 +6,10 @@ for both, and stores each in a light and a dark palette as SVG with real text, n
 
 import io
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, combinations
 from pathlib import Path
 
 import matplotlib as mpl
@@ -48,10 +50,10 @@ class Picture(Figure):
     """A figure that a notebook shows as the value of a cell, whatever matplotlib's backend.
 
     Once :func:`publish` has stored it, ``note`` holds the words that a page prints round it: figure (its name), title,
-    caption, alt.
+    caption, alt, and the ``series`` that a reader can switch off.
     """
 
-    note: dict[str, str] | None = None
+    note: dict[str, object] | None = None
 
     def _repr_png_(self) -> tuple[bytes, dict[str, object]]:
         file = io.BytesIO()
@@ -134,6 +136,15 @@ def legend(figure: Figure, entries: Sequence[Artist]) -> None:
         )
 
 
+@contextmanager
+def series(axes: Axes, name: str) -> Iterator[None]:
+    """Name what is drawn inside as one series of the figure, for :func:`switchable`."""
+    before = {*axes.get_children()}
+    yield
+    for artist in {*axes.get_children()} - before:
+        artist.set_gid(f"series-{name}")
+
+
 def label_ends(axes: Axes, ends: Sequence[tuple[str, float, str]]) -> None:
     """Write each ``(text, y, colour)`` right of the axes at its height, moved apart where they would touch."""
     height = axes.get_window_extent().height * 72 / axes.figure.dpi
@@ -144,7 +155,7 @@ def label_ends(axes: Axes, ends: Sequence[tuple[str, float, str]]) -> None:
         axes.annotate(
             text, (1, last), xycoords="axes fraction", xytext=(5, 0), textcoords="offset points", color=colour,
             va="center",
-            annotation_clip=False,
+            annotation_clip=False, gid=f"series-{text}",
         )  # fmt: skip
 
 
@@ -171,19 +182,38 @@ def publish(draw: Callable[[bool], Picture], data: pd.DataFrame, folder: Path, *
     """Store a figure for a page, wide and narrow, light and dark, as SVG, PNG and CSV (``data``), and return it.
 
     ``note`` holds ``figure`` (the files' name), ``title`` (the finding), ``caption`` (what the marks are, from what),
-    ``alt``.
+    ``alt``; the picture's own adds its ``series``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     name, wide = note["figure"], draw(False)
     for figure, stem in ((wide, name), (draw(True), f"{name}_narrow")):
         path = folder / f"{stem}.svg"
         save(figure, path)
-        light = path.read_text(encoding="utf-8")
+        light, names = switchable(path.read_text(encoding="utf-8"))
+        path.write_text(light, encoding="utf-8")
         path.with_stem(f"{stem}_dark").write_text(darkened(light), encoding="utf-8")
     save(wide, folder / f"{name}.png")
     data.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
-    wide.note = note
+    wide.note = {**note, "series": names}
     return wide
+
+
+def switchable(svg: str) -> tuple[str, list[str]]:
+    """Return an SVG whose address switches its series off, and their names: ``#off-0-2`` hides the first and the third.
+
+    A picture in a page gets no script, but a style sheet of its own that knows the address.
+    """
+    names = list(dict.fromkeys(re.findall(r'id="series-([^"]+)"', svg)))
+    for i, name in enumerate(names):
+        svg = svg.replace(f'id="series-{name}"', f'class="series-{i}"')
+    if len(names) < 2:
+        return svg, []
+    numbers = [str(i) for i in range(len(names))]
+    hidden = chain.from_iterable(combinations(numbers, n) for n in range(1, len(names) + 1))
+    marks = [f'<g id="off-{"-".join(some)}" class="{" ".join(f"off-{i}" for i in some)}"/>' for some in hidden]
+    rules = ",".join(f".off-{i}:target~g .series-{i}" for i in numbers)
+    start = svg.index('<g id="figure_1">')
+    return f"{svg[:start]}<style>{rules}{{display:none}}</style>\n{''.join(marks)}\n{svg[start:]}", names
 
 
 def darkened(svg: str) -> str:
