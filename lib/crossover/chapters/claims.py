@@ -19,7 +19,7 @@ from crossover.chapters.common import table
 from crossover.claims.findings import NOT_RUN, Finding, under_settings, whole
 from crossover.claims.publish import publish, rows_of
 from crossover.claims.register import Register, load_register
-from crossover.labels import display_name
+from crossover.labels import TASKS, display_name
 from crossover.paths import PUBLISHED, repository, results_folder
 from crossover.stats.verdicts import DECIDED, VERDICTS
 from crossover.study.select import settings_table
@@ -66,12 +66,9 @@ class Chapter:
         return ". Open: ".join(said + [self._listed(False)] * (self._decided < len(self.verdicts))) + "."
 
     def strip(self) -> HTML:
-        """Return the strip of squares, one per claim, each a link to its card."""
-        return HTML(_render("strip", self.verdicts, self.tally()))
-
-    def legend(self) -> HTML:
-        """Return the sign of each verdict."""
-        return HTML(_render("legend", VERDICTS[::-1]))
+        """Return the strip of squares, one per claim, each a link to its card, and what their signs mean."""
+        listed = [verdict for verdict in VERDICTS[::-1] if verdict in self.verdicts.values()]
+        return HTML(_render("strip", self.verdicts, listed, self.tally()))
 
     def cards(self, *papers: str, kind: str = "claim") -> HTML:
         """Return the evidence cards of some papers' claims, or of the open questions."""
@@ -120,16 +117,16 @@ class Chapter:
     def _card(self, name: str) -> str:
         claim, own = self.register.claims[name], [f for f in self.findings if f.claim == name and not f.under]
         units = dict.fromkeys(f.part.scale[1] for f in own)
-        paper, log = self.register.papers.get(claim.paper), self.log
         asked = [(u.rpartition(".")[2], v) for (of, u), v in under_settings(self.findings).items() if of == name]
         keys = frozenset().union(*(f.evidence.keys for f in own if f.evidence))
         settle = [(r.number, _bought(r)) for r in self.plan[self.plan["claim"] == name].itertuples()]
-        history = log[log["claim"] == name].rename(columns={"is": "now"}).itertuples() if len(log) else ()
+        history = self.log[self.log["claim"] == name].rename(columns={"is": "now"}) if len(self.log) else self.log
         return _render(
-            "card", name, claim, whole(self.findings)[name], paper.setting if paper else "",
+            "card", name, claim, whole(self.findings)[name],
             [Forest.of([f for f in own if f.part.scale[1] == unit]) for unit in units],
             [(u, v) for u, v in asked if v != NOT_RUN], list(self.runs[self.runs["key"].isin(keys)].itertuples()),
-            settle, list(history), own[0].profile, f"crossover claims {name} --check --profile {self.folder.name}",
+            settle, list(history.itertuples()), own[0].profile,
+            f"crossover claims {name} --check --profile {self.folder.name}",
         )  # fmt: skip
 
 
@@ -176,7 +173,7 @@ def run(profile: str) -> Chapter:
 
 
 def _render(macro: str, *values: object) -> str:
-    known = {"marks": MARKS, "display_name": display_name, "WIDTH": _WIDTH, "HEIGHT": 30}
+    known = {"marks": MARKS, "NOT_RUN": NOT_RUN, "display_name": display_name, "WIDTH": _WIDTH, "HEIGHT": 30}
     return render("chapters/claims.html.jinja", macro, *values, **known)
 
 
@@ -198,7 +195,8 @@ def _here(rows: pd.DataFrame) -> str:
         return f"{values.min():,}" if values.nunique() == 1 else f"{values.min():,} to {values.max():,}"
 
     models = ", ".join(sorted({str(m) for m in rows["recipe.model"].dropna()}))
+    tasks = ", ".join(sorted(TASKS.get(task, task) for task in rows["task"].unique()))
     return (
-        f"{models} on {', '.join(sorted(rows['task'].unique()))}; {ends('seed_size')} seed questions, {ends('budget')}"
-        f" teacher calls, {rows['replicate'].nunique()} replicates, {ends('n_test')} test items, {len(rows):,} students"
+        f"{models} on {tasks}; {ends('seed_size')} seed questions, {ends('budget')} teacher calls,"
+        f" {rows['replicate'].nunique()} replicates, {ends('n_test')} test items, {len(rows):,} students"
     )
