@@ -145,7 +145,7 @@ def test_missing_cells_are_named_and_nothing_is_said_of_them(tmp_path, parameter
     [
         ({("a", "b"): "none", ("a", "c"): "none", ("b", "c"): "undetermined"}, "A lead throughout"),
         ({("a", "b"): "none", ("a", "c"): "undetermined", ("b", "c"): "undetermined"}, "no strategy leads"),
-        ({("a", "b"): "found", ("a", "c"): "none", ("b", "c"): "none"}, "B lead a from 2 "),
+        ({("a", "b"): "found", ("a", "c"): "none", ("b", "c"): "none"}, "from a to b at 2 calls"),
     ],
 )
 def test_a_leader_is_named_only_if_decided_against_every_other(monkeypatch, parameters, statuses, said):

@@ -11,6 +11,7 @@ import pandas as pd
 
 from crossover.data import pinned
 from crossover.data.load import DATA_SETS
+from crossover.labels import TASKS
 from crossover.params.profiles import SCHEMAS, describe
 from crossover.study.store import read_runs, worker_hours
 
@@ -44,7 +45,7 @@ def costs(results: Path, runs: pd.DataFrame) -> str:
     )
     rows = [
         [
-            r.experiment.replace("_", " "), r.task.replace("_", " "), f"{r.students:,}", f"{r.queries:,}",
+            r.experiment.replace("_", " "), TASKS.get(r.task, r.task), f"{r.students:,}", f"{r.queries:,}",
             f"{r.tokens_in + r.tokens_out:,}", f"{r.train_tokens:,}", f"{r.hours:.1f}",
         ]
         for r in sums.itertuples()
@@ -52,7 +53,7 @@ def costs(results: Path, runs: pd.DataFrame) -> str:
     rows.append(["all", "", f"{len(runs):,}", f"{runs['queries'].sum():,}",
                  f"{(runs['tokens_in'] + runs['tokens_out']).sum():,}", f"{runs['train_tokens'].sum():,}",
                  f"{worker_hours(runs).sum():.1f}"])  # fmt: skip
-    head = ["experiment", "task", "students", "teacher queries", "teacher tokens", "training tokens", "worker hours"]
+    head = ["experiment", "task", "students", "teacher calls", "teacher tokens", "training tokens", "worker hours"]
     records = [_record(results, name) for name in sorted(runs["provenance"].unique())]
     machines = sorted({f"{r['hardware']['cpu']}, {r['hardware']['cores']} cores" for r in records if r})
     return _table(head, rows, right=range(2, 7)) + f"\n\nMachines: {'; '.join(machines) or 'not on record'}."

@@ -37,7 +37,7 @@ from crossover.chapters.common import (
 from crossover.chapters.samples import ORACLE, Wanted, samples, strategy_samples
 from crossover.figures.learning_curves import learning_points
 from crossover.figures.style import Picture
-from crossover.labels import QUERIES_PER_SAMPLE, display_name
+from crossover.labels import QUERIES_PER_SAMPLE, TASKS, display_name
 from crossover.params.budget_ratio import Ablations
 from crossover.stats.advice import CLEAR, advise_map
 from crossover.stats.crossovers import Crossover, find_crossovers
@@ -320,7 +320,8 @@ class Chapter(ChapterBase):
         rows = self.of(grid)
         if rows.empty:
             return NOT_RUN
-        return self.curves(grid, rows, self._leads(rows), DIRECTION, alike(self.published, rows))
+        caption = f"{TASKS.get(rows['task'].iloc[0], rows['task'].iloc[0])}. {DIRECTION}"
+        return self.curves(grid, rows, self._leads(rows), caption, alike(self.published, rows))
 
     def task_table(self, task: str) -> Styler | Markdown:
         """Return where strategies overtake one another on another task."""
@@ -350,8 +351,8 @@ class Chapter(ChapterBase):
         rows = starred(self.effects("overview").dropna(subset="estimate"))
         rows = rows[rows["panel"] != "base"]
         leading = rows["significant"] & (rows["low"] > 0)
-        others = "; ".join(rows[~leading]["comparison"])
-        rest = f"; not under these: {others}" if others else ""
+        others = "; ".join((rows["panel"] + " " + rows["comparison"])[~leading])
+        rest = f"; not significant: {others}" if others else ""
         return f"New questions lead significantly under {leading.sum()} of {len(rows)} changed settings{rest}"
 
     @cached_property
@@ -363,7 +364,7 @@ class Chapter(ChapterBase):
             "coverage 0": "only edited from the seeds",
         }
         parts = [f"{leads[name]} when {how}" for name, how in said.items() if name in leads]
-        return f"Lead of new questions over new answers: {'; '.join(parts) or 'not run in this profile'}"
+        return f"The lead of new questions over new answers is {' and '.join(parts) or 'not measured in this profile'}"
 
     def _leads(self, rows: pd.DataFrame) -> str:
         """Name the strategy that leads every other one throughout, if there is one, and how many pairs cross."""
@@ -373,17 +374,12 @@ class Chapter(ChapterBase):
         if ahead:
             return f"{ahead[0]} lead throughout"
         crossing = [_named(c) for c in found if c.status == "found"]
-        return "; ".join(crossing) or "No crossover is located, and no strategy leads throughout"
+        turns = f"The lead changes {' and '.join(crossing)} calls per seed question"
+        return turns if crossing else "No crossover is located, and no strategy leads throughout"
 
     def numbers(self) -> None:
-        """Store what the chapter's prose quotes."""
-        said = {}
-        for name in ("augmenter", "local"):
-            rows = self.effects(name)
-            rows = rows[rows["estimate"].notna()]
-            each = [f"{r.comparison}: {difference(r.estimate, r.low, r.high)}" for r in rows.itertuples()]
-            said[name] = "; ".join(each) or "not run in this profile"
-        self.quote(ablation_finding=self.headline, weak_augmenter=said["augmenter"], local_teacher=said["local"])
+        """Store what other pages quote."""
+        self.quote(ablation_finding=self.headline)
 
 
 def run(parameters: Ablations) -> Chapter:
@@ -400,7 +396,7 @@ def _crossings(rows: pd.DataFrame) -> list[Crossover]:
 def _named(c: Crossover) -> str:
     """Return a located crossover in words."""
     first, second = (display_name(s).lower() for s in (c.first, c.second))
-    return f"{second.capitalize()} lead {first} from {c.ratio:.2g} calls per seed question on"
+    return f"from {first} to {second} at {c.ratio:.2g}"
 
 
 def _crossovers(name: str, column: str, found: dict[str, list[Crossover]]) -> Styler | Markdown:

@@ -178,8 +178,11 @@ def reading(rows: pd.DataFrame) -> str:
     if rows.empty:
         return "Not run in this profile"
     found = rows[rows["significant"]]
+    alone = rows[(rows["low"] > 0) | (rows["high"] < 0)]
     if found.empty:
-        return f"No significant difference in {counted(len(rows), 'comparison')}"
+        before = ", ".join(f"{r.comparison} {100 * r.estimate:+.1f} points" for r in alone[:2].itertuples())
+        said = f" (before correction: {before})" if before else ""
+        return f"No significant difference in {counted(len(rows), 'comparison')}{said}"
     largest = found.reindex(found["estimate"].abs().sort_values(ascending=False, kind="stable").index)[:2]
     names = [", ".join(filter(None, (getattr(r, "panel", ""), r.comparison))) for r in largest.itertuples()]
     said = [f"{name} {100 * estimate:+.1f} points" for name, estimate in zip(names, largest["estimate"], strict=True)]
@@ -251,8 +254,8 @@ def regret(fits: Fits, runs: pd.DataFrame) -> pd.DataFrame:
 
 def regret_table(fits: Fits, runs: pd.DataFrame, name: str) -> Styler:
     """Return :func:`regret` for a page."""
-    names = {"mean": "mean loss, points", "largest": "largest loss, points", "cells": "tested sizes and budgets"}
-    losses = regret(fits, runs).rename(columns=names)
+    names = {"mean": "mean loss, points", "largest": "largest loss, points"}
+    losses = regret(fits, runs).drop(columns="cells").rename(columns=names)
     return table(losses.assign(strategy=losses["strategy"].map(display_name)), name, digits=1)
 
 

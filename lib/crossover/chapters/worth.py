@@ -64,7 +64,7 @@ def in_words(table: pd.DataFrame) -> str:
     >>> rows = [("new_question", 1, -0.1, -0.2, -0.05), ("new_question", 8, 0.2, 0.1, 0.3)]
     >>> rows = pd.DataFrame(rows, columns=["strategy", "ratio", "estimate", "low", "high"]).assign(seed_size=16)
     >>> in_words(rows).partition(": ")[2]
-    'new questions from 8 calls per seed question on (+20 points at 8); worse: new questions up to 1'
+    'new questions from 8 calls per seed question on (+20 points at 8); less accurate: new questions up to 1'
     """
     better, worse = [], []
     for strategy in in_order(table["strategy"].unique()):
@@ -76,5 +76,6 @@ def in_words(table: pd.DataFrame) -> str:
         if lose.any():
             worse.append(f"{name} up to {lose[lose].index[-1]:g}")
     sizes = " and ".join(f"{size:g}" for size in sorted(table["seed_size"].unique()))
-    said = f"Better than training on the {sizes} seed questions alone: {', '.join(better) or 'nothing that was bought'}"
-    return f"{said}; worse: {', '.join(worse)}" if worse else said
+    gains = ", ".join(better) or "nothing that was bought"
+    said = f"More accurate than training on the {sizes} seed questions alone: {gains}"
+    return f"{said}; less accurate: {', '.join(worse)}" if worse else said

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -54,7 +56,7 @@ def coverage(
     """Draw the coverage of the crossover's interval by design, two Monte Carlo errors either way; ``mine`` is faint."""
     titles = dict(zip(table["design"], table["title"], strict=True))
     designs = [d for d in titles if ((table["design"] == d) & (table["quantity"] == "crossover")).any()]
-    figure, (axes,) = panels(1, 0.42 * len(designs) + 1.0, narrow)
+    figure, (axes,) = panels(1, (0.75 if narrow else 0.42) * len(designs) + 1.0, narrow)
     axes.axvspan(*_WANTED, color=SHADE, zorder=0)
     axes.axvline(level, color=MUTED, linewidth=1, zorder=1)
     for k, (quantity, (_, colour, marker, face)) in enumerate(_MARKS.items()):
@@ -70,9 +72,10 @@ def coverage(
     places = range(len(designs))
     if narrow:
         for place, design in zip(places, designs[::-1], strict=True):
-            axes.annotate(titles[design], (0, place + 0.4), xycoords=("axes fraction", "data"), va="center")
+            axes.annotate(fill(titles[design], 40), (0, place + 0.38), xycoords=("axes fraction", "data"))
     axes.set_yticks([] if narrow else places, None if narrow else [titles[d] for d in designs[::-1]])
-    axes.set(xlabel="studies whose interval holds the true crossover", xlim=(None, 1.02))
+    said = "studies whose interval holds the true crossover"
+    axes.set(xlabel=fill(said, 38) if narrow else said, xlim=(None, 1.02), ylim=(-0.6, len(designs)))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     entries = [mark(label, colour, marker, face) for label, colour, marker, face in _MARKS.values()]
     legend(figure, [*entries, mpl.patches.Patch(color=SHADE, label=f"wanted: {_WANTED[0]:.0%} to {_WANTED[1]:.0%}")])
