@@ -11,7 +11,7 @@ import pytest
 
 from crossover.chapters import ablations
 from crossover.chapters.budget_ratio import run
-from crossover.chapters.finetuned_teacher.chapter import with_measures
+from crossover.chapters.finetuned_teacher import with_measures
 from crossover.chapters.recipe_pilot import choose, compare
 from crossover.params.profiles import resolve
 from crossover.paths import repository
@@ -135,7 +135,7 @@ def test_the_published_effects_follow_from_the_published_rows():
     runs = read_runs(STUDY)
     assert {cell.key for cell in cells_of(parameters)} <= set(runs["key"]), "every cell of the profile is published"
     runs = runs[runs["key"].isin({cell.key for cell in cells_of(parameters)})]
-    chapter = ablations.Chapter(parameters, settings_table(runs), runs.iloc[:0])
+    chapter = ablations.Chapter(parameters, settings_table(runs))
     for name in ("overview", "augmenter", "verification", "student"):
         stored = pd.read_csv(STUDY / "figures" / f"{name}.csv")
         ours = chapter.effects(name)

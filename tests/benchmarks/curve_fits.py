@@ -19,7 +19,7 @@ from crossover.cli import counts as commands
 from crossover.stats import forms
 from crossover.stats.crossovers import find_crossovers
 from crossover.stats.curves import fit_table
-from crossover.stats.simulation.scenarios import ALL
+from crossover.stats.simulation import ALL
 from crossover.stats.variable_projection import solve
 from planted import EARLY, LATE, counts, rising
 

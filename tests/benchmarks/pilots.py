@@ -11,11 +11,11 @@ import pandas as pd
 
 from benchmarks.tables import table
 from crossover.paths import PUBLISHED, results_folder
+from crossover.stats import simulation
 from crossover.stats.advice import advise, advise_map
 from crossover.stats.crossovers import Crossover
 from crossover.stats.curves import Fits, fit_table
-from crossover.stats.power import REPLICATE_SPREAD, detectable_lead
-from crossover.stats.simulation import scenarios
+from crossover.stats.verdicts import REPLICATE_SPREAD, detectable_lead
 from crossover.study import advice_counts
 from crossover.study.pilot_rounds import (
     DRAWS,
@@ -32,15 +32,15 @@ from crossover.study.pilot_rounds import (
     watched,
 )
 
-NAMES, QUERIES, FACTOR, PILOTS = (scenarios.EARLY, scenarios.LATE), 40_000, 1.5, 200
+NAMES, QUERIES, FACTOR, PILOTS = (simulation.EARLY, simulation.LATE), 40_000, 1.5, 200
 NOISE = {"n_test": 300, "offset": 0.01, "shared": 0.0, "training": 0.01}
 #: Two exponential worlds, whose crossover lies in the middle and at the lower end of the whole grid, and three others.
 WORLDS = {
-    "exponential": replace(scenarios.ALL["independent"], **NOISE),
-    "exponential, early": replace(scenarios.ALL["edge"], **NOISE, seed_size=30),
-    "late take-off": replace(scenarios.ALL["late"], **NOISE),
-    "two take-offs": replace(scenarios.ALL["both_late"], **NOISE),
-    "logistic": replace(scenarios.ALL["logistic"], **NOISE),
+    "exponential": replace(simulation.ALL["independent"], **NOISE),
+    "exponential, early": replace(simulation.ALL["edge"], **NOISE, seed_size=30),
+    "late take-off": replace(simulation.ALL["late"], **NOISE),
+    "two take-offs": replace(simulation.ALL["both_late"], **NOISE),
+    "logistic": replace(simulation.ALL["logistic"], **NOISE),
 }
 GRIDS = (3, 4, 6, 9, 13)  # replicates of the whole grid
 PROMISES = ((60, 8), (100, 6), (300, 3))  # test items and replicates
@@ -104,14 +104,14 @@ class Pilot:
 def told(n_test: int, replicates: int, share: float = 1.0, pilots: int = PILOTS) -> float:
     """Return how many grids tell a lead of a share of the one that is promised for their tests and replicates."""
     lead, spread = share * detectable_lead(replicates, n_test), REPLICATE_SPREAD / 2
-    early, late = (scenarios.Truth(0.45 + gain, 0.25 + gain, (4.0,)) for gain in (0.0, lead / -np.expm1(-4.0)))
-    world = scenarios.Scenario("power", "", early, late, (1.0, 16.0), replicates, n_test, spread, training=spread)
+    early, late = (simulation.Truth(0.45 + gain, 0.25 + gain, (4.0,)) for gain in (0.0, lead / -np.expm1(-4.0)))
+    world = simulation.Scenario("power", "", early, late, (1.0, 16.0), replicates, n_test, spread, training=spread)
     grid, size = Design.grid(NAMES, replicates, 32 * replicates * world.seed_size), world.seed_size
     found = [advise(fitted(counted(world, seed)(grid)), size, 16 * size).choices for seed in range(pilots)]
     return float(np.mean([c.lead_interval[0] > 0 for choices in found for c in choices if c.strategy == NAMES[1]]))
 
 
-def counted(world: scenarios.Scenario, seed: int) -> Callable[[Design], pd.DataFrame]:
+def counted(world: simulation.Scenario, seed: int) -> Callable[[Design], pd.DataFrame]:
     """Return a function that draws the counts of a design's cells in a world, each cell once."""
     effects, drawn = np.random.default_rng(seed).normal(0, world.offset, (100, 2)), {}
 
@@ -135,14 +135,14 @@ def fitted(counts: pd.DataFrame) -> Fits:
     return fit_table(counts, LEVEL, DRAWS, SEED)
 
 
-def simulated(world: scenarios.Scenario, seed: int, factor: float = FACTOR, queries: int = QUERIES) -> Pilot:
+def simulated(world: simulation.Scenario, seed: int, factor: float = FACTOR, queries: int = QUERIES) -> Pilot:
     """Run one pilot in a world until its crossover's interval is within a factor."""
     run = counted(world, seed)
     stop = rounds(run, Design.first_round(NAMES, queries), queries, 3, partial(look_at_crossover, factor=factor))
     return Pilot(stop, watched(fitted(run(stop.design))), world.crossover())
 
 
-def needed(world: scenarios.Scenario, width: float, studies: int = 60) -> tuple[float, float]:
+def needed(world: simulation.Scenario, width: float, studies: int = 60) -> tuple[float, float]:
     """Return the queries and trainings with which whole grids reach a mean log width, by their replicates."""
     grids = [Design.grid(NAMES, n, QUERIES * n // GRIDS[0]) for n in GRIDS]
     widths = []

@@ -20,21 +20,12 @@ from stored import first_right, plant
 
 @pytest.fixture
 def parameters():
-    return check(
-        "04_ablations",
-        {
-            "profile": "laptop",
-            "results": "laptop",
-            "replicates": 2,
-            "n_test": 60,
-            "strategies": ["answer_augmentation", "question_rephrase", "new_question", "mixed", "seeds_only"],
-            "budget_ratios": [1, 2, 4, 8, 16],
-            "student_sizes": [15],
-            "low_budget": 16,
-            "high_budgets": [64, 128],
-            "answer_errors": [0.25, 0.5],
-        },
-    )
+    strategies = ["answer_augmentation", "question_rephrase", "new_question", "mixed", "seeds_only"]
+    values = {
+        "profile": "laptop", "results": "laptop", "replicates": 2, "n_test": 60, "budget_ratios": [1, 2, 4, 8, 16],
+        "student_sizes": [15], "low_budget": 16, "high_budgets": [64, 128], "answer_errors": [0.25, 0.5],
+    }  # fmt: skip
+    return check("04_ablations", values | {"strategies": strategies})
 
 
 def planted(cell):
@@ -74,12 +65,8 @@ def test_every_grid_changes_one_thing(parameters):
 
 
 def test_a_local_teacher_and_its_augmenter_are_fine_tuned_apart_and_another_task_has_its_own_settings():
-    given = {
-        "local_gold": [8],
-        "other_tasks": ["text_to_sql", "gsm_symbolic", "arc"],
-        "side_replicates": 1,
-        "budget_ratios": [1, 2, 4, 8],
-    }
+    others = ["text_to_sql", "gsm_symbolic", "arc"]
+    given = {"local_gold": [8], "other_tasks": others, "side_replicates": 1, "budget_ratios": [1, 2, 4, 8]}
     grids = ablations_grids.grids(check("04_ablations", {"profile": "laptop", "results": "laptop", **given}))
     strengths = {
         (c.strategy, c.teacher_settings.get("gold", 0), (c.augmenter_settings or c.teacher_settings).get("gold", 0))
@@ -100,25 +87,20 @@ def test_a_local_teacher_and_its_augmenter_are_fine_tuned_apart_and_another_task
 
 
 def test_as_many_samples_are_kept_as_the_smaller_budget_buys(parameters):
-    budgets = {
-        (c.teacher_settings["answer_error"], c.verify): set() for c in ablations_grids.grids(parameters)["verification"]
-    }
+    budgets = {}
     for cell in ablations_grids.grids(parameters)["verification"]:
-        budgets[cell.teacher_settings["answer_error"], cell.verify].add(cell.budget)
-    assert budgets == {
-        (0.25, False): {96, 128},
-        (0.25, True): {64, 128},
-        (0.5, False): {64, 128},
-        (0.5, True): {64, 128},
-    }
-    assert kept_size(128, 0.25) == 96
+        budgets.setdefault((cell.teacher_settings["answer_error"], cell.verify), set()).add(cell.budget)
+    assert budgets.pop((0.25, False)) == {96, 128} and kept_size(128, 0.25) == 96
+    assert budgets == {key: {64, 128} for key in [(0.25, True), (0.5, False), (0.5, True)]}
+
+
+BASE = dict.fromkeys(("answer_error", "rephrase_drift", "invalid_rate"), 0.0)
+BASE |= {"verify": False, "coverage": 1.0, "student_layers": 0, "seed_size": 16}
 
 
 def test_planted_effects_come_back(tmp_path, parameters):
     rows = plant(tmp_path, cells_of(parameters), planted)
-    base = {name: 0.0 for name in ("answer_error", "rephrase_drift", "invalid_rate")}
-    base |= {"verify": False, "coverage": 1.0, "student_layers": 0, "seed_size": 16}
-    found = {name: effects(rows, tmp_path, base, compare(parameters)) for name, (compare, *_) in COMPARISONS.items()}
+    found = {name: effects(rows, tmp_path, BASE, compare(parameters)) for name, compare in COMPARISONS.items()}
     assert found["augmenter"]["estimate"].tolist() == pytest.approx([-0.05, -0.2])
     assert found["verification"]["estimate"].tolist() == pytest.approx([0.3, 0.4, -0.3] * 4)
     assert found["student"]["estimate"].tolist() == pytest.approx([0.1, 0.1])
@@ -131,9 +113,7 @@ def test_planted_effects_come_back(tmp_path, parameters):
 
 def test_missing_cells_are_named_and_nothing_is_said_of_them(tmp_path, parameters):
     rows = plant(tmp_path, [c for c in cells_of(parameters) if not c.verify], planted)
-    base = {name: 0.0 for name in ("answer_error", "rephrase_drift", "invalid_rate")}
-    base |= {"verify": False, "coverage": 1.0, "student_layers": 0, "seed_size": 16}
-    found = effects(rows, tmp_path, base, COMPARISONS["verification"][0](parameters))
+    found = effects(rows, tmp_path, BASE, COMPARISONS["verification"](parameters))
     assert found["estimate"].isna().all()
     assert found["why"].str.contains("no cells with .*verify True").all()
     drawn = forest(starred(found)).axes[0].texts
@@ -156,7 +136,7 @@ def test_a_leader_is_named_only_if_decided_against_every_other(monkeypatch, para
     monkeypatch.setattr(ablations, "find_crossovers", lambda *_, **__: found)
     monkeypatch.setattr(ablations, "fit_table", lambda *_: None)
     rows = pd.DataFrame({"strategy": ["a", "b", "c"], "budget": 1})
-    assert said in ablations.Chapter(parameters, rows, rows)._leads(rows)
+    assert said in ablations.Chapter(parameters, rows)._leads(rows)
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,13 @@ import pandas as pd
 import pytest
 
 from crossover.chapters import worth
-from crossover.chapters.ablations import _advised
 from crossover.chapters.budget_ratio import Chapter
 from crossover.params.profiles import check
 from crossover.paths import results_folder
-from crossover.stats.advice import CLEAR, advise
+from crossover.stats.crossovers import find_crossovers
 from crossover.stats.curves import fit_table
 from crossover.study.grids import cells_of
 from crossover.study.store import read_runs
-from planted import EARLY, LATE, noisy
 from stored import first_right, plant
 
 
@@ -22,15 +20,8 @@ from stored import first_right, plant
 def chapter(tmp_path, monkeypatch):
     """Students of new questions answer 20 of 60 items more than those of new answers from a ratio of 4 on, at one nat less per token."""
     monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
-    given = {
-        "profile": "laptop",
-        "results": "planted",
-        "seed_sizes": [16],
-        "budgets": [4, 16, 64, 256],
-        "replicates": 2,
-        "n_test": 60,
-    }
-    parameters = check("03_budget_ratio", given)
+    given = {"seed_sizes": [16], "budgets": [4, 16, 64, 256], "replicates": 2, "n_test": 60}
+    parameters = check("03_budget_ratio", {"profile": "laptop", "results": "planted", **given})
 
     def ahead(cell):
         return cell.strategy == "new_question" and cell.budget >= 64
@@ -42,7 +33,7 @@ def chapter(tmp_path, monkeypatch):
         items = pd.read_parquet(path)
         items.assign(gold_nats=3.0 if ahead(cell) else 6.0, gold_tokens=3).to_parquet(path)
     runs = read_runs(tmp_path / "planted")
-    return Chapter(parameters, runs, pd.DataFrame(), fit_table(runs[runs["budget"] > 0], draws=50), [])
+    return Chapter(parameters, runs, fit_table(runs[runs["budget"] > 0], draws=50), [])
 
 
 def test_planted_leads_come_back(chapter):
@@ -62,6 +53,14 @@ def test_likelihood_is_not_run_where_items_lack_it(chapter):
     for path in (chapter.folder / "items").glob("*.parquet"):
         pd.read_parquet(path).drop(columns=["gold_nats", "gold_tokens"]).to_parquet(path)
     assert "Not run" in chapter.likelihood().data
+    assert set(replace(chapter, crossovers=find_crossovers(chapter.fits)).crossover_table().data["outcome"]) == {
+        "accuracy"
+    }
+
+
+def test_crossovers_by_likelihood_stand_beside_those_by_accuracy(chapter):
+    shown = replace(chapter, crossovers=find_crossovers(chapter.fits)).crossover_table().data
+    assert shown.groupby("outcome", sort=False).size().to_dict() == {"accuracy": 3, "gold log-likelihood": 3}
 
 
 def test_one_strategy_alone_is_shown_without_a_lead(chapter):
@@ -69,16 +68,6 @@ def test_one_strategy_alone_is_shown_without_a_lead(chapter):
     alone = replace(chapter, runs=runs, fits=fit_table(runs, draws=50))
     assert "Not run" in alone.lead().data and "Not run" in alone.likelihood().data
     assert "do not compare" in alone.headline and alone.problems() is not None
-
-
-@pytest.mark.parametrize("budget", [100, 1600, 6400])
-def test_advice_of_a_page_is_that_of_advise(budget):
-    fits = fit_table(noisy(EARLY, LATE), draws=200)
-    row, said = _advised(fits, 100, budget), advise(fits, 100, budget)
-    best = (said[0] if isinstance(said, list) else said).table().sort_values("p_best").iloc[-1]
-    named = {"answer_augmentation": "new answers", "new_question": "new questions"}[best["strategy"]]
-    assert row["advice"] == (named if best["p_best"] >= CLEAR else f"undecided, {named} ahead")
-    assert row["best in"] == f"{best['p_best']:.0%} of draws"
 
 
 def test_gains_over_the_seeds_alone_come_back(tmp_path, monkeypatch):

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crossover.chapters.ablations import Chapter
 from crossover.chapters.budget_ratio import agreement, lead_in_short, lead_in_words, rule
 from crossover.chapters.common import (
     crossover_table,
@@ -24,7 +23,6 @@ from crossover.chapters.common import (
 )
 from crossover.chapters.samples import ORACLE, Wanted, samples, strategy_samples
 from crossover.figures.lead import undecided
-from crossover.params.profiles import check
 from crossover.stats.crossovers import find_crossovers
 from crossover.stats.curves import fit_table
 from planted import EARLY, LATE, noisy
@@ -58,18 +56,6 @@ def test_a_star_needs_more_than_its_own_interval():
     assert starred(rows.assign(p=[0.0004, *[0.5] * 20]))["significant"].tolist() == [True, *[False] * 20]
 
 
-@pytest.mark.parametrize("panel", ["", "half wrong"])
-def test_differences_stand_beside_the_published_ones_with_and_without_panels(tmp_path, monkeypatch, panel):
-    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
-    rows = forest_rows((0.05, 0.15), (-0.1, 0.2)).assign(panel=panel, value=np.nan, items=50, replicates=2)
-    (tmp_path / "study" / "figures").mkdir(parents=True)
-    rows.to_csv(tmp_path / "study" / "figures" / "augmenter.csv", index=False)
-    chapter = Chapter(check("04_ablations", {"profile": "laptop", "results": "own"}), rows, rows)
-    drawn = chapter.forest("augmenter", rows, "Differences.")
-    assert "significant at a false-discovery rate of 10% among 2." in drawn.note["caption"]
-    assert "published study" in [text.get_text() for legend in drawn.legends for text in legend.get_texts()]
-
-
 @pytest.mark.parametrize(("low", "high"), [(0.0, 0.1), (-0.1, 0.0), (-0.2, 0.3)])
 def test_an_interval_that_holds_zero_is_no_detectable_difference(low, high):
     assert difference((low + high) / 2, low, high).startswith("no detectable difference")
@@ -96,13 +82,13 @@ def test_an_open_interval_is_not_said_to_overlap(crossing):
 
 
 def test_crossovers_are_shown_in_readers_words(crossing):
-    row = crossover_table([crossing], "t", coverage=["0.5"]).data.iloc[0]
+    row = crossover_table({"0.5": [crossing]}, "t", "coverage").data.iloc[0]
     assert row["lead"] == "new answers → new questions" and row["coverage"] == "0.5"
     assert row["calls per seed (90% interval)"].startswith(f"{crossing.ratio:.2g} (")
     formed = dataclasses.replace(crossing, by_form={"power_law": (1.234, 5.0), "rectified": ()})
     assert form_table([formed], "f").data.iloc[0, 2:].to_dict() == {"power law": "1.2, 5", "rectified": ""}
     never = dataclasses.replace(crossing, status="none", leader="new_question", ratio=None, queries=None)
-    assert crossover_table([never], "t").data["lead"].tolist() == ["new questions throughout"]
+    assert crossover_table({"": [never]}, "t").data["lead"].tolist() == ["new questions throughout"]
 
 
 def test_regret_counts_only_cells_that_were_run():
@@ -175,16 +161,9 @@ def test_a_rule_needs_one_order_at_every_size(crossing):
 
 def test_samples_are_of_one_seed_and_a_spoilt_one_differs(tmp_path):
     def store(strategy, name, kind, teacher, replies):
+        about = {"teacher": f"oracle({teacher}", "kind": kind, "index": 0}
         entries = [
-            {
-                "teacher": f"oracle({teacher}",
-                "kind": kind,
-                "problem": f"seed-0-0000{n}",
-                "question": f"q{n}",
-                "index": 0,
-                "reply": reply,
-            }
-            for n, reply in replies.items()
+            about | {"problem": f"seed-0-0000{n}", "question": f"q{n}", "reply": reply} for n, reply in replies.items()
         ]
         (tmp_path / "generations").mkdir(exist_ok=True)
         path = tmp_path / "generations" / f"t-{strategy}-S8-r0-{name}.jsonl.gz"

@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crossover.chapters.finetuned_teacher import quality
-from crossover.chapters.finetuned_teacher.chapter import Chapter
-from crossover.chapters.finetuned_teacher.comparisons import against_alone, choices, gains, teachers
+from crossover.chapters import finetuned_teacher
+from crossover.chapters.finetuned_comparisons import against_alone, choices, gains, teachers
 from crossover.claims import decide, load_register
 from crossover.params.finetuned_teacher import FinetunedTeacher
 from crossover.params.profiles import resolve
@@ -22,20 +21,11 @@ from crossover.study.grids import finetuned_teacher as grids
     ("right", "labels", "verdict"), [(80, 100, "above"), (62, 100, "not above"), (30, 100, "below"), (0, 0, "no label")]
 )
 def test_a_teacher_below_the_commonest_label_is_not_at_chance(monkeypatch, right, labels, verdict):
-    monkeypatch.setattr(quality, "labelled", lambda *_: True)
-    monkeypatch.setattr(quality, "_commonest", lambda *_: 0.58)
-    rows = pd.DataFrame(
-        {
-            "strategy": ["annotate"],
-            "student_seed": 0,
-            "task": "boolq",
-            "seed_size": 125,
-            "teacher": "tuned",
-            "verified": right,
-            "parsed": labels,
-        }
-    )
-    found = quality.label_accuracy(SimpleNamespace(), rows, None)
+    monkeypatch.setattr(finetuned_teacher, "labelled", lambda *_: True)
+    monkeypatch.setattr(finetuned_teacher, "_commonest", lambda *_: 0.58)
+    row = {"strategy": "annotate", "student_seed": 0, "task": "boolq", "seed_size": 125, "teacher": "tuned"}
+    rows = pd.DataFrame([row | {"verified": right, "parsed": labels}])
+    found = finetuned_teacher.label_accuracy(SimpleNamespace(), rows, None)
     assert found["verdict"].tolist() == [verdict]
 
 
@@ -53,8 +43,8 @@ def test_saturation_is_found_where_there_is_some(monkeypatch, tmp_path, curve, s
     points = pd.DataFrame(
         {"task": "SST-2", "series": "annotated", "budget": ratio * 50, "score": curve(ratio), "replicates": 1}
     )
-    monkeypatch.setattr(Chapter, "_points", lambda *_: points)
-    figure = Chapter(FinetunedTeacher(dial_size=50), pd.DataFrame()).amounts()
+    monkeypatch.setattr(finetuned_teacher.Chapter, "_points", lambda *_: points)
+    figure = finetuned_teacher.Chapter(FinetunedTeacher(dial_size=50), pd.DataFrame()).amounts()
     assert figure.note["title"].endswith(f"SST-2, annotated: {said}")
 
 
@@ -97,19 +87,9 @@ def test_the_list_of_gains_has_every_teacher():
 
 
 def test_side_tasks_have_their_own_draws_and_sizes():
-    small = {
-        "tasks": ["film_sentiment"],
-        "side_tasks": ["product_sentiment"],
-        "replicates": 2,
-        "classifier_seeds": 3,
-        "full": 50,
-    }
-    side = {
-        "side_draws": {"product_sentiment": 5},
-        "side_sizes": {"product_sentiment": [25]},
-        "originals": [60],
-        "other_originals": [],
-    }
+    small = {"tasks": ["film_sentiment"], "side_tasks": ["product_sentiment"], "replicates": 2, "classifier_seeds": 3}
+    side = {"side_draws": {"product_sentiment": 5}, "side_sizes": {"product_sentiment": [25]}}
+    side |= {"originals": [60], "other_originals": [], "full": 50}
     found = grids.grids(resolve("02_finetuned_teacher", "smoke", small | side | {"whole": {"film_sentiment": 1200}}))
     at_first = {(c.task, c.replicate, c.student_seed) for c in found["base"] if c.seed_size == 60}
     assert at_first == {("film_sentiment", r, s) for r in range(2) for s in range(3)} | {

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+import planted
 from crossover.cli import counts
 from crossover.errors import CrossoverError
 from crossover.stats import advice, curves
@@ -90,10 +91,7 @@ def test_the_trend_holds_the_lead_at_the_question(fits):
 
 
 def test_a_strategy_that_buys_nothing_is_a_level_line():
-    seeds = pd.DataFrame(
-        [("seeds_only", 200, 0, j, 150 + 4 * j, 1000) for j in range(3)],
-        columns=["strategy", "seed_size", "budget", "replicate", "n_correct", "n_test"],
-    )
+    seeds = planted.counts(lambda r: 0.154, ratios=[0], strategy="seeds_only", size=200, n=10**5)
     fits = curves.fit_table(pd.concat([two_sizes(n=4000), seeds], ignore_index=True), draws=300)
     a = advice.advise(fits, 200, 2000)
     level = {c.strategy: c for c in a.choices}["seeds_only"]
@@ -102,9 +100,8 @@ def test_a_strategy_that_buys_nothing_is_a_level_line():
 
 
 def test_one_strategy_has_no_lead_whose_trend_could_be_told():
-    rows = [("seeds_only", 100, 0, j, 150, 1000) for j in range(3)]
     alone = noisy(EARLY, LATE).query("strategy == 'new_question'")
-    seeds = pd.DataFrame(rows, columns=alone.columns)
+    seeds = planted.counts(lambda r: 0.15, ratios=[0], strategy="seeds_only")
     for table in (alone, pd.concat([alone, seeds])):
         a = advice.advise(curves.fit_table(table.reset_index(drop=True), draws=60), 100, 10**6)
         assert a.nearest and a.trend is None and "trend" not in a.message
@@ -118,11 +115,8 @@ def test_between_seed_sizes_lies_between(fits):
 
 
 def test_a_tie_is_shared():
-    table = pd.DataFrame(
-        [(s, 10, 10 * r, j, 0, 50) for s in "ab" for r in (1, 2, 4, 8) for j in range(3)],
-        columns=["strategy", "seed_size", "budget", "replicate", "n_correct", "n_test"],
-    )
-    a = advice.advise(curves.fit_table(table, draws=100), 10, 40)
+    tables = [planted.counts(lambda r: 0.0, strategy=s, size=10, n=50) for s in "ab"]
+    a = advice.advise(curves.fit_table(pd.concat(tables, ignore_index=True), draws=100), 10, 40)
     assert [c.p_best for c in a.choices] == pytest.approx([0.5, 0.5], abs=0.15)
 
 
@@ -143,10 +137,10 @@ def test_map_and_regret(fits):
     assert (regret["cells"] == grid[grid["inside"]].groupby("strategy").size()).all()
 
 
-@pytest.mark.parametrize(("seeds", "queries"), [(0, 10), (10, 0), (-5, 10), (np.nan, 10)])
-def test_impossible_questions_are_refused(fits, seeds, queries):
-    with pytest.raises(CrossoverError):
-        advice.advise(fits, seeds, queries)
+def test_impossible_questions_are_refused(fits):
+    for seeds, queries in ((0, 10), (10, 0), (-5, 10), (np.nan, 10)):
+        with pytest.raises(CrossoverError, match="must be at least 1"):
+            advice.advise(fits, seeds, queries)
 
 
 def test_command(tmp_path):

@@ -27,7 +27,7 @@ def test_the_lead_holds_the_truth_and_names_the_undecided_band():
     assert held.mean() > 0.8
     ((low, high),) = lead.undecided
     assert 14 < low < high < 21 and lead.brackets == ((16, 32),)
-    assert lead.at(60)["lead"] == pytest.approx(LATE(60) - EARLY(60), abs=0.02)
+    assert lead.curve["lead"].iloc[-1] == pytest.approx(LATE(64) - EARLY(64), abs=0.02)
 
 
 def test_points_are_paired_by_replicate():

@@ -64,6 +64,13 @@ def test_an_open_end_asks_for_budgets_beyond_it():
     assert {s.cost for s in p.steps} == {6400}, "the difference to what each replicate has bought"
 
 
+def test_strategies_with_different_replicates_have_a_plan():
+    table = noisy(EARLY, LATE, seed=5, offset=0.02, replicates=4)
+    less = table["strategy"].eq("new_question") & table["replicate"].eq(3)
+    p = one(curves.fit_table(table[~less], draws=200), 20_000)
+    assert p.width_now > p.width_after and {s.replicate for s in p.steps} == {f"new {k}" for k in (4, 5, 6)}
+
+
 def test_too_little_money_buys_nothing(fits):
     assert not one(fits, 1).steps
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crossover.chapters.finetuned_teacher.chapter import Chapter, with_measures
-from crossover.chapters.finetuned_teacher.comparisons import against_alone, differences
+from crossover.chapters.finetuned_comparisons import against_alone, differences
+from crossover.chapters.finetuned_teacher import Chapter, with_measures
 from crossover.errors import CrossoverError
 from crossover.models.recipe import Recipe
 from crossover.params.finetuned_teacher import FinetunedTeacher

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.pilots import FACTOR, NAMES, PROMISES, QUERIES, WORLDS, counted, fitted, simulated, told
 from crossover.errors import CrossoverError
 from crossover.paths import PUBLISHED, results_folder
-from crossover.stats.power import REPLICATE_SPREAD
+from crossover.stats.verdicts import REPLICATE_SPREAD
 from crossover.study import advice_counts
 from crossover.study.pilot_rounds import Design, Look, _Curve, look_at_target, next_round, parse_until, rounds
 from crossover.teachers.spending import BudgetExceeded

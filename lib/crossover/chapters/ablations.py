@@ -1,8 +1,4 @@
-"""The chapter on ablations (arXiv 2409.19759, section 5.3): one setting changed at a time.
-
-A setting is changed in the teacher, the augmenter, the filter, the student or the prices, and the change is measured
-against the base grid on the same test items.
-"""
+"""The chapter on ablations (arXiv 2409.19759, section 5.3): one setting changed at a time, on the same test items."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,32 +10,13 @@ import pandas as pd
 from IPython.display import Markdown
 from pandas.io.formats.style import Styler
 
-from crossover.chapters.budget_ratio import DIRECTION
-from crossover.chapters.common import (
-    ANSWERS,
-    COLUMNS,
-    LEVEL,
-    NO_CURVES,
-    NOT_RUN,
-    QUESTIONS,
-    REPHRASE,
-    ChapterBase,
-    alike,
-    crossover_table,
-    difference,
-    funnel_table,
-    has_curves,
-    published,
-    regret_table,
-    starred,
-    table,
-)  # fmt: skip
+from crossover.chapters import common
+from crossover.chapters.common import ANSWERS, COLUMNS, LEVEL, NO_CURVES, NOT_RUN, QUESTIONS, REPHRASE, ChapterBase
 from crossover.chapters.samples import ORACLE, Wanted, samples, strategy_samples
-from crossover.figures.learning_curves import learning_points
 from crossover.figures.style import Picture
 from crossover.labels import QUERIES_PER_SAMPLE, TASKS, display_name
 from crossover.params.budget_ratio import Ablations
-from crossover.stats.advice import CLEAR, advise_map
+from crossover.stats.advice import advise
 from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import Fits, fit_table
 from crossover.study.cell import Cell
@@ -49,10 +26,6 @@ from crossover.study.run import run_grid
 from crossover.study.select import Selector, settings_table
 
 PAIR = [ANSWERS, QUESTIONS]
-#: What arXiv 2607.01727 says of new questions that re-use seeds.
-RESAMPLING = (
-    "Paper: re-using a pool of seeds does not beat new answers; new sources do, at large budgets (arXiv 2607.01727)."
-)
 
 
 class Comparison(NamedTuple):
@@ -149,28 +122,14 @@ def local(p: Ablations) -> list[Comparison]:
     ]
 
 
-#: What the chapter compares, by figure: the comparisons, the caption, the axis.
-COMPARISONS: dict[str, tuple[Callable[[Ablations], list[Comparison]], str, str]] = {
-    "overview": (overview, "{high} calls.", "lead of new questions over new answers, points"),
-    "augmenter": (
-        augmenter,
-        (
-            "Change with a weak augmenter, mean over {middle} and {high} calls. "
-            "Paper: rephrasings lose little, new questions about 15 points (section 5.3.1)."
-        ),
-        "",
-    ),
-    "verification": (
-        verification,
-        "Paper: no significant gain from verification; more calls win (section 5.3.2).",
-        "",
-    ),
-    "student": (
-        student,
-        "Growth from {low} to {high} calls. Paper: the lead grows for every student (section 5.3.3).",
-        "growth of the lead of new questions, points",
-    ),
-    "local": (local, "Tuned against prompted, {high} calls. Paper: gains, little for rephrasings.", ""),
+#: What the chapter compares, by figure.
+COMPARISONS: dict[str, Callable[[Ablations], list[Comparison]]] = {
+    "overview": overview, "augmenter": augmenter, "verification": verification, "student": student, "local": local,
+}  # fmt: skip
+#: What the axes of some figures show, in place of a difference in accuracy.
+AXES = {
+    "overview": {"xlabel": "lead of new questions over new answers, points"},
+    "student": {"xlabel": "growth of the lead of new questions, points"},
 }
 
 
@@ -189,11 +148,10 @@ def effects(rows: pd.DataFrame, folder: Path, base: Selector, comparisons: Seque
 
 @dataclass(frozen=True)
 class Chapter(ChapterBase):
-    """Everything the chapter shows; ``published`` are the study's rows with the same settings."""
+    """Everything the chapter shows."""
 
     notebook: ClassVar[str] = "04_ablations"
     parameters: Ablations
-    published: pd.DataFrame
 
     @cached_property
     def grids(self) -> dict[str, list[Cell]]:
@@ -209,15 +167,12 @@ class Chapter(ChapterBase):
         oracle = p.pick("answer_error", "rephrase_drift", "invalid_rate", "coverage")
         base = {"recipe.updates": "epochs", "seed_size": p.compared_seeds, **p.pick("task", "verify", "student_layers")}
         base |= {"teacher": "local"} if name == "local" else oracle
-        return effects(self.runs, self.folder, base, COMPARISONS[name][0](p))
+        return effects(self.runs, self.folder, base, COMPARISONS[name](p))
 
     def compare(self, name: str) -> Picture | Markdown:
         """Draw the comparisons of one figure of :data:`COMPARISONS`."""
-        p, (_, caption, xlabel) = self.parameters, COMPARISONS[name]
-        said = caption.format(low=p.low_budget, middle=p.high_budgets[0], high=p.high_budgets[1])
-        options = {"xlabel": xlabel} if xlabel else {}
         title = self._settings if name == "overview" else ""
-        return self.forest(name, self.effects(name), f"{p.compared_seeds} seed questions. {said}", title, **options)
+        return self.forest(name, self.effects(name), self.words(name), title, **AXES.get(name, {}))
 
     def samples(self) -> Styler | Markdown:
         """Return a seed question, what a clean augmenter makes of it, and how a weak one spoils that."""
@@ -229,17 +184,18 @@ class Chapter(ChapterBase):
             Wanted("spoilt question", rows[1].files, "new_question", weak, unlike="new question"),
         ]
         found = samples(self.folder, rows)
-        return table(found, "samples") if len(found) else NOT_RUN
+        return common.table(found, "samples") if len(found) else NOT_RUN
 
     def student_accuracies(self) -> Styler:
         """Return how accurate each student is at the smallest and largest budget."""
         rows = self.of("student")
-        names = rows["recipe.student_layers"].map(lambda size: f"lowest {size:g} layers" if size else "whole")
-        points = learning_points(rows.assign(strategy=rows["strategy"] + "|" + names), LEVEL)
-        points[["strategy", "student"]] = points["strategy"].str.split("|", expand=True).to_numpy()
-        points["column"] = points["strategy"].map(display_name) + ", " + points["budget"].astype(str) + " calls"
-        shown = points.pivot(index="student", columns="column", values="accuracy").sort_index(ascending=False)
-        return table(shown.reset_index(), "students").format("{:.1%}", subset=list(shown))
+        named = rows.assign(
+            student=rows["recipe.student_layers"].map(lambda size: f"lowest {size:g} layers" if size else "whole"),
+            column=rows["strategy"].map(display_name) + ", " + rows["budget"].astype(str) + " calls",
+            accuracy=rows["n_correct"] / rows["n_test"],
+        )
+        shown = named.pivot_table("accuracy", "student", "column").sort_index(ascending=False)
+        return common.table(shown.reset_index(), "students").format("{:.1%}", subset=list(shown))
 
     def local_funnel(self, grid: str = "local") -> Styler | Markdown:
         """Return what became of the local teachers' calls in one grid."""
@@ -250,14 +206,13 @@ class Chapter(ChapterBase):
             rows[f"{who}.gold"].map(lambda gold: "tuned" if gold else "prompted") for who in ("augmenter", "teacher")
         ]
         names = rows["strategy"].map(display_name) + ": augmenter " + how[0] + ", teacher " + how[1]
-        return funnel_table(rows.assign(strategy=names), f"funnel-{grid}")
+        return common.funnel_table(rows.assign(strategy=names), f"funnel-{grid}")
 
     # --- whole curves -------------------------------------------------------------------------------------------------
 
     def coverage(self) -> Picture | Markdown:
         """Draw new answers, and new questions of every coverage."""
-        old = _by_coverage(alike(self.published, self._two))
-        return self.curves("coverage", _by_coverage(self._two), self._editing, RESAMPLING, old)
+        return self.curves("coverage", _by_coverage(self._two), self._editing, self.words("resampling"))
 
     @property
     def _two(self) -> pd.DataFrame:
@@ -269,15 +224,17 @@ class Chapter(ChapterBase):
         rows, share = self._two, self._two["teacher.coverage"]
         shares = sorted({*self.parameters.coverages, self.parameters.coverage})
         fits = {f"{s:g}": fit_table(rows[(rows["strategy"] == ANSWERS) | (share == s)], LEVEL) for s in shares}
-        return _crossovers("coverage", "coverage", {s: find_crossovers(f, checks=False) for s, f in fits.items()})
+        return common.crossover_table(
+            {s: find_crossovers(f, checks=False) for s, f in fits.items()}, "coverage", "coverage"
+        )
 
     def costs(self) -> Styler | Markdown:
         """Return where new questions overtake new answers at each cost of writing a question, in answers."""
-        prices = {f"{cost:g}": {ANSWERS: 1.0, QUESTIONS: 1.0 + cost} for cost in sorted(self.parameters.question_costs)}
-        found = {
-            cost: find_crossovers(self._base_fits, price, "answers", checks=False) for cost, price in prices.items()
-        }
-        return _crossovers("costs", "cost", found)
+        found = {}
+        for cost in sorted(self.parameters.question_costs):
+            price = {ANSWERS: 1.0, QUESTIONS: 1.0 + cost}
+            found[f"{cost:g}"] = find_crossovers(self._base_fits, price, "answers", checks=False)
+        return common.crossover_table(found, "costs", "cost")
 
     @cached_property
     def _base_fits(self) -> Fits:
@@ -286,7 +243,7 @@ class Chapter(ChapterBase):
 
     def costs_in_tokens(self) -> Styler | Markdown:
         """Return the crossovers in teacher calls and in the tokens that the teacher read and wrote."""
-        if not has_curves(self._base_fits):
+        if not common.has_curves(self._base_fits):
             return NO_CURVES
         spent = self.of("base").groupby("strategy")[["tokens_in", "tokens_out", "queries"]].sum()
         tokens = spent[["tokens_in", "tokens_out"]].sum(axis=1) / spent["queries"]
@@ -295,7 +252,7 @@ class Chapter(ChapterBase):
             "calls": find_crossovers(self._base_fits, checks=False),
             "tokens": find_crossovers(self._base_fits, price, "tokens", checks=False),
         }
-        return _crossovers("cost-units", "unit", found)
+        return common.crossover_table(found, "cost-units", "unit")
 
     def recipes(self) -> Styler | Markdown:
         """Return where new questions overtake new answers under each rule for the number of updates."""
@@ -303,7 +260,7 @@ class Chapter(ChapterBase):
         if rows.empty:
             return NOT_RUN
         rules = rows[rows["strategy"].isin(PAIR)].groupby("recipe.updates")
-        return _crossovers("recipes", "updates", {rule: _crossings(some) for rule, some in rules})
+        return common.crossover_table({rule: _crossings(some) for rule, some in rules}, "recipes", "updates")
 
     def advice(self, task: str) -> Styler | Markdown:
         """Return what ``crossover advise`` says at each tested budget of another task."""
@@ -311,30 +268,34 @@ class Chapter(ChapterBase):
         rows = rows[rows["budget"] > 0]
         if rows.empty:
             return NOT_RUN
-        fits = fit_table(rows, LEVEL)
-        cells = sorted({*rows[["seed_size", "budget"]].itertuples(index=False, name=None)})
-        return table(pd.DataFrame([_advised(fits, *cell) for cell in cells]), f"advice-{task}")
+        fits, said = fit_table(rows, LEVEL), []
+        for seeds, budget in sorted({*rows[["seed_size", "budget"]].itertuples(index=False, name=None)}):
+            advice = advise(fits, seeds, budget)
+            name = display_name(advice.best.strategy).lower()
+            row = {"seeds": f"{seeds:g}", "calls": f"{budget:g}"}
+            row["advice"] = name if advice.choose else f"undecided, {name} ahead"
+            said.append(row | {"best in": f"{advice.best.p_best:.0%} of draws"})
+        return common.table(pd.DataFrame(said), f"advice-{task}")
 
     def grid_curves(self, grid: str) -> Picture | Markdown:
         """Draw the strategies of one grid: another task, or the split budget next to the pure strategies."""
         rows = self.of(grid)
         if rows.empty:
             return NOT_RUN
-        caption = f"{TASKS.get(rows['task'].iloc[0], rows['task'].iloc[0])}. {DIRECTION}"
-        return self.curves(grid, rows, self._leads(rows), caption, alike(self.published, rows))
+        task = rows["task"].iloc[0]
+        return self.curves(grid, rows, self._leads(rows), f"{TASKS.get(task, task)}. {self.words('direction')}")
 
     def task_table(self, task: str) -> Styler | Markdown:
         """Return where strategies overtake one another on another task."""
         rows = self.of(task)
-        return NOT_RUN if rows.empty else crossover_table(_crossings(rows), f"crossovers-{task}")
+        return NOT_RUN if rows.empty else common.crossover_table({"": _crossings(rows)}, f"crossovers-{task}")
 
     def mixed_regret(self) -> Styler | Markdown:
         """Return what always buying one strategy is expected to lose, a split budget among them."""
         rows = self.of("mixed")
         if rows.empty:
             return NOT_RUN
-        fits = fit_table(rows[rows["budget"] > 0], LEVEL)
-        return regret_table(fits, rows, "mixed-regret") if has_curves(fits) else NO_CURVES
+        return common.regret_table(fit_table(rows[rows["budget"] > 0], LEVEL), rows, "mixed-regret")
 
     # --- words --------------------------------------------------------------------------------------------------------
 
@@ -348,7 +309,7 @@ class Chapter(ChapterBase):
 
     @cached_property
     def _settings(self) -> str:
-        rows = starred(self.effects("overview").dropna(subset="estimate"))
+        rows = common.starred(self.effects("overview").dropna(subset="estimate"))
         rows = rows[rows["panel"] != "base"]
         leading = rows["significant"] & (rows["low"] > 0)
         others = "; ".join((rows["panel"] + " " + rows["comparison"])[~leading])
@@ -358,7 +319,7 @@ class Chapter(ChapterBase):
     @cached_property
     def _editing(self) -> str:
         rows = self.effects("overview")
-        leads = {r.comparison: difference(r.estimate, r.low, r.high) for r in rows.itertuples() if not r.why}
+        leads = {r.comparison: common.difference(r.estimate, r.low, r.high) for r in rows.itertuples() if not r.why}
         said = {
             "all settings as in the base grid": "drawn from the whole task",
             "coverage 0": "only edited from the seeds",
@@ -373,36 +334,23 @@ class Chapter(ChapterBase):
         ahead = [display_name(s) for s, n in decided.items() if n == len(names) - 1 and n]
         if ahead:
             return f"{ahead[0]} lead throughout"
-        crossing = [_named(c) for c in found if c.status == "found"]
+        crossing = [
+            f"from {display_name(c.first).lower()} to {display_name(c.second).lower()} at {c.ratio:.2g}"
+            for c in found
+            if c.status == "found"
+        ]
         turns = f"The lead changes {' and '.join(crossing)} calls per seed question"
         return turns if crossing else "No crossover is located, and no strategy leads throughout"
-
-    def numbers(self) -> None:
-        """Store what other pages quote."""
-        self.quote(ablation_finding=self.headline)
 
 
 def run(parameters: Ablations) -> Chapter:
     """Run the grids and return what there is to show."""
-    runs = run_grid(parameters)
-    return Chapter(parameters, settings_table(runs), settings_table(published(runs, parameters.profile)))
+    return Chapter(parameters, settings_table(run_grid(parameters)))
 
 
 def _crossings(rows: pd.DataFrame) -> list[Crossover]:
     """Return the crossovers of some rows."""
     return find_crossovers(fit_table(rows[rows["budget"] > 0], LEVEL), checks=False)
-
-
-def _named(c: Crossover) -> str:
-    """Return a located crossover in words."""
-    first, second = (display_name(s).lower() for s in (c.first, c.second))
-    return f"from {first} to {second} at {c.ratio:.2g}"
-
-
-def _crossovers(name: str, column: str, found: dict[str, list[Crossover]]) -> Styler | Markdown:
-    """Return the crossovers under each value of a setting as one table."""
-    values = [value for value, some in found.items() for _ in some]
-    return crossover_table([c for some in found.values() for c in some], name, **{column: values})
 
 
 def _by_coverage(rows: pd.DataFrame) -> pd.DataFrame:
@@ -412,17 +360,3 @@ def _by_coverage(rows: pd.DataFrame) -> pd.DataFrame:
     edited = (rows["strategy"] == QUESTIONS) & (rows["teacher.coverage"] < 1)
     names = "new_questions,_coverage_" + rows["teacher.coverage"].map("{:g}".format)
     return rows.assign(strategy=rows["strategy"].where(~edited, names))
-
-
-def _advised(fits: Fits, seeds: float, budget: float) -> dict[str, str]:
-    """Return the row of one tested cell: the advised strategy, or that none is best in four draws of five."""
-    grid = advise_map(fits, [seeds], [budget])
-    best = grid.loc[grid["p_best"].idxmax()]
-    name = display_name(best["strategy"]).lower()
-    choice = name if best["p_best"] >= CLEAR else f"undecided, {name} ahead"
-    return {
-        "seeds": f"{seeds:g}",
-        "calls": f"{budget:g}",
-        "advice": choice,
-        "best in": f"{best['p_best']:.0%} of draws",
-    }

@@ -1,4 +1,4 @@
-"""The chapter on the budget ratio (arXiv 2409.19759): its runs, fits, figures and the numbers that its prose quotes."""
+"""The chapter on the budget ratio (arXiv 2409.19759): what a query buys."""
 
 from __future__ import annotations
 
@@ -6,29 +6,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, ClassVar
+from pathlib import Path
+from typing import ClassVar
 
 import pandas as pd
 from IPython.display import Markdown
+from pandas.io.formats.style import Styler
 
-from crossover.chapters import worth
-from crossover.chapters.common import (
-    ANSWERS,
-    LEVEL,
-    NO_CURVES,
-    NOT_RUN,
-    QUESTIONS,
-    ChapterBase,
-    counted_range,
-    crossover_table,
-    form_table,
-    funnel_table,
-    has_curves,
-    published,
-    regret,
-    regret_table,
-    table,
-)
+from crossover.chapters import common, worth
+from crossover.chapters.common import ANSWERS, LEVEL, NO_CURVES, NOT_RUN, QUESTIONS, ChapterBase
 from crossover.chapters.samples import as_html, samples, strategy_samples
 from crossover.figures.charts import heat_map, sweep
 from crossover.figures.crossover_map import map_of_fits
@@ -41,34 +27,22 @@ from crossover.stats import crossovers
 from crossover.stats.advice import CLEAR, advise, advise_map
 from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import Fits, fit_table
-from crossover.stats.formatting import interval, probability
+from crossover.stats.formatting import probability
 from crossover.stats.lead import find_leads
 from crossover.stats.seed_size_law import held_out
+from crossover.study.advice_counts import crossovers_by_outcome
 from crossover.study.paired import item_outcomes, outcome_table
 from crossover.study.run import run_grid
 from crossover.study.select import MissingRows
-from crossover.study.store import worker_hours
 from crossover.tasks import load_task
-
-if TYPE_CHECKING:
-    from pandas.io.formats.style import Styler
-
-DIRECTION = (
-    "Paper: new answers lead at small budget ratios, new questions at large ones (arXiv 2409.19759, section 5.2)."
-)
 
 
 @dataclass(frozen=True)
 class Chapter(ChapterBase):
-    """Everything the chapter shows.
-
-    ``published`` are the study's rows with the same settings, none in the study itself; ``crossovers`` has one per pair
-    of strategies and seed-set size.
-    """
+    """Everything the chapter shows; ``crossovers`` has one per pair of strategies and seed-set size."""
 
     notebook: ClassVar[str] = "03_budget_ratio"
     parameters: BudgetRatio
-    published: pd.DataFrame
     fits: Fits
     crossovers: list[Crossover]
 
@@ -94,22 +68,21 @@ class Chapter(ChapterBase):
 
     def lead(self) -> Picture | Markdown:
         """Draw the lead of new questions over new answers, next to the loss from always buying one strategy."""
-        if self.leads.empty or not has_curves(self.fits):
+        if self.leads.empty or not common.has_curves(self.fits):
             return NOT_RUN
-        losses = regret(self.fits, self.runs)
-        caption = (
-            f"Left: difference in accuracy on the same {self.parameters.n_test} test problems, pooled over"
-            f" {counted_range(self.runs['seed_size'], 'seed question')} with {LEVEL:.0%} intervals over items and"
-            f" {counted_range(self.leads['replicates'], 'replicate')}; thin lines are single sizes. Right: expected"
-            f" loss against the best strategy over {losses['cells'].iloc[0]} tested sizes and budgets. {DIRECTION}"
+        losses = common.regret(self.fits, self.runs)
+        caption = self.words(
+            "lead",
+            sizes=common.counted_range(self.runs["seed_size"], "seed question"),
+            replicates=common.counted_range(self.leads["replicates"], "replicate"),
+            cells=losses["cells"].iloc[0],
         )
-        return self.figure(
-            "lead", partial(lead_and_regret, self.leads, losses), self.leads, lead_in_short(self.leads), caption
-        )
+        draw = partial(lead_and_regret, self.leads, losses)
+        return self.figure("lead", draw, self.leads, lead_in_short(self.leads), caption)
 
     def likelihood(self) -> Picture | Markdown:
         """Draw the same lead by the likelihood of the gold answers, where the items hold it."""
-        rows, folder = worth.rows_of(self.runs, self.folder, self.parameters.profile)
+        rows, folder = self._with_seeds
         rows = rows[rows["strategy"].isin([ANSWERS, QUESTIONS])]
         try:
             scores, items = outcome_table(rows, folder, "gold_loglik")
@@ -121,46 +94,43 @@ class Chapter(ChapterBase):
         points = leads[leads["seed_size"] == 0].rename(
             columns={"ratio": "value", "low": "lead_low", "high": "lead_high"}
         )
-        points = points.assign(task=counted_range(rows["seed_size"], "seed question"), series="")
+        points = points.assign(task=common.counted_range(rows["seed_size"], "seed question"), series="")
         draw = partial(sweep, points, {"lead": "lead, nats per token"}, "teacher calls per seed question", log=True)
-        caption = (
-            f"Lead of new questions over new answers in the log-likelihood of the gold answers, with {LEVEL:.0%}"
-            f" intervals over items and {counted_range(leads['replicates'], 'replicate')}. {len(rows)} students"
-            f"{self._whose(rows)}, {counted_range(rows['n_test'], 'test problem')}."
+        caption = self.words(
+            "likelihood",
+            replicates=common.counted_range(leads["replicates"], "replicate"),
+            students=len(rows),
+            whose=self._whose,
+            items=common.counted_range(rows["n_test"], "test problem"),
+            said=lead_in_words(leads, 1.0, "nats per token"),
         )
-        caption += f" {lead_in_words(leads, 1.0, 'nats per token')}."
         return self.figure("likelihood", draw, leads, f"{lead_in_short(leads)}, by likelihood", caption)
 
     @cached_property
     def headline(self) -> str:
         """Where new questions lead, and what always buying one strategy costs."""
-        if self.leads.empty or not has_curves(self.fits):
+        if self.leads.empty or not common.has_curves(self.fits):
             return "These runs do not compare new answers with new questions."
-        loss = regret(self.fits, self.runs).set_index("strategy")["mean"]
+        loss = common.regret(self.fits, self.runs).set_index("strategy")["mean"]
         said = [f"always buying {display_name(s).lower()} loses {loss[s]:.1f} points" for s in (QUESTIONS, ANSWERS)]
         return f"{lead_in_words(self.leads)}. Against the best choice, {' and '.join(said)} on average."
 
     def learning_curves(self) -> Picture:
         """Draw accuracy against budget ratio with the fitted curves."""
-        return self.curves("learning_curves", self.runs, rule(self.main), DIRECTION, self.published)
+        return self.curves("learning_curves", self.runs, rule(self.main), self.words("direction"))
 
     def crossover_map(self) -> Picture | Markdown:
         """Draw which strategy is best over seed-set size and budget; say so if there is no curve."""
-        if not has_curves(self.fits):
+        if not common.has_curves(self.fits):
             return NO_CURVES
-        caption = (
-            f"From {len(self.runs)} students on {counted_range(self.runs['n_test'], 'test problem')},"
-            f" {counted_range(self.runs.groupby('seed_size')['replicate'].nunique(), 'replicate')}. Coloured where one"
-            " strategy is best in four draws of five, white where none is. The line is the crossover of the two"
-            f" strategies that lead most of the map, bars its {LEVEL:.0%} interval. {DIRECTION}"
-        )
-        return self.figure(
+        caption = self.words(
             "crossover_map",
-            partial(map_of_fits, self.fits),
-            crossovers.table(self.crossovers),
-            self._decided,
-            caption,
+            students=len(self.runs),
+            items=common.counted_range(self.runs["n_test"], "test problem"),
+            replicates=common.counted_range(self.runs.groupby("seed_size")["replicate"].nunique(), "replicate"),
         )
+        draw, data = partial(map_of_fits, self.fits), crossovers.table(self.crossovers)
+        return self.figure("crossover_map", draw, data, self._decided, caption)
 
     @property
     def _decided(self) -> str:
@@ -169,84 +139,82 @@ class Chapter(ChapterBase):
         best = pd.concat([advise_map(self.fits, [seeds], [calls]) for seeds, calls in cells])
         counts = best[best["p_best"] >= CLEAR]["strategy"].value_counts()
         said = [f"{display_name(s).lower()} in {n}" for s, n in counts.items()]
-        return (
-            f"One strategy is best with a probability of at least {CLEAR:g} in {counts.sum()} of {len(cells)} tested"
-            f" cells: {', '.join(said) or 'none'}"
-        )
+        listed = ", ".join(said) or "none"
+        return self.words("decided_title", clear=CLEAR, decided=counts.sum(), cells=len(cells), said=listed)
 
     def crossover_table(self) -> Styler | Markdown:
-        """Return every pair of strategies' crossover."""
-        return crossover_table(self.crossovers, "crossovers")
+        """Return every pair of strategies' crossover, also by the gold answers' likelihood where the items hold it."""
+        found, study = {"accuracy": self.crossovers}, ", confirmation study" if self._whose else ""
+        names = {"correct": f"accuracy{study}", "gold_loglik": f"gold log-likelihood{study}"}
+        for outcome, some in crossovers_by_outcome(*self._with_seeds).items():
+            found.setdefault(names[outcome], some)
+        return common.crossover_table(found, "crossovers", "outcome")
 
     def form_table(self) -> Styler | Markdown:
         """Return the same crossovers under the exponential form and under each other one."""
-        return form_table(self.crossovers, "forms")
+        return common.form_table(self.crossovers, "forms")
 
     def curve_table(self) -> Styler:
         """Return the fitted curves."""
         rows = pd.DataFrame([curve.row() for curve in self.fits]).drop(columns=["task", "message"])
         rows["strategy"], rows["status"] = rows["strategy"].map(display_name), rows["status"].str.replace("_", " ")
-        return table(rows.rename(columns={"S": "seeds"}), "curves")
+        return common.table(rows.rename(columns={"S": "seeds"}), "curves")
 
     def regret(self) -> Styler | Markdown:
         """Return what always buying one strategy is expected to lose, over the tested sizes and budgets."""
-        return regret_table(self.fits, self.runs, "regret") if has_curves(self.fits) else NO_CURVES
+        return common.regret_table(self.fits, self.runs, "regret")
 
     @cached_property
-    def _gains(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """The rows with students of the seeds alone, and what each strategy gains over them."""
-        rows, folder = worth.rows_of(self.runs, self.folder, self.parameters.profile)
-        return rows, worth.gains(rows, folder)
+    def _with_seeds(self) -> tuple[pd.DataFrame, Path]:
+        """The rows that hold students of the seeds alone, and their folder."""
+        return worth.rows_of(self.runs, self.folder, self.parameters.profile)
+
+    @property
+    def _whose(self) -> str:
+        """Name the study of those rows where it is another one."""
+        own = self._with_seeds[0]["key"].isin(self.runs["key"]).all()
+        return "" if own else " of the confirmation study, with fresh seed questions and test problems"
+
+    @cached_property
+    def _gains(self) -> pd.DataFrame:
+        return worth.gains(*self._with_seeds)
 
     @property
     def _gains_scope(self) -> str:
-        rows, gains = self._gains
-        shown = rows[rows["seed_size"].isin(gains["seed_size"])]
-        each = counted_range(gains["replicates"], "replicate")
-        return f"{len(shown)} students{self._whose(rows)}, {each}, {counted_range(shown['n_test'], 'test problem')}"
-
-    def _whose(self, rows: pd.DataFrame) -> str:
-        """Name the study of some rows where it is another one."""
-        own = rows["key"].isin(self.runs["key"]).all()
-        return "" if own else " of the confirmation study, with fresh seed questions and test problems"
+        shown = self._with_seeds[0]
+        shown = shown[shown["seed_size"].isin(self._gains["seed_size"])]
+        each = common.counted_range(self._gains["replicates"], "replicate")
+        return f"{len(shown)} students{self._whose}, {each}, {common.counted_range(shown['n_test'], 'test problem')}"
 
     def worth(self) -> Picture | Markdown:
         """Draw what each strategy gains over training on the seed questions alone."""
-        gains = self._gains[1]
+        gains = self._gains
         if gains.empty:
             return NOT_RUN
-        caption = (
-            f"Difference in accuracy from students of the seed questions alone, on the same test problems; {LEVEL:.0%} "
-            f"intervals over items and replicates. {self._gains_scope}."
-        )
+        caption = self.words("worth", scope=self._gains_scope)
         return self.figure("worth", partial(gains_over_seeds, gains), gains, worth.in_words(gains), caption)
 
     def held_out(self) -> Styler | Markdown:
         """Return the crossovers at the largest seed-set size: predicted by the smaller ones, and measured."""
         sizes = sorted(self.runs["seed_size"].unique())
-        if len(sizes) < 3 or not has_curves(self.fits):
+        if len(sizes) < 3 or not common.has_curves(self.fits):
             return Markdown(f"Nothing to show: a prediction needs three seed-set sizes, and this run has {len(sizes)}.")
         found = held_out(self.fits, sizes[-1])
         found.to_csv(self.folder / "held_out.csv", index=False, float_format="%.6g")
         measured = {frozenset((c.first, c.second)): c for c in self.crossovers if c.seed_size == sizes[-1]}
         rows = []
         for r in found.itertuples():
-            c = measured[frozenset((r.first, r.second))]
-            predicted = r.predicted, r.predicted_low, r.predicted_high
-            rows.append(
-                {
-                    "lead": f"{display_name(r.first).lower()} → {display_name(r.second).lower()}",
-                    "predicted": _ratio(*predicted),
-                    "measured": _ratio(c.ratio, *c.interval),
-                    "agreement": agreement(*predicted, c),
-                }
-            )
-        return table(pd.DataFrame(rows), "held-out")
+            c, predicted = measured[frozenset((r.first, r.second))], (r.predicted, r.predicted_low, r.predicted_high)
+            lead = f"{display_name(r.first).lower()} → {display_name(r.second).lower()}"
+            own, there = common.ratio(predicted[0], predicted[1:]), common.ratio(c.ratio, c.interval)
+            row = {"lead": lead, "predicted": own or "none", "measured": there or "none"}
+            rows.append(row | {"agreement": agreement(*predicted, c)})
+        return common.table(pd.DataFrame(rows), "held-out")
 
     def samples(self) -> Styler | Markdown:
         """Return one seed question and what a call of each strategy made of it."""
         rows = self._samples()
-        return table(rows, "samples") if len(rows) else NOT_RUN
+        return common.table(rows, "samples") if len(rows) else NOT_RUN
 
     def _samples(self) -> pd.DataFrame:
         return samples(self.folder, strategy_samples(self.parameters.task, int(self.runs["seed_size"].min())))
@@ -272,18 +240,13 @@ class Chapter(ChapterBase):
         if all(QUESTIONS in there.index for there in (first, last)):
             most = (last - first).loc[QUESTIONS].idxmax()
             said = f"From the smallest to the largest ratio new questions gain most on problems of the kind '{most}'"
-        caption = (
-            f"Correct answers in %, by the operation that a test problem asks for; {self.parameters.n_test} problems,"
-            " means of all seed-set sizes and replicates run at a ratio, without intervals: a kind has few problems."
-        )
         data = found.rename_axis(["strategy", "ratio"]).reset_index()
-        return self.figure(
-            "problems", partial(heat_map, shares, "teacher calls per seed question"), data, said, caption
-        )
+        draw = partial(heat_map, shares, "teacher calls per seed question")
+        return self.figure("problems", draw, data, said, self.words("problems"))
 
     def funnel(self) -> Styler:
         """Return what became of the teacher's calls at the largest budget."""
-        return funnel_table(self.runs)
+        return common.funnel_table(self.runs)
 
     def example(self, seeds: int, queries: int) -> str:
         """Answer one reader's question in two sentences, outside the tested range by its nearest tested point."""
@@ -307,21 +270,17 @@ class Chapter(ChapterBase):
 
     def numbers(self) -> None:
         """Store what pages of the book quote."""
-        runs, ratios = self.runs, (self.runs["budget"] / self.runs["seed_size"])[self.runs["budget"] > 0]
+        runs = self.runs
         self.quote(
             rule=self.headline,
             example=f"**You have 200 seed questions and 5,000 teacher calls?** {self.example(200, 5000)}",
             samples=as_html(self._samples()),
-            worth="" if self._gains[1].empty else f"{worth.in_words(self._gains[1])}. ({self._gains_scope}.)",
-            lead_finding=f"{lead_in_words(self.leads)}.",
-            tested_seeds=counted_range(runs["seed_size"], "seed question"),
-            tested_ratios=f"{ratios.min():g} to {ratios.max():g}",
+            worth="" if self._gains.empty else f"{worth.in_words(self._gains)}. ({self._gains_scope}.)",
+            tested_seeds=common.counted_range(runs["seed_size"], "seed question"),
             most_queries=f"{runs['budget'].max():,}",
             n_students=f"{len(runs):,}",
-            n_queries=f"{runs['queries'].sum():,}",
-            worker_hours=f"{worker_hours(runs).sum():.1f}",
             n_test=f"{self.parameters.n_test:,}",
-            n_replicates=counted_range(runs.groupby("seed_size")["replicate"].nunique(), "replicate"),
+            n_replicates=common.counted_range(runs.groupby("seed_size")["replicate"].nunique(), "replicate"),
         )
 
 
@@ -333,7 +292,7 @@ def run(parameters: BudgetRatio) -> Chapter:
     found = find_crossovers(fits)
     fits.table().to_csv(folder / "fits.csv", index=False, float_format="%.6g")
     crossovers.table(found).to_csv(folder / "crossovers.csv", index=False, float_format="%.6g")
-    return Chapter(parameters, runs, published(runs, parameters.profile), fits, found)
+    return Chapter(parameters, runs, fits, found)
 
 
 def rule(found: Sequence[Crossover]) -> str:
@@ -396,8 +355,3 @@ def agreement(predicted: float, low: float, high: float, c: Crossover) -> str:
     if pd.isna(low) or pd.isna(high) or None in c.interval:
         return f"{said}; an interval is open"
     return f"{said}; intervals {'overlap' if low <= c.interval[1] and c.interval[0] <= high else 'do not overlap'}"
-
-
-def _ratio(value: float | None, low: float | None, high: float | None) -> str:
-    ends = [None if pd.isna(end) else float(end) for end in (low, high)]
-    return "none" if pd.isna(value) else f"{value:.2g} ({interval(*ends)})"

@@ -1,13 +1,14 @@
 """What every chapter shares: its folder, figures with their words, forests, tables, and how numbers are written."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import pandas as pd
+import yaml
 from IPython.display import Markdown
 from pandas.io.formats.style import Styler
 
@@ -16,16 +17,15 @@ from crossover.figures.learning_curves import check_rows, curve_points, learning
 from crossover.figures.style import Picture, publish
 from crossover.labels import display_name, in_order
 from crossover.params.fields import Parameters
-from crossover.paths import PUBLISHED, results_folder
+from crossover.paths import results_folder
 from crossover.stats.advice import advise_map
 from crossover.stats.advice import regret_table as losses_of
 from crossover.stats.contrasts import benjamini_hochberg
 from crossover.stats.crossovers import Crossover
 from crossover.stats.curves import Fits, fit_table
 from crossover.stats.formatting import interval
-from crossover.study.advice_counts import common
 from crossover.study.cell import Cell
-from crossover.study.store import read_runs, save_numbers, worker_hours
+from crossover.study.store import save_numbers, worker_hours
 
 LEVEL = 0.9
 ANSWERS, REPHRASE, QUESTIONS = "answer_augmentation", "question_rephrase", "new_question"
@@ -63,52 +63,43 @@ class ChapterBase:
         keys = {cell.key for grid in grids for cell in self.grids.get(grid, [])}
         return self.runs[self.runs["key"].isin(keys)].reset_index(drop=True)
 
+    def words(self, name: str, **values: object) -> str:
+        """Return a text of ``words.yaml`` with its values."""
+        known_words = _words()
+        known = {"p": self.parameters, "level": f"{LEVEL:.0%}", "direction": known_words["direction"]}
+        return known_words[name].format(**known, **values)
+
     def figure(self, name: str, draw: Callable[..., Picture], data: pd.DataFrame, title: str, caption: str) -> Picture:
         """Store a figure with its words: the finding as title, what the marks are as caption."""
-        caption = f"{caption} Profile {self.parameters.profile}."
-        return publish(
-            lambda narrow: draw(narrow=narrow), data, self.folder / "figures", figure=name, title=title,
-            caption=caption, alt=title
-        )  # fmt: skip
+        note = {"title": title, "caption": f"{caption} Profile {self.parameters.profile}.", "alt": title}
+        return publish(lambda narrow: draw(narrow=narrow), data, self.folder / "figures", figure=name, **note)
 
     def forest(
         self, name: str, rows: pd.DataFrame, caption: str, title: str = "", **options: object
     ) -> Picture | Markdown:
-        """Draw differences, next to the published study's where this is another run; the title reads them."""
+        """Draw differences; the title reads them where none is given."""
         if rows.empty:
             return NOT_RUN
-        file = results_folder(PUBLISHED) / "figures" / f"{name}.csv"
-        study = None
-        if self.parameters.profile != PUBLISHED and file.exists():
-            # Where no panel has a name, pandas would read numbers.
-            study = pd.read_csv(file, dtype={"panel": str}).fillna({"panel": ""})
         rows = starred(rows)
-        caption = (
-            f"{caption} Points and {LEVEL:.0%} intervals are paired by test item"
-            f" ({counted_range(rows['items'], 'item')}, {counted_range(rows['replicates'], 'replicate')}). *"
-            f" significant at a false-discovery rate of 10% among {len(rows)}."
-        )
-        return self.figure(name, partial(forest, rows, study, **options), rows, title or reading(rows), caption)
+        items, replicates = (counted_range(rows[f"{what}s"], what) for what in ("item", "replicate"))
+        said = self.words("forest", caption=caption, items=items, replicates=replicates, n=len(rows))
+        return self.figure(name, partial(forest, rows, **options), rows, title or reading(rows), said)
 
-    def curves(
-        self, name: str, rows: pd.DataFrame, title: str, caption: str, published: pd.DataFrame | None = None
-    ) -> Picture:
+    def curves(self, name: str, rows: pd.DataFrame, title: str, caption: str) -> Picture:
         """Draw accuracy against budget ratio with the fitted curves."""
         seeds, rows = rows[rows["budget"] == 0], rows[rows["budget"] > 0]
         points = learning_points(rows, LEVEL)
-        old = learning_points(published, LEVEL) if published is not None and len(published) else None
         each = rows.assign(ratio=rows["budget"] / rows["seed_size"], accuracy=rows["n_correct"] / rows["n_test"])
         draw = partial(
-            learning_curves, points, curve_points(fit_table(rows, LEVEL)), published=old,
+            learning_curves,
+            points,
+            curve_points(fit_table(rows, LEVEL)),
             replicates=each if points["replicates"].max() > 1 else None,
             levels=(seeds["n_correct"] / seeds["n_test"]).groupby(seeds["seed_size"]).mean(),
-        )  # fmt: skip
-        caption = (
-            f"{caption} Points are means of {counted_range(points['replicates'], 'replicate')} on"
-            f" {rows['n_test'].iloc[0]} test problems with {LEVEL:.0%} intervals, faint points single replicates, lines"
-            " fitted curves."
         )
-        return self.figure(name, draw, points, title, caption)
+        replicates = counted_range(points["replicates"], "replicate")
+        said = self.words("learning_curves", caption=caption, replicates=replicates, n_test=rows["n_test"].iloc[0])
+        return self.figure(name, draw, points, title, said)
 
     def quote(self, **numbers: str) -> None:
         """Store what pages quote as ``{{ name }}``."""
@@ -133,6 +124,11 @@ class ChapterBase:
             f"{worker_hours(runs).sum():.1f} worker-hours", f"profile {p.profile}",
         ]  # fmt: skip
         return Markdown(f"*Scope: {', '.join(said)}.*")
+
+
+@cache
+def _words() -> dict[str, str]:
+    return yaml.safe_load(Path(__file__).with_name("words.yaml").read_text(encoding="utf-8"))
 
 
 def counted(n: float, what: str) -> str:
@@ -177,8 +173,7 @@ def reading(rows: pd.DataFrame) -> str:
     rows = starred(rows[rows["estimate"].notna()])
     if rows.empty:
         return "Not run in this profile"
-    found = rows[rows["significant"]]
-    alone = rows[(rows["low"] > 0) | (rows["high"] < 0)]
+    found, alone = rows[rows["significant"]], rows[(rows["low"] > 0) | (rows["high"] < 0)]
     if found.empty:
         before = ", ".join(f"{r.comparison} {100 * r.estimate:+.1f} points" for r in alone[:2].itertuples())
         said = f" (before correction: {before})" if before else ""
@@ -198,19 +193,17 @@ def table(frame: pd.DataFrame, name: str, digits: int = 2) -> Styler:
     return shown.set_table_styles(left).set_table_attributes('class="dataframe"').set_uuid(name)
 
 
-def crossover_table(found: Sequence[Crossover], name: str, **columns: Sequence[str]) -> Styler | Markdown:
-    """Return crossovers in readers' words, with ``columns`` of their own in front."""
-    if not found:
-        return NO_CURVES
+def crossover_table(found: Mapping[str, Sequence[Crossover]], name: str, setting: str = "") -> Styler | Markdown:
+    """Return crossovers in readers' words, by the value of a ``setting``, which is the first column."""
     rows = pd.DataFrame(
-        {title: values[i] for title, values in columns.items()}
-        | {"seeds": f"{c.seed_size:g}", "lead": _lead(c), "status": c.status.replace("_", " ")}
-        | {f"calls per seed ({c.level:.0%} interval)": _ratio(c)}
+        {setting: value, "seeds": f"{c.seed_size:g}", "lead": _lead(c), "status": c.status.replace("_", " ")}
+        | {f"calls per seed ({c.level:.0%} interval)": ratio(c.ratio, c.interval, c.tested)}
         | {"calls": "" if c.queries is None else f"{c.queries:,.0f}"}
         | {"without a curve": ", ".join(f"{low:g} to {high:g}" for low, high in c.model_free)}
-        for i, c in enumerate(found)
+        for value, some in found.items()
+        for c in some
     )
-    return table(rows.loc[:, (rows != "").any()], name)
+    return table(rows.loc[:, (rows != "").any()], name) if len(rows) else NO_CURVES
 
 
 def form_table(found: Sequence[Crossover], name: str) -> Styler | Markdown:
@@ -229,12 +222,12 @@ def _lead(c: Crossover) -> str:
     return f"{display_name(c.leader).lower()} throughout" if c.status == "none" else f"{first} → {second}"
 
 
-def _ratio(c: Crossover) -> str:
-    """A crossover's ratio with its interval, to two digits."""
-    if c.ratio is None:
+def ratio(value: float | None, ends: Sequence[float | None], tested: tuple[float, float] | None = None) -> str:
+    """Return a crossover's ratio with its interval, to two digits; nothing where there is none."""
+    if value is None or pd.isna(value):
         return ""
-    low, high = (None if end is None else float(f"{end:.2g}") for end in c.interval)
-    return f"{f'{c.ratio:.2g}' if c.ratio < 100 else f'{c.ratio:,.0f}'} ({interval(low, high, c.tested)})"
+    low, high = (None if end is None or pd.isna(end) else float(f"{end:.2g}") for end in ends)
+    return f"{f'{value:.2g}' if value < 100 else f'{value:,.0f}'} ({interval(low, high, tested)})"
 
 
 def has_curves(fits: Fits) -> bool:
@@ -252,22 +245,13 @@ def regret(fits: Fits, runs: pd.DataFrame) -> pd.DataFrame:
     return losses.drop(columns="task").rename(columns={"mean_regret": "mean", "largest_regret": "largest"})
 
 
-def regret_table(fits: Fits, runs: pd.DataFrame, name: str) -> Styler:
+def regret_table(fits: Fits, runs: pd.DataFrame, name: str) -> Styler | Markdown:
     """Return :func:`regret` for a page."""
+    if not has_curves(fits):
+        return NO_CURVES
     names = {"mean": "mean loss, points", "largest": "largest loss, points"}
     losses = regret(fits, runs).drop(columns="cells").rename(columns=names)
     return table(losses.assign(strategy=losses["strategy"].map(display_name)), name, digits=1)
-
-
-def published(runs: pd.DataFrame, profile: str) -> pd.DataFrame:
-    """Return the study's rows whose settings, axes of the grid apart, occur in ``runs``; none in the study itself."""
-    study = read_runs(results_folder(PUBLISHED), "budget_ratio")
-    return study.iloc[:0] if profile == PUBLISHED else alike(study, runs)
-
-
-def alike(rows: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
-    """Return those of ``rows`` whose settings, axes of the grid apart, occur in ``runs``."""
-    return rows[rows["settings"].map(common).isin(set(runs["settings"].map(common)))].reset_index(drop=True)
 
 
 def funnel_table(runs: pd.DataFrame, name: str = "funnel") -> Styler:

@@ -7,8 +7,7 @@ import pandas as pd
 from crossover.claims.findings import FLOOR, NOT_RUN, Finding
 from crossover.claims.register import Planned, Register
 from crossover.stats.contrasts import Contrast
-from crossover.stats.power import Spread, cheapest, spread
-from crossover.stats.verdicts import DECIDED
+from crossover.stats.verdicts import DECIDED, Spread, cheapest, spread
 from crossover.study.store import worker_hours
 
 #: Worker-hours beyond which an addition is out of reach.

@@ -186,7 +186,7 @@ def _preview(made: Pilot) -> str:
 def _answered(given: dict, task: UserPairs, yes: bool, console: Console) -> dict:
     """Have the teacher answer seeds without an answer, and return what was given with those seeds and what is left."""
     from crossover.params.profiles import check
-    from crossover.stats.power import replicates_needed
+    from crossover.stats.verdicts import replicates_needed
     from crossover.study.answer_seeds import label
     from crossover.study.grids import cells_of
     from crossover.study.pilot import least_queries, n_tests, values_of

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import ListedColormap, to_rgb
 
-from crossover.figures.style import INK, MUTED, PAPER, SERIES, Picture, legend, mark, panels, series, styled
+from crossover.figures.style import INK, MUTED, PAPER, SERIES, Picture, bars, legend, mark, panels, series, styled
 from crossover.labels import TASKS
 
 
@@ -40,12 +40,11 @@ def sweep(
                 fitted = len(line) > 0
                 with series(axes, name):
                     axes.plot(line["value"], line["fitted"], color=colour, linewidth=1.4)
-            ends = [f"{measure}_low", f"{measure}_high"]
-            bars = some[ends].sub(some[measure], axis=0).abs().T.to_numpy(float) if set(ends) <= set(some) else None
+            ends = (f"{measure}_low", f"{measure}_high")
+            look = {"color": colour, "marker": marker, "markerfacecolor": face, "linestyle": "none" if fitted else "-"}
             with series(axes, name):
-                axes.errorbar(some["value"], some[measure], bars, color=colour, marker=marker, markerfacecolor=face,
-                              markersize=5.5, capsize=2,
-                              linewidth=1.3, elinewidth=1, linestyle="none" if fitted else "-", zorder=4)  # fmt: skip
+                axes.errorbar(some["value"], some[measure], bars(some, measure, *ends) if {*ends} <= {*some} else None,
+                              markersize=5.5, capsize=2, linewidth=1.3, elinewidth=1, zorder=4, **look)  # fmt: skip
         if here[measure].isna().all():
             axes.text(0.5, 0.5, "not known", transform=axes.transAxes, ha="center", color=MUTED)
             axes.set_yticks([])
@@ -95,9 +94,9 @@ def scatter(points: pd.DataFrame, narrow: bool = False) -> Picture:
     teachers = dict(zip(dict.fromkeys(points["teacher"]), SERIES, strict=False))
     for teacher, (colour, marker, face) in teachers.items():
         some = 100 * points.loc[points["teacher"] == teacher, ["above", "gain", "gain_low", "gain_high"]]
-        spread = some[["gain_low", "gain_high"]].sub(some["gain"], axis=0).abs().T.to_numpy()
+        ends = bars(some, "gain", "gain_low", "gain_high")
         look = {"color": colour, "marker": marker, "markerfacecolor": face, "linestyle": "none"}
-        axes.errorbar(some["above"], some["gain"], spread, elinewidth=0.7, zorder=3, **look)
+        axes.errorbar(some["above"], some["gain"], ends, elinewidth=0.7, zorder=3, **look)
     told = (points["verdict"] == "above") | (points["gain_low"] > 0) | (points["gain_high"] < 0)
     low, high = 100 * points["gain"].min() - 10, 100 * points["gain"].max() + 10
     axes.set_ylim(low, high)

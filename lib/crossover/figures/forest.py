@@ -4,25 +4,21 @@ from textwrap import fill
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from crossover.figures.style import GRID, INK, MUTED, PAPER, Picture, legend, mark, panels, styled
 
 _ROW, _HEAD = 0.27, 0.27  # inches
+LIMIT = 30.0  # points either way that a forest shows at the most
 
 
 @styled
-def forest(
-    rows: pd.DataFrame,
-    study: pd.DataFrame | None = None,
-    xlabel: str = "difference in test accuracy, points",
-    limit: float = 30.0,
-    narrow: bool = False,
-) -> Picture:
+def forest(rows: pd.DataFrame, xlabel: str = "difference in test accuracy, points", narrow: bool = False) -> Picture:
     """Draw differences in percentage points, one row per comparison.
 
     ``rows`` have ``comparison, estimate, low, high, significant, why`` as fractions of 1, and optionally ``panel`` (a
-    heading) and ``value`` (the paper's); ``study`` has the published ones, drawn hollow. An interval past ``limit``
-    points ends in an arrow head. On a phone (``narrow``) names stand above their rows, with the estimate only.
+    heading) and ``value`` (the paper's). An interval past :data:`LIMIT` points ends in an arrow head. On a phone
+    (``narrow``) names stand above their rows, with the estimate only.
     """
     rows = rows if "panel" in rows else rows.assign(panel="")
     rows = pd.concat([some for _, some in rows.groupby("panel", sort=False)])  # a panel's rows together
@@ -37,19 +33,13 @@ def forest(
     figure, (axes,) = panels(1, -height + 1.1, narrow)
     ends = 100 * rows[["low", "high"]].astype(float).to_numpy()
     widest = float(np.nanmax(np.abs(ends))) if np.isfinite(ends).any() else 1.0
-    limit = min(limit, 1.1 * max(widest, 1.0))
+    limit = min(LIMIT, 1.1 * max(widest, 1.0))
     axes.axvline(0, color=MUTED, linewidth=1, zorder=1)
     marks = []
-    if study is not None:
-        on = ["panel", "comparison"] if "panel" in study else ["comparison"]
-        same = rows[on].merge(study[[*on, "estimate", "low", "high"]], on=on, how="left")
-        _bars(axes, same, np.array(places) - 0.1, limit, MUTED, PAPER)
-        marks = [mark("this run"), mark("published study", MUTED, face=PAPER)]
-    _bars(axes, rows, np.array(places), limit, INK, INK)
+    _bars(axes, rows, np.array(places), limit)
     if "value" in rows and rows["value"].notna().any():
-        axes.plot(
-            100 * rows["value"].astype(float), places, "D", color=MUTED, markersize=7, markerfacecolor=PAPER, zorder=5
-        )
+        hollow = {"color": MUTED, "markersize": 7, "markerfacecolor": PAPER, "zorder": 5}
+        axes.plot(100 * rows["value"].astype(float), places, "D", **hollow)
         marks.append(mark("the paper's value", MUTED, "D", PAPER))
     for y, row in zip(places, rows.itertuples(), strict=True):
         ends = "" if narrow else f" ({100 * row.low:.1f} to {100 * row.high:.1f})"
@@ -73,13 +63,13 @@ def forest(
     return figure
 
 
-def _bars(axes, rows: pd.DataFrame, y: np.ndarray, limit: float, colour: str, face: str) -> None:
+def _bars(axes: Axes, rows: pd.DataFrame, y: np.ndarray, limit: float) -> None:
+    """Draw estimates with intervals, with an arrow head where one goes past the limit."""
     values = 100 * rows[["estimate", "low", "high"]].astype(float).to_numpy()
     shown = np.clip(values, -limit, limit)
-    axes.errorbar(shown[:, 0], y, xerr=np.abs(shown[:, 1:] - shown[:, :1]).T, color=colour, marker="o",
-                  markerfacecolor=face,
-                  linestyle="none", markersize=6, zorder=4)  # fmt: skip
+    ends = np.abs(shown[:, 1:] - shown[:, :1]).T
+    axes.errorbar(shown[:, 0], y, xerr=ends, color=INK, marker="o", linestyle="none", markersize=6, zorder=4)
     for column, side, head in ((1, -limit, "<"), (2, limit, ">")):
         beyond = np.abs(values[:, column] - shown[:, column]) > 0
         if beyond.any():  # an empty line counts as a point at the figure's corner, and the layout makes room for it
-            axes.plot(np.full(beyond.sum(), side), y[beyond], head, color=colour, markersize=6, zorder=4, clip_on=False)
+            axes.plot(np.full(beyond.sum(), side), y[beyond], head, color=INK, markersize=6, zorder=4, clip_on=False)

@@ -6,7 +6,20 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from crossover.figures.style import INK, MUTED, SHADE, Picture, legend, mark, panels, ratio_axis, series, styled, styles
+from crossover.figures.style import (
+    INK,
+    MUTED,
+    SHADE,
+    Picture,
+    bars,
+    legend,
+    mark,
+    panels,
+    ratio_axis,
+    series,
+    styled,
+    styles,
+)
 from crossover.labels import display_name
 from crossover.stats.lead import Lead
 
@@ -43,18 +56,8 @@ def lead_and_regret(leads: pd.DataFrame, losses: pd.DataFrame, narrow: bool = Fa
         # Above and below in turn: lines of neighbouring sizes end near each other.
         place = {"xytext": (0, -14), "ha": "center", "va": "top"} if i % 2 else {"xytext": (-3, 3), "ha": "right"}
         axes.annotate(f"{size:g} seeds", end, textcoords="offset points", color=MUTED, **place)
-    bars = 100 * pooled[["low", "high"]].sub(pooled["lead"], axis=0).abs().T.to_numpy()
-    axes.errorbar(
-        pooled["ratio"],
-        100 * pooled["lead"],
-        bars,
-        color=INK,
-        marker="o",
-        linewidth=1.6,
-        elinewidth=1.1,
-        capsize=2,
-        zorder=4,
-    )
+    look = {"color": INK, "marker": "o", "linewidth": 1.6, "elinewidth": 1.1, "capsize": 2, "zorder": 4}
+    axes.errorbar(pooled["ratio"], 100 * pooled["lead"], 100 * bars(pooled, "lead"), **look)
     ratio_axis(axes, pooled["ratio"])
     axes.set(xlabel="teacher calls per seed question", ylabel="lead of new questions, points")
     axes.grid(axis="y")
@@ -64,23 +67,12 @@ def lead_and_regret(leads: pd.DataFrame, losses: pd.DataFrame, narrow: bool = Fa
         side.plot([row.mean, row.largest], [y, y], color=look.colour, linewidth=1.4)
         side.plot(row.mean, y, look.marker, color=look.colour, markersize=8)
         side.plot(row.largest, y, "|", color=look.colour, markersize=10)
-        side.annotate(
-            f"{display_name(row.strategy).lower()}: {row.mean:.1f}",
-            (row.mean, y),
-            (0, 8),
-            textcoords="offset points",
-            ha="left",
-        )
+        said = f"{display_name(row.strategy).lower()}: {row.mean:.1f}"
+        side.annotate(said, (row.mean, y), (0, 8), textcoords="offset points", ha="left")
     side.set(xlabel="loss from always buying it, points", yticks=[], xlim=(0, None), ylim=(-0.6, len(losses) - 0.3))
     side.spines["left"].set_visible(False)
-    legend(
-        figure,
-        [
-            mark("all sizes, 90% interval", INK, linestyle="-"),
-            mark("undecided", SHADE, "s", markersize=10),
-            mark("mean to largest loss", MUTED, "|", linestyle="-"),
-        ],
-    )
+    entries = [mark("all sizes, 90% interval", INK, linestyle="-"), mark("undecided", SHADE, "s", markersize=10)]
+    legend(figure, [*entries, mark("mean to largest loss", MUTED, "|", linestyle="-")])
     return figure
 
 
@@ -95,8 +87,8 @@ def lead_panels(leads: Sequence[Lead], narrow: bool = False) -> Picture:
             panel.axvspan(first, last, color=SHADE, zorder=0)
         panel.fill_between(c["ratio"], 100 * c["low"], 100 * c["high"], color=MUTED, alpha=0.3, linewidth=0)
         panel.plot(c["ratio"], 100 * c["lead"], color=INK)
-        bars = 100 * p[["low", "high"]].sub(p["lead"], axis=0).abs().T.to_numpy()
-        panel.errorbar(p["ratio"], 100 * p["lead"], bars, color=INK, marker="o", linestyle="none", capsize=2, zorder=4)
+        look = {"color": INK, "marker": "o", "linestyle": "none", "capsize": 2, "zorder": 4}
+        panel.errorbar(p["ratio"], 100 * p["lead"], 100 * bars(p, "lead"), **look)
         ratio_axis(panel, p["ratio"])
         size = "all sizes" if lead.seed_size is None else f"{lead.seed_size:g} seed questions"
         panel.set_title(f"{display_name(lead.second)} over {display_name(lead.first).lower()}, {size}", loc="left")
@@ -118,10 +110,9 @@ def gains_over_seeds(gains: pd.DataFrame, narrow: bool = False) -> Picture:
         panel.axhline(0, color=MUTED, linewidth=1)
         for strategy, look in looks.items():
             some = gains[(gains["seed_size"] == size) & (gains["strategy"] == strategy)].sort_values("ratio")
-            bars = 100 * some[["low", "high"]].sub(some["estimate"], axis=0).abs().T.to_numpy()
+            own = {"color": look.colour, "marker": look.marker, "linestyle": look.dash, "elinewidth": 1, "capsize": 2}
             with series(panel, look.label.lower()):
-                panel.errorbar(look.shift * some["ratio"], 100 * some["estimate"], bars, color=look.colour,
-                               marker=look.marker, linestyle=look.dash, elinewidth=1, capsize=2)  # fmt: skip
+                panel.errorbar(look.shift * some["ratio"], 100 * some["estimate"], 100 * bars(some, "estimate"), **own)
         ratio_axis(panel, gains.loc[gains["seed_size"] == size, "ratio"].unique())
         panel.set_title(f"{size:g} seed questions", loc="left")
         panel.set(xlabel="teacher calls per seed question", ylabel="gain over the seeds alone, points")

@@ -10,8 +10,8 @@ from crossover.errors import CrossoverError
 from crossover.figures.style import (
     INK,
     MUTED,
-    PAPER,
     Picture,
+    bars,
     label_ends,
     legend,
     mark,
@@ -95,7 +95,6 @@ def learning_curves(
     *,
     band: bool = False,
     replicates: pd.DataFrame | None = None,
-    published: pd.DataFrame | None = None,
     levels: pd.Series | None = None,
     found: Sequence[Crossover] = (),
     narrow: bool = False,
@@ -103,9 +102,8 @@ def learning_curves(
     """Draw accuracy against budget ratio, one panel per task and seed-set size, each line named at its end.
 
     ``curves`` (:func:`curve_points`) are thin outside the tested range, with their interval where ``band``; without
-    them lines join the points. Faint points are ``replicates``, hollow ones the ``published`` study's, the dashed line
-    students that had only the seeds (``levels``, by size), and bars along the bottom the crossovers ``found``, with an
-    arrow at an open end.
+    them lines join the points. Faint points are ``replicates``, the dashed line students that had only the seeds
+    (``levels``, by size), and bars along the bottom the crossovers ``found``, with an arrow at an open end.
     """
     points = points if "task" in points else points.assign(task="")
     groups = list(points.groupby(["task", "seed_size"], sort=True).groups)
@@ -117,36 +115,14 @@ def learning_curves(
         for strategy, look in looks.items():
             rows = here[here["strategy"] == strategy].sort_values("ratio")
             with series(axes, look.label.lower()):
-                if published is not None:
-                    old = published[(published["seed_size"] == size) & (published["strategy"] == strategy)]
-                    axes.plot(
-                        old["ratio"],
-                        old["accuracy"],
-                        look.marker,
-                        color=look.colour,
-                        markerfacecolor=PAPER,
-                        markersize=8,
-                        alpha=0.5,
-                    )
                 if replicates is not None:
                     each = replicates[(replicates["seed_size"] == size) & (replicates["strategy"] == strategy)]
-                    axes.scatter(
-                        each["ratio"] * look.shift,
-                        each["accuracy"],
-                        s=10,
-                        color=look.colour,
-                        marker=look.marker,
-                        alpha=0.4,
-                        linewidths=0,
-                    )
+                    faint = {"s": 10, "color": look.colour, "marker": look.marker, "alpha": 0.4, "linewidths": 0}
+                    axes.scatter(each["ratio"] * look.shift, each["accuracy"], **faint)
                 line = _curve(axes, curves, task, size, strategy, look, band)
-                axes.errorbar(
-                    rows["ratio"] * look.shift, rows["accuracy"], abs(rows[["low", "high"]].sub(rows["accuracy"],
-                        axis=0)).T.to_numpy(),
-                    color=look.colour, marker=look.marker, markersize=5.5, linewidth=1.6,
-                    linestyle="none" if line else look.dash, elinewidth=1, capsize=2,
-                    zorder=4,
-                )  # fmt: skip
+                own = {"color": look.colour, "marker": look.marker, "linestyle": "none" if line else look.dash}
+                axes.errorbar(rows["ratio"] * look.shift, rows["accuracy"], bars(rows, "accuracy"), markersize=5.5,
+                              linewidth=1.6, elinewidth=1, capsize=2, zorder=4, **own)  # fmt: skip
         if levels is not None and size in levels:
             axes.axhline(levels[size], color=MUTED, linewidth=1.2, linestyle=(0, (3, 3)), zorder=2)
         ratio_axis(axes, here["ratio"].unique())
@@ -157,29 +133,25 @@ def learning_curves(
         axes.grid(axis="y")
         for height, c in enumerate(c for c in found if (c.task, c.seed_size) == (task, size) and c.ratio is not None):
             _bar(axes, c, 0.03 + 0.05 * height)
-    # Names at the ends of the lines, but where a phone has no room for them beside its panel.
-    listed = narrow and max(len(look.label) for look in looks.values()) > 16
     first = axes_of[0]
     first.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}%")
     first.set_ylim(0, min(1.0, 1.1 * max(points["high"].max(), 0.05)))
     for axes in axes_of[:: 1 if narrow else 2]:
         axes.set_ylabel("test accuracy")
-    for axes, (task, size) in list(zip(axes_of, groups, strict=True))[
-        0 if narrow or len(groups) == 1 else 1 :: 1 if narrow else 2
-    ]:
+    # Names at the ends of the lines, but where a phone has no room for them beside its panel.
+    listed = narrow and max(len(look.label) for look in looks.values()) > 16
+    last_in_row = slice(0, None) if narrow else slice(min(1, len(groups) - 1), None, 2)
+    for axes, (task, size) in list(zip(axes_of, groups, strict=True))[last_in_row]:
         if listed:
             break
         here = points[(points["task"] == task) & (points["seed_size"] == size)]
         last = here.sort_values("ratio").groupby("strategy").last()["accuracy"]
         label_ends(axes, [(looks[s].label.lower(), y, looks[s].colour) for s, y in last.items()])
     entries = [mark(s.label.lower(), s.colour, s.marker, linestyle=s.dash) for s in looks.values()] if listed else []
-    entries += [mark("published study", MUTED, face=PAPER)] if published is not None and len(published) else []
-    entries += (
-        [mark(display_name("seeds_only").lower(), MUTED, "", linestyle="--")]
-        if levels is not None and len(levels)
-        else []
-    )
-    entries += [mark("crossover and its interval", INK, "d", linestyle="-", linewidth=1)] if found else []
+    if levels is not None and len(levels):
+        entries.append(mark(display_name("seeds_only").lower(), MUTED, "", linestyle="--"))
+    if found:
+        entries.append(mark("crossover and its interval", INK, "d", linestyle="-", linewidth=1))
     legend(figure, entries)
     return figure
 

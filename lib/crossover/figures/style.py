@@ -84,12 +84,13 @@ _STYLES = {
     "seeds_only": (MUTED, "_", (0, (3, 3))),
 }
 _SPARE = [
-    ("#8a6d00", "v", (0, (4, 1.5))), ("#4c7a34", "P", (0, (2, 1))), ("#9c3d6b", "X", (0, (6, 1, 2, 1))), (INK, "*",
-        (0, (1, 1))),
+    ("#8a6d00", "v", (0, (4, 1.5))), ("#4c7a34", "P", (0, (2, 1))), ("#9c3d6b", "X", (0, (6, 1, 2, 1))),
+    (INK, "*", (0, (1, 1))),
 ]  # fmt: skip
 #: Marks of what is no strategy, in greys; the second hollow.
-SERIES = [(INK, "o", INK), (MUTED, "s", PAPER), (MUTED, "^", MUTED), (INK, "D", PAPER), (MUTED, "v", PAPER), (INK,
-    "P", INK)]  # fmt: skip
+SERIES = [
+    (INK, "o", INK), (MUTED, "s", PAPER), (MUTED, "^", MUTED), (INK, "D", PAPER), (MUTED, "v", PAPER), (INK, "P", INK),
+]  # fmt: skip
 
 
 def styles(strategies: Iterable[str]) -> dict[str, Style]:
@@ -124,6 +125,11 @@ def mark(label: str, colour: str = INK, marker: str = "o", face: str | None = No
     return Line2D(
         [], [], color=colour, marker=marker, markerfacecolor=face or colour, label=label, **{"linestyle": "none"} | line
     )
+
+
+def bars(rows: pd.DataFrame, value: str, low: str = "low", high: str = "high") -> np.ndarray:
+    """Return the lengths of error bars (2, n) from the columns of a value and of its interval's ends."""
+    return rows[[low, high]].sub(rows[value], axis=0).abs().T.to_numpy(float)
 
 
 def legend(figure: Figure, entries: Sequence[Artist]) -> None:

@@ -1,8 +1,7 @@
 """Which strategy to buy for S seed questions and Q teacher calls: leads, probabilities and regrets.
 
-Curves are read at the ratio ``Q / S``; between tested seed-set sizes outcomes at the same ratio are interpolated in
-``log S``. Outside the tested range nothing is recommended: the answer is that of the nearest tested point, with the
-lead that the law over seed-set sizes expects at the question asked, and the command that would measure it.
+Between tested seed-set sizes outcomes at the same ratio ``Q / S`` are interpolated in ``log S``. Outside the tested
+range nothing is recommended: the answer is the nearest tested point, the trend, and the command that would measure it.
 """
 
 from __future__ import annotations
@@ -29,11 +28,7 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Choice:
-    """One strategy at (S, Q): expected outcome, probability of being best, expected regret, lead over the best other.
-
-    ``inside`` says whether its curve was tested on both sides of this ratio and seed-set size; ``why`` names what is
-    outside.
-    """
+    """One strategy at (S, Q); ``inside`` says whether its curve was tested on both sides, ``why`` what lies outside."""
 
     strategy: str
     accuracy: float
@@ -76,17 +71,11 @@ class Advice:
 
     def as_dict(self) -> dict[str, object]:
         """Plain values for JSON."""
-        return asdict(self) | {
-            "choose": self.choose,
-            "extrapolation": self.nearest is not None,
-            "message": self.message,
-        }
+        outside = self.nearest is not None
+        return asdict(self) | {"choose": self.choose, "extrapolation": outside, "message": self.message}
 
     def table(self) -> pd.DataFrame:
-        """One row per strategy.
-
-        ``task, seeds, queries, strategy, accuracy, low, high, p_best, regret, lead, inside, why``.
-        """
+        """One row per strategy, with the columns of :func:`advise_map`."""
         return pd.DataFrame(_rows(self.task, self.seeds, self.queries, self.choices))
 
     @property
@@ -112,10 +101,8 @@ class Advice:
             ]
             if self.trend:
                 lead, (low, high) = self.trend
-                lines.append(
-                    f"trend: a lead of {100 * lead:.1f} points there ({100 * low:.1f} to {100 * high:.1f}, by"
-                    " extrapolation)"
-                )
+                ends = f"{100 * low:.1f} to {100 * high:.1f}, by extrapolation"
+                lines.append(f"trend: a lead of {100 * lead:.1f} points there ({ends})")
             if self.unit == "teacher calls":
                 at = f"--queries {max(PER_POINT * self.queries, LEAST_PILOT):.0f} --budget {self.queries:.0f}"
                 lines.append(f"to measure it: crossover pilot PAIRS {at} --until decided")
@@ -183,11 +170,7 @@ def advise(
 def advise_map(
     fits: Fits, seeds_grid: Iterable[float], queries_grid: Iterable[float], task: str | None = None
 ) -> pd.DataFrame:
-    """Choices over a grid: one row per (task, seeds, queries, strategy), ``best`` true for the first choice.
-
-    Columns ``task, seeds, queries, strategy, accuracy, low, high, p_best, regret, lead, inside, why, best``. Outside
-    the tested range the rows are extrapolations, which :func:`advise` does not recommend from.
-    """
+    """Choices over a grid: one row per (task, seeds, queries, strategy), ``best`` true for the first choice."""
     rows, price, queries_grid = [], scales(fits, None), list(queries_grid)
     for name in [task] if task else sorted({c.task for c in fits}):
         fitted = _curves(fits, name)
@@ -280,10 +263,7 @@ def _trend(
     fits: Fits, task: str, fitted: dict[str, dict[float, FittedCurve]], names: list[str], near: float,
     asked: tuple[float, float], price: Mapping[str, float],
 ) -> tuple[float, Interval] | None:  # fmt: skip
-    """Lead of the first strategy over the second at the question asked.
-
-    At the nearest size where no second one was run.
-    """
+    """Lead of the first strategy over the second at the question asked; at size ``near`` where no other was run."""
     laws = fit_seed_sizes(replace(fits, curves=tuple(c for c in fits if c.task == task and c.strategy in names)))
     if len(names) < 2 or any((task, name) not in laws for name in names):
         return None

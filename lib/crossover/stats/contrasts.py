@@ -1,20 +1,8 @@
 r"""Differences between conditions, paired by test item and averaged over replicates, with intervals that cover both.
 
-Every student answers the same test items, and every condition of one replicate starts from the same seed questions. A
-contrast is therefore one table: for replicate ``r`` and item ``i`` the weighted sum :math:`d_{ri}` of what the
-conditions' students answered (1 correct, 0 wrong). Replicates and items are both samples of something larger, so both
-are random, and crossed:
-
-.. math:: d_{ri} = \delta + a_r + b_i + e_{ri}, \qquad
-   \widehat{\mathrm{var}}\,\bar d = V_R + V_I - V_E,
-
-with :math:`V_R` from the spread of the replicates' means, :math:`V_I` from that of the items' means, and :math:`V_E`,
-the residual, which both contain; Satterthwaite's degrees of freedom. Source: Searle, Casella & McCulloch (1992),
-chapter 4. Items of several evaluation sets are strata of equal weight, however many items each has.
-
-For correct answers the variance is floored at :math:`1 / I^2` (one item flipping), so that identical outcomes do not
-give a zero-width interval. Two or three replicates alone say little about the spread between replicates:
-:func:`squeeze` pools it within a family of like contrasts.
+Replicates r and items i are both random, and crossed: :math:`d_{ri} = \delta + a_r + b_i + e_{ri}` has a mean with
+variance :math:`V_R + V_I - V_E`, from the spread of the replicates' means, of the items' means, and the residual that
+both contain. Source: Searle, Casella & McCulloch (1992), chapter 4.
 """
 
 from __future__ import annotations
@@ -33,10 +21,7 @@ FALSE_DISCOVERY_RATE = 0.1  # among differences that are called one
 
 @dataclass(frozen=True)
 class Contrast:
-    """A difference, as a fraction of 1, with its t interval.
-
-    With one replicate the interval holds for that draw of the seeds only, unless a family lends it its variance.
-    """
+    """A difference, as a fraction of 1, with its t interval; with one replicate it holds for that draw of the seeds."""
 
     estimate: float
     error: float  #: Standard error.
@@ -77,10 +62,7 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Components:
-    """A mean of crossed differences, and the parts of its variance.
-
-    ``item`` and ``residual`` are :math:`V_I` and :math:`V_E`.
-    """
+    """A mean of crossed differences, and the parts of its variance: ``item`` and ``residual`` are V_I and V_E."""
 
     estimate: float
     replicates: int
@@ -116,8 +98,8 @@ def components(
 ) -> Components:
     """Return the mean of crossed differences (R, I), by replicate and test item, and the parts of its variance.
 
-    ``strata`` (I,) name the evaluation set of each item, and each set weighs the same in the mean; ``binary`` says that
-    outcomes are correct answers, not scores. Anything but finite numbers with at least two items per set is refused.
+    ``strata`` (I,) name the evaluation set of each item, and each set weighs the same; ``binary`` says that outcomes
+    are correct answers, not scores. The variance of correct answers is at least 1/I² (one item flipping).
     """
     d = np.asarray(differences, float)
     sets = [d] if strata is None else [d[:, np.asarray(strata) == name] for name in dict.fromkeys(strata)]
@@ -147,8 +129,6 @@ def contrast(
 ) -> Contrast:
     """Return the mean of crossed differences with an interval; :func:`components` explains the arguments.
 
-    Examples
-    --------
     >>> c = contrast(np.array([[1, 0, 1, 0, 0, 1], [1, 0, 0, 0, 1, 1], [1, 0, 1, 0, 1, 1]]))
     >>> round(c.estimate, 3), round(c.low, 3), round(c.high, 3)
     (0.556, 0.181, 0.93)
@@ -176,13 +156,11 @@ class Prior:
 
 
 def squeeze(variances: Sequence[float], df: Sequence[float]) -> Prior:
-    r"""Estimate the prior of a family's variances, with their degrees of freedom, by the moments of their logarithms.
+    """Estimate the prior of a family's variances, with their degrees of freedom, by the moments of their logarithms.
 
-    Variances are taken as :math:`s_g^2 \sim s_0^2 F_{d_g, d_0}`; at least one must be above 0, of two replicates or
-    more. Source: Smyth (2004), section 6.2, as ``squeezeVar`` of limma.
+    Two or three replicates alone say little about the spread between replicates, so like contrasts are pooled. Source:
+    Smyth (2004), section 6.2, as ``squeezeVar`` of limma.
 
-    Examples
-    --------
     >>> prior = squeeze([1.0, 1.1, 0.9, 1.0], [4, 4, 4, 4])
     >>> round(prior.variance, 2), prior.df, prior.most
     (1.31, inf, 16.0)
@@ -203,8 +181,6 @@ def squeeze(variances: Sequence[float], df: Sequence[float]) -> Prior:
 def benjamini_hochberg(p: Sequence[float]) -> np.ndarray:
     """Return which of several differences may be called one at :data:`FALSE_DISCOVERY_RATE`; missing values are none.
 
-    Source: Benjamini & Hochberg (1995); it also holds where shared test items make differences positively dependent.
-
     >>> benjamini_hochberg([0.001, 0.04, 0.03, 0.6]).tolist(), benjamini_hochberg([0.04, 0.3, 0.6]).tolist()
     ([True, True, True, False], [False, False, False])
     """
@@ -216,11 +192,7 @@ def benjamini_hochberg(p: Sequence[float]) -> np.ndarray:
 
 
 def items_needed(differences: np.ndarray, effect: float, level: float = 0.9) -> int:
-    r"""Return how many test items would show a true effect with probability 0.8, the replicates being as they are.
-
-    .. math:: n = (z_{(1 + level)/2} + z_{0.8})^2 \max(s^2, effect / R) / effect^2,
-
-    with :math:`s` the standard deviation of the items' mean differences. The spread between replicates comes on top.
+    """Return how many test items would show a true effect with probability 0.8, the replicates being as they are.
 
     >>> items_needed(np.array([[1, 0, 0, -1, 0, 0, 0, 1]]), 0.01)
     25393
@@ -231,11 +203,9 @@ def items_needed(differences: np.ndarray, effect: float, level: float = 0.9) -> 
 
 
 def minimum_detectable_effect(replicates: int, items: int, level: float = 0.9) -> float:
-    r"""Return the smallest true difference of correct answers that could be detected with probability 0.8, at the best.
+    """Return the smallest true difference of correct answers that could be detected with probability 0.8, at the best.
 
-    A difference :math:`\delta` brings a variance of at least :math:`\delta` per item and replicate, so that
-
-    .. math:: \delta \ge (z_{(1 + level)/2} + z_{0.8})^2 / (R I).
+    A difference brings a variance of at least its own size per item and replicate.
 
     >>> round(minimum_detectable_effect(3, 100), 4)
     0.0206

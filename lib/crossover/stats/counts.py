@@ -1,9 +1,7 @@
 """A table of counts: reading anyone's CSV, checking every row, and cutting it into the counts of each curve.
 
-Columns: ``strategy, seed_size, budget, n_test`` and one of ``n_correct``, ``accuracy``, or ``score`` with ``score_sd``
-(mean and standard deviation over test items of an outcome that is not right or wrong); ``replicate`` and ``task`` are
-optional where there is one of each. A ``seconds`` column is kept for planning by time. A strategy that buys nothing has
-budget 0 in all its rows. Impossible values are refused with row and column; nothing is guessed and nothing is dropped.
+The outcome is ``n_correct``, ``accuracy``, or ``score`` with ``score_sd`` (mean and standard deviation over test items
+of an outcome that is not right or wrong). A strategy that buys nothing has budget 0 in all its rows.
 """
 
 from __future__ import annotations
@@ -32,12 +30,10 @@ WANTED = (
 
 @dataclass(frozen=True)
 class CurveCounts:
-    """Counts of one curve: a strategy at one seed-set size on one task.
+    """Counts of one curve: ``correct`` of ``tested`` (J, B), by replicate and budget ratio; both 0 where one lacks it.
 
-    ``ratios`` (B,) are budget ratios ``Q / S``, ascending and distinct; ``correct`` and ``tested`` (J, B) are ``k`` of
-    ``n`` by replicate (``tested`` is 0 where one lacks a budget). For scores ``correct`` is their sum and
-    ``item_variance`` (J, B) that between test items; it is ``None`` for correct answers, whose variance follows from
-    their mean.
+    For scores ``correct`` is their sum and ``item_variance`` (J, B) that between test items; it is ``None`` for correct
+    answers, whose variance follows from their mean.
     """
 
     task: str
@@ -128,8 +124,8 @@ def validate_counts(
 ) -> pd.DataFrame:
     """Check a table of counts and return it with the standard columns, types and defaults.
 
-    Unknown columns are ignored. ``where`` and ``lines`` (of the file behind each row) name places in errors;
-    ``decimal_commas`` reads ``0,85`` as 0.85 and ``1.000`` as 1000.
+    ``where`` and ``lines`` (of the file behind each row) name places in errors; ``decimal_commas`` reads ``0,85`` as
+    0.85.
     """
     check = _Check(where, lines, decimal_commas)
     _refuse_columns(list(map(str, table.columns)), where)

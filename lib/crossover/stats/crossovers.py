@@ -1,15 +1,13 @@
 """Where one strategy overtakes another: crossover ratios with intervals, probabilities and a status.
 
-For curves ``A_1`` and ``A_2`` the crossover is where ``d(r) = A_2(r) - A_1(r)`` changes sign. The interval holds every
-ratio at which the draws leave the sign of ``d`` open (its probability between ``(1 - level) / 2`` and ``(1 + level) /
-2``): with one crossing a draw these are the percentiles of the crossing, and where a draw has none the end is open,
-never a made-up number.
+The crossover is where ``d(r) = A_2(r) - A_1(r)`` changes sign. Its interval holds every ratio at which the draws leave
+the sign of ``d`` open; where a draw has no crossing the end is open, never a made-up number.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 import numpy as np
@@ -71,23 +69,23 @@ class Crossover:
     second: str
     seed_size: float
     status: str
-    ratio: float | None
-    interval: Pair
-    queries: float | None
-    queries_interval: Pair
-    p_exists: float | None
-    p_in_range: float | None
     tested: tuple[float, float]
     searched: tuple[float, float]
-    side: str | None
-    leader: str | None
-    crossings: tuple[Crossing, ...]
-    by_form: dict[str, list[float]]
-    model_free: tuple[tuple[float, float], ...]
-    uncertainty: dict[str, float]
     unit: str
     level: float
-    message: str
+    message: str = ""
+    ratio: float | None = None
+    interval: Pair = (None, None)
+    queries: float | None = None
+    queries_interval: Pair = (None, None)
+    p_exists: float | None = None
+    p_in_range: float | None = None
+    side: str | None = None
+    leader: str | None = None
+    crossings: tuple[Crossing, ...] = ()
+    by_form: dict[str, list[float]] = field(default_factory=dict)
+    model_free: tuple[tuple[float, float], ...] = ()
+    uncertainty: dict[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:
         value = "" if self.ratio is None else f" at {self.ratio:.3g} ({show_interval(*self.interval, self.tested)})"
@@ -146,7 +144,8 @@ def find_crossovers(
     out = []
     for members in fits.groups().values():
         bought = [c for c in members if not c.counts.buys_nothing]
-        out += [_pair(a, b, scale, unit, checks) for a, b in combinations(bought, 2)]
+        out += [_cross(_Pair(a, b, (scale[a.strategy], scale[b.strategy])), unit, checks)
+                for a, b in combinations(bought, 2)]  # fmt: skip
     return out
 
 
@@ -213,7 +212,7 @@ class _Pair:
     def tested(self) -> tuple[float, float]:
         """Cost per seed that both were run at."""
         ends = [[end * s for end in c.ratio_range] for c, s in zip(self.curves, self.scale, strict=True)]
-        return max(ends[0][0], ends[1][0]), min(ends[0][1], ends[1][1])
+        return float(max(ends[0][0], ends[1][0])), float(min(ends[0][1], ends[1][1]))
 
     def mean_lead(self, ratios: np.ndarray) -> np.ndarray:
         """``A_b - A_a`` of the flexible curves' means."""
@@ -235,21 +234,24 @@ class _Pair:
         return lead
 
 
-def _pair(a: FittedCurve, b: FittedCurve, scales: dict[str, float], unit: str, checks: bool) -> Crossover:
-    pair = _Pair(a, b, (scales[a.strategy], scales[b.strategy]))
-    low, high = pair.tested
-    if not (a.is_fitted and b.is_fitted) or low >= high:
-        overlap = "the two were not run at overlapping budgets"
-        return _nothing(pair, unit, overlap if low >= high else "a curve has too few budgets to be fitted")
+def _cross(pair: _Pair, unit: str, checks: bool) -> Crossover:
+    """The crossover of two curves; ``checks`` adds what does not rest on their flexible forms."""
+    a, b = pair.curves
+    (low, high), size, tail = pair.tested, a.seed_size, (1 - a.level) / 2
+    names = a.strategy, b.strategy
+    if low >= high or not (a.is_fitted and b.is_fitted):
+        why = (
+            "the two were not run at overlapping budgets" if low >= high else "a curve has too few budgets to be fitted"
+        )
+        return Crossover(a.task, *names, size, "undetermined", pair.tested, pair.tested, unit, a.level, why)
     logs = np.linspace(np.log(low / BEYOND), np.log(high * BEYOND), 3 * POINTS_PER_RANGE + 1)
     ratios = np.exp(logs)
     point, draws = pair.lead(ratios)
     roots = sign_changes.roots(logs, point, lambda t: pair.mean_lead(np.exp(np.atleast_1d(t))))
     positive = (draws > 0).mean(0) + (draws == 0).mean(0) / 2
-    roots = sign_changes.between_decided(logs, positive, roots, (1 - a.level) / 2)
+    roots = sign_changes.between_decided(logs, positive, roots, tail)
     inside = (ratios >= low * (1 - 1e-12)) & (ratios <= high * (1 + 1e-12))
     p_exists = sign_changes.crossing_probability(draws)
-    names, tail = (a.strategy, b.strategy), (1 - a.level) / 2
     crossings = []
     for log_root, rising in roots:
         r = float(np.exp(log_root))
@@ -268,37 +270,20 @@ def _pair(a: FittedCurve, b: FittedCurve, scales: dict[str, float], unit: str, c
         ends = sign_changes.nearest_region(logs, positive, tail, inside)
     # where the data say nothing inside the range, a value outside of it would be worth nothing
     ratio = chosen.ratio if chosen and status != "none" and (chosen.inside or status != "undetermined") else None
-    leader = ahead[1] if status in ("none", "beyond_range") else None
-    by_form, uncertainty = _checks(pair, logs, ratio) if checks else ({}, {})
-    size = a.seed_size
-    return Crossover(
-        task=a.task, first=order[0], second=order[1], seed_size=size, status=status, ratio=ratio, interval=ends,
-        queries=None if ratio is None else ratio * size,
+    found = Crossover(
+        a.task, *order, size, status, pair.tested, (float(ratios[0]), float(ratios[-1])), unit, a.level,
+        ratio=ratio, interval=ends, queries=None if ratio is None else ratio * size,
         queries_interval=tuple(None if e is None else e * size for e in ends),
         p_exists=p_exists, p_in_range=sign_changes.crossing_probability(draws[:, inside]),
-        tested=(float(low), float(high)), searched=(float(ratios[0]), float(ratios[-1])),
-        side=side, leader=leader, crossings=tuple(crossings), by_form=by_form,
-        model_free=model_free((a, b)) if checks and pair.scale == (1.0, 1.0) else (),
-        uncertainty=uncertainty, unit=unit, level=a.level,
-        message=_message(status, side, order, leader, (low, high), ratio, a.noise.replicates == 1, p_exists, crossings),
+        side=side, leader=ahead[1] if status in ("none", "beyond_range") else None, crossings=tuple(crossings),
     )  # fmt: skip
-
-
-def _checks(pair: _Pair, logs: np.ndarray, ratio: float | None) -> tuple[dict[str, list[float]], dict[str, float]]:
-    """The crossovers under every form, and the uncertainty budget."""
+    found = replace(found, message=_message(found, a.noise.replicates == 1))
+    if not checks:
+        return found
     by_form, weight = _by_form(pair, logs)
-    if ratio is None:
-        return by_form, {}
-    noises, points = (pair.a.noise, pair.b.noise), (pair.a.point, pair.b.point)
-    return by_form, shares(noises, form_named(pair.a.form), points, pair.scale, ratio, by_form, weight)
-
-
-def _nothing(pair: _Pair, unit: str, why: str) -> Crossover:
-    tested = tuple(map(float, pair.tested))
-    return Crossover(
-        pair.a.task, pair.a.strategy, pair.b.strategy, pair.a.seed_size, "undetermined", None, (None, None), None,
-        (None, None), None, None, tested, tested, None, None, (), {}, (), {}, unit, pair.a.level, why,
-    )  # fmt: skip
+    uncertainty = {} if ratio is None else shares(pair, ratio, by_form, weight)
+    free = model_free((a, b)) if pair.scale == (1.0, 1.0) else ()
+    return replace(found, by_form=by_form, uncertainty=uncertainty, model_free=free)
 
 
 def _status(
@@ -319,26 +304,19 @@ def _status(
     return "beyond_range", "above" if doubtful[-1] >= doubtful[0] else "below"
 
 
-def _message(
-    status: str, side: str | None, order: tuple[str, str], leader: str | None, tested: tuple[float, float],
-    ratio: float | None, single: bool, p_exists: float | None, crossings: list[Crossing],
-) -> str:  # fmt: skip
-    where = f"{tested[0]:g} to {tested[1]:g}"
-    end = f"> {tested[1]:g}" if side == "above" else f"< {tested[0]:g}"
+def _message(c: Crossover, single: bool) -> str:
+    where = f"{c.tested[0]:g} to {c.tested[1]:g}"
+    end = f"> {c.tested[1]:g}" if c.side == "above" else f"< {c.tested[0]:g}"
+    beyond = f"a crossover would lie at {end}, by extrapolation"
+    if c.ratio is None:
+        beyond = f"a crossover, if any (probability {c.p_exists or 0:.2f}), lies at {end}"
     text = {
-        "found": f"{order[1]} overtakes {order[0]}",
-        "multiple": "the lead changes at " + ", ".join(f"{c.ratio:.3g}" for c in crossings if c.inside),
-        "none": f"{leader} leads at all ratios from {where}, and no crossing is likely beyond",
+        "found": f"{c.second} overtakes {c.first}",
+        "multiple": "the lead changes at " + ", ".join(f"{x.ratio:.3g}" for x in c.crossings if x.inside),
+        "none": f"{c.leader} leads at all ratios from {where}, and no crossing is likely beyond",
         "undetermined": f"at no ratio from {where} do the data say which leads",
-        "beyond_range": (
-            f"{leader} leads from {where}; "
-            + (
-                f"a crossover would lie at {end}, by extrapolation"
-                if ratio is not None
-                else f"a crossover, if any (probability {p_exists or 0:.2f}), lies at {end}"
-            )
-        ),
-    }[status]
+        "beyond_range": f"{c.leader} leads from {where}; {beyond}",
+    }[c.status]
     return text + ("; one replicate: the effect of the seed set cannot be seen" if single else "")
 
 
@@ -371,42 +349,34 @@ def sensitivity(noise: VarianceComponents, form: Form, fit: Solution, ratio: flo
     return (columns(np.array([ratio])) @ np.linalg.pinv(design, rcond=1e-10) @ noise.whitener)[0]
 
 
-def shares(
-    pair: tuple[VarianceComponents, VarianceComponents],
-    form: Form,
-    fits: tuple[Solution, Solution],
-    scale: tuple[float, float],
-    ratio: float,
-    by_form: dict[str, list[float]],
-    weight: dict[str, float],
-) -> dict[str, float]:
+def shares(pair: _Pair, ratio: float, by_form: dict[str, list[float]], weight: dict[str, float]) -> dict[str, float]:
     """Shares of the variance of ``log r*``, adding to 1: ``test_set, replicates, training, functional_form``.
 
-    By the delta method ``log r*`` moves by ``-(H_2 dm_2 - H_1 dm_1) / (dd / dlog r)``, with ``H`` how the described
-    form's value at the crossover follows the budget means ``m``, each source having its own covariance of ``m``. The
-    functional form has the spread of the crossover over the rival forms, each with its Akaike weight. A form without a
-    crossing adds nothing; its absence shows in ``by_form``.
+    By the delta method ``log r*`` moves by ``-(H_2 dm_2 - H_1 dm_1) / (dd / dlog r)``, with ``H`` the
+    :func:`sensitivity`. The form has the spread of the crossover over the rival forms, each with its Akaike weight.
     """
+    form, noises = form_named(pair.a.form), [c.noise for c in pair.curves]
     x = ratio * np.exp([-1e-4, 1e-4])
-    ends = [fit.predict(form, x / s)[0] for fit, s in zip(fits, scale, strict=True)]
+    ends = [c.point.predict(form, x / s)[0] for c, s in zip(pair.curves, pair.scale, strict=True)]
     slope = float(np.diff(ends[1] - ends[0])[0]) / 2e-4
     if slope == 0:
         return {}
-    H = [sensitivity(n, form, f, ratio / s) / slope for n, f, s in zip(pair, fits, scale, strict=True)]
-    moved = [n.offset_loading @ h for n, h in zip(pair, H, strict=True)]
-    replicates = sum(n.replicate * float(g @ g) for n, g in zip(pair, moved, strict=True))
-    if pair[0].counts.replicates == pair[1].counts.replicates and pair[0].replicates > 1:
-        limit = np.sqrt(pair[0].replicate * pair[1].replicate)  # a covariance no larger than the variances allow
-        covariance = float(pair[0].offsets @ pair[1].offsets) / (pair[0].replicates - 1)
+    H = [sensitivity(c.noise, form, c.point, ratio / s) / slope for c, s in zip(pair.curves, pair.scale, strict=True)]
+    moved = [n.offset_loading @ h for n, h in zip(noises, H, strict=True)]
+    replicates = sum(n.replicate * float(g @ g) for n, g in zip(noises, moved, strict=True))
+    one, other = noises
+    if one.counts.replicates == other.counts.replicates and one.replicates > 1:
+        limit = np.sqrt(one.replicate * other.replicate)  # a covariance no larger than the variances allow
+        covariance = float(one.offsets @ other.offsets) / (one.replicates - 1)
         replicates -= 2 * float(moved[0] @ moved[1]) * float(np.clip(covariance, -limit, limit))
     names = [name for name, found in by_form.items() if found]
     logs = np.array([min(np.log(by_form[n]), key=lambda v: abs(v - np.log(ratio))) for n in names])
     w = np.array([weight[n] for n in names])
     mean = (w * logs).sum() / w.sum() if w.sum() > 0 else 0.0
     parts = {
-        "test_set": sum(float(h @ n.from_sampling @ h) for h, n in zip(H, pair, strict=True)),
+        "test_set": sum(float(h @ n.from_sampling @ h) for h, n in zip(H, noises, strict=True)),
         "replicates": max(replicates, 0.0),
-        "training": sum(float(h @ n.from_training @ h) for h, n in zip(H, pair, strict=True)),
+        "training": sum(float(h @ n.from_training @ h) for h, n in zip(H, noises, strict=True)),
         "functional_form": float((w * (logs - mean) ** 2).sum() / w.sum()) if w.sum() > 0 else 0.0,
     }
     total = sum(parts.values())

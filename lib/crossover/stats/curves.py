@@ -42,37 +42,37 @@ FLAT_LEVEL, LACK_LEVEL = 0.10, 0.01
 End = tuple[float | None, float | None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CurveSummary:
     """Parameters of a curve ``A(r) = E - B exp(-r / tau)`` over budget ratios ``r``; ``None`` where not identified.
 
-    ``E``, ``B``, ``start`` (= E - B) are accuracies, ``tau`` and ``ratio_90`` (the ratio at which 90% of the gain is
-    reached, ``tau ln 10``) are budget ratios. ``*_error`` is a standard error (half of the central 68%), ``*_interval``
-    the interval at the fit's level, with ``None`` for an open end. For other forms ``tau`` is their ratio scale.
+    ``E``, ``B``, ``start`` (= E - B) are accuracies, ``tau`` and ``ratio_90`` (where 90% of the gain is reached) budget
+    ratios; for other forms ``tau`` is their ratio scale. ``*_error`` is half of the central 68%, ``*_interval`` the
+    interval at the fit's level, with ``None`` for an open end.
     """
 
     task: str
     strategy: str
     seed_size: float
     form: str
-    E: float | None
-    B: float | None
-    tau: float | None
-    E_interval: End
-    B_interval: End
-    tau_interval: End
-    E_error: float | None
-    B_error: float | None
-    tau_error: float | None
-    start: float | None
-    ratio_90: float | None
+    E: float | None = None
+    B: float | None = None
+    tau: float | None = None
+    E_interval: End = (None, None)
+    B_interval: End = (None, None)
+    tau_interval: End = (None, None)
+    E_error: float | None = None
+    B_error: float | None = None
+    tau_error: float | None = None
+    start: float | None = None
+    ratio_90: float | None = None
     status: str
     message: str
     n_budgets: int
     n_replicates: int
     ratio_range: tuple[float, float]
-    aicc: float | None
-    left_out_error: float | None
+    aicc: float | None = None
+    left_out_error: float | None = None
 
     def __str__(self) -> str:
         return (
@@ -99,12 +99,12 @@ class CurveSummary:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FittedCurve(CurveSummary):
-    """A curve's summary with the counts behind it, their noise, and its fits.
+    """A curve's summary with the counts behind it, their noise, and its fits, which are ``None`` with too few budgets.
 
-    ``point`` and ``draws`` are fits of the summary's form, ``flexible`` is the curve that bends as the data say;
-    all are ``None`` with too few budgets. The draws of curves that share replicates belong together row by row.
+    ``point`` and ``draws`` are fits of the summary's form, ``flexible`` is the curve that bends as the data say. The
+    draws of curves that share replicates belong together row by row.
     """
 
     counts: CurveCounts
@@ -256,7 +256,7 @@ def fit_noises(
     ]
     curves = [
         FittedCurve(
-            **vars(_summary(shape, n, p, b, level)), counts=n.counts, noise=n, point=p, draws=b, flexible=f, level=level
+            **_summary(shape, n, p, b, level), counts=n.counts, noise=n, point=p, draws=b, flexible=f, level=level
         )
         for n, p, b, f in zip(noises, points, boots, _flexible(noises, errors, boots, seed), strict=True)
     ]
@@ -308,17 +308,17 @@ def point_fit(n: VarianceComponents, form: str) -> Solution | None:
 
 def _summary(
     shape: Form, n: VarianceComponents, point: Solution | None, boot: Solution | None, level: float
-) -> CurveSummary:
+) -> dict[str, Any]:
+    """The fields of a :class:`CurveSummary` that a fit identifies."""
     c = n.counts
-    found = dict.fromkeys(f.name for f in fields(CurveSummary)) | {
+    found: dict[str, Any] = {
         "task": c.task, "strategy": c.strategy, "seed_size": c.seed_size, "form": shape.name,
         "n_budgets": len(c.ratios), "n_replicates": n.replicates,
         "ratio_range": (0.0, np.inf) if c.buys_nothing else (float(c.ratios[0]), float(c.ratios[-1])),
     }  # fmt: skip
-    found |= dict.fromkeys(("E_interval", "B_interval", "tau_interval"), (None, None))
     if point is None or boot is None:
         status = "level" if c.buys_nothing else "too_few_budgets"
-        return CurveSummary(**found | {"status": status, "message": STATUSES[status]})
+        return found | {"status": status, "message": STATUSES[status]}
     tail = (1 - level) / 2
     E, B, tau = float(point.E[0]), float(point.B[0]), float(np.exp(point.theta[0, 0]))
     # with no gain at all tau means nothing; a draw at an end of the searched range leaves that end open
@@ -327,11 +327,11 @@ def _summary(
     taus = np.exp(boot.theta[:, 0])
     status, message = _status(shape, n, point, taus, open_high)
     found |= {
+        "status": status,
+        "message": message,
         "E": E,
         "E_interval": _ends(boot.E, tail),
         "E_error": _error(boot.E),
-        "status": status,
-        "message": message,
     }
     if point.edge[0] >= 0 or still:  # else the rise is over by the first budget, and nothing shows how far it went
         found |= {"B": B, "B_interval": _ends(boot.B, tail), "B_error": _error(boot.B), "start": E - B}
@@ -340,7 +340,7 @@ def _summary(
         found |= {"tau": tau, "tau_interval": (None if open_low else low, None if open_high else high)}
         found["tau_error"] = None if open_low or open_high else _error(taus)
         found["ratio_90"] = tau * float(np.log(10)) if shape.name == "exponential" else None
-    return CurveSummary(**found | {"aicc": akaike(n, shape, point), "left_out_error": left_out_error(n, shape)})
+    return found | {"aicc": akaike(n, shape, point), "left_out_error": left_out_error(n, shape)}
 
 
 def _ends(values: np.ndarray, tail: float) -> tuple[float, float]:
@@ -390,7 +390,8 @@ def left_out_error(n: VarianceComponents, shape: Form) -> float | None:
     """Error of the prediction of the largest budget from the others; ``None`` with fewer than 4 budgets."""
     if len(n.means) < 4:
         return None
-    root = np.linalg.cholesky(np.linalg.inv((np.linalg.inv(n.whitener.T @ n.whitener))[:-1, :-1]))
+    others = np.linalg.inv(n.whitener.T @ n.whitener)[:-1, :-1]
+    root = np.linalg.cholesky(np.linalg.inv(others))
     short = solve(shape, n.counts.ratios[:-1], n.means[:-1], root.T)
     return float(short.predict(shape, n.counts.ratios[-1:])[0, 0] - n.means[-1])
 

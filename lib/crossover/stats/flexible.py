@@ -1,17 +1,8 @@
-r"""Curves that bend as the data say: what crossovers, leads and advice are read from.
+"""Curves that bend as the data say: what crossovers, leads and advice are read from.
 
-A curve is a trend plus a smooth random departure from it,
-
-.. math:: A(r) = \beta_0 + \beta_1\,\phi(r) + g(\log r), \qquad g \sim \mathrm{GP}(0, s^2 k_\ell),
-
-with a Matern 3/2 kernel. The trend :math:`\phi` is an exponential or a take-off :math:`1 / (1 + (r/\rho)^{-\beta})`
-(the rectified law; steep ones rise like a step). Trend, scale ``s`` and length ``l`` each have a grid; every point of
-the grid is linear and Gaussian, so its weight is a marginal likelihood in closed form and the posterior is a mixture.
-Draws are made by pathwise conditioning: a prior draw is corrected by the data less a redrawn error, so that curves of
-one study keep the errors that their replicates share.
-
-Source: Kennedy & O'Hagan (2001) for a parametric trend with a Gaussian-process discrepancy; Wilson et al. (2020) for
-pathwise conditioning. How often the intervals hold is measured in :mod:`crossover.stats.simulation`.
+A curve is a trend, an exponential or a take-off (the rectified law), plus a Gaussian process with a Matern 3/2 kernel.
+Each point of a grid over trend, scale and length is linear and Gaussian, so that the posterior is a mixture in closed
+form. Sources: Kennedy & O'Hagan (2001) for the discrepancy; Wilson et al. (2020) for draws by pathwise conditioning.
 """
 
 from __future__ import annotations
@@ -61,11 +52,10 @@ class Trends:
 
 @dataclass(frozen=True)
 class FlexibleCurve:
-    """Posterior mean and draws of one curve.
+    """Posterior mean and D draws of one curve.
 
-    Departures are linear between the equally spaced ``knots`` (K,), log ratios. The mean is ``level``, ``gains`` (C,)
-    of all ``trends`` of the grid, and ``departure`` (K,); each of D draws has one trend (``draw_trends``) with its
-    ``draw_levels``, ``draw_gains`` (D,) and ``draw_departures`` (D, K). ``bounds`` are the values an outcome can take.
+    Departures are linear between equally spaced ``knots`` (K,), log ratios. The mean has ``gains`` (C,) of all
+    ``trends`` of the grid and a ``departure`` (K,); each draw has one trend.
     """
 
     knots: np.ndarray
@@ -117,8 +107,8 @@ def fit_flexible(
 ) -> list[FlexibleCurve]:
     """Fit the curves of one task: those of a strategy share how far and how fast they depart from their trends.
 
-    ``errors`` (D, B) are redrawn errors of each curve's budget means, ``taus`` (m,) the logs of likely scales of its
-    exponential, where the grid is made finer.
+    ``errors`` (D, B) are redrawn errors of each curve's budget means; ``taus`` (m,), logs of likely scales of its
+    exponential, make the grid finer.
     """
     out: list[FlexibleCurve | None] = [None] * len(noises)
     names = np.array([n.counts.strategy for n in noises])
@@ -134,10 +124,7 @@ def fit_flexible(
 
 
 def pooled_prior(log_evidence: np.ndarray, prior: np.ndarray) -> np.ndarray:
-    """Empirical-Bayes weights of the departures (P,), from the evidence of each curve (N, P).
-
-    Expectation maximisation under a Dirichlet prior worth :data:`PRIOR_CURVES` curves.
-    """
+    """Empirical-Bayes weights of the departures (P,), by expectation maximisation, from the curves' evidence (N, P)."""
     evidence = np.exp(log_evidence - log_evidence.max(1, keepdims=True))
     weight = prior
     for _ in range(50):

@@ -6,29 +6,17 @@ import math
 
 
 def digits(error: float) -> int:
-    """Decimal places that an error deserves: two significant digits up to 354, one above (of the first three).
-
-    >>> digits(0.0123), digits(0.0456), digits(12.0)
-    (3, 2, 0)
-    """
+    """Decimal places that an error deserves: two significant digits up to 354, one above (of the first three)."""
     exponent = math.floor(math.log10(error))
     leading = round(error / 10**exponent * 100)
-    if leading <= 354:
-        return 1 - exponent
-    return -exponent
+    return 1 - exponent if leading <= 354 else -exponent
 
 
 def with_error(value: float | None, error: float | None) -> str:
     """Print ``value ± error`` with the digits that the error allows.
 
-    >>> with_error(0.72345, 0.0123)
-    '0.723 ± 0.012'
-    >>> with_error(14.21, 0.62)
-    '14.2 ± 0.6'
-    >>> with_error(1234.5, 210.0)
-    '1230 ± 210'
-    >>> with_error(0.5, None), with_error(None, None)
-    ('0.5', '-')
+    >>> with_error(0.72345, 0.0123), with_error(14.21, 0.62), with_error(1234.5, 210.0), with_error(None, None)
+    ('0.723 ± 0.012', '14.2 ± 0.6', '1230 ± 210', '-')
     """
     if value is None or not math.isfinite(value):
         return "-"
@@ -44,12 +32,8 @@ def with_error(value: float | None, error: float | None) -> str:
 def interval(low: float | None, high: float | None, tested: tuple[float, float] | None = None) -> str:
     """Print an interval; an open end is printed as lying beyond the tested range, never as a number.
 
-    >>> interval(12.31, 18.77)
-    '12.3 to 18.8'
-    >>> interval(40.2, None, (1, 64))
-    '40.2 to > 64'
-    >>> interval(None, None, (1, 64))
-    '< 1 to > 64'
+    >>> interval(12.31, 18.77), interval(40.2, None, (1, 64)), interval(None, None, (1, 64))
+    ('12.3 to 18.8', '40.2 to > 64', '< 1 to > 64')
     """
     first = f"{low:.3g}" if low is not None else (f"< {tested[0]:.3g}" if tested else "open")
     last = f"{high:.3g}" if high is not None else (f"> {tested[1]:.3g}" if tested else "open")

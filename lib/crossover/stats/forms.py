@@ -1,7 +1,4 @@
-"""Functional forms of a learning curve.
-
-Every form is ``A(x) = E - B e(x; theta)`` (or, tied to zero, ``A(x) = E (1 - e(x; theta))``) with a basis ``e`` that
-falls from 1 towards 0; :mod:`crossover.stats.variable_projection` fits them.
+"""Functional forms of a learning curve: ``A(x) = E - B e(x; theta)``, with a basis ``e`` that falls from 1 towards 0.
 
 Source: the exponential is the form of arXiv 2409.19759, the rectified law that of arXiv 2402.02314.
 """
@@ -23,9 +20,9 @@ TINY = 1e-300
 class Form:
     """A family of curves.
 
-    ``parameters`` are the nonlinear ones, all positive and searched on the log scale; ``n_parameters`` counts the
-    linear ones, too. ``basis(x (n,), theta (..., p))`` gives ``e`` (..., n) and ``de/dtheta`` (..., n, p); ``grid(x)``
-    (G, p) is where the search for ``theta`` starts. A ``tied`` form, ``E (1 - e)``, starts at zero.
+    ``parameters`` are the nonlinear ones, searched on the log scale; ``n_parameters`` counts the linear ones, too.
+    ``basis(x (n,), theta (..., p))`` gives ``e`` (..., n) and ``de/dtheta`` (..., n, p); ``grid(x)`` (G, p) is where
+    the search for ``theta`` starts. A ``tied`` form is ``E (1 - e)``.
     """
 
     name: str

@@ -1,7 +1,6 @@
 """The lead: difference in outcome between two strategies against the budget ratio.
 
-It is given twice: by the flexible curves, with the band of ratios in which it is undecided, and model-free at each
-tested ratio, paired by replicate (and by test item, where items are given).
+By the flexible curves, and model-free at each tested ratio, paired by replicate (and by test item, where given).
 """
 
 from __future__ import annotations
@@ -53,11 +52,6 @@ class Lead:
     undecided: tuple[tuple[float, float], ...]
     brackets: tuple[tuple[float, float], ...]
 
-    def at(self, ratio: float) -> dict[str, float]:
-        """Lead of the curves with its interval at the nearest ratio of :attr:`curve`."""
-        nearest = (np.log(self.curve["ratio"]) - np.log(ratio)).abs().idxmin()
-        return {name: float(value) for name, value in self.curve.loc[nearest].items()}
-
     def as_dict(self) -> dict[str, object]:
         """Plain values for JSON."""
         return {k: v.to_dict("records") if isinstance(v, pd.DataFrame) else v for k, v in vars(self).items()}
@@ -93,15 +87,9 @@ def find_leads(
 ) -> list[Lead]:
     """Leads of every pair of strategies, by task and seed-set size.
 
-    Parameters
-    ----------
-    first, second : str, optional
-        One pair alone, or every pair with one strategy.
-    pooled : bool
-        One lead over all seed-set sizes of a task at which both strategies were run.
-    items : DataFrame, optional
-        Outcomes of single test items, columns ``strategy, seed_size, budget, replicate, item, outcome`` (and ``task``):
-        differences are then paired by item too.
+    ``first`` and ``second`` ask for one pair alone, or for every pair with one strategy; ``pooled`` for one lead over
+    all seed-set sizes of a task at which both strategies were run. ``items``, outcomes of single test items in the
+    columns :data:`ITEM_COLUMNS` (and ``task``), pair the differences by item too.
     """
     known = in_order(c.strategy for c in fits)
     for name in (first, second):

@@ -1,14 +1,7 @@
-r"""How far points lie from fitted curves, in accuracy, with the noise of the points taken off.
+"""How far points lie from fitted curves, in accuracy, with the noise of the points taken off.
 
-The loss of curves with :math:`V` as covariance of their points is a noncentral chi-square, whose noncentrality
-:math:`\lambda` comes from the misfit alone. As :math:`V` is estimated, its central part varies more. With :math:`\nu`
-degrees of freedom, and :math:`\nu_V` behind the estimate, the loss is taken as a scaled chi-square of the same mean
-:math:`\nu + \lambda` and variance :math:`2\nu + 4\lambda + 2\nu^2/\nu_V` (Patnaik 1949). The root mean square misfit is
-then
-
-.. math:: \sqrt{\lambda \, N / (\nu \, \mathrm{tr} V^{-1})}
-
-for :math:`N` points. Unlike a ratio of variances, it does not grow with precision.
+The loss of curves with ``V`` as covariance of their ``N`` points is a noncentral chi-square, here a scaled chi-square
+of the same mean and variance (Patnaik 1949). Its noncentrality lambda is the misfit, ``sqrt(lambda N / (df tr V^-1))``.
 """
 
 from __future__ import annotations
@@ -16,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scipy import optimize, stats
-
-from crossover.errors import CrossoverError
 
 
 @dataclass(frozen=True)
@@ -30,20 +21,13 @@ class Misfit:
     precision: float  #: Sum of the points' precisions.
     points: int
 
-    def __post_init__(self) -> None:
-        if self.df < 1:
-            raise CrossoverError("A misfit needs more points than the curves have parameters.")
-
     @property
     def estimate(self) -> float:
         """Median unbiased."""
         return self._at(0.5)
 
     def interval(self, level: float) -> tuple[float, float]:
-        """Return the ends of the interval at a level between 0 and 1.
-
-        The lower one is 0 where no misfit is detectable.
-        """
+        """Return the ends of the interval at a level; the lower one is 0 where no misfit is detectable."""
         return self._at((1 + level) / 2), self._at((1 - level) / 2)
 
     def _at(self, probability: float) -> float:

@@ -1,12 +1,11 @@
 """Which cells to run next, so that a crossover's interval shrinks most for what they cost.
 
-A closed interval is as wide as its replicates disagree: its log width goes with ``t / sqrt(J)``, so whole replicates of
-both strategies are bought, at the budgets on either side of the crossover. An open end asks for budgets beyond it.
+A closed interval's log width goes with ``t / sqrt(J)``, so whole replicates of both strategies are bought, at the
+budgets on either side of the crossover. An open end asks for budgets beyond it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,9 +22,9 @@ UNITS = ("queries", "seconds")
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One cell to buy: its cost in the plan's unit, and the interval's high end over its low end once it is run.
+    """One cell to buy.
 
-    ``width`` is ``None`` where the interval is open and no width can be promised.
+    Its cost, and the interval's high end over its low end once it is run, ``None`` for an open one.
     """
 
     strategy: str
@@ -125,10 +124,10 @@ def next_cells(
     ]
     if not wanted:
         raise CrossoverError("no such pair of strategies at that seed-set size: there is no crossover to plan for")
-    return [_plan(fits, c, spend, unit, table) for c in wanted]
+    return [_plan(fits, c, spend, unit, table if unit == "seconds" else None) for c in wanted]
 
 
-def _plan(fits: Fits, c: Crossover, spend: float, unit: str, table: pd.DataFrame | None) -> Plan:
+def _plan(fits: Fits, c: Crossover, spend: float, unit: str, times: pd.DataFrame | None) -> Plan:
     pair = [fits[c.task, name, c.seed_size] for name in (c.first, c.second)]
     about = f"{c.first} / {c.second}, S = {c.seed_size:g}"
     low, high = c.interval
@@ -136,15 +135,14 @@ def _plan(fits: Fits, c: Crossover, spend: float, unit: str, table: pd.DataFrame
     if c.status == "none" or not all(curve.is_fitted for curve in pair):
         hint = "there is nothing to narrow down" if c.status == "none" else "run more budgets of both first"
         return Plan(c, unit, spend, now, (), f"{about}: {c.message}; {hint}")
-    cost = _Cost(unit, table, c.seed_size)
     if c.side or (now is None and c.status != "undetermined"):
         upwards = c.side == "above" if c.side else high is None
-        steps, now = _beyond(pair, upwards, spend, cost), None
+        steps, now = _beyond(pair, upwards, spend, times), None
         where = "above" if upwards else "below"
         said = f"the crossover may lie {where} the tested budgets; run both strategies {where} them"
         said += "" if steps else f": {spend:g} {unit} do not pay it"
     else:
-        steps = _replicates(pair, max(high or 0, c.ratio or 0), now, spend, cost)
+        steps = _replicates(pair, max(high or 0, c.ratio or 0), now, spend, times)
         said = "no ratio is decided" if now is None else f"the interval's ends are a factor {now:.2f} apart"
         if steps:
             width = steps[-1].width
@@ -155,68 +153,61 @@ def _plan(fits: Fits, c: Crossover, spend: float, unit: str, table: pd.DataFrame
     return Plan(c, unit, spend, now, steps, f"{about}: {said}")
 
 
-class _Cost:
-    """Cost of one strategy's cells in one replicate, in queries or in seconds."""
+def _prices(curve: FittedCurve, ratios: list[float], times: pd.DataFrame | None, spent: float = 0.0) -> list[float]:
+    """Cost of each cell of one strategy in one replicate, in the seconds of ``times``, else in queries.
 
-    def __init__(self, unit: str, table: pd.DataFrame | None, seed_size: float):
-        self.unit, self.size = unit, seed_size
-        self.table = None if table is None else table[table["seed_size"] == seed_size]
-
-    def of(self, curve: FittedCurve, ratios: Iterable[float], spent: float = 0.0) -> list[float]:
-        """Cost of each cell; in queries the first ratio pays, being the largest, less the ratio already ``spent``."""
-        ratios = list(ratios)
-        if self.unit == "queries":
-            return [max(ratios[0] - spent, 0.0) * self.size] + [0.0] * (len(ratios) - 1)
-        t = self.table[(self.table["strategy"] == curve.strategy) & (self.table["task"] == curve.task)]
-        usual = t.groupby("budget")["seconds"].median()
-        x, y = usual.index.to_numpy(float) / self.size, usual.to_numpy(float)
-        # time grows with the data: beyond the tested range, in proportion to the budget
-        return [float(np.interp(r, x, y)) if r <= x[-1] else float(y[-1] * r / x[-1]) for r in ratios]
+    In queries the first ratio pays, being the largest, less the ratio already ``spent``.
+    """
+    size = curve.seed_size
+    if times is None:
+        return [max(ratios[0] - spent, 0.0) * size] + [0.0] * (len(ratios) - 1)
+    own = times[(times["seed_size"] == size) & (times["strategy"] == curve.strategy) & (times["task"] == curve.task)]
+    usual = own.groupby("budget")["seconds"].median()
+    x, y = usual.index.to_numpy(float) / size, usual.to_numpy(float)
+    # time grows with the data: beyond the tested range, in proportion to the budget
+    return [float(np.interp(r, x, y)) if r <= x[-1] else float(y[-1] * r / x[-1]) for r in ratios]
 
 
 def _replicates(
-    pair: list[FittedCurve], past: float, width: float | None, spend: float, cost: _Cost
+    pair: list[FittedCurve], past: float, width: float | None, spend: float, times: pd.DataFrame | None
 ) -> tuple[PlannedRun, ...]:
     """Whole replicates of both strategies, at the budgets up to the first that lies past the interval."""
     J = min(c.noise.replicates for c in pair)
-    runs = [_up_to(c.counts.ratios, past) for c in pair]
-    costs = [cost.of(c, ratios) for c, ratios in zip(pair, runs, strict=True)]
-    each = sum(map(sum, costs))
+    bought = []
+    for c in pair:
+        last = max(int(np.searchsorted(c.counts.ratios, past * (1 + 1e-9))) + 1, MIN_BUDGETS)
+        ratios = [float(r) for r in c.counts.ratios[:last][::-1]]
+        bought += [(c, r, price) for r, price in zip(ratios, _prices(c, ratios, times), strict=True)]
+    each = sum(price for _, _, price in bought)
     steps, total = [], 0.0
     for more in range(1, MAX_REPLICATES + 1):
         if total + each > spend * (1 + 1e-9):
             break
         after = None if width is None or J < 2 else _shrunk(pair, J, more, width)
-        for c, ratios, prices in zip(pair, runs, costs, strict=True):
-            for r, price in zip(ratios, prices, strict=True):
-                total += price
-                steps.append(PlannedRun(c.strategy, r * c.seed_size, f"new {J + more}", price, total, after))
+        for c, r, price in bought:
+            total += price
+            steps.append(PlannedRun(c.strategy, r * c.seed_size, f"new {J + more}", price, total, after))
     return tuple(steps)
 
 
 def _shrunk(pair: list[FittedCurve], J: int, more: int, width: float) -> float:
     """High end over low end of the t interval with ``more`` replicates than the ``J`` at hand."""
-    df = welch_df([c.noise for c in pair])
+    noises = [c.noise for c in pair]
+    alike = pair[0].counts.replicates == pair[1].counts.replicates
+    df = welch_df(noises) if alike else min(welch_df([n]) for n in noises)
     now, then = (t_quantile((1 + pair[0].level) / 2, f) for f in (df, df * (J + more - 1) / (J - 1)))
     return float(width ** (np.sqrt(J / (J + more)) * then / now))
 
 
-def _up_to(ratios: np.ndarray, past: float) -> list[float]:
-    """Tested ratios up to the first past a value, at least enough for a curve, largest first."""
-    last = max(int(np.searchsorted(ratios, past * (1 + 1e-9))) + 1, MIN_BUDGETS)
-    return [float(r) for r in ratios[:last][::-1]]
-
-
-def _beyond(pair: list[FittedCurve], upwards: bool, spend: float, cost: _Cost) -> tuple[PlannedRun, ...]:
+def _beyond(pair: list[FittedCurve], upwards: bool, spend: float, times: pd.DataFrame | None) -> tuple[PlannedRun, ...]:
     """One budget beyond the tested range in every replicate of both strategies."""
     steps, total = [], 0.0
     for c in pair:
         ratios = c.counts.ratios
         factor = (ratios[-1] / ratios[0]) ** (1 / (len(ratios) - 1))
-        new = ratios[-1] * factor if upwards else ratios[0] / factor
+        new = float(ratios[-1] * factor if upwards else ratios[0] / factor)
         for row, replicate in enumerate(c.counts.replicates):
-            spent = float(ratios[c.counts.tested[row] > 0].max())
-            (price,) = cost.of(c, [float(new)], spent)
+            (price,) = _prices(c, [new], times, spent=float(ratios[c.counts.tested[row] > 0].max()))
             total += price
-            steps.append(PlannedRun(c.strategy, float(new) * c.seed_size, replicate, price, total, None))
+            steps.append(PlannedRun(c.strategy, new * c.seed_size, replicate, price, total, None))
     return tuple(steps) if total <= spend * (1 + 1e-9) else ()

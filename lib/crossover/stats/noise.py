@@ -1,9 +1,7 @@
 """Where the error of a cell comes from, estimated from the counts, and how to draw it again.
 
-A cell's accuracy is ``y = A + replicate + training + sampling``: sampling is binomial (``A(1 - A)/n``), training noise
-has a variance of its own in each cell, and the replicate effect is shared by all cells of one seed set, so that it does
-not average out over budgets. A fit needs the mean of each budget, the covariance of those means, and a way to redraw
-them.
+A cell's accuracy is ``y = A + replicate + training + sampling``. Sampling is binomial, training noise is a cell's own,
+and all cells of one seed set share the replicate effect, so that it does not average out over budgets.
 """
 
 from __future__ import annotations
@@ -13,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from scipy.linalg import block_diag
 from scipy.special import ndtri, stdtrit
 
 from crossover.stats.counts import CurveCounts
@@ -22,28 +21,20 @@ TINY = 1e-12
 
 @dataclass(frozen=True)
 class VarianceComponents:
-    """The budget means of one curve (``means`` (B,), by generalised least squares) and the parts of their error.
-
-    ``whitener`` (B, B) is ``W`` with ``W'W`` their precision, ``sampling`` (J, B) the binomial variance of each cell.
-    ``training`` is the variance between trainings beyond that, with ``cell_df`` degrees of freedom (both 0 where none
-    is seen). ``offsets`` (J,) are the replicates' observed ones, which hold their share of cell noise; it is taken off
-    in ``replicate``, the variance of the effect. ``offset_loading`` (J, B) is how far an offset of 1 moves each mean.
-    The covariance (B, B) of the means has the parts ``from_sampling`` and ``from_training``; ``within_replicate_cov``
-    is both, once each replicate's average over its budgets is held fixed.
-    """
+    """The budget means of one curve by generalised least squares, and the parts of their error."""
 
     counts: CurveCounts
-    means: np.ndarray
-    whitener: np.ndarray
-    sampling: np.ndarray
-    training: float
-    cell_df: int
-    offsets: np.ndarray
-    replicate: float
-    offset_loading: np.ndarray
-    from_sampling: np.ndarray
-    from_training: np.ndarray
-    within_replicate_cov: np.ndarray
+    means: np.ndarray  #: (B,)
+    whitener: np.ndarray  #: (B, B), ``W`` with ``W'W`` the precision of the means.
+    sampling: np.ndarray  #: (J, B), the binomial variance of each cell.
+    training: float  #: Variance between trainings beyond that, 0 where none is seen.
+    cell_df: int  #: Degrees of freedom behind ``training``.
+    offsets: np.ndarray  #: (J,), the replicates' observed offsets, their share of cell noise included.
+    replicate: float  #: Variance of the replicate effect, that share taken off.
+    offset_loading: np.ndarray  #: (J, B), how far an offset of 1 moves each mean.
+    from_sampling: np.ndarray  #: (B, B), covariance of the means by sampling alone.
+    from_training: np.ndarray  #: (B, B), by training alone.
+    within_replicate_cov: np.ndarray  #: (B, B), by both, with each replicate's average over its budgets held fixed.
 
     @property
     def replicates(self) -> int:
@@ -53,8 +44,7 @@ class VarianceComponents:
 def variance_components(counts: CurveCounts) -> VarianceComponents:
     """Estimate the variance components of a curve by moments, without assuming its shape."""
     present = counts.tested > 0
-    n = np.where(present, counts.tested, 1).astype(float)
-    y = np.where(present, counts.correct / n, 0.0)
+    n, y = np.where(present, counts.tested, 1.0), _observed(counts)
     J, B = present.shape
     if counts.item_variance is None:
         # (k + 1) / (n + 2) over the replicates of a budget: all wrong or all right must not read as "no error at all"
@@ -74,15 +64,13 @@ def variance_components(counts: CurveCounts) -> VarianceComponents:
     offsets = (weight * (y - budgets)).sum(1) / weight.sum(1)
     offsets = offsets - offsets.mean()
     replicate = max(0.0, float((offsets**2).sum() / (J - 1) - (1 / weight.sum(1)).mean())) if J > 1 else 0.0
-    return _assemble(counts, y, sampling, training, df, offsets, replicate)
+    return _assemble(counts, sampling, training, df, offsets, replicate)
 
 
 def rescaled(noise: VarianceComponents, scale: float, df: int) -> VarianceComponents:
     """The same means with cell noise taken from the scatter around the curve: for a single replicate."""
-    present = noise.counts.tested > 0
-    y = np.where(present, noise.counts.correct / np.where(present, noise.counts.tested, 1), 0.0)
-    training = max(0.0, (scale - 1) * float(noise.sampling[present].mean()))
-    return replace(_assemble(noise.counts, y, noise.sampling, training, df, noise.offsets, noise.replicate), cell_df=df)
+    training = max(0.0, (scale - 1) * float(noise.sampling[noise.counts.tested > 0].mean()))
+    return _assemble(noise.counts, noise.sampling, training, df, noise.offsets, noise.replicate)
 
 
 def own_replicates(noise: VarianceComponents) -> VarianceComponents:
@@ -113,63 +101,50 @@ def signal_to_noise(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["task", "conditions", "signal", "noise", "ratio"])
 
 
+def _observed(counts: CurveCounts) -> np.ndarray:
+    """Mean outcome of each cell (J, B), 0 where there is none."""
+    present = counts.tested > 0
+    return np.where(present, counts.correct / np.where(present, counts.tested, 1), 0.0)
+
+
 def _additive(y: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Weighted least squares of ``y (J, B) = budget + replicate`` by alternation; replicate effects sum to zero."""
-    shifts = np.zeros(len(y))
+    shifts, moved = np.zeros(len(y)), np.inf
     for _ in range(200):
         budgets = (weight * (y - shifts[:, None])).sum(0) / weight.sum(0)
+        if moved < 1e-13:
+            break
         new = (weight * (y - budgets)).sum(1) / weight.sum(1)
         new = new - new.mean()
-        done = np.abs(new - shifts).max() < 1e-13
-        shifts = new
-        if done:
-            break
-    return (weight * (y - shifts[:, None])).sum(0) / weight.sum(0), shifts
+        moved, shifts = np.abs(new - shifts).max(), new
+    return budgets, shifts
 
 
 def _assemble(
-    counts: CurveCounts,
-    y: np.ndarray,
-    sampling: np.ndarray,
-    training: float,
-    df: int,
-    offsets: np.ndarray,
-    replicate: float,
+    counts: CurveCounts, sampling: np.ndarray, training: float, df: int, offsets: np.ndarray, replicate: float
 ) -> VarianceComponents:
     """Generalised least squares of the budget means; each replicate's block is diagonal plus a constant (Woodbury)."""
     present = counts.tested > 0
-    w = np.where(present, 1 / (np.where(present, sampling, 1) + training), 0.0)
-    total = w.sum(1)
-    kappa = replicate / (1 + replicate * total)
-    precision = np.diag(w.sum(0)) - (w * kappa[:, None]).T @ w
-    spread = np.linalg.inv(precision)
+    J, B = present.shape
+    weight = np.where(present, 1 / (np.where(present, sampling, 1) + training), 0.0)
+    total = weight.sum(1)
+    shrink = replicate / (1 + replicate * total)
+    spread = np.linalg.inv(np.diag(weight.sum(0)) - (weight * shrink[:, None]).T @ weight)
     spread = (spread + spread.T) / 2
-    means = spread @ ((w * y).sum(0) - w.T @ (kappa * (w * y).sum(1)))
-    offset_loading = ((1 - kappa * total)[:, None] * w) @ spread
+    y = _observed(counts)
+    means = spread @ ((weight * y).sum(0) - weight.T @ (shrink * (weight * y).sum(1)))
+    offset_loading = ((1 - shrink * total)[:, None] * weight) @ spread
 
-    def carried(variance: np.ndarray) -> np.ndarray:
-        """Covariance of the means that independent cell errors of this variance (J, B) cause."""
-        wv = w * variance
-        middle = np.diag((w * wv).sum(0)) - (wv * w * kappa[:, None]).T @ w - (w * kappa[:, None]).T @ (wv * w)
-        middle += (w * (kappa**2 * (wv * w).sum(1))[:, None]).T @ w
-        return spread @ middle @ spread
-
-    from_sampling, from_training = carried(sampling), carried(np.where(present, training, 0.0))
+    of_cells = (np.eye(B)[:, None] - (shrink[:, None] * weight).T[..., None]) * weight  # (B, J, B)
+    estimator = spread @ of_cells.reshape(B, J * B)  # of the means from the cells
+    from_sampling = estimator * sampling.ravel() @ estimator.T
+    from_training = training * estimator @ estimator.T
     around = from_sampling + from_training
-    if len(y) > 1:
+    if J > 1:
         around = around - (offset_loading / total[:, None]).T @ offset_loading
     whitener = np.linalg.inv(np.linalg.cholesky(spread))
     parts = offset_loading, from_sampling, from_training, around
     return VarianceComponents(counts, means, whitener, sampling, training, df, offsets, replicate, *parts)
-
-
-def sharing(noises: Sequence[VarianceComponents]) -> list[list[int]]:
-    """Indices of the curves that share task, seed-set size and replicate labels: their errors are drawn together."""
-    groups: dict[tuple[object, ...], list[int]] = {}
-    for i, noise in enumerate(noises):
-        c = noise.counts
-        groups.setdefault((c.task, c.seed_size, c.replicates), []).append(i)
-    return list(groups.values())
 
 
 def redraw(
@@ -179,54 +154,54 @@ def redraw(
 
     Two parts, each with the tails that its degrees of freedom call for (plain normal ones without ``tails``):
 
-    - what all strategies of a replicate share (an easy or a hard seed set), moving every curve alike: its observed
-      variance divided by ``chi2(J - 1) / (J - 1)``, so that a mean of J replicates has its t distribution;
-    - what a replicate does to one strategy alone, and what is left in each cell around that: their observed
-      (co)variances, stretched together by ``sqrt(nu / chi2(nu))`` with ``nu`` the Welch-Satterthwaite degrees of
-      freedom of their sum. Stretching the two apart would be Behrens-Fisher, and too wide.
+    - what all strategies of a replicate share (an easy or a hard seed set): its observed variance divided by
+      ``chi2(J - 1) / (J - 1)``, so that a mean of J replicates has its t distribution;
+    - what a replicate does to one strategy alone, and what is left in each cell around that: stretched together by
+      ``sqrt(nu / chi2(nu))``, with ``nu`` the Welch-Satterthwaite degrees of freedom of their sum. Stretching the two
+      apart would be Behrens-Fisher, and too wide.
     """
+    sharing: dict[tuple[object, ...], list[int]] = {}
+    for i, n in enumerate(noises):
+        sharing.setdefault((n.counts.task, n.counts.seed_size, n.counts.replicates), []).append(i)
     out: list[np.ndarray] = [np.empty(0)] * len(noises)
-    for members in sharing(noises):
+    for members in sharing.values():
         group = [noises[i] for i in members]
-        sizes = np.cumsum([0] + [len(n.means) for n in group])
-        covariance = _joint(group)
-        values, vectors = np.linalg.eigh(covariance)
+        values, vectors = np.linalg.eigh(_joint(group))
         # the symmetric root: eigenvectors are unique up to their signs only, and those differ between processors
         root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
-        z = rng.standard_normal((draws, len(values))) @ root
-        common, own = z[:, : sizes[-1]], z[:, sizes[-1] :]
+        common, own = np.split(rng.standard_normal((draws, len(values))) @ root, 2, axis=1)
         if tails:
             J, nu = group[0].replicates, welch_df(group)
             if J > 1:
                 common = common * np.sqrt((J - 1) / rng.chisquare(J - 1, draws))[:, None]
             if np.isfinite(nu):
                 own = own * np.sqrt(nu / rng.chisquare(nu, draws))[:, None]
-        for position, i in enumerate(members):
-            out[i] = (common + own)[:, sizes[position] : sizes[position + 1]]
+        ends = np.cumsum([len(n.means) for n in group])
+        for i, errors in zip(members, np.split(common + own, ends[:-1], axis=1), strict=True):
+            out[i] = errors
     return out
 
 
 def _joint(group: Sequence[VarianceComponents]) -> np.ndarray:
-    """Covariance of (shared part, own part) of the budget means of curves with the same replicates: (2N, 2N)."""
-    J, M = group[0].replicates, len(group)
-    sizes = np.cumsum([0] + [len(n.means) for n in group])
-    N = sizes[-1]
-    out = np.zeros((2 * N, 2 * N))
+    """Covariance of (shared part, own part) of the N budget means of curves with the same replicates: (2N, 2N)."""
+    within = block_diag(*(n.within_replicate_cov for n in group))
+    out = block_diag(np.zeros_like(within), within)
+    J = group[0].replicates
     if J > 1:
-        u = np.stack([n.offsets for n in group], 1)
-        common = shared_offset(u)
-        parts = np.concatenate([np.repeat(common[:, None], M, 1), u - common[:, None]], 1)
-        scale = parts.T @ parts / (J - 1)
-        offset_loading = [n.offset_loading for n in group]
-        for a in range(2 * M):
-            for b in range(2 * M):
-                block = offset_loading[a % M].T @ offset_loading[b % M] * scale[a, b]
-                i, j = (a // M) * N + sizes[a % M], (b // M) * N + sizes[b % M]
-                out[i : i + block.shape[0], j : j + block.shape[1]] = block
-    for m, noise in enumerate(group):
-        i = N + sizes[m]
-        out[i : i + len(noise.means), i : i + len(noise.means)] += noise.within_replicate_cov
+        shared, own = _offsets(group)
+        parts = np.hstack([np.repeat(shared[:, None], len(group), 1), own])
+        curve = np.repeat(np.arange(len(group)), [len(n.means) for n in group])
+        part = np.r_[curve, curve + len(group)]  # of each of the 2N means
+        loading = np.hstack([n.offset_loading for n in group] * 2)
+        out += loading.T @ loading * (parts.T @ parts / (J - 1))[np.ix_(part, part)]
     return out
+
+
+def _offsets(group: Sequence[VarianceComponents]) -> tuple[np.ndarray, np.ndarray]:
+    """The part of the offsets that all strategies share (J,), none for a lone strategy, and their own rest (J, M)."""
+    u = np.stack([n.offsets for n in group], 1)
+    shared = u.mean(1) if len(group) > 1 else np.zeros(len(u))
+    return shared, u - shared[:, None]
 
 
 def t_quantile(probability: float, df: float) -> float:
@@ -238,20 +213,14 @@ def t_quantile(probability: float, df: float) -> float:
     return float(stdtrit(df, probability) if np.isfinite(df) else ndtri(probability))
 
 
-def shared_offset(u: np.ndarray) -> np.ndarray:
-    """The part of the offsets (J, M) that all strategies share (J,): nothing where there is one strategy."""
-    return u.mean(1) if u.shape[1] > 1 else np.zeros(len(u))
-
-
 def welch_df(group: Sequence[VarianceComponents]) -> float:
-    """Welch-Satterthwaite degrees of freedom of a fitted value: own offsets (J - 1) and cell noise together."""
+    """Welch-Satterthwaite degrees of freedom of a fitted value of curves with the same replicates."""
     J = group[0].replicates
     # a curve has two parameters beside its level, so the shape's error is about 2/B of a cell's
     shape = float(np.mean([2 / len(n.means) * (n.sampling.mean() + n.training) / J for n in group]))
     cell_df = sum(n.cell_df for n in group) or np.inf
     if J == 1:
         return cell_df
-    u = np.stack([n.offsets for n in group], 1)
-    offset = float(((u - shared_offset(u)[:, None]) ** 2).sum() / (J - 1) / max(1, u.shape[1] - 1) / J)
+    offset = float((_offsets(group)[1] ** 2).sum() / (J - 1) / max(1, len(group) - 1) / J)
     doubt = offset**2 / (J - 1) + shape**2 / cell_df
     return (offset + shape) ** 2 / doubt if doubt > 0 else np.inf

@@ -1,17 +1,8 @@
-r"""One law per strategy over its seed-set sizes: predicts sizes that were not run, and budgets outside those that were.
+"""One law per strategy over its seed-set sizes: predicts sizes that were not run, and budgets outside those that were.
 
-Of :math:`n` kept samples, answer augmentation and rephrasing reuse the seeds, so that :math:`u = \min(n, S)` questions
-are distinct and repeats lose value as in data-constrained scaling (Muennighoff et al. 2023, section 5):
-
-.. math:: D = u \left(1 + R \left(1 - e^{-(n / u - 1) / R}\right)\right), \qquad A = E - B e^{-D / \tau}.
-
-New questions are fresh. What a source still hides after :math:`n` draws, if its items are found at gamma-distributed
-rates, falls as a power law, as in the coverage laws of repeated sampling (arXiv 2402.02314, 2607.01727):
-
-.. math:: A = E - B (1 + n / \rho)^{-\alpha}.
-
-A strategy run at one seed-set size alone takes the power law, whatever its kind: of all forms it misses held-out points
-of published learning curves least.
+Repeats of a seed question lose value as in data-constrained scaling (:func:`effective`; Muennighoff et al. 2023), with
+``A = E - B exp(-D / tau)``. New questions are fresh: ``A = E - B (1 + n / rho)^-alpha`` (arXiv 2402.02314, 2607.01727).
+A strategy run at one seed-set size takes the power law, which misses held-out points of published curves least.
 """
 
 from __future__ import annotations
@@ -25,9 +16,8 @@ from scipy.linalg import block_diag
 from crossover.errors import CrossoverError
 from crossover.labels import QUERIES_PER_SAMPLE
 from crossover.stats import noise, sign_changes
-from crossover.stats.counts import CurveCounts, curve_counts, validate_counts
 from crossover.stats.crossovers import find_crossovers
-from crossover.stats.curves import MIN_BUDGETS, Fits, FittedCurve, fit_noises
+from crossover.stats.curves import MIN_BUDGETS, Fits, FittedCurve
 from crossover.stats.flexible import BEYOND
 from crossover.stats.forms import FORMS, Form
 from crossover.stats.variable_projection import Solution, solve
@@ -36,8 +26,6 @@ KINDS = {"answer_augmentation": "reused", "question_rephrase": "reused", "new_qu
 HELD_OUT = (
     "task first second seed_size predicted predicted_low predicted_high measured measured_low measured_high status"
 )
-MIN_LEFT = 4  # budgets that a curve keeps
-LEFT_OUT = "task strategy seed_size ratio measured predicted low high held error replicates largest"
 
 
 @dataclass(frozen=True)
@@ -73,8 +61,8 @@ class SeedSizeCurve:
 def fit_seed_sizes(fits: Fits) -> dict[tuple[str, str], SeedSizeCurve]:
     """Fit one law per (task, strategy) to all its seed-set sizes, on the same budget means and errors as ``fits``.
 
-    Strategies without a known kind take the one that fits better; those with fewer cells (sizes x budgets) than a
-    curve needs budgets are left out.
+    Strategies without a known kind take the one that fits better; those with fewer cells than a curve needs are left
+    out.
     """
     draws = next((len(c.draws.E) for c in fits if c.draws is not None), 1000)
     rng = np.random.default_rng(fits.seed)
@@ -94,9 +82,9 @@ def fit_seed_sizes(fits: Fits) -> dict[tuple[str, str], SeedSizeCurve]:
 
 
 def held_out(fits: Fits, seed_size: float) -> pd.DataFrame:
-    """Predict the crossovers of one seed-set size from all the others; what was measured is as in ``fits``.
+    """Predict the crossovers of one seed-set size from all the others.
 
-    One row per (task, pair), columns :data:`HELD_OUT`.
+    A row per (task, pair), columns :data:`HELD_OUT`.
     """
     sizes = sorted({c.seed_size for c in fits})
     if seed_size not in sizes or len(sizes) < 3:
@@ -131,57 +119,8 @@ def _predicted(
     return float(np.exp(found[0][0])), *sign_changes.open_region(logs, positive, found[0][0], (1 - level) / 2)
 
 
-def left_out_cells(table: pd.DataFrame, level: float = 0.9, draws: int = 1000, seed: int = 0) -> pd.DataFrame:
-    """Leave out each cell of a study (all replicates of one strategy, size and budget) and predict its mean.
-
-    Cells between the tested budgets are read from the flexible curves, the smallest and largest of a curve from the law
-    over seed-set sizes. The mean is that of the same replicates, so their offsets are no error; the left-out cells' own
-    sampling and training noise is. Columns :data:`LEFT_OUT`: ``error`` is the standard error of the prediction, that
-    noise included.
-    """
-    curves = curve_counts(validate_counts(table))
-    parts = [noise.variance_components(c) for c in curves]
-    rng = np.random.default_rng([seed, 3])
-    rows = []
-    for own, c in zip(parts, curves, strict=True):
-        if len(c.ratios) <= MIN_LEFT:
-            continue
-        others = [noise.own_replicates(n) for n in parts if n.counts.task == c.task and n is not own]
-        for k, ratio in enumerate(c.ratios):
-            fits = fit_noises(
-                [noise.own_replicates(noise.variance_components(_without(c, k))), *others], level, draws, seed
-            )
-            if 0 < k < len(c.ratios) - 1:
-                values = fits.curves[0].at(np.array([ratio]))[1][:, 0]
-            else:
-                same = replace(fits, curves=tuple(f for f in fits if f.strategy == c.strategy))
-                values = fit_seed_sizes(same)[c.task, c.strategy].cell(c.seed_size, float(ratio))
-            there = c.tested[:, k] > 0
-            measured = float((c.correct[there, k] / c.tested[there, k]).mean())
-            spread = np.sqrt((own.sampling[there, k].mean() + fits.curves[0].noise.training) / there.sum())
-            predicted = float(np.median(values))
-            df = sum(f.noise.cell_df for f in fits if f.seed_size == c.seed_size)
-            values = values + rng.standard_t(df or np.inf, draws) * spread
-            low, below, above, high = np.quantile(values, [(1 - level) / 2, 0.1587, 0.8413, (1 + level) / 2])
-            rows.append(
-                (*c.key, ratio, measured, predicted, low, high, bool(low <= measured <= high), (above - below) / 2,
-                 int(there.sum()), k == len(c.ratios) - 1)
-            )  # fmt: skip
-    return pd.DataFrame(rows, columns=LEFT_OUT.split())
-
-
-def _without(c: CurveCounts, k: int) -> CurveCounts:
-    """The counts without one budget; a replicate that was run at this budget alone goes, too."""
-    keep = np.arange(len(c.ratios)) != k
-    there = c.tested[:, keep].any(1)
-    parts = {"correct": c.correct, "tested": c.tested, "item_variance": c.item_variance}
-    parts = {name: None if values is None else values[there][:, keep] for name, values in parts.items()}
-    names = tuple(name for name, yes in zip(c.replicates, there, strict=True) if yes)
-    return replace(c, ratios=c.ratios[keep], replicates=names, **parts)
-
-
 def effective(samples: np.ndarray, sizes: np.ndarray, repeats: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Effective samples ``D`` and ``dD/dlog R``; ``samples`` and ``sizes`` (n,) broadcast with ``repeats``.
+    """Effective samples ``D = u (1 + R (1 - exp(-(n/u - 1)/R)))`` of n samples, u distinct, and ``dD/dlog R``.
 
     >>> D, _ = effective(np.array([50.0, 100.0, 1e9]), np.array([100.0] * 3), np.array(4.0))
     >>> D.round(6).tolist()

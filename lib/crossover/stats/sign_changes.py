@@ -29,10 +29,7 @@ def roots(logs: np.ndarray, values: np.ndarray, difference: Callable[[float], np
 def between_decided(
     logs: np.ndarray, positive: np.ndarray, found: list[tuple[float, bool]], tail: float
 ) -> list[tuple[float, bool]]:
-    """Those sign changes that lie between ratios at which opposite leads are decided; all where there is none.
-
-    Where two curves run together the sign of their difference is noise, and its changes are no crossovers.
-    """
+    """Those sign changes that lie between ratios at which opposite leads are decided; all where there is none."""
     decided = np.where(positive >= 1 - tail, 1, np.where(positive <= tail, -1, 0))
     known = np.nonzero(decided)[0]
     kept = []

@@ -1,9 +1,7 @@
 """Exact fits of a curve by variable projection, for thousands of data vectors (bootstrap draws) at once.
 
 For a fixed ``theta`` a form is linear in ``(E, B)``, so a fit is a search over ``log theta`` (grid, then bounded
-refinement) with constrained weighted least squares in closed form inside. No starting values, no randomness.
-
-Source: Golub & Pereyra (1973).
+refinement) with constrained weighted least squares inside. Source: Golub & Pereyra (1973).
 """
 
 from __future__ import annotations
@@ -49,7 +47,7 @@ def _affine(
     """Best ``E, B`` of ``E - B e`` under ``0 <= E <= 1, B >= 0`` and the fall in loss against a zero curve.
 
     ``e = mean + e~`` with ``e~`` orthogonal to the constant: ``a = 1'P1``, ``c = e~'Pe~``, ``u = 1'Pm``, ``v = e~'Pm``.
-    The problem is convex with two unknowns: the unconstrained optimum where feasible, else the best of the three edges.
+    The optimum is the unconstrained one where feasible, else the best of the three edges.
     """
     c = np.maximum(c, TINY)
     B = -v / c
@@ -214,10 +212,9 @@ def solve(
 ) -> Solution:
     """Fit ``form`` at ``x`` (n,) to every row of ``data`` (D, n).
 
-    ``loss`` of the solution is the whitened sum of squares. ``whiten``, (n,) or (n, n), is ``W`` with ``W'W`` the
-    precision of the data (``sqrt(weights)`` when independent); by default all weigh the same. ``bounded`` holds ``0 <=
-    E <= 1`` and ``B >= 0``. The refinement of ``log tau`` stops at steps of ``tolerance`` (it converges faster than
-    linearly; 1e-6 is plenty for draws), that of two parameters after ``steps``.
+    ``whiten``, (n,) or (n, n), is ``W`` with ``W'W`` the precision of the data; by default all weigh the same.
+    ``bounded`` holds ``0 <= E <= 1`` and ``B >= 0``. The refinement of ``log tau`` stops at steps of ``tolerance``
+    (1e-6 is plenty for draws), that of two parameters after ``steps``.
     """
     x, data = np.asarray(x, float), np.atleast_2d(np.asarray(data, float))
     whiten = np.ones(len(x)) if whiten is None else np.asarray(whiten, float)

@@ -13,8 +13,7 @@ import pandas as pd
 
 from crossover.errors import CrossoverError
 from crossover.stats.counts import COLUMNS, validate_counts
-from crossover.stats.crossovers import find_crossovers
-from crossover.stats.crossovers import table as crossover_table
+from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import MIN_BUDGETS, fit_table
 from crossover.study.paired import Outcome, outcome_table
 from crossover.study.select import MissingRows
@@ -76,19 +75,16 @@ def counts(folder: Path, outcome: Outcome = "correct") -> pd.DataFrame:
     return validate_counts(table, where=str(folder / "runs.csv"))
 
 
-def crossovers_by_outcome(runs: pd.DataFrame, folder: Path) -> pd.DataFrame:
-    """Return the crossovers of a grid's rows by accuracy and by the log-likelihood of the gold answer.
-
-    One row per crossover and ``outcome``, as :func:`crossover.stats.crossovers.table` gives them, with the interval in
-    ``low`` and ``high``. Where items hold no likelihood, accuracy stands alone.
-    """
-    bought, found = runs[runs["budget"] > 0], []
-    for outcome in ("correct", "gold_loglik"):
+def crossovers_by_outcome(runs: pd.DataFrame, folder: Path) -> dict[Outcome, list[Crossover]]:
+    """Return a grid's crossovers by accuracy and, where the items hold it, by the gold answer's log-likelihood."""
+    bought = runs[runs["budget"] > 0]
+    outcomes: tuple[Outcome, ...] = ("correct", "gold_loglik")
+    found: dict[Outcome, list[Crossover]] = {}
+    for outcome in outcomes:
         with contextlib.suppress(MissingRows):
             table = bought if outcome == "correct" else outcome_table(bought, folder, outcome)[0]
-            crossovers = find_crossovers(fit_table(table, LEVEL, DRAWS, SEED), checks=False)
-            found.append(crossover_table(crossovers).assign(outcome=outcome))
-    return pd.concat(found, ignore_index=True)
+            found[outcome] = find_crossovers(fit_table(table, LEVEL, DRAWS, SEED), checks=False)
+    return found
 
 
 def _whole(rows: pd.DataFrame) -> pd.DataFrame:

@@ -26,7 +26,7 @@ from crossover.paths import PUBLISHED, results_folder
 from crossover.stats.advice import Advice, advise
 from crossover.stats.crossovers import find_crossovers, show
 from crossover.stats.curves import MIN_BUDGETS, Fits, fit_table
-from crossover.stats.power import MOST_REPLICATES, detectable_lead, replicates_needed
+from crossover.stats.verdicts import MOST_REPLICATES, detectable_lead, replicates_needed
 from crossover.strategies import Sample
 from crossover.study import advice_counts
 from crossover.study.cell import QueryCell

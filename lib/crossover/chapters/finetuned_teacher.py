@@ -1,4 +1,4 @@
-"""The chapter on fine-tuned teachers (arXiv 2310.01119): its runs, what each condition gains, how good the data are."""
+"""The chapter on fine-tuned teachers (arXiv 2310.01119): what each condition gains, and how good the data are."""
 
 import json
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 from pandas.io.formats.style import Styler
+from scipy.stats import binomtest
 
+from crossover.chapters import finetuned_comparisons as compared
 from crossover.chapters.common import LEVEL, NOT_RUN, ChapterBase, counted_range, reading, starred, table
-from crossover.chapters.finetuned_teacher import comparisons as compared
-from crossover.chapters.finetuned_teacher.comparisons import KINDS, Difference
-from crossover.chapters.finetuned_teacher.quality import MEASURES, condition, label_accuracy, synthetic_quality
+from crossover.chapters.finetuned_comparisons import KINDS, Difference, labelled
 from crossover.chapters.samples import stored_replies
 from crossover.figures.charts import scatter, sweep
 from crossover.figures.style import Picture
@@ -31,21 +31,12 @@ from crossover.study.paired import Outcome, item_outcomes
 from crossover.study.run import run_grid
 from crossover.study.select import settings_table
 
-#: What the paper found (arXiv 2310.01119); it gives directions and few numbers.
-PAPER = {
-    "labels": "fine-tuning the teacher on 125 examples raises the student by several points",
-    "gains": "annotation and generation raise the student on all six tasks, most where the original set is small",
-    "choices": (
-        "tuning on 125 examples raises the student by several points; annotation beats generation where inputs exist"
-    ),
-    "sizes": "the smaller the original set, the larger the gain",
-    "amounts": "more synthetic data helps; where that ends is left open",
-    "annotate_temperatures": "0.1 for annotation; other values are not reported",
-    "generate_temperatures": "0.8 for generation: variety is traded for accuracy",
-    "other_labels": "the teacher is tuned on all tasks together; no labels of a set quality are tried",
-    "teachers": "a fine-tuned 20B teacher beats a larger one, of 175B; one pair of families was tried",
-}
-JUDGED = "Tasks with labels by accuracy, generation tasks by chrF."
+#: Measures of a cell's synthetic data, in the order of the table, and what readers are told.
+MEASURES = {
+    "annotations_right": "labels right", "coverage": "input covered", "unsupported": "unsupported",
+    "distinct_2": "distinct-2",
+    "self_similarity": "self-similarity",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -70,11 +61,7 @@ class Chapter(ChapterBase):
         well, badly = (points.loc[(points["verdict"] == "above") == above, "gain"] for above in (True, False))
         groups = {"the teacher's labels beat guessing": well, "they do not": badly}
         said = [f"{100 * g.mean():+.1f} points where {n} (mean of {len(g)})" for n, g in groups.items() if len(g)]
-        caption = (
-            "Mean gain of a student from annotated examples by the accuracy of its teacher's labels; one point per"
-            f" task, size and teacher, bars {LEVEL:.0%} intervals, {counted_range(points['replicates'], 'draw')} of the"
-            f" original examples. Paper: {PAPER['labels']}."
-        )
+        caption = self.words("teachers_labels", replicates=counted_range(points["replicates"], "draw"))
         title = f"Mean change of the student: {', '.join(said)}"
         return self.figure("teachers_labels", partial(scatter, points), points, title, caption)
 
@@ -91,7 +78,7 @@ class Chapter(ChapterBase):
 
     def compare(self, name: str) -> Picture | Markdown:
         """Draw the differences of one figure of :data:`.comparisons.COMPARISONS`."""
-        caption = f"{self.parameters.queries} teacher calls per condition. {JUDGED} Paper: {PAPER[name]}."
+        caption = self.words("teachers_differences", paper=self.words(f"paper_{name}"))
         rows = self._differences(compared.COMPARISONS[name](self.parameters))
         return self.forest(f"teachers_{name}", rows, caption, xlabel="difference in score, points")
 
@@ -159,13 +146,10 @@ class Chapter(ChapterBase):
     def _sweep(
         self, name: str, points: pd.DataFrame, measures: dict[str, str], xlabel: str, title: str, **options: object
     ) -> Picture:
-        caption = (
-            f"Points with {LEVEL:.0%} intervals, {counted_range(points['replicates'], 'draw')} of the original"
-            f" examples. {JUDGED} Paper: {PAPER[name]}."
-        )
-        return self.figure(
-            f"teachers_{name}", partial(sweep, points, measures, xlabel, **options), points, title, caption
-        )
+        replicates = counted_range(points["replicates"], "draw")
+        caption = self.words("teachers_sweep", replicates=replicates, paper=self.words(f"paper_{name}"))
+        draw = partial(sweep, points, measures, xlabel, **options)
+        return self.figure(f"teachers_{name}", draw, points, title, caption)
 
     def _points(self, grid: str, by: list[str]) -> pd.DataFrame:
         """Return mean scores in % with intervals, and measures, of a grid's cells of a tuned teacher."""
@@ -226,7 +210,7 @@ class Chapter(ChapterBase):
         )  # fmt: skip
         return table(shown, "chance")
 
-    @cached_property
+    @property
     def headline(self) -> str:
         """How many ways to add a teacher's data help, and how many teachers are above guessing."""
         found = self._labels_and_gains
@@ -234,15 +218,8 @@ class Chapter(ChapterBase):
         gains = starred(gains[gains["estimate"].notna()])
         up, down = (int((gains["significant"] & side).sum()) for side in (gains["low"] > 0, gains["high"] < 0))
         above = int((found["verdict"] == "above").sum())
-        return (
-            f"Check the teacher's labels first: they beat always guessing the commonest label in {above} of"
-            f" {len(found)} cases. Of {len(gains)} ways to add a small teacher's data, the student is"
-            f" significantly better with {up} and worse with {down} (false discovery rate 10%)."
-        )
-
-    def numbers(self) -> None:
-        """Store what pages of the book quote."""
-        self.quote(teacher_finding=self.headline)
+        counts = {"above": above, "cases": len(found), "ways": len(gains), "up": up, "down": down}
+        return self.words("teachers_headline", **counts)
 
 
 def run(parameters: FinetunedTeacher) -> Chapter:
@@ -274,3 +251,51 @@ def _means(folder: Path, rows: pd.DataFrame, column: Outcome) -> np.ndarray:
     """Return outcomes ``(replicates, items)`` as fractions of 1, averaged over the students of a replicate."""
     outcomes = rows["key"].map(lambda key: item_outcomes(folder, key, column).sort_index().to_numpy())
     return np.stack([np.mean(list(some), axis=0) for _, some in outcomes.groupby(rows["replicate"])])
+
+
+def condition(strategy: str, teacher: str) -> str:
+    """Return a condition in words."""
+    return "original examples alone" if strategy == "original" else f"+ {KINDS[strategy]}, {teacher} teacher"
+
+
+def synthetic_quality(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return measures of the base grid's synthetic data by task, size and condition, means over draws; shares of 1."""
+    rows = rows[(rows["strategy"] != "original") & (rows["student_seed"] == 0)].assign(
+        usable=lambda t: t["kept"] / t["asked"]
+    )
+    if "coverage" in rows:  # of texts, which have no labels
+        rows["annotations_right"] = rows["annotations_right"].where(rows["coverage"].isna())
+    names = [name for name in MEASURES if name in rows and rows[name].notna().any()]
+    groups = rows.groupby(["task", "seed_size", "strategy", "teacher"], sort=False)
+    return groups[["usable", *names]].mean().reset_index()
+
+
+def label_accuracy(p: FinetunedTeacher, rows: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """Return how many of a teacher's labels are right, against always giving the commonest label.
+
+    Columns ``task, size, teacher, right, low, high`` (90%), ``commonest`` (its share among the test items), ``labels``
+    (how many were read) and ``verdict``: ``above``, ``not above`` or ``below`` the commonest label, or ``no label``.
+    """
+    bought = rows[(rows["strategy"] == "annotate") & (rows["student_seed"] == 0)]
+    out = []
+    for (task, size, teacher), some in bought.groupby(["task", "seed_size", "teacher"], sort=False):
+        if not labelled(p, task):
+            continue
+        right, labels = int(some["verified"].sum()), int(some["parsed"].sum())
+        common = _commonest(rows[rows["task"] == task], folder)
+        low, high = binomtest(right, labels).proportion_ci(LEVEL, "wilson") if labels else (float("nan"),) * 2
+        verdict = "no label" if not labels else "above" if low > common else "below" if high < common else "not above"
+        out.append(
+            (task, size, teacher, right / labels if labels else float("nan"), low, high, common, labels, verdict)
+        )
+    return pd.DataFrame(
+        out, columns=["task", "size", "teacher", "right", "low", "high", "commonest", "labels", "verdict"]
+    )
+
+
+def _commonest(rows: pd.DataFrame, folder: Path) -> float:
+    """Return the share of the commonest gold label among a task's test items, of which there are two labels."""
+    key = rows.loc[rows["scoring"] == "classify", "key"].iloc[0]
+    items = pd.read_parquet(folder / "items" / f"{key}.parquet")
+    share = float(((items["extracted"] == items["extracted"].iloc[0]) == items["correct"]).mean())
+    return max(share, 1 - share)

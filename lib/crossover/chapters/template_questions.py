@@ -1,7 +1,4 @@
-"""The chapter on template questions (arXiv 2310.07830).
-
-The questions' quality, what training on them does, and their bias.
-"""
+"""The chapter on template questions (arXiv 2310.07830): their quality, what training on them does, and their bias."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -14,16 +11,20 @@ import pandas as pd
 from IPython.display import Markdown
 from pandas.io.formats.style import Styler
 
-from crossover.chapters.common import COLUMNS, LEVEL, NATS, counted, table
-from crossover.chapters.template_questions.quality import QuestionBankChapter
+from crossover.chapters.common import COLUMNS, LEVEL, NATS, ChapterBase, counted, reading, table
+from crossover.data.closed_book import near_tests, pool, question_sets
 from crossover.figures.charts import sweep
 from crossover.figures.style import Picture
 from crossover.labels import display_name
+from crossover.models.language_model import LanguageModel
+from crossover.models.spacy_english import load_parser
+from crossover.normal_text import word_set
 from crossover.params.template_questions import TemplateQuestions
 from crossover.paths import results_folder
-from crossover.questions.generate import load_bank
+from crossover.questions import hand_checked, quality
+from crossover.questions.generate import Generator, QuestionBank, load_bank
 from crossover.stats.contrasts import contrast, items_needed
-from crossover.stats.peak import Peak, find_peak
+from crossover.study.experiments.template_mixture import distributions
 from crossover.study.paired import Outcome, item_outcomes, paired, paired_row
 from crossover.study.run import run_grid
 from crossover.study.select import Selector, select, settings_table
@@ -34,25 +35,22 @@ SET_NAMES = {
 }  # fmt: skip
 #: The paper's gains, as fractions of 1 (arXiv 2310.07830, section 5).
 PUBLISHED_GAINS = {"nq_open": 0.0093, "web_questions": 0.0152, "trivia_qa": 0.0123}
-RATES = (
-    "Paper: rates of 0.1, 0.3 and 0.5 were tried, and a balance of the two was found best (arXiv 2310.07830,"
-    " section 5)."
-)
 MIXTURES = ("tokens_equal", "real_equal")
 
 
 @dataclass(frozen=True)
-class Chapter(QuestionBankChapter):
-    """Everything the chapter shows."""
+class Chapter(ChapterBase):
+    """Everything the chapter shows; ``bank`` holds the synthetic questions."""
 
     notebook: ClassVar[str] = "01_template_questions"
+    parameters: TemplateQuestions
+    bank: QuestionBank
 
     # --- training -----------------------------------------------------------------------------------------------------
 
     def gains(self) -> Picture | Markdown:
         """Draw what template questions gain, next to the paper's gains."""
-        what = "Mean over the paper's rates that were run; diamonds are the paper's gains."
-        caption = f"{what} {self._how('test question')}"
+        caption = self.words("template_gains", setting=self._setting)
         return self.forest("template_gains", self._gains, caption, xlabel="gain in exact match, points")
 
     @cached_property
@@ -88,15 +86,20 @@ class Chapter(QuestionBankChapter):
             for name in self.parameters.question_sets
             for strategy, share in self._mixtures
         )
-        sets = self.parameters.question_sets
-        peaks = "; ".join(f"{display_name(s).lower()}: {_place(self._peak(sets, s))}" for s in MIXTURES)
+        changes = [
+            {"comparison": f"{display_name(strategy).lower()}, share {share:g}"}
+            | self._effect(self.parameters.question_sets, [{"share": share}], _terms(strategy))
+            for strategy in MIXTURES
+            for share in getattr(self.parameters, strategy)
+        ]
         drawn = points[points["strategy"].isin([*MIXTURES, "real"])]
         marks = drawn.assign(task=drawn["set"].map(SET_NAMES), series=drawn["strategy"].map(display_name))
         marks = marks.rename(columns={"share": "value"})
         marks[["score", "score_low", "score_high"]] = 100 * marks[["estimate", "low", "high"]]
         draw = partial(sweep, marks, {"score": "exact match, %"}, "synthetic share of tokens")
-        caption = f"{self._how('test question')} {RATES}"
-        return self.figure("ratio_curves", draw, points, f"Best synthetic share, {peaks}", caption)
+        title = f"Against real questions only: {reading(pd.DataFrame(changes))}"
+        caption = self.words("ratio_curves", setting=self._setting)
+        return self.figure("ratio_curves", draw, points, title, caption)
 
     def size(self) -> Picture | Markdown:
         """Draw the smaller student against the larger."""
@@ -109,10 +112,7 @@ class Chapter(QuestionBankChapter):
             for name, other in (("against all layers without", {}), ("against the same without", small))
             if p.small_layers
         ]
-        caption = (
-            f"{self._how('test question')} Paper: a small model with template questions is comparable to a larger one"
-            " without."
-        )
+        caption = self.words("template_size", setting=self._setting)
         return self.forest("template_size", pd.DataFrame(rows, columns=["panel", *COLUMNS]), caption)
 
     def language(self) -> Picture | Markdown:
@@ -124,8 +124,8 @@ class Chapter(QuestionBankChapter):
             for name in p.language_sets
             if p.language_shares
         ]
-        caption = f"With template questions added to the real ones. {self._how('test item')} Paper: little change."
-        rows = pd.DataFrame(rows, columns=COLUMNS)
+        setting = self._with_items(counted(p.n_language, "test item"))
+        rows, caption = pd.DataFrame(rows, columns=COLUMNS), self.words("template_language", setting=setting)
         return self.forest("template_language", rows, caption, xlabel="change in accuracy, points")
 
     def data_quality(self) -> Picture | Markdown:
@@ -143,7 +143,7 @@ class Chapter(QuestionBankChapter):
             for panel, name, change in changes
         ]
         rows = pd.DataFrame(rows, columns=["panel", *COLUMNS])
-        return self.forest("template_data", rows, self._how("test question"), xlabel=NATS)
+        return self.forest("template_data", rows, self._setting, xlabel=NATS)
 
     # --- bias ---------------------------------------------------------------------------------------------------------
 
@@ -161,6 +161,90 @@ class Chapter(QuestionBankChapter):
         found.insert(1, "share", rows["task.share"].map("{:g}".format))
         return table(found.groupby(["mixture", "share"]).mean().reset_index(), "bias")
 
+    # --- quality of the questions --------------------------------------------------------------------------------
+
+    def funnel(self) -> Styler:
+        """Return how many reach each stage of the pipeline, and why the others do not."""
+        return table(quality.funnel_table(self.bank.funnel), "question-funnel")
+
+    @cached_property
+    def _judged(self) -> pd.DataFrame:
+        return hand_checked.judge(Generator(load_parser()), hand_checked.read_expectations(hand_checked.EXPECTATIONS))
+
+    def precise(self, part: str) -> hand_checked.Precision:
+        """Return how many questions on one part of the sentences (``tune``, ``held_out``) are among those expected."""
+        return hand_checked.precision(self._judged[self._judged["part"] == part])
+
+    def precision(self) -> Styler:
+        """Return how many questions on 200 sentences are among those expected, by part, with 95% intervals."""
+        found = {name: self.precise(part) for name, part in (("tuned on", "tune"), ("held out", "held_out"))}
+        rows = [(name, p.made, p.right, f"{p.share:.1%} ({p.low:.1%} to {p.high:.1%})") for name, p in found.items()]
+        columns = ["sentences", "questions", "right", "precision (95% interval)"]
+        return table(pd.DataFrame(rows, columns=columns), "precision")
+
+    def failures(self) -> Styler:
+        """Return every question on the 200 sentences that was not expected."""
+        return table(hand_checked.failures(self._judged), "failures")
+
+    @cached_property
+    def _pairs(self) -> list[tuple[list[str], list[str]]]:
+        """Questions and answers: generated, and real ones of the pool."""
+        bank, real = self.bank.questions, pool(question_sets(self.parameters.question_sources))
+        return [
+            ([q.question for q in bank], [q.answer for q in bank]),
+            ([r.question for r in real], [r.answers[0] for r in real]),
+        ]
+
+    @cached_property
+    def _drawn(self) -> list[tuple[list[str], list[str]]]:
+        """As many of each, drawn by seed, as the profile measures."""
+        n = self.parameters.n_quality
+        drawn = [np.random.default_rng(0).permutation(len(questions))[:n] for questions, _ in self._pairs]
+        return [tuple([of[i] for i in at] for of in pairs) for at, pairs in zip(drawn, self._pairs, strict=True)]
+
+    def measures(self) -> Styler:
+        """Return what can be measured of generated and of real questions alike."""
+        reader = LanguageModel.load(self.parameters.student, self.parameters.device)
+        drawn = [questions for questions, _ in self._drawn]
+        fluent = quality.compare(*(quality.perplexity(reader, some) for some in drawn))
+        repeats = [quality.repetition(zip(*pairs, strict=True)) for pairs in self._pairs]
+        near = near_tests(question_sets(self.parameters.question_sources)).holds(
+            [word_set(question) for question in self._pairs[0][0]]
+        )
+        size = min(map(len, drawn))
+        rows = {
+            "median perplexity": (f"{fluent.generated:.0f}", f"{fluent.real:.0f}"),
+            "probability that a generated one's perplexity is higher": (
+                f"{fluent.higher:.2f} ({fluent.low:.2f} to {fluent.high:.2f})",
+                "",
+            ),
+        }
+        for n in (1, 2):
+            rows[f"distinct-{n} of {size} questions"] = [
+                f"{quality.distinct_of_sample(some, n, size):.2f}" for some in drawn
+            ]
+        types = [distributions(some, [])[0] for some in drawn]
+        rows["entropy of question types, bits"] = [f"{quality.entropy(shares):.2f}" for shares in types]
+        rows["question and answer repeated"] = [f"{r.repeated / r.questions:.1%}" for r in repeats]
+        rows["question with two answers"] = [f"{r.ambiguous / r.questions:.1%}" for r in repeats]
+        rows["near a test question, and left out"] = (f"{np.mean(near):.2%}", "left out before")
+        shown = pd.DataFrame.from_dict(rows, orient="index", columns=["generated", "real"])
+        return table(shown.rename_axis("measure").reset_index(), "quality")
+
+    def distributions(self) -> Styler:
+        """Return the distributions of question types and of the answers' entity types, generated against real."""
+        found = zip(("questions", "answers"), *(distributions(*pairs) for pairs in self._drawn), strict=True)
+        parts = [pd.DataFrame({"of": of, "generated": made, "real": real}).fillna(0.0) for of, made, real in found]
+        parts = [part.sort_values(["real", "generated"], ascending=False) for part in parts]
+        shown = table(
+            pd.concat(parts).rename_axis("type").reset_index()[["of", "type", "generated", "real"]], "distributions"
+        )
+        return shown.format("{:.0%}", subset=["generated", "real"])
+
+    def gallery(self) -> Styler:
+        """Return two questions of every type, drawn by seed: what is usual, picked by nobody."""
+        return table(quality.gallery(self.bank.questions, each=2), "gallery")
+
     # --- helpers ------------------------------------------------------------------------------------------------------
 
     @cached_property
@@ -168,12 +252,8 @@ class Chapter(QuestionBankChapter):
         """How many questions there are, how good they are, and whether they help."""
         held_out, gains = self.precise("held_out"), self._gains[self._gains["estimate"].notna()]
         found = int(((gains["low"] > 0) | (gains["high"] < 0)).sum())
-        return (
-            f"Plain text gives {len(self.bank.questions):,} questions at a precision of {held_out.share:.0%}"
-            f" ({held_out.low:.0%} to {held_out.high:.0%}). Whether they help is open: students answer"
-            f" {self._floor:.1%} of real questions without them, and {found or 'none'} of {len(gains)} differences can"
-            " be detected."
-        )
+        values = {"precise": held_out, "floor": self._floor, "found": found or "none", "gains": len(gains)}
+        return self.words("template_headline", n=f"{len(self.bank.questions):,}", **values)
 
     @cached_property
     def _floor(self) -> float:
@@ -182,18 +262,18 @@ class Chapter(QuestionBankChapter):
     def numbers(self) -> None:
         """Store what pages of the book quote."""
         self.quote(
-            template_finding=self.headline,
             n_template_questions=f"{len(self.bank.questions):,}",
             closed_book_floor=f"{self._floor:.1%}",
         )
 
-    def _how(self, what: str) -> str:
-        p = self.parameters
-        items = counted(p.n_language if what == "test item" else p.n_test, what)
-        return (
-            f"{items} per set, zero-shot, {counted(p.replicates, 'replicate')}, {LEVEL:.0%} intervals; {p.n_real} real"
-            f" questions, student {p.student}."
-        )
+    @property
+    def _setting(self) -> str:
+        return self._with_items(counted(self.parameters.n_test, "test question"))
+
+    def _with_items(self, items: str) -> str:
+        """Say on how many items of each set, with which student, a figure rests."""
+        replicates = counted(self.parameters.replicates, "replicate")
+        return self.words("template_setting", items=items, replicates=replicates)
 
     @property
     def _mixtures(self) -> list[tuple[str, float]]:
@@ -229,15 +309,6 @@ class Chapter(QuestionBankChapter):
         gain = sum(self._outcomes(strategy, s) for s in shares) / len(shares) - self._outcomes("real", 0.0)
         return gain[[item for item in gain if item.partition("/")[0] in sets]].to_numpy()
 
-    def _peak(self, sets: Sequence[str], strategy: str) -> Peak | None:
-        """Return the share at which a parabola through a mixture's outcomes is highest, over some sets together."""
-        shares = sorted(getattr(self.parameters, strategy))
-        if len(shares) < 2:
-            return None
-        tables = [self._outcomes("real", 0.0), *(self._outcomes(strategy, share) for share in shares)]
-        kept = [item for item in tables[0] if item.partition("/")[0] in sets]
-        return find_peak(np.array([0.0, *shares]), np.stack([found[kept].to_numpy() for found in tables]))
-
 
 _BASE: Selector = {
     "experiment": "template_questions", "task": "closed_book_qa", "student_layers": 0, "task.spoilt": 0.0,
@@ -249,15 +320,6 @@ def run(parameters: TemplateQuestions) -> Chapter:
     """Run the grid and return what there is to show."""
     runs, folder = run_grid(parameters), results_folder(parameters.results) / "generations"
     return Chapter(parameters, settings_table(runs), load_bank(folder, parameters.text, parameters.texts))
-
-
-def _place(peak: Peak | None) -> str:
-    """Say where a peak is, if the runs locate it."""
-    if peak is None or np.isnan(peak.share):
-        return "not located"
-    if peak.high - peak.low >= 0.8 * (peak.ends[1] - peak.ends[0]):
-        return f"not located (the {LEVEL:.0%} interval spans the tested range)"
-    return f"{peak.share:.2f} ({peak.low:.2f} to {peak.high:.2f})"
 
 
 def _terms(strategy: str) -> list[Selector]:

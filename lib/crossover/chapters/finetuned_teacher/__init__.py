@@ -1,1 +1,0 @@
-"""The chapter on fine-tuned teachers (arXiv 2310.01119)."""

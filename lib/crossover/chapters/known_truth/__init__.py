@@ -1,1 +1,0 @@
-"""The chapter on simulated studies whose truth is known."""

@@ -1,1 +1,0 @@
-"""The chapter on template questions (arXiv 2310.07830)."""

@@ -1,1 +1,0 @@
-"""Simulated studies whose truth is known."""
