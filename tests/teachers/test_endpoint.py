@@ -156,7 +156,7 @@ def test_a_call_that_takes_too_long_is_charged_and_sent_again(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "said"),
+    "row",
     [
         (429, {"error": {"message": "You exceeded your current quota.", "code": "insufficient_quota"}}, "quota or credit is spent"),
         (402, {"error": {"message": "Insufficient credits", "code": 402}}, "quota or credit is spent"),
@@ -168,10 +168,18 @@ def test_a_call_that_takes_too_long_is_charged_and_sent_again(tmp_path):
         (200, {"model": "alpha", "message": {"role": "assistant", "content": "17"}, "done": True}, "refuses the request"),
         (200, {"detail": "Not Found"}, "Not Found"),
         (400, {"error": {"message": "top_k must be positive"}}, "top_k must be positive"),
+        (400, {"error": None, "detail": "no"}, "status 400: no"),
+        (400, [{"error": {"message": "API key not valid"}}], "API key not valid"),
+        (200, b'"hello"', "status 200: hello"),
+        (200, b'data: {"choices": []}', "a stream of events", {"content-type": "text/event-stream"}),
+        (403, b"<title>Just a moment</title>", "titled 'Just a moment'", {"content-type": "text/html"}),
+        (429, {"error": {"message": "Daily limit"}}, "asks to wait 86400 s", {"retry-after": "86400"}),
+        (302, b"", "sends calls on to http://127.0.0.1.*/login", {"location": "/login"}),
     ],
 )  # fmt: skip
-def test_what_waiting_cannot_help_ends_the_run_after_one_call(tmp_path, status, body, said):
-    with Scripted(lambda *_: (status, body)) as server:
+def test_what_waiting_cannot_help_ends_the_run_after_one_call(tmp_path, row):
+    status, body, said, *headers = row
+    with Scripted(lambda *_: (status, body, *headers)) as server:
         made = teacher(server, tmp_path)
         with pytest.raises(CrossoverError, match=said):
             made.reply(ask(20))
@@ -246,6 +254,7 @@ def test_a_run_of_nothing_but_refused_prompts_ends(tmp_path):
         ("max_tokens", "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.", "max_completion_tokens"),
         ("temperature", "Unsupported value: 'temperature' does not support 0.7 with this model.", ""),
         ("response_format", "response_format json_schema is not supported", ""),
+        ("response_format", "Bad Request", ""),
         ("response_format", "1 validation error: ('body', 'response_format', 'type'): Input should be 'text' or 'json_object'", ""),
     ],
 )  # fmt: skip
@@ -275,10 +284,22 @@ def test_what_a_server_refuses_is_left_out_once_and_for_all(tmp_path, refused, m
         ({"choices": [], "usage": USAGE}, None, "empty"),
         ({"choices": None, "usage": USAGE}, None, "empty"),
         (completion("", finish="content_filter"), None, "refused"),
+        (completion("They make 1", finish="SAFETY"), None, "refused"),
+        (completion("They make 1", finish="error"), None, "broken off"),
+        (completion("They make 1", finish="MAX_TOKENS"), None, "cut at the token limit"),
+        (completion(None, tool_calls=[{"id": "1"}]), None, "a call of a tool"),
+        (completion(None, reasoning="8 plus 9"), None, "thought"),
+        (completion("\0\x1b"), None, "empty"),
+        (completion({"text": ANSWER}), f" {ANSWER}", ""),
+        (completion([ANSWER[:5], ANSWER[5:]]), f" {ANSWER}", ""),
+        ({"choices": [{"message": ANSWER}], "usage": USAGE}, f" {ANSWER}", ""),
+        ({"choices": {"0": ANSWER}, "usage": USAGE}, None, "empty"),
+        ([completion(ANSWER)], f" {ANSWER}", ""),
+        (json.dumps(completion(f"Zoë\n{ANSWER}"), ensure_ascii=False).encode("latin-1"), f" Zoë\n{ANSWER}", ""),
     ],
 )  # fmt: skip
 def test_replies_are_read_as_servers_send_them(tmp_path, body, text, failed):
-    with Scripted(lambda *_: (200, body, {"content-type": "text/plain"})) as server:
+    with Scripted(lambda *_: (200, body, {"content-type": "text/plain; charset=latin-1"})) as server:
         made = recorded(server, tmp_path)
         (reply,) = made.reply(ask(1))
         assert (reply.text, reply.tokens_in, reply.tokens_out) == (text, IN, OUT)
@@ -286,19 +307,34 @@ def test_replies_are_read_as_servers_send_them(tmp_path, body, text, failed):
         assert Recorded(made.teacher, made.path).reply(ask(1)) == [reply]
 
 
-def test_a_bill_that_is_missing_is_the_most_it_can_be(tmp_path):
-    with Scripted(lambda *_: (200, completion(ANSWER, usage=None))) as server:
+@pytest.mark.parametrize(
+    ("usage", "paid"),
+    [
+        (None, None),
+        ({"prompt_tokens": 0, "completion_tokens": 0}, None),
+        ({"prompt_tokens": True, "completion_tokens": 5}, None),
+        ({"prompt_tokens": "many", "completion_tokens": 5}, None),
+        ({"prompt_tokens": "20", "completion_tokens": 5.0}, (20, 5)),
+        ({"input_tokens": 20, "output_tokens": 5}, (20, 5)),
+        ({"prompt_tokens": 20}, (20, 40)),
+    ],
+)
+def test_a_bill_that_cannot_be_believed_is_the_most_it_can_be(tmp_path, usage, paid):
+    with Scripted(lambda *_: (200, completion(ANSWER, usage=usage))) as server:
         made = teacher(server, tmp_path, max_new_tokens=40)
         (reply,) = made.reply(ask(1))
-    assert (made.account.tokens_in, made.account.tokens_out) == (reply.tokens_in, reply.tokens_out)
-    assert reply.tokens_out == 40 and reply.tokens_in > 100
+    account = made.account
+    assert (account.tokens_in, account.tokens_out) == (reply.tokens_in, reply.tokens_out)
+    assert (account.tokens_in, account.tokens_out) == (paid or (account.tokens_in, 40)) and (
+        paid or account.tokens_in > 100
+    )
 
 
-def test_an_answer_of_a_million_characters_is_cut_and_counted_whole(tmp_path):
+def test_an_answer_of_a_million_characters_is_a_failed_call_and_counted_whole(tmp_path):
     with Running(faults={"huge": 1.0}) as server:
         served = recorded(server, tmp_path, {"max_total_tokens": 260_000}, max_new_tokens=30)
         (reply,) = served.reply(ask(1))
-        assert len(reply.text) <= 30 * 64 + 1
+        assert reply.text is None and "cut" in reply.failed and len(reply.raw) <= 30 * 64
         assert reply.tokens_out == served.teacher.account.tokens_out == 250_000
         served.reply(ask(1, first=1))  # from 250,020 tokens another call could be afforded, from 500,040 none
         with pytest.raises(BudgetExceeded):
@@ -369,7 +405,10 @@ def test_near_a_cap_fewer_calls_are_under_way_and_none_is_left_out(tmp_path):
         assert server.stats()["most_in_flight"] < 16
 
 
-@pytest.mark.parametrize("wrong", [{"temperature": 0}, {"concurrency": 0}, {"base_url": "localhost:8000/v1"}])
+ADDRESSES = ("localhost:8000/v1", " http://h/v1", "http://h/v1\n", "http://h:99999/v1", "http://[::1/v1", "http:///v1")
+
+
+@pytest.mark.parametrize("wrong", [{"temperature": 0}, {"concurrency": 0}, *({"base_url": url} for url in ADDRESSES)])
 def test_settings_that_cannot_work_are_named(tmp_path, wrong):
     with pytest.raises(CrossoverError, match=next(iter(wrong))):
         Endpoint(TASK, (), "alpha", Account(tmp_path / "s"), **wrong)
@@ -437,9 +476,15 @@ def interruptible():
 
 @pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_keeps_the_replies_under_way(tmp_path):
-    with Running(latency=0.5) as server:
+    with Running(latency=1.0) as server:
         main = threading.main_thread().ident
-        threading.Timer(0.25, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
+
+        def interrupt():
+            while server.stats()["most_in_flight"] < 4:
+                time.sleep(0.02)
+            signal.pthread_kill(main, signal.SIGINT)
+
+        threading.Thread(target=interrupt, daemon=True).start()
         got = {}
         with pytest.raises(KeyboardInterrupt):
             teacher(met(server), tmp_path, concurrency=4).ask(ask(50), got.__setitem__)

@@ -16,9 +16,18 @@ from crossover.normal_text import answer_tokens
 
 _SPACES = "\u00a0\u202f\u2009\u2007\u2008\u2006\u2005\u2004\u2003\u2002"
 _SIGNS = str.maketrans(dict.fromkeys("−﹣－‒", "-") | dict.fromkeys(_SPACES, " ") | {"’": "'", "⁄": "/"})
-_QUOTES, _SYMBOLS = str.maketrans(dict.fromkeys("“”„«»‘’‚", '"')), re.compile(r"(?<=\w)[+#]+|[<>≤≥]")
+#: What makes another answer of a text: signs and marks between digits, of a language (C++), of a formula or a name.
+_SYMBOLS = re.compile(r"(?<=\w)[+#]+|[<>≤≥=~^|]|(?<=\w)[*_](?=\w)|(?<=\d)[-./:](?=\d)|(?<![^\s(\[])-(?=[\d.])")
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
-_SCALE = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_SCALE = {"k": 10**3, "thousand": 10**3, "million": 10**6, "billion": 10**9, "bn": 10**9, "trillion": 10**12}
+_SCALE |= {"dozen": 12, "lakh": 10**5, "crore": 10**7}
+#: What stands before a number that is not the only one: a list, a range, an interval, a choice, feet before inches.
+_BEFORE = re.compile(
+    r"[\d∞]\s?[,;]\s?\Z|\d\s?[–—±]\s?\Z|\d[,.:/-]\Z|\d\Z|\d\s(?:to|and|or)\s\Z|\bbetween\s\S+\sand\s\Z|"
+    r"\d\s?(?:h|hrs?|hours?|min|minutes?|ft|feet|foot|lbs?|pounds?|')\s?\Z"
+)
+#: What stands behind such a number, and behind a decade.
+_BEHIND = re.compile(r"\s?[,;]\s?[\d∞]|\s?[–—±]\s?\d|[,.:/_-]\d|[A-Za-z]*\d|s\b")
 #: What people write before a final answer. The last one counts.
 _ANNOUNCED = re.compile(
     r"(?:answer|result|total)\s*(?:is|are|was|equals|=|:)+\s*[*_]*(?=\W{0,4}[\d.])|\bANSWER:\}?\s*", re.IGNORECASE
@@ -28,18 +37,24 @@ _FORMULA = re.compile(r"\\[a-zA-Z]|\^\{|\$[^$\n]*[\\^_{][^$\n]*\$")
 MARK = "####"
 
 
-def _number_pattern(point: str) -> re.Pattern[str]:
-    comma = "," if point == "." else "."
-    whole = rf"\d{{1,3}}(?:{re.escape(comma)}\d{{3}})+(?![\d])|\d{{1,3}}(?:[ ']\d{{3}})+(?![\d])|\d+"
-    return re.compile(
-        rf"(?P<sign>[-+]\s?)?(?P<money>[$€£¥₹]\s?)?(?P<inner>[-+])?(?:(?P<mixed>\d+)\s+(?=\d+/\d))?"
-        rf"(?P<digits>(?:{whole})(?:{re.escape(point)}\d+)?|{re.escape(point)}\d+)"
-        rf"(?:\s?/\s?(?P<below>\d+)(?![\d/]))?(?:[eE](?P<exponent>[-+]?\d+)|\s?[x×·*]\s?10(?:\^|\*\*)[({{]?(?P<times>[-+]?\d+)[)}}]?|"
-        rf"(?:\^|\*\*)[({{]?(?P<power>[-+]?\d{{1,3}})[)}}]?)?(?P<scale>\s(?:thousand|million|billion|trillion)\b)?"
-    )
-
-
-_PATTERNS = {point: _number_pattern(point) for point in ".,"}
+_NUMBER = r"""
+    (?P<sign>[-+]\s?)? (?P<money>[A-Z]{0,2}[$€£¥₹]\s?)? (?P<inner>[-+])?
+    (?:(?P<mixed>\d+)\s+(?:and\s+)?(?=\d+/\d))?
+    (?P<digits>(?:
+        [1-9]\d{0,2}(?:COMMA\d{3})+(?!COMMA?\d)   # 1,234,567
+      | [1-9]\d?(?:COMMA\d\d)+COMMA\d{3}(?!\d)   # 12,34,567
+      | [1-9]\d{0,2}(?:[ ']\d{3})+(?!\d)          # 1 234 567
+      | \d+)(?:POINT\d+)? | POINT\d+)
+    (?:\s?/\s?(?P<below>\d+)(?![\d/]))?
+    (?: [eE](?P<exponent>[-+]?\d+)
+      | \s?[x×·*]\s?10(?:\^|\*\*)[({]?(?P<times>[-+]?\d+)[)}]?
+      | (?:\^|\*\*)[({]?(?P<power>[-+]?\d{1,3})[)}]? )?
+    (?:\s?(?P<scale>(?<=\d)k|(?<=\s)(?:thousand|million|billion|bn|trillion|dozen|lakh|crore))s?\b)?
+"""
+_PATTERNS = {
+    point: re.compile(_NUMBER.replace("COMMA", comma).replace("POINT", re.escape(point)), re.VERBOSE)
+    for point, comma in ((".", ","), (",", r"\."))
+}
 
 
 def read_number(text: str, point: str = ".") -> str | None:
@@ -55,8 +70,10 @@ def read_number(text: str, point: str = ".") -> str | None:
     >>> read_number("Das sind 1.234,5 Euro.", point=",")
     '1234.5'
     """
-    text = _plain(text)
-    *_, last = text.strip().rpartition("\n")
+    text = _plain(text).strip()
+    if (remark := re.search(r"\s\([^()]*\)\W*\Z", text)) and re.search(r"\d", text[: remark.start()]):
+        text = text[: remark.start()]
+    *_, last = text.rpartition("\n")
     if boxed := _boxed(text):
         text = boxed
     elif last.lstrip().startswith(MARK):
@@ -69,7 +86,7 @@ def read_number(text: str, point: str = ".") -> str | None:
         text = line if "=" in line or not first else _sentence(line)
         if "=" not in text and not _FORMULA.search(text) and (found := _tokens(text, point)):
             return _value(found[0], point)
-    if _FORMULA.search(text) and (value := _formula(text)) is not None:
+    if _FORMULA.search(text) and ((value := _formula(text)) is not None or re.search(r"\\(?:frac|sqrt)", text)):
         return value
     found = _tokens(text.replace("\\$", "$"), point)
     return _value(found[-1], point) if found else None
@@ -106,15 +123,15 @@ def read_letter(text: str) -> str | None:
     >>> [read_letter(text) for text in ("B) steam", "Steam, so B.", "The answer is **(c)** because", "A dog")]
     ['B', 'B', 'C', None]
     """
-    text = re.sub(r"\b(?:and |but )?not\s+\(?[A-J]\b\)?", "", _plain(text)).strip()
-    if re.search(r"(?<![A-Za-z])[A-J]\)?\s+(?:and|or|&)\s+\(?[A-J]\W*\Z", text):
+    text = re.sub(r"<[^<>]*>|\b(?:and |but )?not\s+\(?[A-J]\b\)?", "", _plain(text)).strip()
+    if re.search(
+        r"\bneither\b|(?<![A-Za-z])[A-J]\)?(?:\s+(?:and|or|&)\s+|\s?[,/]\s?)\(?[A-J]\W*\Z", text, re.IGNORECASE
+    ):
         return None
     *_, last = text.rpartition("\n")
-    boxed = _boxed(text)
-    for part in filter(
-        None, (boxed and re.sub(r"\\text\{(.*)\}", r"\1", boxed), last.lstrip().removeprefix(MARK), text)
-    ):
-        if alone := re.fullmatch(r"\W*([A-Za-z])\W*", part):
+    boxed = re.sub(r"\\(?:text|math)\w*\{(.*)\}", r"\1", _boxed(text))
+    for part in filter(None, (boxed, last.lstrip().removeprefix(MARK), text)):
+        if alone := re.fullmatch(r"[\W_]*([A-Za-z])[\W_]*", part):
             return alone[1].upper()
     announced = re.findall(
         r"(?:answer|choice|option)(?:\s+(?:is|are|would be|should be|must"
@@ -126,11 +143,13 @@ def read_letter(text: str) -> str | None:
     if announced:
         return announced[-1].upper()
     for pattern in (
+        r"(?<![A-Za-z])([A-J])\)? (?:is|would be) (?:the )?(?:correct|right|best)",
+        r"(?:\A|\n)[^\n]*\b(?:so|pick|choose)\s+\(?([B-HJ]|A(?=\W*\Z))\b",
         r"\A[\s*_(\[]*([A-Za-z])[)\].:]",  # "B) steam"
+        r"\A([A-J])(?:\s+[-–]|\s*\n|,?\s+(?:because|since|as)\b)",
         r"\*\*\(?([A-J])[).:]?(?:\*\*|\s)",  # "**B**"
         r"\(([A-Ja-j])\)",  # "(B)"
-        r"(?:\A|[\s\"':])([B-HJ])\W*\Z",  # "so B."
-        r"\b(?:so|is|be|pick|choose)\s+([A-J])\W*\Z",
+        r"(?:\b(?:is|be|es|est|ist|but)\s+|'s\s+|[:=]\s*|[^\x00-\x7f])([A-J])\W*\Z",  # "it is B."
     ):
         if found := re.findall(pattern, text):
             return found[-1].upper()
@@ -143,11 +162,19 @@ def same_text(first: str, second: str) -> bool:
     >>> same_text("The “Café”", "cafe\\u0301."), same_text("+", "-"), same_text("C++", "C")
     (True, False, False)
     """
-    one, other = (unicodedata.normalize("NFKC", text).translate(_QUOTES) for text in (first, second))
+    one, other = (_comparable(text) for text in (first, second))
     if sorted(_SYMBOLS.findall(one)) != sorted(_SYMBOLS.findall(other)):
         return False
     tokens = answer_tokens(one), answer_tokens(other)
-    return tokens[0] == tokens[1] if any(tokens) else one.casefold().split() == other.casefold().split()
+    return tokens[0] == tokens[1] if any(tokens) else one.split() == other.split()
+
+
+def _comparable(text: str) -> str:
+    """A text in one Unicode form, without case, marks of thousands, invisible characters and foreign punctuation."""
+    text = unicodedata.normalize("NFKC", text.casefold()).translate(_SIGNS | dict.fromkeys(map(ord, "–—"), "-"))
+    text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
+    text = re.sub(r",(?=\S)|(?<=\w)(?=[(\[])|(?<=[)\]])(?=\w)", " ", text)
+    return "".join(c for c in text if c.isascii() or unicodedata.category(c)[0] not in "PC")
 
 
 def _plain(text: str) -> str:
@@ -157,7 +184,7 @@ def _plain(text: str) -> str:
     text = re.sub(r"[⁰¹²³⁴⁵⁶⁷⁸⁹₀-₉]", "", text)
     text = re.sub(r"\b(?:minus|negative)\s(?=[\d.$€£])", "-", text)
     text = re.sub(r"(?<![\d\w])–(?=[\d.$€£])", "-", text)
-    return unicodedata.normalize("NFKC", text).replace("⁄", "/")
+    return re.sub(r"\\[dt]frac\b", r"\\frac", unicodedata.normalize("NFKC", text).replace("⁄", "/"))
 
 
 def _boxed(text: str) -> str:
@@ -185,15 +212,10 @@ def _tokens(text: str, point: str) -> list[re.Match[str]]:
     found: list[re.Match[str] | None] = []
     for match in _PATTERNS[point].finditer(text):
         before, after = text[: match.start()], text[match.end() :]
-        if re.search(r"[A-Za-z_]$|[A-Za-z)]\^$", before):
+        if re.search(r"[A-Za-z_]\Z|[A-Za-z)]\^\Z|\bnot\s\Z", before):
             continue
-        if re.search(r"\bnot\s$", before):
-            continue
-        if match["sign"] and match[0][1].isdigit() and before[-1:].isdigit():  # a range, a date
-            found.append(None)
-            continue
-        follows = re.match(r"\s?(?:,|;)\s?\d|\s?[–—]\s?\d|[,.:/-]\d|[A-Za-z]*\d", after)
-        if follows or re.search(r"\d\s?(?:,|;)\s?$|\d\s?[–—]\s?$|\d[,.:/-]$|\bbetween\s\S+\sand\s$", before):
+        dashed = match["sign"] and match[0][1].isdigit() and before[-1:].isdigit()  # a range, a date
+        if dashed or _BEFORE.search(before) or _BEHIND.match(after):
             found.append(None)
             continue
         found.append(match)
@@ -217,8 +239,10 @@ def _value(match: re.Match[str], point: str) -> str | None:
         return None
     value *= Fraction(10) ** exponent
     if match["power"]:
+        if not value and int(match["power"]) < 0:
+            return None
         value **= int(match["power"])
-    value *= _SCALE[match["scale"].strip()] if match["scale"] else 1
+    value *= _SCALE[match["scale"]] if match["scale"] else 1
     if "-" in inner or ("-" in sign and not spaced):
         value = -value
     return _normal(value)
@@ -253,17 +277,13 @@ def _parsed(text: str) -> tuple:
 
 def _formula(text: str) -> str | None:
     """The value of the last formula of a text, normalised; a set or an irrational number as sympy writes it."""
-    text = (
-        re.sub(r"\\text\{[^{}]*\}|\\(?:left|right|[,;!()\[\]]|quad)|\\(?=\$|%)", "", text)
-        .replace("{,}", "")
-        .replace("dfrac", "frac")
-    )
+    text = re.sub(r"\\text\{[^{}]*\}|\\(?:left|right|[,;!()\[\]]|quad)|\\(?=\$)|\\?%", "", text).replace("{,}", "")
     if not (last := re.findall(r"\$[^$\n]+\$", text)):
         found = re.search(r"-?\\(?:frac|sqrt|pi).*|-?[\d.]+\s*\\(?:times|cdot).*", text)
         if not found:
             return None
         last = [f"${found[0].strip().rstrip('.')}$"]
-    parsed = _parsed(last[-1])
+    parsed = _parsed(f"${last[-1].strip('$').rpartition('=')[2]}$")  # of an equation the right side
     if not parsed or not hasattr(parsed[0], "is_number"):
         return None
     value = parsed[0].doit() if parsed[0].is_number else parsed[0]

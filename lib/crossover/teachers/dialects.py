@@ -31,6 +31,11 @@ _UNSUPPORTED = re.compile(
 )
 _NO_SCHEMA = re.compile(r"response_format|json.?schema|structured.outputs?|guided|grammar")
 _NO_LIMIT = re.compile(r"use .?max_completion_tokens|max_tokens.{0,80}(?:unsupported|not support)")
+#: Refusals that name nothing.
+_TERSE_STATUS = (400, 422, 500, 501)
+_TERSE = re.compile(
+    r"(?:\W|\d|error|message|code|bad.?request|internal.?server|not.?implemented|unprocessable.?(?:entity|content))*"
+)
 
 
 @dataclass
@@ -45,8 +50,8 @@ class Dialect:
     temperature: bool = True
     answered: bool = False
 
-    def learn(self, said: str) -> bool:
-        """Give up what an error message refuses, and return whether there was anything.
+    def learn(self, said: str, status: int = 400) -> bool:
+        """Give up what an error refuses, and return whether there was anything.
 
         >>> dialect = Dialect()
         >>> dialect.learn("'max_tokens' is not supported. use 'max_completion_tokens' instead."), dialect.limit
@@ -54,13 +59,15 @@ class Dialect:
         >>> dialect.learn("this model's maximum context length is 4096 tokens")
         False
         """
-        refused = self.refused(said)
+        refused = self.refused(said, status)
         for name, value in refused.items():
             setattr(self, name, value)
         return bool(refused)
 
-    def refused(self, said: str) -> dict[str, object]:
-        """Return what an error message refuses of what is sent now, with what to send instead."""
+    def refused(self, said: str, status: int) -> dict[str, object]:
+        """Return what an error refuses of what is sent now, with what to send instead."""
+        if not self.answered and self.structure == "schema" and status in _TERSE_STATUS and _TERSE.fullmatch(said):
+            return {"structure": "tags"}  # the least common of what is sent
         if not _UNSUPPORTED.search(said):
             return {}
         if self.structure == "schema" and _NO_SCHEMA.search(said):

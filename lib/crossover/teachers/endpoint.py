@@ -13,7 +13,9 @@ import asyncio
 import ipaddress
 import json
 import os
+import re
 import signal
+import ssl
 import sys
 import threading
 from collections import deque
@@ -31,13 +33,15 @@ from crossover.tasks.base import Problem, Task
 from crossover.teachers.base import Reply, Request
 from crossover.teachers.dialects import FILTERED, GATED, SPENT, TOO_LONG, dialect_of
 from crossover.teachers.few_shot_prompts import chat_prompt, field_of
-from crossover.teachers.replies import content_of, read_reply, structured_reply
+from crossover.teachers.replies import message_of, read_reply, structured_reply
 from crossover.teachers.spending import Account, BudgetExceeded
 
 KEY_VARIABLE = "CROSSOVER_API_KEY"
 TEMPLATE_TOKENS = 256  # a chat template's own tokens, at most
 TOKEN_CHARACTERS = 64  # characters of a token, at most: what a server sends beyond its limit is cut there
+LONGEST = 10  # times ``timeout`` that a reply may come in pieces
 ALL_REFUSED = 20  # prompts refused one after the other, with no call answered, that end a run
+_KIND = re.compile(r"html|event-stream|ndjson")  # contents that are no chat completion
 
 
 @dataclass(frozen=True)
@@ -67,8 +71,13 @@ class Endpoint:
         for name in ("temperature", "timeout", "concurrency", "attempts"):
             if getattr(self, name) <= 0:
                 raise CrossoverError(f"{name} is {getattr(self, name)}; it must be above 0.")
-        if not self.server.startswith(("http://", "https://")):
-            raise CrossoverError(f"base_url is {self.server!r}; it starts with http:// or https://.")
+        try:
+            url = httpx2.URL(self.base_url)
+            usable = url.scheme in ("http", "https") and url.host and (url.port or 1) < 2**16
+        except httpx2.InvalidURL:
+            usable = False
+        if not usable:
+            raise CrossoverError(f"base_url is {self.server!r}; it is http:// or https://, a host, and mostly /v1.")
 
     @property
     def id(self) -> str:
@@ -78,8 +87,7 @@ class Endpoint:
     @property
     def server(self) -> str:
         """The server's address as messages show it: without user, password and query."""
-        url = urlsplit(self.base_url)
-        return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
+        return re.sub(r"//[^/]*@|[?#].*", lambda part: "//" if part[0][0] == "/" else "", self.base_url)
 
     def reply(self, requests: Sequence[Request]) -> list[Reply]:
         """Return one reply per request, in order."""
@@ -159,33 +167,39 @@ class _Connection(openai.DefaultAsyncHttpxClient):
         most = (len(request.content) + TEMPLATE_TOKENS, teacher.max_new_tokens)
         entry = teacher.account.reserve(*most)
         try:
-            response = await super().send(request, **settings)
-            await response.aread()
+            async with asyncio.timeout(LONGEST * teacher.timeout):
+                response = await super().send(request, **settings)
+                await response.aread()
+        except TimeoutError:
+            raise httpx2.ReadTimeout("the reply does not end", request=request) from None
+        except httpx2.TooManyRedirects:
+            teacher.account.settle(entry, 0, 0)
+            raise CrossoverError(f"{teacher.server} sends calls round in a circle: give another base_url.") from None
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as problem:
             teacher.account.settle(entry, 0, 0)
             if not calls.dialect.answered:  # a wrong address more likely than a server in trouble
-                raise CrossoverError(
-                    f"{teacher.server} cannot be reached: {calls.safe(problem)}.{_proxies()}"
-                ) from None
+                hint = " Set SSL_CERT_FILE to its certificate." if "CERTIFICATE" in str(problem) else _proxies()
+                raise CrossoverError(f"{teacher.server} cannot be reached: {calls.safe(problem)}.{hint}") from None
             raise
-        body = _json(response)
-        if response.is_success and "choices" in body:
-            used = body.get("usage") if isinstance(body.get("usage"), dict) else {}
-            told = (used.get("prompt_tokens"), used.get("completion_tokens"))
-            known = [n if isinstance(n, int) and n >= 0 else limit for n, limit in zip(told, most, strict=True)]
-            response.extensions["paid"] = entry, known
+        if response.request.method != "POST":  # what a client makes of most redirections
+            teacher.account.settle(entry, 0, 0)
+            at = calls.safe(response.url)
+            raise CrossoverError(f"{teacher.server} sends calls on to {at}: give the address there as base_url.")
+        body, error = _json(response), _json(response).get("error")
+        if response.is_success and "choices" in body and not error:
+            response.extensions["paid"] = entry, _billed(body.get("usage"), most)
             return response
-        if response.is_success and not body and "html" not in response.headers.get("content-type", ""):
+        response.extensions["status"] = response.status_code  # as it was sent
+        if response.is_success and not body and not _KIND.search(response.headers.get("content-type", "")):
             response.status_code = 502  # a reply cut short: billed, and worth another attempt
         else:
             teacher.account.settle(entry, 0, 0)
-            error = body.get("error")
             if response.is_success:
                 code = error.get("code") if isinstance(error, dict) else None
                 response.status_code = int(code) if str(code).isdigit() and 400 <= int(code) < 600 else 404
         said = calls.safe(response.text).lower()
         passing = response.headers.get("retry-after") or "retrydelay" in said
-        refused = TOO_LONG.search(said) or FILTERED.search(said) or calls.dialect.refused(said)
+        refused = TOO_LONG.search(said) or FILTERED.search(said) or calls.dialect.refused(said, response.status_code)
         if refused or (SPENT.search(said) and not passing):
             response.headers["x-should-retry"] = "false"  # as a server tells the client that waiting does not help
         elif not calls.warned and response.status_code >= 429:
@@ -221,7 +235,10 @@ class _Calls:
         self.loop, self.task = asyncio.get_running_loop(), asyncio.current_task()
         teacher = self.teacher
         try:
-            connection = _Connection(self, timeout=teacher.timeout, trust_env=not _on_this_machine(teacher.base_url))
+            local = _on_this_machine(teacher.base_url)
+            own = local and teacher.base_url.startswith("https")
+            trusted = ssl.create_default_context() if own else True  # which knows SSL_CERT_FILE
+            connection = _Connection(self, timeout=teacher.timeout, trust_env=not local, verify=trusted)
         except (ImportError, ValueError) as problem:
             raise CrossoverError(f"The proxy cannot be used: {self.safe(problem)}{_proxies()}") from None
         client = openai.AsyncOpenAI(
@@ -280,14 +297,15 @@ class _Calls:
                 raise self._given_up(f"no reply within {teacher.timeout:g} s") from None
             except openai.APIConnectionError as problem:
                 cause = problem.__cause__
-                raise self._given_up(f"{type(cause).__name__}: {self.safe(cause)}") from None
+                hint = "" if dialect.answered else ", before any reply (is base_url right, http or https?)"
+                raise self._given_up(f"{type(cause).__name__} {self.safe(cause)}".strip(" .") + hint) from None
             except openai.APIStatusError as problem:
                 said = self.safe(problem.response.text).lower()
                 filtered = FILTERED.search(said)
                 if filtered or TOO_LONG.search(said):
                     why = "refused by a filter" if filtered else "longer than the context"
                     return self._failed_prompt(f"{why}: {self.words(problem.response)}"), None
-                learnt = problem.status_code not in (401, 403, 429) and dialect.learn(said)
+                learnt = problem.status_code not in (401, 403, 429) and dialect.learn(said, problem.status_code)
                 if learnt or spoken != (dialect.structure, dialect.limit, dialect.temperature):
                     continue
                 raise await self._refusal(client, problem.response) from None
@@ -298,12 +316,11 @@ class _Calls:
     def _read(self, completion: dict, request: Request, used: Sequence[int]) -> Reply:
         """Return what a chat completion holds."""
         teacher = self.teacher
-        choice = next(iter(completion["choices"] or ()), None) or {}
-        message = choice.get("message") or {"content": choice.get("text")}
-        if choice.get("finish_reason") == "content_filter" or message.get("refusal"):
-            return Reply(None, *used, failed="refused by the model or a filter")
-        content = self.safe(content_of(message))[: TOKEN_CHARACTERS * teacher.max_new_tokens]
-        cut = choice.get("finish_reason") in ("length", "max_tokens", "MAX_TOKENS")
+        content, cut, failed = message_of(completion)
+        if failed:
+            return Reply(None, *used, failed=failed)
+        most = TOKEN_CHARACTERS * teacher.max_new_tokens
+        cut, content = cut or len(content) > most, self.safe(content)[:most]
         whole = self.dialect.structure == "schema" and content and not cut
         if whole and structured_reply(content, field_of(request.kind)) is None:
             self.dialect.structure = "tags"  # the server passes the schema over in silence
@@ -337,12 +354,15 @@ class _Calls:
             )
         if status in (401, 403):
             return CrossoverError(f"{server} refuses the key ({words}). Set {KEY_VARIABLE} to one that it accepts.")
+        if (after := response.headers.get("retry-after", "")).isdigit() and int(after) > 60:
+            return CrossoverError(f"{server} asks to wait {after} s ({words}). Run again then, to resume.")
         if status in (408, 409, 429) or status >= 500:
             return self._given_up(words)
         known = await self._known(client)
         if known and model not in known:
             return CrossoverError(f"{server} has no model {model!r}. It lists: {self.safe(', '.join(known))}.")
-        hint = "" if known or status != 404 else " Is base_url right? As a rule it ends in /v1."
+        wrong = status in (404, 405) and not (known and server.rstrip("/").endswith("/v1"))
+        hint = " Is base_url right? As a rule it ends in /v1." if wrong else ""
         return CrossoverError(f"{server} refuses the request to {model!r} ({words}).{hint}")
 
     async def _known(self, client: openai.AsyncOpenAI) -> list[str]:
@@ -355,11 +375,14 @@ class _Calls:
     def words(self, response: httpx2.Response) -> str:
         """Return a server's own words of an error, with its status."""
         body = _json(response)
-        error = body.get("error", body)
-        said = error if isinstance(error, str) else error.get("message") or error.get("detail") or response.text
-        if "html" in response.headers.get("content-type", ""):
-            said = "a web page"
-        return f"status {response.status_code}: {self.safe(' '.join(str(said).split()))[:300]}"
+        error = body.get("error") or body
+        said = (error.get("message") or error.get("detail")) if isinstance(error, dict) else error
+        said = said or response.text or "nothing"
+        if kind := _KIND.search(response.headers.get("content-type", "")):
+            title = re.search(r"<title>(.*?)</title>", response.text, re.DOTALL | re.IGNORECASE)
+            said = f"a web page{title and f' titled {title[1]!r}' or ''}" if kind[0] == "html" else "a stream of events"
+        status = response.extensions.get("status", response.status_code)
+        return f"status {status}: {self.safe(' '.join(str(said).split()))[:300]}"
 
     def safe(self, text: object) -> str:
         """Return a text without the key, should the server send it back, and without unpaired surrogates."""
@@ -371,11 +394,24 @@ class _Calls:
 
 def _json(response: httpx2.Response) -> dict:
     """A response's JSON object, whatever it is declared as; empty where it is none."""
-    try:
-        body = json.loads(response.content)
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {"detail": body}
+    for content in (response.content, response.text):  # as Unicode, or as the server says
+        with suppress(ValueError, RecursionError):
+            body = json.loads(content)
+            body = body[0] if isinstance(body, list) and len(body) == 1 else body
+            return body if isinstance(body, dict) else {"detail": body}
+    return {}
+
+
+def _billed(usage: object, most: tuple[int, int]) -> list[int]:
+    """The tokens of prompt and reply that a bill says, the most where it cannot be believed: no prompt has none."""
+    told: list[int | None] = []
+    for names in (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens")):
+        said = [usage[name] for name in names if name in usage] if isinstance(usage, dict) else []
+        with suppress(TypeError, ValueError, OverflowError):
+            told.append(int(said[0]) if said and not isinstance(said[0], bool) else None)
+    if len(told) < 2 or not told[0]:
+        return [*most]
+    return [limit if n is None or n < 0 else n for n, limit in zip(told, most, strict=True)]
 
 
 def _on_this_machine(url: str) -> bool:

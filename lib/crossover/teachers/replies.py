@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from contextlib import suppress
 
 from crossover.tasks.base import Task
 from crossover.teachers.base import Kind
@@ -69,24 +70,47 @@ _REFUSAL = re.compile(
     r"[^\n]{0,120}\b(?:help|assist|answer|provide|comply|fulfil|continue|do that|create|discuss)",
     re.IGNORECASE,
 )
+_BLOCKED = re.compile("content_?filter|safety|recitation|prohibited|blocklist|spii|refus")
+#: Control characters and marks of direction: what nobody sees, and a terminal may obey.
+_INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f\u200b\u202a-\u202e\u2066-\u2069\ufeff]")
+_OTHER_FIELDS = ("response", "text", "content", "output", "result")
+_SMART = str.maketrans(dict.fromkeys("“”", '"'))
 _NEXT = re.compile(r"\n\s*\n?\W{0,4}(?:question|instruction)\s*\d*\W{0,3}:", re.IGNORECASE)
 _QUOTES = {'"': '"', "“": "”", "«": "»", "„": "“", "'": "'", "**": "**", "__": "__", "*": "*", "`": "`"}
 
 
-def content_of(message: dict) -> str:
-    """Return a message's text: a string, or the text parts of a list; thoughts apart from it are passed over.
+def message_of(completion: dict) -> tuple[str, bool, str]:
+    """Return the text of a chat completion, whether it was cut at the token limit, and why it is of no use.
 
-    >>> content_of({"content": [{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "Four."}]})
-    'Four.'
+    Text comes as a string or in parts; thoughts beside it are passed over.
+
+    >>> message_of({"choices": [{"message": {"content": [{"type": "text", "text": "Four."}]}}]})
+    ('Four.', False, '')
+    >>> message_of({"choices": [{"message": {"content": "Fo"}, "finish_reason": "error"}]})
+    ('Fo', False, 'broken off by the server (error)')
     """
-    content = message.get("content")
-    if isinstance(content, list):
-        content = "".join(
-            p.get("text") or ""
-            for p in content
-            if isinstance(p, dict) and p.get("type", "text") in ("text", "output_text")
-        )
-    return content if isinstance(content, str) else ""
+    choices = completion.get("choices")
+    choice = next((c for c in choices if isinstance(c, dict)), {}) if isinstance(choices, list) else {}
+    message = choice.get("message") or choice.get("text")
+    message = message if isinstance(message, dict) else {"content": message}
+    parts = message.get("content")
+    content = "".join(map(_part, parts if isinstance(parts, list) else [parts]))
+    ended, failed = str(choice.get("finish_reason") or "").lower(), ""
+    if _BLOCKED.search(ended) or message.get("refusal"):
+        failed = "refused by the model or a filter"
+    elif re.search("error|abort|cancel", ended):
+        failed = f"broken off by the server ({ended[:40]})"
+    elif not content and message.get("tool_calls"):
+        failed = "a call of a tool in place of an answer"
+    elif not content and (message.get("reasoning_content") or message.get("reasoning")):
+        failed = "a thought without an answer"
+    return _INVISIBLE.sub("", content), bool(re.search("length|max", ended)), failed
+
+
+def _part(part: object) -> str:
+    if isinstance(part, dict):
+        part = part.get("text") if part.get("type", "text") in ("text", "output_text") else None
+    return "" if part is None else str(part)
 
 
 def without_thoughts(text: str) -> str:
@@ -111,29 +135,33 @@ def structured_reply(text: str, field: str) -> str | None:
     >>> structured_reply("How many?", "question")
     """
     bare = _FENCE.sub(r"\1", text.strip())
-    if (start := bare.find("{")) >= 0 and re.search(rf"[\"']{field}[\"']", bare, re.IGNORECASE):
-        value = _object(bare[start:]).get(field)
-        if isinstance(value, dict) and len(value) == 1:
-            (value,) = value.values()
-        if value is not None and not isinstance(value, dict | list):
-            bare = _UNESCAPED.sub(lambda match: _ESCAPES[match[0]], str(value))
-            return structured_reply(bare, field) or bare.strip()
-        if field in _object(bare[start:]) and value is None:
-            return ""
+    found = _object(bare[start:]) if (start := bare.find("{")) >= 0 else {}
+    names = [name for name in found if re.fullmatch(rf"(?:\w+[_ ])?{field}", name)]
+    names = names or [name for name in found if len(found) == 1 and name in _OTHER_FIELDS]
+    if names:
+        value = found[names[0]]
+        while isinstance(value, dict | list) and len(value) == 1:
+            (value,) = value.values() if isinstance(value, dict) else value
+        if not isinstance(value, dict | list):
+            bare = _UNESCAPED.sub(lambda match: _ESCAPES[match[0]], "" if value is None else str(value)).strip()
+            return "" if bare.lower() == f"the whole {field}" else structured_reply(bare, field) or bare
     tagged = re.findall(rf"<{field}>(.*?)</{field}>", bare, re.DOTALL | re.IGNORECASE)
     return tagged[-1].strip() if tagged else None
 
 
 def _object(text: str) -> dict[str, object]:
     """The JSON object or Python literal that a text begins with, its keys in lower case; empty where it is none."""
-    try:
-        found, _ = json.JSONDecoder(strict=False).raw_decode(text)
-    except ValueError:
-        try:
-            found = ast.literal_eval(text[: text.rfind("}") + 1])
-        except (ValueError, SyntaxError):
-            found = None
-    return {str(key).lower(): value for key, value in found.items()} if isinstance(found, dict) else {}
+    decode = json.JSONDecoder(strict=False).raw_decode
+    attempts = (
+        lambda: decode(text)[0],
+        lambda: ast.literal_eval(text[: text.rfind("}") + 1]),
+        lambda: decode(text.translate(_SMART))[0],
+    )
+    for attempt in attempts:
+        with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
+            found = attempt()
+            return {str(key).strip().lower(): value for key, value in found.items()} if isinstance(found, dict) else {}
+    return {}
 
 
 def plain_question(text: str) -> str:
@@ -214,6 +242,8 @@ def read_reply(content: str, kind: Kind, task: Task, cut: bool = False) -> tuple
         return None, "empty"
     if _REFUSAL.match(found or text) and len(found or text) < 400 and "####" not in text:
         return None, "refused by the model"
+    if found is None and not cut and _is_wrapping(text, kind):
+        return None, f"JSON without a whole {field_of(kind)}"
     if kind != "answer":
         return (None, CUT) if cut and found is None else (plain_question(found or text), "")
     lines = plain_answer(found or text).split("\n")
@@ -225,3 +255,11 @@ def read_reply(content: str, kind: Kind, task: Task, cut: bool = False) -> tuple
     text = "\n".join(lines)
     # A task may bring an answer into its own form, such as a statement out of a fence.
     return task.completion(text) if hasattr(task, "completion") else f" {text}", ""
+
+
+def _is_wrapping(text: str, kind: Kind) -> bool:
+    """Whether a reply is JSON around nothing that can be used: broken off, a schema, or no question at all."""
+    bare = _FENCE.sub(r"\1", text.strip())
+    found = _object(bare) if bare.startswith("{") else {}
+    broken = re.match(rf"\{{\s*[\"'“]{field_of(kind)}[\"'”]\s*:", bare, re.IGNORECASE)
+    return bool(broken or "properties" in found or (found and kind != "answer"))
