@@ -65,7 +65,7 @@
     const parts = nearest
       ? [`Not tested: ${why}. No recommendation. At the nearest tested point, ${count(nearest[0])} seed questions and ${count(nearest[1])} ${unit}, ${lead}.`,
         trend ? `The trend for your numbers is a lead of ${trend}, by extrapolation.` : "",
-        price === 1 ? `To measure your case: crossover pilot PAIRS --queries ${Math.max(leastPilot, Math.round(perPoint * queries))} --budget ${Math.round(queries)} --until decided.` : ""]
+        price === 1 ? `A pilot that tests your case takes ${perPoint} times its calls: crossover pilot PAIRS --queries ${Math.max(leastPilot, Math.round(perPoint * queries))} --budget ${Math.round(queries)} --until decided.` : ""]
       : [choose ? `Buy ${label(best)}: ${second ? lead.replace(label(best), "they") : lead}.` : `No clear winner: ${lead}.`];
     if (missing.length) parts.push(`No curve for ${missing.map(label).join(", ")}: too few budgets.`);
     if (dollars) parts.push(`${count(queries)} ${unit} cost $${count(queries * dollars)}.`);

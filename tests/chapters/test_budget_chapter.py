@@ -1,12 +1,15 @@
 """The chapter on the budget ratio: planted leads come back in accuracy and in likelihood, and advice is that of ``advise``."""
 
+import json
 from dataclasses import replace
 
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
 from crossover.chapters import worth
 from crossover.chapters.budget_ratio import Chapter
+from crossover.cli import app
 from crossover.params.profiles import check
 from crossover.paths import results_folder
 from crossover.stats.crossovers import find_crossovers
@@ -100,3 +103,10 @@ def test_the_confirmation_study_counts_in_whole_replicates():
     sizes = rows.groupby(["seed_size", "replicate"]).size()
     assert len(rows) and sizes.groupby("seed_size").nunique().eq(1).all() and folder == results_folder("confirm")
     assert len(rows) <= len(read_runs(folder))
+
+
+def test_the_landing_page_answers_as_the_command_does(chapter):
+    asked = CliRunner().invoke(app, ["advise", "--seeds", "32", "--queries", "2000", "--profile", "planted", "--json"])
+    lead, (low, high) = json.loads(asked.stdout)["trend"]
+    said = f"the lead is {100 * lead:.0f} points ({100 * low:.0f} to {100 * high:.0f})."
+    assert said in chapter.example(32, 2000)

@@ -63,7 +63,7 @@ def test_money_is_tokens_times_prices(study):
 
 def test_the_command_and_the_book_say_the_same():
     rows, notes = profile_rows("paper", 0.9, 0.9)
-    assert [row["chapter"] for row in rows] == ["01", "02", "03", "04"] and rows[2]["money"] and not rows[0]["money"]
+    assert [row["notebook"] for row in rows] == ["01", "02", "03", "04"] and rows[2]["money"] and not rows[0]["money"]
     shown = CliRunner().invoke(
         app, ["plan", "--profile", "paper", "--price-in", "0.9", "--price-out", "0.9"], env={"COLUMNS": "160"}
     )

@@ -121,7 +121,7 @@ def paper_costs() -> str:
 
     rows, notes = profile_rows("paper", PRICE, PRICE, resume=False)
     shown = _table(list(rows[0]), [list(row.values()) for row in rows], right=range(1, len(rows[0])))
-    return f"{shown}\n\nAt {PRICE:g} for a million tokens either way. " + " ".join(notes)
+    return f"{shown}\n\nMoney is at {PRICE:g} per million tokens, read or written. " + " ".join(notes)
 
 
 def parameters(results: Path) -> str:

@@ -23,6 +23,7 @@ _ICON = re.compile(r'"?(?P<name>[a-z0-9-]+)"?:\[\d+,\d+,\[(?P<others>[^\]]*)\],"
 def setup(app: Sphinx) -> dict[str, object]:
     """Register the extension with Sphinx."""
     app.add_html_math_renderer("mathml", (_inline_math, None), (_display_math, None))
+    app.add_js_file("series.js", loading_method="defer")
     app.connect("html-page-context", _accessible)
     app.connect("build-finished", _slim)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -24,13 +24,13 @@ from crossover.labels import display_name, in_order
 from crossover.params.budget_ratio import BudgetRatio
 from crossover.paths import results_folder
 from crossover.stats import crossovers
-from crossover.stats.advice import CLEAR, advise, advise_map
+from crossover.stats.advice import CLEAR, DRAWS, advise, advise_map
 from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import Fits, fit_table
 from crossover.stats.formatting import probability
 from crossover.stats.lead import find_leads
 from crossover.stats.seed_size_law import held_out
-from crossover.study.advice_counts import crossovers_by_outcome
+from crossover.study.advice_counts import counts, crossovers_by_outcome
 from crossover.study.paired import item_outcomes, outcome_table
 from crossover.study.run import run_grid
 from crossover.study.select import MissingRows
@@ -249,10 +249,12 @@ class Chapter(ChapterBase):
         return common.funnel_table(self.runs)
 
     def example(self, seeds: int, queries: int) -> str:
-        """Answer one reader's question in two sentences, outside the tested range by its nearest tested point."""
-        if len({c.strategy for c in self.fits if c.is_fitted}) < 2:
+        """Answer one reader's question as ``crossover advise`` does, outside the tested range by the nearest point."""
+        table = counts(self.folder)
+        fits = fit_table(table[table["task"] == self.parameters.task], LEVEL, DRAWS)
+        if len({c.strategy for c in fits if c.is_fitted}) < 2:
             return "These runs give no advice."
-        advice = advise(self.fits, seeds, queries)
+        advice = advise(fits, seeds, queries)
         first, second = (display_name(c.strategy).lower() for c in advice.choices[:2])
         lead, ends = 100 * advice.best.lead, [100 * end for end in advice.best.lead_interval]
         said = (

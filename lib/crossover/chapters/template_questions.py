@@ -243,7 +243,8 @@ class Chapter(ChapterBase):
 
     def gallery(self) -> Styler:
         """Return two questions of every type, drawn by seed: what is usual, picked by nobody."""
-        return table(quality.gallery(self.bank.questions, each=2), "gallery")
+        shown = quality.gallery(self.bank.questions, each=2).drop(columns=["entity", "source"])
+        return table(shown.assign(template=shown["template"].str.replace("_", " ")), "gallery")
 
     # --- helpers ------------------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from crossover.stats.seed_size_law import fit_seed_sizes
 
 #: The least probability of being best at which a strategy is recommended rather than merely named.
 CLEAR = 0.8
+DRAWS = 1000  # of the curves behind an answer, by default in `crossover advise`, on its page and on the landing page
 LEAST_PILOT = 144  # teacher calls of the smallest pilot that is fitted: three replicates at four budgets
 PER_POINT = 9  # times a budget is bought by a pilot that tests it: three strategies, three replicates
 Interval = tuple[float, float]
@@ -105,7 +106,7 @@ class Advice:
                 lines.append(f"trend: a lead of {100 * lead:.1f} points there ({ends})")
             if self.unit == "teacher calls":
                 at = f"--queries {max(PER_POINT * self.queries, LEAST_PILOT):.0f} --budget {self.queries:.0f}"
-                lines.append(f"to measure it: crossover pilot PAIRS {at} --until decided")
+                lines.append(f"to test it, at {PER_POINT} times the budget: crossover pilot PAIRS {at} --until decided")
         elif self.choose:
             lines = [f"with {point} buy {best.strategy}: {said}"]
         else:

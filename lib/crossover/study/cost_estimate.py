@@ -179,7 +179,7 @@ def profile_rows(
         priced = getattr(parameters, "teacher", "") == "endpoint" and (price_in or price_out)
         hours = e.hours.text(",.1f") if e.unknown < e.left or not e.left else "unknown"
         rows.append({
-            "chapter": name[:2], "students": f"{e.left:,} of {e.students:,}", "calls": f"{e.calls:,}",
+            "notebook": name[:2], "students": f"{e.left:,} of {e.students:,}", "calls": f"{e.calls:,}",
             "M read": (e.tokens_in * 1e-6).text(",.2f"), "M written": (e.tokens_out * 1e-6).text(",.2f"),
             "money": e.money(price_in, price_out).text(",.2f") if priced else "",
             "M trained": (e.train_tokens * 1e-6).text(",.2f"), f"{HOURS[parameters.device]} hours": hours,
