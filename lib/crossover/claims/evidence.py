@@ -94,13 +94,12 @@ def misfit(part: Part, base: Selector, rows: pd.DataFrame) -> Evidence:
     """
     from crossover.stats.curves import fit_table
     from crossover.stats.curves import misfit as chi_square
-    from crossover.stats.forms import form_named
 
     found = on_curves(part, base, rows)
     if found.empty:
         raise MissingRows(f"no cells with {', '.join(f'{name} {value}' for name, value in base.items())}")
     fits = fit_table(found, LEVEL)
-    fitted = [(c.noise, *chi_square(form_named(c.form), c.noise, c.point)) for c in fits if c.is_fitted]
+    fitted = [(c.noise, *chi_square(c.noise, c.point)) for c in fits if c.is_fitted]
     df = sum(df for _, _, df in fitted)
     if df < 1:
         raise MissingRows("too few budgets for the curves to be fitted with any left over")

@@ -62,7 +62,6 @@ def fit(
     level: Level = 0.9,
     draws: Draws = 2000,
     seed: Seed = 0,
-    form: Annotated[str, typer.Option(help="exponential, power_law, rectified or logistic.")] = "exponential",
     cost: Cost = None,
     unit: CostUnit = "queries",
     task: Task = None,
@@ -95,7 +94,7 @@ def fit(
     from crossover.stats.curves import CurveSummary, fit_table
 
     _figure_name(plot)
-    fits = fit_table(_only(_table(table, outcome=outcome), task), level, draws, seed, form)
+    fits = fit_table(_only(_table(table, outcome=outcome), task), level, draws, seed)
     found = find_crossovers(fits, _costs(cost), unit)
     if plot:
         from crossover.figures.learning_curves import curve_points, fitted_points, learning_curves
@@ -105,9 +104,9 @@ def fit(
         curves = [{f.name: getattr(c, f.name) for f in fields(CurveSummary)} for c in fits]
         _print_json({"level": level, "curves": curves, "crossovers": [asdict(c) for c in found]})
         return
-    formula = ": outcome at budget ratio r is E - B exp(-r / tau)" if form == "exponential" else f", form {form}"
     console = _console()
-    _print_table(console, f"Curves{formula}", _short([c.row() for c in fits], ("E interval", "tau interval")))
+    formula = "Curves: outcome at budget ratio r is E - B exp(-r / tau)"
+    _print_table(console, formula, _short([c.row() for c in fits], ("E interval", "tau interval")))
     if not found:
         console.print("One strategy: there is nothing to cross.")
     _print_table(console, f"Crossovers, {level:.0%} intervals (* extrapolated)", _short([c.row() for c in found]))

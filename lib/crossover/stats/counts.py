@@ -62,14 +62,10 @@ class CurveCounts:
 def read_counts(source: str | Path) -> pd.DataFrame:
     """Read and check a CSV of counts.
 
-    The delimiter (comma, semicolon, tab or bar) is that of the header line. Files with another delimiter than the comma
-    may use decimal commas, and points between thousands beside them. Returns the columns ``task, strategy, seed_size,
-    budget, replicate, n_correct, n_test`` (and ``score, score_sd, seconds`` where given).
-
-    Raises
-    ------
-    CrossoverError
-        Names file, row, line and column, and the fix.
+    The delimiter (comma, semicolon, tab or bar) is that of the header line; with another one than the comma, decimal
+    commas and points between thousands are read. Returns ``task, strategy, seed_size, budget, replicate, n_correct,
+    n_test`` (and ``score, score_sd, seconds`` where given). A :class:`CrossoverError` names file, row, column and the
+    fix.
 
     Examples
     --------
@@ -124,8 +120,7 @@ def validate_counts(
 ) -> pd.DataFrame:
     """Check a table of counts and return it with the standard columns, types and defaults.
 
-    ``where`` and ``lines`` (of the file behind each row) name places in errors; ``decimal_commas`` reads ``0,85`` as
-    0.85.
+    ``where`` and ``lines`` (of the file behind each row) name places in errors; ``decimal_commas`` reads 0,85 as 0.85.
     """
     check = _Check(where, lines, decimal_commas)
     _refuse_columns(list(map(str, table.columns)), where)
@@ -168,12 +163,7 @@ def validate_counts(
 
 
 def curve_counts(table: pd.DataFrame) -> list[CurveCounts]:
-    """Cut a checked table into curves, one per task, strategy and seed-set size, in that order.
-
-    >>> t = pd.DataFrame({"strategy": "a", "seed_size": 10, "budget": [10, 20], "n_correct": [1, 2], "n_test": 4})
-    >>> curve_counts(validate_counts(t))[0].ratios
-    array([1., 2.])
-    """
+    """Cut a checked table into curves, one per task, strategy and seed-set size, in that order."""
     out = []
     for (task, strategy, size), part in table.groupby(["task", "strategy", "seed_size"], sort=True):
         budgets, column = np.unique(part["budget"].to_numpy(float), return_inverse=True)

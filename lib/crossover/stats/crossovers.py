@@ -19,7 +19,7 @@ from crossover.stats import sign_changes
 from crossover.stats.curves import Fits, FittedCurve, akaike, point_fit
 from crossover.stats.flexible import BEYOND
 from crossover.stats.formatting import interval as show_interval
-from crossover.stats.forms import FORMS, Form, form_named
+from crossover.stats.forms import EXPONENTIAL, FORMS, Form
 from crossover.stats.lead import model_free
 from crossover.stats.noise import VarianceComponents
 from crossover.stats.sign_changes import Pair
@@ -223,12 +223,12 @@ class _Pair:
         a, b = (c.at(ratios / s) for c, s in zip(self.curves, self.scale, strict=True))
         return b[0] - a[0], b[1] - a[1]
 
-    def lead_of(self, form: str, points: tuple[Solution, Solution]) -> Callable[[np.ndarray], np.ndarray]:
+    def lead_of(self, form: Form, points: tuple[Solution, Solution]) -> Callable[[np.ndarray], np.ndarray]:
         """``A_b - A_a`` of two point fits of a form as a function of log ratios."""
 
         def lead(log_ratios: np.ndarray) -> np.ndarray:
             x = np.exp(np.atleast_1d(log_ratios))
-            a, b = (p.predict(form_named(form), x / s)[0] for p, s in zip(points, self.scale, strict=True))
+            a, b = (p.predict(form, x / s)[0] for p, s in zip(points, self.scale, strict=True))
             return np.clip(b, *self.b.counts.bounds) - np.clip(a, *self.a.counts.bounds)
 
         return lead
@@ -324,8 +324,8 @@ def _by_form(pair: _Pair, logs: np.ndarray) -> tuple[dict[str, list[float]], dic
     """Crossing ratios of the point fits under every form, and each form's Akaike weight over the two curves."""
     crossing, aicc = {}, {}
     for name, form in FORMS.items():
-        points = tuple(c.point if name == c.form else point_fit(c.noise, name) for c in pair.curves)
-        lead = pair.lead_of(name, points)
+        points = tuple(c.point if form is EXPONENTIAL else point_fit(c.noise, form) for c in pair.curves)
+        lead = pair.lead_of(form, points)
         crossing[name] = [float(np.exp(r)) for r, _ in sign_changes.roots(logs, lead(logs), lead)]
         scores = [akaike(c.noise, form, p) for c, p in zip(pair.curves, points, strict=True)]
         aicc[name] = sum(scores) if None not in scores else np.inf
@@ -335,13 +335,11 @@ def _by_form(pair: _Pair, logs: np.ndarray) -> tuple[dict[str, list[float]], dic
     return crossing, {k: w / total for k, w in weight.items()}
 
 
-def sensitivity(noise: VarianceComponents, form: Form, fit: Solution, ratio: float) -> np.ndarray:
-    """Derivative of the fitted value at ``ratio`` in the budget means (B,), binding bounds held fixed."""
+def sensitivity(noise: VarianceComponents, fit: Solution, ratio: float) -> np.ndarray:
+    """Derivative of the exponential at ``ratio`` in the budget means (B,), binding bounds held fixed."""
 
     def columns(x: np.ndarray) -> np.ndarray:
-        e, de = (z[0] for z in form.basis(x, fit.theta))
-        if form.tied:
-            return np.concatenate([(1 - e)[:, None], -fit.E[0] * de], 1)
+        e, de = (z[0] for z in EXPONENTIAL.basis(x, fit.theta))
         free = [np.ones_like(e)[:, None]] if 0 < fit.E[0] < 1 else []
         return np.concatenate([*free, -e[:, None], -fit.B[0] * de], 1) if fit.B[0] > 0 else np.ones_like(e)[:, None]
 
@@ -355,13 +353,13 @@ def shares(pair: _Pair, ratio: float, by_form: dict[str, list[float]], weight: d
     By the delta method ``log r*`` moves by ``-(H_2 dm_2 - H_1 dm_1) / (dd / dlog r)``, with ``H`` the
     :func:`sensitivity`. The form has the spread of the crossover over the rival forms, each with its Akaike weight.
     """
-    form, noises = form_named(pair.a.form), [c.noise for c in pair.curves]
+    noises = [c.noise for c in pair.curves]
     x = ratio * np.exp([-1e-4, 1e-4])
-    ends = [c.point.predict(form, x / s)[0] for c, s in zip(pair.curves, pair.scale, strict=True)]
+    ends = [c.point.predict(EXPONENTIAL, x / s)[0] for c, s in zip(pair.curves, pair.scale, strict=True)]
     slope = float(np.diff(ends[1] - ends[0])[0]) / 2e-4
     if slope == 0:
         return {}
-    H = [sensitivity(c.noise, form, c.point, ratio / s) / slope for c, s in zip(pair.curves, pair.scale, strict=True)]
+    H = [sensitivity(c.noise, c.point, ratio / s) / slope for c, s in zip(pair.curves, pair.scale, strict=True)]
     moved = [n.offset_loading @ h for n, h in zip(noises, H, strict=True)]
     replicates = sum(n.replicate * float(g @ g) for n, g in zip(noises, moved, strict=True))
     one, other = noises

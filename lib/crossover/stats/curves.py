@@ -19,7 +19,7 @@ from crossover.stats import counts, noise
 from crossover.stats.counts import CurveCounts
 from crossover.stats.flexible import FlexibleCurve, LevelLine, fit_flexible
 from crossover.stats.formatting import interval, with_error
-from crossover.stats.forms import FORMS, Form, form_named
+from crossover.stats.forms import EXPONENTIAL, Form
 from crossover.stats.noise import VarianceComponents
 from crossover.stats.variable_projection import Solution, solve
 
@@ -47,14 +47,14 @@ class CurveSummary:
     """Parameters of a curve ``A(r) = E - B exp(-r / tau)`` over budget ratios ``r``; ``None`` where not identified.
 
     ``E``, ``B``, ``start`` (= E - B) are accuracies, ``tau`` and ``ratio_90`` (where 90% of the gain is reached) budget
-    ratios; for other forms ``tau`` is their ratio scale. ``*_error`` is half of the central 68%, ``*_interval`` the
+    ratios. ``*_error`` is half of the central 68%, ``*_interval`` the
     interval at the fit's level, with ``None`` for an open end.
     """
 
     task: str
     strategy: str
     seed_size: float
-    form: str
+    form: str = EXPONENTIAL.name
     E: float | None = None
     B: float | None = None
     tau: float | None = None
@@ -101,7 +101,7 @@ class CurveSummary:
 
 @dataclass(frozen=True, kw_only=True)
 class FittedCurve(CurveSummary):
-    """A curve's summary with the counts behind it, their noise, and its fits, which are ``None`` with too few budgets.
+    """A curve's summary, its counts and noise, and its fits, ``None`` with too few budgets.
 
     ``point`` and ``draws`` are fits of the summary's form, ``flexible`` is the curve that bends as the data say. The
     draws of curves that share replicates belong together row by row.
@@ -140,7 +140,6 @@ class Fits:
     """The fitted curves of a table: ``fits["new_question", 64].tau``, or ``fits[task, strategy, seed_size]``."""
 
     level: float
-    form: str
     curves: tuple[FittedCurve, ...]
     seed: int
 
@@ -199,21 +198,17 @@ class Fits:
 def fit_exponential(
     x: np.ndarray, y: np.ndarray, *, bounded: bool = True, from_zero: bool = False
 ) -> tuple[float, float, float]:
-    """Fit ``y = E - B exp(-x / tau)`` to any data: returns ``E, B, tau``.
-
-    ``bounded`` holds ``0 <= E <= 1`` and ``B >= 0``; ``from_zero`` ties ``B = E``.
+    """Fit ``y = E - B exp(-x / tau)``: returns ``E, B, tau``; ``from_zero`` ties ``B = E``.
 
     >>> x = np.array([1.0, 2, 4, 8, 16])
     >>> [round(v, 9) for v in fit_exponential(x, 0.7 - 0.4 * np.exp(-x / 5))]
     [0.7, 0.4, 5.0]
     """
-    fit = solve(replace(FORMS["exponential"], tied=from_zero), x, y, bounded=bounded)
+    fit = solve(replace(EXPONENTIAL, tied=from_zero), x, y, bounded=bounded)
     return float(fit.E[0]), float(fit.B[0]), float(np.exp(fit.theta[0, 0]))
 
 
-def fit_table(
-    table: pd.DataFrame, level: float = 0.9, draws: int = 2000, seed: int = 0, form: str = "exponential"
-) -> Fits:
+def fit_table(table: pd.DataFrame, level: float = 0.9, draws: int = 2000, seed: int = 0) -> Fits:
     """Fit every curve of a table of counts, as :func:`crossover.stats.counts.validate_counts` takes it.
 
     Parameters
@@ -224,8 +219,6 @@ def fit_table(
     draws : int
         Bootstrap draws, at least 50; the same ``seed`` gives the same intervals.
     seed : int
-    form : str
-        Form that describes the curves, a name in ``forms.FORMS``; crossovers rest on flexible curves in any case.
 
     Examples
     --------
@@ -240,27 +233,22 @@ def fit_table(
     if draws < 50:
         raise CrossoverError(f"draws must be at least 50, got {draws}")
     noises = [noise.variance_components(c) for c in counts.curve_counts(counts.validate_counts(table))]
-    return fit_noises(noises, level, draws, seed, form)
+    return fit_noises(noises, level, draws, seed)
 
 
-def fit_noises(
-    noises: Sequence[VarianceComponents], level: float, draws: int, seed: int, form: str = "exponential"
-) -> Fits:
+def fit_noises(noises: Sequence[VarianceComponents], level: float, draws: int, seed: int) -> Fits:
     """Fit curves whose budget means and errors are known: the part of :func:`fit_table` that simulations repeat."""
-    shape = form_named(form)
-    noises, points = zip(*(_point(shape, n) for n in noises), strict=True)
+    noises, points = zip(*map(_point, noises), strict=True)
     errors = noise.redraw(noises, draws, np.random.default_rng(seed))
     boots = [
-        None if p is None else _solve(shape, n, p.predict(shape, n.counts.ratios) + e, tolerance=1e-6, steps=15)
+        None if p is None else _solve(n, p.predict(EXPONENTIAL, n.counts.ratios) + e, tolerance=1e-6)
         for n, p, e in zip(noises, points, errors, strict=True)
     ]
     curves = [
-        FittedCurve(
-            **_summary(shape, n, p, b, level), counts=n.counts, noise=n, point=p, draws=b, flexible=f, level=level
-        )
+        FittedCurve(**_summary(n, p, b, level), counts=n.counts, noise=n, point=p, draws=b, flexible=f, level=level)
         for n, p, b, f in zip(noises, points, boots, _flexible(noises, errors, boots, seed), strict=True)
     ]
-    return Fits(level, form, tuple(curves), seed)
+    return Fits(level, tuple(curves), seed)
 
 
 def _flexible(
@@ -282,37 +270,36 @@ def _flexible(
     return out
 
 
-def _solve(shape: Form, n: VarianceComponents, data: np.ndarray | None = None, **options: Any) -> Solution:
+def _solve(
+    n: VarianceComponents, data: np.ndarray | None = None, form: Form = EXPONENTIAL, tolerance: float = 1e-10
+) -> Solution:
     """Fit a form to the budget means, or to other data at the same budgets; only accuracies are held within 0 and 1."""
-    bounded = n.counts.item_variance is None
-    return solve(shape, n.counts.ratios, n.means if data is None else data, n.whitener, bounded=bounded, **options)
+    bounded, data = n.counts.item_variance is None, n.means if data is None else data
+    return solve(form, n.counts.ratios, data, n.whitener, bounded=bounded, tolerance=tolerance)
 
 
-def _point(shape: Form, n: VarianceComponents) -> tuple[VarianceComponents, Solution | None]:
+def _point(n: VarianceComponents) -> tuple[VarianceComponents, Solution | None]:
     """Point fit; with one replicate the scatter round the curve is all that can show training noise."""
-    B = len(n.means)
-    if B < 3:
+    point = point_fit(n)
+    if point is None:
         return n, None
-    point = _solve(shape, n)
-    if n.replicates == 1 and B > shape.n_parameters:
-        df = B - shape.n_parameters
+    df = len(n.means) - EXPONENTIAL.n_parameters
+    if n.replicates == 1 and df > 0:
         n = noise.rescaled(n, float(point.loss[0]) / df, df)
-        point = _solve(shape, n)
+        point = _solve(n)
     return n, point
 
 
-def point_fit(n: VarianceComponents, form: str) -> Solution | None:
-    """The point fit of a curve under another form, ``None`` where there are fewer than 3 budgets."""
-    return _solve(form_named(form), n) if len(n.means) >= 3 else None
+def point_fit(n: VarianceComponents, form: Form = EXPONENTIAL) -> Solution | None:
+    """The point fit of a curve under a form, ``None`` where there are fewer than 3 budgets."""
+    return _solve(n, form=form) if len(n.means) >= 3 else None
 
 
-def _summary(
-    shape: Form, n: VarianceComponents, point: Solution | None, boot: Solution | None, level: float
-) -> dict[str, Any]:
+def _summary(n: VarianceComponents, point: Solution | None, boot: Solution | None, level: float) -> dict[str, Any]:
     """The fields of a :class:`CurveSummary` that a fit identifies."""
     c = n.counts
     found: dict[str, Any] = {
-        "task": c.task, "strategy": c.strategy, "seed_size": c.seed_size, "form": shape.name,
+        "task": c.task, "strategy": c.strategy, "seed_size": c.seed_size,
         "n_budgets": len(c.ratios), "n_replicates": n.replicates,
         "ratio_range": (0.0, np.inf) if c.buys_nothing else (float(c.ratios[0]), float(c.ratios[-1])),
     }  # fmt: skip
@@ -325,7 +312,7 @@ def _summary(
     still = B == 0
     open_low, open_high = (float((boot.edge == side).mean()) + float((boot.B == 0).mean()) > tail for side in (-1, 1))
     taus = np.exp(boot.theta[:, 0])
-    status, message = _status(shape, n, point, taus, open_high)
+    status, message = _status(n, point, taus, open_high)
     found |= {
         "status": status,
         "message": message,
@@ -339,8 +326,8 @@ def _summary(
         low, high = _ends(taus, tail)
         found |= {"tau": tau, "tau_interval": (None if open_low else low, None if open_high else high)}
         found["tau_error"] = None if open_low or open_high else _error(taus)
-        found["ratio_90"] = tau * float(np.log(10)) if shape.name == "exponential" else None
-    return found | {"aicc": akaike(n, shape, point), "left_out_error": left_out_error(n, shape)}
+        found["ratio_90"] = tau * float(np.log(10))
+    return found | {"aicc": akaike(n, EXPONENTIAL, point), "left_out_error": left_out_error(n)}
 
 
 def _ends(values: np.ndarray, tail: float) -> tuple[float, float]:
@@ -349,17 +336,17 @@ def _ends(values: np.ndarray, tail: float) -> tuple[float, float]:
 
 
 def _error(values: np.ndarray) -> float:
-    low, high = np.quantile(values, [0.1587, 0.8413])
-    return float(high - low) / 2
+    low, high = _ends(values, 0.1587)
+    return (high - low) / 2
 
 
-def _status(shape: Form, n: VarianceComponents, point: Solution, taus: np.ndarray, open_high: bool) -> tuple[str, str]:
+def _status(n: VarianceComponents, point: Solution, taus: np.ndarray, open_high: bool) -> tuple[str, str]:
     notes = []
     if point.edge[0] < 0 and point.B[0] > 0:
         notes.append("what rise there is, is over by the first budget: add smaller budgets to see B and tau")
     if n.replicates == 1:
         notes.append("one replicate: the effect of the seed set cannot be seen, and the intervals leave it out")
-    df, (loss, free) = n.cell_df or 10**6, misfit(shape, n, point)
+    df, (loss, free) = n.cell_df or 10**6, misfit(n, point)
     one, m = n.whitener.sum(1), n.whitener @ n.means
     gain = float(m @ m - (one @ m) ** 2 / (one @ one)) - loss  # of the curve's two further parameters over a constant
     largest = float(n.counts.ratios[-1])
@@ -373,30 +360,27 @@ def _status(shape: Form, n: VarianceComponents, point: Solution, taus: np.ndarra
     elif fdtrc(2, df, max(gain, 0) / 2) > FLAT_LEVEL or point.B[0] == 0:
         status = "flat"
     else:
-        status = "asymptote_not_identified" if ends and not shape.tied else "ok"
+        status = "asymptote_not_identified" if ends else "ok"
     return status, "; ".join([STATUSES[status]] * bool(STATUSES[status]) + notes)
 
 
-def misfit(shape: Form, n: VarianceComponents, point: Solution) -> tuple[float, int]:
-    """Chi-square of the budget means round the curve, and its degrees of freedom.
-
-    A curve without gain is a constant.
-    """
-    used = 1 if point.B[0] == 0 else shape.n_parameters
+def misfit(n: VarianceComponents, point: Solution) -> tuple[float, int]:
+    """Chi-square of the means round the exponential, and its degrees of freedom; without gain it is a constant."""
+    used = 1 if point.B[0] == 0 else EXPONENTIAL.n_parameters
     return float(point.loss[0]), len(n.means) - used
 
 
-def left_out_error(n: VarianceComponents, shape: Form) -> float | None:
+def left_out_error(n: VarianceComponents) -> float | None:
     """Error of the prediction of the largest budget from the others; ``None`` with fewer than 4 budgets."""
     if len(n.means) < 4:
         return None
     others = np.linalg.inv(n.whitener.T @ n.whitener)[:-1, :-1]
     root = np.linalg.cholesky(np.linalg.inv(others))
-    short = solve(shape, n.counts.ratios[:-1], n.means[:-1], root.T)
-    return float(short.predict(shape, n.counts.ratios[-1:])[0, 0] - n.means[-1])
+    short = solve(EXPONENTIAL, n.counts.ratios[:-1], n.means[:-1], root.T)
+    return float(short.predict(EXPONENTIAL, n.counts.ratios[-1:])[0, 0] - n.means[-1])
 
 
-def akaike(n: VarianceComponents, shape: Form, fit: Solution) -> float | None:
+def akaike(n: VarianceComponents, form: Form, fit: Solution) -> float | None:
     """AICc with known errors, ``chi2 + 2k + 2k(k + 1)/(N - k - 1)`` over N cells; ``None`` where N is too small."""
-    k, N = shape.n_parameters, int((n.counts.tested > 0).sum())
+    k, N = form.n_parameters, int((n.counts.tested > 0).sum())
     return float(fit.loss[0]) + 2 * k + 2 * k * (k + 1) / (N - k - 1) if N - k - 1 > 0 else None

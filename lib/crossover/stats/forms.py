@@ -10,19 +10,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crossover.errors import CrossoverError, nearest
-
 GRID = 64  # points of the grid over log tau; the refinement works between neighbours of the best one
 TINY = 1e-300
 
 
 @dataclass(frozen=True)
 class Form:
-    """A family of curves.
+    """A family of curves; a ``tied`` one is ``E (1 - e)``.
 
     ``parameters`` are the nonlinear ones, searched on the log scale; ``n_parameters`` counts the linear ones, too.
-    ``basis(x (n,), theta (..., p))`` gives ``e`` (..., n) and ``de/dtheta`` (..., n, p); ``grid(x)`` (G, p) is where
-    the search for ``theta`` starts. A ``tied`` form is ``E (1 - e)``.
+    ``basis(x (n,), theta (..., p))`` gives ``e`` (..., n) and ``de/dtheta`` (..., n, p); ``grid(x)`` (G, p) starts the
+    search.
     """
 
     name: str
@@ -34,7 +32,7 @@ class Form:
 
 
 def _exponential(x: np.ndarray, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """``exp(-x / tau)`` and its derivative in ``log tau``, ``(x / tau) exp(-x / tau)``."""
+    """``exp(-x / tau)`` and its derivative in ``log tau``."""
     z = x * np.exp(-theta[..., :1])
     e = np.exp(-z)
     return e, (z * e)[..., None]
@@ -73,19 +71,15 @@ def _grid_2d(low: float, high: float) -> Callable[[np.ndarray], np.ndarray]:
     return grid
 
 
-FORMS: dict[str, Form] = {
+#: What describes every curve.
+EXPONENTIAL = Form("exponential", ("tau",), 3, False, _exponential, _grid_1d)
+#: The exponential and its rivals, under which each crossover is given too.
+FORMS = {
     f.name: f
     for f in (
-        Form("exponential", ("tau",), 3, False, _exponential, _grid_1d),
+        EXPONENTIAL,
         Form("power_law", ("rho", "alpha"), 4, False, _power_law, _grid_2d(0.1, 20)),
         Form("rectified", ("rho", "beta"), 4, False, _rectified, _grid_2d(0.3, 6)),
         Form("logistic", ("rho", "slope"), 3, True, _rectified, _grid_2d(0.1, 6)),
     )
 }
-
-
-def form_named(name: str) -> Form:
-    """Return a form by name, or refuse naming the nearest."""
-    if name not in FORMS:
-        raise CrossoverError(f"no curve form {name!r}.{nearest(name, FORMS)}")
-    return FORMS[name]

@@ -29,17 +29,14 @@ class Lead:
 
     Attributes
     ----------
-    task, first, second : str
     seed_size : float or None
         ``None`` where seed-set sizes are pooled, each with the same weight.
-    level : float
     curve, points : DataFrame
         ``ratio, lead, low, high`` of the flexible curves, over the ratios tested at every size; and, with
         ``replicates`` and ``sizes``, of paired differences at the tested ratios, over the sizes tested there.
-    undecided : tuple of (float, float)
-        Bands of ratios in which the curves' interval holds 0.
-    brackets : tuple of (float, float)
-        Neighbouring tested ratios between which the paired difference changes sign: the model-free crossover.
+    undecided, brackets : tuple of (float, float)
+        Bands of ratios in which the curves' interval holds 0; and neighbouring tested ratios between which the paired
+        difference changes sign, the model-free crossover.
     """
 
     task: str

@@ -95,9 +95,8 @@ def next_cells(
         What can still be spent, for each crossover.
     unit : str
         ``queries``: smaller budgets of a replicate are part of its largest one and cost nothing more (nested data).
-        ``seconds``: each cell costs its usual time.
+        ``seconds``: each cell costs its usual time, from the column ``seconds`` of ``table``.
     table : DataFrame, optional
-        The counts with a column ``seconds``; needed for that unit.
     first, second, seed_size : optional
 
     Examples

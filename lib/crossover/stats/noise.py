@@ -80,10 +80,9 @@ def own_replicates(noise: VarianceComponents) -> VarianceComponents:
 
 
 def signal_to_noise(table: pd.DataFrame) -> pd.DataFrame:
-    """Return how far a task's conditions (strategy, size, budget) lie apart, over how far replicates of one do.
+    """Return how far a task's conditions lie apart, over how far replicates of one do, both as standard deviations.
 
-    Both are standard deviations; the replicates' share of the spread between conditions is taken off. ``ratio`` is
-    missing where no condition has two replicates. Source: arXiv 2508.13144.
+    ``ratio`` is missing where no condition has two replicates. Source: arXiv 2508.13144.
 
     >>> from crossover.stats.counts import example_counts
     >>> signal_to_noise(example_counts().assign(task="t")).round(2).to_dict("records")
@@ -152,13 +151,10 @@ def redraw(
 ) -> list[np.ndarray]:
     """Draw the errors of the budget means of several curves together: (draws, B) arrays in the order of ``noises``.
 
-    Two parts, each with the tails that its degrees of freedom call for (plain normal ones without ``tails``):
-
-    - what all strategies of a replicate share (an easy or a hard seed set): its observed variance divided by
-      ``chi2(J - 1) / (J - 1)``, so that a mean of J replicates has its t distribution;
-    - what a replicate does to one strategy alone, and what is left in each cell around that: stretched together by
-      ``sqrt(nu / chi2(nu))``, with ``nu`` the Welch-Satterthwaite degrees of freedom of their sum. Stretching the two
-      apart would be Behrens-Fisher, and too wide.
+    What all strategies of a replicate share has a variance over ``chi2(J - 1) / (J - 1)``, so that a mean of J
+    replicates has its t distribution. A replicate's effect on one strategy alone and the cells' own noise are stretched
+    together by ``sqrt(nu / chi2(nu))``, with the Welch-Satterthwaite ``nu`` of their sum: apart would be
+    Behrens-Fisher, and too wide.
     """
     sharing: dict[tuple[object, ...], list[int]] = {}
     for i, n in enumerate(noises):

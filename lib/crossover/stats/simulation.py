@@ -17,7 +17,7 @@ import pandas as pd
 from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import Fits, fit_noises, fit_table
 from crossover.stats.flexible import BEYOND
-from crossover.stats.forms import form_named
+from crossover.stats.forms import FORMS
 from crossover.stats.noise import variance_components
 
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
@@ -38,7 +38,7 @@ class Truth:
 
     def __call__(self, ratios: np.ndarray) -> np.ndarray:
         """Accuracy at budget ratios (n,)."""
-        basis = form_named(self.form).basis
+        basis = FORMS[self.form].basis
         return self.E - self.B * basis(np.asarray(ratios, float), np.log([self.parameters]))[0][0]
 
 
@@ -208,11 +208,9 @@ def coverage(
 ) -> pd.DataFrame:
     """Repeat studies and count how often the intervals hold the truth and the statuses name it.
 
-    Study ``i`` is the same whatever ``studies`` is. One row per design, quantity and ``level``: ``rate, mc_error``, the
-    studies ``counted``, ``median_width`` (high end over low end, where both are closed) and ``open_share``. Quantities:
-    ``crossover``; the same with ``replicates pooled`` into one, which is what not to do; ``lead`` at the true crossover
-    and ``accuracy`` within the tested range; ``E`` and ``tau`` where the curve's status is ``ok``; and ``status``, how
-    often it is right where the data can tell.
+    Study ``i`` is the same whatever ``studies`` is. Quantities are ``crossover``; the same with ``replicates pooled``
+    into one, which is what not to do; ``lead`` at the true crossover; ``accuracy`` within the tested range; ``E`` and
+    ``tau`` where the curve's status is ``ok``; and ``status``, how often it is right where the data can tell.
     """
     rows = []
     for world in worlds:

@@ -77,11 +77,7 @@ def verdict(
 
 
 def at_the_floor(accuracies: Sequence[float], chance: float, detectable: float) -> bool:
-    """Return whether both sides of a comparison are within one detectable effect of 0 or of chance.
-
-    >>> at_the_floor([0.01, 0.02], 0.0, 0.03), at_the_floor([0.01, 0.2], 0.0, 0.03)
-    (True, False)
-    """
+    """Return whether both sides of a comparison are within one detectable effect of 0 or of chance."""
     return all(min(accuracy, abs(accuracy - chance)) <= detectable for accuracy in accuracies)
 
 
@@ -115,8 +111,8 @@ class Spread:
 def spread(found: Components, between: float, df: float, student: float = 0.0, students: int = 1) -> Spread:
     """Return the variance components behind a contrast.
 
-    ``between`` and ``df`` are the variance of the replicates' means and its degrees of freedom, drawn to the family's;
-    ``student`` is the variance between the ``students`` on one draw, at most what the replicates vary by.
+    ``between`` and ``df`` are of the replicates' means, drawn to the family's; ``student`` is the variance between the
+    ``students`` on one draw, at most what the replicates vary by.
     """
     R, n = found.replicates, max(found.items, 1)
     residual = found.residual * R * n
@@ -154,9 +150,6 @@ def decision_probability(
     """Return the probability that :func:`verdict` decides a part, either way.
 
     ``distance`` is the true value less the threshold; ``error`` and ``df`` are of the study's estimate.
-
-    >>> round(decision_probability(0.05, 0.01, 30, 0.05), 3), round(decision_probability(0.05, 0.05, 30, 0.05), 3)
-    (1.0, 0.246)
     """
 
     def half(level: float) -> float:
@@ -190,9 +183,8 @@ def cheapest(
 ) -> Addition | None:  # fmt: skip
     """Return the cheapest study that decides a part with probability :data:`WANTED`, or ``None`` where none does.
 
-    Replicates are added to those at hand (``replicates``, ``students``, ``items``). Further students on a draw train
-    anew on its data; more test items repeat every cell, because their number is part of it. ``train`` and ``test`` are
-    the seconds of one replicate's students, one per draw.
+    Replicates are added to those at hand; further students train anew on a draw's data; more test items repeat every
+    cell. ``train`` and ``test`` are the seconds of one replicate's students, one per draw.
     """
     best = None
     factors = ITEM_FACTORS if known.item or known.residual else (1,)
