@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 import planted
 from crossover.cli import counts
 from crossover.errors import CrossoverError
+from crossover.figures.crossover_map import map_of_fits
 from crossover.stats import advice, curves
 from crossover.stats.crossovers import find_crossovers
 from planted import EARLY, LATE, noisy
@@ -97,6 +98,8 @@ def test_a_strategy_that_buys_nothing_is_a_level_line():
     level = {c.strategy: c for c in a.choices}["seeds_only"]
     assert level.accuracy == pytest.approx(0.154, abs=0.005) and level.inside and level.p_best == 0
     assert {"seeds_only"}.isdisjoint({c.first for c in find_crossovers(fits, checks=False)})
+    low, high = map_of_fits(fits).axes[0].get_ylim()
+    assert 0 < low < 50 and 12_800 < high < 20_000, "its budget of 0 has no place on the map"
 
 
 def test_one_strategy_has_no_lead_whose_trend_could_be_told():

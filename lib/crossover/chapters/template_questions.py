@@ -186,60 +186,33 @@ class Chapter(ChapterBase):
         """Return every question on the 200 sentences that was not expected."""
         return table(hand_checked.failures(self._judged), "failures")
 
-    @cached_property
-    def _pairs(self) -> list[tuple[list[str], list[str]]]:
-        """Questions and answers: generated, and real ones of the pool."""
-        bank, real = self.bank.questions, pool(question_sets(self.parameters.question_sources))
-        return [
-            ([q.question for q in bank], [q.answer for q in bank]),
-            ([r.question for r in real], [r.answers[0] for r in real]),
-        ]
-
-    @cached_property
-    def _drawn(self) -> list[tuple[list[str], list[str]]]:
-        """As many of each, drawn by seed, as the profile measures."""
-        n = self.parameters.n_quality
-        drawn = [np.random.default_rng(0).permutation(len(questions))[:n] for questions, _ in self._pairs]
-        return [tuple([of[i] for i in at] for of in pairs) for at, pairs in zip(drawn, self._pairs, strict=True)]
-
     def measures(self) -> Styler:
         """Return what can be measured of generated and of real questions alike."""
-        reader = LanguageModel.load(self.parameters.student, self.parameters.device)
-        drawn = [questions for questions, _ in self._drawn]
+        p, sets = self.parameters, question_sets(self.parameters.question_sources)
+        pairs = [
+            [(q.question, q.answer) for q in self.bank.questions],
+            [(r.question, r.answers[0]) for r in pool(sets)],
+        ]
+        repeats = [quality.repetition(some) for some in pairs]
+        near = near_tests(sets).holds([word_set(question) for question, _ in pairs[0]])
+        shuffled = [np.random.default_rng(0).permutation(len(some))[: p.n_quality] for some in pairs]
+        drawn = [[some[i][0] for i in at] for some, at in zip(pairs, shuffled, strict=True)]
+        reader = LanguageModel.load(p.student, p.device)
         fluent = quality.compare(*(quality.perplexity(reader, some) for some in drawn))
-        repeats = [quality.repetition(zip(*pairs, strict=True)) for pairs in self._pairs]
-        near = near_tests(question_sets(self.parameters.question_sources)).holds(
-            [word_set(question) for question in self._pairs[0][0]]
-        )
         size = min(map(len, drawn))
-        rows = {
-            "median perplexity": (f"{fluent.generated:.0f}", f"{fluent.real:.0f}"),
-            "probability that a generated one's perplexity is higher": (
-                f"{fluent.higher:.2f} ({fluent.low:.2f} to {fluent.high:.2f})",
-                "",
-            ),
-        }
+        rows = {"median perplexity": (f"{fluent.generated:.0f}", f"{fluent.real:.0f}")}
+        higher = f"{fluent.higher:.2f} ({fluent.low:.2f} to {fluent.high:.2f})"
+        rows["probability that a generated one's perplexity is higher"] = (higher, "")
         for n in (1, 2):
-            rows[f"distinct-{n} of {size} questions"] = [
-                f"{quality.distinct_of_sample(some, n, size):.2f}" for some in drawn
-            ]
-        types = [distributions(some, [])[0] for some in drawn]
-        rows["entropy of question types, bits"] = [f"{quality.entropy(shares):.2f}" for shares in types]
+            shares = [quality.distinct_of_sample(some, n, size) for some in drawn]
+            rows[f"distinct-{n} of {size} questions"] = [f"{share:.2f}" for share in shares]
+        entropies = [quality.entropy(distributions(some, [])[0]) for some in drawn]
+        rows["entropy of question types, bits"] = [f"{bits:.2f}" for bits in entropies]
         rows["question and answer repeated"] = [f"{r.repeated / r.questions:.1%}" for r in repeats]
         rows["question with two answers"] = [f"{r.ambiguous / r.questions:.1%}" for r in repeats]
         rows["near a test question, and left out"] = (f"{np.mean(near):.2%}", "left out before")
         shown = pd.DataFrame.from_dict(rows, orient="index", columns=["generated", "real"])
         return table(shown.rename_axis("measure").reset_index(), "quality")
-
-    def distributions(self) -> Styler:
-        """Return the distributions of question types and of the answers' entity types, generated against real."""
-        found = zip(("questions", "answers"), *(distributions(*pairs) for pairs in self._drawn), strict=True)
-        parts = [pd.DataFrame({"of": of, "generated": made, "real": real}).fillna(0.0) for of, made, real in found]
-        parts = [part.sort_values(["real", "generated"], ascending=False) for part in parts]
-        shown = table(
-            pd.concat(parts).rename_axis("type").reset_index()[["of", "type", "generated", "real"]], "distributions"
-        )
-        return shown.format("{:.0%}", subset=["generated", "real"])
 
     def gallery(self) -> Styler:
         """Return two questions of every type, drawn by seed: what is usual, picked by nobody."""

@@ -15,51 +15,33 @@ from crossover.stats.curves import Fits
 _HATCHES = ("", "//", "\\\\", "xx", "++", "--", "||", "+")
 
 
+@styled
 def map_of_fits(
     fits: Fits, task: str | None = None, at: tuple[float, float] | None = None, narrow: bool = False
 ) -> Picture:
-    """Draw the map of fitted curves over the tested range, one panel per task; ``at`` marks a point (S, Q)."""
-    tasks = [task] if task else sorted({c.task for c in fits})
-    grids = [advise_map(fits, *_grid(fits, name, at), name) for name in tasks]
-    return crossover_map(pd.concat(grids, ignore_index=True), find_crossovers(fits), fits.points_table(), at, narrow)
-
-
-@styled
-def crossover_map(
-    grid: pd.DataFrame,
-    found: list[Crossover],
-    cells: pd.DataFrame,
-    at: tuple[float, float] | None = None,
-    narrow: bool = False,
-) -> Picture:
-    """Draw the map of :func:`crossover.stats.advice.advise_map`.
+    """Draw the map of fitted curves over the tested range, one panel per task.
 
     Colour and hatching name the strategy that is best in four draws of five; where there is none, there is no colour.
     Grey is outside the tested range. The line is the crossover of the two strategies that lead most of the map, bars
-    its interval; dots are tested ``cells`` (``task, seed_size, budget``), a star the point ``at`` (S, Q).
+    its interval; dots are tested cells, a star the point ``at`` (S, Q).
     """
     from matplotlib.ticker import LogLocator
 
-    tasks = list(dict.fromkeys(grid["task"]))
-    looks = styles(set(grid["strategy"]))
+    tasks = [task] if task else sorted({c.task for c in fits})
+    grid = pd.concat([advise_map(fits, *_grid(fits, name, at), name) for name in tasks], ignore_index=True)
+    found, cells, looks = find_crossovers(fits, checks=False), fits.points_table(), styles(set(grid["strategy"]))
     hatches = dict(zip(looks, _HATCHES, strict=False))
     figure, axes_of = panels(len(tasks), 4.2, narrow, above=0.4)
-    for axes, task in zip(axes_of, tasks, strict=True):
-        here, run = grid[grid["task"] == task], cells[cells["task"] == task]
+    for axes, name in zip(axes_of, tasks, strict=True):
+        here, run = grid[grid["task"] == name], cells[cells["task"] == name]
         _shade(axes, here, looks, hatches)
         axes.scatter(run["seed_size"], run["budget"], s=14, color=PAPER, edgecolors=INK, linewidths=0.8, zorder=6)
-        _line(axes, [c for c in found if c.task == task], here)
+        _line(axes, [c for c in found if c.task == name], here)
         if at is not None:
             axes.plot(*at, "*", markersize=14, color=PAPER, markeredgecolor=INK, zorder=8)
-        axes.set(
-            xscale="log",
-            yscale="log",
-            xlabel="seed questions",
-            ylabel="teacher calls",
-            title=task if len(tasks) > 1 else "",
-        )
-        axes.set_xlim(here["seeds"].min(), here["seeds"].max())
-        axes.set_ylim(here["queries"].min(), here["queries"].max())
+        axes.set(xscale="log", yscale="log", xlabel="seed questions", ylabel="teacher calls")
+        axes.set(xlim=here["seeds"].agg(["min", "max"]), ylim=here["queries"].agg(["min", "max"]))
+        axes.set_title(name if len(tasks) > 1 else "")
         sizes = sorted(run["seed_size"].unique())
         axes.set_xticks(sizes, [f"{s:g}" for s in sizes])
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -81,7 +63,7 @@ def crossover_map(
 
 
 def _grid(fits: Fits, task: str, at: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray]:
-    curves = [c for c in fits if c.task == task]
+    curves = [c for c in fits if c.task == task and not c.counts.buys_nothing]
     seeds = [c.seed_size for c in curves] + ([at[0]] if at else [])
     queries = [c.seed_size * r for c in curves for r in c.ratio_range] + ([at[1]] if at else [])
     if min(seeds) == max(seeds):  # one size was run: show a band around it
@@ -106,14 +88,12 @@ def _shade(axes: Axes, here: pd.DataFrame, looks, hatches) -> None:
 def _line(axes: Axes, found: list[Crossover], here: pd.DataFrame) -> None:
     """Draw the crossover of the two strategies that lead most of the map, over seed-set sizes."""
     leading = set(here[here["best"]]["strategy"].value_counts().index[:2])
-    pair = sorted(
-        (c for c in found if {c.first, c.second} == leading and c.ratio is not None), key=lambda c: c.seed_size
-    )
+    pair = [c for c in found if {c.first, c.second} == leading and c.ratio is not None]
+    pair.sort(key=lambda c: c.seed_size)
     if not pair:
         return
     bottom, top = here["queries"].min(), here["queries"].max()
     middle = np.array([c.queries for c in pair])
     low, high = (np.array([c.queries_interval[i] or edge for c in pair]) for i, edge in ((0, bottom), (1, top)))
     axes.errorbar([c.seed_size for c in pair], middle, np.abs([middle - low, high - middle]), color=INK, marker="D",
-                  markersize=5,
-                  capsize=4, linewidth=1.6, elinewidth=1.2, zorder=7)  # fmt: skip
+                  markersize=5, capsize=4, linewidth=1.6, elinewidth=1.2, zorder=7)  # fmt: skip
