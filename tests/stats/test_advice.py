@@ -7,23 +7,16 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
 import planted
-from crossover.cli import counts
 from crossover.errors import CrossoverError
 from crossover.figures.crossover_map import map_of_fits
 from crossover.stats import advice, curves
 from crossover.stats.crossovers import find_crossovers
 from planted import EARLY, LATE, noisy
 from stored import write_runs
-
-app = typer.Typer()
-counts.register(app)
-runner = CliRunner()
 
 
 def two_sizes(**kw):
@@ -146,34 +139,31 @@ def test_impossible_questions_are_refused(fits):
             advice.advise(fits, seeds, queries)
 
 
-def test_command(tmp_path):
-    path = tmp_path / "pilot.csv"
-    tasks = [two_sizes(n=4000).assign(task="main"), noisy(EARLY, LATE).assign(task="other")]
-    pd.concat(tasks).to_csv(path, index=False)
-    args = ["advise", "--seeds", "100", "--queries", "5000", "--from", str(path), "--draws", "200"]
-    shown = runner.invoke(app, args)
+def test_command(command, tmp_path):
+    tasks = pd.concat([two_sizes(n=4000).assign(task="main"), noisy(EARLY, LATE).assign(task="other")])
+    args = ["advise", "--seeds", "100", "--queries", "5000", "--from", tasks, "--draws", "200"]
+    shown = command(*args)
     assert shown.exit_code == 0 and "buy new_question" in " ".join(shown.stdout.split()) and "other" in shown.stdout
-    answer = json.loads(runner.invoke(app, [*args, "--json"]).stdout)
+    answer = json.loads(command(*args, "--json").stdout)
     assert (answer["task"], answer["choose"], answer["extrapolation"]) == ("main", "new_question", False)
     assert answer["other_tasks"] == ["other"]
-    assert json.loads(runner.invoke(app, [*args, "--json", "--task", "other"]).stdout)["task"] == "other"
+    assert json.loads(command(*args, "--json", "--task", "other").stdout)["task"] == "other"
     figure = tmp_path / "map.png"
-    assert runner.invoke(app, [*args, "--plot", str(figure)]).exit_code == 0 and figure.stat().st_size > 5000
-    assert runner.invoke(app, [*args, "--profile", "study"]).exit_code == 2
-    assert runner.invoke(app, [*args, "--task", "nothing"]).exit_code == 2
+    assert command(*args, "--plot", figure).exit_code == 0 and figure.stat().st_size > 5000
+    assert command(*args, "--profile", "study").exit_code == command(*args, "--task", "nothing").exit_code == 2
 
 
-def test_published_profile(tmp_path, monkeypatch):
+def test_published_profile(command, tmp_path, monkeypatch):
     """Only the budget-ratio cells count, and a profile without results says so."""
     from crossover.paths import results_folder
 
     monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
-    empty = runner.invoke(app, ["advise", "--seeds", "100", "--queries", "800"])
+    empty = command("advise", "--seeds", "100", "--queries", "800")
     assert empty.exit_code == 2 and "no budget-ratio results" in empty.stderr
     table = two_sizes(n=4000).assign(task="math_words", experiment="budget_ratio")
     decoy = table.iloc[:1].assign(experiment="other", n_correct=0)
     write_runs(results_folder("study"), pd.concat([table, decoy], ignore_index=True))
-    result = runner.invoke(app, ["advise", "--seeds", "100", "--queries", "800", "--draws", "100"])
+    result = command("advise", "--seeds", "100", "--queries", "800", "--draws", "100")
     assert result.exit_code == 0, result.stderr
     assert "buy answer_augmentation" in " ".join(result.stdout.split())
 

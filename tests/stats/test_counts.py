@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import typer
-from typer.testing import CliRunner
 
-from crossover.cli import counts as commands
 from crossover.errors import CrossoverError
 from crossover.stats import counts
-
-app = typer.Typer()
-commands.register(app)
-runner = CliRunner()
 
 HEADER = "strategy,seed_size,budget,replicate,n_correct,n_test"
 GOOD = [
@@ -32,8 +24,9 @@ def text(*rows: str, header: str = HEADER) -> str:
     return "\n".join([header, *rows]) + "\n"
 
 
-def run(path: Path, *args: str):
-    return runner.invoke(app, ["fit", str(path), "--draws", "100", "--json", *args])
+@pytest.fixture
+def run(command):
+    return lambda path: command("fit", path, "--draws", "100", "--json")
 
 
 # What is wrong: the header, its one row, and what the message must hold.
@@ -88,7 +81,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_refused_with_its_place(case, tmp_path):
+def test_refused_with_its_place(run, case, tmp_path):
     content, wanted = REFUSED[case]
     path = tmp_path / "pilot.csv"
     path.write_text(content)
@@ -135,7 +128,7 @@ READ = {name: (content, ["ok", "ok"], ["found"]) for name, content in ODD.items(
 
 
 @pytest.mark.parametrize("case", READ)
-def test_read_with_the_right_status(case, tmp_path):
+def test_read_with_the_right_status(run, case, tmp_path):
     content, curve_statuses, crossover_statuses = READ[case]
     path = tmp_path / "pilot.csv"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -176,7 +169,7 @@ def test_numbers_that_can_be_read_in_two_ways_are_refused(values, tmp_path):
         counts.read_counts(path)
 
 
-def test_what_is_no_text_file_is_refused(tmp_path):
+def test_what_is_no_text_file_is_refused(run, tmp_path):
     for path, word in ((tmp_path / "none.csv", "no such file"), (tmp_path, "folder")):
         result = run(path)
         assert result.exit_code == 2 and word in result.stderr
@@ -193,7 +186,7 @@ def test_numbers_may_come_as_numbers_or_text():
     pd.testing.assert_frame_equal(counts.validate_counts(typed), counts.validate_counts(typed.astype(str)))
 
 
-def test_a_checked_table_may_be_checked_again(tmp_path):
+def test_a_checked_table_may_be_checked_again(run, tmp_path):
     scores = counts.example_counts().assign(score=lambda t: t["n_correct"] / t["n_test"] - 2, score_sd=0.5)
     once = counts.validate_counts(scores.drop(columns="n_correct"))
     pd.testing.assert_frame_equal(counts.validate_counts(once), once)
@@ -209,7 +202,7 @@ def test_a_replicate_is_the_same_as_number_and_text():
     )
 
 
-def test_thousands_of_replicates(tmp_path):
+def test_thousands_of_replicates(run, tmp_path):
     """A hundred thousand cells: read, checked and fitted."""
     rng, ratios = np.random.default_rng(0), np.array([1, 2, 4, 8, 16, 32, 64, 128, 256, 512])
     cells = np.meshgrid(["a", "b"], [10, 1000], ratios, np.arange(2500), indexing="ij")

@@ -7,11 +7,8 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-import typer
 from scipy import stats
-from typer.testing import CliRunner
 
-from crossover.cli import counts
 from crossover.errors import CrossoverError
 from crossover.stats.curves import fit_table
 from crossover.stats.lead import compare, find_leads
@@ -90,25 +87,18 @@ def test_items_pair_the_answers():
     fits = fit_table(table, draws=60)
     (paired,), (loose,) = find_leads(fits, items=items, **PAIR), find_leads(fits, **PAIR)
     np.testing.assert_allclose(paired.points["lead"], loose.points["lead"])
-    assert (paired.points["high"] - paired.points["low"]).mean() < (
-        loose.points["high"] - loose.points["low"]
-    ).mean() / 1.5
+    narrow, wide = ((lead.points["high"] - lead.points["low"]).mean() for lead in (paired, loose))
+    assert narrow < wide / 1.5
     with pytest.raises(CrossoverError, match="outcome"):
         find_leads(fits, items=items.drop(columns="outcome"))
 
 
-def test_command(tmp_path):
-    app = typer.Typer()
-    counts.register(app)
-    path = tmp_path / "pilot.csv"
-    noisy(EARLY, LATE).to_csv(path, index=False)
-    args = ["compare", str(path), "--draws", "60"]
-    figure = tmp_path / "lead.svg"
-    assert CliRunner().invoke(app, [*args, "--plot", str(figure)]).exit_code == 0
-    assert "New questions over new answers" in figure.read_text()
-    (lead,) = json.loads(CliRunner().invoke(app, [*args, "--json"]).stdout)["leads"]
+def test_command(command, tmp_path):
+    args, figure = ["compare", noisy(EARLY, LATE), "--draws", "60"], tmp_path / "lead.svg"
+    assert command(*args, "--plot", figure).exit_code == 0 and "New questions over new answers" in figure.read_text()
+    (lead,) = json.loads(command(*args, "--json").stdout)["leads"]
     assert lead["brackets"] == [[16, 32]] and len(lead["points"]) == 7
-    assert CliRunner().invoke(app, [*args, "--first", "nothing"]).exit_code == 2
+    assert command(*args, "--first", "nothing").exit_code == 2
 
 
 def test_labels_of_ones_own_are_paired_in_one_order_and_a_ratio_that_shares_no_replicate_is_left_out():

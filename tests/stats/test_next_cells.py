@@ -7,20 +7,13 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
-from crossover.cli import counts
 from crossover.errors import CrossoverError
 from crossover.stats import curves
 from crossover.stats.next_cells import next_cells
 from planted import EARLY, LATE, noisy, rising
-
-app = typer.Typer()
-counts.register(app)
-runner = CliRunner()
 
 
 @pytest.fixture(scope="module")
@@ -101,13 +94,11 @@ def test_bad_questions_are_refused(fits, bad):
         next_cells(fits, **bad)
 
 
-def test_command(tmp_path):
-    path = tmp_path / "pilot.csv"
-    noisy(EARLY, LATE, seed=5, offset=0.02).to_csv(path, index=False)
-    args = ["plan", str(path), "--spend", "20000", "--draws", "300"]
-    shown = runner.invoke(app, args)
+def test_command(command):
+    args = ["plan", noisy(EARLY, LATE, seed=5, offset=0.02), "--draws", "300", "--spend"]
+    shown = command(*args, "20000")
     assert shown.exit_code == 0 and "new 4" in shown.stdout
-    (p,) = json.loads(runner.invoke(app, [*args, "--json"]).stdout)["plans"]
+    (p,) = json.loads(command(*args, "20000", "--json").stdout)["plans"]
     assert p["width_after"] < p["width_now"] and pd.DataFrame(p["steps"])["cost"].sum() <= 20_000
-    refused = runner.invoke(app, ["plan", str(path), "--spend", "-3"])
+    refused = command(*args, "-3")
     assert refused.exit_code == 2 and "--spend" in refused.stderr
