@@ -141,9 +141,8 @@ def learning_curves(
     # Names at the ends of the lines, but where a phone has no room for them beside its panel.
     listed = narrow and max(len(look.label) for look in looks.values()) > 16
     last_in_row = slice(0, None) if narrow else slice(min(1, len(groups) - 1), None, 2)
-    for axes, (task, size) in list(zip(axes_of, groups, strict=True))[last_in_row]:
-        if listed:
-            break
+    labelled = [] if listed else list(zip(axes_of, groups, strict=True))[last_in_row]
+    for axes, (task, size) in labelled:
         here = points[(points["task"] == task) & (points["seed_size"] == size)]
         last = here.sort_values("ratio").groupby("strategy").last()["accuracy"]
         label_ends(axes, [(looks[s].label.lower(), y, looks[s].colour) for s, y in last.items()])
