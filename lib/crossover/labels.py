@@ -30,8 +30,6 @@ TASKS = {
     "mc_taco": "MC-TACO",
     "e2e_nlg": "E2E NLG",
     "common_gen": "CommonGen",
-    "film_sentiment": "Film sentiment",
-    "product_sentiment": "Product sentiment",
     "captions": "Captions",
 }
 

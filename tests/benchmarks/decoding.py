@@ -13,7 +13,7 @@ import torch
 from benchmarks.tables import ratio, seconds, table, turns
 from benchmarks.training import RECIPE, pairs
 from crossover.evaluation.answers import evaluate
-from crossover.models.decoding import Pick, decode, sampled
+from crossover.models.decoding import Pick, read_prompts, sampled, write
 from crossover.models.language_model import LanguageModel, train
 from crossover.tasks import load_task
 
@@ -30,7 +30,7 @@ def run(repeats: int = 3, n_test: int = 128) -> pd.DataFrame:
     how = {"do_sample": True, "temperature": TEMPERATURE, "top_k": 0, "min_new_tokens": NEW}
     written = PROMPTS * NEW
     sampling = turns({
-        "ours": lambda: written / seconds(lambda: decode(student, prompts, pick, lambda tokens: False, NEW)),
+        "ours": lambda: written / seconds(lambda: write(student, read_prompts(student, prompts), pick, lambda tokens: False, NEW)),
         "generate": lambda: written / seconds(lambda: _generate(student, texts, NEW, **how)),
     }, repeats)  # fmt: skip
     train(student, pairs(96), RECIPE, seed=0)

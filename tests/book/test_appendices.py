@@ -64,7 +64,7 @@ def test_every_parameter_data_set_and_asset_is_listed(tmp_path):
         assert set(re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)) == set(schema.model_fields)
     assert set(re.findall(r"^\| `(\w+)` \|", found["data_cards"], re.MULTILINE)) == set(DATA_SETS)
     assert all(data.licence in found["data_cards"] for data in DATA_SETS.values())
-    assert pinned.SMOLLM2.sha256[:16] in found["model_cards"] and pinned.VADER.package in found["model_cards"]
+    assert pinned.SMOLLM2.sha256[:16] in found["model_cards"] and pinned.WIKIPEDIA.package in found["model_cards"]
 
 
 def test_the_checklist_counts_the_published_curves():

@@ -87,19 +87,17 @@ def test_the_list_of_gains_has_every_teacher():
 
 
 def test_side_tasks_have_their_own_draws_and_sizes():
-    small = {"tasks": ["film_sentiment"], "side_tasks": ["product_sentiment"], "replicates": 2, "classifier_seeds": 3}
-    side = {"side_draws": {"product_sentiment": 5}, "side_sizes": {"product_sentiment": [25]}}
+    small = {"tasks": ["sst2"], "side_tasks": ["rte"], "replicates": 2, "classifier_seeds": 3}
+    side = {"side_draws": {"rte": 5}, "side_sizes": {"rte": [25]}}
     side |= {"originals": [60], "other_originals": [], "full": 50}
-    found = grids.grids(resolve("02_finetuned_teacher", "smoke", small | side | {"whole": {"film_sentiment": 1200}}))
+    found = grids.grids(resolve("02_finetuned_teacher", "smoke", small | side | {"whole": {"sst2": 1200}}))
     at_first = {(c.task, c.replicate, c.student_seed) for c in found["base"] if c.seed_size == 60}
-    assert at_first == {("film_sentiment", r, s) for r in range(2) for s in range(3)} | {
-        ("product_sentiment", r, 0) for r in range(5)
-    }
+    assert at_first == {("sst2", r, s) for r in range(2) for s in range(3)} | {("rte", r, 0) for r in range(5)}
     further = {(c.task, c.strategy, c.teacher, c.replicate) for c in found["base"] if c.seed_size == 25}
-    assert {(task, replicate) for task, _, _, replicate in further} == {("product_sentiment", 0)}
+    assert {(task, replicate) for task, _, _, replicate in further} == {("rte", 0)}
     assert {teacher for _, strategy, teacher, _ in further if strategy != "original"} == {"tuned"}
     assert [(c.task, c.strategy, c.seed_size, c.budget, c.student_seed) for c in found["whole"]] == [
-        ("film_sentiment", "original", 1200, 0, 0)
+        ("sst2", "original", 1200, 0, 0)
     ]
 
 

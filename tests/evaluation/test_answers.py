@@ -46,7 +46,7 @@ def test_gold_answers_are_scored_with_their_end(lm, batch_size):
 
 
 def test_encoders_are_scored_by_the_probability_of_the_gold_label():
-    task = load_task("film_sentiment")
+    task = load_task("sst2")
     encoder = Encoder.load("tiny-random-encoder", task.labels, seed=0)
     problems = task.test(6)
     for problem, outcome in zip(problems, classify(encoder, task, problems), strict=True):
@@ -59,7 +59,7 @@ def test_encoders_are_scored_by_the_probability_of_the_gold_label():
 
 def test_harness_sets_are_scored_by_their_gold_completions(lm):
     names = ("nq_open", "lambada_openai", "copa")
-    outcomes, _ = lm_harness.score(lm, dict.fromkeys(names, 3), dict.fromkeys(names, "pypi"))
+    outcomes = lm_harness.score(lm, dict.fromkeys(names, 3), dict.fromkeys(names, "pypi"))
     found = {outcome.item: outcome for outcome in outcomes}
     for name in names:
         task = lm_harness.harness_task(name, [row for _, row in draw_test(name, "pypi", 3)])

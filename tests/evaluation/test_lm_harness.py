@@ -34,13 +34,12 @@ def agree(model: str, n: int, names) -> None:
     """Compare item by item in float32: bfloat16 rounds a logit of 20 by up to 0.06, and otherwise in a batch than alone."""
     student = LanguageModel.load(model)
     student.model.float()
-    outcomes, metrics = score(student, dict.fromkeys(names, n), dict.fromkeys(names, "pypi"))
+    outcomes = score(student, dict.fromkeys(names, n), dict.fromkeys(names, "pypi"))
     for name, samples in theirs(model, names, n).items():
         own = [o for o in outcomes if o.item.startswith(f"{name}/")]
         rights = [bool(sample[DEFINITIONS[name][1]]) for sample in samples]
         assert len(own) == len(rights) == n
         assert [o.correct for o in own] == rights, name
-        assert sum(o.correct for o in own) / n == pytest.approx(metrics[name][DEFINITIONS[name][1]], abs=1e-4)
         if name == "lambada_openai":
             for outcome, sample in zip(own, samples, strict=True):
                 assert outcome.score == pytest.approx(sample["filtered_resps"][0][0], rel=1e-3, abs=1e-3)

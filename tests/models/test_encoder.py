@@ -7,14 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-from crossover.errors import CrossoverError
 from crossover.evaluation.answers import classify
 from crossover.models.encoder import MAX_LENGTH, Encoder, train
 from crossover.models.recipe import Recipe
 from crossover.tasks import load_task
 
 MODEL = "tiny-random-encoder"
-TASK = load_task("film_sentiment")
+TASK = load_task("sst2")
 PAIRS = [(p.question, TASK.extract(p.answer)) for p in TASK.seeds(24, 0)]
 
 
@@ -96,17 +95,3 @@ def test_it_learns_its_training_set():
     assert sum(o.correct for o in outcomes) == 24
     assert [o.item for o in outcomes] == [p.id for p in TASK.seeds(24, 0)]
     assert all(o.extracted in TASK.labels for o in outcomes)
-
-
-@pytest.mark.parametrize(
-    ("pairs", "changes", "message"),
-    [
-        ([], {}, "nothing to train on"),
-        ([("a", "neutral")], {}, "label 'neutral' is not one of negative, positive"),
-        (PAIRS, {"trained_layers": 3}, "trained_layers is 3; an encoder is kept and trained whole"),
-        (PAIRS, {"student_layers": 2}, "student_layers is 2"),
-    ],
-)
-def test_what_cannot_be_trained_is_refused(untrained, pairs, changes, message):
-    with pytest.raises(CrossoverError, match=message):
-        train(untrained, pairs, recipe(**changes), 0)

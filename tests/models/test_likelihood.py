@@ -1,7 +1,6 @@
 """Likelihoods of completions, against one forward pass each without cache, batch or shared prompt."""
 
 import math
-from dataclasses import replace
 
 import pytest
 import torch
@@ -9,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossover.models import training
-from crossover.models.decoding import decode, greedy, likelihoods, likelihoods_after, read_prompts, write
+from crossover.models.decoding import greedy, likelihoods, likelihoods_after, read_prompts, write
 from crossover.models.language_model import LanguageModel
 
 TOKENS = st.lists(st.integers(3, 2000), min_size=1, max_size=9)
@@ -63,7 +62,7 @@ def test_prompts_that_were_scored_are_continued_as_if_they_had_not_been(lm):
     likelihoods_after(lm, prefix, [[[1, 2, 3]], [[4], [5, 6]], [[7, 8, 9, 10]]])
     scored_first = write(lm, prefix, greedy, lambda tokens: False, 6)
     assert not prefix.logits.requires_grad  # else every activation of the prompts is kept
-    assert scored_first == decode(lm, prompts, greedy, lambda tokens: False, 6)
+    assert scored_first == write(lm, read_prompts(lm, prompts), greedy, lambda tokens: False, 6)
 
 
 def test_uniform_model_pays_log_vocabulary_per_token():
@@ -71,13 +70,3 @@ def test_uniform_model_pays_log_vocabulary_per_token():
     torch.nn.init.zeros_(uniform.model.lm_head.weight)
     ((one,),) = likelihoods(uniform, [[5, 6]], [[[7, 8, 9]]])
     assert one.total == pytest.approx(-3 * math.log(uniform.model.config.vocab_size), rel=1e-6)
-
-
-def test_what_frozen_layers_made_of_other_texts_is_not_taken(lm):
-    frozen = replace(lm, frozen=1)
-    for prompts in ([[5, 6, 7], [8, 9]], [[5, 6, 7], [10, 11]], [[12], [8, 9, 5]], [[5, 6, 7], [8, 9]]):
-        for golds in ([[[1, 2, 3]], [[4, 5]]], [[[1, 2, 3]], [[6, 5]]]):
-            whole, shared = (
-                likelihoods_after(one, read_prompts(one, prompts, remember=True), golds) for one in (lm, frozen)
-            )
-            assert shared == whole

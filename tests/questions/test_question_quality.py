@@ -14,7 +14,6 @@ from crossover.models.language_model import LanguageModel
 from crossover.models.spacy_english import load_parser
 from crossover.questions.generate import Question
 from crossover.questions.quality import (  # fmt: skip
-    compare,
     distance,
     distinct_of_sample,
     entity_types,
@@ -48,16 +47,7 @@ def test_perplexity_tells_word_salad_from_questions():
     real = [row["question"] for row in load.load("nq_open", "validation", "pypi")[:60]]
     rng = np.random.default_rng(0)
     salad = [" ".join(rng.permutation(q.rstrip("?").split())) + "?" for q in real]
-    assert compare(perplexity(student, salad), perplexity(student, real)).low > 0.8
-
-
-def test_comparison_of_equal_and_of_shifted_samples():
-    rng = np.random.default_rng(1)
-    a, b = rng.normal(size=400), rng.normal(size=400)
-    same, above = compare(a, b), compare(a + 1, b)
-    assert same.low < 0.5 < same.high
-    # For unit normals a shift of one puts a value above the other with probability Phi(1 / sqrt 2) = 0.760.
-    assert above.low < 0.760 < above.high and above.generated > above.real
+    assert np.median(perplexity(student, salad)) > 2 * np.median(perplexity(student, real))
 
 
 @given(st.lists(st.sampled_from("abcd"), min_size=1, max_size=30))
@@ -97,6 +87,6 @@ def test_entity_types_of_answers():
 
 def test_the_gallery_is_drawn_by_seed():
     made = [Question(f"Who {i}?", "x", 0, 1, "t", kind, "none", (0, 1)) for i in range(50) for kind in ("who", "what")]
-    first = gallery(made, 3, seed=1)
-    assert first.equals(gallery(made, 3, seed=1)) and not first.equals(gallery(made, 3, seed=2))
+    first = gallery(made, 3, 1)
+    assert first.equals(gallery(made, 3, 1)) and not first.equals(gallery(made, 3, 2))
     assert first["type"].value_counts().to_dict() == {"who": 3, "what": 3}

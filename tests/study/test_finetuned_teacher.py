@@ -169,7 +169,7 @@ def test_the_id_names_all_that_replies_depend_on():
 
 def test_tuning_waits_for_the_first_reply_and_is_shared(monkeypatch):
     calls = []
-    monkeypatch.setattr(module, "train", lambda *a, **k: calls.append(a))
+    monkeypatch.setattr("crossover.teachers.local.train", lambda *a, **k: calls.append(a))
     module._load.cache_clear()
     cold, warm = teacher_of(n=4, temperature=0.1), teacher_of(n=4, temperature=0.8)
     assert cold.id and not calls
@@ -192,9 +192,6 @@ def test_tuning_changes_the_model_and_is_repeatable():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"temperature": 0.0}, "temperature is 0.0; a sampled teacher needs one above 0"),
-        ({"recipe": RECIPE}, "0 original examples and the recipe .*give both"),
-        ({"original": tuple(SST2.split(2, 0, 0).original)}, "2 original examples and the recipe None"),
         ({"layers": 9}, "student_layers is 9; tiny-random has 2 layers"),
     ],
 )
@@ -205,7 +202,7 @@ def test_a_teacher_that_cannot_be_is_refused(changes, message):
 
 @pytest.mark.slow
 def test_a_pretrained_teacher_knows_film_from_film():
-    task = load_task("film_sentiment")
+    task = load_task("sst2")
     split = task.split(0, 64, 0)
     teacher = InstructedTeacher(task, "SmolLM2-135M-Instruct", 0.1)
     data = annotate(task, split.unlabelled, split.gold, teacher, Ledger(64), 64)
@@ -288,7 +285,7 @@ def test_a_grid_is_run_scored_compared_and_resumed(tmp_path, capsys, monkeypatch
     runs = with_measures(read_runs(tmp_path, "finetuned_teacher"))
     assert len(runs) == 14 and set(runs["metric"]) == {"accuracy of the label", "every concept is used"}
     labelled, written = (runs[runs["task"] == name] for name in ("sst2", "captions"))
-    assert labelled["macro_f1"].between(0, 1).all() and written["chrf"].between(0, 100).all()
+    assert runs["self_similarity"].dropna().between(-1, 1).all() and runs["coverage"].dropna().between(0, 1).all()
     assert (runs["queries"] == runs["budget"]).all() and (runs["asked"] == runs["budget"]).all()
     plain = runs["strategy"] == "original"
     assert (runs.loc[plain, "n_train"] == 6).all() and (runs.loc[plain, "queries"] == 0).all()
@@ -413,11 +410,11 @@ def test_where_a_folder_lies_is_no_part_of_a_cell(monkeypatch):
     keys = []
     for folder in ("/one", "/two"):
         monkeypatch.setenv("CROSSOVER_DATA", folder)
-        keys.append([c.key for c in cells_of(parameters(tasks=["rte", "film_sentiment"], source="dir"))])
+        keys.append([c.key for c in cells_of(parameters(tasks=["rte", "captions"], source="dir"))])
     assert keys[0] == keys[1]
     with pytest.raises(CrossoverError, match="/two/glue_rte/.* is missing. Put the .* split of nyu-mll/glue there"):
         EXPERIMENT.check(cells_of(parameters(tasks=["rte"], source="dir")))
-    assert {c.task_settings["source"] for c in cells_of(parameters(tasks=["film_sentiment"], source="dir"))} == {"pypi"}
+    assert {c.task_settings["source"] for c in cells_of(parameters(tasks=["captions"], source="dir"))} == {"pypi"}
 
 
 def test_tasks_have_the_student_that_fits():
@@ -440,4 +437,4 @@ def test_a_causal_student_can_write_labels():
     [cell] = finetuned_teacher_grids.grid(parameters(), "sst2", 6, "original", family="causal")
     pairs = [(SST2.prompt(p.question), p.answer) for p in SST2.seeds(4, 0)]
     scored = EXPERIMENT.train_and_score(cell, pairs, "cpu")
-    assert len(scored.outcomes) == 12 and 0 <= scored.measures["macro_f1"] <= 1
+    assert len(scored.outcomes) == 12 and all(o.extracted in (None, *SST2.labels) for o in scored.outcomes)

@@ -4,7 +4,6 @@ import gzip
 import json
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from crossover.data import closed_book
@@ -13,7 +12,6 @@ from crossover.errors import CrossoverError
 from crossover.normal_text import word_set
 from crossover.params.profiles import check
 from crossover.questions.generate import load_bank
-from crossover.stats.peak import find_peak
 from crossover.study.cell import MixtureCell
 from crossover.study.experiments import template_mixture
 from crossover.study.experiments.template_mixture import Example, measure, mixture
@@ -177,44 +175,3 @@ def test_a_bank_is_made_once_and_is_the_same_file_again(tmp_path, cell):
     assert first.questions == again.questions and first.funnel == again.funnel and first.funnel.texts == 2
     (a,), (b,) = ((tmp_path / n).glob("*.gz") for n in "ab")
     assert a.name == b.name and a.read_bytes() == b.read_bytes()
-
-
-# --- the peak of the ratio curve --------------------------------------------------------------------------------------
-
-
-def outcomes(shares, accuracy, replicates=4, items=600, seed=0):
-    """Outcomes whose accuracy over the share is known, with items of different difficulty that all replicates meet."""
-    rng = np.random.default_rng(seed)
-    difficulty = rng.normal(0, 0.05, items)
-    chance = np.clip(accuracy(np.asarray(shares))[:, None, None] + difficulty, 0, 1)
-    return rng.random((len(shares), replicates, items)) < chance
-
-
-def test_a_planted_peak_is_inside_its_interval():
-    shares = [0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0]
-    held = 0
-    for seed in range(20):
-        peak = find_peak(
-            shares, outcomes(shares, lambda s: 0.5 - 0.8 * (s - 0.35) ** 2, seed=seed), draws=300, seed=seed
-        )
-        held += peak.low <= 0.35 <= peak.high
-    assert held >= 15
-    assert peak.high - peak.low < 0.4 and peak.inside > 0.9
-
-
-def test_a_rising_curve_peaks_at_its_end_and_a_flat_one_anywhere():
-    shares = [0, 0.5, 1.0]
-    rising = find_peak(shares, outcomes(shares, lambda s: 0.2 + 0.5 * s), draws=300)
-    assert rising.share == rising.high == 1.0 and rising.inside < 0.1
-    flat = find_peak(shares, outcomes(shares, lambda s: 0.4 + 0 * s), draws=300)
-    assert flat.high - flat.low > 0.5
-
-
-def test_equal_accuracies_have_no_peak_and_say_so_with_a_whole_interval():
-    peak = find_peak([0, 0.5, 1.0], np.zeros((3, 2, 10)), draws=100)
-    assert np.isnan(peak.share) and peak.low < 0.1 and peak.high > 0.9
-
-
-def test_two_shares_have_no_peak():
-    with pytest.raises(CrossoverError, match="three shares"):
-        find_peak([0, 1], np.zeros((2, 1, 4)))

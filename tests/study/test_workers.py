@@ -134,7 +134,7 @@ def test_a_cluster_that_lacks_something_is_refused_by_name(monkeypatch):
 
 
 def test_some_cells_without_queries_run_first():
-    values = {"tasks": ["film_sentiment", "product_sentiment"], "originals": [8, 16], "replicates": 2}
+    values = {"tasks": ["sst2", "rte"], "originals": [8, 16], "replicates": 2}
     grid = cells_of(check("02_finetuned_teacher", values))
     alone = [cell for cell in grid if cell.strategy == "original"]
     assert len(alone) == 8

@@ -15,13 +15,12 @@ from hypothesis import strategies as st
 from crossover.data import load
 from crossover.data.near_duplicates import NEAR
 from crossover.tasks import Problem, Task, load_task
-from crossover.tasks.instructed.base import ClassificationTask, GenerationTask
-from crossover.tasks.instructed.classification import FilmSentiment, McTaco, ProductSentiment, Rte, Sst2
-from crossover.tasks.instructed.e2e_nlg import E2e, slots
+from crossover.tasks.instructed.base import ClassificationTask, GenerationTask, McTaco, Rte, Sst2
+from crossover.tasks.instructed.generation import E2e, slots
 
 REAL = Path(os.environ.get(load.FOLDER_VARIABLE) or Path(__file__).parents[3] / "shared" / "data")
 needs_folder = pytest.mark.skipif(not (REAL / "e2e_nlg").is_dir(), reason=f"no local data folder at {REAL}")
-OFFLINE = ["rte", "boolq", "sst2", "film_sentiment", "product_sentiment", "captions"]
+OFFLINE = ["rte", "boolq", "sst2", "captions"]
 IN_FOLDER = ["rte", "boolq", "sst2", "mc_taco", "e2e_nlg", "common_gen"]
 FOLDER = {"source": "dir", "folder": str(REAL)}
 many = settings(max_examples=200, deadline=None)
@@ -61,14 +60,6 @@ def test_no_pool_holds_a_near_duplicate_of_a_test_item(name, settings_):
     assert not {p.question for p in pool} & {p.question for p in tests}
 
 
-def test_the_sentences_of_a_review_are_on_one_side_only():
-    rows = {r["text"]: r["id"].split("_")[0] for r in load.load("vader_products", "all", "pypi")}
-    by_text = {" ".join(text.split()): review for text, review in rows.items()}
-    task = ProductSentiment()
-    sides = [{by_text[p.question] for p in task._pool(side)} for side in ("seed", "test")]
-    assert not sides[0] & sides[1]
-
-
 def test_leaks_are_planted_and_found(tmp_path):
     tests = [entailment(f"The number {i} bus to the old harbour leaves at noon on every weekday.") for i in range(5)]
     clean = [entailment(f"Ship {i} sank.", f"A ship was lost, number {i}.") for i in range(20)]
@@ -100,13 +91,6 @@ def test_original_and_unlabelled_never_meet_and_are_nested(name):
     assert not any(p.answer or getattr(p, "references", ()) for p in large.unlabelled), "references are outputs too"
     truth = {p.question: p.answer for p in task._pool("seed")}
     assert {p.question: large.gold[p.id] for p in large.unlabelled}.items() <= truth.items()
-
-
-def test_only_clearly_rated_sentences_have_a_label():
-    ratings = {" ".join(r["text"].split()): r["rating"] for r in load.load("vader_films", "all", "pypi")}
-    for problem in FilmSentiment().test(500):
-        assert (ratings[problem.question] > 0) == (problem.answer == " positive")
-        assert abs(ratings[problem.question]) >= 1
 
 
 # --- texts ------------------------------------------------------------------------------------------------------------

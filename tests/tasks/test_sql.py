@@ -17,11 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossover.errors import CrossoverError
-from crossover.tasks import ProceduralTask, Task, load_task
-from crossover.tasks.benchmarks.spider import Spider
-from crossover.tasks.sql import sandbox
-from crossover.tasks.sql.execution_match import is_ordered, matches, same_result, statement
-from crossover.tasks.sql.sandbox import run, schema
+from crossover.tasks import ProceduralTask, Task, load_task, sql
+from crossover.tasks.benchmarks import Spider
+from crossover.tasks.sql import is_ordered, matches, run, same_result, schema, statement
 from crossover.tasks.text_to_sql.plan import database
 
 
@@ -90,12 +88,12 @@ def test_hostile_statements_are_refused(text, untouched):
 
 @pytest.mark.parametrize("text", CUT_OFF)
 def test_statements_without_end_are_cut_off(text, untouched, monkeypatch):
-    monkeypatch.setattr(sandbox, "STEPS", 4_000_000)
-    monkeypatch.setattr(sandbox, "ROWS", 20_000)
+    monkeypatch.setattr(sql, "STEPS", 4_000_000)
+    monkeypatch.setattr(sql, "ROWS", 20_000)
     start = time.monotonic()
     result = run(database(), text)
     assert re.search("more than|too big", result.error) and result.rows == () and time.monotonic() - start < 10
-    monkeypatch.setattr(sandbox, "SECONDS", 0.0)  # for machines that are slow
+    monkeypatch.setattr(sql, "SECONDS", 0.0)  # for machines that are slow
     assert run(database(), f"{NUMBERS} SELECT max(x) FROM n").error == "more than 0 seconds"
 
 
@@ -103,7 +101,7 @@ def test_statements_without_end_are_cut_off(text, untouched, monkeypatch):
 @settings(max_examples=150, deadline=None)
 def test_no_text_raises(text):
     result = run(database(), text)
-    assert (result.error is None) != (result.rows == ()) or result == sandbox.Result()
+    assert (result.error is None) != (result.rows == ()) or result == sql.Result()
     assert statement(text) is None or "\n" not in statement(text)
 
 
@@ -209,7 +207,7 @@ def test_results(predicted, gold, as_sets, as_lists):
     "gold", ["SELECT missing FROM elements", "DROP TABLE elements", f"{NUMBERS} SELECT max(x) FROM n"]
 )
 def test_a_reference_that_does_not_run_is_named(gold, monkeypatch):
-    monkeypatch.setattr(sandbox, "STEPS", 1_000_000)
+    monkeypatch.setattr(sql, "STEPS", 1_000_000)
     with pytest.raises(CrossoverError, match="reference statement .* does not run on .*elements.db"):
         matches(database(), "SELECT 1", gold)
 

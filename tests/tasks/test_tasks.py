@@ -9,7 +9,7 @@ import pytest
 
 from crossover.errors import CrossoverError
 from crossover.tasks import ProceduralTask, Task, load_task
-from crossover.tasks.final_answers import final_number, same_number
+from crossover.tasks.base import final_number, same_number
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 With ``lab`` it writes requirements-lab.lock: what JupyterLab needs in addition.
 
 Run it with an old 3.11 (Debian's 3.11.2): some packages ask for a later patch release, and the lock should not.
-The packages with models and data (``requirements-assets.lock``, ``requirements-sdists.lock``) are pinned by hand, with
+The packages with models and data (``requirements-assets.lock``) are pinned by hand, with
 their hashes.
 """
 

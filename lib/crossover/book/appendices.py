@@ -149,7 +149,7 @@ def data_cards() -> str:
     """Every data set: canonical id, licence, splits by source, and where a source's rows differ."""
     rows = []
     for name, data in DATA_SETS.items():
-        hub = f"`{data.hub}`" + (f" ({data.config})" if data.config else "") if data.hub else "not on the hub"
+        hub = f"`{data.hub}`" + (f" ({data.config})" if data.config else "")
         splits = "; ".join(
             f"{source}: {', '.join(data.splits(source))}" for source in ("pypi", "dir", "hub") if data.splits(source)
         )
@@ -159,7 +159,7 @@ def data_cards() -> str:
 
 def model_cards() -> str:
     """Every model and data file that a plain install brings: package, version, digest of the file that is read."""
-    found = [value for value in vars(pinned).values() if isinstance(value, pinned.Asset | pinned.Sdist)]
+    found = [value for value in vars(pinned).values() if isinstance(value, pinned.Asset)]
     rows = [[f"`{a.package}`", a.version, a.licence, f"`{a.sha256[:16]}`"] for a in found]
     return _table(["package", "version", "licence of what is read", "SHA-256 (first 16 digits)"], rows)
 

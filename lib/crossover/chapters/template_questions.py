@@ -21,7 +21,7 @@ from crossover.models.spacy_english import load_parser
 from crossover.normal_text import word_set
 from crossover.params.template_questions import TemplateQuestions
 from crossover.paths import results_folder
-from crossover.questions import hand_checked, quality
+from crossover.questions import quality
 from crossover.questions.generate import Generator, QuestionBank, load_bank
 from crossover.stats.contrasts import contrast, items_needed
 from crossover.study.experiments.template_mixture import distributions
@@ -169,11 +169,11 @@ class Chapter(ChapterBase):
 
     @cached_property
     def _judged(self) -> pd.DataFrame:
-        return hand_checked.judge(Generator(load_parser()), hand_checked.read_expectations(hand_checked.EXPECTATIONS))
+        return quality.judge(Generator(load_parser()), quality.read_expectations())
 
-    def precise(self, part: str) -> hand_checked.Precision:
+    def precise(self, part: str) -> quality.Precision:
         """Return how many questions on one part of the sentences (``tune``, ``held_out``) are among those expected."""
-        return hand_checked.precision(self._judged[self._judged["part"] == part])
+        return quality.precision(self._judged[self._judged["part"] == part])
 
     def precision(self) -> Styler:
         """Return how many questions on 200 sentences are among those expected, by part, with 95% intervals."""
@@ -184,7 +184,7 @@ class Chapter(ChapterBase):
 
     def failures(self) -> Styler:
         """Return every question on the 200 sentences that was not expected."""
-        return table(hand_checked.failures(self._judged), "failures")
+        return table(quality.failures(self._judged), "failures")
 
     def measures(self) -> Styler:
         """Return what can be measured of generated and of real questions alike."""
@@ -198,11 +198,9 @@ class Chapter(ChapterBase):
         shuffled = [np.random.default_rng(0).permutation(len(some))[: p.n_quality] for some in pairs]
         drawn = [[some[i][0] for i in at] for some, at in zip(pairs, shuffled, strict=True)]
         reader = LanguageModel.load(p.student, p.device)
-        fluent = quality.compare(*(quality.perplexity(reader, some) for some in drawn))
+        fluency = [np.median(quality.perplexity(reader, some)) for some in drawn]
         size = min(map(len, drawn))
-        rows = {"median perplexity": (f"{fluent.generated:.0f}", f"{fluent.real:.0f}")}
-        higher = f"{fluent.higher:.2f} ({fluent.low:.2f} to {fluent.high:.2f})"
-        rows["probability that a generated one's perplexity is higher"] = (higher, "")
+        rows: dict[str, Sequence[str]] = {"median perplexity": [f"{median:.0f}" for median in fluency]}
         for n in (1, 2):
             shares = [quality.distinct_of_sample(some, n, size) for some in drawn]
             rows[f"distinct-{n} of {size} questions"] = [f"{share:.2f}" for share in shares]

@@ -29,9 +29,8 @@ class Text:
 def read_texts(text: str) -> Iterator[Text]:
     """Yield the texts of a source by its name.
 
-    ``wikipedia`` and ``boolq`` come with the environment; ``folder:<path>`` is a folder of text, Markdown or HTML
-    files, and ``hub:<name>@<commit>`` a data set's column ``text`` (``hub:<name>/<config>@<commit>`` where the name has
-    two parts already).
+    ``wikipedia`` and ``boolq`` come with the environment; ``folder:<path>`` holds text, Markdown or HTML files, and
+    ``hub:<owner>/<name>@<commit>`` is a data set's column ``text`` (``<name>/<config>`` of a configuration).
     """
     if text == "wikipedia":
         return wikipedia()
@@ -108,11 +107,7 @@ _LAST_SECTIONS = re.compile(
 
 
 def wiki_text(wiki: str) -> str:
-    """Return the prose of a wiki page: no templates, tables, references, headings, lists; links as their words.
-
-    >>> wiki_text("'''Ulm''' is a [[city]] in [[Germany|the south]].<ref>x</ref>\\n* a list\\n== See also ==\\nThe end")
-    'Ulm is a city in the south.'
-    """
+    """Return the prose of a wiki page: no templates, tables, references, headings, lists; links as their words."""
     text = _LAST_SECTIONS.sub("", _REFERENCE.sub("", _COMMENT.sub("", wiki)))
     for inner in (_INNER_TEMPLATE, _INNER_FILE):
         while (shorter := inner.sub("", text)) != text:

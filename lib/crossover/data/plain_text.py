@@ -1,14 +1,11 @@
-"""Plain prose of what people keep in files: wrapped lines joined; Markdown, HTML, bullets and citation marks removed.
-
-ftfy repairs characters, Beautiful Soup reads HTML, markdown-it Markdown; which line breaks end a paragraph is ours to
-say.
-"""
+"""Plain prose of what people keep in files: wrapped lines joined; marks, bullets and citations removed."""
 
 import codecs
 import re
 from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 #: Raised when the same file gives another text: stored questions of the old one are then made again.
 VERSION = 1
@@ -55,13 +52,10 @@ def decode(raw: bytes) -> str:
 
 
 def plain_text(text: str, markdown: bool = False) -> str:
-    r"""Return the prose of a text, one paragraph per line.
+    """Return the prose of a text, one paragraph per line.
 
-    In ``markdown`` a single line break never ends a paragraph. In other texts one does, unless the line is as full as
-    its neighbours or the next one goes on in lower case.
-
-    >>> plain_text("# Facts\n\n- **Jupiter** has 79\n  moons.[2]\n- Basalt is a volcanic rock.")
-    'Jupiter has 79 moons.\nBasalt is a volcanic rock.'
+    In ``markdown`` a line break never ends a paragraph. In other texts one does, unless the line is as full as its
+    neighbours or the next one goes on in lower case.
     """
     import ftfy
 
@@ -117,7 +111,7 @@ def _paragraphs(text: str, markdown: bool) -> Iterator[str]:
 def _wrapped(lines: list[str]) -> list[bool]:
     """Whether each line goes on from a full one: its first word would have made that one the widest of the block.
 
-    Where fewer than half of the breaks are such, the lines are paragraphs, of which one happens to be the longest.
+    Where fewer than half of the breaks are such, the lines are paragraphs.
     """
     width = max(map(len, lines), default=0)
     full = [len(a.rstrip()) + 1 + len(b.split()[0]) > width for a, b in pairwise(lines)]
@@ -136,7 +130,7 @@ def _joined(first: str, second: str, text: str) -> str:
 
 
 @cache
-def _parser():
+def _parser() -> Any:
     from markdown_it import MarkdownIt
 
     return MarkdownIt("commonmark", {"html": False}).enable("strikethrough")

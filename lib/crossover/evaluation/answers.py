@@ -1,17 +1,16 @@
-"""Answers of a student to test questions, in batches, and which of them are right.
+"""Answers of a student to test questions, in batches, and which of them are right; each item's outcome is kept.
 
-Students answer greedily (temperature 0), as in arXiv 2409.19759, section 4 (:func:`evaluate`), or the likelihood of
-each given choice decides (:func:`choose`). The outcome of each item is kept, to compare students in pairs.
+Students answer greedily (arXiv 2409.19759, section 4), or the likelihood of each given choice decides.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from crossover.errors import CrossoverError
 from crossover.models.decoding import by_length, greedy, likelihoods, likelihoods_after, read_prompts, write
 from crossover.models.encoder import Encoder
 from crossover.models.language_model import IGNORED, LanguageModel, encode
-from crossover.tasks.base import ChoiceTask, Problem, Task, answer_is_complete
+from crossover.tasks.base import Problem, Task, answer_is_complete
+from crossover.tasks.benchmarks import Arc
 
 
 @dataclass(frozen=True)
@@ -36,10 +35,7 @@ def gold(nats: float, tokens: int, text: str) -> dict[str, float | int]:
 def evaluate(
     student: LanguageModel, task: Task, problems: Sequence[Problem], max_new_tokens: int, batch_size: int = 256
 ) -> list[Outcome]:
-    """Answer every problem greedily and score it, and the gold answer's likelihood; the order is kept.
-
-    A prompt is read once for both.
-    """
+    """Answer every problem greedily and score it, and the gold answer's likelihood; a prompt is read once for both."""
     examples = encode(student.tokenizer, [(task.prompt(p.question), p.answer) for p in problems])
     starts = [labels.count(IGNORED) for _, labels in examples]
     prompts = [ids[:start] for (ids, _), start in zip(examples, starts, strict=True)]
@@ -47,7 +43,7 @@ def evaluate(
     ended = answer_is_complete(task, student.tokenizer.decode)
     found: dict[int, Outcome] = {}
     for rows in by_length(prompts, batch_size):
-        prefix = read_prompts(student, [prompts[i] for i in rows], remember=True)
+        prefix = read_prompts(student, [prompts[i] for i in rows])
         scored = likelihoods_after(student, prefix, [[golds[i]] for i in rows])
         texts = write(student, prefix, greedy, ended, max_new_tokens)
         for i, text, (one,) in zip(rows, texts, scored, strict=True):
@@ -58,7 +54,7 @@ def evaluate(
 
 
 def classify(student: Encoder, task: Task, problems: Sequence[Problem]) -> list[Outcome]:
-    """Label every problem with a classifier and score it; the order of ``problems`` is kept."""
+    """Label every problem with a classifier and score it; the order is kept."""
     outcomes = []
     for p, logs in zip(problems, student.log_probabilities([p.question for p in problems]).tolist(), strict=True):
         label, right = student.labels[logs.index(max(logs))], task.extract(p.answer)
@@ -67,20 +63,14 @@ def classify(student: Encoder, task: Task, problems: Sequence[Problem]) -> list[
     return outcomes
 
 
-def choose(
-    student: LanguageModel, task: ChoiceTask, problems: Sequence[Problem], batch_size: int = 16
-) -> list[Outcome]:
-    """Pick for every problem the choice that the student finds most likely; the order of ``problems`` is kept.
+def choose(student: LanguageModel, task: Arc, problems: Sequence[Problem], batch_size: int = 16) -> list[Outcome]:
+    """Pick for every problem the choice that the student finds most likely; the order is kept.
 
-    A choice scores its log-likelihood after the prompt per character of its text, ``acc_norm`` of EleutherAI's
-    lm-evaluation-harness: undivided, the shortest would win too often, and per token a rare word in many pieces would
-    look cheap. ``extracted`` is the final answer of the choice that was picked; a problem without choices is an error.
+    A choice scores its log-likelihood per character, ``acc_norm`` of lm-evaluation-harness: undivided, the shortest
+    would win too often, and per token a rare word in many pieces would look cheap.
     """
     tokenizer = student.tokenizer
     choices = [task.completions(p.question) for p in problems]
-    for problem, listed in zip(problems, choices, strict=True):
-        if not listed:
-            raise CrossoverError(f"{problem.id} lists no choices to compare; score it with evaluate() instead.")
     prompts = tokenizer([task.prompt(p.question) for p in problems], add_special_tokens=False)["input_ids"]
     found: dict[int, Outcome] = {}
     for rows in by_length(prompts, batch_size):

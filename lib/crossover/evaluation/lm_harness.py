@@ -1,7 +1,7 @@
 """A student under EleutherAI's lm-evaluation-harness: its task definitions, our rows and our batched forward passes.
 
-Prompts, stop strings, filters and metrics are those of the definitions in the wheel ``lm-eval``; nothing is fetched.
-The model behind them, F1 beside exact match, and the outcome of every item are ours.
+Prompts, stop strings, filters and metrics are those of the wheel ``lm-eval``; F1 and the outcome of every item are
+ours.
 """
 
 import contextlib
@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import datasets
-import numpy as np
 from lm_eval.api.instance import Instance
 from lm_eval.api.model import TemplateLM
 from lm_eval.api.task import ConfigurableTask
@@ -23,7 +22,7 @@ from lm_eval.tasks._yaml_loader import load_yaml
 
 from crossover.data.closed_book import SETS, answers, draw_test
 from crossover.evaluation.answers import Outcome, gold
-from crossover.models.decoding import by_length, decode, greedy, likelihoods
+from crossover.models.decoding import by_length, greedy, likelihoods, read_prompts, write
 from crossover.models.language_model import IGNORED, LanguageModel, encode
 from crossover.normal_text import token_f1
 
@@ -51,11 +50,9 @@ class HarnessStudent(TemplateLM):
 
     @property
     def eot_token_id(self) -> int:
-        """The token that ends a text."""
         return self.student.tokenizer.eos_token_id
 
     def tok_encode(self, string: str, add_special_tokens: bool | None = None, **kwargs: object) -> list[int]:
-        """Return a text's token ids; the tokenizer adds none of its own."""
         return self.student.tokenizer.encode(string, add_special_tokens=False)
 
     def _loglikelihood_tokens(
@@ -85,7 +82,8 @@ class HarnessStudent(TemplateLM):
             def ended(tokens: list[int], until: Sequence[str] = until) -> bool:
                 return any(stop in self.student.tokenizer.decode(tokens[-1:]) for stop in until)
 
-            texts = decode(self.student, [prompts[row] for row in rows], greedy, ended, ANSWER_TOKENS)
+            prefix = read_prompts(self.student, [prompts[row] for row in rows])
+            texts = write(self.student, prefix, greedy, ended, ANSWER_TOKENS)
             for row, text in zip(rows, texts, strict=True):
                 found[row] = re.split("|".join(map(re.escape, stops[row])), text, maxsplit=1)[0]
         return [found[row] for row in range(len(requests))]
@@ -107,13 +105,10 @@ def harness_task(name: str, rows: Sequence[Mapping[str, Any]]) -> ConfigurableTa
     return ConfigurableTask(config=kept | {"test_split": "test", "custom_dataset": lambda **_: {"test": table}})
 
 
-def score(
-    student: LanguageModel, sizes: Mapping[str, int], sources: Mapping[str, str], skip: int = 0
-) -> tuple[list[Outcome], dict[str, dict[str, float]]]:
+def score(student: LanguageModel, sizes: Mapping[str, int], sources: Mapping[str, str], skip: int = 0) -> list[Outcome]:
     """Score a student, zero-shot, on the first test items of several sets after those that ``skip`` passes over.
 
-    Returns the outcomes, with ids ``<set>/<number>`` and as score F1 of a generated answer or the log-likelihood of
-    LAMBADA's word; and by set the harness's own metrics and F1.
+    The score of an outcome is F1 of a generated answer or the log-likelihood of LAMBADA's word.
     """
     tests = {name: draw_test(name, sources[name], skip + n)[skip:] for name, n in sizes.items()}
     tasks = {name: harness_task(name, [row for _, row in rows]) for name, rows in tests.items()}
@@ -122,24 +117,15 @@ def score(
         found = evaluate(
             HarnessStudent(student), {task.config.task: task for task in tasks.values()}, bootstrap_iters=0
         )
-    outcomes, metrics = [], {}
+    outcomes: list[Outcome] = []
     for theirs, samples in found["samples"].items():
         name = names[theirs]
         likely = _golds(student, name, [row for _, row in tests[name]], samples)
-        own = [
+        outcomes += [
             _outcome(name, item, row, sample, fields)
             for (item, row), sample, fields in zip(tests[name], samples, likely, strict=True)
         ]
-        values = {
-            key.partition(",")[0]: v
-            for key, v in found["results"][theirs].items()
-            if isinstance(v, float) and "stderr" not in key
-        }
-        if SETS[name].question and own[0].score is not None:
-            values["f1"] = float(np.mean([outcome.score for outcome in own]))
-        metrics[name] = {key: round(value, 5) for key, value in values.items()}
-        outcomes += own
-    return outcomes, metrics
+    return outcomes
 
 
 def _outcome(
@@ -157,10 +143,7 @@ def _outcome(
 def _golds(
     student: LanguageModel, name: str, rows: Sequence[Mapping[str, Any]], samples: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, float | int]]:
-    """Return the likelihood of each item's gold completion.
-
-    A question's first answer with its end, or the given text.
-    """
+    """The likelihood of each item's gold completion: a question's first answer with its end, or the given text."""
     found: dict[int, dict[str, float | int]] = {}
     if not SETS[name].question:  # the harness has scored it: LAMBADA's word is the only completion
         for i, (row, sample) in enumerate(zip(rows, samples, strict=True)):

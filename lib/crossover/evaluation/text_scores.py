@@ -1,19 +1,15 @@
-"""Scores of labels and texts by the libraries that the field uses, and measures of synthetic data.
+"""chrF of a text, and measures of synthetic data.
 
-sacreBLEU's signatures: chrF2 ``nrefs:var|case:mixed|eff:yes|nc:6|nw:0|space:no``, BLEU
-``nrefs:var|case:mixed|eff:no|tok:13a|smooth:exp``.
+sacreBLEU's signature of chrF2: ``nrefs:var|case:mixed|eff:yes|nc:6|nw:0|space:no``.
 """
 
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
-from itertools import zip_longest
-from typing import NamedTuple
+from typing import Any
 
 import torch
-from rouge_score.rouge_scorer import RougeScorer
-from sacrebleu.metrics import BLEU, CHRF
-from sklearn.metrics import f1_score
+from sacrebleu.metrics import CHRF
 from transformers import AutoModel, AutoTokenizer
 
 from crossover.models.encoder import MAX_LENGTH, mean_state
@@ -22,38 +18,7 @@ from crossover.normal_text import distinct
 from crossover.strategies.base import Sample
 from crossover.tasks.instructed.base import GenerationTask, Instructed
 
-EMBEDDER = "all-MiniLM-L6-v2"
 MOST = 500  # texts that self-similarity is computed from, the first ones
-
-
-def macro_f1(gold: Sequence[str], predicted: Sequence[str | None], labels: Sequence[str]) -> float:
-    """Return the mean F1 over labels; ``None`` is a wrong prediction, a label that never occurs scores 0.
-
-    >>> round(macro_f1(["a", "a", "b", "b"], ["a", "b", "b", None], ["a", "b", "c"]), 3)
-    0.389
-    """
-    labelled = [label if label is not None else "" for label in predicted]
-    return float(f1_score(gold, labelled, labels=labels, average="macro", zero_division=0))
-
-
-class TextScores(NamedTuple):
-    """Scores of a set of texts, 0 to 100: chrF and BLEU of the whole set, ROUGE-L as the mean over its texts."""
-
-    chrf: float
-    bleu: float
-    rouge_l: float
-
-
-def text_scores(texts: Sequence[str], references: Sequence[Sequence[str]]) -> TextScores:
-    """Score texts against one or more references each; of ROUGE-L the best reference counts."""
-    streams = [list(stream) for stream in zip_longest(*references)]  # sacreBLEU takes None for "no further reference"
-    rouge = RougeScorer(["rougeL"])
-    found = [rouge.score_multi(known, text)["rougeL"].fmeasure for text, known in zip(texts, references, strict=True)]
-    return TextScores(
-        CHRF().corpus_score(list(texts), streams).score,
-        BLEU().corpus_score(list(texts), streams).score,
-        100 * sum(found) / len(found),
-    )
 
 
 def chrf(text: str, references: Sequence[str]) -> float:
@@ -64,16 +29,12 @@ def chrf(text: str, references: Sequence[str]) -> float:
 def measure(task: Instructed, samples: Sequence[Sample]) -> dict[str, object]:
     """Return the measures of a synthetic data set that need no gold labels; ``samples`` holds at least one.
 
-    Variety is that of the inputs, of a generation task that of the outputs. ``coverage`` is the share of what inputs
-    list that outputs mention, ``unsupported`` the share of outputs that say something else, where a task can tell.
+    Variety is that of the inputs, of a generation task that of the outputs, of which ``coverage`` is the share of
+    listed things that are mentioned and ``unsupported`` the share that say something else, where a task can tell.
     """
     texts = [sample.answer.strip() if isinstance(task, GenerationTask) else sample.question for sample in samples]
-    words = [text.casefold().split() for text in texts]
-    found: dict[str, object] = {
-        "distinct_1": round(distinct(words, 1), 4),
-        "distinct_2": round(distinct(words, 2), 4),
-        "self_similarity": round(self_similarity(texts), 4),
-    }
+    variety = distinct([text.casefold().split() for text in texts], 2)
+    found: dict[str, object] = {"distinct_2": round(variety, 4), "self_similarity": round(self_similarity(texts), 4)}
     if not isinstance(task, GenerationTask):
         counts = Counter(task.extract(sample.answer) for sample in samples)
         return {"classes": {label: counts[label] for label in task.classes}, **found}
@@ -86,12 +47,7 @@ def measure(task: Instructed, samples: Sequence[Sample]) -> dict[str, object]:
 
 
 def self_similarity(texts: Sequence[str]) -> float:
-    r"""Return the mean cosine similarity of all pairs of texts, in the embedding of all-MiniLM-L6-v2; 1 for one text.
-
-    .. math:: \frac{\lVert\sum_i e_i\rVert^2 - n}{n(n - 1)}
-
-    for embeddings :math:`e_i` of length 1. The first 500 texts are taken.
-    """
+    """Return the mean cosine similarity of all pairs of the first 500 texts, in the embedding of all-MiniLM-L6-v2."""
     vectors = embed(list(texts)[:MOST])
     n = len(vectors)
     return float((vectors.sum(0).square().sum() - n) / (n * (n - 1))) if n > 1 else 1.0
@@ -110,7 +66,7 @@ def embed(texts: Sequence[str], batch_size: int = 64) -> torch.Tensor:
 
 
 @cache
-def _embedder():
-    folder = model_folder(EMBEDDER)
+def _embedder() -> tuple[Any, Any]:
+    folder = model_folder("all-MiniLM-L6-v2")
     model = AutoModel.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
     return model.eval(), AutoTokenizer.from_pretrained(folder)

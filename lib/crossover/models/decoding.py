@@ -1,13 +1,9 @@
-"""Prompts read in batches, then continued (greedily or sampled) or followed by given completions for their likelihood.
-
-Prompts are padded on the left, the cache is kept, and rows that have ended are dropped from the batch.
-"""
+"""Prompts read in batches, then continued (greedily or sampled) or followed by completions for their likelihood."""
 
 from __future__ import annotations
 
 import copy
 import os.path
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,9 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import nn
 from transformers import DynamicCache
-from transformers.cache_utils import CacheLayerMixin
 
-from crossover.models.language_model import IGNORED, LanguageModel, split
+from crossover.models.language_model import IGNORED, LanguageModel
 from crossover.models.training import length_buckets, overhead_tokens
 
 #: From logits ``(rows, vocabulary)`` and the rows' numbers to one token id per row.
@@ -30,13 +25,9 @@ def greedy(logits: torch.Tensor, rows: Sequence[int]) -> torch.Tensor:
 
 
 def sampled(temperature: float, seeds: Sequence[int]) -> Pick:
-    r"""Return a :data:`Pick` that samples with a random stream per row of the batch that decoding begins with.
+    """Return a :data:`Pick` that samples by a stream per row, whatever rows share its batch.
 
-    A row's draws depend on its seed alone, not on the rows that share its batch. Drawn as a Gumbel maximum,
-
-    .. math:: \arg\max_v \left(\ell_v / T - \log(-\log u_v)\right), \qquad u_v \sim U(0, 1),
-
-    which has exactly the softmax distribution.
+    The Gumbel maximum, argmax of logit / T - log(-log u) with u uniform, has exactly the softmax distribution.
     """
     streams = [torch.Generator().manual_seed(seed) for seed in seeds]
 
@@ -52,30 +43,23 @@ def sampled(temperature: float, seeds: Sequence[int]) -> Pick:
 
 @dataclass
 class Prefix:
-    """Prompts of a batch that a model has read, padded on the left: mask ``(prompts, longest)``, next token's logits.
-
-    ``ids``, of the mask's shape, are kept where the work of frozen layers on them is remembered.
-    """
+    """Prompts that a model has read, padded on the left: mask ``(prompts, longest)``, next token's logits."""
 
     cache: DynamicCache
     mask: torch.Tensor
     logits: torch.Tensor
-    ids: torch.Tensor | None = None
 
     def take(self, rows: Sequence[int]) -> Prefix:
-        """Return the prefix of some rows, in a cache of its own; a row may be taken several times."""
+        """Return the prefix of some rows, each any number of times, in a cache of its own."""
         index, cache = torch.tensor(rows), copy.copy(self.cache)
         cache.layers = [copy.copy(layer) for layer in cache.layers]  # whose tensors are replaced, never written into
         cache.batch_select_indices(index)
-        return Prefix(cache, self.mask[index], self.logits[index], None if self.ids is None else self.ids[index])
+        return Prefix(cache, self.mask[index], self.logits[index])
 
 
 @torch.inference_mode()
-def read_prompts(lm: LanguageModel, prompts: Sequence[list[int]], shared: int = 0, remember: bool = False) -> Prefix:
-    """Read a batch of tokenised prompts, computing their first ``shared`` tokens once: fewer than the shortest has.
-
-    With ``remember``, students that read the same prompts share the work of frozen layers: :func:`read_remembered`.
-    """
+def read_prompts(lm: LanguageModel, prompts: Sequence[list[int]], shared: int = 0) -> Prefix:
+    """Read a batch of tokenised prompts, computing their first ``shared`` tokens once: fewer than the shortest has."""
     cache = DynamicCache(config=lm.model.config)
     if shared:
         begin = torch.tensor([prompts[0][:shared]], device=lm.model.device)
@@ -87,61 +71,7 @@ def read_prompts(lm: LanguageModel, prompts: Sequence[list[int]], shared: int = 
     mask = [[1] * shared + [0] * n + [1] * (len(prompt) - shared) for n, prompt in zip(pad, prompts, strict=True)]
     ids, mask = torch.tensor(rows, device=lm.model.device), torch.tensor(mask, device=lm.model.device)
     positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, shared:]
-    if remember and lm.frozen and not shared:
-        states = read_remembered(lm, ids, mask, positions, cache)
-        return Prefix(cache, mask, lm.model.lm_head(states[:, -1]), ids)
     return Prefix(cache, mask, _next_logits(lm, ids, mask, positions, cache))
-
-
-#: What frozen layers made of the batches read last: states, and their part of the cache.
-_REMEMBERED: OrderedDict[tuple[object, ...], tuple[torch.Tensor, list[CacheLayerMixin]]] = OrderedDict()
-REMEMBERED_BATCHES = 12
-
-
-def read_remembered(
-    lm: LanguageModel,
-    ids: torch.Tensor,
-    mask: torch.Tensor,
-    positions: torch.Tensor,
-    cache: DynamicCache,
-    before: torch.Tensor | None = None,
-) -> torch.Tensor:
-    """Return the last layer's states ``(rows, tokens, width)``; all students of a process share frozen layers' work.
-
-    The last batches are remembered. ``before`` holds the tokens in ``cache``; without them the cache is empty, and the
-    frozen layers' part joins it.
-    """
-    lower, upper = split(lm.model, len(lm.model.base_model.layers) - lm.frozen)
-    shared = {"attention_mask": mask, "position_ids": positions, "use_cache": True}
-    texts = (t.numpy(force=True).tobytes() for t in (ids, mask, *(() if before is None else (before,))))
-    key = (lm.pretrained, lm.frozen, lm.model.device, ids.shape, *texts)
-    if key not in _REMEMBERED:
-        own = copy.copy(cache)
-        own.layers = [copy.copy(layer) for layer in cache.layers]
-        states = lower(input_ids=ids, past_key_values=own, **shared).last_hidden_state
-        _REMEMBERED[key] = states, own.layers[: lm.frozen] if before is None else []
-        if len(_REMEMBERED) > REMEMBERED_BATCHES:
-            _REMEMBERED.popitem(last=False)
-    _REMEMBERED.move_to_end(key)
-    states, layers = _REMEMBERED[key]
-    found = upper(inputs_embeds=states, past_key_values=cache, **shared).last_hidden_state
-    cache.layers[: len(layers)] = [
-        copy.copy(layer) for layer in layers
-    ]  # whose tensors are replaced, never written into
-    return found
-
-
-@torch.inference_mode()
-def decode(
-    lm: LanguageModel,
-    prompts: Sequence[list[int]],
-    pick: Pick,
-    ended: Callable[[list[int]], bool],
-    max_new_tokens: int,
-    shared: int = 0,
-) -> list[str]:
-    """Read and continue prompts, see :func:`read_prompts` and :func:`write`."""
-    return write(lm, read_prompts(lm, prompts, shared), pick, ended, max_new_tokens)
 
 
 @torch.inference_mode()
@@ -150,7 +80,7 @@ def write(
 ) -> list[str]:
     """Continue prompts until the end-of-text token, until ``ended``, or to the limit; their cache is used up.
 
-    ``ended`` is told the tokens that a row has written so far. Returns the completions without special tokens.
+    ``ended`` is told the tokens that a row has written so far. Returns texts without special tokens.
     """
     cache, mask, logits = prefix.cache, prefix.mask, prefix.logits
     positions = mask.sum(-1, keepdim=True)
@@ -181,7 +111,7 @@ def write(
 def _next_logits(
     lm: LanguageModel, ids: torch.Tensor, mask: torch.Tensor, positions: torch.Tensor, cache: DynamicCache
 ) -> torch.Tensor:
-    """Return the logits after the last of the given tokens, which join the cache."""
+    """The logits after the last of the given tokens, which join the cache."""
     return lm.model(
         input_ids=ids,
         attention_mask=mask,
@@ -193,20 +123,12 @@ def _next_logits(
 
 
 def common(prompts: Sequence[list[int]]) -> int:
-    """Return how many tokens all prompts begin with, one token of the shortest left over for :func:`decode`.
-
-    >>> common([[1, 2, 3], [1, 2, 4, 5]]), common([[1, 2], [1, 2]])
-    (2, 1)
-    """
+    """Return how many tokens all prompts begin with, one of the shortest left over."""
     return min(len(os.path.commonprefix(list(prompts))), min(map(len, prompts)) - 1)
 
 
 def by_length(prompts: Sequence[list[int]], batch_size: int) -> list[list[int]]:
-    """Return the prompts' numbers in batches of like length, so that little is computed for padding.
-
-    >>> by_length([[1, 1, 1], [1], [1, 1]], 2)
-    [[1, 2], [0]]
-    """
+    """Return the prompts' numbers in batches of like length, so that little is computed for padding."""
     order = sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), i))
     return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
 
@@ -225,10 +147,9 @@ class Likelihood(NamedTuple):
 def likelihoods(
     lm: LanguageModel, prompts: Sequence[list[int]], completions: Sequence[Sequence[list[int]]]
 ) -> list[list[Likelihood]]:
-    """Return the log-likelihood of each completion of every prompt of a batch, given as token ids.
+    """Return the log-likelihood of each completion (token ids) of every prompt of a batch, a prompt computed once.
 
-    A prompt is computed once for all its completions; on a CPU prompts and completions go in parts of like length, so
-    that little is computed for padding.
+    On a CPU they go in parts of like length, so that little is computed for padding.
     """
     found: dict[int, list[Likelihood]] = {}
     for rows in length_buckets(
@@ -247,7 +168,7 @@ def likelihoods_after(
 ) -> list[list[Likelihood]]:
     """Return what :func:`likelihoods` does, for prompts that were read; they can be continued afterwards.
 
-    Logits are computed for completion tokens alone, and their log-softmax in float32 whatever the model's arithmetic.
+    Log-softmax is in float32 whatever the model's arithmetic.
     """
     flat = [tokens for several in completions for tokens in several]
     of = [row for row, several in enumerate(completions) for _ in several]
@@ -266,18 +187,15 @@ def likelihoods_after(
 
 
 def _rest(lm: LanguageModel, prefix: Prefix, completions: Sequence[list[int]]) -> tuple[list[float], list[bool]]:
-    """Return the loss of all but the first token of each completion, and whether each of those is the likeliest."""
+    """The loss of all but the first token of each completion, and whether each of those is the likeliest."""
     device = lm.model.device
     ids = _padded([tokens[:-1] for tokens in completions], lm.tokenizer.pad_token_id, device)
     targets = _padded([tokens[1:] for tokens in completions], IGNORED, device)
     mask = torch.cat([prefix.mask, torch.ones_like(ids)], dim=1)
     positions = prefix.mask.sum(-1, keepdim=True) + torch.arange(ids.shape[1], device=device)
-    if prefix.ids is None:
-        states = lm.model.base_model(
-            input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=prefix.cache, use_cache=True
-        ).last_hidden_state
-    else:
-        states = read_remembered(lm, ids, mask, positions, prefix.cache, before=prefix.ids)
+    states = lm.model.base_model(
+        input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=prefix.cache, use_cache=True
+    ).last_hidden_state
     where, lengths = targets != IGNORED, [len(tokens) - 1 for tokens in completions]
     logits = lm.model.lm_head(states[where]).float()
     losses = nn.functional.cross_entropy(logits, targets[where], reduction="none").split(lengths)
@@ -286,6 +204,6 @@ def _rest(lm: LanguageModel, prefix: Prefix, completions: Sequence[list[int]]) -
 
 
 def _padded(rows: Sequence[list[int]], value: int, device: torch.device) -> torch.Tensor:
-    """Pad lists on the right to ``(rows, longest)``."""
+    """Lists padded on the right to ``(rows, longest)``."""
     tensors = [torch.tensor(row, device=device) for row in rows]
     return nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=value)

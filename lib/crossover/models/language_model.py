@@ -1,22 +1,28 @@
 """A causal language model fine-tuned on completions: one recipe for every cell of a grid.
 
-Loss on the completion alone, logits computed only where there is loss, bfloat16 arithmetic. Where only the upper layers
-are trained, the lower ones are a fixed function of the text: their output is computed once for each example and every
-later epoch starts from it.
+Loss on the completion alone, bfloat16 arithmetic. Where only upper layers are trained, the output of the lower ones is
+computed once for each example.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import nn
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AttentionInterface,
+    AttentionMaskInterface,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
 from crossover.errors import CrossoverError
-from crossover.models.packed_attention import Packing, attending
 from crossover.models.recipe import Recipe
 from crossover.models.training import Trained, train_loop
 from crossover.models.weights import model_folder
@@ -26,22 +32,14 @@ IGNORED = -100  # cross_entropy's label for positions without loss
 
 @dataclass
 class LanguageModel:
-    """A model and its tokenizer, ready to train or to answer.
-
-    Its lowest ``frozen`` layers are those of ``pretrained``, if above 0.
-    """
+    """A model and its tokenizer, ready to train or to answer."""
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
-    pretrained: str = ""
-    frozen: int = 0
 
     @classmethod
     def load(cls, model: str, device: str = "cpu", layers: int = 0) -> LanguageModel:
-        """Load pretrained weights (:func:`.weights.model_folder`) in bfloat16 onto ``"cpu"`` or ``"cuda"``.
-
-        With ``layers``, only that many of the model's lowest layers are kept: a smaller student.
-        """
+        """Load pretrained weights in bfloat16; with ``layers``, only that many of the model's lowest layers."""
         folder = model_folder(model)
         loaded = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16, use_safetensors=True)
         tokenizer = AutoTokenizer.from_pretrained(folder)
@@ -56,13 +54,13 @@ class LanguageModel:
                 )
             body.layers = body.layers[:layers]
             loaded.config.num_hidden_layers = layers
-        return cls(loaded.to(device).eval(), tokenizer, model)
+        return cls(loaded.to(device).eval(), tokenizer)
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, pairs: Sequence[tuple[str, str]]) -> list[tuple[list[int], list[int]]]:
-    """Return token ids and labels of (prompt, completion) pairs; labels are ``-100`` over the prompt.
+    """Return token ids and labels of (prompt, completion) pairs, each closed with the end-of-text token.
 
-    The completion is closed with the end-of-text token, so that a student learns to stop.
+    Labels are ``-100`` over the prompt.
     """
     if not pairs:  # which a tokenizer does not take
         return []
@@ -120,7 +118,6 @@ def train(
     with attending(model) as packed:
         done = train_loop(trained, [len(ids) for ids, _ in examples], recipe, seed, loss_of, tick)
     model.eval()
-    student.frozen = 0 if lower is None else len(lower.layers)
     return done
 
 
@@ -149,3 +146,83 @@ def split(model: PreTrainedModel, trained_layers: int) -> tuple[nn.Module | None
         part.config = copy.copy(body.config)
         part.config.num_hidden_layers = len(part.layers)
     return lower, upper
+
+
+# --- attention without padding ----------------------------------------------------------------------------------------
+
+#: Longest text, in tokens, of plain matrix products: for longer ones the fused kernel wins.
+SHORT = 256
+#: Most texts times the square of their tokens, since plain products keep every weight in memory: for 9 heads 0.6 GB.
+MOST = 2**23
+NAME = "crossover_packed"
+#: Kinds of model (``model_type``) that attend as :func:`packed_attention` does.
+KINDS = frozenset({"granite", "llama", "mistral", "olmo2", "phi3", "qwen2", "qwen3", "smollm3"})
+
+
+class Packing:
+    """Texts of given lengths in one row of tokens, and the way to rows of equal length and back."""
+
+    def __init__(self, lengths: Sequence[int], device: torch.device):
+        self.texts, self.longest = len(lengths), max(lengths)
+        positions = [torch.arange(length, device=device) for length in lengths]
+        self.positions = torch.cat(positions)[None]
+        self.at = torch.cat([row * self.longest + each for row, each in enumerate(positions)])
+
+    def pad(self, states: torch.Tensor) -> torch.Tensor:
+        """Return states ``(tokens, ...)`` as ``(texts, longest, ...)``, padded with zeros on the right."""
+        rows = states.new_zeros(self.texts * self.longest, *states.shape[1:])
+        return rows.index_copy(0, self.at, states).unflatten(0, (self.texts, self.longest))
+
+    def flat(self, rows: torch.Tensor) -> torch.Tensor:
+        """Return rows ``(texts, longest, ...)`` as ``(tokens, ...)`` without their padding."""
+        return rows.flatten(0, 1).index_select(0, self.at)
+
+
+@contextmanager
+def attending(model: PreTrainedModel) -> Iterator[bool]:
+    """Let a model attend by :func:`packed_attention` inside the context, and tell whether it can: see :data:`KINDS`."""
+    usual = model.config._attn_implementation
+    able = usual == "sdpa" and model.config.model_type in KINDS
+    if able:
+        model.set_attn_implementation(NAME)
+    try:
+        yield able
+    finally:
+        if able:
+            model.set_attn_implementation(usual)
+
+
+def packed_attention(
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: None,
+    scaling: float,
+    packing: Packing,
+    dropout: float = 0.0,
+    **_: object,
+) -> tuple[torch.Tensor, None]:
+    """Return causal attention within each text, query heads that share keys in one product (arXiv 2305.13245).
+
+    ``query`` is ``(1, heads, tokens, size)``, ``key`` and ``value`` ``(1, key heads, tokens, size)``; returns states
+    ``(1, tokens, heads, size)``. Plain products round weights to the model's precision, as the ``eager`` kernel does.
+    """
+    q, k, v = (packing.pad(states[0].transpose(0, 1)).transpose(1, 2) for states in (query, key, value))
+    texts, heads, length, size = q.shape
+    if q.device.type != "cpu" or length > SHORT or texts * length**2 > MOST:
+        states = nn.functional.scaled_dot_product_attention(
+            q, k, v, dropout_p=dropout, is_causal=True, scale=scaling, enable_gqa=True
+        )
+    else:
+        shared = k.shape[1]
+        weights = (q.reshape(texts, shared, -1, size) @ k.transpose(2, 3)).view(texts, heads, length, length)
+        later = torch.full((length, length), -torch.inf, dtype=q.dtype).triu(1)
+        weights = nn.functional.softmax(torch.add(later, weights, alpha=scaling), dim=-1)
+        weights = nn.functional.dropout(weights, dropout, module.training)
+        states = (weights.view(texts, shared, -1, length) @ v).view(texts, heads, length, size)
+    return packing.flat(states.transpose(1, 2))[None], None
+
+
+AttentionInterface.register(NAME, packed_attention)
+AttentionMaskInterface.register(NAME, lambda *_, **__: None)

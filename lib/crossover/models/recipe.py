@@ -9,12 +9,11 @@ from crossover.errors import CrossoverError
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a student is trained: on ``model``, what :func:`crossover.models.weights.model_folder` takes.
+    """How a student is trained, on ``model`` (see :func:`crossover.models.weights.model_folder`).
 
-    The update rule ``"epochs"`` makes ``epochs`` passes over the training set, and at least ``min_steps`` optimiser
-    steps; ``"steps"`` makes ``max_steps`` whatever the training set; ``"memorised"`` keeps the rate constant until the
-    token accuracy on the training set stands still (:data:`crossover.models.training.PLATEAU`) or ``max_steps``, then
-    decays it over a fifth as many steps. Weight decay is decoupled and on matrices only (arXiv 1711.05101).
+    The update rule ``"epochs"`` makes ``epochs`` passes and at least ``min_steps`` steps, ``"steps"`` makes
+    ``max_steps``; ``"memorised"`` keeps the rate constant until token accuracy stands still or ``max_steps``, then
+    decays it over a fifth as many. Weight decay is decoupled, on matrices only (arXiv 1711.05101).
     """
 
     model: str
@@ -60,17 +59,14 @@ class Recipe:
         return self.learning_rate * _cosine((step - warm_up) / max(1, steps - warm_up))
 
     def rate_until_memorised(self, step: int, plateau: int | None) -> float:
-        """Return the learning rate where accuracy stood still at ``plateau``: warm-up, constant, cosine decay.
-
-        Source: the warmup-stable-decay schedule, arXiv 2404.06395, section 4.
-        """
+        """Return the rate where accuracy stood still at ``plateau``: warm-up, constant, decay (arXiv 2404.06395)."""
         if plateau is None or step < plateau:
             return self.learning_rate * min(1.0, (step + 1) / max(1, self.min_steps // 10))
         return self.learning_rate * _cosine((step - plateau) / decay_steps(plateau))
 
 
 def _cosine(progress: float) -> float:
-    """Return the factor of the rate, from 1 at the start of the decay to a tenth at its end."""
+    """The factor of the rate, from 1 at the start of the decay to a tenth at its end."""
     return 0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * progress))
 
 

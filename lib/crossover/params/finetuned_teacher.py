@@ -9,9 +9,9 @@ from pydantic import Field, model_validator
 from crossover.params.fields import Count, Positive, Replicates, Share, TrainingParameters, value
 
 Temperature = Annotated[float, Field(gt=0, le=2)]
-#: The six tasks of arXiv 2310.01119, and three that a plain install brings whole.
+#: The six tasks of arXiv 2310.01119, and one that a plain install brings whole.
 Benchmark = Literal["rte", "boolq", "sst2", "mc_taco", "e2e_nlg", "common_gen"]
-Bundled = Literal["film_sentiment", "product_sentiment", "captions"]
+Bundled = Literal["captions"]
 Name = Literal[Benchmark, Bundled]
 
 
@@ -25,7 +25,7 @@ class FinetunedTeacher(TrainingParameters):
 
     reads = ("runs.csv",)
 
-    tasks: list[Name] = value(["film_sentiment", "captions"], "what is learnt", min_length=1)
+    tasks: list[Name] = value(["sst2", "captions"], "what is learnt", min_length=1)
     side_tasks: list[Name] = value([], "further tasks: the first size, no mixture, one student per draw")
     side_draws: dict[Name, Replicates] = value({}, "draws of side_tasks; 1 where not named")
     side_sizes: dict[Name, list[Count]] = value({}, "further sizes of side_tasks: a tuned teacher, the first draw")

@@ -1,14 +1,16 @@
-"""Constituents of a parsed sentence as question templates see them: noun phrases, their names, kinds and numerals.
+"""Noun phrases of a parsed sentence, their names, kinds and numerals; lists of words, and forms of verbs.
 
 Labels are those of spaCy's English models: CLEAR dependencies, Penn Treebank tags, OntoNotes entity types.
 """
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
+import yaml
+from spacy.language import Language
 from spacy.tokens import Doc, Span, Token
-
-from crossover.questions.words import LISTS
 
 #: Entity types that are names.
 NAMES = {"PERSON", "GPE", "LOC", "FAC", "ORG", "PRODUCT", "WORK_OF_ART", "EVENT", "NORP", "LAW", "LANGUAGE"}
@@ -35,10 +37,7 @@ class Part:
 
     @cached_property
     def name(self) -> Span | None:
-        """The name or date that the part is: it holds the head, and nothing is coordinated with it.
-
-        With an *of* after it ("the Marquis of Pombal") only the whole phrase names anything.
-        """
+        """The name or date that the part is; with an *of* after it ("the Marquis of Pombal") the whole phrase."""
         if self.entity == "none" or any(c.dep_ == "conj" for c in self.head.children):
             return None
         start, end = widened(self.head)
@@ -103,9 +102,9 @@ class Part:
 
 
 def widened(token: Token) -> tuple[int, int]:
-    """Return first and last (exclusive) token of the entity around a token.
+    """Return first and last (exclusive) token of the entity around a token, without a genitive.
 
-    Capitalised words and numerals that touch it are added ("*Queen* Elizabeth II"), a genitive is left out.
+    Capitalised words and numerals that touch it are added ("*Queen* Elizabeth II").
     """
     doc, start, end = token.doc, token.i, token.i + 1
     while doc[start].ent_iob == INSIDE:
@@ -144,7 +143,7 @@ _SEPARATORS = (",", ";", ":", "–", "—", "--")
 def trimmed(head: Token) -> list[int]:
     """Return the indices of a phrase without brackets, appositions set off by commas, and non-restrictive clauses.
 
-    ``head`` may be a noun or a preposition. Commas go with what they set off. Empty where a list would be torn.
+    Commas go with what they set off. Empty where a list would be torn.
     """
     doc, dropped, depth = head.doc, set(), 0
     left, right = head.left_edge.i, head.right_edge.i
@@ -191,3 +190,69 @@ def _uncapitalised(token: Token) -> str:
     named = token.tag_ in ("NNP", "NNPS") or token.ent_type_ == "NORP" or token.ent_iob == INSIDE
     starts_name = token.ent_type_ in NAMES and token.i + 1 < len(token.doc) and token.nbor().ent_iob == INSIDE
     return text if named or starts_name else text.lower()
+
+
+# --- words ------------------------------------------------------------------------------------------------------------
+
+_DATA = yaml.safe_load(Path(__file__).with_name("word_lists.yaml").read_text(encoding="utf-8"))
+_PAST: dict[str, str] = _DATA.pop("past")
+LISTS = {name: frozenset(words) for name, words in _DATA.items()}
+_PREFIXES = ("under", "over", "with", "fore", "out", "mis", "par", "re", "un", "be")
+_THIRD = {"be": "is", "have": "has", "quiz": "quizzes"}
+_AGENT = re.compile(r"(er|or|ist|ian|eer|ant|ess|ster|man|woman)$")
+
+
+def is_person(noun: str) -> bool:
+    """Whether a common noun is one for people (or a body of people), by a list and the endings of agents."""
+    word = noun.lower()
+    stem = word[:-2] + "an" if word.endswith("men") else word[:-3] + "y" if word.endswith("ies") else word
+    stem = stem[:-1] if stem.endswith("s") and not stem.endswith("ss") else stem
+    if word in LISTS["people"] or stem in LISTS["people"]:
+        return True
+    return stem not in LISTS["not_people"] and _AGENT.search(stem) is not None
+
+
+def third_person(base: str) -> str:
+    """Return the third person singular, present, of a verb's base form."""
+    if base in _THIRD:
+        return _THIRD[base]
+    after_consonant = base[-2:-1] not in tuple("aeiou")
+    if base.endswith("y") and after_consonant:
+        return base[:-1] + "ies"
+    hissing = base.endswith(("s", "x", "z", "ch", "sh")) or (base.endswith("o") and after_consonant)
+    return base + ("es" if hissing else "s")
+
+
+def past(participle: str) -> str:
+    """Return the past tense of a verb, given its past participle."""
+    if participle in _PAST:
+        return _PAST[participle]
+    for prefix in _PREFIXES:
+        rest = participle.removeprefix(prefix)
+        if rest != participle and rest in _PAST:
+            return prefix + _PAST[rest]
+    return participle
+
+
+class Lemmas:
+    """Base forms of English verbs, from the lookup tables of a spaCy pipeline's lemmatiser, which may be disabled.
+
+    The lemmatiser itself needs coarse parts of speech for every token, a quarter of the cost of the parse.
+    """
+
+    def __init__(self, nlp: Language):
+        lookups = nlp.get_pipe("lemmatizer").lookups
+        index, self._exceptions, self._rules = (
+            lookups.get_table(f"lemma_{name}")["verb"] for name in ("index", "exc", "rules")
+        )
+        self._index = frozenset(index)
+
+    def base(self, form: str) -> str:
+        """The base form of a verb; an unknown word is returned in lower case as it is."""
+        form = form.lower()
+        if form in self._exceptions:
+            return self._exceptions[form][0]
+        for old, new in self._rules:
+            if form.endswith(old) and form != old and form[: len(form) - len(old)] + new in self._index:
+                return form[: len(form) - len(old)] + new
+        return form

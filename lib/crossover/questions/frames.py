@@ -1,8 +1,4 @@
-"""Frames: the structures of a sentence that a template fits, each with its parts by role.
-
-A frame is a clause (:mod:`crossover.questions.clauses`), an apposition, a bracket after a name, or the sentence with
-its entities.
-"""
+"""Frames: what a template fits. A clause, an apposition, a bracket after a name, or the sentence."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +7,7 @@ from functools import cached_property
 
 from spacy.tokens import Span, Token
 
-from crossover.questions.constituents import BEGINS, INSIDE, NAMES, Part, trimmed, widened
+from crossover.questions.constituents import BEGINS, INSIDE, LISTS, NAMES, Part, trimmed, widened
 
 _ACRONYM = re.compile(r"[A-Z][A-Z&]{1,7}")
 _SMALL_WORDS = {"of", "and", "for", "the", "de", "van", "von", "-", "&", "'s"}
@@ -21,8 +17,8 @@ _SMALL_WORDS = {"of", "and", "for", "the", "de", "van", "von", "-", "&", "'s"}
 class Frame:
     """A clause, apposition, bracket or whole sentence with its parts by role; several may share a role (obliques).
 
-    ``verb`` is the main verb of a clause, else the sentence's, for the tense. ``before``, ``between`` and ``after`` are
-    token groups of a clause: before the subject, from there to the main verb, after it.
+    ``verb`` is the main verb of a clause, else the sentence's. ``before``, ``between`` and ``after`` are token groups
+    of a clause: before the subject, from there to the main verb, after it.
     """
 
     kind: str
@@ -38,15 +34,12 @@ class Frame:
 
     @cached_property
     def roles(self) -> frozenset[str]:
-        """The roles that are filled."""
         return frozenset(part.role for part in self.parts)
 
     def all(self, role: str) -> list[Part]:
-        """Return the parts of a role, in order."""
         return [part for part in self.parts if part.role == role]
 
     def one(self, role: str) -> Part | None:
-        """Return the first part of a role, or ``None``."""
         return next(iter(self.all(role)), None)
 
 
@@ -112,15 +105,189 @@ def _name_before(sentence: Span, bracket: int) -> list[int]:
 
 
 def spells(acronym: str, name: str) -> bool:
-    """Whether an acronym is made of a name's initials, small words counted or left out.
-
-    >>> spells("WHO", "the World Health Organization"), spells("NATO", "North Atlantic Treaty Organization")
-    (True, True)
-    >>> spells("IBM", "Apple Computer")
-    False
-    """
+    """Whether an acronym is made of a name's initials, small words counted or left out."""
     if not _ACRONYM.fullmatch(acronym):
         return False
     words = re.findall(r"[\w&]+", name)
     large = "".join(w[0] for w in words if w[0].isupper())
     return acronym in (large, "".join(w[0] for w in words if w.lower() != "the").upper())
+
+
+# --- clauses ----------------------------------------------------------------------------------------------------------
+
+_SUBJECTS = {"nsubj", "nsubjpass"}
+_COMPLEMENTS = {"attr", "acomp", "oprd"}
+_IGNORED = {"conj", "cc", "punct", "intj", "preconj"}
+
+
+def clauses(sentence: Span) -> Iterator[Frame]:
+    """Yield the statements of a sentence: its main clause, verbs coordinated with it, and relative clauses on names.
+
+    A coordinated verb takes over the subject ("moved to Berlin and *became* a member"). Conditions, questions,
+    quotations, speculation (may, might, would) and clauses without a finite verb give nothing.
+    """
+    if sentence.text.rstrip().endswith("?"):
+        return
+    root = sentence.root
+    made: dict[int, Frame] = {}
+    for token in sentence:
+        if not token.tag_.startswith("VB"):
+            continue
+        if token == root:
+            frame = _clause(token, sentence)
+        elif token.dep_ == "conj" and token.head.i in made:
+            frame = _clause(token, sentence, inherit=made[token.head.i])
+        elif token.dep_ == "relcl" and (antecedent := _antecedent(token, made)) is not None:
+            frame = _clause(token, sentence, antecedent=antecedent)
+        else:
+            continue
+        if frame is not None:
+            made[token.i] = frame
+    yield from made.values()
+
+
+def _clause(verb: Token, sentence: Span, inherit: Frame | None = None, antecedent: Part | None = None) -> Frame | None:
+    doc, auxiliaries, parts, subject = verb.doc, [], [], None
+    groups: list[tuple[int, list[int]]] = [(verb.i, [verb.i])]
+    negated = passive = False
+    for child in verb.children:
+        dep = child.dep_
+        if dep in _SUBJECTS or dep == "expl":
+            if antecedent is None and child.tag_ in ("WDT", "WP"):
+                return None
+            if antecedent is None:
+                subject = Part("subject" if dep != "expl" else "expletive", child, trimmed(child))
+        elif dep in ("aux", "auxpass"):
+            if child.tag_ == "TO" or child.lower_ in LISTS["hedges"] or child.text.startswith(("'", "’")):
+                return None
+            auxiliaries.append(child)
+            passive |= dep == "auxpass"
+        elif dep == "neg":
+            negated = True
+            groups.append((child.i, [child.i]))
+        elif dep == "advmod":
+            if child.tag_ == "WRB":
+                return None
+            if child.lower_ not in LISTS["discourse"]:
+                parts.append(Part("adverb", child, trimmed(child)))
+        elif dep in ("csubj", "csubjpass", "dep", "parataxis", "meta", "nmod", "mark"):
+            if dep != "mark" or antecedent is None:
+                return None
+        elif dep == "advcl":
+            if any(c.dep_ == "mark" and c.lower_ in ("if", "unless") for c in child.children):
+                return None
+            if child.left_edge.i > verb.i and doc[child.left_edge.i - 1].lower_ != ",":
+                parts.append(Part("clausal", child, trimmed(child)))
+        elif dep not in _IGNORED:
+            parts.extend(_parts(child, dep))
+    if antecedent is not None:
+        subject = antecedent
+    elif subject is None and inherit is not None:
+        subject = inherit.one("subject")
+        if not auxiliaries and verb.tag_ in ("VBN", "VB"):
+            auxiliaries, passive = inherit.auxiliaries, inherit.passive and verb.tag_ == "VBN"
+    if subject is None or not subject.indices or _shares_its_object(verb):
+        return None
+    if not auxiliaries and verb.tag_ not in ("VBD", "VBZ", "VBP"):
+        return None  # not finite
+    own_subject = subject.head.head == verb
+    if subject.role == "subject" and own_subject and subject.head.i > verb.i:
+        return None  # "follows journalist X": the order is turned round
+    if subject.role == "subject" and subject.head.tag_ in ("JJ", "JJR", "JJS", "DT", "RB"):
+        return None  # "many went", "both died": of whom, an earlier sentence says
+    if not parts and verb.lower_ in LISTS["empty"]:
+        return None  # "but Link does not"
+    if not all(p.indices for p in parts) or any(doc[p.indices[0]].lower_ in LISTS["none"] for p in (subject, *parts)):
+        return None
+    own = [a for a in auxiliaries if a.head == verb]
+    if antecedent is None and own_subject and any(a.i < subject.head.i for a in own):
+        return None  # "Nor can the landlord ...": turned round already
+    groups += [(a.i, [a.i]) for a in own]
+    # An adverb at the head of the sentence ("Originally, ...") goes before the verb.
+    groups += [(verb.i if p.role == "adverb" and p.head.i < subject.head.i else p.whole[0], p.whole) for p in parts]
+    groups.sort()
+    tokens = [i for _, group in groups for i in group] + ([] if antecedent or inherit else subject.indices)
+    if len(tokens) != len(set(tokens)):
+        return None  # the parse is entangled
+    # The subject's place among the verb's own tokens; a borrowed subject stands before them all.
+    start = subject.head.i if antecedent is None and own_subject else verb.left_edge.i
+    return Frame(
+        "clause", sentence, [subject, *parts], verb, list(auxiliaries),
+        before=[g for i, g in groups if i < start],
+        between=[g for i, g in groups if start <= i <= verb.i],
+        after=[g for i, g in groups if i > verb.i],
+        negated=negated, passive=passive,
+    )  # fmt: skip
+
+
+def _shares_its_object(verb: Token) -> bool:
+    """Whether verbs stand side by side ("designed and built"): neither alone has all its parts."""
+    for child in verb.children:
+        if child.dep_ == "conj" and child.i - verb.i <= 3 and child.tag_.startswith("VB"):
+            before = {c.dep_ for c in verb.children if c.i < child.i}
+            if before.isdisjoint(("dobj", "prep", "attr", "acomp", "agent", "npadvmod")):
+                return True
+    return verb.dep_ == "conj" and verb.i - verb.head.i <= 2
+
+
+def _parts(child: Token, dep: str) -> list[Part]:
+    """The parts that a dependent of a verb gives: one, or two where a date has been hung on the noun before it."""
+    if dep == "dobj" or dep in _COMPLEMENTS:
+        return _with_date("object" if dep == "dobj" else "complement", child)
+    if dep == "dative" and child.tag_ != "IN":
+        return [Part("recipient", child, trimmed(child))]
+    if dep in ("prep", "agent", "dative"):
+        inner = next((c for c in child.children if c.dep_ == "pobj"), None)
+        whole = trimmed(child)
+        if whole and child.doc[whole[0] : whole[-1] + 1].text.lower() in LISTS["asides"]:
+            return []
+        if inner is None or any(c.dep_ == "conj" for c in child.children) or inner.i < child.i:
+            return [Part("clausal", child, whole)]
+        lead = [i for i in whole if i < inner.left_edge.i]
+        first, *date = _with_date("agent" if dep == "agent" else "oblique", inner)
+        if not date:  # "from 1942 to 1944": what follows belongs to the phrase
+            first.indices = [i for i in whole if i > lead[-1]]
+        first.whole = lead + first.indices
+        first.preposition = " ".join(child.doc[i].lower_ for i in lead)
+        return [first, *date]
+    if dep == "npadvmod":
+        set_off = child.left_edge.i > 0 and child.doc[child.left_edge.i - 1].text == ","
+        dated = child.ent_type_ in ("DATE", "TIME")
+        return [] if set_off and not dated else [Part("oblique", child, trimmed(child))]
+    if dep == "prt":
+        return [Part("particle", child, [child.i])]
+    return [Part("clausal", child, trimmed(child))]
+
+
+def _with_date(role: str, head: Token) -> list[Part]:
+    """Return the part of ``head``, and as an oblique the date at its right edge ("won the prize | in 1903")."""
+    indices, token = trimmed(head), head
+    while following := [c for c in token.rights if c.dep_ in ("prep", "pobj") and c.i in indices]:
+        token = following[-1]
+        noun, date = token.head, next((c for c in token.children if c.dep_ == "pobj"), None)
+        dated = token.lower_ in ("in", "on") and date is not None and date.ent_type_ == "DATE"
+        # The date belongs to the noun in "the World Cup in 1998" after a preposition.
+        of_noun = noun.ent_type_ == "DATE" or (noun.ent_type_ in ("EVENT", "WORK_OF_ART") and noun.dep_ == "pobj")
+        if dated and token.right_edge.i == indices[-1] and not of_noun:
+            tail = [i for i in indices if i >= token.i]
+            return [
+                Part(role, head, [i for i in indices if i < token.i]),
+                Part("oblique", date, tail[1:], tail, token.lower_),
+            ]
+    return [Part(role, head, indices)]
+
+
+def _antecedent(verb: Token, made: dict[int, Frame]) -> Part | None:
+    """The subject that a relative clause with a subject pronoun describes, where that is a name."""
+    pronoun = next((c for c in verb.children if c.dep_ in _SUBJECTS), None)
+    noun = verb.head
+    if pronoun is None or pronoun.lower_ not in ("who", "which", "that"):
+        return None
+    # "X was a physicist who won ...": what is said of the physicist is said of X.
+    outer = made.get(noun.head.i) if noun.dep_ == "attr" else None
+    subject = outer.one("subject") if outer is not None and not outer.negated else None
+    if subject is not None:
+        return subject if subject.name is not None and not subject.plural else None
+    part = Part("subject", noun, trimmed(noun))
+    set_off = verb.left_edge.i > 0 and verb.doc[verb.left_edge.i - 1].lower_ == ","
+    return part if part.indices and part.name is not None and set_off else None

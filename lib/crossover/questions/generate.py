@@ -1,7 +1,6 @@
 """Questions from text: sentences, parse, templates, checks; made once per text source and stored beside the results.
 
-Method: arXiv 2310.07830, section 3. A funnel counts how much passes each stage and why the rest is refused. An answer
-is a span of the text; that of yes and no is the sentence that settles them.
+Method: arXiv 2310.07830, section 3. A funnel counts how much passes each stage and why the rest is refused.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ import gzip
 import itertools
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -24,12 +23,10 @@ from crossover.digests import digest
 from crossover.errors import CrossoverError
 from crossover.models.spacy_english import load_parser
 from crossover.params.template_questions import pinned
-from crossover.questions.checks import rejection_reason, unusable
-from crossover.questions.clauses import clauses
-from crossover.questions.frames import Frame, appositions, brackets, entities
-from crossover.questions.prose_filter import Piece, pieces
+from crossover.questions.checks import Piece, pieces, rejection_reason, unusable
+from crossover.questions.constituents import Lemmas
+from crossover.questions.frames import Frame, appositions, brackets, clauses, entities
 from crossover.questions.templates import FILE, Template, drafts, fits, load_templates
-from crossover.questions.words import Lemmas
 
 
 @dataclass(frozen=True)
@@ -57,10 +54,7 @@ class Question:
 
 @dataclass
 class QuestionFunnel:
-    """Counts by stage: ``framed`` sentences have a clause, apposition or bracket, ``questions`` passed every check.
-
-    ``refused`` counts by stage and reason, as in ``sentence: too long``.
-    """
+    """Counts by stage: ``framed`` sentences have a clause, apposition or bracket, ``questions`` passed every check."""
 
     texts: int = 0
     pieces: int = 0
@@ -74,13 +68,12 @@ class QuestionFunnel:
 class Generator:
     """Makes questions of sentences that :func:`crossover.models.spacy_english.load_parser` has parsed."""
 
-    def __init__(self, nlp: Language, templates: Sequence[Template] | None = None):
-        self.nlp, self.lemmas = nlp, Lemmas(nlp)
-        self.templates = load_templates() if templates is None else list(templates)
+    def __init__(self, nlp: Language):
+        self.nlp, self.lemmas, self.templates = nlp, Lemmas(nlp), load_templates()
         self._fitting: dict[tuple[object, ...], list[Template]] = {}
 
     def fitting(self, frame: Frame) -> list[Template]:
-        """Return the templates that fit a frame; looked up once for all frames that are built alike."""
+        """The templates that fit a frame, looked up once for all frames that are built alike."""
         build = (frame.kind, frame.roles, frame.negated, frame.passive)
         if build not in self._fitting:
             self._fitting[build] = [template for template in self.templates if fits(template, frame)]
@@ -112,18 +105,14 @@ class Generator:
         funnel.framed += bool(framed)
 
     def text(self, text: str) -> list[Question]:
-        """Return the questions of one short text."""
         return [q for sentence in self.nlp(text).sents for q in self.sentence(sentence, QuestionFunnel())]
 
 
 def generate(
     texts: Iterable[Text | str], funnel: QuestionFunnel | None = None, batch_size: int = 64
 ) -> Iterator[Question]:
-    """Yield the questions of texts in order, the same for any batch size; ``funnel`` is filled on the way.
-
-    Offsets are those of a question's text; ``source`` is the text's name, or its number where it has none.
-    """
-    funnel = QuestionFunnel() if funnel is None else funnel
+    """Yield the questions of texts (named, or numbered) in order, the same for any batch size; fill ``funnel``."""
+    funnel = funnel or QuestionFunnel()
     generator = Generator(load_parser())
     paragraphs = _paragraphs(texts, funnel)
     for doc, (piece, text) in generator.nlp.pipe(paragraphs, batch_size=batch_size, as_tuples=True):
@@ -139,7 +128,7 @@ def generate(
 
 
 def _paragraphs(texts: Iterable[Text | str], funnel: QuestionFunnel) -> Iterator[tuple[str, tuple[Piece, Text]]]:
-    """Yield the paragraphs that can be parsed, with where each is from; the others are counted."""
+    """The paragraphs that can be parsed, each with where it is from; the others are counted."""
     for number, entry in enumerate(texts):
         text = Text(str(number), entry) if isinstance(entry, str) else entry
         funnel.texts += 1
@@ -152,9 +141,6 @@ def _paragraphs(texts: Iterable[Text | str], funnel: QuestionFunnel) -> Iterator
                 funnel.refused[f"piece: {piece.refused}"] += 1
             else:
                 yield piece.text, (piece, text)
-
-
-# --- the bank ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

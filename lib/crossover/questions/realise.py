@@ -1,36 +1,14 @@
 """The question grammar: statements turned round, with do-support, agreement and passives made active.
 
-=====================  =================================================  ==========================================
-slot                   what it writes                                     from "Curie was given the prize in 1903"
-=====================  =================================================  ==========================================
-``{inverted}``         auxiliary, subject, verb, rest; what is asked for  ``was Curie given the prize``
-                       left out
-``{predicate}``        verb and rest without the subject, agreeing with   ``was given the prize in 1903``
-                       *who* or *what*
-``{predicate_as_is}``  the same with the verb form of the text            ``was given the prize in 1903``
-``{active}``           a passive with an agent, without the agent, as an  (by the Academy:) ``gave Curie the prize``
-                       active predicate
-``{inverted_in_another_year}``  as ``{inverted}``, with a wrong year in place of the one asked for
-``{stranded}``         as ``{inverted}``, the preposition left in its    (of "with him":) ``did Curie work with in
-Paris``
-                       place
-``{verb}``             the main verb as it stands                         ``was``
-``{is}``, ``{was}``    *is* or *are*, agreeing with the part asked for;   ``is``, ``was``
-                       ``{was}`` takes the tense of the sentence
-``{counted}``          the part asked for without its numeral             (of "two prizes":) ``prizes``
-``{kind}``             the common noun before the name asked for          (of "the chemist Curie":) ``chemist``
-``{preposition}``      the preposition of the part asked for              ``in``
-``{blanked}``          the sentence with ``____`` for what is asked for
-``{subject}``, ...     the words of any part, by its role
-=====================  =================================================  ==========================================
+Its slots are the values of :data:`SLOTS`, and the roles of parts. Examples are made from "Curie was given the prize in
+1903 by the Academy".
 """
 
 import zlib
 from collections.abc import Callable
 
-from crossover.questions.constituents import Part, phrase
+from crossover.questions.constituents import Lemmas, Part, past, phrase, third_person
 from crossover.questions.frames import Frame
-from crossover.questions.words import Lemmas, past, third_person
 
 BLANK = "____"
 _BE = {"is", "are", "was", "were", "am", "'s", "’s"}
@@ -50,7 +28,6 @@ class Realiser:
         self._instead = ""  # what stands in place of the part asked for
 
     def slot(self, name: str) -> str:
-        """Return the text of a slot."""
         if name in SLOTS:
             return SLOTS[name](self)
         part = self.asked if self.asked is not None and self.asked.role == name else self.frame.one(name)
@@ -63,7 +40,7 @@ class Realiser:
         return phrase(self.doc, indices)
 
     def _rest(self, groups: list[list[int]], verb: str | None = None) -> list[str]:
-        """Write token groups in order without what is asked for, the main verb in another form where one is given."""
+        """Token groups in order without what is asked for, the main verb in another form where one is given."""
         words, negations = [], {t.i for t in self.verb.children if t.dep_ == "neg"}
         for group in groups:
             if self.asked is not None and group == self.asked.whole:
@@ -151,7 +128,7 @@ class Realiser:
         return "are" if self.asked.plural else "is"
 
     def counted(self) -> str:
-        """Return the part asked for without its numeral; of an object, what follows the noun stays in its place."""
+        # Of an object, what follows the noun stays in its place.
         asked, number = self.asked, set(self.asked.number)
         if not number or any(c.dep_ == "conj" for c in asked.head.children):
             raise NoForm("counted")
@@ -173,7 +150,6 @@ class Realiser:
         return self.asked.preposition
 
     def blanked(self) -> str:
-        """Return the whole sentence with a blank for the part asked for."""
         sentence, first, last = self.frame.sentence, self.asked.indices[0], self.asked.indices[-1]
         self.used.extend(i for i in range(sentence.start, sentence.end) if not first <= i <= last)
         blanked = self.doc[first : last + 1]
@@ -186,17 +162,20 @@ def _join(words: list[str]) -> str:
 
 
 SLOTS: dict[str, Callable[[Realiser], str]] = {
+    # Auxiliary, subject, verb and rest without what is asked for: "was Curie given the prize".
     "inverted": Realiser.inverted,
-    "inverted_in_another_year": Realiser.in_another_year,
-    "stranded": Realiser.stranded,
-    "verb": Realiser.main_verb,
+    "inverted_in_another_year": Realiser.in_another_year,  # a wrong year in its place
+    "stranded": Realiser.stranded,  # its preposition left in its place: "did Curie work with in Paris"
+    # Verb and rest without the subject, agreeing with *who* or *what*: "was given the prize in 1903".
     "predicate": Realiser.predicate,
-    "predicate_as_is": lambda realiser: realiser.predicate(agree=False),
-    "active": Realiser.active,
+    "predicate_as_is": lambda realiser: realiser.predicate(agree=False),  # with the verb form of the text
+    "active": Realiser.active,  # a passive without its agent: "gave Curie the prize"
+    "verb": Realiser.main_verb,
+    # *is* or *are*, agreeing with the part asked for; "was" takes the tense of the sentence.
     "is": lambda realiser: realiser.be(tensed=False),
     "was": lambda realiser: realiser.be(tensed=True),
-    "counted": Realiser.counted,
-    "kind": Realiser.kind,
+    "counted": Realiser.counted,  # the part asked for without its numeral: of "two prizes", "prizes"
+    "kind": Realiser.kind,  # the common noun before the name asked for: of "the chemist Curie", "chemist"
     "preposition": Realiser.preposition,
-    "blanked": Realiser.blanked,
+    "blanked": Realiser.blanked,  # the sentence with a blank for the part asked for
 }

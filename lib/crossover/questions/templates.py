@@ -1,7 +1,6 @@
-"""Question templates: a data file of conditions on sentence parts and question wordings, checked when it is read.
+"""Question templates: a data file of conditions on sentence parts and question wordings.
 
-The head of ``templates.yaml`` says how to write one. Method: arXiv 2310.07830, section 3 (entities and relations found
-by NER and dependency parsing fill templates); the paper names no template, so the set is ours.
+The head of ``templates.yaml`` says how to write one. Method: arXiv 2310.07830, section 3; the set is ours.
 """
 
 from __future__ import annotations
@@ -14,24 +13,16 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from crossover.errors import CrossoverError, nearest
-from crossover.questions.constituents import Part
+from crossover.questions.constituents import Lemmas, Part, is_person
 from crossover.questions.frames import Frame, spells
-from crossover.questions.realise import SLOTS, NoForm, Realiser
-from crossover.questions.words import Lemmas, is_person
+from crossover.questions.realise import NoForm, Realiser
 
 FILE = Path(__file__).with_name("templates.yaml")
 Type = Literal["who", "what", "when", "where", "how many", "which", "yes-no", "cloze"]
 Kind = Literal["clause", "apposition", "bracket", "sentence"]
 Words = Annotated[list[str], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
-ROLES = {
-    "clause": ("subject", "expletive", "object", "recipient", "complement", "agent", "oblique", "adverb", "clausal"),
-    "apposition": ("name", "description"),
-    "bracket": ("name", "description"),
-    "sentence": ("entity",),
-}
 _NUMERAL_STOP = re.compile(r"\b[IVX]+\.$")
 _SLOT = re.compile(r"\{(\w+)\}")
 
@@ -43,10 +34,9 @@ class _Strict(BaseModel):
 class PartCondition(_Strict):
     """Conditions on a part, all of which have to hold.
 
-    ``entity`` is the head's OntoNotes type or ``none``, ``word`` the head in lower case, ``tag`` its Penn Treebank tag,
-    and ``determiner`` one of definite, indefinite, other, bare. ``kind`` asks for a common noun before the name,
-    ``number`` for a numeral, ``person`` for a common noun for people. Patterns are searched in the part's text without
-    its preposition.
+    ``entity`` is the head's OntoNotes type or ``none``, ``word`` the head in lower case, ``tag`` its Penn Treebank tag.
+    ``kind`` asks for a common noun before the name, ``number`` for a numeral, ``person`` for a common noun for people.
+    Patterns are searched in the part's text without its preposition.
     """
 
     entity: Words = []
@@ -66,7 +56,6 @@ class PartCondition(_Strict):
     most_words: int | None = None
 
     def holds(self, part: Part) -> bool:
-        """Whether a part meets every condition."""
         word, tag = part.head.lower_, part.head.tag_
         return (
             _among(part.entity, self.entity, self.not_entity)
@@ -105,12 +94,12 @@ class Example(_Strict):
 
 
 class Template(_Strict):
-    """One template, as the data file holds it.
+    """One template of the data file.
 
     ``where`` holds the roles that are needed and their conditions, ``without`` those that must not be there, ``ask``
-    the role that is asked for. ``spelt`` brackets hold the name's initials. The answer is ``part`` (the name, or else
+    the role that is asked for. ``spelt`` brackets hold the name's initials. ``answer`` is ``part`` (the name, or else
     the phrase), ``phrase`` (with its preposition), ``number``, ``name``, ``yes``, ``no``, or a named group of the asked
-    part's pattern.
+    pattern.
     """
 
     id: str
@@ -126,23 +115,8 @@ class Template(_Strict):
     question: str
     examples: list[Example] = Field(min_length=2)
 
-    @model_validator(mode="after")
-    def _names_what_there_is(self) -> Template:
-        roles, asked = ROLES[self.frame], self.where.get(self.ask)
-        groups = list(asked.pattern.groupindex) if asked and asked.pattern else []
-        for what, names, known in (
-            ("part", (*self.where, *self.without, self.ask), roles),
-            ("slot", _SLOT.findall(self.question), (*SLOTS, *roles, *groups)),
-            ("answer", (self.answer,), ("part", "phrase", "number", "name", "yes", "no", *groups)),
-        ):
-            for name in names:
-                if name not in known:
-                    raise ValueError(f"template {self.id}: there is no {what} {name!r}.{nearest(name, known)}")
-        return self
-
     @cached_property
     def roles(self) -> frozenset[str]:
-        """Roles that a frame needs."""
         return frozenset(self.where) | {self.ask}
 
 
@@ -167,16 +141,10 @@ def text_of(part: Part) -> str:
     return doc[part.indices[0] : part.indices[-1] + 1].text
 
 
-def load_templates(path: Path | str = FILE) -> list[Template]:
-    """Read and check a file of templates."""
-    try:
-        entries = yaml.safe_load(Path(path).read_text(encoding="utf-8"))["templates"]
-        made = {template.id: template for template in map(Template.model_validate, entries)}
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValidationError) as problem:
-        raise CrossoverError(f"{path} holds no list of templates: {problem}.") from problem
-    if len(made) < len(entries):
-        raise CrossoverError(f"{path}: two templates share an id; rename one.")
-    return list(made.values())
+def load_templates() -> list[Template]:
+    """Read and check the file of templates."""
+    entries = yaml.safe_load(FILE.read_text(encoding="utf-8"))["templates"]
+    return [Template.model_validate(entry) for entry in entries]
 
 
 def fits(template: Template, frame: Frame) -> bool:

@@ -1,8 +1,6 @@
 """The strategies by name: ways of turning seeds and a query budget into training data (arXiv 2409.19759, section 3).
 
 Each spends the rest of the ledger's budget: one query per answer, two per rephrasing or new question with its answer.
-Answers are verified against a reference where the truth is known. The two strategies of arXiv 2310.01119 do not start
-from seed questions: :mod:`crossover.strategies.instructed`.
 """
 
 from collections.abc import Sequence
@@ -27,7 +25,7 @@ __all__ = ["STRATEGIES", "Purchase", "Sample", "Strategy", "load_strategy"]
 def answer_augmentation(
     task: Task, seeds: Sequence[Problem], teacher: Teacher, augmenter: Teacher, ledger: Ledger, verify: bool
 ) -> Purchase:
-    """Ask the teacher for answers to the seeds, round after round, verified against the seed's own reference answer."""
+    """Ask the teacher for answers to the seeds, round after round, verified against the seed's own answer."""
     attempts = answer_seeds(seeds, teacher, ledger, ledger.remaining)
     return filter_attempts(task, attempts, [problem.answer for problem, _ in attempts], verify)
 
@@ -35,10 +33,7 @@ def answer_augmentation(
 def question_rephrase(
     task: Task, seeds: Sequence[Problem], teacher: Teacher, augmenter: Teacher, ledger: Ledger, verify: bool
 ) -> Purchase:
-    """Ask the augmenter to rephrase each seed in turn and the teacher to answer it, verified against the seed's answer.
-
-    A rephrasing that lost the question's meaning is therefore caught when its answer differs.
-    """
+    """Ask the augmenter to rephrase each seed and the teacher to answer it, verified against the seed's answer."""
     attempts = augment_then_answer("rephrase", seeds, teacher, augmenter, ledger)
     return filter_attempts(task, attempts, [seeds[j % len(seeds)].answer for j in range(len(attempts))], verify)
 
@@ -46,10 +41,7 @@ def question_rephrase(
 def new_question(
     task: Task, seeds: Sequence[Problem], teacher: Teacher, augmenter: Teacher, ledger: Ledger, verify: bool
 ) -> Purchase:
-    """Ask the augmenter for new questions like each seed in turn and the teacher to answer them.
-
-    A new question has no reference answer unless the augmenter knows the truth, as the oracle does.
-    """
+    """Ask the augmenter for new questions like each seed and the teacher to answer them; few can be verified."""
     attempts = augment_then_answer("new_question", seeds, teacher, augmenter, ledger)
     return filter_attempts(task, attempts, [known_answer(problem) for problem, _ in attempts], verify)
 
@@ -57,11 +49,7 @@ def new_question(
 def mixed(
     task: Task, seeds: Sequence[Problem], teacher: Teacher, augmenter: Teacher, ledger: Ledger, verify: bool
 ) -> Purchase:
-    """Answer the seeds with half of the budget (rounded up), then ask and answer new questions with the rest.
-
-    Not a strategy of the paper: a buyer who does not know the side of the crossover can split. Each half verifies as
-    its own strategy does.
-    """
+    """Answer the seeds with half of the budget (rounded up), then ask and answer new questions; not the paper's."""
     answers = answer_seeds(seeds, teacher, ledger, (ledger.remaining + 1) // 2)
     fresh = augment_then_answer("new_question", seeds, teacher, augmenter, ledger)
     expected = [problem.answer for problem, _ in answers] + [known_answer(problem) for problem, _ in fresh]

@@ -1,7 +1,7 @@
 """What a strategy returns, and the two ways of spending a query budget that the strategies are made of.
 
-Attempt ``j`` always works on seed ``j mod S`` with draw index ``j // S``, whatever the budget: a larger budget makes
-the same attempts as a smaller one and then goes on, so that data sets are nested and stored replies are reused.
+Attempt ``j`` works on seed ``j mod S`` with draw ``j // S``, whatever the budget: a larger budget makes the same
+attempts and then goes on, so that data sets are nested and stored replies are reused.
 """
 
 from collections import Counter
@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from crossover.strategies.ledger import Funnel, Ledger
-from crossover.tasks.base import GuardedTask, Problem, Task
+from crossover.tasks.base import Problem, Task
+from crossover.tasks.user_pairs import UserPairs
 from crossover.teachers.base import Kind, Reply, Request, Teacher
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One synthetic training example: a question as the student sees it and the completion it learns."""
+    """A synthetic training example: a question as the student sees it and the completion it learns."""
 
     question: str
     answer: str
@@ -23,7 +24,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Purchase:
-    """What a strategy got for its budget: the samples to train on and the funnel they came through."""
+    """The samples that a strategy got to train on, and the funnel they came through."""
 
     samples: list[Sample]
     funnel: Funnel
@@ -56,8 +57,7 @@ def augment_then_answer(
 ) -> list[tuple[Problem, str | None]]:
     """Spend the rest of the budget on questions derived from the seeds and their answers: two queries per attempt.
 
-    An attempt whose question fails costs one query; what it saved goes to further attempts. A single query that
-    remains at the end can buy no sample and is left unspent.
+    What a failed question saved goes to further attempts; a last single query is left unspent.
     """
     results: list[tuple[Problem, str | None]] = []
     while ledger.remaining >= 2:
@@ -89,13 +89,12 @@ def filter_attempts(
 ) -> Purchase:
     """Pass attempts through the funnel and keep what is left.
 
-    ``expected`` holds a reference completion for each attempt, empty where the truth is not known: such an attempt
-    counts as not verified. Where the task says so, what nearly asks a test question is dropped before that, and
-    counted.
+    ``expected`` holds a reference completion per attempt, empty where the truth is not known, which counts as not
+    verified.
     """
     funnel, samples, seen = Funnel(asked=len(attempts)), [], set()
     questions = [problem.question for problem, _ in attempts]
-    near = task.near_test(questions) if isinstance(task, GuardedTask) else [False] * len(attempts)
+    near = task.near_test(questions) if isinstance(task, UserPairs) else [False] * len(attempts)
     for (problem, completion), reference, leaks in zip(attempts, expected, near, strict=True):
         if not completion or not completion.strip():
             continue

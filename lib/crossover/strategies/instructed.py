@@ -19,11 +19,7 @@ def annotate(
     ledger: Ledger,
     queries: int,
 ) -> Purchase:
-    """Ask the teacher for the output of each of the first ``queries`` unlabelled inputs.
-
-    ``gold`` holds their outputs by id: the funnel counts as verified what agrees with them. Nothing is filtered by
-    them.
-    """
+    """Ask the teacher for the output of each of the first ``queries`` unlabelled inputs; ``gold`` only counts."""
     asked = unlabelled[:queries]
     replies = charge_and_ask(teacher, [Request("annotate", problem, 0) for problem in asked], ledger)
     attempts = [(problem, _output(task, reply.text)) for problem, reply in zip(asked, replies, strict=True)]
@@ -39,11 +35,10 @@ def _output(task: Instructed, text: str | None) -> str | None:
 def generate(
     task: Instructed, original: Sequence[Problem], teacher: Teacher, ledger: Ledger, queries: int, replicate: int = 0
 ) -> Purchase:
-    """Ask the teacher for ``queries`` new examples, the classes in turn.
+    """Ask the teacher for ``queries`` new examples, the classes in turn; ``replicate`` is a draw of the replies.
 
-    An example that repeats an original or a new one, or is nearly a test item, is dropped as not unique. A generation
-    task's outputs, which can be compared with their inputs, are counted as verified. ``replicate`` is a draw of the
-    replies.
+    What repeats an original or a new one, or is nearly a test item, is dropped. Outputs of a generation task, which
+    compare with their inputs, are verified.
     """
     wanted = [task.classes[j % len(task.classes)] for j in range(queries)]
     requests = [

@@ -225,11 +225,10 @@ class TrainingData:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A trained student's outcomes, what its training took, and further scores (``measures``) where there are any."""
+    """A trained student's outcomes, and what its training took."""
 
     outcomes: list[Outcome]
     train_tokens: int
     train_loss: float
     seconds_train: float
     seconds_eval: float
-    measures: dict[str, object] = field(default_factory=dict)

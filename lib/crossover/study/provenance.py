@@ -17,7 +17,7 @@ from crossover.digests import digest
 from crossover.paths import repository
 
 LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "spacy", "datasets", "numpy", "scipy", "pandas")
-LOCKS = ("requirements.lock", "requirements-assets.lock", "requirements-sdists.lock")
+LOCKS = ("requirements.lock", "requirements-assets.lock")
 #: Instruction sets for matrix products, the best first: two machines with different ones round sums differently.
 INSTRUCTIONS = ("amx_bf16", "avx512_bf16", "avx512f", "avx2", "asimd")
 

@@ -178,7 +178,7 @@ def ordered(cells: Sequence[Cell], most: int) -> list[Cell]:
 
 
 def _row(cell: Cell, data: TrainingData, found: Evaluation, device: str, origin: str) -> dict[str, object]:
-    measures = data.measures | found.measures
+    measures = data.measures
     return {
         **{name: getattr(cell, name) for name in OF_CELL},
         "student": cell.recipe["model"],

@@ -1,13 +1,11 @@
-"""What a task is: problems, a prompt, an answer format, a score; and what a procedural task adds.
-
-A procedural task knows how its problems are made, which is what lets the oracle teacher answer, rephrase and invent
-with a set error rate.
-"""
+"""What a task is: problems, a prompt, an answer format, a score; a procedural task makes its own problems."""
 
 import importlib.resources
 import random
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Protocol, runtime_checkable
 
 import yaml
@@ -24,8 +22,7 @@ DRAW = 2
 class Problem:
     """A question with a completion that is right; ids (``"seed-3-00017"``) are unique within a task.
 
-    ``structure`` is the plan behind a procedural problem; ``references`` are texts that answer it, ``answer`` the
-    first.
+    ``structure`` is the plan behind a procedural problem; ``references`` are texts that answer it.
     """
 
     id: str
@@ -67,35 +64,25 @@ class Task(Protocol):
 
 
 @runtime_checkable
-class ChoiceTask(Task, Protocol):
-    """A task whose questions list their possible answers, so that a student can be scored without writing one."""
-
-    def completions(self, question: str) -> list[tuple[str, str]]:
-        """Return each choice as its final answer and the completion to score; empty where a text lists none."""
-
-
-@runtime_checkable
-class GuardedTask(Task, Protocol):
-    """A task of which generated questions near a test question are dropped before they are trained on."""
-
-    drops_near_test: bool
-
-    def near_test(self, questions: Sequence[str]) -> list[bool]:
-        """Whether each question is nearly a test question."""
-
-
-@runtime_checkable
 class ProceduralTask(Task, Protocol):
     """A task that makes its own problems, so that truth is known at every step; all randomness comes from ``rng``."""
 
     def sample(self, rng: random.Random) -> Problem:
         """Draw a fresh problem from the whole task distribution, never one of the test set's."""
 
-    def edit(self, problem: Problem, rng: random.Random) -> Problem:
-        """Return a new problem near ``problem``: same scenario and plan, other quantities and names."""
-
     def reword(self, problem: Problem, rng: random.Random) -> Problem:
         """Return the same problem in other words: equal structure, equal final answer, usually another text."""
+
+    def solve(self, problem: Problem, rng: random.Random) -> str:
+        """Write a right completion, in one of many wordings."""
+
+
+@runtime_checkable
+class DialTask(ProceduralTask, Protocol):
+    """A procedural task that also makes the mistakes of a teacher, so that each can be dialled."""
+
+    def edit(self, problem: Problem, rng: random.Random) -> Problem:
+        """Return a new problem near ``problem``: same scenario and plan, other quantities and names."""
 
     def drift(self, problem: Problem, rng: random.Random) -> Problem:
         """Return a rewording that has lost the meaning, with structure and answer of the text as it now reads."""
@@ -103,18 +90,12 @@ class ProceduralTask(Task, Protocol):
     def invalid(self, problem: Problem, rng: random.Random) -> Problem:
         """Return a question that cannot be answered: ``structure`` is ``None``, ``answer`` a confident guess."""
 
-    def solve(self, problem: Problem, rng: random.Random) -> str:
-        """Write a right completion, in one of many wordings."""
-
     def err(self, problem: Problem, rng: random.Random) -> str:
         """Write a plausible, well-formed completion with a mistake in it."""
 
 
 def seeds_apart(task: Task, n: int, replicate: int, gold: Sequence[Problem]) -> list[Problem]:
-    """Return ``n`` seeds of a replicate, gold problems' questions passed over, whatever their case and punctuation.
-
-    Ids stay, and a smaller set is a prefix of a larger.
-    """
+    """Return ``n`` seeds of a replicate without the gold problems' questions, by their words; ids stay."""
     held = {tuple(words(problem.question)) for problem in gold}
     seeds, drawn = task.seeds(n, replicate), n
     while len(apart := [seed for seed in seeds if tuple(words(seed.question)) not in held]) < n:
@@ -122,9 +103,7 @@ def seeds_apart(task: Task, n: int, replicate: int, gold: Sequence[Problem]) -> 
         try:
             seeds = task.seeds(drawn, replicate)
         except CrossoverError as problem:
-            raise CrossoverError(
-                f"{task.name} has too few problems for {n} seeds beside {len(gold)} gold ones; lower either. {problem}"
-            ) from None
+            raise CrossoverError(f"{n} seeds beside {len(gold)} gold problems; lower either. {problem}") from None
     return apart
 
 
@@ -137,3 +116,52 @@ def packaged(package: str, name: str) -> dict[str, Any]:
 def answer_is_complete(task: Task, decode: Callable[[list[int]], str]) -> Callable[[list[int]], bool]:
     """Return a test of the tokens written so far: a line has ended, and a final answer can be read before its end."""
     return lambda tokens: "\n" in decode(tokens[-1:]) and task.extract(decode(tokens[:-1])) is not None
+
+
+# --- final answers ----------------------------------------------------------------------------------------------------
+
+_FINAL = re.compile(r"####\s*([-+−]?)\s*\$?\s*([-+]?)((?:\d[\d,]*)(?:\.\d+)?|\.\d+)")
+
+
+def final_number(completion: str) -> str | None:
+    r"""Return the number after the first ``####`` without commas, money signs and zeros at its end, or ``None``.
+
+    >>> final_number(" 3 + 4 = 7\n#### 1,007.0"), final_number("#### -$3.50"), final_number("7")
+    ('1007', '-3.5', None)
+    """
+    _, mark, rest = completion.partition("####")
+    match = _FINAL.match(mark + rest.split("\n", 1)[0])
+    if match is None:
+        return None
+    outer, inner, digits = match.groups()
+    value = Decimal(digits.replace(",", ""))
+    if ("-" in (outer, inner) or outer == "−") and value:
+        value = -value
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def same_number(first: str | None, second: str | None) -> bool:
+    """Whether two normalised numbers are equal; ``None`` equals nothing."""
+    return first is not None and second is not None and Decimal(first) == Decimal(second)
+
+
+class QuestionAnswer:
+    """What tasks share whose completions end in a final answer after ``####``."""
+
+    @property
+    def metric(self) -> str:
+        return "exact match of the final answer"
+
+    def prompt(self, question: str) -> str:
+        return f"Question: {question}\nAnswer:"
+
+
+class NumberAnswers(QuestionAnswer):
+    """What tasks share whose final answer is a number."""
+
+    def extract(self, completion: str) -> str | None:
+        return final_number(completion)
+
+    def correct(self, completion: str, problem: Problem) -> bool:
+        return same_number(self.extract(completion), self.extract(problem.answer))

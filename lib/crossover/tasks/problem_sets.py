@@ -34,7 +34,7 @@ class Sets(ABC):
 
 
 class Pooled(Sets):
-    """The sets of a benchmark, from the two pools that :meth:`_pool` gives."""
+    """The sets of a benchmark, from two pools."""
 
     source: str
 
@@ -43,12 +43,11 @@ class Pooled(Sets):
         """The problems of one side, ``"seed"`` or ``"test"``, in the order of the files."""
 
     def available(self, side: str) -> int:
-        """Return the number of problems of a side, ``"seed"`` or ``"test"``."""
         return len(self._pool(side))
 
     def _some(self, side: str, n: int, replicate: int) -> list[Problem]:
         pool = self._pool("test" if side == "test" else "seed")
-        if not 0 <= n <= len(pool):
+        if n > len(pool):
             raise CrossoverError(
                 f"{self.name}: the number of {side} problems must be 0 to {len(pool)} (source {self.source}), got {n}."
             )
@@ -72,18 +71,16 @@ class Benchmark(Pooled):
 
 
 class Drawing(Sets):
-    """The sets of a task whose :meth:`_drawn` gives one problem of the training or the test side."""
+    """The sets of a task whose problems are drawn one by one."""
 
     #: Draws without success after which a task is taken to have no more.
     tries: ClassVar[int] = 10_000
+    #: The text that, with side and replicate, seeds the generator of a set.
+    stream: ClassVar[str]
 
     @abstractmethod
     def _drawn(self, rng: random.Random, test: bool) -> Problem:
-        """One problem of a side."""
-
-    @abstractmethod
-    def _stream(self, side: str, replicate: int) -> str:
-        """The text that seeds the generator of a set."""
+        """One problem of the training or the test side."""
 
     def _alike(self, problem: Problem, test: bool) -> Hashable:
         """The key that no two problems of a set share."""
@@ -93,10 +90,8 @@ class Drawing(Sets):
         return self._drawn(rng, test=False)
 
     def _some(self, side: str, n: int, replicate: int) -> list[Problem]:
-        if n < 0:
-            raise CrossoverError(f"{self.name}: the number of {side} problems must be at least 0, got {n}.")
         # random.Random hashes a text with SHA-512, so the stream is the same in every process.
-        rng, misses = random.Random(self._stream(side, replicate)), 0
+        rng, misses = random.Random(f"{self.stream}/{side}/{replicate}"), 0
         found: dict[Hashable, Problem] = {}
         while len(found) < n:
             problem = self._drawn(rng, test=side == "test")
@@ -132,14 +127,12 @@ class Planned(Drawing):
         text = self._text(plan, rng)
         return Problem(text_id("drawn", text), text, self._answer(plan, rng), plan)
 
-    def _first(
-        self, make: Callable[[random.Random], T | None], keep: Callable[[T], bool], rng: random.Random, what: str
-    ) -> T:
+    def _first(self, make: Callable[[random.Random], T | None], keep: Callable[[T], bool], rng: random.Random) -> T:
         """The first plan that ``make`` gives and that is to be kept."""
         for _ in range(self.tries):
             if (plan := make(rng)) is not None and keep(plan):
                 return plan
-        raise CrossoverError(f"{self.name}: no values give {what}; draw another problem instead.")
+        raise CrossoverError(f"{self.name}: none of {self.tries} draws gives a problem; draw from another seed.")
 
 
 def _numbered(prefix: str, problems: list[Problem]) -> list[Problem]:

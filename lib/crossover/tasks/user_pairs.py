@@ -21,8 +21,7 @@ from crossover.data.near_duplicates import Neighbourhood
 from crossover.digests import digest as digest_of
 from crossover.errors import CrossoverError, nearest
 from crossover.normal_text import token_f1, word_set
-from crossover.tasks.base import Problem
-from crossover.tasks.final_answers import QuestionAnswer
+from crossover.tasks.base import Problem, QuestionAnswer
 from crossover.tasks.pair_files import Pair, Pairs, read_pairs
 from crossover.tasks.problem_sets import Pooled
 from crossover.tasks.written_answers import (
@@ -58,7 +57,6 @@ class UserPairs(QuestionAnswer, Pooled):
     question: str = ""
     answer: str = ""
     point: str = "."
-    drops_near_test = True
     name: str = field(default="own", init=False)
     source: str = field(default="own", init=False)
 
@@ -155,7 +153,7 @@ class UserPairs(QuestionAnswer, Pooled):
         if self.compare == "choice":
             return read_letter(response)
         if self.compare.startswith("sql:"):
-            from crossover.tasks.sql.execution_match import statement
+            from crossover.tasks.sql import statement
 
             return statement(response)
         return response.strip() or None
@@ -217,7 +215,7 @@ class UserPairs(QuestionAnswer, Pooled):
         if self.compare == "f1":
             return token_f1(*(unicodedata.normalize("NFKC", text) for text in (answer, reference))) >= F1_RIGHT
         if self.compare.startswith("sql:"):
-            from crossover.tasks.sql.execution_match import matches, statement
+            from crossover.tasks.sql import matches, statement
 
             return matches(self.compare.removeprefix("sql:"), statement(answer), reference)
         try:

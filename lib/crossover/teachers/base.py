@@ -19,8 +19,8 @@ Kind = Literal["answer", "rephrase", "new_question", "annotate", "generate"]
 class Request:
     """One call: what is wanted, for which problem, and which of several draws this is.
 
-    The draw's ``index`` is part of the request, so that a larger budget repeats the calls of a smaller one exactly and
-    adds to them. Of an example to be generated, the problem's question is the output that it is to have, or empty.
+    With the draw's ``index`` a larger budget repeats the calls of a smaller one. To be generated is an example of the
+    output that the problem's question holds, if any.
     """
 
     kind: Kind
@@ -32,8 +32,8 @@ class Request:
 class Reply:
     """What came back: a text (``None`` for a failed call) and what it cost.
 
-    ``problem`` is set by teachers that know the truth of a question they wrote; others leave the question's text only.
-    ``failed`` says why there is no text, and ``raw`` is what a server sent; that is not stored.
+    ``problem`` is set by teachers that know the truth of a question they wrote; ``failed`` says why there is no text,
+    and ``raw`` is what a server sent, which is not stored.
     """
 
     text: str | None

@@ -1,8 +1,7 @@
-"""What a language model is asked, and where its reply ends: one wording for every teacher that is one.
+"""What a language model is asked: one wording for every teacher that is one.
 
-Answers and new questions are asked for by example (the first seeds with their answers, then the question at hand),
-which a pretrained model continues; rephrasings by instruction. A chat model, which does not continue what it is given,
-is told in one line more what to do. Source: arXiv 2409.19759, appendix (few-shot prompts for teacher and augmenter).
+Answers and new questions are asked for by example, rephrasings by instruction; a chat model is told in one line more
+what to do. Source: arXiv 2409.19759, appendix.
 """
 
 from __future__ import annotations
@@ -64,9 +63,5 @@ def prompt(request: Request, task: Task, examples: Sequence[Problem]) -> str:
 
 
 def new_question_prompt(questions: Sequence[str]) -> str:
-    """Return the prompt after which a model goes on with a question of the same kind.
-
-    >>> new_question_prompt(["How many?", "How much?"])
-    'Question: How many?\\n\\nQuestion: How much?\\n\\nQuestion:'
-    """
+    """Return the prompt after which a model goes on with a question of the same kind."""
     return "".join(f"Question: {text}\n\n" for text in questions) + "Question:"

@@ -1,34 +1,172 @@
-"""A teacher on this machine: any transformers causal language model, sampled in batches.
+"""Teachers on this machine: transformers causal language models, sampled in batches.
 
 Without fine-tuning, a pretrained model continues the prompts for answers and new questions; prompts for rephrasings go
-through its chat template where it has one. Fine-tuned on gold problems (:mod:`crossover.teachers.finetuning`), it is
-asked in the form that it was trained in, without solved examples. Sources: arXiv 2409.19759, appendix (few-shot
-prompts, sampling at temperature 0.7); arXiv 2310.01119 (fine-tuned teacher).
+through its chat template where it has one. Fine-tuned on gold problems, one model learns three kinds of prompt at once:
+answers, other words for a gold question (where the task is procedural: the oracle's), and a question after a few. Then
+it is asked in the form that it was trained in. Sources: arXiv 2409.19759, appendix (few-shot prompts, temperature 0.7);
+arXiv 2310.01119 (fine-tuned teacher).
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
+import json
+import random
+import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
-from crossover.errors import CrossoverError
-from crossover.models.language_model import LanguageModel
+from tqdm import tqdm
+
+from crossover.data.pinned import cached
+from crossover.digests import digest
+from crossover.models.decoding import by_length, common, read_prompts, sampled, write
+from crossover.models.language_model import LanguageModel, train
 from crossover.models.recipe import Recipe
-from crossover.tasks.base import Problem, Task, answer_is_complete
-from crossover.teachers.base import Kind, Request
-from crossover.teachers.few_shot_prompts import prompt
-from crossover.teachers.finetuning import Tuning, rephrase_prompt, weights
-from crossover.teachers.sampled import SampledTeacher
+from crossover.models.weights import fingerprint
+from crossover.tasks.base import Problem, ProceduralTask, Task, answer_is_complete
+from crossover.teachers.base import Kind, Reply, Request
+from crossover.teachers.few_shot_prompts import EXAMPLES, new_question_prompt, prompt
+from crossover.teachers.oracle import Oracle
+
+VERSION = 1  # raised when a change here changes what a fine-tuned teacher is
+
+weights = functools.cache(fingerprint)  # a model's weights, too, are loaded once per process
+
+
+class SampledTeacher(ABC):
+    """A language model as teacher; a subclass says what is asked and where a reply ends."""
+
+    id: str
+    temperature: float
+    batch_size: int
+    repeatable = False
+    shares_prefix = False  # whether the tokens that all prompts of a batch begin with are computed once
+
+    @property
+    @abstractmethod
+    def language_model(self) -> LanguageModel:
+        """The model and its tokenizer, loaded and fine-tuned when they are first asked for."""
+
+    @abstractmethod
+    def prompt(self, request: Request) -> str:
+        """Return the text that a reply continues."""
+
+    @abstractmethod
+    def limits(self, kind: Kind) -> tuple[Callable[[list[int]], bool], int]:
+        """Return the test of whether a reply has ended, and its most tokens."""
+
+    def draw_name(self, request: Request) -> str:
+        """Return the text that seeds a reply's random stream."""
+        return f"{self.id}/{request.kind}/{request.problem.question}/{request.index}"
+
+    def reply(self, requests: Sequence[Request]) -> list[Reply]:
+        """Return one sampled reply per request; a request's draws do not depend on which others came with it."""
+        lm, replies = self.language_model, {}
+        prompts = lm.tokenizer([self.prompt(r) for r in requests], add_special_tokens=False)["input_ids"]
+        with tqdm(total=len(requests), desc="Asking the teacher", unit="reply", file=sys.stderr, leave=False) as bar:
+            for kind in dict.fromkeys(request.kind for request in requests):
+                numbers = [i for i, request in enumerate(requests) if request.kind == kind]
+                ended, most = self.limits(kind)
+                for batch in by_length([prompts[i] for i in numbers], self.batch_size):
+                    rows = [numbers[i] for i in batch]
+                    asked = [prompts[i] for i in rows]
+                    pick = sampled(self.temperature, [self._seed(requests[i]) for i in rows])
+                    prefix = read_prompts(lm, asked, common(asked) if self.shares_prefix else 0)
+                    for i, text in zip(rows, write(lm, prefix, pick, ended, most), strict=True):
+                        out = len(lm.tokenizer(text, add_special_tokens=False)["input_ids"])
+                        text = text.rstrip() if kind == "answer" else text.strip() or None
+                        replies[i] = Reply(text, len(prompts[i]), out)
+                    bar.update(len(rows))
+        return [replies[i] for i in range(len(requests))]
+
+    def _seed(self, request: Request) -> int:
+        return int.from_bytes(hashlib.sha256(self.draw_name(request).encode()).digest()[:7], "big")
+
+
+def fine_tune(
+    model: LanguageModel, pairs: Sequence[tuple[str, str]], recipe: Recipe, seed: int, said: str
+) -> LanguageModel:
+    """Return a model fine-tuned in place on (prompt, completion) pairs, with a bar that says on what."""
+    label = f"Fine-tuning the teacher on {said}"
+    with tqdm(total=recipe.steps(len(pairs)), desc=label, unit="step", file=sys.stderr, leave=False) as bar:
+        train(model, pairs, recipe, seed, tick=bar.update)
+    return model
+
+
+def rephrase_prompt(question: str) -> str:
+    """Return the prompt after which a fine-tuned teacher says a question in other words."""
+    return f"Question: {question}\nThe same question in other words:"
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """A fine-tuning of one model on one task's gold problems."""
+
+    task: Task
+    gold: int
+    recipe: Recipe
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """What is trained: rephrasing only where the task gives gold rephrasings."""
+        rephrase: tuple[Kind, ...] = ("rephrase",) if isinstance(self.task, ProceduralTask) else ()
+        return ("answer", *rephrase, "new_question")
+
+    @cached_property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The (prompt, completion) pairs, one per gold problem and kind; new questions follow other gold ones."""
+        problems = self.task.gold(self.gold)
+        pairs = [(self.task.prompt(problem.question), problem.answer) for problem in problems]
+        if isinstance(self.task, ProceduralTask):
+            replies = Oracle(self.task).reply([Request("rephrase", problem, 0) for problem in problems])
+            pairs += [(rephrase_prompt(p.question), f" {r.text}") for p, r in zip(problems, replies, strict=True)]
+        for problem in problems:
+            pairs.append((new_question_prompt(_others(problem, problems)), f" {problem.question}"))
+        return pairs
+
+    @cached_property
+    def digest(self) -> str:
+        return digest([VERSION, weights(self.recipe.model), self.pairs, self.recipe.as_dict()])
+
+    def __str__(self) -> str:
+        r = self.recipe
+        return (
+            f"gold={self.gold}, trained={'+'.join(self.kinds)}, trained_layers={r.trained_layers}, epochs={r.epochs},"
+            f" min_steps={r.min_steps}, batch_size={r.batch_size}, learning_rate={r.learning_rate:g},"
+            f" tuning={self.digest}"
+        )
+
+    def folder(self, device: str = "cpu") -> Path:
+        """Return the folder of the fine-tuned model, from the cache or, the first time, by training it."""
+        return cached(f"teacher-{self.digest}", lambda folder: self._write(folder, device), doing="fine-tuning")
+
+    def _write(self, folder: Path, device: str) -> None:
+        pretrained = LanguageModel.load(self.recipe.model, device, self.recipe.student_layers)
+        said = f"{self.gold} gold problems ({', '.join(self.kinds)})"
+        tuned = fine_tune(pretrained, self.pairs, self.recipe, 0, said)
+        tuned.model.save_pretrained(folder)
+        tuned.tokenizer.save_pretrained(folder)
+        told = {"teacher": str(self), "recipe": self.recipe.as_dict()}
+        (folder / "teacher.json").write_text(json.dumps(told, indent=1))
+
+
+def _others(problem: Problem, problems: Sequence[Problem]) -> list[str]:
+    """Draw the questions that are shown before ``problem``'s own is to be written."""
+    rng = random.Random(f"{problem.id}/{problem.question}")
+    others = [p.question for p in problems if p is not problem]
+    return rng.sample(others, min(rng.randint(1, EXAMPLES + 1), len(others)))
 
 
 @dataclass(frozen=True)
 class LocalTeacher(SampledTeacher):
     """A transformers model as teacher and augmenter, loaded when its first reply is asked for.
 
-    Its prompts show ``examples``. With ``gold`` problems of the task, and a ``recipe`` (the fields of
-    :class:`crossover.models.recipe.Recipe` other than ``model``), it is fine-tuned first.
+    Its prompts show ``examples``. With ``gold`` problems and a ``recipe`` (without ``model``), it is fine-tuned first.
     """
 
     task: Task
@@ -41,18 +179,6 @@ class LocalTeacher(SampledTeacher):
     batch_size: int = 64
     device: str = "cpu"
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.gold < 0:
-            raise CrossoverError(
-                f"gold is {self.gold}; give how many gold problems to fine-tune on, or 0 to prompt only."
-            )
-        if bool(self.gold) != bool(self.recipe):
-            raise CrossoverError(
-                f"gold is {self.gold} and recipe is {dict(self.recipe)}; give both to fine-tune the teacher, or"
-                " neither."
-            )
-
     @cached_property
     def tuning(self) -> Tuning | None:
         """How the model is fine-tuned; ``None`` where it is used as it comes."""
@@ -60,14 +186,12 @@ class LocalTeacher(SampledTeacher):
 
     @cached_property
     def id(self) -> str:
-        """Model, fine-tuning and sampling settings, as stored with each reply."""
         tuned = f", {self.tuning}" if self.tuning else ""
         sampling = f"temperature={self.temperature:g}, max_new_tokens={self.max_new_tokens}"
         return f"local({self.model}@{weights(self.model)}, {sampling}{tuned})"
 
     @cached_property
     def language_model(self) -> LanguageModel:
-        """The model and its tokenizer, loaded once per process."""
         return _load(self.model, self.tuning, self.device)
 
     def prompt(self, request: Request) -> str:
@@ -103,5 +227,5 @@ class LocalTeacher(SampledTeacher):
 
 @functools.lru_cache(maxsize=2)
 def _load(model: str, tuning: Tuning | None, device: str) -> LanguageModel:
-    """Load a model once a process: the cells of a study share one teacher and one augmenter."""
+    """A model, loaded once per process: the cells of a study share one teacher and one augmenter."""
     return LanguageModel.load(str(tuning.folder(device)) if tuning else model, device)

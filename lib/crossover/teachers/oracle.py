@@ -1,43 +1,29 @@
-"""The oracle: a teacher and augmenter that knows the truth of a procedural task, with dials for how it fails.
+"""Teachers of known quality: of a procedural task whose truth is known, and of gold labels.
 
-Because every question it sees has a known structure, its answers, rephrasings and new questions are wrong exactly as
-often as the dials say. That makes teacher strength (arXiv 2409.19759, section 5.3.1), verification (5.3.2) and the
-source of new questions (arXiv 2607.01727) variables that can be set rather than properties of a model.
+Answers, rephrasings and new questions are wrong as often as dials say, so that teacher strength (arXiv 2409.19759,
+section 5.3.1), verification (5.3.2) and the source of new questions (arXiv 2607.01727) can be set.
 """
 
 from __future__ import annotations
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from crossover.errors import CrossoverError
-from crossover.tasks.base import DRAW, Problem, ProceduralTask
+from crossover.tasks.base import DRAW, DialTask, Problem, ProceduralTask
+from crossover.tasks.instructed.base import ClassificationTask
 from crossover.teachers.base import Reply, Request
 
 
 @dataclass(frozen=True)
 class Oracle:
-    """A teacher of known quality for a :class:`~crossover.tasks.base.ProceduralTask`.
+    """A teacher of known quality for a :class:`~crossover.tasks.base.ProceduralTask`; it counts words as tokens.
 
-    Parameters
-    ----------
-    task : ProceduralTask
-        The task whose problems it knows.
-    answer_error : float
-        Probability that an answer's chain has a mistake, 0 to 1.
-    rephrase_drift : float
-        Probability that a rephrasing loses the question's meaning, 0 to 1.
-    invalid_rate : float
-        Probability that a new question cannot be answered, 0 to 1.
-    coverage : float
-        Probability that a new question is drawn from the whole task distribution rather than made by editing a seed,
-        0 to 1. At 0 new questions re-use the seeds; at 1 they add sources.
-
-    Notes
-    -----
-    Tokens are counted as words and punctuation marks: an oracle has no tokenizer.
+    Probabilities: ``answer_error`` of a mistake in an answer, ``rephrase_drift`` of a rephrasing that loses the
+    meaning, ``invalid_rate`` of a new question without an answer, ``coverage`` of a new question from the whole task,
+    where an edited seed adds no source.
     """
 
     task: ProceduralTask
@@ -53,13 +39,12 @@ class Oracle:
                 f"The oracle needs a procedural task, whose truth is known; {self.task.name!r} is not. "
                 "Use teacher='local' for it."
             )
-        for dial in ("answer_error", "rephrase_drift", "invalid_rate", "coverage"):
-            if not 0 <= getattr(self, dial) <= 1:
-                raise CrossoverError(f"{dial} is {getattr(self, dial)}; it is a probability, from 0 to 1.")
+        faultless = (self.answer_error, self.rephrase_drift, self.invalid_rate, self.coverage) == (0, 0, 0, 1)
+        if not faultless and not isinstance(self.task, DialTask):
+            raise CrossoverError(f"{self.task.name!r} makes no mistakes and edits no seeds; leave the oracle's dials.")
 
     @property
     def id(self) -> str:
-        """Name and dials, as stored with each reply."""
         return (
             f"oracle(answer_error={self.answer_error:g}, rephrase_drift={self.rephrase_drift:g}, "
             f"invalid_rate={self.invalid_rate:g}, coverage={self.coverage:g})"
@@ -75,9 +60,7 @@ class Oracle:
         # The coin is tossed before anything else, so that turning a dial changes only the replies it must.
         coin, source = rng.random(), rng.random()
         if request.kind == "answer":
-            if (
-                problem.structure is None
-            ):  # a question that cannot be answered gets the confident guess that came with it
+            if problem.structure is None:  # a question without an answer gets the confident guess that came with it
                 return _reply(problem.question, problem.answer)
             write = self.task.err if coin < self.answer_error else self.task.solve
             return _reply(problem.question, write(problem, rng))
@@ -100,3 +83,30 @@ def _reply(asked: str, text: str, problem: Problem | None = None) -> Reply:
 
 def _tokens(text: str) -> int:
     return len(re.findall(r"\w+|[^\w\s]", text))
+
+
+@dataclass(frozen=True)
+class LabelOracle:
+    """An annotator that knows the ``gold`` outputs, by id, and gives a share ``error`` of wrong ones.
+
+    An input that is labelled wrongly at one rate is so at every higher one.
+    """
+
+    task: ClassificationTask
+    gold: Mapping[str, str]
+    error: float
+    repeatable = False
+
+    @property
+    def id(self) -> str:
+        return f"label_oracle(error={self.error:g})"
+
+    def reply(self, requests: Sequence[Request]) -> list[Reply]:
+        replies = []
+        for request in requests:
+            label = self.task.extract(self.gold[request.problem.id])
+            rng = random.Random(f"label oracle {self.task.name} {request.problem.id}")
+            if rng.random() < self.error:
+                label = rng.choice([other for other in self.task.labels if other != label])
+            replies.append(Reply(label))
+        return replies

@@ -51,11 +51,11 @@ def train_causal(
     return student, lambda: train(student, pairs, recipe, training_seed(cell)) if pairs else Trained(0, 0, math.nan)
 
 
-def timed(train: Callable[[], Trained], score: Callable[[], tuple[list[Outcome], dict[str, object]]]) -> Evaluation:
+def timed(train: Callable[[], Trained], score: Callable[[], list[Outcome]]) -> Evaluation:
     """Train, score, and note how long both took."""
     start = time.perf_counter()
     trained = train()
     between = time.perf_counter()
-    outcomes, measures = score()
+    outcomes = score()
     end = time.perf_counter()
-    return Evaluation(outcomes, trained.tokens, trained.loss, between - start, end - between, measures)
+    return Evaluation(outcomes, trained.tokens, trained.loss, between - start, end - between)

@@ -12,7 +12,7 @@ from typing import Any
 from crossover.digests import digest
 from crossover.errors import CrossoverError
 from crossover.evaluation.answers import Outcome, classify, evaluate
-from crossover.evaluation.text_scores import chrf, macro_f1, measure, text_scores
+from crossover.evaluation.text_scores import chrf, measure
 from crossover.models import encoder
 from crossover.models.encoder import Encoder
 from crossover.models.recipe import Recipe
@@ -24,11 +24,10 @@ from crossover.study.experiments.base import test_items, timed, train_causal, tr
 from crossover.study.store import Store
 from crossover.tasks import load_task
 from crossover.tasks.base import Problem
-from crossover.tasks.instructed.base import ClassificationTask, GenerationTask, Instructed, Split
+from crossover.tasks.instructed.base import ClassificationTask, Instructed, Split
 from crossover.teachers.base import Teacher
-from crossover.teachers.encoder_annotator import Labeller
-from crossover.teachers.instructed import InstructedTeacher
-from crossover.teachers.label_oracle import LabelOracle
+from crossover.teachers.instructed import InstructedTeacher, Labeller
+from crossover.teachers.oracle import LabelOracle
 from crossover.teachers.recorded import Recorded
 
 #: The six tasks of arXiv 2310.01119.
@@ -73,10 +72,10 @@ class FinetunedTeacherExperiment:
             classifier = Encoder.load(recipe.model, task.labels, seed, device)
             return timed(
                 lambda: encoder.train(classifier, pairs, recipe, seed),
-                lambda: _scores(task, tests, classify(classifier, task, tests)),
+                lambda: classify(classifier, task, tests),
             )
         student, train = train_causal(cell, pairs, device)
-        return timed(train, lambda: _scores(task, tests, evaluate(student, task, tests, task.output_tokens)))
+        return timed(train, lambda: _scored(task, tests, evaluate(student, task, tests, task.output_tokens)))
 
     def metric(self, cell: TeacherCell) -> str:
         return _task(cell).metric
@@ -168,29 +167,12 @@ def _pair(cell: TeacherCell, task: Instructed, sample: Sample) -> tuple[str, str
     return task.prompt(sample.question), sample.answer
 
 
-def _scores(
-    task: Instructed, tests: Sequence[Problem], outcomes: Sequence[Outcome]
-) -> tuple[list[Outcome], dict[str, object]]:
-    """Outcomes with a score for each text, and the scores of the whole."""
+def _scored(task: Instructed, tests: Sequence[Problem], outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Outcomes, of texts with their chrF."""
     if isinstance(task, ClassificationTask):
-        gold = [task.extract(problem.answer) or "" for problem in tests]
-        return list(outcomes), {"macro_f1": round(macro_f1(gold, [o.extracted for o in outcomes], task.labels), 4)}
-    assert isinstance(task, GenerationTask)
-    texts = [outcome.extracted or "" for outcome in outcomes]
-    references = [problem.references for problem in tests]
-    whole = text_scores(texts, references)
-    mentions = [ok for p, text in zip(tests, texts, strict=True) for ok in task.mentioned(p.question, text)]
-    invented = [task.unsupported(p.question, text) for p, text in zip(tests, texts, strict=True)]
-    measures = {
-        "chrf": whole.chrf,
-        "bleu": whole.bleu,
-        "rouge_l": whole.rouge_l,
-        "test_coverage": sum(mentions) / len(mentions),
-    }
-    if None not in invented:
-        measures["test_unsupported"] = sum(map(bool, invented)) / len(invented)
-    each = [replace(o, score=round(chrf(t, r), 2)) for o, t, r in zip(outcomes, texts, references, strict=True)]
-    return each, {name: round(value, 4) for name, value in measures.items()}
+        return list(outcomes)
+    scores = [chrf(o.extracted or "", problem.references) for o, problem in zip(outcomes, tests, strict=True)]
+    return [replace(o, score=round(score, 2)) for o, score in zip(outcomes, scores, strict=True)]
 
 
 def _report_missing(cell: TeacherCell, task: Instructed, bought: Sequence[Sample], original: Sequence[Sample]) -> None:

@@ -15,7 +15,8 @@ from crossover.study.cell import Evaluation, QueryCell, TrainingData
 from crossover.study.experiments.base import test_items, timed, train_causal
 from crossover.study.store import Store
 from crossover.tasks import load_task
-from crossover.tasks.base import ChoiceTask, Problem, ProceduralTask, Task, seeds_apart
+from crossover.tasks.base import Problem, ProceduralTask, Task, seeds_apart
+from crossover.tasks.benchmarks import Arc
 from crossover.teachers import Oracle, Teacher
 from crossover.teachers.few_shot_prompts import EXAMPLES
 from crossover.teachers.recorded import Recorded
@@ -47,10 +48,10 @@ class QueryBudgetExperiment:
         student, train = train_causal(cell, pairs, device)
         tests = test_items(cell, task)
         if cell.scoring == "choice":
-            if not isinstance(task, ChoiceTask):
+            if not isinstance(task, Arc):
                 raise CrossoverError(f"scoring is 'choice', and {cell.task} lists no choices; use scoring='generate'.")
-            return timed(train, lambda: (choose(student, task, tests), {}))
-        return timed(train, lambda: (evaluate(student, task, tests, cell.max_new_tokens), {}))
+            return timed(train, lambda: choose(student, task, tests))
+        return timed(train, lambda: evaluate(student, task, tests, cell.max_new_tokens))
 
     def metric(self, cell: QueryCell) -> str:
         if cell.scoring == "choice":

@@ -14,7 +14,6 @@ from typing import Any
 
 from crossover.data.closed_book import Sources, answers, near_tests, pool, question_sets, test_rows
 from crossover.errors import CrossoverError
-from crossover.evaluation.answers import Outcome
 from crossover.evaluation.lm_harness import score
 from crossover.models.spacy_english import load_parser
 from crossover.models.weights import model_folder
@@ -51,14 +50,8 @@ class TemplateMixtureExperiment:
     def train_and_score(self, cell: MixtureCell, pairs: Sequence[tuple[str, str]], device: str) -> Evaluation:
         """Train a student on a cell's pairs, unless there are none, and score it under the harness's definitions."""
         student, train = train_causal(cell, pairs, device)
-
-        def judged() -> tuple[list[Outcome], dict[str, object]]:
-            outcomes, metrics = score(
-                student, cell.task_settings["sizes"], cell.task_settings["sources"], cell.skip_test
-            )
-            return outcomes, {"sets": metrics}
-
-        return timed(train, judged)
+        settings = cell.task_settings
+        return timed(train, lambda: score(student, settings["sizes"], settings["sources"], cell.skip_test))
 
     def metric(self, cell: MixtureCell) -> str:
         return "items right of all sets, each by its harness metric"

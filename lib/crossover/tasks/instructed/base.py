@@ -1,8 +1,8 @@
-"""What the tasks of arXiv 2310.01119 share: an instruction, classes or free text, and pools that leak nothing.
+"""The tasks of arXiv 2310.01119: an instruction, classes or free text, and pools that leak nothing.
 
-Prompts have the form in which Tk-Instruct was trained (arXiv 2204.07705); the paper does not print its own, so that
-definitions and examples are ours. An input is one line, or one line per field (``Premise: ...``). A training item that
-is nearly a test item, or shares its premise or passage, is neither given with its output nor unlabelled.
+Prompts have the form in which Tk-Instruct was trained (arXiv 2204.07705); definitions and examples are ours. An input
+is one line, or one line per field (``Premise: ...``). A training item that is nearly a test item, or shares its premise
+or passage, is neither given with its output nor unlabelled.
 """
 
 import re
@@ -67,7 +67,6 @@ class Instructed(Benchmark, Task):
     split_names: ClassVar[dict[str, tuple[str, str]]]
 
     def __init_subclass__(cls, card: str | None = None) -> None:
-        """Give a class the facts of its entry in ``tasks.yaml`` as attributes."""
         super().__init_subclass__()
         if card is not None:
             facts = packaged(__package__, "tasks.yaml")[card]
@@ -80,8 +79,6 @@ class Instructed(Benchmark, Task):
     @abstractmethod
     def classes(self) -> tuple[str | None, ...]:
         """Outputs that generation is conditioned on, each in turn; ``(None,)`` where outputs are free text."""
-
-    # --- the pools -------------------------------------------------------------------------------------------------
 
     @abstractmethod
     def _problems(self, rows: list[load.Row]) -> list[Problem]:
@@ -110,17 +107,14 @@ class Instructed(Benchmark, Task):
         return list(_side(self, "test") if side == "test" else _pool(self))
 
     def _units(self, question: str) -> frozenset[str]:
-        """The words of the input, or of the field that several items may share: what near-duplicates have in common."""
+        """What near-duplicates have in common: words of the input, or of the field that several items may share."""
         found = re.search(rf"^{self.shared_field}: (.*)$", question, re.MULTILINE) if self.shared_field else None
         return word_set(found[1] if found else question)
-
-    # --- texts -----------------------------------------------------------------------------------------------------
 
     def prompt(self, question: str) -> str:
         return f"Input: {question}\nOutput:"
 
     def as_input(self, *values: str) -> str:
-        """Return an input's text from the values of its fields."""
         lines = [" ".join(value.split()) for value in values]
         if not self.fields:
             return lines[0]
@@ -156,13 +150,10 @@ class ClassificationTask(Instructed):
         return self.labels
 
     def _problems(self, rows: list[load.Row]) -> list[Problem]:
-        return [
-            Problem("", self.as_input(*(row[c] for c in self.columns)), f" {self.labels[self._is_positive(row)]}")
-            for row in rows
-        ]
-
-    def _is_positive(self, row: load.Row) -> bool:
-        return row[self.truth[0]] == self.truth[1]
+        column, positive = self.truth
+        labels = [self.labels[row[column] == positive] for row in rows]
+        inputs = [self.as_input(*(row[column] for column in self.columns)) for row in rows]
+        return [Problem("", given, f" {label}") for given, label in zip(inputs, labels, strict=True)]
 
     def _group(self, row: load.Row) -> str:
         return row[self.group]
@@ -177,12 +168,27 @@ class ClassificationTask(Instructed):
         return label is not None and label == self.extract(problem.answer)
 
     def read_example(self, text: str, output: str | None) -> tuple[str, str] | None:
-        """Return the input that was written for a label, and the label as a completion."""
         question = self.read_input(text)
         return (question, f" {output}") if question else None
 
     def as_example(self, problem: Problem) -> str:
         return f" {problem.question}"
+
+
+class Rte(ClassificationTask, card="rte"):
+    """Recognising textual entailment, the GLUE form (Wang et al. 2019): 2,490 training pairs."""
+
+
+class BoolQ(ClassificationTask, card="boolq"):
+    """Naturally asked yes/no questions with a Wikipedia passage (Clark et al. 2019)."""
+
+
+class McTaco(ClassificationTask, card="mc_taco"):
+    """Temporal commonsense (Zhou et al. 2019), whose authors train on the validation split."""
+
+
+class Sst2(ClassificationTask, card="sst2"):
+    """The Stanford Sentiment Treebank with two classes, as in GLUE (Socher et al. 2013)."""
 
 
 class GenerationTask(Instructed):
@@ -207,7 +213,6 @@ class GenerationTask(Instructed):
         """Return what a text says that its input does not; ``None`` for a task whose texts may add what they like."""
 
     def extract(self, completion: str) -> str | None:
-        """Return a completion's first line, or ``None`` if it is empty."""
         return first_line(completion) or None
 
     def correct(self, completion: str, problem: Problem) -> bool:
@@ -215,7 +220,6 @@ class GenerationTask(Instructed):
         return text is not None and all(self.mentioned(problem.question, text))
 
     def read_example(self, text: str, output: str | None) -> tuple[str, str] | None:
-        """Return the input and the sentence of a generated pair."""
         first, mark, second = text.strip().partition("\nOutput:")
         question, sentence = self.read_input(first), self.extract(second)
         return (question, f" {sentence}") if mark and question and sentence else None

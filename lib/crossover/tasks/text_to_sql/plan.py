@@ -1,8 +1,6 @@
-"""The plan behind a ``text_to_sql`` question: which forms there are, the values that a condition can take, drawing one.
+"""The plan behind a ``text_to_sql`` question, how one is drawn, and its English and its SQL in several styles."""
 
-All questions ask one table of chemical elements and have at most one condition.
-"""
-
+import hashlib
 import math
 import random
 from collections import Counter
@@ -14,7 +12,7 @@ from typing import Any
 from crossover.data.pinned import ELEMENTS_DB
 from crossover.tasks.base import packaged
 from crossover.tasks.problem_sets import held_out
-from crossover.tasks.sql.sandbox import run
+from crossover.tasks.sql import run, schema
 
 SHAPES = ("lookup", "list", "count", "aggregate", "superlative")
 #: Numbers of conditions that a question of each shape can have; a look-up names its element.
@@ -45,8 +43,8 @@ class Condition:
 class QueryPlan:
     """The structure of a question; hashable, and equal for two wordings of one question.
 
-    Its columns are the one shown, or measured by an aggregate; of a superlative the one shown and the one ranked by.
-    There is at most one condition. ``how`` is an aggregate or a direction.
+    Its columns are the one shown or measured; of a superlative the one shown and the one ranked by. ``how`` is an
+    aggregate or a direction.
     """
 
     shape: str
@@ -56,7 +54,7 @@ class QueryPlan:
 
     @property
     def key(self) -> str:
-        """The text that decides the side of the split. Its constant parts keep the published split."""
+        """The text that decides the side of the split; its constant parts keep the published split."""
         return (
             f"Query(shape={self.shape!r}, table='elements', columns={self.columns!r}, conditions={self.conditions!r}, "
             f"joined='and', how={self.how!r}, number=0)"
@@ -79,7 +77,7 @@ def lexicon() -> dict[str, Any]:
 
 @cache
 def database() -> Path:
-    """Return the path of ``elements.db`` in the package mendeleev, checked by SHA-256 once per process."""
+    """Return the path of ``elements.db``, checked by SHA-256 once per process."""
     return ELEMENTS_DB.path()
 
 
@@ -111,9 +109,6 @@ def table_sizes() -> dict[str, int]:
 def has_gaps(column: str) -> bool:
     """Whether a column has empty cells."""
     return len(column_values(column)) < table_sizes()["elements"]
-
-
-# --- forms ------------------------------------------------------------------------------------------------------------
 
 
 def aggregates(column: str) -> tuple[str, ...]:
@@ -152,20 +147,10 @@ def outlines(shape: str) -> tuple[tuple[tuple[str, ...], str], ...]:
     return tuple(((s, c), how) for s in shown for c in measured for how in ("desc", "asc"))
 
 
-def fits(query: QueryPlan) -> bool:
-    """Whether a query is of one of the forms."""
-    if (query.columns, query.how) not in outlines(query.shape):
-        return False
-    return query.shape == "lookup" or all(
-        c.op in ops(c.column) and c.column not in query.columns for c in query.conditions
-    )
-
-
 def draw(rng: random.Random, shape: str) -> QueryPlan | None:
-    """Draw a question of a shape: outline, condition, comparison and values, each in turn evenly.
+    """Draw a question of a shape; ``None`` where it asks for the column of its condition.
 
-    ``None`` where the condition is on a column that the question asks for. The two draws without a use keep the
-    published problems.
+    The two draws without a use keep the published problems.
     """
     rng.random()
     columns, how = rng.choice(outlines(shape))
@@ -178,9 +163,6 @@ def draw(rng: random.Random, shape: str) -> QueryPlan | None:
         return None
     rng.randrange(1)
     return QueryPlan(shape, columns, tuple(valued(*form, rng) for form in forms), how)
-
-
-# --- values -----------------------------------------------------------------------------------------------------------
 
 
 def valued(column: str, op: str, rng: random.Random) -> Condition:
@@ -196,9 +178,8 @@ def valued(column: str, op: str, rng: random.Random) -> Condition:
 def choices(column: str, op: str) -> tuple:
     """The values that a condition on a column can be given.
 
-    A number is rounded to two digits and never one of the data's, so that the ends are in no doubt. The outer tenths of
-    the data, where a condition keeps nearly all rows or none, are left out. Two names or more share each part of a
-    name.
+    A number is rounded to two digits and never one of the data's, so that the ends are in no doubt; the outer tenths of
+    the data are left out. Two names or more share each part of a name.
     """
     data = column_values(column)
     middle = data[len(data) // 10 : -(len(data) // 10) or None]
@@ -219,3 +200,153 @@ def choices(column: str, op: str) -> tuple:
     if op in ("equals", "either"):
         return tuple(value for value, n in counts.items() if n > 1)
     return tuple(sorted(set(middle)))
+
+
+# --- wording ----------------------------------------------------------------------------------------------------------
+
+
+_CLAUSES = {"with ": "have ", "in ": "are in ", "discovered ": "were discovered "}
+_SYMBOLS = {"above": ">", "below": "<", "equals": "="}
+_MIRRORED = {">": "<", "<": ">", ">=": "<=", "<=": ">="}
+#: The other comparisons in SQL, the plain style first: {c} the column, {v} {w} the values, {t} a text of {n} letters.
+_STYLES = {
+    "starts": ("{c} LIKE '{t}%'", "SUBSTR({c}, 1, {n}) = '{t}'"),
+    "ends": ("{c} LIKE '%{t}'", "SUBSTR({c}, -{n}) = '{t}'"),
+    "contains": ("{c} LIKE '%{t}%'",),
+    "yes": ("{c} = 1", "{c}"),
+    "no": ("{c} = 0", "NOT {c}"),
+    "missing": ("{c} IS NULL",),
+    "known": ("{c} IS NOT NULL",),
+    "between": ("{c} BETWEEN {v} AND {w}", "{c} >= {v} AND {c} <= {w}"),
+    "either": ("{c} IN ({v}, {w})", "{c} = {v} OR {c} = {w}"),
+}
+
+
+def article(noun: str) -> str:
+    """The indefinite article of a noun."""
+    return "an" if noun[0].lower() in "aeio" else "a"
+
+
+def _elements(query: QueryPlan, rng: random.Random) -> str:
+    """A plural noun phrase for the elements that meet the condition: "elements with ..."."""
+    if not query.conditions:
+        return "elements"
+    (condition,) = query.conditions
+    op, entry = condition.op, lexicon()["columns"][condition.column]
+    if op in ("yes", "no"):
+        if rng.random() < 0.6:
+            return f"{'' if op == 'yes' else 'non-'}{entry['adjective']} elements"
+        rng.random()  # a choice between "that are" and "that are"; it keeps the published wordings
+        return f"elements that are {'' if op == 'yes' else 'not '}{entry['adjective']}"
+    clause = rng.random() < 0.3
+    options = entry.get("says", {}).get(op) or lexicon()["says"][entry["kind"]][op]
+    options = [option for option in options if not (clause and option.startswith("whose"))]
+    unit = entry.get("unit", "")
+    v, w = ([*(f"{value} {unit}".strip() for value in condition.values), "", ""])[:2]
+    noun = entry["noun"]
+    text = rng.choice(options).format(v=v, w=w, noun=noun, a=article(noun))
+    start = text[: text.find(" ") + 1]
+    if clause and start in _CLAUSES:
+        text = _CLAUSES[start] + text.removeprefix(start)
+    return f"elements {'that ' if clause else ''}{text}"
+
+
+def write_english(query: QueryPlan, rng: random.Random) -> str:
+    """Write a query as a question or a request in English."""
+    lex = lexicon()
+    if query.shape == "lookup":
+        fields = {"element": query.conditions[0].values[0]}
+    else:
+        fields = {"np": _elements(query, rng)}
+    if query.columns:
+        shown = lex["columns"][query.columns[0]]
+        fields["col"], fields["cols"] = shown["noun"], shown["many"]
+    if query.how:
+        measured = query.columns[-1]
+        fields["m"] = lex["columns"][measured]["noun"]
+        if query.how in ("desc", "asc"):
+            fields["best"] = lex["best"][kind(measured)][query.how]
+        else:
+            fields["agg"] = rng.choice(lex["aggregates"][kind(measured)][query.how])
+            fields["of"] = "among" if query.how in ("max", "min") else "of"
+    template = rng.choice(lex["questions"][query.shape])
+    if not query.conditions:
+        template = template.replace("mong the {np}", "mong all {np}")
+    return template.format(**fields)
+
+
+def tables(query: QueryPlan) -> list[tuple[str, list[str]]]:
+    """The tables and columns shown with a question: those needed, a few others, and a table not needed.
+
+    They follow from shape and columns alone: a rewording shows the same.
+    """
+    used = {*query.columns, "elements.name", *(c.column for c in query.conditions)}
+    rng = random.Random(hashlib.sha256(f"{query.shape} elements {sorted(used)}".encode()).hexdigest())
+    spare = rng.choice(list(lexicon()["spare"]))
+    others = [c.partition(".")[2] for c in columns_of("number", "year", "integer", "class")]
+    names = {c.partition(".")[2] for c in used} | {"atomic_number", *rng.sample(others, 2)}
+    spared = {"atomic_number", *rng.sample(lexicon()["spare"][spare], 1)}
+    known = schema(database())
+    return [(table, [c for c in known[table] if c in shown]) for table, shown in (("elements", names), (spare, spared))]
+
+
+def _literal(value: float | str) -> str:
+    """A value as SQL writes it; no text in the database holds a quotation mark."""
+    return f"'{value}'" if isinstance(value, str) else str(value)
+
+
+def write_sql(query: QueryPlan, rng: random.Random | None = None) -> str:
+    """Write a query as SQL on one line: in the plain style, or with ``rng`` in one of several that mean the same.
+
+    A pick between 0 and 0 keeps the published answers.
+    """
+
+    def pick(plain: Any, *others: Any) -> Any:
+        """The plain way of writing something, or as often one of the others."""
+        return plain if rng is None or rng.random() < 0.5 else rng.choice(others)
+
+    def name(column: str) -> str:
+        bare = column.partition(".")[2]
+        return {"bare": bare, "full": column}.get(style, f"e.{bare}")
+
+    def source() -> str:
+        pick(0, 0)
+        return {"AS": "elements AS e", "short": "elements e"}.get(style, "elements")
+
+    def condition(asked: Condition) -> str:
+        column, op, values = name(asked.column), asked.op, asked.values
+        if op not in _SYMBOLS:
+            v, w = [*map(_literal, values), "", ""][:2]
+            text = str(values[0]) if values else ""
+            styles = [s.format(c=column, v=v, w=w, t=text, n=len(text)) for s in _STYLES[op]]
+            return pick(*styles) if len(styles) > 1 else styles[0]
+        symbol, value = _SYMBOLS[op], values[0]
+        # Of whole numbers, the next one included or this one not.
+        if op != "equals" and kind(asked.column) in ("integer", "year") and pick(False, True):
+            symbol, value = f"{symbol}=", value + (1 if op == "above" else -1)
+        if pick(False, False, True):
+            return f"{_literal(value)} {_MIRRORED.get(symbol, symbol)} {column}"
+        return f"{column} {symbol} {_literal(value)}"
+
+    pick(0, 0)
+    style = pick("bare", "full", "AS", "short")  # how the table is named
+    columns, table = [name(c) for c in query.columns], source()
+    parts = [condition(c) for c in query.conditions]
+    pick(0, 0)
+    if query.shape == "superlative" and query.how == "asc" and has_gaps(query.columns[1]):
+        parts = [f"({part})" if " OR " in part else part for part in parts]
+        parts.append(f"{columns[1]} IS NOT NULL")  # SQLite puts empty cells first
+    rows = f" FROM {table}" + (f" WHERE {' AND '.join(parts)}" if parts else "")
+    if query.shape in ("lookup", "list"):
+        return f"SELECT {columns[0]}{rows}"
+    if query.shape == "count":  # no row lacks its number
+        count = pick("COUNT(*)", "COUNT(1)", f"COUNT({name('elements.atomic_number')})")
+        return f"SELECT {count}{pick('', ' AS n')}{rows}"
+    if query.shape == "aggregate":
+        return f"SELECT {query.how.upper()}({columns[0]}){pick('', f' AS {query.how}')}{rows}"
+    shown, ranked = columns
+    if not query.conditions and pick(False, True):
+        end, bare = "MAX" if query.how == "desc" else "MIN", query.columns[1].partition(".")[2]
+        return f"SELECT {shown} FROM {source()} WHERE {ranked} = (SELECT {end}({bare}) FROM elements)"
+    direction = " DESC" if query.how == "desc" else pick("", " ASC")
+    return f"SELECT {shown}{rows} ORDER BY {ranked}{direction} LIMIT 1"

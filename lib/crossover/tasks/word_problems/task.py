@@ -1,7 +1,6 @@
 """The ``math_words`` task: procedural one-step word problems in natural English, with known truth.
 
-Fifteen scenario families are in ``wording.yaml``; a stable hash of family, operation and quantities keeps training and
-test problems apart.
+A stable hash of family, operation and quantities keeps training and test problems apart.
 """
 
 import random
@@ -9,23 +8,19 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 
 from crossover.errors import CrossoverError
-from crossover.tasks.base import DRAW, Problem
-from crossover.tasks.final_answers import NumberAnswers
+from crossover.tasks.base import DRAW, NumberAnswers, Problem
 from crossover.tasks.problem_sets import Planned, text_id
 from crossover.tasks.word_problems import story as plot
-from crossover.tasks.word_problems.story import OPERATOR, Story
-from crossover.tasks.word_problems.wording import question, solution
+from crossover.tasks.word_problems.story import OPERATOR, Story, question, solution
 
 _SWAPS = {"gain": "lose", "lose": "gain", "more": "fewer", "fewer": "more"}
 
 
 @dataclass(frozen=True)
 class MathWords(NumberAnswers, Planned):
-    """Word problems with one operation.
+    """Word problems with one operation; ``steps`` and ``distractors`` are 1 and 0, and part of every cell's key."""
 
-    ``steps`` and ``distractors`` are 1 and 0, the size of problem that the student can learn, and part of every cell's
-    key.
-    """
+    stream = f"math_words/{DRAW}/steps=1/distractors=0"
 
     steps: int = 1
     distractors: int = 0
@@ -45,7 +40,7 @@ class MathWords(NumberAnswers, Planned):
             new = plot.quantities(plot.cast(old, r), r)
             return new if (new.start, new.operand) != (old.start, old.operand) else None
 
-        return self._problem(self._trained(other, rng, f"another problem like {problem.id}"), rng)
+        return self._problem(self._trained(other, rng), rng)
 
     def drift(self, problem: Problem, rng: random.Random) -> Problem:
         """Return a rewording in which one quantity or the operation has changed, and with it the right answer."""
@@ -64,7 +59,7 @@ class MathWords(NumberAnswers, Planned):
                 new = replace(old, operand=r.choice(choices))
             return new if plot.allowed(new) and plot.calculate(new).c != plot.calculate(old).c else None
 
-        return self._problem(self._trained(slipped, rng, f"a drifted {problem.id}"), rng)
+        return self._problem(self._trained(slipped, rng), rng)
 
     def invalid(self, problem: Problem, rng: random.Random) -> Problem:
         """Return a question in which a needed quantity reads "some" or "several"; the answer guesses it."""
@@ -78,7 +73,7 @@ class MathWords(NumberAnswers, Planned):
             new = replace(new, hidden=hidden)
             return new if plot.allowed(new) else None
 
-        story = self._trained(guessed, rng, f"an invalid {problem.id}")
+        story = self._trained(guessed, rng)
         text = question(story, rng)
         return Problem(text_id("drawn", text), text, solution(replace(story, hidden=None), rng))
 
@@ -103,11 +98,6 @@ class MathWords(NumberAnswers, Planned):
                 return solution(story, rng, wrong)
         return solution(story, rng, plot.calculate(story, offset=1))
 
-    # --- drawing ---------------------------------------------------------------------------------------------------
-
-    def _stream(self, side: str, replicate: int) -> str:
-        return f"{self.name}/{DRAW}/steps={self.steps}/distractors={self.distractors}/{side}/{replicate}"
-
     def _text(self, plan: Story, rng: random.Random) -> str:
         return question(plan, rng)
 
@@ -115,11 +105,10 @@ class MathWords(NumberAnswers, Planned):
         return solution(plan, rng)
 
     def _drawn(self, rng: random.Random, test: bool) -> Problem:
-        return self._problem(self._first(plot.draw, lambda s: plot.is_test(s) == test, rng, "a problem"), rng)
+        return self._problem(self._first(plot.draw, lambda s: plot.is_test(s) == test, rng), rng)
 
-    def _trained(self, make: Callable[[random.Random], Story | None], rng: random.Random, what: str) -> Story:
-        """The first story that ``make`` gives on the training side."""
-        return self._first(make, lambda s: not plot.is_test(s), rng, what)
+    def _trained(self, make: Callable[[random.Random], Story | None], rng: random.Random) -> Story:
+        return self._first(make, lambda s: not plot.is_test(s), rng)
 
     def _alike(self, problem: Problem, test: bool) -> Hashable:
         """Test problems differ in more than their wording: in family, operation or quantities."""

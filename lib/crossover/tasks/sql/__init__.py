@@ -1,1 +1,0 @@
-"""SQL run in a sandbox and compared by its rows."""
