@@ -22,12 +22,11 @@ from crossover.figures.charts import scatter, sweep
 from crossover.figures.style import Picture
 from crossover.labels import TASKS
 from crossover.params.finetuned_teacher import FinetunedTeacher
-from crossover.stats.contrasts import contrast
 from crossover.stats.curves import fit_exponential
 from crossover.study.cell import TeacherCell
 from crossover.study.grids import cells_of
 from crossover.study.grids import finetuned_teacher as grids
-from crossover.study.paired import Outcome, item_outcomes
+from crossover.study.paired import paired
 from crossover.study.run import run_grid
 from crossover.study.select import settings_table
 
@@ -91,11 +90,9 @@ class Chapter(ChapterBase):
         if len({d.size for d in wanted}) < 2:
             return NOT_RUN
         rows = self._differences(wanted)
-        points = rows.assign(
-            series=rows["strategy"].map(KINDS), value=rows["size"], task=rows["task"].map(TASKS),
-            gain=100 * rows["estimate"],
-            gain_low=100 * rows["low"], gain_high=100 * rows["high"],
-        )[["task", "series", "value", "gain", "gain_low", "gain_high", "replicates"]]  # fmt: skip
+        points = rows.assign(series=rows["strategy"].map(KINDS), value=rows["size"], task=rows["task"].map(TASKS))
+        points[["gain", "gain_low", "gain_high"]] = 100 * rows[["estimate", "low", "high"]]
+        points = points[["task", "series", "value", "gain", "gain_low", "gain_high", "replicates"]]
         title = f"Gain by size of the original set: {reading(rows)}"
         return self._sweep("sizes", points, {"gain": "gain, points"}, "original examples", title, log=True)
 
@@ -157,17 +154,14 @@ class Chapter(ChapterBase):
         rows = rows[(rows["teacher"] == "tuned") & (rows["strategy"] != "both")]
         out = []
         for values, some in rows.groupby(["task", *by], sort=False):
-            column = compared.outcome(self.parameters, values[0])
-            found = contrast(_means(self.folder, some, column), LEVEL, column == "correct")
-            measures = {name: some[name].mean() if name in some else np.nan for name in MEASURES}
-            out.append(
-                dict(zip(["task", *by], values, strict=True)) | measures
-                | {"series": KINDS[some["strategy"].iloc[0]], "score": 100 * found.estimate,
-                   "replicates": found.replicates}
-                | {"score_low": 100 * max(0.0, found.low), "score_high": 100 * min(1.0, found.high)}
-            )  # fmt: skip
-        points = pd.DataFrame(out)
-        return points.assign(task=points["task"].map(TASKS)) if out else points
+            task, outcome = values[0], compared.outcome(self.parameters, values[0])
+            found, _ = paired(some, self.folder, {"task": task}, [{}], [{"weight": 1}], outcome)
+            row = {"task": TASKS[task]} | dict(zip(by, values[1:], strict=True))
+            row |= {name: some[name].mean() if name in some else np.nan for name in MEASURES}
+            row |= {"series": KINDS[some["strategy"].iloc[0]], "score": 100 * found.estimate}
+            row["replicates"] = found.replicates
+            out.append(row | {"score_low": 100 * max(0.0, found.low), "score_high": 100 * min(1.0, found.high)})
+        return pd.DataFrame(out)
 
     # --- tables -------------------------------------------------------------------------------------------------------
 
@@ -201,14 +195,12 @@ class Chapter(ChapterBase):
             f"{r.right:.0%} of {r.labels} ({r.low:.0%} to {r.high:.0%})" if r.labels else "none readable"
             for r in found.itertuples()
         ]
-        shown = pd.DataFrame(
-            {
-                "task": found["task"].map(TASKS), "originals": found["size"], "teacher": found["teacher"],
-                "labels right": right,
-                "commonest label": found["commonest"].map("{:.0%}".format), "verdict": found["verdict"],
-            }
-        )  # fmt: skip
-        return table(shown, "chance")
+        shown = found.assign(
+            task=found["task"].map(TASKS), right=right, commonest=found["commonest"].map("{:.0%}".format)
+        )
+        names = {"size": "originals", "right": "labels right", "commonest": "commonest label"}
+        columns = ["task", "size", "teacher", "right", "commonest", "verdict"]
+        return table(shown[columns].rename(columns=names), "chance")
 
     @property
     def headline(self) -> str:
@@ -245,12 +237,6 @@ def enough(b: float, tau: float, most: float) -> str:
     if b < 1e-3:
         return "no gain seen"
     return f"more than the {most:g} tested" if tau * np.log(10) > most else f"{tau * np.log(10):.1f}"
-
-
-def _means(folder: Path, rows: pd.DataFrame, column: Outcome) -> np.ndarray:
-    """Return outcomes ``(replicates, items)`` as fractions of 1, averaged over the students of a replicate."""
-    outcomes = rows["key"].map(lambda key: item_outcomes(folder, key, column).sort_index().to_numpy())
-    return np.stack([np.mean(list(some), axis=0) for _, some in outcomes.groupby(rows["replicate"])])
 
 
 def condition(strategy: str, teacher: str) -> str:
