@@ -1,7 +1,7 @@
 """The chapter on template questions (arXiv 2310.07830): their quality, what training on them does, and their bias."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import ClassVar
@@ -23,11 +23,11 @@ from crossover.params.template_questions import TemplateQuestions
 from crossover.paths import results_folder
 from crossover.questions import quality
 from crossover.questions.generate import Generator, QuestionBank, load_bank
-from crossover.stats.contrasts import contrast, items_needed
+from crossover.stats.contrasts import items_needed
 from crossover.study.experiments.template_mixture import distributions
-from crossover.study.paired import Outcome, item_outcomes, paired, paired_row
+from crossover.study.paired import Outcome, pair, paired, paired_row
 from crossover.study.run import run_grid
-from crossover.study.select import Selector, select, settings_table
+from crossover.study.select import Selector, settings_table
 
 SET_NAMES = {
     "nq_open": "NQ-open", "web_questions": "WebQuestions", "trivia_qa": "TriviaQA", "all": "all question sets",
@@ -67,16 +67,15 @@ class Chapter(ChapterBase):
     def detectable(self) -> Styler:
         """Return for each gain what this run could have detected, and the test items that would show one point."""
         rows = []
-        for name in self.parameters.question_sets:
-            found = self._differences([name], "real_equal")
-            if found is not None:
-                c = contrast(found, LEVEL)
-                gain = f"{100 * c.estimate:+.2f} ({100 * c.low:.2f} to {100 * c.high:.2f})"
-                rows.append({
-                    "set": SET_NAMES[name], "test items": c.items, "replicates": c.replicates, "gain, points": gain,
-                    "detectable at best, points": f"{100 * c.detectable:.2f}",
-                    "items to show 1 point, at least": f"{items_needed(found, 0.01, LEVEL):,}",
-                })  # fmt: skip
+        points = [{"share": share} for share in self._published_shares("real_equal")]
+        for name in self.parameters.question_sets if points else ():
+            found = pair(self.runs, self.folder, _BASE, points, _terms("real_equal"), sets=[name])
+            c = found.components().contrast(LEVEL)
+            gain = f"{100 * c.estimate:+.2f} ({100 * c.low:.2f} to {100 * c.high:.2f})"
+            row = {"set": SET_NAMES[name], "test items": c.items, "replicates": c.replicates, "gain, points": gain}
+            row["detectable at best, points"] = f"{100 * c.detectable:.2f}"
+            needed = items_needed(found.differences, 0.01, LEVEL)
+            rows.append(row | {"items to show 1 point, at least": f"{needed:,}"})
         return table(pd.DataFrame(rows), "detectable")
 
     def ratio_curves(self) -> Picture:
@@ -233,10 +232,7 @@ class Chapter(ChapterBase):
 
     def numbers(self) -> None:
         """Store what pages of the book quote."""
-        self.quote(
-            n_template_questions=f"{len(self.bank.questions):,}",
-            closed_book_floor=f"{self._floor:.1%}",
-        )
+        self.quote(n_template_questions=f"{len(self.bank.questions):,}", closed_book_floor=f"{self._floor:.1%}")
 
     @property
     def _setting(self) -> str:
@@ -265,21 +261,6 @@ class Chapter(ChapterBase):
         self, sets: Sequence[str], points: list[Selector], terms: list[Selector], outcome: Outcome = "correct"
     ) -> dict[str, object]:
         return paired_row(self.runs, self.folder, _BASE, points, terms, outcome, sets)
-
-    def _outcomes(self, strategy: str, share: float) -> pd.DataFrame:
-        """Return right (1) and wrong (0) of the whole student's answers to test questions, replicates by items."""
-        rows = select(self.runs, _BASE | {"strategy": strategy, "share": share}, _BASE)
-        sets = self.parameters.question_sets
-        read = {r.replicate: item_outcomes(self.folder, r.key, sets=sets) for r in rows.itertuples()}
-        return pd.DataFrame(read).T.sort_index().sort_index(axis=1)
-
-    def _differences(self, sets: Iterable[str], strategy: str) -> np.ndarray | None:
-        """Return the mean over the published shares of a mixture's outcomes less those without, replicates by items."""
-        shares = self._published_shares(strategy)
-        if not shares:
-            return None
-        gain = sum(self._outcomes(strategy, s) for s in shares) / len(shares) - self._outcomes("real", 0.0)
-        return gain[[item for item in gain if item.partition("/")[0] in sets]].to_numpy()
 
 
 _BASE: Selector = {
