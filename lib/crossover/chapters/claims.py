@@ -119,7 +119,7 @@ class Chapter:
         units = dict.fromkeys(f.part.scale[1] for f in own)
         asked = [(u.rpartition(".")[2], v) for (of, u), v in under_settings(self.findings).items() if of == name]
         keys = frozenset().union(*(f.evidence.keys for f in own if f.evidence))
-        settle = [(r.number, _bought(r)) for r in self.plan[self.plan["claim"] == name].itertuples()]
+        settle = list(self.plan[self.plan["claim"] == name].itertuples())
         history = self.log[self.log["claim"] == name].rename(columns={"is": "now"}) if len(self.log) else self.log
         return _render(
             "card", name, claim, whole(self.findings)[name],
@@ -160,14 +160,9 @@ def run(profile: str) -> Chapter:
     folder, register = results_folder(profile), load_register()
     findings = publish(folder, register)
     log = folder / "verdicts.csv"
-    chapter = Chapter(
-        folder,
-        register,
-        rows_of(findings, folder),
-        findings,
-        pd.read_csv(folder / "claims_plan.csv"),
-        pd.read_csv(log) if log.exists() else pd.DataFrame(),
-    )
+    changed = pd.read_csv(log) if log.exists() else pd.DataFrame()
+    plan = pd.read_csv(folder / "claims_plan.csv")
+    chapter = Chapter(folder, register, rows_of(findings, folder), findings, plan, changed)
     chapter.save()
     return chapter
 
@@ -175,14 +170,6 @@ def run(profile: str) -> Chapter:
 def _render(macro: str, *values: object) -> str:
     known = {"marks": MARKS, "NOT_RUN": NOT_RUN, "display_name": display_name, "WIDTH": _WIDTH, "HEIGHT": 30}
     return render("chapters/claims.html.jinja", macro, *values, **known)
-
-
-def _bought(row) -> str:
-    """A row of the plan in words."""
-    if pd.isna(row.hours) or "beyond reach" in row.what:
-        return row.what
-    chance = "" if pd.isna(row.probability) else f", decided with probability {row.probability:.2f}"
-    return f"{row.what}: {row.cells:.0f} students, {row.hours:.1f} worker-hours{chance}"
 
 
 def _here(rows: pd.DataFrame) -> str:
