@@ -13,7 +13,7 @@ def printed(*command):
     from rich.console import Console
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("crossover.cli.counts._console", lambda: Console(width=1000))
+        patch.setattr("crossover.cli.counts.console", lambda: Console(width=1000))
         found = CliRunner().invoke(app, [str(part) for part in command])
     assert found.exit_code == 0, found.output
     return " ".join(found.output.replace("─", " ").split())

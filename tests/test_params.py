@@ -12,7 +12,6 @@ from crossover.params.profiles import (
     SCHEMAS,
     check,
     collect,
-    describe,
     find_notebook,
     load_profile,
     resolve,
@@ -28,6 +27,19 @@ def parameters_cell(notebook):
     return tagged[0].source
 
 
+def said_to_be_allowed(spec: dict) -> str:
+    """Say in words what a JSON-schema fragment allows."""
+    if "enum" in spec or "const" in spec:
+        return " or ".join(map(repr, spec.get("enum", [spec.get("const")])))
+    words = {"integer": "whole number", "number": "number", "string": "text", "boolean": "True or False"}
+    kind = (words | {"object": "values by name"}).get(spec["type"], "list")
+    if kind == "list":
+        return f"list of: {said_to_be_allowed(spec['items'])}"
+    bounds = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
+    limits = [f"{word} {spec[name]:g}" for name, word in bounds.items() if name in spec]
+    return " ".join([kind, " and ".join(limits)]).strip()
+
+
 @pytest.mark.parametrize("notebook", SCHEMAS)
 def test_the_notebooks_cell_is_its_profile_and_says_what_is_allowed(notebook):
     source = parameters_cell(notebook)
@@ -36,8 +48,8 @@ def test_the_notebooks_cell_is_its_profile_and_says_what_is_allowed(notebook):
     assert values == own.model_dump() and collect(notebook, values) == own
     assert values["profile"] == ("recipe" if notebook == "06_recipe_pilot" else "laptop")
     lines = {line.split(" = ")[0]: line for line in source.splitlines()}
-    for name, _, allowed, meaning in describe(SCHEMAS[notebook]):
-        assert lines[name].endswith(f"# {meaning}: {allowed}")
+    for name, field in SCHEMAS[notebook].model_json_schema()["properties"].items():
+        assert lines[name].endswith(f"# {field['description']}: {said_to_be_allowed(field)}")
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import typer
 from scipy.optimize import curve_fit
 from typer.testing import CliRunner
 
 from benchmarks.tables import seconds, table
-from crossover.cli import counts as commands
+from crossover.cli import app
 from crossover.stats import forms
 from crossover.stats.crossovers import find_crossovers
 from crossover.stats.curves import fit_table
@@ -59,8 +58,6 @@ def refit(draws: int, seed: int) -> float:
 
 def through_the_command_line(studies: int = 300, timed: int = 30) -> float:
     """Return the CPU time of ``crossover fit`` on as many studies of 42 cells, from fewer that are timed."""
-    app = typer.Typer()
-    commands.register(app)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pilot.csv"
         taken = []

@@ -2,7 +2,6 @@
 
 import re
 
-import click
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -26,5 +25,5 @@ def test_help_names_every_option(path, command):
     assert done.exit_code == 0, done.output
     shown = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
     for option in command.params:
-        if isinstance(option, click.Option) and not option.hidden:
+        if option.param_type_name == "option" and not option.hidden:
             assert max(option.opts, key=len) in shown

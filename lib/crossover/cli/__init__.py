@@ -1,32 +1,42 @@
 """The command line: ``crossover --help``."""
 
-import sys
-
 import typer
+from typer.core import TyperGroup
 
 from crossover.cli import claims, counts, pilot, study, teacher
 from crossover.errors import CrossoverError
 
+
+class _Commands(TyperGroup):
+    """All commands; a user's error is printed without a traceback and exits with status 2."""
+
+    def invoke(self, context: typer.Context) -> object:
+        try:
+            return super().invoke(context)
+        except CrossoverError as problem:
+            typer.echo(f"crossover: {problem}", err=True)
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            typer.echo("\ncrossover: stopped. Finished cells are kept; the same command resumes.", err=True)
+            raise typer.Exit(130) from None
+
+
 app = typer.Typer(
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Which synthetic-data strategy should a query budget buy? Reproduce the study, or fit your own numbers.",
 )
-study.register(app)
-claims.register(app)
-counts.register(app)
+for _command in (
+    study.run, study.reproduce, study.train, study.book, study.audit, claims.claims,
+    counts.fit, counts.advise, counts.compare, counts.plan,
+):  # fmt: skip
+    app.command()(_command)
 pilot.register(app)
 teacher.register(app)
 
 
 def main() -> None:
-    """Run the command line; a user's error is printed without a traceback and exits with status 2."""
-    try:
-        app()
-    except CrossoverError as problem:
-        print(f"crossover: {problem}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("\ncrossover: stopped. Finished cells are kept; the same command resumes.", file=sys.stderr)
-        sys.exit(130)
+    """Run the command line."""
+    app()

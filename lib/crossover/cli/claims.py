@@ -1,24 +1,19 @@
-"""The command on claims.
+"""The command on claims: verdicts, a check against published files, and what would settle the undecided parts."""
 
-Verdicts, one claim checked against its published file, and what would settle the undecided ones.
-"""
-
-import json
 from math import isfinite
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from crossover.cli.console import console, print_json, print_table
+
 
 def claims(
     claim: Annotated[str, typer.Argument(help="One claim only, such as C3; by default all.")] = "",
     profile: Annotated[
         str,
-        typer.Option(
-            "--profile",
-            help="Results table: smoke, laptop, study (with what confirm has completed) or confirm.",
-        ),
+        typer.Option(help="Results table: smoke, laptop, study (with what confirm has completed) or confirm."),
     ] = "study",
     check: Annotated[bool, typer.Option("--check", help="Recompute and compare with the published file.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="The cheapest addition that decides each open part.")] = False,
@@ -45,21 +40,22 @@ def claims(
     findings = [f for f in decide(folder, register) if claim in ("", f.claim)]
     rows = additions(findings, rows_of(findings, folder), register, hours) if plan else table(findings, register)
     if as_json:
-        print(rows.to_json(orient="records", indent=1, force_ascii=False))
+        print_json(rows.to_dict("records"))
     elif plan:
         told = [
-            (f"{r.claim}.{r.number}", r.part, r.what, _short(r.hours), _short(r.probability)) for r in rows.itertuples()
-        ]
-        _print(
-            f"What would settle the open parts, {profile}", told, "part", "", "addition", "worker-hours", "probability"
-        )
+            {"": f"{r.claim}.{r.number}", "part": r.part, "addition": r.what, "worker-hours": _short(r.hours),
+             "probability": _short(r.probability)}
+            for r in rows.itertuples()
+        ]  # fmt: skip
+        print_table(console(), f"What would settle the open parts, {profile}", told)
     else:
         told = [
-            (f"{f.claim}.{f.number}", f"{f.part.says} {f.under}".strip(), f.in_words, f.part.prediction, f.verdict)
+            {"": f"{f.claim}.{f.number}", "part": f"{f.part.says} {f.under}".strip(), "ours (90% interval)": f.in_words,
+             "predicted": f.part.prediction, "verdict": f.verdict}
             for f in findings
             if not (f.under and f.verdict == NOT_RUN)
-        ]
-        _print(f"Claims, {profile}", told, "part", "", "ours (90% interval)", "predicted", "verdict")
+        ]  # fmt: skip
+        print_table(console(), f"Claims, {profile}", told)
         print(*(f"{name}: {verdict}" for name, verdict in whole(findings).items()), sep="\n")
 
 
@@ -68,33 +64,16 @@ def _check(names: list[str], folder: Path, as_json: bool) -> None:
     from crossover.claims.publish import check
 
     rows = check(names, folder)
+    agrees = bool(rows["agrees"].all())
     if as_json:
-        parts = json.loads(rows.to_json(orient="records", double_precision=12))
-        print(json.dumps({"agrees": bool(rows["agrees"].all()), "parts": parts}, indent=1))
+        print_json({"agrees": agrees, "parts": rows.to_dict("records")})
     else:
-        told = [
-            (r.claim, r.part, _short(r.published), _short(r.recomputed), "yes" if r.agrees else "no")
-            for r in rows.itertuples()
-        ]
-        _print(f"Claims checked against {folder.name}/claims", told, "claim", "", "published", "recomputed", "agrees")
-    if not rows["agrees"].all():
+        numbers = {name: rows[name].map(_short) for name in ("published", "recomputed")}
+        told = rows.assign(**numbers, agrees=rows["agrees"].map({True: "yes", False: "no"}))
+        print_table(console(), f"Claims checked against {folder.name}/claims", told.to_dict("records"))
+    if not agrees:
         raise typer.Exit(1)
 
 
 def _short(value: float) -> str:
     return f"{value:.3g}" if isfinite(value) else ""
-
-
-def _print(title: str, rows: list[tuple[str, ...]], *columns: str) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    out = Table(*columns, title=title)
-    for row in rows:
-        out.add_row(*row)
-    Console().print(out)
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the command line."""
-    app.command()(claims)

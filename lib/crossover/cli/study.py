@@ -1,6 +1,8 @@
-"""Commands that run the study: run, reproduce, train, book, audit, params."""
+"""Commands that run the study: run, reproduce, train, book, audit."""
 
+import math
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,7 +18,6 @@ def run(
     parameter: Annotated[
         list[str] | None, typer.Option("-p", "--parameter", help="name=value; repeat it for more. Lists as '[16, 32]'.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Run even if nothing changed.")] = False,
 ) -> None:
     """Run one notebook, with your own parameters if you like.
 
@@ -29,14 +30,13 @@ def run(
     resolve(name, profile, overrides)  # refuse wrong parameters before anything heavy is imported
     from crossover.book.notebooks import execute
 
-    done = execute(name, profile, overrides, force=force)
+    done = execute(name, profile, overrides)
     print(f"{name}: {'done' if done.reasons else 'nothing changed'}. Results: {_shown(done.folder)}")
     print(f"Notebook: {_shown(done.output)}   As a page: crossover book --profile {done.folder.name}")
 
 
 def reproduce(
     profile: Profile = "laptop",
-    force: Annotated[bool, typer.Option("--force", help="Run everything.")] = False,
     cluster: Annotated[str, typer.Option(help="Ray cluster that trains the students: its address, or local.")] = "",
 ) -> None:
     """Run every notebook of a profile whose inputs changed, and build the book.
@@ -50,16 +50,13 @@ def reproduce(
     for name in load_profile(profile):
         trains = cluster and "cluster" in SCHEMAS[name].model_fields
         changes = {"cluster": cluster, "workers": 0} if trains else {}  # as many as the cluster has room for
-        done = execute(name, profile, changes, force=force)
+        done = execute(name, profile, changes)
         print(f"{done.notebook}: {'recomputed' if done.reasons else 'nothing changed'}")
     book(profile)
 
 
 def train(
     profile: Profile = "confirm",
-    notebook: Annotated[
-        list[str] | None, typer.Option("--notebook", help="Only these; give it again for more.")
-    ] = None,
     claim: Annotated[
         list[str] | None, typer.Option("--claim", help="Only what a claim compares; give it again for more.")
     ] = None,
@@ -72,44 +69,38 @@ def train(
     uncommitted changes it refuses. On a machine that others use too: nice -n 15 crossover train --profile confirm
     --hours 8 --workers 1
     """
-    import math
-
     from crossover.claims.cells import compared
     from crossover.claims.register import load_register
     from crossover.errors import CrossoverError
     from crossover.params.fields import TrainingParameters
-    from crossover.params.profiles import find_notebook, load_profile, resolve
+    from crossover.params.profiles import load_profile, resolve
     from crossover.paths import repository, results_folder
     from crossover.study.provenance import git_state
     from crossover.study.run import run_cells, run_grid
     from crossover.study.store import Store
 
-    if notebook and claim:
-        raise CrossoverError("Give --notebook or --claim, not both: a claim's students are of several notebooks.")
-    wanted = [find_notebook(name) for name in notebook or load_profile(profile)]
     if git_state(repository())["dirty"]:
         raise CrossoverError(
             "Rows need committed code to be published, and tracked files have changes. Commit or stash them."
         )
-    start = time.monotonic()
+    every = [resolve(name, profile, {}) for name in load_profile(profile)]
+    trained = [p.model_copy(update={"workers": workers}) for p in every if isinstance(p, TrainingParameters)]
+    start, most = time.monotonic(), hours or math.inf
     if claim:
         cells, store = compared(claim, profile, load_register()), Store(results_folder(profile))
-        settings = (resolve(name, profile, {}) for name in wanted)
-        p = next(one for one in settings if isinstance(one, TrainingParameters))
-        run_cells(cells, store, workers, p.device, p.cluster, hours or math.inf)
+        run_cells(cells, store, workers, trained[0].device, trained[0].cluster, most)
         return
-    for name in wanted:
-        parameters = resolve(name, profile, {})
-        left = hours - (time.monotonic() - start) / 3600 if hours else math.inf
-        if isinstance(parameters, TrainingParameters) and left > 0:
-            run_grid(parameters.model_copy(update={"workers": workers}), hours=left)
+    for parameters in trained:
+        run_grid(parameters, hours=most - (time.monotonic() - start) / 3600)
 
 
 def book(profile: Profile = "laptop") -> None:
     """Build the book from the results that are there; nothing is computed."""
-    from crossover.book.build import build
+    from crossover.book.build import build_book
+    from crossover.paths import repository, results_folder
 
-    print(f"The book: {build(profile)}")
+    pages = repository() / "book"
+    print(f"The book: {build_book(pages, results_folder(profile), pages / '_build' / profile, profile)}")
 
 
 def audit(
@@ -123,29 +114,6 @@ def audit(
     audit(profile, cells, seed)
 
 
-def params(notebook: Annotated[str, typer.Argument(help="A notebook's name or number.")]) -> None:
-    """List a notebook's parameters: default, what is allowed, and what each means."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from crossover.params.profiles import SCHEMAS, describe, find_notebook
-
-    name = find_notebook(notebook)
-    table = Table("parameter", "default", "allowed", "meaning", title=name)
-    for row in describe(SCHEMAS[name]):
-        table.add_row(*(cell.replace("[", "\\[") for cell in row))
-    Console().print(table)
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to the command line."""
-    for command in (run, reproduce, train, book, audit, params):
-        app.command()(command)
-
-
-def _shown(path) -> str:
-    """A path relative to the working folder where that is shorter."""
-    import os
-
-    relative = os.path.relpath(path)
-    return str(path) if relative.startswith("..") else relative
+def _shown(path: Path) -> str:
+    """A path relative to the working folder where it is below it."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

