@@ -26,7 +26,7 @@ def test_costs_are_the_sums_of_the_rows(tmp_path):
     write_runs(tmp_path, rows)
     table = appendices.tables(tmp_path)["costs"]
     assert cells(table, "all") == ["all", "", "3", "1,300", "66", "18", "4.0"]
-    assert cells(table, "finetuned teacher") == ["finetuned teacher", "rte", "1", "50", "33", "7", "2.0"]
+    assert cells(table, "finetuned teacher") == ["finetuned teacher", "RTE", "1", "50", "33", "7", "2.0"]
 
 
 def test_without_runs_it_says_so(tmp_path):

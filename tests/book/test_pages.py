@@ -9,7 +9,7 @@ import pytest
 
 import crossover
 from crossover.book import appendices
-from crossover.book.pages import PREVIEW, banner, duration, figure, fill, keep_blocks, public_settings, stage
+from crossover.book.pages import banner, duration, figure, fill, keep_blocks, stage
 from crossover.chapters.common import NOT_RUN
 from crossover.errors import CrossoverError
 from crossover.figures.lead import gains_over_seeds
@@ -154,7 +154,7 @@ def test_a_chapter_without_a_record_is_refused(results):
 
 
 def test_the_record_escapes_what_markdown_would_read_as_markup():
-    text = banner("laptop", RECORD)
+    text = banner(RECORD)
     for fact in (
         r"A\|B\_C",
         "2025-11-21",
@@ -165,7 +165,7 @@ def test_the_record_escapes_what_markdown_would_read_as_markup():
         "`[32, 64]`",
     ):
         assert fact in text
-    assert "no git checkout" in banner("laptop", RECORD | {"commit": None})
+    assert "no git checkout" in banner(RECORD | {"commit": None})
 
 
 def test_markers_and_numbers_that_cannot_be_read_are_refused():
@@ -177,17 +177,6 @@ def test_markers_and_numbers_that_cannot_be_read_are_refused():
 
 def test_durations_round_before_they_split():
     assert [duration(s) for s in (0, 59.7, 3599.6)] == ["0 s", "1 min 0 s", "1 h 0 min"]
-
-
-def test_a_site_and_a_repository_add_a_preview_and_buttons(results, monkeypatch):
-    known = {"CROSSOVER_REPOSITORY": "me/crossover", "CROSSOVER_SITE": "https://me.github.io/crossover/"}
-    added = public_settings(known, {PREVIEW})
-    assert set(added["launch_buttons"]) == {"binderhub_url", "colab_url"}
-    assert added["preview"]["property=og:image"] == f"https://me.github.io/crossover/{PREVIEW}"
-    assert "property=og:image" not in public_settings(known, set())["preview"], "no picture that is not there"
-    for name, value in known.items():
-        monkeypatch.setenv(name, value)
-    assert b"mybinder.org" in staged(results)["_config.yml"] and b"og:url" in staged(results)["_config.yml"]
 
 
 def test_the_counts_that_the_page_prints_can_be_fitted(tmp_path):

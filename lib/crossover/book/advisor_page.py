@@ -1,7 +1,6 @@
 """The data of the page that advises: published counts, and what its statistics share with the library.
 
-The page computes in the browser (``book/_static/crossover_stats.js``), from the same random numbers as
-:func:`crossover.stats.curves.fit_table` with seed 0.
+``book/_static/crossover_stats.js`` computes in the browser, from the random numbers of ``fit_table`` with seed 0.
 """
 
 import json

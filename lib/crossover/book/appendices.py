@@ -12,7 +12,7 @@ import pandas as pd
 from crossover.data import pinned
 from crossover.data.load import DATA_SETS
 from crossover.labels import TASKS
-from crossover.params.profiles import SCHEMAS, describe
+from crossover.params.profiles import SCHEMAS
 from crossover.study.store import read_runs, worker_hours
 
 PRICE = 0.9  # of a million tokens, for an example of what a served teacher costs
@@ -37,26 +37,18 @@ def costs(results: Path, runs: pd.DataFrame) -> str:
     """What was run: students, queries, tokens and hours of one worker by experiment and task, and on what machine."""
     if not len(runs):
         return "No student was trained in this profile."
-    sums = (
-        runs.assign(hours=worker_hours(runs), students=1)
-        .groupby(["experiment", "task"])[["students", "queries", "tokens_in", "tokens_out", "train_tokens", "hours"]]
-        .sum()
-        .reset_index()
-    )
+    tokens = runs["tokens_in"] + runs["tokens_out"]
+    counted = runs.assign(students=1, teacher_tokens=tokens, hours=worker_hours(runs))
+    columns = ["students", "queries", "teacher_tokens", "train_tokens", "hours"]
+    sums = counted.groupby(["experiment", "task"])[columns].sum()
+    sums.loc[("all", ""), :] = counted[columns].sum()
     rows = [
-        [
-            r.experiment.replace("_", " "), TASKS.get(r.task, r.task), f"{r.students:,}", f"{r.queries:,}",
-            f"{r.tokens_in + r.tokens_out:,}", f"{r.train_tokens:,}", f"{r.hours:.1f}",
-        ]
-        for r in sums.itertuples()
-    ]  # fmt: skip
-    rows.append(["all", "", f"{len(runs):,}", f"{runs['queries'].sum():,}",
-                 f"{(runs['tokens_in'] + runs['tokens_out']).sum():,}", f"{runs['train_tokens'].sum():,}",
-                 f"{worker_hours(runs).sum():.1f}"])  # fmt: skip
+        [experiment.replace("_", " "), TASKS.get(task, task), *(f"{n:,.0f}" for n in row[:-1]), f"{row[-1]:.1f}"]
+        for (experiment, task), *row in sums.itertuples()
+    ]
     head = ["experiment", "task", "students", "teacher calls", "teacher tokens", "training tokens", "worker hours"]
-    records = [_record(results, name) for name in sorted(runs["provenance"].unique())]
-    machines = sorted({f"{r['hardware']['cpu']}, {r['hardware']['cores']} cores" for r in records if r})
-    return _table(head, rows, right=range(2, 7)) + f"\n\nMachines: {'; '.join(machines) or 'not on record'}."
+    ran_on = "; ".join(_machines(results, runs["provenance"])) or "not on record"
+    return f"{_table(head, rows, right=range(2, 7))}\n\nMachines: {ran_on}."
 
 
 def fitted(results: Path, runs: pd.DataFrame) -> dict[str, str]:
@@ -84,35 +76,24 @@ def speed(folder: Path) -> str:
     parts = []
     for name, rows in found.items():
         shown = [[r.what, f"{r.value} {r.unit}".strip(), r.wanted, r.met] for r in rows.itertuples()]
-        parts.append(
-            f"## {name.replace('_', ' ').capitalize()}\n\n"
-            + _table(["what", "measured", "wanted", "met"], shown, right=[1])
-        )
-    records = [
-        _record(folder, name) for name in sorted({digest for rows in found.values() for digest in rows["provenance"]})
-    ]
-    origins = {
-        f"{r['hardware']['cpu']}, {r['hardware']['cores']} cores, commit `{str(r['commit'])[:8]}`" for r in records if r
-    }
-    return "\n\n".join(parts) + f"\n\nMeasured on: {'; '.join(sorted(origins)) or 'not on record'}."
+        table = _table(["what", "measured", "wanted", "met"], shown, right=[1])
+        parts.append(f"## {name.replace('_', ' ').capitalize()}\n\n{table}")
+    measured_on = _machines(folder, pd.concat(rows["provenance"] for rows in found.values()), commit=True)
+    return "\n\n".join([*parts, f"Measured on: {'; '.join(measured_on) or 'not on record'}."])
 
 
 def verdict_changes(path: Path) -> str:
     """Which parts of claims were decided otherwise before, when that changed, and by what numbers."""
     if not path.exists():
         return "No verdict of this profile has changed."
-    found = pd.read_csv(path)
-    rows = [
-        [r.date, f"{r.claim}, part {r.part}", r.was, r.IS,
-        "" if pd.isna(r.estimate) else f"{r.estimate:.3g} ({r.low:.3g} to {r.high:.3g})",
-         f"{r.cells}", f"{r.replicates}", r.reason]
-        for r in found.rename(columns={"is": "IS"}).itertuples()
-    ]  # fmt: skip
-    return _table(
-        ["date", "claim", "was", "became", "estimate (90% interval)", "students", "replicates", "reason"],
-        rows,
-        right=(5, 6),
-    )
+    head = ["date", "claim", "was", "became", "estimate (90% interval)", "students", "replicates", "reason"]
+    rows = []
+    for r in pd.read_csv(path).to_dict("records"):
+        estimate = "" if pd.isna(r["estimate"]) else f"{r['estimate']:.3g} ({r['low']:.3g} to {r['high']:.3g})"
+        part = f"{r['claim']}, part {r['part']}"
+        numbers = (estimate, str(r["cells"]), str(r["replicates"]))
+        rows.append([r["date"], part, r["was"], r["is"], *numbers, r["reason"]])
+    return _table(head, rows, right=(5, 6))
 
 
 def paper_costs() -> str:
@@ -129,16 +110,12 @@ def parameters(results: Path) -> str:
     parts = []
     for name, schema in SCHEMAS.items():
         record = _record(results, name)
-        used = record.get("parameters", {}) if record else {}
-        rows = [
-            [
-                f"`{p}`",
-                meaning,
-                f"`{default}`",
-                f"`{json.dumps(used[p])}`" if p in used and json.dumps(used[p]) != default else "",
-            ]
-            for p, default, _, meaning in describe(schema)
-        ]
+        used = {p: json.dumps(value) for p, value in record.get("parameters", {}).items()}
+        rows = []
+        for p, field in schema.model_json_schema()["properties"].items():
+            default = json.dumps(field.get("default"))
+            here = f"`{used[p]}`" if used.get(p, default) != default else ""
+            rows.append([f"`{p}`", field["description"], f"`{default}`", here])
         title = name + ("" if record else " (not run in this profile)")
         table = _table(["parameter", "meaning", "default", "here"], rows)
         parts.append(f"::::{{dropdown}} {title}\n{table}\n::::")
@@ -164,9 +141,18 @@ def model_cards() -> str:
     return _table(["package", "version", "licence of what is read", "SHA-256 (first 16 digits)"], rows)
 
 
-def _record(results: Path, name: str) -> dict | None:
+def _record(results: Path, name: str) -> dict:
     path = results / "provenance" / f"{name}.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def _machines(results: Path, provenance: pd.Series, commit: bool = False) -> list[str]:
+    """The machines on record, with the commit of the code where wanted."""
+    known = [record for name in provenance.unique() if (record := _record(results, name))]
+    return sorted({
+        f"{r['hardware']['cpu']}, {r['hardware']['cores']} cores" + f", commit `{str(r['commit'])[:8]}`" * commit
+        for r in known
+    })  # fmt: skip
 
 
 def _list(values: pd.Series) -> str:

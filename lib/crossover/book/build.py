@@ -23,27 +23,21 @@ ONLINE_EXTENSIONS = ("sphinx_thebe", "sphinx_comments", "sphinx.ext.intersphinx"
 _SHOWN_WARNINGS = 5
 
 
-def build(profile: str, *, clean: bool = False) -> Path:
-    """Build a profile's book and return its index page; with the same pages, results and versions nothing is done.
+def build_book(book: Path, results: Path, out: Path, profile: str) -> Path:
+    """Build the pages in ``book`` with the results in ``results`` into ``out``; return ``out/html/index.html``.
 
-    ``profile`` may name one run's own results folder; ``clean`` writes every page. A missing number, a failed notebook
-    or any warning of Sphinx is an error.
+    With the same pages, results and versions nothing is done. A missing number, a failed notebook or any warning of
+    Sphinx is an error.
     """
-    book = repository() / "book"
-    return build_book(book, results_folder(profile), book / "_build" / profile, profile, clean=clean)
-
-
-def build_book(book: Path, results: Path, out: Path, profile: str, *, clean: bool = False) -> Path:
-    """Build the pages in ``book`` with the results in ``results`` into ``out``; return ``out/html/index.html``."""
     index, stamp, work = out / "html" / "index.html", out / "stamp", out / "work"
     digest = _digest(book, results)
-    if not clean and index.exists() and stamp.exists() and stamp.read_text() == digest:
+    if index.exists() and stamp.exists() and stamp.read_text() == digest:
         return index
     from crossover.book import pages  # which takes as long to import as all the rest of a run that has nothing to do
 
     staged = pages.stage(book, results, profile)
     outline = _outline(staged)
-    if clean or not (work / outline).exists():
+    if not (work / outline).exists():
         shutil.rmtree(work, ignore_errors=True)
     write_changed(out / "source", staged)
     try:
@@ -117,10 +111,7 @@ def _render(source: Path, out: Path) -> None:
 
 
 def _digest(book: Path, results: Path) -> str:
-    """A digest of all that a build reads: pages, results, profiles, this library, its renderers, the environment.
-
-    Nothing is computed from these, so that it takes no time to find that nothing has changed.
-    """
+    """A digest of all that a build reads: pages, results, profiles, this library, its renderers, the environment."""
     root = repository()
     kinds = ("*.csv", "notebooks/*.ipynb", "figures/*", "provenance/*.json", "numbers/*.json")
     paths = [p for p in book.rglob("*") if "_build" not in p.relative_to(book).parts and not p.name.startswith(".")]

@@ -1,7 +1,6 @@
 """Executing a notebook: parameters checked first, nothing done twice, a clean notebook and a record left behind.
 
-Papermill runs the notebook. Around it stand what papermill leaves to others: an unknown parameter is an error rather
-than a warning, a stamp of everything that the result depends on says whether there is anything to do, and the stored
+Papermill runs it. A stamp of everything that the result depends on says whether there is anything to do, and the stored
 notebook holds no time, no path of this machine and no progress bar.
 """
 
@@ -24,12 +23,13 @@ from crossover.digests import digest
 from crossover.errors import CrossoverError
 from crossover.params.fields import Parameters
 from crossover.params.profiles import resolve
-from crossover.paths import PUBLISHED, repository, results_folder
+from crossover.paths import PUBLISHED, repository, results_folder, written
 from crossover.study import provenance
 from crossover.study.grids import cells_of
 from crossover.study.store import read_runs, worker_hours
 
 if TYPE_CHECKING:
+    import pandas as pd
     from nbformat import NotebookNode
 
 
@@ -47,24 +47,23 @@ class Execution:
         return self.folder / "notebooks" / f"{self.notebook}.ipynb"
 
 
-def execute(notebook: str, profile: str, overrides: Mapping[str, object], *, force: bool = False) -> Execution:
-    """Execute a notebook unless nothing that it depends on has changed, or in any case with ``force``.
+def execute(notebook: str, profile: str, overrides: Mapping[str, object]) -> Execution:
+    """Execute a notebook unless nothing that it depends on has changed.
 
     With overrides that decide a number, the run has a results folder of its own. A wrong parameter is an error before
     anything starts; a failing cell is named.
     """
     parameters = resolve(notebook, profile, overrides)
     folder = results_folder(parameters.results)
-    stamp_path = folder / "stamps" / f"{notebook}.json"
-    run = Execution(
-        notebook, folder, ("asked to",) if force else _changes(stamp_path, _stamp(notebook, parameters, folder))
-    )
-    if not force and run.output.exists() and not run.reasons:
-        return run
-    print(f"{notebook}: {'; '.join(run.reasons) or 'its executed notebook is missing'}. Running.", file=sys.stderr)
-    seconds = _papermill(notebook, parameters, run.output)
-    _write_json(folder / "provenance" / f"{notebook}.json", _record(notebook, parameters, folder, seconds))
-    _write_json(stamp_path, _stamp(notebook, parameters, folder))
+    stamp = folder / "stamps" / f"{notebook}.json"
+    run = Execution(notebook, folder, _changes(stamp, _stamp(notebook, parameters, folder)))
+    if run.reasons or not run.output.exists():
+        reasons = "; ".join(run.reasons) or "its executed notebook is missing"
+        print(f"{notebook}: {reasons}. Running.", file=sys.stderr)
+        with written(run.output.parent):
+            seconds = _papermill(notebook, parameters, run.output)
+            _write_json(folder / "provenance" / f"{notebook}.json", _record(notebook, parameters, folder, seconds))
+            _write_json(stamp, _stamp(notebook, parameters, folder))
     return run
 
 
@@ -77,29 +76,21 @@ def _papermill(notebook: str, parameters: Parameters, output: Path) -> float:
 
     # Without ipywidgets, which a batch run has no use for, a library's import of tqdm.auto warns.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:IProgress not found")
-    os.environ["JUPYTER_PATH"] = str(
-        Path(sys.prefix) / "share" / "jupyter"
-    )  # this environment's kernel before any other
+    os.environ["JUPYTER_PATH"] = str(Path(sys.prefix) / "share" / "jupyter")  # this environment's kernel before others
     source = repository() / "notebooks" / f"{notebook}.ipynb"
     working = output.with_suffix(".running.ipynb")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    start = time.monotonic()
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        start = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="crossover-", dir=_short_folder()) as sockets:
             # Files in place of ports: none is open, and none is left in the checkout when a run is killed.
             channel = {"transport": "ipc", "ip": f"{sockets}/kernel"}
             papermill.execute_notebook(
-                source,
-                working,
-                parameters=parameters.model_dump(),
-                progress_bar=False,
-                stderr_file=sys.stderr,
-                cwd=str(repository()),
-                config=Config(KernelManager=channel),
-            )
+                source, working, parameters=parameters.model_dump(), progress_bar=False, stderr_file=sys.stderr,
+                cwd=str(repository()), config=Config(KernelManager=channel),
+            )  # fmt: skip
         seconds = time.monotonic() - start
-        executed = nbformat.read(working, as_version=4)
-        nbformat.write(clean(executed), output)
+        nbformat.write(clean(nbformat.read(working, as_version=4)), output)
     except PapermillExecutionError as problem:
         failed = output.with_suffix(".failed.ipynb")
         working.replace(failed)
@@ -108,11 +99,6 @@ def _papermill(notebook: str, parameters: Parameters, output: Path) -> float:
             f"{notebook}, cell {problem.cell_index + 1}, failed: {problem.ename}: {problem.evalue}\n"
             f"The notebook up to there: {failed}"
         ) from None
-    except OSError as problem:
-        raise CrossoverError(
-            f"Cannot write {output.parent}: {problem.strerror or problem}. Cells already finished are kept; free some "
-            "space or give a writable folder (CROSSOVER_RESULTS), then run again."
-        ) from problem
     finally:
         working.unlink(missing_ok=True)
     return seconds
@@ -145,30 +131,27 @@ def _stamp(notebook: str, parameters: Parameters, folder: Path) -> dict[str, str
     """Return digests of everything that an executed notebook depends on, by what it is."""
     root = repository()
     source = root / "notebooks" / f"{notebook}.ipynb"
+    aside = {*parameters.connection, *parameters.spending, *parameters.training}
     stamp = {
         "the notebook": _digest(source),
-        "its parameters": digest(
-            parameters.model_dump_json(exclude={*parameters.connection, *parameters.spending, *parameters.training})
-        ),
+        "its parameters": digest(parameters.model_dump_json(exclude=aside)),
         "the lock": provenance.locks_digest(),
     }
-    keys = {cell.key for cell in cells_of(parameters)}
+    rows = _own_rows(parameters, folder)
     for name in parameters.reads:
         if name.startswith("../") and parameters.profile != PUBLISHED:
             continue  # the confirmation study, which the published chapters alone show
-        stamp[f"the run's {name}"] = (
-            _rows_digest(folder, keys) if keys and name == "runs.csv" else _digest(folder / name)
-        )
+        own = rows is not None and name == "runs.csv"
+        stamp[f"the run's {name}"] = _rows_digest(rows) if own else _digest(folder / name)
         if parameters.profile != PUBLISHED:
             stamp[f"the published {name}"] = _digest(results_folder(PUBLISHED) / name)
     return stamp | {path.relative_to(root).as_posix(): _digest(path) for path in library_files(source)}
 
 
 def library_files(notebook: Path) -> list[Path]:
-    """Return the library's files that a notebook depends on: the modules that it imports, what these import, and so on.
+    """Return the library's files that a notebook depends on: modules that it imports, what these import, and so on.
 
-    A package that is imported by its own name, as a registry is, counts with all its modules; YAML files and templates
-    count with the modules beside them.
+    A package imported by its own name counts with all its modules; YAML files and templates with the modules there.
     """
     import grimp
 
@@ -190,16 +173,22 @@ def _imports(code: str, modules: Collection[str]) -> set[str]:
     nodes = list(ast.walk(ast.parse(code)))
     plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     named = {
-        (n.module, f"{n.module}.{alias.name}") for n in nodes if isinstance(n, ast.ImportFrom) for alias in n.names
+        (n.module or "", f"{n.module}.{alias.name}")
+        for n in nodes
+        if isinstance(n, ast.ImportFrom)
+        for alias in n.names
     }
     return (plain | {full if full in modules else module for module, full in named}) & set(modules)
 
 
-def _rows_digest(folder: Path, keys: set[str]) -> str:
-    """Return a digest of some rows of ``runs.csv``: another chapter's rows in the same table change nothing."""
-    runs = read_runs(folder)
-    rows = runs[runs["key"].isin(keys)].sort_values("key")
-    return digest(rows.to_csv(index=False)) if len(rows) else "absent"
+def _own_rows(parameters: Parameters, folder: Path) -> pd.DataFrame | None:
+    """Return the rows of a chapter's own cells; ``None`` for a chapter without cells."""
+    keys, runs = {cell.key for cell in cells_of(parameters)}, read_runs(folder)
+    return runs[runs["key"].isin(keys)] if keys else None
+
+
+def _rows_digest(rows: pd.DataFrame) -> str:
+    return digest(rows.sort_values("key").to_csv(index=False)) if len(rows) else "absent"
 
 
 def _changes(path: Path, now: Mapping[str, str]) -> tuple[str, ...]:
@@ -213,19 +202,15 @@ def _changes(path: Path, now: Mapping[str, str]) -> tuple[str, ...]:
 
 def _record(notebook: str, parameters: Parameters, folder: Path, seconds: float) -> dict[str, object]:
     """Return what the banner of the rendered page says: origin, machine, cost."""
-    values = parameters.model_dump()
-    keys = {cell.key for cell in cells_of(parameters)}
-    runs = read_runs(folder)
-    runs = runs[runs["key"].isin(keys)]
-    trained = 3600 * float(worker_hours(runs).sum())
+    values, rows = parameters.model_dump(), _own_rows(parameters, folder)
     origin = provenance.record(values.get("device", "cpu"), {})
     return {
         "notebook": notebook,
         "profile": parameters.profile,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "seconds": round(trained if keys else seconds, 1),
-        "queries": int(runs["queries"].sum()),
-        "cells": len(runs),
+        "seconds": round(seconds if rows is None else 3600 * float(worker_hours(rows).sum()), 1),
+        "queries": 0 if rows is None else int(rows["queries"].sum()),
+        "cells": 0 if rows is None else len(rows),
         "parameters": values,
         **{name: origin[name] for name in ("commit", "dirty", "hardware", "versions", "lock")},
     }

@@ -5,8 +5,9 @@ a chapter as ``{{ figure_NAME }}``. A part of a page that draws on a chapter sta
 "<notebook>"}``, up to the next ``+++``.
 """
 
+from __future__ import annotations
+
 import json
-import os
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -21,72 +22,42 @@ from crossover.templates import render
 
 #: The chapter whose curves the page that advises reads.
 ADVISED = "03_budget_ratio"
-#: The picture that a link to the book shows, and its text.
-PREVIEW, SUMMARY = "_static/figures/crossover_map.png", "Which synthetic-data strategy should a query budget buy?"
 
 
 def stage(book: Path, results: Path, profile: str) -> dict[str, bytes]:
     """Return what Jupyter Book is given: content by path, relative to the source folder."""
     paths = [p for p in book.rglob("*") if p.is_file() and "_build" not in p.relative_to(book).parts]
     staged = {p.relative_to(book).as_posix(): p.read_bytes() for p in paths if not p.name.startswith(".")}
-    notebooks = {
-        p.stem: p for p in sorted((results / "notebooks").glob("*.ipynb")) if "." not in p.stem
-    }  # not failed, not running
-    toc, left_out = _present_chapters(yaml.safe_load(staged["_toc.yml"]), set(notebooks), set(staged))
-    if unlisted := set(notebooks) - set(_files(toc)):
+    # A name with a second dot is of a failed or of a running notebook.
+    notebooks = {p.stem: p for p in sorted((results / "notebooks").glob("*.ipynb")) if "." not in p.stem}
+    toc, left_out = _present_chapters(
+        yaml.safe_load(staged["_toc.yml"]), {*notebooks, *(name.removesuffix(".md") for name in staged)}
+    )
+    files = [toc["root"], *(chapter["file"] for part in toc["parts"] for chapter in part["chapters"])]
+    if unlisted := set(notebooks) - set(files):
         raise CrossoverError(
             f"{min(unlisted)} was run but is in no chapter: add '- file: {min(unlisted)}' to _toc.yml."
         )
     known = {"profile": profile, **read_numbers(results), **appendices.tables(results)}
     for path in sorted([*(results / "figures").glob("*.*"), *(results / "claims").glob("*.json")]):
         staged[f"_static/{path.parent.name}/{path.name}"] = path.read_bytes()
-    shown: dict[str, str] = {}
-    for name, number in _numbers(toc, set(notebooks)).items():
+    figures: dict[str, str] = {}
+    for name, number in _numbers(toc, notebooks).items():
         record = results / "provenance" / f"{name}.json"
-        staged[f"{name}.ipynb"] = _chapter(notebooks[name], record, profile, known, set(staged), number, shown)
+        staged[f"{name}.ipynb"], drawn = _chapter(notebooks[name], record, known, set(staged), number)
+        figures |= drawn
     for name, content in staged.items():
         if name.endswith(".md") and not name.startswith("_static/"):
-            staged[name] = fill(keep_blocks(content.decode(), set(notebooks), name), known | shown, name).encode()
+            staged[name] = fill(keep_blocks(content.decode(), set(notebooks), name), known | figures, name).encode()
     if ADVISED in notebooks:
         staged |= advisor_page.scripts(results) | samples.shards(results)
     if left_out:
-        staged[f"{toc['root']}.md"] += _left_out_note(left_out, profile).encode()
-    config = yaml.safe_load(staged["_config.yml"])
-    added = public_settings(os.environ, staged)
-    if preview := added.pop("preview", None):
-        config["sphinx"]["config"]["myst_html_meta"] = preview
+        command = f"make notebook NB={left_out[0].partition('_')[0]} PROFILE={profile}"
+        names = ", ".join(f"`{name}`" for name in left_out)
+        note = f"Not run in the `{profile}` profile, so not in this book: {names}. To run one: `{command}`."
+        staged[f"{toc['root']}.md"] += f"\n:::{{note}}\n{note}\n:::\n".encode()
     staged["_toc.yml"] = yaml.safe_dump(toc, sort_keys=False).encode()
-    staged["_config.yml"] = yaml.safe_dump(config | added, sort_keys=False).encode()
     return staged
-
-
-def public_settings(environment: Mapping[str, str], staged: Collection[str]) -> dict[str, object]:
-    """Return what a published site's environment adds to ``_config.yml``; ``preview`` are tags of a page's head.
-
-    ``CROSSOVER_REPOSITORY`` (``owner/name`` on GitHub) adds buttons that open a chapter on Binder or Colab;
-    ``CROSSOVER_SITE`` (the book's address) adds the picture that a link to the book shows.
-
-    >>> public_settings({"CROSSOVER_REPOSITORY": "me/crossover"}, {})["repository"]["url"]
-    'https://github.com/me/crossover'
-    """
-    added: dict[str, object] = {}
-    if name := environment.get("CROSSOVER_REPOSITORY"):
-        added["repository"] = {"url": f"https://github.com/{name}", "path_to_book": "notebooks", "branch": "main"}
-        added["launch_buttons"] = {
-            "binderhub_url": "https://mybinder.org",
-            "colab_url": "https://colab.research.google.com",
-        }
-    if site := environment.get("CROSSOVER_SITE", "").rstrip("/"):
-        meta = {
-            "description": SUMMARY,
-            "property=og:title": "Crossover",
-            "property=og:description": SUMMARY,
-            "property=og:url": f"{site}/",
-        }
-        if PREVIEW in staged:
-            meta |= {"property=og:image": f"{site}/{PREVIEW}", "name=twitter:card": "summary_large_image"}
-        added["preview"] = meta
-    return added
 
 
 def keep_blocks(text: str, available: Collection[str], page: str) -> str:
@@ -128,23 +99,18 @@ def fill(text: str, numbers: Mapping[str, str], page: str) -> str:
     return re.sub(r"\{\{ *(\w+) *\}\}", number, text)
 
 
-def banner(profile: str, record: Mapping) -> str:
+def banner(record: Mapping) -> str:
     """Return in Markdown where a chapter's numbers came from (commit, date, machine, versions) and what they cost."""
     machine = record["hardware"]
     commit = f"`{record['commit'][:10]}`" if record.get("commit") else "unknown (no git checkout)"
-    if record.get("dirty"):
-        commit += " with local changes"
+    ran_on = f"{machine['cpu']}, {_count(machine['cores'], 'core')}, {machine['memory_gb']} GB, on {machine['device']}"
+    cost = duration(record["seconds"]), _count(record["queries"], "teacher call"), _count(record["cells"], "cell")
     facts = {
-        "Profile": _plain(profile),
-        "Commit": commit,
+        "Profile": _plain(record["profile"]),
+        "Commit": commit + (" with local changes" if record.get("dirty") else ""),
         "Run": _plain(str(record["date"])[:10]),
-        "Machine": _plain(
-            f"{machine['cpu']}, {_count(machine['cores'], 'core')}, {machine['memory_gb']} GB, on {machine['device']}"
-        ),
-        "Cost": (
-            f"{duration(record['seconds'])}, {_count(record['queries'], 'teacher call')}, "
-            f"{_count(record['cells'], 'cell')}"
-        ),
+        "Machine": _plain(ran_on),
+        "Cost": ", ".join(cost),
     }
     line = " · ".join(f"**{name}** {value}" for name, value in facts.items())
     rows = [f"| `{name}` | `{_literal(value)}` |" for name, value in record["parameters"].items()]
@@ -168,23 +134,18 @@ def duration(seconds: float) -> str:
 
 
 def _chapter(
-    path: Path,
-    record: Path,
-    profile: str,
-    known: Mapping[str, str],
-    files: Collection[str],
-    number: str,
-    shown: dict[str, str],
-) -> bytes:
-    """Return an executed notebook as a chapter, code and record folded at its end; add its figures to ``shown``."""
+    path: Path, record: Path, known: Mapping[str, str], files: Collection[str], number: str
+) -> tuple[bytes, dict[str, str]]:
+    """Return an executed notebook as a chapter, code and record folded at its end, and its figures by name."""
     notebook = json.loads(path.read_text(encoding="utf-8"))
-    first = notebook["cells"][0] if notebook["cells"] else {"cell_type": None}
-    if first["cell_type"] != "markdown" or not "".join(first["source"]).startswith("# "):
+    cells = notebook["cells"]
+    if not cells or cells[0]["cell_type"] != "markdown" or not "".join(cells[0]["source"]).startswith("# "):
         raise CrossoverError(f"{path.name} does not begin with a Markdown cell whose first line is '# ' and a title.")
     if not record.exists():
         raise CrossoverError(f"{path.name} has no record of how it was run ({record} is missing). Run it again.")
-    code, figures = [], 0
-    for place, cell in enumerate(notebook["cells"]):
+    origin = json.loads(record.read_text(encoding="utf-8"))
+    code, drawn = [], dict[str, str]()
+    for place, cell in enumerate(cells):
         if cell["cell_type"] == "markdown":
             cell["source"] = fill("".join(cell["source"]), known, path.name)
             continue
@@ -195,19 +156,18 @@ def _chapter(
                 raise CrossoverError(
                     f"{path.name}, cell {place} failed: {output['ename']}: {output['evalue']}. Run it again."
                 )
-            if described := _figure_metadata(output):
-                figures += 1
-                name = described["figure"]
-                drawn = figure(name, f"Figure {number}.{figures}", described, files, path.stem, profile)
-                shown[f"figure_{name}"] = drawn
-                output["metadata"], output["data"] = {}, {"text/html": drawn}
-    notebook["cells"], left_out = _without_not_run(notebook["cells"])
-    python = "```python\n" + "\n\n".join(code) + "\n```"
-    end = f"## How this page was made\n\n{banner(profile, json.loads(record.read_text(encoding='utf-8')))}\n\n"
+            images = (output.get("metadata", {}).get(kind, {}) for kind in ("image/svg+xml", "image/png"))
+            if described := next((data for data in images if data.get("figure")), None):
+                name, label = described["figure"], f"Figure {number}.{len(drawn) + 1}"
+                shown = figure(name, label, described, files, path.stem, origin["profile"])
+                output["metadata"], output["data"] = {}, {"text/html": shown}
+                drawn[f"figure_{name}"] = shown
+    stay, left_out = _without_not_run(cells)
+    end = f"## How this page was made\n\n{banner(origin)}\n\n"
     end += f"Not run in this profile: {', '.join(left_out)}.\n\n" if left_out else ""
-    end += _folded("Code of this page", python)
-    notebook["cells"].append({"cell_type": "markdown", "id": "record", "metadata": {}, "source": end})
-    return json.dumps(notebook).encode()
+    end += _folded("Code of this page", "```python\n" + "\n\n".join(code) + "\n```")
+    stay.append({"cell_type": "markdown", "id": "record", "metadata": {}, "source": end})
+    return json.dumps(notebook | {"cells": stay}).encode(), drawn
 
 
 def _without_not_run(cells: list[dict]) -> tuple[list[dict], list[str]]:
@@ -225,12 +185,6 @@ def _without_not_run(cells: list[dict]) -> tuple[list[dict], list[str]]:
         else:
             stay += [text, *ran]
     return stay, headings
-
-
-def _figure_metadata(output: Mapping) -> Mapping:
-    """The metadata of an output that is a saved figure: ``figure`` (its name) and its words; empty for another."""
-    images = (output.get("metadata", {}).get(kind, {}) for kind in ("image/svg+xml", "image/png"))
-    return next((data for data in images if data.get("figure")), {})
 
 
 def figure(
@@ -252,38 +206,26 @@ def figure(
         )
     said = {part: described.get(part, "") for part in ("title", "caption", "alt")}
     kinds = [kind for kind in ("svg", "csv") if saved("", kind)]
-    series = described.get("series", [])
+    series: object = described.get("series", [])
     return render("book/figure.html.jinja", "figure", name, number, notebook, profile, said, themes, kinds, series)
 
 
-def _present_chapters(toc: dict, notebooks: set[str], staged: set[str]) -> tuple[dict, list[str]]:
+def _present_chapters(toc: dict, present: Collection[str]) -> tuple[dict, list[str]]:
     """The table of contents without chapters whose notebook was not run, and their names."""
-    left_out = [f for f in _files(toc) if f not in notebooks and f"{f}.md" not in staged]
-    parts = [part | {"chapters": [c for c in part["chapters"] if c["file"] not in left_out]} for part in toc["parts"]]
-    return toc | {"parts": [part for part in parts if part["chapters"]]}, left_out
+    every = [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
+    parts = [part | {"chapters": [c for c in part["chapters"] if c["file"] in present]} for part in toc["parts"]]
+    toc = toc | {"parts": [part for part in parts if part["chapters"]]}
+    return toc, [name for name in every if name not in present]
 
 
 def _numbers(toc: dict, notebooks: Collection[str]) -> dict[str, str]:
     """The numbers of the chapters: those of the table of contents, letters where it has none."""
-    numbers = {}
+    numbers: dict[str, str] = {}
     for numbered, first in ((True, "1"), (False, "A")):
         parts = [part["chapters"] for part in toc["parts"] if part.get("numbered", False) is numbered]
         names = [chapter["file"] for part in parts for chapter in part if chapter["file"] in notebooks]
         numbers |= {name: chr(ord(first) + i) for i, name in enumerate(names)}
     return numbers
-
-
-def _files(toc: dict) -> list[str]:
-    return [toc["root"]] + [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
-
-
-def _left_out_note(left_out: list[str], profile: str) -> str:
-    names = ", ".join(f"`{name}`" for name in left_out)
-    command = f"make notebook NB={left_out[0].partition('_')[0]} PROFILE={profile}"
-    return (
-        f"\n:::{{note}}\nNot run in the `{profile}` profile, so not in this book: {names}. To run one:"
-        f" `{command}`.\n:::\n"
-    )
 
 
 def _folded(title: str, text: str) -> str:

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
-from crossover.errors import CrossoverError
 from crossover.labels import TASKS, display_name
 from crossover.tasks import load_task
 from crossover.tasks.base import Problem
@@ -45,13 +44,12 @@ def shards(results: Path) -> dict[str, bytes]:
         parts = list(_cut(rows))
         for part, text in enumerate(parts):
             written[f"{FOLDER}/{number}-{part}.js"] = f'crossoverSamples("{number}-{part}", {text});\n'.encode()
-        index.append(
-            [TASKS.get(task, display_name(task)), display_name(strategy), teacher, number, len(parts), len(rows)]
-        )
-    about = {"verdicts": VERDICTS, "rights": RIGHTS, "groups": index}
-    return (
-        written | {f"{FOLDER}/index.js": f"window.CROSSOVER_SAMPLES = {json.dumps(about)};\n".encode()} if index else {}
-    )
+        names = TASKS.get(task, display_name(task)), display_name(strategy), teacher
+        index.append([*names, number, len(parts), len(rows)])
+    if index:
+        about = {"verdicts": VERDICTS, "rights": RIGHTS, "groups": index}
+        written[f"{FOLDER}/index.js"] = f"window.CROSSOVER_SAMPLES = {json.dumps(about)};\n".encode()
+    return written
 
 
 def samples(
@@ -62,7 +60,7 @@ def samples(
     The problem of an answer to a bought question is named ``<seed>/<kind>-<draw>``. Answers to a seed or a rephrasing
     of it are compared with the seed's in ``gold``; those to new questions have no gold answer on record.
     """
-    read = _reader(task)
+    answers = load_task(task)
     entries, seen = list(entries), set()
     bought = {f"{e['problem']}/{e['kind']}-{e['index']}": e for e in entries if e["kind"] not in ("answer", "annotate")}
     answered = {e["problem"] for e in entries if e["kind"] == "answer"}
@@ -75,7 +73,7 @@ def samples(
             verdict = KEPT
             if not reply:
                 verdict = NO_REPLY
-            elif not read(reply):
+            elif answers.extract(reply) is None:
                 verdict = UNREADABLE
             elif sample in seen:
                 verdict = REPEATED
@@ -83,13 +81,10 @@ def samples(
                 verdict = COPY
             seen.add(sample)
             asked = (gold or {}).get(entry["problem"].partition("/")[0])
-            known = (
-                verdict not in (NO_REPLY, UNREADABLE)
-                and asked is not None
-                and asked.question == seed
-                and (not source or source["kind"] == "rephrase")
-            )
-            yield seed, question, reply, verdict, int(load_task(task).correct(reply, asked)) if known else UNKNOWN
+            right = UNKNOWN
+            if asked and asked.question == seed and (not source or source["kind"] == "rephrase"):
+                right = UNKNOWN if verdict in (NO_REPLY, UNREADABLE) else int(answers.correct(reply, asked))
+            yield seed, question, reply, verdict, right
         elif f"{entry['problem']}/{entry['kind']}-{entry['index']}" not in answered:
             # Questions that were not answered, and examples that are generated whole.
             yield entry["question"], reply, "", KEPT if reply else NO_REPLY, UNKNOWN
@@ -125,19 +120,8 @@ def _gold(task: str, seeds: int, replicate: int) -> dict[str, Problem]:
     return {problem.id: problem for problem in load_task(task).seeds(seeds, replicate)} if generated else {}
 
 
-def _reader(task: str):
-    """Whether a task reads an answer in a reply; a task that needs more than its name takes every text."""
-    try:
-        return lambda reply: load_task(task).extract(reply) is not None
-    except CrossoverError:
-        return bool
-
-
 def _cut(rows: list[list]) -> Iterator[str]:
-    """JSON texts that hold the rows in order, none larger than a shard may be.
-
-    Each seed question is written once a shard.
-    """
+    """JSON texts that hold the rows in order, none larger than a shard may be, each seed question once."""
     seeds: dict[str, int] = {}
     kept: list[list] = []
     size = 0

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from crossover.errors import CrossoverError
 
 if TYPE_CHECKING:
+    from docutils.nodes import Element
     from sphinx.application import Sphinx
+    from sphinx.writers.html5 import HTML5Translator
 
 ICONS = "_static/scripts/fontawesome.js"
 #: An icon in the theme's script: name, width, height, other names, code point, outline.
@@ -30,15 +32,10 @@ def setup(app: Sphinx) -> dict[str, object]:
 
 
 def mathml(latex: str, display: str = "inline") -> str:
-    r"""Return LaTeX as MathML.
+    r"""Return LaTeX as MathML; a formula that MathML cannot show is an error.
 
     >>> mathml("S")
     '<math xmlns="http://www.w3.org/1998/Math/MathML" display="inline"><mrow><mi>S</mi></mrow></math>'
-
-    Raises
-    ------
-    CrossoverError
-        The formula uses what MathML cannot show.
     """
     from latex2mathml.converter import convert
 
@@ -64,18 +61,19 @@ def keep_icons(script: str, used: set[str]) -> str:
     return _ICON.sub(kept, script)
 
 
-def _inline_math(writer, node) -> None:
-    from docutils.nodes import SkipNode
-
-    writer.body.append(mathml(node.astext()))
-    raise SkipNode
+def _inline_math(writer: HTML5Translator, node: Element) -> None:
+    _write(writer, mathml(node.astext()))
 
 
-def _display_math(writer, node) -> None:
-    from docutils.nodes import SkipNode
-
+def _display_math(writer: HTML5Translator, node: Element) -> None:
     # Wide formulas scroll in their own box, which the keyboard must reach.
-    writer.body.append(f'<div class="formula" tabindex="0">{mathml(node.astext(), "block")}</div>')
+    _write(writer, f'<div class="formula" tabindex="0">{mathml(node.astext(), "block")}</div>')
+
+
+def _write(writer: HTML5Translator, html: str) -> None:
+    from docutils.nodes import SkipNode
+
+    writer.body.append(html)
     raise SkipNode
 
 
