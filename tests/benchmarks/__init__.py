@@ -3,4 +3,4 @@
 Each section's ``run`` returns measurements, most of them ratios between two ways of one thing taken in turn in one process.
 """
 
-SECTIONS = ("cells", "training", "decoding", "question_pipeline", "curve_fits", "growth", "pilots", "null_reproduce")
+SECTIONS = ("cells", "training", "curve_fits", "growth", "pilots", "null_reproduce")
