@@ -26,7 +26,7 @@ from crossover.stats.curves import fit_exponential
 from crossover.study.cell import TeacherCell
 from crossover.study.grids import cells_of
 from crossover.study.grids import finetuned_teacher as grids
-from crossover.study.paired import paired
+from crossover.study.paired import pair
 from crossover.study.run import run_grid
 from crossover.study.select import settings_table
 
@@ -155,7 +155,7 @@ class Chapter(ChapterBase):
         out = []
         for values, some in rows.groupby(["task", *by], sort=False):
             task, outcome = values[0], compared.outcome(self.parameters, values[0])
-            found, _ = paired(some, self.folder, {"task": task}, [{}], [{"weight": 1}], outcome)
+            found = pair(some, self.folder, {"task": task}, [{}], [{"weight": 1}], outcome).contrast()
             row = {"task": TASKS[task]} | dict(zip(by, values[1:], strict=True))
             row |= {name: some[name].mean() if name in some else np.nan for name in MEASURES}
             row |= {"series": KINDS[some["strategy"].iloc[0]], "score": 100 * found.estimate}

@@ -25,7 +25,7 @@ from crossover.questions import quality
 from crossover.questions.generate import Generator, QuestionBank, load_bank
 from crossover.stats.contrasts import items_needed
 from crossover.study.experiments.template_mixture import distributions
-from crossover.study.paired import Outcome, pair, paired, paired_row
+from crossover.study.paired import Outcome, pair, paired_row
 from crossover.study.run import run_grid
 from crossover.study.select import Selector, settings_table
 
@@ -70,7 +70,7 @@ class Chapter(ChapterBase):
         points = [{"share": share} for share in self._published_shares("real_equal")]
         for name in self.parameters.question_sets if points else ():
             found = pair(self.runs, self.folder, _BASE, points, _terms("real_equal"), sets=[name])
-            c = found.components().contrast(LEVEL)
+            c = found.contrast()
             gain = f"{100 * c.estimate:+.2f} ({100 * c.low:.2f} to {100 * c.high:.2f})"
             row = {"set": SET_NAMES[name], "test items": c.items, "replicates": c.replicates, "gain, points": gain}
             row["detectable at best, points"] = f"{100 * c.detectable:.2f}"
@@ -254,7 +254,7 @@ class Chapter(ChapterBase):
 
     def _level(self, sets: Sequence[str], strategy: str, share: float) -> dict[str, float]:
         one = [{"weight": 1, "strategy": strategy, "share": share}]
-        c, _ = paired(self.runs, self.folder, _BASE, [{}], one, sets=sets)
+        c = pair(self.runs, self.folder, _BASE, [{}], one, sets=sets).contrast()
         return {"estimate": c.estimate, "low": max(c.low, 0.0), "high": c.high}
 
     def _effect(

@@ -22,9 +22,8 @@ class NotPlanned(CrossoverError):
 def compared(names: Sequence[str], profile: str, register: Register, under: bool = True) -> list[Cell]:
     """Return the cells of a profile that claims or questions compare, replicate by replicate, each once.
 
-    The parts that stand in at the floor are among them. With ``under``, the cells of settings that a claim is also
-    asked under come last, as far as the profile has them. Raises :class:`~crossover.errors.CrossoverError` for an
-    unknown name, and :class:`NotPlanned` where no notebook of the profile runs the cells of a part.
+    With ``under``, those of settings that a claim is also asked under come last, as far as the profile has them.
+    Raises :class:`NotPlanned` where no notebook of the profile runs the cells of a part.
     """
     grid, table = _grid(profile)
     own: set[str] = set()

@@ -1,8 +1,10 @@
 """The evidence on each part of a claim: statistics of a results table, with variances pooled within families."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +20,7 @@ from crossover.study.select import MissingRows, Selector, choose, select
 
 @dataclass(frozen=True)
 class Evidence:
-    """What rows say about one part.
-
-    Of a contrast also the outcomes, the parts of their variance, and its family's prior.
-    """
+    """What rows say about one part; of a contrast also its outcomes, their variances, and its family's prior."""
 
     statistic: Contrast | Misfit
     replicates: int
@@ -40,31 +39,33 @@ class Evidence:
         variance, df = self.prior.moderate(own / self.pairing.load, df)
         return variance * self.pairing.load, df
 
-
-def contrast_evidence(pairing: Pairing, components: Components, prior: Prior | None) -> Evidence:
-    """Return the evidence of a contrast, the variance between replicates drawn to its family's."""
-    sets = [pairing.differences[:, pairing.strata == name].mean(1) for name in dict.fromkeys(pairing.strata)]
-    known = (components.replicates, pairing.keys, tuple(np.mean(sets, axis=0)), pairing, components, prior)
-    alone = Evidence(components.contrast(LEVEL), *known)
-    return alone if prior is None else Evidence(components.contrast(LEVEL, *alone.between), *known)
+    def drawn_to(self, prior: Prior) -> Evidence:
+        """Return the evidence of a contrast with its variance between replicates drawn to its family's."""
+        drawn = replace(self, prior=prior)
+        return replace(drawn, statistic=self.components.contrast(LEVEL, *drawn.between))
 
 
-def priors(members: Iterable[tuple[str, Pairing, Components]]) -> dict[str, Prior]:
+def contrast(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> Evidence:
+    """Return the evidence of a contrast on its own."""
+    found = pair(rows, folder, base, part.points, part.terms, part.outcome, part.sets)
+    variances = found.components()
+    sets = [found.differences[:, found.strata == name].mean(1) for name in dict.fromkeys(found.strata)]
+    by_replicate = tuple(np.mean(sets, axis=0))
+    return Evidence(variances.contrast(LEVEL), variances.replicates, found.keys, by_replicate, found, variances)
+
+
+def priors(members: Iterable[tuple[str, Evidence]]) -> dict[str, Prior]:
     """Return the prior of each family of like contrasts in which at least two replicates of some member differ."""
     families: dict[str, list[tuple[float, int]]] = {}
-    for family, pairing, found in members:
+    for family, found in members:
         if found.replicates > 1:
-            families.setdefault(family, []).append((found.between / pairing.load, found.replicates - 1))
+            variance = found.components.between / found.pairing.load
+            families.setdefault(family, []).append((variance, found.replicates - 1))
     return {
         family: squeeze(*zip(*known, strict=True))
         for family, known in families.items()
         if np.median([variance for variance, _ in known]) > 0
     }
-
-
-def pairing_of(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> Pairing:
-    """Return the outcomes that a contrast compares."""
-    return pair(rows, folder, base, part.points, part.terms, part.outcome, part.sets)
 
 
 def measured(part: Part, base: Selector, rows: pd.DataFrame) -> Evidence:
@@ -88,10 +89,7 @@ def on_curves(part: Part, base: Selector, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def misfit(part: Part, base: Selector, rows: pd.DataFrame) -> Evidence:
-    """Return the evidence on fitted exponential curves.
-
-    Their root mean square misfit, all curves of ``base`` together.
-    """
+    """Return the evidence on fitted exponential curves: their root mean square misfit, all of ``base`` together."""
     from crossover.stats.curves import fit_table
     from crossover.stats.curves import misfit as chi_square
 

@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from crossover.claims.cells import NotPlanned, compared
-from crossover.claims.evidence import Evidence, contrast_evidence, measured, misfit, pairing_of, priors
+from crossover.claims.evidence import Evidence, contrast, measured, misfit, priors
 from crossover.claims.register import Claim, Part, Register, load_register
 from crossover.stats.noise import signal_to_noise
 from crossover.stats.verdicts import LEAST_SIGNAL, LEVEL, at_the_floor, verdict, weakest
@@ -58,8 +58,8 @@ class Finding:
 def decide(folder: Path, register: Register | None = None) -> list[Finding]:
     """Decide every part of every entry from the ``runs.csv`` and ``items/`` of a results folder.
 
-    Where a profile repeats the folder's on fresh seeds and items (``pilots``), its rows decide the entries of which it
-    has every student that it plans, and no sooner: a look at each new row would find differences by chance.
+    Rows of a profile that repeats it (``pilots``) decide an entry as soon as every student that they compare is
+    trained, and no sooner: a look at each new row would find differences by chance.
     """
     register = register or load_register()
     found = _decide(folder, register)
@@ -79,43 +79,66 @@ def decide(folder: Path, register: Register | None = None) -> list[Finding]:
     return sorted(found, key=lambda f: (order.index(f.claim), f.under != ""))
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """A part as a profile asks it, under the claim's base or under another setting of it."""
+
+    claim: str
+    number: int
+    part: Part
+    base: Selector
+    under: Selector
+    stands_in: bool
+    parts: int  #: Parts of the claim that decide together with this one.
+
+    @property
+    def tasks(self) -> list[object]:
+        return [point.get("task", self.base.get("task")) for point in self.part.points]
+
+    @property
+    def family(self) -> str:
+        """Contrasts of which the replicates lend each other their spread."""
+        return f"{self.base.get('experiment')}, {self.part.outcome}"
+
+    def evidence(self, rows: pd.DataFrame, folder: Path) -> Evidence:
+        """Return what rows say; raise :class:`MissingRows` where they say nothing."""
+        if self.part.statistic == "contrast":
+            return contrast(self.part, self.base, rows, folder)
+        return (measured if self.part.statistic == "measure" else misfit)(self.part, self.base, rows)
+
+
+def _questions(register: Register, profile: str) -> Iterator[_Asked]:
+    for name, claim in register.claims.items():
+        for under in ({}, *claim.under):
+            base = register.base_of(name) | under
+            for number, part in enumerate([*claim.parts, *claim.at_the_floor], 1):
+                stands_in = number > len(claim.parts)
+                together = len(claim.at_the_floor if stands_in else claim.parts)
+                yield _Asked(name, number, part.at(profile), base, under, stands_in, together)
+
+
 def _decide(folder: Path, register: Register) -> list[Finding]:
     rows = settings_table(read_runs(folder))
-    asked = [
-        (name, number, part.at(folder.name), which, number > len(claim.parts))
-        for name, claim in register.claims.items()
-        for which in ({}, *claim.under)
-        for number, part in enumerate([*claim.parts, *claim.at_the_floor], 1)
-    ]
-    contrasts, missing = {}, {}
-    for place, (name, _, part, which, _) in enumerate(asked):
-        if part.statistic == "contrast":
-            try:
-                pairing = pairing_of(part, register.base_of(name) | which, rows, folder)
-                contrasts[place] = (_family(register.base_of(name), part), pairing, pairing.components())
-            except MissingRows as problem:
-                missing[place] = str(problem)
-    known = priors(contrasts[place] for place in contrasts if not asked[place][3])
-    pilot, noisy = _pilot(register, folder), noisy_tasks(rows)
-    findings = []
-    for place, (name, number, part, which, stands_in) in enumerate(asked):
-        evidence, claim, base = None, register.claims[name], register.base_of(name) | which
+    asked, found, missing = list(_questions(register, folder.name)), {}, {}
+    for place, one in enumerate(asked):
         try:
-            if place in contrasts:
-                family, pairing, found = contrasts[place]
-                evidence = contrast_evidence(pairing, found, known.get(family))
-            elif part.statistic != "contrast":
-                evidence = measured(part, base, rows) if part.statistic == "measure" else misfit(part, base, rows)
+            found[place] = one.evidence(rows, folder)
         except MissingRows as problem:
             missing[place] = str(problem)
-        parts = len(claim.at_the_floor if stands_in else claim.parts)
-        floor = evidence is not None and _at_the_floor(part, evidence, base, _chance(register, base, part), pilot)
-        if evidence is not None and evidence.pairing is not None and evidence.pairing.binary:
-            floor = floor or any((base.get("experiment"), task) in noisy for task in _tasks(part, base))
-        said = NOT_RUN if evidence is None else FLOOR if floor else _verdict(part, evidence, parts)
-        under = ", ".join(f"{setting} {value}" for setting, value in which.items())
-        why = missing.get(place, "") or {1: "one replicate", 2: "two replicates"}.get(evidence.replicates, "")
-        findings.append(Finding(name, number, part, under, stands_in, said, evidence, why, folder.name))
+    own_contrasts = [(asked[at].family, e) for at, e in found.items() if e.pairing and not asked[at].under]
+    known, noisy, pilot = priors(own_contrasts), noisy_tasks(rows), _pilot(register, folder)
+    findings = []
+    for place, one in enumerate(asked):
+        evidence, said, why = found.get(place), NOT_RUN, missing.get(place, "")
+        if evidence is not None:
+            if evidence.pairing and one.family in known:
+                evidence = evidence.drawn_to(known[one.family])
+            said = FLOOR if _at_the_floor(one, evidence, register, pilot, noisy) else _verdict(one, evidence)
+            why = {1: "one replicate", 2: "two replicates"}.get(evidence.replicates, "")
+        under = ", ".join(f"{setting} {value}" for setting, value in one.under.items())
+        findings.append(
+            Finding(one.claim, one.number, one.part, under, one.stands_in, said, evidence, why, folder.name)
+        )
     return findings
 
 
@@ -127,12 +150,14 @@ def _is_whole(name: str, under: bool, profile: str, done: set[str], register: Re
 
 
 def whole(findings: Sequence[Finding]) -> dict[str, str]:
-    """Return the verdict of each claim under its own base, from those of its parts.
+    """Return the verdict of each claim under its own base: that of its weakest part.
 
-    A claim is as good as the weakest of its parts. Where some are at the floor, the parts that stand in for them decide
-    with the others; where these were not run, the claim is at the floor.
+    Where some parts are at the floor, those that stand in for them decide with the others, if they were run.
     """
-    return {name: _whole(list(group)) for name, group in itertools.groupby(_own(findings), lambda f: f.claim)}
+    return {
+        name: _whole(list(group))
+        for name, group in itertools.groupby([f for f in findings if not f.under], lambda f: f.claim)
+    }
 
 
 def under_settings(findings: Sequence[Finding]) -> dict[tuple[str, str], str]:
@@ -143,10 +168,7 @@ def under_settings(findings: Sequence[Finding]) -> dict[tuple[str, str], str]:
 
 
 def table(findings: Sequence[Finding], register: Register | None = None) -> pd.DataFrame:
-    """Return one row per part.
-
-    The claim, what was published, the interval, the threshold, the verdicts of part and claim.
-    """
+    """Return one row per part: claim, published value, interval, threshold, and the verdicts of part and claim."""
     register = register or load_register()
     verdicts, settings = whole(findings), under_settings(findings)
     return pd.DataFrame(
@@ -168,10 +190,6 @@ def _row(f: Finding, claim: Claim, verdict: str) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _own(findings: Sequence[Finding]) -> list[Finding]:
-    return [f for f in findings if not f.under]
-
-
 def _whole(parts: Sequence[Finding]) -> str:
     first, stand_ins = [f.verdict for f in parts if not f.stands_in], [f.verdict for f in parts if f.stands_in]
     if FLOOR not in first or set(stand_ins) <= {NOT_RUN}:
@@ -179,19 +197,8 @@ def _whole(parts: Sequence[Finding]) -> str:
     return weakest([*(v for v in first if v != FLOOR), *stand_ins])
 
 
-def _family(base: Selector, part: Part) -> str:
-    return f"{base.get('experiment')}, {part.outcome}"
-
-
-def _tasks(part: Part, base: Selector) -> list[object]:
-    return [point.get("task", base.get("task")) for point in part.points]
-
-
 def noisy_tasks(rows: pd.DataFrame) -> set[tuple[str, str]]:
-    """Return experiment and task where conditions lie closer together than the replicates of one.
-
-    Fewer than :data:`FEW` conditions do not tell; no verdict on correct answers rests on such a task.
-    """
+    """Return experiment and task where :data:`FEW` conditions or more lie closer together than replicates of one."""
     if rows.empty:
         return set()
     apart = ("replicate", "student_seed")
@@ -207,11 +214,6 @@ def noisy_tasks(rows: pd.DataFrame) -> set[tuple[str, str]]:
     return noisy
 
 
-def _chance(register: Register, base: Selector, part: Part) -> float:
-    known = [register.chance.get(str(name), 0.0) for name in part.sets or _tasks(part, base)]
-    return sum(known) / len(known)
-
-
 def _pilot(register: Register, folder: Path) -> tuple[pd.DataFrame, Path] | None:
     """The rows on which a profile's floors are judged, where they are not its own."""
     if folder.name not in register.pilots:
@@ -220,16 +222,21 @@ def _pilot(register: Register, folder: Path) -> tuple[pd.DataFrame, Path] | None
     return settings_table(read_runs(pilot)), pilot
 
 
-def _at_the_floor(part: Part, evidence: Evidence, base: Selector, chance: float, pilot: tuple | None) -> bool:
+def _at_the_floor(
+    one: _Asked, evidence: Evidence, register: Register, pilot: tuple | None, noisy: Collection[tuple[str, str]]
+) -> bool:
+    """Whether correct answers can show no difference: near 0 or chance on both sides, or lost in the noise."""
     if evidence.pairing is None or not evidence.pairing.binary:
         return False
-    sides = evidence.pairing.sides
+    sides, named = evidence.pairing.sides, one.part.sets or one.tasks
     if pilot is not None:
         with contextlib.suppress(MissingRows):
-            sides = pairing_of(part, base, *pilot).sides
-    return at_the_floor(sides, chance, evidence.statistic.detectable)
+            sides = contrast(one.part, one.base, *pilot).pairing.sides
+    chance = sum(register.chance.get(str(name), 0.0) for name in named) / len(named)
+    lost = any((one.base.get("experiment"), task) in noisy for task in one.tasks)
+    return lost or at_the_floor(sides, chance, evidence.statistic.detectable)
 
 
-def _verdict(part: Part, evidence: Evidence, parts: int) -> str:
-    rule = {"parts": parts, "replicates": evidence.replicates}
-    return verdict(evidence.statistic.interval, part.side, part.threshold, part.resolution, **rule)
+def _verdict(one: _Asked, evidence: Evidence) -> str:
+    p, rule = one.part, {"parts": one.parts, "replicates": evidence.replicates}
+    return verdict(evidence.statistic.interval, p.side, p.threshold, p.resolution, **rule)

@@ -56,10 +56,7 @@ def rows_of(findings: Sequence[Finding], folder: Path) -> pd.DataFrame:
 
 
 def changes(before: pd.DataFrame, now: pd.DataFrame, register: Register) -> pd.DataFrame:
-    """Return the parts whose verdict is another one in ``now``: what it was, what it is, from what, and why it changed.
-
-    Both are as :func:`crossover.claims.table` gives them. A part that was not there before is no change.
-    """
+    """Return the parts of two tables whose verdict is another one in ``now``: was, is, from what, and why."""
     place = ["claim", "number"]
     own, known = (rows[rows["under"].isin(["", np.nan])] for rows in (now, before))
     both = own.merge(known[[*place, "part", "part_verdict", "estimate"]], on=place, suffixes=("", "_before"))
@@ -102,27 +99,16 @@ def _record(
     name: str, findings: Sequence[Finding], register: Register, profile: str, minutes: int
 ) -> dict[str, object]:
     claim, rows = register.claims[name], table([f for f in findings if f.claim == name and not f.under], register)
-    columns = [
-        "part",
-        "outcome",
-        "estimate",
-        "low",
-        "high",
-        "side",
-        "threshold",
-        "resolution",
-        "part_verdict",
-        "replicates",
-    ]
+    parts = rows.rename(columns={"estimate": "expected"})[[
+        "part", "outcome", "expected", "low", "high", "side", "threshold", "resolution", "part_verdict", "replicates",
+    ]]  # fmt: skip
     return {
         "claim": name, "kind": claim.kind, "statement": claim.statement, "paper": f"arXiv {claim.paper}",
-        "where": claim.where,
-        "published": claim.published, "profile": profile, "rows": f"results/{rows['profile'].iloc[0]}",
-        "verdict": rows["verdict"].iloc[0],
+        "where": claim.where, "published": claim.published, "profile": profile,
+        "rows": f"results/{rows['profile'].iloc[0]}", "verdict": rows["verdict"].iloc[0],
         "under": {under: verdict for (of, under), verdict in under_settings(findings).items() if of == name},
         "command": f"crossover claims {name} --check --profile {profile}", "tolerance": TOLERANCE, "minutes": minutes,
-        "parts": json.loads(rows[columns].rename(columns={"estimate": "expected"}).to_json(orient="records",
-            double_precision=12)),
+        "parts": json.loads(parts.to_json(orient="records", double_precision=12)),
     }  # fmt: skip
 
 

@@ -30,10 +30,7 @@ class Elsewhere(_Strict):
 
 
 class Part(_Strict):
-    """One quantity of a claim, and the side of the threshold on which the claim puts it.
-
-    ``value`` is the paper's own number.
-    """
+    """One quantity of a claim, the side of the threshold on which the claim puts it, and the paper's own value."""
 
     says: str
     value: float | None = None

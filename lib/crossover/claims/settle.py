@@ -22,9 +22,7 @@ COLUMNS = [
 def plan(findings: Sequence[Finding], runs: pd.DataFrame, register: Register, reach: float = REACH) -> pd.DataFrame:
     """Return the cheapest addition that decides each undecided part with probability 0.8, at the present estimate.
 
-    ``runs`` gives the recorded rates, and ``reach`` the worker-hours past which an addition is out of reach. One row
-    per undecided part: the size at hand, the new size, the students to train, the probability of a decision, and
-    worker-hours; ``what`` says it in words. Of parts that were not run no probability is known.
+    ``runs`` gives the recorded rates, and ``reach`` the worker-hours past which an addition is out of reach.
     """
     seconds = runs.set_index("key")[["seconds_train", "seconds_eval"]]
     own = [f for f in findings if not f.under]

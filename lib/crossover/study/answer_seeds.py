@@ -1,8 +1,4 @@
-"""Questions without answers: the teacher answers them first, so that they can serve as seeds.
-
-Seeds that have an answer are shown to the teacher as examples. An answer from which nothing can be compared, or that
-was cut at the token limit, is dropped and counted. Every call is stored before its answer is used, and paid once.
-"""
+"""Questions without answers: the teacher, shown those with one, answers them first, so that they can serve as seeds."""
 
 import json
 import re
@@ -50,13 +46,8 @@ def label(seeds_file: str, test_file: str, compare: str, cell: QueryCell, **read
     asked = [Problem(digest(p.question, 12), p.question, "") for p in seeds if not p.answer]
     # Replies belong to what the teacher was shown: with other examples it is asked again.
     shown = given[:EXAMPLES]
-    settings = [
-        cell.teacher,
-        cell.teacher_settings,
-        cell.max_new_tokens,
-        compare,
-        [[p.question, p.answer] for p in shown],
-    ]
+    examples = [[p.question, p.answer] for p in shown]
+    settings = [cell.teacher, cell.teacher_settings, cell.max_new_tokens, compare, examples]
     store = Store(results_folder(f"labels-{digest(settings, 12)}"))
     with store.lock():
         teacher, _ = make_teachers(cell, task, shown, store)

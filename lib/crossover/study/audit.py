@@ -32,8 +32,7 @@ def tolerance(n_correct: int, n_test: int) -> int:
 def audit(profile: str, cells: int, seed: int) -> None:
     """Recompute random cells of a profile and print stored and recomputed counts, and both spreads.
 
-    Cells whose data or models are missing are named and passed over; one that differs by more than the tolerance is an
-    error.
+    Cells whose data or models are missing are passed over; one that differs by more than the tolerance is an error.
     """
     runs = read_runs(results_folder(profile))
     if runs.empty:

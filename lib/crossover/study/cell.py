@@ -1,8 +1,4 @@
-"""The unit of work: one cell is one trained student, named by the digest of everything that decides its numbers.
-
-Each experiment has its own type of cell: :class:`QueryCell`, :class:`TeacherCell` and :class:`MixtureCell`. What makes
-and scores a cell is in :mod:`crossover.study.experiments`.
-"""
+"""The unit of work: one cell is one trained student, named by the digest of everything that decides its numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +7,6 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import TYPE_CHECKING, ClassVar
 
 from crossover.digests import digest
-from crossover.errors import CrossoverError, nearest
 from crossover.labels import QUERIES_PER_SAMPLE
 
 if TYPE_CHECKING:
@@ -23,10 +18,9 @@ if TYPE_CHECKING:
 class Cell:
     """What the cells of every experiment have; each field is part of the key.
 
-    ``version`` is raised when a change to the library changes what the rows mean. ``seed_size`` counts the examples at
-    hand, ``budget`` the teacher queries; ``replicate`` numbers the draw of both, and ``student_seed`` tells students of
-    the same data apart. ``recipe`` holds the fields of :class:`crossover.models.recipe.Recipe`, ``task_settings`` those
-    of the task. The first ``skip_test`` items were used by an earlier study.
+    ``version`` is raised when the library changes what the rows mean. ``seed_size`` counts the examples at hand,
+    ``budget`` the teacher queries; ``replicate`` numbers the draw of both, ``student_seed`` students of the same data.
+    The first ``skip_test`` items were used by an earlier study.
     """
 
     experiment: ClassVar[str]
@@ -34,8 +28,6 @@ class Cell:
     unit: ClassVar[str] = "queries"
     #: Settings that are equal in all cells of an experiment and belong to their keys.
     fixed: ClassVar[dict[str, str]] = {}
-    #: Settings with a closed set of values.
-    choices: ClassVar[dict[str, tuple[str, ...]]] = {}
 
     version: int
     task: str
@@ -53,17 +45,9 @@ class Cell:
     skip_test: int = 0
     student_seed: int = 0
 
-    def __post_init__(self) -> None:
-        for name, allowed in self.choices.items():
-            if (value := getattr(self, name)) not in allowed:
-                raise CrossoverError(f"There is no {name} {value!r} in {self.experiment}.{nearest(value, allowed)}")
-
     @property
     def settings(self) -> str:
-        """The fields as one line of JSON, in a fixed order.
-
-        A field at its default is left out, so that a field that is added later changes no key.
-        """
+        """The fields as JSON, sorted; those at their default are left out, so that a later field changes no key."""
         decisive = {f.name: v for f in fields(self) if f.compare and (v := getattr(self, f.name)) != _default(f)}
         return json.dumps({"experiment": self.experiment} | self.fixed | decisive, sort_keys=True)
 
@@ -84,10 +68,7 @@ class Cell:
 
     @property
     def stream(self) -> str | None:
-        """A name for the teacher's calls that the cell shares with smaller and larger budgets.
-
-        ``None`` without a teacher.
-        """
+        """A name for the teacher's calls that budgets share; ``None`` without a teacher."""
         return None
 
     def __str__(self) -> str:
@@ -101,16 +82,12 @@ class Cell:
 class QueryCell(Cell):
     """A student of what a query budget bought (arXiv 2409.19759).
 
-    ``strategy`` is one of :mod:`crossover.strategies`, or ``"seeds_only"``, which buys nothing and has no teacher;
-    ``augmenter_settings`` belong to another teacher of the same kind, which rephrases and invents. ``connection`` and
-    ``spending`` say how a served teacher is called and what it may cost; they decide no number and are in no key.
+    ``strategy`` is one of :mod:`crossover.strategies`, or ``"seeds_only"``, which buys nothing; ``teacher`` is oracle,
+    local, endpoint or none; ``augmenter_settings`` belong to another teacher of its kind, which rephrases and invents.
+    ``connection`` and ``spending`` of a served teacher decide no number and are in no key.
     """
 
     experiment = "budget_ratio"
-    choices: ClassVar[dict[str, tuple[str, ...]]] = {
-        "teacher": ("oracle", "local", "endpoint", "none"),
-        "scoring": ("generate", "choice"),
-    }
 
     augmenter_settings: dict = field(default_factory=dict)
     verify: bool = False
@@ -142,16 +119,12 @@ class QueryCell(Cell):
 class TeacherCell(Cell):
     """A student of a few original examples and of what a fine-tuned teacher adds (arXiv 2310.01119).
 
+    ``strategy`` is original, annotate, generate or both; ``teacher`` is none, tuned, prompted, encoder or oracle.
     ``teacher_settings`` hold the model, its layers, a temperature per kind of request and a tuned teacher's recipe with
     ``teacher_`` before each field; ``tuned_on`` where it is tuned on other tasks; of an oracle its ``label_error``.
     """
 
     experiment = "finetuned_teacher"
-    choices: ClassVar[dict[str, tuple[str, ...]]] = {
-        "strategy": ("original", "annotate", "generate", "both"),
-        "teacher": ("none", "tuned", "prompted", "encoder", "oracle"),
-        "scoring": ("classify", "generate"),
-    }
 
     @property
     def annotations(self) -> int:
@@ -171,15 +144,14 @@ class TeacherCell(Cell):
 class MixtureCell(Cell):
     """A student of real and synthetic questions (arXiv 2310.07830).
 
-    ``task_settings`` hold the synthetic ``share`` of the training tokens, the evaluation sets' ``sizes`` and
-    ``sources``, the ``text``, the number of ``texts``, the ``question_types``, and what is not natural: ``selection``,
-    ``spoilt``, ``spoilt_by``.
+    ``strategy`` is untouched, real, tokens_equal or real_equal. ``task_settings`` hold the synthetic ``share`` of the
+    training tokens, the ``sizes`` and ``sources`` of evaluation sets, the ``text``, the number of ``texts``, the
+    ``question_types``, and what is not natural: ``selection``, ``spoilt``, ``spoilt_by``.
     """
 
     experiment = "template_questions"
     unit = "synthetic"
     fixed: ClassVar[dict[str, str]] = {"teacher": "templates", "scoring": "harness"}
-    choices: ClassVar[dict[str, tuple[str, ...]]] = {"strategy": ("untouched", "real", "tokens_equal", "real_equal")}
 
     teacher: str = "templates"
     scoring: str = "harness"
@@ -195,10 +167,7 @@ _TYPES: dict[str, type[Cell]] = {kind.experiment: kind for kind in (QueryCell, T
 def read_cell(settings: str) -> Cell:
     """Return the cell of a row's settings, see :attr:`Cell.settings`."""
     values = json.loads(settings)
-    experiment = values.pop("experiment")
-    if experiment not in _TYPES:
-        raise CrossoverError(f"There is no experiment {experiment!r}.{nearest(experiment, _TYPES)}")
-    kind = _TYPES[experiment]
+    kind = _TYPES[values.pop("experiment")]
     return kind(**{name: value for name, value in values.items() if kind.fixed.get(name) != value})
 
 

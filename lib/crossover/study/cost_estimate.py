@@ -1,13 +1,13 @@
 """What a grid will take before anything is spent: students, teacher calls, tokens, money and hours, as ranges.
 
 Rates come from the published study's rows: tokens per call, tokens per training example, seconds per token and per test
-item, each from its 10th to its 90th percentile over cells. A student that is on no record is counted apart.
+item, each from its 10th to its 90th percentile over cells.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -35,8 +35,9 @@ class Range:
     def __add__(self, other: Range) -> Range:
         return Range(self.low + other.low, self.high + other.high)
 
-    def __mul__(self, factor: float) -> Range:
-        return Range(self.low * factor, self.high * factor)
+    def __mul__(self, factor: Range | float) -> Range:
+        by = factor if isinstance(factor, Range) else Range(factor, factor)
+        return Range(self.low * by.low, self.high * by.high)
 
     def text(self, form: str = ",.0f") -> str:
         """Write both ends, once where they print alike.
@@ -48,22 +49,22 @@ class Range:
         return low if low == high else f"{low} to {high}"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Estimate:
     """What is left of a grid of ``students``: teacher calls at most, tokens, hours of one worker.
 
-    ``hours`` leave out the ``unknown`` students of no known speed; ``basis`` says what they rest on.
+    ``hours`` leave out the ``unknown`` students, whose model is on no record; ``basis`` says what they rest on.
     """
 
     students: int
     left: int
-    calls: int
-    tokens_in: Range
-    tokens_out: Range
-    train_tokens: Range
-    hours: Range
-    unknown: int
-    basis: tuple[str, ...]
+    calls: int = 0
+    tokens_in: Range = Range()
+    tokens_out: Range = Range()
+    train_tokens: Range = Range()
+    hours: Range = Range()
+    unknown: int = 0
+    basis: tuple[str, ...] = ()
 
     def money(self, price_in: float, price_out: float) -> Range:
         """Return what the calls cost at prices per million tokens."""
@@ -73,99 +74,76 @@ class Estimate:
 def estimate(
     cells: Sequence[Cell], done: Collection[str], study: pd.DataFrame, device: str, example_tokens: Range | None = None
 ) -> Estimate:
-    """Estimate what the cells whose keys are not ``done`` will take, from the published rows (``study``).
-
-    ``example_tokens`` are the tokens of a training example, where the caller knows its data; by default those of the
-    study.
-    """
-    left, rates = [cell for cell in cells if cell.key not in done], Rates(study, device)
-    tokens_in = tokens_out = train = hours = Range()
-    calls = unknown = 0
+    """Estimate from the published rows (``study``) what the cells whose keys are not ``done`` will take."""
+    left, near = [cell for cell in cells if cell.key not in done], _rates(study, device)
+    recorded = set(study.loc[study["device"] == device, "student"])
+    e = Estimate(len(cells), len(left))
     streams: dict[str, Cell] = {}  # of cells that share calls the one with the most
     for cell in left:
         if cell.stream and cell.budget > getattr(streams.get(cell.stream), "budget", 0):
             streams[cell.stream] = cell
     for cell in streams.values():
-        calls += cell.budget
-        read, written = rates.call(cell)
-        tokens_in, tokens_out = tokens_in + read * cell.budget, tokens_out + written * cell.budget
+        kind = ("experiment", cell.experiment), ("task", cell.task)
+        written = Range(min(near("written", *kind).low, cell.max_new_tokens), cell.max_new_tokens)
+        e.calls += cell.budget
+        e.tokens_in += near("read", *kind) * cell.budget
+        e.tokens_out += written * cell.budget
     basis = set()
     for cell in left:
+        kind = ("experiment", cell.experiment), ("task", cell.task)
         recipe = Recipe(**cell.recipe)
-        tokens = (example_tokens or rates.example(cell)) * (recipe.steps(cell.examples) * recipe.batch_size)
-        train += tokens
-        name = recipe.model.removeprefix("hub:").partition("@")[0]
-        if (taken := rates.seconds(cell, tokens)) is None:
-            unknown += 1
-            basis.add(f"{name}: no speed on record")
-        else:
-            hours += taken * (1 / 3600)
+        example = example_tokens or near("example", *kind, otherwise=Range(16, 512))
+        tokens = example * (recipe.steps(cell.examples) * recipe.batch_size)
+        e.train_tokens += tokens
+        name, known = recipe.model.removeprefix("hub:").partition("@")[0], ("student", recipe.model)
+        if recipe.model in recorded:
+            seconds = tokens * near("token", known, *kind) + near("item", known, *kind) * cell.n_test
+            e.hours += seconds * (1 / 3600)
             basis.add(f"{name}: recorded on {device}")
+        else:
+            e.unknown += 1
+            basis.add(f"{name}: no speed on record")
     run = set(study.loc[study["experiment"].isin({cell.experiment for cell in left}), "task"])
     if absent := sorted({cell.task for cell in left} - run - {"own"}):
         basis.add(f"{', '.join(absent)}: not run here, tokens as in the tasks that were, which may be shorter")
-    return Estimate(len(cells), len(left), calls, tokens_in, tokens_out, train, hours, unknown, tuple(sorted(basis)))
+    e.basis = tuple(sorted(basis))
+    return e
 
 
-class Rates:
-    """What the published rows say of a call, an example and a second, for one device."""
+def _rates(study: pd.DataFrame, device: str) -> Callable[..., Range]:
+    """Return the published rows' rates as a function of what is asked for and of the values of some columns."""
+    bought = study[(study["queries"] > 0) & (study["teacher"] != "oracle")]
+    trained = study[study["n_train"] > 0]
+    recipes = [json.loads(settings)["recipe"] for settings in trained["settings"]]
+    seen = [Recipe(**r).steps(n) * r["batch_size"] for r, n in zip(recipes, trained["n_train"], strict=True)]
+    timed = trained[(trained["device"] == device) & (trained["train_tokens"] > 0)]
+    known = {
+        "read": (bought, bought["tokens_in"] / bought["queries"]),
+        "written": (bought, bought["tokens_out"] / bought["queries"]),
+        "example": (trained, trained["train_tokens"] / seen),
+        "token": (timed, timed["seconds_train"] / timed["train_tokens"]),
+        "item": (timed, timed["seconds_eval"] / timed["n_test"]),
+    }
 
-    def __init__(self, study: pd.DataFrame, device: str):
-        bought = study[(study["queries"] > 0) & (study["teacher"] != "oracle")]
-        trained = study[study["n_train"] > 0]
-        recipes = [json.loads(settings)["recipe"] for settings in trained["settings"]]
-        seen = [Recipe(**r).steps(n) * r["batch_size"] for r, n in zip(recipes, trained["n_train"], strict=True)]
-        timed = trained[(trained["device"] == device) & (trained["train_tokens"] > 0)]
-        self._rows = {
-            "read": (bought, bought["tokens_in"] / bought["queries"]),
-            "written": (bought, bought["tokens_out"] / bought["queries"]),
-            "example": (trained, trained["train_tokens"] / seen),
-            "token": (timed, timed["seconds_train"] / timed["train_tokens"]),
-            "item": (timed, timed["seconds_eval"] / timed["n_test"]),
-        }
-        self.students = set(timed["student"])
-        self.near = cache(self._near)
-
-    def _near(self, what: str, *named: tuple[str, str]) -> Range | None:
+    @cache
+    def near(what: str, *named: tuple[str, str], otherwise: Range = Range()) -> Range:
         """The 10th to 90th percentile of the rows that agree in all named columns or, failing that, fewer."""
-        rows, values = self._rows[what]
+        rows, values = known[what]
         for n in range(len(named), -1, -1):
             alike = rows[[column for column, _ in named[:n]]].eq([value for _, value in named[:n]]).all(axis=1)
             if alike.any():
                 return Range(*values[alike].quantile([0.1, 0.9]))
-        return None
+        return otherwise
 
-    def call(self, cell: Cell) -> tuple[Range, Range]:
-        """Return the tokens that a call reads and writes: of its task where that was run, else of all real teachers."""
-        read, written = (self.near(what, *_kind(cell)) or Range() for what in ("read", "written"))
-        return read, Range(min(written.low, cell.max_new_tokens), cell.max_new_tokens)
-
-    def example(self, cell: Cell) -> Range:
-        """Return the tokens of a training example."""
-        return self.near("example", *_kind(cell)) or Range(16, 512)
-
-    def seconds(self, cell: Cell, tokens: Range) -> Range | None:
-        """Return a student's seconds; ``None`` where its model is on no record."""
-        if cell.recipe["model"] not in self.students:
-            return None
-        named = (("student", cell.recipe["model"]), *_kind(cell))
-        per_token, per_item = self.near("token", *named), self.near("item", *named)
-        if per_token is None or per_item is None:
-            return None
-        return Range(tokens.low * per_token.low, tokens.high * per_token.high) + per_item * cell.n_test
-
-
-def _kind(cell: Cell) -> tuple[tuple[str, str], ...]:
-    return ("experiment", cell.experiment), ("task", cell.task)
+    return near
 
 
 def profile_rows(
     profile: str, price_in: float = 0.0, price_out: float = 0.0, resume: bool = True
 ) -> tuple[list[dict[str, str]], list[str]]:
-    """Return what each notebook of a profile will take, for readers, and notes on what the numbers rest on.
+    """Return what each notebook of a profile will take, at prices per million tokens, and notes on the numbers.
 
-    Prices are per million tokens of a served teacher's prompts and replies; ``resume`` leaves out what has a row
-    already.
+    ``resume`` leaves out what has a row already.
     """
     study = read_runs(results_folder(PUBLISHED))
     done = set(read_runs(results_folder(profile))["key"]) if resume else set()

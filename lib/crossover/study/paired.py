@@ -37,6 +37,10 @@ class Pairing:
         """Return the mean difference and the parts of its variance."""
         return components(self.differences, self.strata, self.binary)
 
+    def contrast(self) -> Contrast:
+        """Return the mean difference with its 90% interval."""
+        return self.components().contrast(LEVEL)
+
 
 def pair(
     rows: pd.DataFrame,
@@ -49,48 +53,30 @@ def pair(
 ) -> Pairing:
     """Return what the cells that points and terms select answered, item by item; students of one draw are averaged.
 
-    ``rows`` come from :func:`crossover.study.select.settings_table`, the items from ``folder``; ``base``, ``points``
-    and ``terms`` are as the head of ``notebooks/claims.yaml`` explains; ``sets`` are the evaluation sets that count,
-    all by default. Scores are fractions of 1. Raises :class:`MissingRows` where cells or the outcome are not there.
+    ``rows`` come from :func:`crossover.study.select.settings_table`; the head of ``notebooks/claims.yaml`` explains
+    ``base``, ``points``, ``terms`` and ``sets``. Raises :class:`MissingRows` where cells or the outcome are not there.
     """
     chosen, shared = choose(rows, base, points, terms)
-    total, items = np.zeros(()), pd.Index([])
+    total = pd.DataFrame()
     means: list[tuple[float, float]] = []
     within: list[float] = []
     for weight, keys in chosen:
         students = [pd.concat([item_outcomes(folder, key, outcome, sets) for key in keys[r]], axis=1) for r in shared]
         within += [float(one.mean().var(ddof=1)) for one in students if one.shape[1] > 1]
         table = pd.concat([one.mean(axis=1) for one in students], axis=1).T
-        if means and not table.columns.equals(items):
-            raise CrossoverError("The cells that are compared answered different test items, so they cannot be paired.")
-        items = table.columns
-        total = total + weight * table.to_numpy(float)
+        total = table * weight if total.empty else total + weight * table  # item by item
         means.append((weight, float(table.to_numpy(float).mean())))
-    if not np.isfinite(total).all():
+    differences = total.to_numpy(float)
+    if not np.isfinite(differences).all():
         raise CrossoverError(f"The cells that are compared answered different test items, or lack outcomes: {outcome}.")
-    strata = np.array([item.rpartition("/")[0] for item in items])
+    strata = np.array([item.rpartition("/")[0] for item in total])
     used = frozenset(key for _, keys in chosen for r in shared for key in keys[r])
     load = float(sum(weight**2 for weight, _ in chosen))
     split = [[(abs(w), mean) for w, mean in means if w * sign > 0] for sign in (1, -1)]
     sides = tuple(float(np.average([m for _, m in side], weights=[w for w, _ in side])) for side in split if side)
     fewest = min(len(keys[r]) for _, keys in chosen for r in shared)
     spread = float(np.mean(within)) if within else 0.0
-    return Pairing(total, strata, outcome == "correct", sides, load, fewest, spread, used, tuple(shared))
-
-
-def paired(
-    rows: pd.DataFrame,
-    folder: Path,
-    base: Selector,
-    points: Sequence[Selector],
-    terms: Sequence[Selector],
-    outcome: Outcome = "correct",
-    sets: Sequence[str] = (),
-    level: float = LEVEL,
-) -> tuple[Contrast, frozenset[str]]:
-    """Return the contrast of what :func:`pair` finds, and the keys of its cells."""
-    found = pair(rows, folder, base, points, terms, outcome, sets)
-    return found.components().contrast(level), found.keys
+    return Pairing(differences, strata, outcome == "correct", sides, load, fewest, spread, used, tuple(shared))
 
 
 def paired_row(
@@ -102,14 +88,10 @@ def paired_row(
     outcome: Outcome = "correct",
     sets: Sequence[str] = (),
 ) -> dict[str, object]:
-    """Return what :func:`paired` finds as columns of a table.
-
-    They are ``estimate, low, high, p, replicates, items, why``; where rows are missing there is no estimate, and
-    ``why`` names them.
-    """
+    """Return the contrast of what :func:`pair` finds as columns; where rows are missing, ``why`` names them."""
     names = ("estimate", "low", "high", "p")
     try:
-        c, _ = paired(rows, folder, base, points, terms, outcome, sets)
+        c = pair(rows, folder, base, points, terms, outcome, sets).contrast()
     except MissingRows as missing:
         return dict.fromkeys(names, np.nan) | {"replicates": 0, "items": 0, "why": str(missing)}
     return {name: getattr(c, name) for name in (*names, "replicates", "items")} | {"why": ""}
@@ -135,10 +117,7 @@ def item_outcomes(folder: Path, key: str, outcome: Outcome = "correct", sets: Se
 
 
 def outcome_table(runs: pd.DataFrame, folder: Path, outcome: Outcome) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the scores of a grid's cells, as ``fit_table`` takes them, and the outcomes of their items.
-
-    Students on the same data are averaged, item by item.
-    """
+    """Return the scores of a grid's cells, as ``fit_table`` takes them, and their items' outcomes, over students."""
     if runs.empty:
         raise MissingRows("no cells to compare")
     parts = [

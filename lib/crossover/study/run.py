@@ -1,8 +1,7 @@
 """Run a grid of cells: fill a results table with the cells that it lacks, and resume after any interruption.
 
-The data of a cell are made in the calling process, in order, so that every strategy pays through its own ledger and
-stored replies are shared. Training and scoring go to worker processes, one thread each: the same cell gives the same
-numbers however many workers there are and whatever order the cells finish in.
+The data of a cell are made in the calling process, in order, so that stored replies are shared; training and scoring go
+to workers, one thread each, so that numbers do not depend on how many there are.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from crossover.study.experiments.query_budget import QueryBudgetExperiment
 from crossover.study.experiments.template_mixture import TemplateMixtureExperiment
 from crossover.study.grids import cells_of
 from crossover.study.store import Store, read_runs
-from crossover.study.workers import Lost, Processes, Ray, open_pool, quiet
+from crossover.study.workers import Lost, Pool, open_pool, quiet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,8 +94,7 @@ def run_cells(
 def run_grid(parameters: TrainingParameters, hours: float = math.inf) -> pd.DataFrame:
     """Run the cells that a notebook's parameters stand for, and return their rows, see :func:`run_cells`.
 
-    With values of one's own, finished cells and stored replies of the profile's run are taken over: only new cells are
-    trained.
+    Other values than the profile's take over its finished cells and stored replies, and train the new cells only.
     """
     p, store, cells = parameters, Store(results_folder(parameters.results)), cells_of(parameters)
     if p.results != p.profile:
@@ -126,12 +124,9 @@ def _train(cells: Sequence[Cell], store: Store, workers: int, device: str, clust
 
 
 def _finished(
-    cells: Sequence[Cell], store: Store, pool: Processes | Ray, device: str, deadline: float, tick: Callable[[], object]
+    cells: Sequence[Cell], store: Store, pool: Pool, device: str, deadline: float, tick: Callable[[], object]
 ) -> Iterator[tuple[Cell, TrainingData, Evaluation]]:
-    """Yield cells as they finish, with one made ahead for each worker; call ``tick`` while none is made.
-
-    What goes wrong is raised when the cells that run have finished.
-    """
+    """Yield cells as they finish, one made ahead per worker; a failure is raised when those that run have finished."""
     running: dict[Future, tuple[Cell, TrainingData]] = {}
     most = 2 * pool.workers
     queue, failure = iter(ordered(cells, most)), None
@@ -156,23 +151,15 @@ def _finished(
             cell, data = running.pop(future)
             try:
                 yield cell, data, pool.result(future)
-            except Lost as problem:
-                failure = failure or _failed(cell, str(problem))
             except Exception as problem:  # noqa: BLE001 - whatever a cell raised, the run must say which cell
-                failure = failure or _failed(cell, f"{type(problem).__name__}: {problem}")
+                why = str(problem) if isinstance(problem, Lost) else f"{type(problem).__name__}: {problem}"
+                failure = failure or CrossoverError(f"The cell ({cell}) failed: {why}. Finished cells are kept.")
     if failure:
         raise failure
 
 
-def _failed(cell: Cell, why: str) -> CrossoverError:
-    return CrossoverError(f"The cell ({cell}) failed: {why}. Finished cells are kept.")
-
-
 def ordered(cells: Sequence[Cell], most: int) -> list[Cell]:
-    """Return cells with up to ``most`` of those without queries first.
-
-    They keep the workers busy while a teacher is fine-tuned.
-    """
+    """Return cells with up to ``most`` without queries first: workers are busy while a teacher is fine-tuned."""
     first = [cell for cell in cells if not cell.budget][:most]
     return first + [cell for cell in cells if cell not in first]
 

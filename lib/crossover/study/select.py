@@ -80,10 +80,7 @@ def choose(
 
 
 def select(rows: pd.DataFrame, selector: Mapping[str, object], base: Selector) -> pd.DataFrame:
-    """Return the rows with a selector's values; a setting of the base that no cell has selects none.
-
-    A name outside ``base`` that is a setting of no cell, or of several parts of a cell, is an error.
-    """
+    """Return the rows with a selector's values; a name outside ``base`` must be a setting of some cell."""
     if "experiment" in selector:
         rows = rows[rows["experiment"] == selector["experiment"]]
     if rows.empty:

@@ -56,10 +56,7 @@ class Store:
             (folder / "items").mkdir(parents=True, exist_ok=True)
 
     def rows(self) -> dict[str, dict[str, str]]:
-        """Return the finished rows by cell key, as text.
-
-        A damaged row (cut short by a full disk, say) is dropped with a message; the file as it was is kept beside.
-        """
+        """Return the finished rows by cell key, as text; damaged ones are told and dropped, their file is kept."""
         if not self.path.exists():
             return {}
         text = self.path.read_text(encoding="utf-8", errors="replace")
@@ -70,9 +67,13 @@ class Store:
                 f"{self.path} does not begin with the columns of a results table. Move it away (its rows are not lost) "
                 "and run again."
             )
-        sound = [_sound(line, self._header) for line in lines]
-        damaged = [n for n, row in enumerate(sound, 2) if row is None] + [len(lines) + 2] * (whole != text)
-        rows = {row["key"]: row for row in sound if row}
+        rows, damaged = {}, [len(lines) + 2] * (whole != text)
+        for number, line in enumerate(lines, 2):
+            row = dict(zip(self._header, line, strict=False))
+            if len(line) == len(self._header) and all(_has_type(name, value) for name, value in row.items()):
+                rows[row["key"]] = row
+            else:
+                damaged.append(number)
         if damaged:
             kept = self.path.with_suffix(".csv.damaged")
             with written(self.folder):
@@ -195,8 +196,6 @@ def read_numbers(folder: Path) -> dict[str, str]:
         for name, text in json.loads(path.read_text(encoding="utf-8")).items():
             if name in numbers:
                 raise CrossoverError(f"{path}: {name!r} is a number of another chapter, too. Rename one of them.")
-            if not (isinstance(text, str) and name.isidentifier()):
-                raise CrossoverError(f"{path}: {name!r} is {text!r}; a number is quoted as text, under a plain name.")
             numbers[name] = text
     return numbers
 
@@ -206,14 +205,9 @@ def _columns(rows: Collection[Mapping[str, object]]) -> list[str]:
     return [name for name in COLUMNS if name not in OPTIONAL or any(row.get(name) for row in rows)]
 
 
-def _sound(line: Sequence[str], columns: Sequence[str]) -> dict[str, str] | None:
-    """A line's values by column, or ``None`` where one is missing or of another type."""
-    if len(line) != len(columns):
-        return None
+def _has_type(name: str, value: str) -> bool:
     try:
-        for name, value in zip(columns, line, strict=True):
-            if name not in OPTIONAL or value:
-                COLUMNS[name](value)
+        COLUMNS[name](value if value or name not in OPTIONAL else "0")
     except ValueError:
-        return None
-    return dict(zip(columns, line, strict=True))
+        return False
+    return True

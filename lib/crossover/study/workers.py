@@ -1,4 +1,4 @@
-"""Where students are trained: worker processes of this machine, or a Ray cluster. One interface for both.
+"""Where students are trained: worker processes of this machine, or a Ray cluster.
 
 A worker trains one student at a time with one thread, so a cell gives the same numbers wherever it runs. Ray starts a
 cell again on another worker when its worker is lost; on this machine a lost worker ends the run, which can be resumed.
@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any
 
 from crossover.errors import CrossoverError
 
@@ -31,20 +32,28 @@ class Lost(Exception):
     """A worker is gone, and with it what it was doing."""
 
 
+@dataclass(frozen=True)
+class Pool:
+    """Workers: how many, how one is given a function to call, and how its result is had (or its error, or Lost)."""
+
+    workers: int
+    submit: Callable[..., Future]
+    result: Callable[[Future], Any]
+
+
 @contextmanager
-def open_pool(workers: int, device: str, cluster: str = "") -> Iterator[Processes | Ray]:
+def open_pool(workers: int, device: str, cluster: str = "") -> Iterator[Pool]:
     """Open the workers that students are trained on; 0 workers are as many as cores (or GPUs) and memory allow.
 
-    ``cluster`` is empty for processes of this machine, ``"local"`` for Ray on it, else the address of a Ray cluster, as
-    ``"auto"`` on one of its nodes or ``"ray://host:10001"``. The calling process meanwhile computes with the threads
-    that the workers leave cores for: with more, each thread would wait for the others and hold its core.
+    ``cluster`` is empty for processes of this machine, ``"local"`` for Ray on it, else a Ray cluster's address, such as
+    ``"auto"``. The calling process meanwhile computes with the threads that the workers leave cores for.
     """
     import torch
 
     for name, value in MALLOC.items():  # for workers that start from now on, where the reader does not say otherwise
         os.environ.setdefault(name, value)
     threads = torch.get_num_threads()
-    with Ray(cluster, workers, device) if cluster else Processes(workers, device) as pool:
+    with on_ray(cluster, workers, device) if cluster else processes(workers, device) as pool:
         if device == "cpu" and cluster in ("", "local"):
             torch.set_num_threads(max(1, min(threads, (os.cpu_count() or 1) - pool.workers)))
         try:
@@ -53,83 +62,48 @@ def open_pool(workers: int, device: str, cluster: str = "") -> Iterator[Processe
             torch.set_num_threads(threads)
 
 
-class Processes:
-    """Worker processes of this machine."""
+@contextmanager
+def processes(workers: int, device: str) -> Iterator[Pool]:
+    """Start worker processes on this machine."""
+    workers = workers or _workers_here(device)
 
-    def __init__(self, workers: int, device: str):
-        self.workers = workers or _workers_here(device)
-        self._executor = ProcessPoolExecutor(
-            self.workers,
-            # Spawned, not forked: a forked child of a process that has used threads can hang.
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_start_worker,
-            initargs=(os.getpid(), device),
-        )
-        self.submit = self._executor.submit
-
-    def result(self, future: Future) -> Any:
-        """Return what a finished call returned, or raise what it raised, or :class:`Lost`."""
+    def result(future: Future) -> Any:
         try:
             return future.result()
         except BrokenProcessPool:
             raise Lost("its worker process was killed, probably out of memory; retry with workers=1") from None
 
-    def __enter__(self) -> Self:
-        return self
+    # Spawned, not forked: a forked child of a process that has used threads can hang.
+    spawned = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, spawned, _start_worker, (os.getpid(), device)) as executor:
+        yield Pool(workers, executor.submit, result)
 
-    def __exit__(self, *problem: object) -> None:
-        self._executor.shutdown()
 
+@contextmanager
+def on_ray(address: str, workers: int, device: str) -> Iterator[Pool]:
+    """Use a Ray cluster, a task per call with a core or a GPU and its memory; refuse an unusable one at once."""
+    try:
+        import ray
+    except ImportError:
+        raise CrossoverError(
+            f"cluster is {address!r}, and Ray is not installed. Fix: pip install 'crossover[cluster]'"
+        ) from None
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        _knock(address)
+        if address == "local":
+            given: dict[str, Any] = {"num_cpus": workers or _workers_here("cpu"), "include_dashboard": False}
+        else:
+            given = {"runtime_env": {"env_vars": MALLOC}}
+        ray.init(address=address, log_to_driver=False, logging_level="error", namespace="crossover", **given)
+    except (OSError, ValueError, RuntimeError) as problem:  # of other versions of Ray the last
+        raise CrossoverError(
+            f"cluster is {address!r}, and no Ray cluster answers there: {' '.join(str(problem).split())} Give 'local',"
+            " 'auto' on a node of the cluster, or ray://host:10001, and install its versions of Python and Ray."
+        ) from None
 
-class Ray:
-    """Tasks of a Ray cluster, each with a core or a GPU and its memory; an unusable cluster is refused at once."""
-
-    def __init__(self, address: str, workers: int, device: str):
-        try:
-            import ray
-        except ImportError:
-            raise CrossoverError(
-                f"cluster is {address!r}, and Ray is not installed. Fix: pip install 'crossover[cluster]'"
-            ) from None
-        self._ray, self._device = ray, device
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-        try:
-            _knock(address)
-            if address == "local":
-                given: dict[str, Any] = {"num_cpus": workers or _workers_here("cpu"), "include_dashboard": False}
-            else:
-                given = {"runtime_env": {"env_vars": MALLOC}}
-            ray.init(address=address, log_to_driver=False, logging_level="error", namespace="crossover", **given)
-        except (OSError, ValueError) as problem:
-            raise CrossoverError(
-                f"cluster is {address!r}, and no Ray cluster answers there: {str(problem).splitlines()[0]} "
-                "Give 'local', 'auto' on a node of the cluster, or ray://host:10001."
-            ) from None
-        except RuntimeError as problem:  # Ray's own complaint of other versions, above all
-            raise CrossoverError(
-                f"cluster {address!r}: {' '.join(str(problem).split())} Install the cluster's versions of Python and"
-                " Ray here."
-            ) from None
-        unit, need = "CPU" if device == "cpu" else "GPU", GB_PER_WORKER * 2**30
-        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        room = int(sum(min(node.get(unit, 0), node.get("memory", 0) // need) for node in nodes))
-        if not room:
-            ray.shutdown()
-            most = max((node.get("memory", 0) for node in nodes), default=0) / 2**30
-            lacks = f"no {unit}"
-            if any(node.get(unit, 0) for node in nodes):
-                lacks = f"no node with {GB_PER_WORKER} GB free for a student; the most is {most:.1f} GB"
-            raise CrossoverError(f"device is {device!r}, but the cluster {address!r} has {lacks}.")
-        self.workers = min(workers or room, room)
-        needs = {"num_cpus": 1, "num_gpus": int(unit == "GPU"), "memory": int(need)}
-        self._call = ray.remote(_call).options(max_retries=RETRIES, **needs)
-
-    def submit(self, work: Callable, *arguments: object) -> Future:
-        """Have a worker call ``work``; a worker that is lost is replaced, :data:`RETRIES` times."""
-        return self._call.remote(self._device, work, *arguments).future()
-
-    def result(self, future: Future) -> Any:  # as for Processes
-        lost = self._ray.exceptions
+    def result(future: Future) -> Any:
+        lost = ray.exceptions
         try:
             return future.result()
         except (lost.WorkerCrashedError, lost.NodeDiedError, lost.OutOfMemoryError):
@@ -137,18 +111,24 @@ class Ray:
         except lost.RayTaskError as problem:
             raise problem.cause from None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *problem: object) -> None:
-        self._ray.shutdown()
+    try:
+        unit, need = "CPU" if device == "cpu" else "GPU", GB_PER_WORKER * 2**30
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        room = int(sum(min(node.get(unit, 0), node.get("memory", 0) // need) for node in nodes))
+        if not room:
+            raise CrossoverError(
+                f"device is {device!r}, but the cluster {address!r} has no node with a {unit} and {GB_PER_WORKER} GB"
+                " free for a student."
+            )
+        needs = {"num_cpus": 1, "num_gpus": int(unit == "GPU"), "memory": int(need)}
+        call = ray.remote(_call).options(max_retries=RETRIES, **needs)
+        yield Pool(min(workers or room, room), lambda *work: call.remote(device, *work).future(), result)
+    finally:
+        ray.shutdown()
 
 
 def _knock(address: str) -> None:
-    """Raise an OSError where nothing listens at ``host:port`` or ``ray://host:port``.
-
-    Ray itself would try for minutes.
-    """
+    """Raise an OSError where nothing listens at ``host:port``: Ray itself would try for minutes."""
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if colon:
         socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()

@@ -1,16 +1,10 @@
-"""What a fine-tuned or prompted teacher adds to a few original examples, and the student trained on both.
+"""What a teacher adds to a few original examples, and the student trained on both (arXiv 2310.01119, section 4)."""
 
-Source: arXiv 2310.01119, section 4.
-"""
-
-import sys
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from crossover.digests import digest
-from crossover.errors import CrossoverError
 from crossover.evaluation.answers import Outcome, classify, evaluate
 from crossover.evaluation.text_scores import chrf, measure
 from crossover.models import encoder
@@ -54,16 +48,10 @@ class FinetunedTeacherExperiment:
         measures = measure(task, bought) if bought else {}
         if "annotate" in parts and (read := parts["annotate"].funnel).parsed:
             measures["annotations_right"] = round(read.verified / read.parsed, 4)
-        if cell.budget:
-            _report_missing(cell, task, bought, original)
         return TrainingData(pairs, funnel, ledger.spent, ledger.tokens_in, ledger.tokens_out, measures)
 
     def train_and_score(self, cell: TeacherCell, pairs: Sequence[tuple[str, str]], device: str) -> Evaluation:
-        """Train a student on a cell's pairs and score it on the test items.
-
-        A classification task's student is an encoder or, where ``scoring`` is ``"generate"``, a causal model that
-        writes the label; a generation task's is a causal model.
-        """
+        """Train an encoder, or a causal model where ``scoring`` is ``"generate"``, and score it on the test items."""
         task = _task(cell)
         tests = test_items(cell, task)
         if cell.scoring == "classify":
@@ -84,10 +72,7 @@ class FinetunedTeacherExperiment:
 def _task(cell: TeacherCell, name: str = "") -> Instructed:
     """The cell's task, or another of the same source."""
     task = load_task(name or cell.task, **cell.task_settings)
-    if not isinstance(task, Instructed):
-        raise CrossoverError(
-            f"{task.name} has no instruction that a teacher could follow; use the budget_ratio notebook."
-        )
+    assert isinstance(task, Instructed), f"{task.name} has no instruction"
     return task
 
 
@@ -107,11 +92,7 @@ def _buy(
 
 
 def make_teacher(cell: TeacherCell, kind: str, task: Instructed, split: Split, device: str) -> Teacher:
-    """Return a cell's teacher at the temperature of one kind of request, ``"annotate"`` or ``"generate"``.
-
-    ``teacher_settings`` names the model, its layers, a temperature for each kind, and for a tuned teacher the fields of
-    :class:`~crossover.models.recipe.Recipe` with ``teacher_`` before them. An encoder has no temperature.
-    """
+    """Return a cell's teacher at the temperature of one kind of request, ``"annotate"`` or ``"generate"``."""
     dials = cell.teacher_settings
     if cell.teacher == "oracle":
         assert isinstance(task, ClassificationTask), f"{cell.task} has no labels"
@@ -149,10 +130,7 @@ def _mixture(cell: TeacherCell, split: Split, recipe: Recipe) -> dict[str, tuple
 
 
 def _recorded(cell: TeacherCell, kind: str, task: Instructed, split: Split, store: Store, device: str) -> Recorded:
-    """Store a teacher's calls in a file for each teacher, task, kind of request and what it was tuned on.
-
-    A prompted teacher knows no original examples, so that sets of every size share its calls.
-    """
+    """Store a teacher's calls in a file; sets of every size share those of a prompted one, which knows no examples."""
     teacher = make_teacher(cell, kind, task, split, device)
     group = digest([cell.task, cell.task_settings, teacher.id], 8)
     size = "" if cell.teacher == "prompted" else f"-S{cell.seed_size}"
@@ -173,17 +151,3 @@ def _scored(task: Instructed, tests: Sequence[Problem], outcomes: Sequence[Outco
         return list(outcomes)
     scores = [chrf(o.extracted or "", problem.references) for o, problem in zip(outcomes, tests, strict=True)]
     return [replace(o, score=round(score, 2)) for o, score in zip(outcomes, scores, strict=True)]
-
-
-def _report_missing(cell: TeacherCell, task: Instructed, bought: Sequence[Sample], original: Sequence[Sample]) -> None:
-    """Say which label the teacher never gave, since its student knows it from the original examples at most."""
-    if not isinstance(task, ClassificationTask):
-        return
-    given, known = (Counter(task.extract(sample.answer) for sample in some) for some in (bought, original))
-    for label in task.labels:
-        if not given[label]:
-            print(
-                f"  {cell.task}, {cell}: the teacher gave no usable example of {label!r}; the student sees it in"
-                f" {known[label]} original examples alone.",
-                file=sys.stderr,
-            )

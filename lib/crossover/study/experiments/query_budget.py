@@ -1,7 +1,4 @@
-"""What a query budget buys, and the student trained on it.
-
-Source: arXiv 2409.19759, sections 3 and 4.
-"""
+"""What a query budget buys, and the student trained on it (arXiv 2409.19759, sections 3 and 4)."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -67,10 +64,7 @@ def draw_seeds(cell: QueryCell, task: Task) -> list[Problem]:
 def make_teachers(
     cell: QueryCell, task: Task, seeds: Sequence[Problem], store: Store, device: str = "cpu"
 ) -> tuple[Teacher, Teacher]:
-    """Return the teacher and the augmenter that a cell names; a language model is shown the first seeds as examples.
-
-    What a served one costs is counted in the store's ``spending.jsonl``, for all cells together.
-    """
+    """Return the teacher and the augmenter that a cell names; a language model is shown the first seeds as examples."""
     account = Account(store.folder / "spending.jsonl", **cell.spending)
 
     def make(settings: dict) -> Teacher:

@@ -1,7 +1,6 @@
-"""Real and synthetic questions mixed, and the student trained on the mixture.
+"""Real and synthetic questions mixed, and the student trained on the mixture (arXiv 2310.07830, section 5).
 
-``share`` is the share of the training tokens that are synthetic. With ``tokens_equal`` real questions make room for
-synthetic ones, with ``real_equal`` synthetic ones are added to all of the real. Source: arXiv 2310.07830, section 5.
+With ``tokens_equal`` real questions make room for synthetic ones; with ``real_equal`` these are added to all real ones.
 """
 
 import random
@@ -105,10 +104,9 @@ def synthetic(cell: MixtureCell, folder: Path) -> list[Example]:
 
 
 def measure(cell: MixtureCell, examples: Sequence[Example]) -> dict[str, object]:
-    """Return the variety of a mixture and its distances from the evaluation sets.
+    """Return the entropies (bits) of a mixture's question types and of its answers' entity types.
 
-    Entropies, in bits, and Jensen-Shannon distances are of the question types and of the entity types of answers
-    (answers that are no entity left out); ``largest_entity`` is the share of the most frequent entity type.
+    With their Jensen-Shannon distances from the evaluation sets, and the share of the most frequent entity type.
     """
     types, entities = distributions([e.question for e in examples], [e.answer for e in examples])
     tested_types, tested_entities = tested(question_sets(cell.task_settings["sources"]))
@@ -162,10 +160,7 @@ def _shuffled(examples: list[Example], cell: MixtureCell) -> list[Example]:
 
 
 def _selected(examples: list[Example], cell: MixtureCell) -> list[Example]:
-    """Examples in the order in which a mixture takes them.
-
-    As they come, kinds of question and entity in turn, or the largest kinds first.
-    """
+    """Examples in the order in which a mixture takes them: natural, or by kind of question and entity."""
     how = cell.task_settings.get("selection", "natural")
     if how == "natural":
         return examples

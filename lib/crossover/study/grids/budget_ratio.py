@@ -15,10 +15,7 @@ def cells(p: BudgetRatio) -> list[QueryCell]:
 
 
 def in_order(grid: Iterable[QueryCell]) -> list[QueryCell]:
-    """Return cells in running order.
-
-    Small seed sets first, whole replicates, the longest cells of one first so that workers end together.
-    """
+    """Return cells in running order: small seed sets first, whole replicates, the longest cells of one first."""
     return sorted(grid, key=lambda cell: (cell.seed_size, cell.replicate, -cell.budget))
 
 
@@ -58,10 +55,7 @@ def grid(p: BudgetRatio, **changes: object) -> list[QueryCell]:
 
 
 def recipe(p: BudgetRatio) -> dict[str, object]:
-    """Return the recipe of the students.
-
-    A field that came later is left out at its default, which keeps keys as they were.
-    """
+    """Return the recipe of the students; later fields are left out at their defaults, which keeps keys."""
     later = {"student_layers": 0, "updates": "epochs", "max_steps": 0, "weight_decay": 0.0, "averaged": 0.0}
     changed = {name: value for name, value in p.pick(*later).items() if value != later[name]}
     return (

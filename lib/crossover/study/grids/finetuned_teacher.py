@@ -1,14 +1,16 @@
 """The grids of the chapter on fine-tuned teachers: a base, and one factor varied at a time."""
 
 import itertools
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any
 
 from crossover.params.finetuned_teacher import FinetunedTeacher
 from crossover.study.cell import TeacherCell
 from crossover.tasks import load_task
 from crossover.tasks.instructed.base import ClassificationTask
 
-Family = Literal["encoder", "causal"]
+#: Strategy, teacher, and what a grid changes.
+Condition = tuple[str, str, dict[str, Any]]
 _ONE_STUDENT = {"classifier_seeds": 1, "writer_seeds": 1}
 
 
@@ -25,51 +27,41 @@ def cells(p: FinetunedTeacher) -> list[TeacherCell]:
 
 def grids(p: FinetunedTeacher) -> dict[str, list[TeacherCell]]:
     """Return the cells of each comparison, those with the original examples alone included."""
-    dialled = p.model_copy(update=_ONE_STUDENT | {"replicates": p.dial_replicates})
-    first = p.model_copy(update=_ONE_STUDENT | {"replicates": 1})
+    one = _ONE_STUDENT | {"replicates": 1}
+    dialled, first = p.model_copy(update=_ONE_STUDENT | {"replicates": p.dial_replicates}), p.model_copy(update=one)
     every, pure, start = [*p.tasks, *p.side_tasks], _pure(p), p.originals[0]
     labelled = [name for name in p.dial_tasks if isinstance(_task(p, name), ClassificationTask)]
     amounts = [max(1, round(amount * p.dial_size)) for amount in p.amounts]
-    varied: dict[str, list[tuple[str, dict[str, Any]]]] = {
-        "amounts": [(s, {"queries": queries}) for queries in amounts for s in pure],
-        "annotate_temperatures": _temperatures(p, "annotate"),
-        "generate_temperatures": _temperatures(p, "generate"),
-    }
+    annotators = (("original", "none"), ("annotate", "tuned"), ("annotate", "encoder"))
+    # Smaller teachers that are fine-tuned, and the whole one that is prompted.
+    smaller: list[Condition] = [(s, "tuned", {"layers": n}) for n in p.teacher_layers for s in pure]
+    smaller += [(s, "prompted", {}) for s in pure]
+    # Each factor: tasks, original examples, and conditions, pairs of strategy and teacher with what they change.
+    varied: dict[str, tuple[Sequence[str], int, list[Condition]]] = {
+        "amounts": (p.dial_tasks, p.dial_size, [(s, "tuned", {"queries": n}) for n in amounts for s in pure]),
+        "annotate_temperatures": (p.dial_tasks, p.dial_size, _temperatures(p, "annotate")),
+        "generate_temperatures": (p.dial_tasks, p.dial_size, _temperatures(p, "generate")),
+        "teacher_layers": (p.tasks if p.teacher_layers else [], start, smaller),
+        "label_errors": (
+            labelled, start, [("annotate", "oracle", {"further": {"label_error": share}}) for share in p.label_errors]
+        ),
+        "tuned_on": (
+            p.dial_tasks, start, [(s, "tuned", {"further": {"tuned_on": how}}) for how in p.tuned_on for s in pure]
+        ),
+        # Annotation with both families of teachers, for both families of students.
+        "families": (
+            labelled if p.swapped else [], start,
+            [(s, teacher, {"family": family}) for family in ("encoder", "causal") for s, teacher in annotators],
+        ),
+    }  # fmt: skip
     found = {"base": [cell for name in every for cell in _base(p, name)]}
-    for factor, conditions in varied.items():
+    for factor, (names, size, added) in varied.items():
         found[factor] = [
             cell
-            for name, (s, changed) in itertools.product(p.dial_tasks, conditions)
-            for cell in grid(dialled, name, p.dial_size, s, **changed)
+            for name, (strategy, teacher, changed) in itertools.product(names, added)
+            for cell in grid(dialled, name, size, strategy, teacher, **changed)
         ]
-    # Smaller teachers that are fine-tuned, beside the whole one that is prompted.
-    taught = [(s, "tuned", layers) for layers in p.teacher_layers for s in pure]
-    taught += [(s, "prompted", 0) for s in pure if p.teacher_layers]
-    found["teacher_layers"] = [
-        cell
-        for name, (s, teacher, layers) in itertools.product(p.tasks, taught)
-        for cell in grid(dialled, name, start, s, teacher, layers=layers)
-    ]
-    found["label_errors"] = [
-        cell
-        for name, error in itertools.product(labelled, p.label_errors)
-        for cell in grid(dialled, name, start, "annotate", "oracle", further={"label_error": error})
-    ]
-    found["tuned_on"] = [
-        cell
-        for name, how, s in itertools.product(p.dial_tasks, p.tuned_on, pure)
-        for cell in grid(dialled, name, start, s, further={"tuned_on": how})
-    ]
-    # Annotation with both families of teachers, for both families of students.
-    families: tuple[Family, ...] = ("encoder", "causal")
-    annotators = (("original", "none"), ("annotate", "tuned"), ("annotate", "encoder"))
-    found["families"] = [
-        cell
-        for name, family, (s, teacher) in itertools.product(labelled, families, annotators)
-        if p.swapped
-        for cell in grid(dialled, name, start, s, teacher, family)
-    ]
-    full = [name for name in every if p.full]
+    full = every if p.full else []
     found["full"] = [c for name in full for c in grid(p if name in p.tasks else first, name, p.full, "original")]
     whole = [name for name in every if name in p.whole]
     found["whole"] = [c for name in whole for c in grid(first, name, p.whole[name], "original")]
@@ -77,10 +69,7 @@ def grids(p: FinetunedTeacher) -> dict[str, list[TeacherCell]]:
 
 
 def conditions(p: FinetunedTeacher, name: Any) -> list[tuple[int, list[tuple[str, str]]]]:
-    """Return a task's sizes, and at each what is added to the original examples: pairs of condition and teacher.
-
-    At ``other_originals`` and ``side_sizes`` a fine-tuned teacher annotates or generates, and no more.
-    """
+    """Return a task's sizes, and at each what is added to the original examples: pairs of condition and teacher."""
     few = [(s, "tuned") for s in _pure(p)]
     if name not in p.tasks:
         start = p.originals[0]
@@ -96,15 +85,15 @@ def grid(
     size: int,
     strategy: str,
     teacher: str = "tuned",
-    family: Family = "encoder",
+    family: str = "encoder",
     layers: int = 0,
     further: dict[str, object] | None = None,
     **changed: object,
 ) -> list[TeacherCell]:
     """Return the cells of one condition: every replicate and student.
 
-    ``family`` is of the student of a task with labels, ``layers`` how many of the teacher's lowest are kept (0: all),
-    ``further`` are settings of the teacher; ``changed`` are queries and temperatures that are not the chapter's own.
+    ``family`` is of the student of a task with labels, ``layers`` are the teacher's lowest that are kept (0: all),
+    ``further`` its settings; ``changed`` are queries and temperatures.
     """
     task = _task(p, name)
     encoder = isinstance(task, ClassificationTask) and family == "encoder"
@@ -154,11 +143,11 @@ def _pure(p: FinetunedTeacher) -> list[str]:
     return [s for s in p.conditions if s != "both"]
 
 
-def _temperatures(p: FinetunedTeacher, kind: str) -> list[tuple[str, dict[str, Any]]]:
+def _temperatures(p: FinetunedTeacher, kind: str) -> list[Condition]:
     """A kind's temperatures with the chapter's own; none where the temperature is not varied."""
     name = f"{kind}_temperature"
     varied = getattr(p, f"{name}s")
-    return [(kind, {name: t}) for t in [*varied, getattr(p, name)]] if varied else []
+    return [(kind, "tuned", {name: t}) for t in [*varied, getattr(p, name)]] if varied else []
 
 
 def _teacher_settings(p: FinetunedTeacher, teacher: str, strategy: str, layers: int) -> dict[str, object]:
