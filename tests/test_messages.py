@@ -16,7 +16,6 @@ from crossover.models.recipe import Recipe
 from crossover.models.weights import model_folder
 from crossover.params.profiles import check, find_notebook, load_profile, parse_override, resolve
 from crossover.strategies import load_strategy
-from crossover.study.cell import read_cell
 from crossover.study.experiments.finetuned_teacher import FinetunedTeacherExperiment
 from crossover.study.experiments.query_budget import QueryBudgetExperiment
 from crossover.study.grids import cells_of
@@ -43,10 +42,6 @@ def asked(notebook: str, **values: object) -> Callable[[], object]:
     """Ask whether the tasks of a grid have as much as it wants."""
     kind = QueryBudgetExperiment if notebook == "03_budget_ratio" else FinetunedTeacherExperiment
     return lambda: kind().check(cells_of(check(notebook, values)))
-
-
-def cell(notebook: str, **changes: object) -> Callable[[], object]:
-    return lambda: replace(CELLS[notebook], **changes)
 
 
 REFUSED: dict[str, Callable[[], object]] = {
@@ -78,10 +73,6 @@ REFUSED: dict[str, Callable[[], object]] = {
     "more seeds than there are": asked("03_budget_ratio", task="gsm8k", teacher="local", seed_sizes=[2000], budgets=[8]),
     "more unlabelled items than there are": asked("02_finetuned_teacher", tasks=["sst2"], queries=600),
     "more tests than there are": asked("02_finetuned_teacher", tasks=["sst2"], n_test=500),
-    "a misspelt condition": cell("02_finetuned_teacher", strategy="annotated"),
-    "a misspelt teacher": cell("03_budget_ratio", teacher="oracel"),
-    "a misspelt way of scoring": cell("03_budget_ratio", scoring="choices"),
-    "an unknown experiment": lambda: read_cell(CELLS["03_budget_ratio"].settings.replace("budget_ratio", "budget_rato")),
     "choices of a task without any": lambda: QueryBudgetExperiment().train_and_score(
         replace(CELLS["03_budget_ratio"], scoring="choice"), [], "cpu"
     ),

@@ -142,37 +142,33 @@ def test_replicates_of_like_contrasts_lend_each_other_their_spread(tmp_path):
     assert pooled.between[1] == 2 and pooled.statistic.df != alone.statistic.df
 
 
-def test_rows_that_are_missing_are_named(tmp_path):
-    fill(tmp_path, {"new_question": 0.5})
-    (finding,) = decide(tmp_path, register())
-    assert finding.verdict == "not run in this profile"
-    assert "strategy answer_augmentation" in finding.why
-    (finding,) = decide(tmp_path / "empty", register())
-    assert finding.verdict == "not run in this profile"
+NEW, OLD = "new_question", "answer_augmentation"
+BOTH = {NEW: 0.5, OLD: 0.5}
 
 
-def test_cells_that_differ_in_the_base_are_not_picked(tmp_path):
-    fill(tmp_path, {"new_question": 0.5, "answer_augmentation": 0.5}, coverage=0.0)
-    (finding,) = decide(tmp_path, register())
-    assert finding.verdict == "not run in this profile"
+@pytest.mark.parametrize(
+    ("rows", "base", "points"),
+    [
+        ({"right": {NEW: 0.5}}, {}, None),
+        ({"right": BOTH, "coverage": 0.0}, {}, None),
+        ({"right": BOTH}, {"answer_error": 0.0}, None),  # a dial that the rows' teacher does not have
+        ({"right": BOTH}, {}, [{"experiment": "other", "teacher_epochs": 3}]),  # an experiment that was not run
+        ({"right": {}}, {}, None),
+    ],
+)
+def test_rows_that_are_missing_leave_a_claim_open(tmp_path, rows, base, points):
+    fill(tmp_path, **rows)
+    asked = register(points=points) if points else register()
+    (finding,) = decide(tmp_path, asked.model_copy(update={"base": asked.base | base}))
+    assert finding.verdict == "not run in this profile" and finding.why
 
 
-def test_cells_of_a_teacher_without_the_dial_are_not_picked(tmp_path):
-    fill(tmp_path, {"new_question": 0.5, "answer_augmentation": 0.5})
-    asked = register()
-    (finding,) = decide(tmp_path, asked.model_copy(update={"base": asked.base | {"answer_error": 0.0}}))
-    assert finding.verdict == "not run in this profile"
-
-
-def test_a_selector_by_an_unknown_setting_is_refused(tmp_path):
-    fill(tmp_path, {"new_question": 0.5, "answer_augmentation": 0.5})
-    with pytest.raises(CrossoverError, match="'covrage' is a setting of no cell. Did you mean 'coverage'"):
-        decide(tmp_path, register(points=[{"covrage": 1.0}]))
-
-
-def test_a_selector_that_picks_two_cells_is_refused(tmp_path):
-    fill(tmp_path, {"new_question": 0.5, "answer_augmentation": 0.5})
-    fill(tmp_path, {"new_question": 0.5, "answer_augmentation": 0.5}, items=90)
+def test_selectors_that_name_nothing_or_too_much_are_refused(tmp_path):
+    fill(tmp_path, BOTH)
+    for point in ({"covrage": 1.0}, {"experiment": "e", "covrage": 1.0}):
+        with pytest.raises(CrossoverError, match="'covrage' is a setting of no cell. Did you mean 'coverage'"):
+            decide(tmp_path, register(points=[point]))
+    fill(tmp_path, BOTH, items=90)
     with pytest.raises(CrossoverError, match="picks several cells of one replicate"):
         decide(tmp_path, register())
 
@@ -183,14 +179,6 @@ def test_a_claims_own_base_takes_the_registers_place(tmp_path):
     claim = asked.claims["C"].model_copy(update={"base": {"task": "math_words", "coverage": 0.0}})
     (finding,) = decide(tmp_path, asked.model_copy(update={"claims": {"C": claim}}))
     assert finding.verdict == "supported"
-
-
-def test_another_experiments_rows_are_not_looked_at(tmp_path):
-    fill(tmp_path, {"new_question": 0.5, "answer_augmentation": 0.5})
-    (finding,) = decide(tmp_path, register(points=[{"experiment": "other", "teacher_epochs": 3}]))
-    assert finding.verdict == "not run in this profile", "a setting of an experiment that was not run is no mistake"
-    with pytest.raises(CrossoverError, match="'covrage' is a setting of no cell"):
-        decide(tmp_path, register(points=[{"experiment": "e", "covrage": 1.0}]))
 
 
 def test_students_on_the_same_data_are_averaged_and_scores_are_fractions(tmp_path):
@@ -230,16 +218,18 @@ def test_a_wrong_register_is_refused_by_name(tmp_path, monkeypatch):
         load_register()
 
 
-def test_the_published_verdicts_follow_from_the_published_rows():
-    findings = decide(STUDY)
-    ours, theirs = table(findings), pd.read_csv(STUDY / "claims.csv")
-    assert list(ours["claim"]) == list(theirs["claim"])
-    for ours_row, theirs_row in zip(ours.itertuples(), theirs.itertuples(), strict=True):
-        where = f"claims.csv, {ours_row.claim}, {ours_row.part!r}"
-        assert (ours_row.part_verdict, ours_row.verdict) == (theirs_row.part_verdict, theirs_row.verdict), where
-        assert ours_row.estimate == pytest.approx(theirs_row.estimate, rel=1e-3, abs=1e-9, nan_ok=True), where
+@pytest.fixture(scope="module")
+def published():
+    return decide(STUDY)
+
+
+def test_the_published_verdicts_follow_from_the_published_rows(published):
+    ours, theirs = table(published), pd.read_csv(STUDY / "claims.csv")
+    for column in ("claim", "part_verdict", "verdict"):
+        assert ours[column].tolist() == theirs[column].tolist()
+    np.testing.assert_allclose(ours["estimate"], theirs["estimate"], rtol=1e-3, atol=1e-9)
     asked = load_register()
-    for f in findings:  # a resolution that the planned study could not reach would leave a part open for ever
+    for f in published:  # a resolution that the planned study could not reach would leave a part open for ever
         size = planned(f, asked)
         if f.evidence and size and f.part.statistic == "contrast":
             error, df = spread_of(f).error(size.replicates, size.items * len(set(f.evidence.pairing.strata)))
@@ -247,12 +237,11 @@ def test_the_published_verdicts_follow_from_the_published_rows():
 
 
 @pytest.mark.parametrize("name", ["C1", "C4", "C7", "A1", "B2"])
-def test_what_a_claim_is_decided_from_is_what_is_trained_for_it(name):
-    asked = load_register()
-    found = [f for f in decide(STUDY, asked) if f.claim == name and not f.under]
+def test_what_a_claim_is_decided_from_is_what_is_trained_for_it(published, name):
+    found = [f for f in published if f.claim == name and not f.under]
     (profile,) = {f.profile for f in found}
     done = set(read_runs(STUDY.parent / profile)["key"])
-    wanted = {cell.key for cell in compared([name], profile, asked, under=False)}
+    wanted = {cell.key for cell in compared([name], profile, load_register(), under=False)}
     assert set().union(*(f.evidence.keys for f in found if f.evidence)) == wanted & done
 
 
@@ -262,11 +251,10 @@ def test_the_cells_of_a_claims_own_base_come_first_and_whole_replicates():
     assert own == sorted(own) and not any("updates" in cell.recipe for cell in cells[: len(own)])
 
 
-def test_a_claim_that_a_profile_does_not_run_is_refused():
-    with pytest.raises(CrossoverError, match="B5 .*'confirm'"):
-        compared(["B5"], "confirm", load_register())
-    with pytest.raises(CrossoverError, match="C11"):
-        compared(["C11"], "confirm", load_register())
+@pytest.mark.parametrize("name", ["B5", "C11"])
+def test_a_claim_that_a_profile_does_not_run_is_refused(name):
+    with pytest.raises(CrossoverError, match=name):
+        compared([name], "confirm", load_register())
 
 
 def test_the_register_is_whole():
@@ -278,17 +266,10 @@ def test_the_register_is_whole():
         assert {*rule.claims} <= {*asked.claims, "all"} and rule.change and rule.reason
 
 
-def test_robustness_is_decided_on_both_halves():
-    """A rephrasing that gains from a weak augmenter says nothing of new questions, and the other way round."""
-    parts = load_register().claims["C2"].parts
-    assert [{term["strategy"] for term in part.terms} for part in parts] == [{"new_question"}, {"question_rephrase"}]
-    assert [part.side for part in parts] == ["above", "below"]
-
-
 def test_chance_is_the_commonest_label_of_the_test_items():
     runs = read_runs(STUDY, "finetuned_teacher")
     for task, chance in load_register().chance.items():
-        for key in runs[(runs["task"] == task) & (runs["metric"] == "accuracy")]["key"][:1]:
+        for key in runs[(runs["task"] == task) & (runs["metric"].str.startswith("accuracy"))]["key"][:1]:
             items = pd.read_parquet(STUDY / "items" / f"{key}.parquet").dropna(subset="extracted")
             first = ((items["extracted"] == items["extracted"].iloc[0]) == items["correct"]).mean()
             assert max(first, 1 - first) == pytest.approx(chance, abs=1e-3), task
@@ -332,25 +313,19 @@ def mixture_claim(**changes):
     return Register.model_validate({"base": {}, "claims": {"A": claim}})
 
 
-@pytest.mark.parametrize(
-    ("sets", "expected"), [(["nq_open"], 0.3), (["trivia_qa"], -0.15), ([], 0.075), (["nq_open", "trivia_qa"], 0.075)]
-)
+@pytest.mark.parametrize(("sets", "expected"), [(["nq_open"], 0.3), (["trivia_qa"], -0.15), ([], 0.075)])
 def test_a_contrast_counts_the_items_of_the_sets_that_it_names(mixtures, sets, expected):
     (found,) = decide(mixtures, mixture_claim(sets=sets))
     assert found.estimate == pytest.approx(expected) and found.evidence.replicates == 2
-
-
-def test_a_set_that_was_not_tested_leaves_a_claim_open(mixtures):
-    (found,) = decide(mixtures, mixture_claim(sets=["hellaswag"]))
-    assert found.verdict == "not run in this profile" and "no items of hellaswag" in found.why
 
 
 def test_a_measure_has_a_t_interval_over_replicates(mixtures):
     (found,) = decide(mixtures, mixture_claim(statistic="measure", measure="type_entropy"))
     expected = stats.ttest_1samp([0.5, 0.6], 0).confidence_interval(0.9)
     assert (found.estimate, *found.interval) == pytest.approx((0.55, expected.low, expected.high))
-    (missing,) = decide(mixtures, mixture_claim(statistic="measure", measure="type_entrop"))
-    assert "no measure 'type_entrop'" in missing.why
+    for lacking in ({"statistic": "measure", "measure": "type_entrop"}, {"sets": ["hellaswag"]}):
+        (missing,) = decide(mixtures, mixture_claim(**lacking))
+        assert missing.verdict == "not run in this profile" and missing.why
 
 
 def test_the_confirmation_study_has_the_cells_of_every_claim():

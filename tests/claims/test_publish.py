@@ -98,9 +98,7 @@ def test_the_command_checks_plans_and_refuses(tmp_path):
 
     checked = run("C2", "--check", "--json")
     assert checked.exit_code == 0 and json.loads(checked.output)["agrees"]
-    found = json.loads(run("C2", "--json").output)
-    assert {row["claim"] for row in found} == {"C2"} and found[1]["part_verdict"] == "supported"
     planned = json.loads(run("--plan", "--json", "--hours", "0.2").output)
     assert any("beyond reach" in row["what"] for row in planned)
     wrong = run("C22")
-    assert isinstance(wrong.exception, CrossoverError) and "C2" in str(wrong.exception)
+    assert wrong.exit_code == 2 and "C2" in wrong.stderr

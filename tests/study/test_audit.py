@@ -1,44 +1,31 @@
-"""Audit: recomputed cells against stored ones, and the spread between students."""
+"""Audit: cells that cannot be recomputed here, and the spread between students. The smoke run has the rest."""
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
-from crossover.cli import app
 from crossover.errors import CrossoverError
 from crossover.params.profiles import check
-from crossover.study.audit import seed_spread
+from crossover.study.audit import audit, seed_spread
 from crossover.study.grids import cells_of
-from crossover.study.run import run_cells
-from crossover.study.store import Store, read_runs
+from crossover.study.store import read_runs
 from stored import first_right, plant
 
 
-def test_an_audit_passes_over_cells_whose_data_are_not_here(tmp_path, monkeypatch):
+def test_an_audit_passes_over_cells_whose_data_are_not_here(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
     monkeypatch.delenv("CROSSOVER_DATA", raising=False)
-    shared = {
-        "student": "tiny-random",
-        "trained_layers": 1,
-        "n_test": 4,
-        "max_new_tokens": 4,
-        "epochs": 1,
+    elsewhere = {
+        "task": "gsm8k",
+        "teacher": "local",
+        "task_options": {"source": "dir"},
         "seed_sizes": [4],
         "budgets": [4],
     }
-    here = cells_of(check("03_budget_ratio", shared | {"strategies": ["answer_augmentation"]}))
-    run_cells(here, Store(tmp_path / "study"), workers=1)
-    elsewhere = cells_of(
-        check("03_budget_ratio", shared | {"task": "gsm8k", "teacher": "local", "task_options": {"source": "dir"}})
-    )
-    plant(tmp_path / "study", elsewhere, lambda cell: first_right(1, 4))
-    said = CliRunner().invoke(app, ["audit", "--profile", "study", "--cells", "3"])
-    assert said.exit_code == 0, said.output
-    assert said.stdout.count("CROSSOVER_DATA") == len(elsewhere) == 4 and "identical" in said.stdout
-    runs_there = read_runs(tmp_path / "study")
-    runs_there[runs_there["task"] == "gsm8k"].to_csv(tmp_path / "study" / "runs.csv", index=False)
-    refused = CliRunner().invoke(app, ["audit", "--profile", "study"])
-    assert isinstance(refused.exception, CrossoverError) and "No cell of the profile study" in str(refused.exception)
+    cells = cells_of(check("03_budget_ratio", elsewhere))
+    plant(tmp_path / "study", cells, lambda cell: first_right(1, 4))
+    with pytest.raises(CrossoverError, match="No cell of the profile study"):
+        audit("study", cells=3, seed=0)
+    assert capsys.readouterr().out.count("CROSSOVER_DATA") == len(cells)
 
 
 def test_the_spread_between_students_is_that_of_their_sets(tmp_path):

@@ -38,18 +38,8 @@ def cell(tmp_path_factory) -> MixtureCell:
     folder = tmp_path_factory.mktemp("texts")
     for number, text in enumerate(ARTICLES):
         (folder / f"{number}.txt").write_text(text)
-    parameters = check(
-        "01_template_questions",
-        {
-            "text": f"folder:{folder}",
-            "texts": 0,
-            "n_real": 20,
-            "student": "tiny-random",
-            "n_test": 5,
-            "language_sets": [],
-            "language_shares": [],
-        },
-    )
+    small = {"n_real": 20, "student": "tiny-random", "n_test": 5, "language_sets": [], "language_shares": []}
+    parameters = check("01_template_questions", small | {"text": f"folder:{folder}", "texts": 0})
     return next(c for c in cells_of(parameters) if c.strategy == "real" and not c.recipe.get("student_layers"))
 
 
@@ -78,6 +68,8 @@ def test_real_equal_keeps_all_real_questions_and_adds(cell, folder):
     real, made = split(mixture(mixed(cell, "real_equal", 0.4), folder))
     assert real == alone and len(alone) == 20
     assert abs(tokens(made) / tokens(real + made) - 0.4) < 0.05
+    assert split(mixture(mixed(cell, "tokens_equal", 1.0), folder))[0] == []
+    assert mixture(mixed(cell, "untouched", 0.0), folder) == []
 
 
 def test_mixtures_of_a_replicate_are_nested_and_replicates_differ(cell, folder):
@@ -85,11 +77,6 @@ def test_mixtures_of_a_replicate_are_nested_and_replicates_differ(cell, folder):
     assert split(list(small))[1] and set(split(list(small))[1]) < set(split(list(large))[1])
     assert set(split(list(large))[0]) < set(split(list(small))[0])
     assert set(mixture(mixed(cell, "real", 0.0, 1), folder)) != set(mixture(cell, folder))
-
-
-def test_synthetic_alone_holds_no_real_question_and_untouched_nothing(cell, folder):
-    assert split(mixture(mixed(cell, "tokens_equal", 1.0), folder))[0] == []
-    assert mixture(mixed(cell, "untouched", 0.0), folder) == []
 
 
 def test_spoilt_questions_are_nested_and_spoil_one_thing(cell, folder):

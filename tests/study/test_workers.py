@@ -1,6 +1,7 @@
 """Where students are trained: a Ray cluster gives the rows that this machine's processes give, workers lost or not."""
 
 import os
+import sys
 import threading
 import time
 
@@ -18,7 +19,7 @@ from crossover.study.experiments.query_budget import QueryBudgetExperiment
 from crossover.study.grids import cells_of
 from crossover.study.run import ordered, run_cells
 from crossover.study.store import Store
-from crossover.study.workers import GB_PER_WORKER, RETRIES, Lost, Processes, Ray, open_pool
+from crossover.study.workers import GB_PER_WORKER, RETRIES, Lost, open_pool, processes
 from crossover.tasks import load_task
 
 TIMES = ["seconds_train", "seconds_eval", "finished", "provenance"]
@@ -90,7 +91,7 @@ def test_ray_gives_the_same_rows_when_workers_are_killed(cells, here, tmp_path):
         pd.testing.assert_frame_equal(*items)
 
 
-def test_a_cluster_of_two_nodes_gives_the_same_rows(cells, here, two_nodes, tmp_path):
+def test_a_cluster_of_two_nodes_gives_the_same_rows_and_names_what_fails(cells, here, two_nodes, tmp_path, monkeypatch):
     def node() -> str:
         time.sleep(2)
         return ray.get_runtime_context().get_node_id()
@@ -100,37 +101,34 @@ def test_a_cluster_of_two_nodes_gives_the_same_rows(cells, here, two_nodes, tmp_
         assert pool.workers == 2
         ran = [pool.submit(node) for _ in range(2)]
         assert len({pool.result(future) for future in ran}) == 2, "two students at once are on two nodes"
-    with open_pool(0, "cuda", two_nodes) as pool:
-        assert pool.workers == 4, "each node has two GPUs, and memory for two students"
-
-
-def test_ray_on_this_machine_raises_what_a_cell_raises_and_gives_up_on_one_that_kills_its_workers():
-    with Ray("local", 1, "cpu") as pool:
         with pytest.raises(CrossoverError, match="^[^\\n]*math_wrods[^\\n]*$"):
             pool.result(pool.submit(load_task, "math_wrods"))
         with pytest.raises(Lost, match=f"lost {RETRIES + 1} times"):
             pool.result(pool.submit(os._exit, 1))
+    with open_pool(0, "cuda", two_nodes) as pool:
+        assert pool.workers == 4, "each node has two GPUs, and memory for two students"
+    monkeypatch.setattr(workers, "GB_PER_WORKER", 10_000)
+    refused = pytest.raises(CrossoverError, match="no node with a GPU and 10000 GB free for a student")
+    with refused, open_pool(1, "cuda", two_nodes):
+        pass
 
 
 def test_processes_raise_what_a_cell_raises_and_notice_a_killed_worker():
-    with Processes(1, "cpu") as pool:
+    with processes(1, "cpu") as pool:
         with pytest.raises(CrossoverError, match="math_wrods"):
             pool.result(pool.submit(load_task, "math_wrods"))
         with pytest.raises(Lost, match="out of memory"):
             pool.result(pool.submit(os._exit, 1))
 
 
-def test_a_cluster_that_lacks_something_is_refused_by_name(monkeypatch):
-    with pytest.raises(CrossoverError, match="no Ray cluster answers there.*ray://host:10001"):
-        Ray("127.0.0.1:1", 1, "cpu")
-    with pytest.raises(CrossoverError, match="'local' has no GPU"):
-        Ray("local", 1, "cuda")
-    monkeypatch.setattr(workers, "GB_PER_WORKER", 10_000)
-    with pytest.raises(CrossoverError, match="no node with 10000 GB free for a student; the most is"):
-        Ray("local", 1, "cpu")
-    monkeypatch.setitem(__import__("sys").modules, "ray", None)
-    with pytest.raises(CrossoverError, match=r"pip install 'crossover\[cluster\]'"):
-        Ray("local", 1, "cpu")
+def test_a_cluster_that_is_not_there_is_refused_by_name(monkeypatch):
+    answers = pytest.raises(CrossoverError, match="no Ray cluster answers there.*ray://host:10001")
+    with answers, open_pool(1, "cpu", "127.0.0.1:1"):
+        pass
+    monkeypatch.setitem(sys.modules, "ray", None)
+    installed = pytest.raises(CrossoverError, match=r"pip install 'crossover\[cluster\]'")
+    with installed, open_pool(1, "cpu", "local"):
+        pass
 
 
 def test_some_cells_without_queries_run_first():
