@@ -1,6 +1,7 @@
 """Charts of several chapters: measures against a setting, a heat map of problems, gains against label accuracy."""
 
 from collections.abc import Mapping
+from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -109,7 +110,8 @@ def scatter(points: pd.DataFrame, narrow: bool = False) -> Picture:
         above[right] = max(y, above[right] + line)
         side = {"xytext": (-7, 0), "ha": "right"} if right else {"xytext": (7, 0), "ha": "left"}
         axes.annotate(name, (x, above[right]), textcoords="offset points", va="center", color=MUTED, fontsize=9, **side)
-    axes.set(xlabel="labels right, points above the commonest label", ylabel="student's gain, points")
+    said = "labels right, points above the commonest label"
+    axes.set(xlabel=fill(said, 38) if narrow else said, ylabel="student's gain, points")
     axes.grid()
     legend(figure, [mark(f"{teacher} teacher", *look) for teacher, look in teachers.items()])
     return figure
