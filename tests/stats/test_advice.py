@@ -39,7 +39,7 @@ def test_the_better_strategy_is_chosen(fits, queries, best):
     assert low <= truth <= high and a.best.lead == pytest.approx(-a.choices[1].lead)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seeds=st.floats(1, 5000), queries=st.floats(1, 1e6))
 def test_probabilities_add_up(fits, seeds, queries):
     a = advice.advise(fits, seeds, queries)

@@ -34,9 +34,9 @@ def test_no_crossover_is_said():
 def test_a_glance_at_coverage():
     """Enough studies to catch a broken interval in the fast lane, few enough to take seconds."""
     rates = []
-    for name in ("independent", "shared_3", "late", "rise_fall"):
-        table = simulation.coverage([simulation.ALL[name]], 25, 200, seed=3_000_000)
+    for name in ("shared_3", "late", "rise_fall"):
+        table = simulation.coverage([simulation.ALL[name]], 25, 120, seed=3_000_000)
         rates.append(table[table["level"] == 0.9].set_index("quantity")["rate"])
     assert 0.80 <= np.mean([r["crossover"] for r in rates]) and 0.85 <= np.mean([r["accuracy"] for r in rates])
-    shared = rates[1]
+    shared = rates[0]
     assert shared["replicates pooled"] < shared["crossover"], "the test can fail: the naive interval misses"

@@ -26,8 +26,8 @@ def exact(a, b, n=10**9, replicates=1, **kw):
     return pd.concat(tables, ignore_index=True)
 
 
-def one(table, **kw):
-    (found,) = crossovers.find_crossovers(curves.fit_table(table, draws=600), **kw)
+def one(table, draws=400, **kw):
+    (found,) = crossovers.find_crossovers(curves.fit_table(table, draws=draws), **kw)
     return found
 
 
@@ -43,12 +43,12 @@ def test_exact_curves_give_the_exact_crossover():
     assert x.p_exists == x.p_in_range == 1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(E1=st.floats(0.4, 0.6), gain=st.floats(0.05, 0.3), tau1=st.floats(2, 8), slower=st.floats(1.5, 5))
 def test_any_exact_pair(E1, gain, tau1, slower):
     a, b = rising(E1, E1 - 0.1, tau1), rising(E1 + gain, E1 + gain - 0.1, tau1 * slower)
     d = [b(r) - a(r) for r in RATIOS]
-    x = one(exact(a, b))
+    x = one(exact(a, b), draws=60, checks=False)
     if d[0] < -0.002 and d[-1] > 0.002:
         assert x.status == "found"
         assert x.ratio == pytest.approx(brentq(lambda r: b(r) - a(r), 1, 64), rel=0.01)
