@@ -86,11 +86,9 @@ def left_out_cells(table: pd.DataFrame, level: float = 0.9, draws: int = 1000, s
     for own, c in zip(parts, curves, strict=True):
         if len(c.ratios) <= MIN_LEFT:
             continue
-        others = [noise.own_replicates(n) for n in parts if n.counts.task == c.task and n is not own]
+        others = [own_replicates(n) for n in parts if n.counts.task == c.task and n is not own]
         for k, ratio in enumerate(c.ratios):
-            fits = fit_noises(
-                [noise.own_replicates(noise.variance_components(_without(c, k))), *others], level, draws, seed
-            )
+            fits = fit_noises([own_replicates(noise.variance_components(_without(c, k))), *others], level, draws, seed)
             if 0 < k < len(c.ratios) - 1:
                 values = fits.curves[0].at(np.array([ratio]))[1][:, 0]
             else:
@@ -104,10 +102,15 @@ def left_out_cells(table: pd.DataFrame, level: float = 0.9, draws: int = 1000, s
             values = values + rng.standard_t(df or np.inf, draws) * spread
             low, below, above, high = np.quantile(values, [(1 - level) / 2, 0.1587, 0.8413, (1 + level) / 2])
             rows.append(
-                (*c.key, ratio, measured, predicted, low, high, bool(low <= measured <= high), (above - below) / 2,
+                (c.task, c.strategy, c.seed_size, ratio, measured, predicted, low, high, bool(low <= measured <= high), (above - below) / 2,
                  int(there.sum()), k == len(c.ratios) - 1)
             )  # fmt: skip
     return pd.DataFrame(rows, columns=LEFT_OUT.split())
+
+
+def own_replicates(n: noise.VarianceComponents) -> noise.VarianceComponents:
+    """The same curve for predictions about the replicates at hand, whose offsets are then no error."""
+    return replace(n, offsets=np.zeros_like(n.offsets), within_replicate_cov=n.from_sampling + n.from_training)
 
 
 def _without(c: CurveCounts, k: int) -> CurveCounts:

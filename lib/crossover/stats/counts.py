@@ -46,10 +46,6 @@ class CurveCounts:
     item_variance: np.ndarray | None = None
 
     @property
-    def key(self) -> tuple[str, str, float]:
-        return self.task, self.strategy, self.seed_size
-
-    @property
     def bounds(self) -> tuple[float, float]:
         """Values that the mean outcome can take."""
         return (0.0, 1.0) if self.item_variance is None else (-np.inf, np.inf)

@@ -5,13 +5,6 @@ from __future__ import annotations
 import math
 
 
-def digits(error: float) -> int:
-    """Decimal places that an error deserves: two significant digits up to 354, one above (of the first three)."""
-    exponent = math.floor(math.log10(error))
-    leading = round(error / 10**exponent * 100)
-    return 1 - exponent if leading <= 354 else -exponent
-
-
 def with_error(value: float | None, error: float | None) -> str:
     """Print ``value ± error`` with the digits that the error allows.
 
@@ -22,7 +15,9 @@ def with_error(value: float | None, error: float | None) -> str:
         return "-"
     if error is None or not math.isfinite(error) or error <= 0:
         return f"{value:.4g}"
-    places = digits(error)
+    exponent = math.floor(math.log10(error))
+    leading = round(error / 10**exponent * 100)  # two significant digits up to 354, one above
+    places = 1 - exponent if leading <= 354 else -exponent
     if places >= 0:
         return f"{value:.{places}f} ± {error:.{places}f}"
     step = 10**-places

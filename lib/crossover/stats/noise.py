@@ -7,7 +7,7 @@ and all cells of one seed set share the replicate effect, so that it does not av
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -71,12 +71,6 @@ def rescaled(noise: VarianceComponents, scale: float, df: int) -> VarianceCompon
     """The same means with cell noise taken from the scatter around the curve: for a single replicate."""
     training = max(0.0, (scale - 1) * float(noise.sampling[noise.counts.tested > 0].mean()))
     return _assemble(noise.counts, noise.sampling, training, df, noise.offsets, noise.replicate)
-
-
-def own_replicates(noise: VarianceComponents) -> VarianceComponents:
-    """The same curve for predictions about the replicates at hand, whose offsets are then no error."""
-    within = noise.from_sampling + noise.from_training
-    return replace(noise, offsets=np.zeros_like(noise.offsets), within_replicate_cov=within)
 
 
 def signal_to_noise(table: pd.DataFrame) -> pd.DataFrame:
