@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -19,22 +20,24 @@ class Blocker:
             raise ImportError(f"{name} is blocked")
 
 sys.meta_path.insert(0, Blocker())
-sys.argv = ["crossover", *sys.argv[1:]]
-from crossover.cli import main
-main()
+import json
+from crossover.cli import app
+for command in json.loads(sys.argv[1]):
+    app(command, standalone_mode=False)
 """
 
 
 def test_fit_advise_and_plan_work_without_models(tmp_path):
     path = tmp_path / "pilot.csv"
     noisy(EARLY, LATE, seed=5, offset=0.02).to_csv(path, index=False)
-    for command in (
+    commands = [
         ["fit", str(path), "--draws", "60", "--json"],
         ["advise", "--seeds", "100", "--queries", "400", "--from", str(path), "--draws", "60"],
         ["plan", str(path), "--spend", "20000", "--draws", "60"],
-    ):
-        done = subprocess.run(
-            [sys.executable, "-c", BLOCKED, *command],
-            check=False, capture_output=True, text=True, timeout=120, env=os.environ | {"PYTHONPATH": str(LIB)},
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", BLOCKED, json.dumps(commands)],
+        check=False, capture_output=True, text=True, timeout=120, env=os.environ | {"PYTHONPATH": str(LIB)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert '"crossovers"' in done.stdout and "buy " in done.stdout and "new 4" in done.stdout
