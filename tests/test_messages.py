@@ -56,6 +56,8 @@ REFUSED: dict[str, Callable[[], object]] = {
     "a rate of zero": wrong("03_budget_ratio", learning_rate=0),
     "no budget left": wrong("03_budget_ratio", max_budget=3),
     "an oracle without truth": wrong("03_budget_ratio", task="gsm8k"),
+    "gold problems of an oracle": wrong("03_budget_ratio", teacher_gold=64),
+    "a dial that text-to-SQL lacks": wrong("03_budget_ratio", task="text_to_sql", answer_error=0.3),
     "a results folder elsewhere": wrong("03_budget_ratio", results="../elsewhere"),
     "steps under epochs": wrong("03_budget_ratio", max_steps=5),
     "no commit of a task": wrong("02_finetuned_teacher", source="hub", tasks=["rte", "boolq"], revisions={"rte": "0" * 40}),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crossover.data.plain_text import decode, plain_text
+from crossover.data.corpora import decode, plain_text
 
 SENTENCES = (
     "The chemist Marie Curie discovered the metal polonium in Paris in 1898.",

@@ -2,8 +2,9 @@
 
 import pytest
 
+from crossover.data import closed_book
 from crossover.data.closed_book import draw_test
-from crossover.evaluation.lm_harness import DEFINITIONS, HarnessStudent, harness_task, score
+from crossover.evaluation.lm_harness import HarnessStudent, harness_task, score
 from crossover.models.language_model import LanguageModel
 from crossover.models.weights import model_folder
 
@@ -37,7 +38,7 @@ def agree(model: str, n: int, names) -> None:
     outcomes = score(student, dict.fromkeys(names, n), dict.fromkeys(names, "pypi"))
     for name, samples in theirs(model, names, n).items():
         own = [o for o in outcomes if o.item.startswith(f"{name}/")]
-        rights = [bool(sample[DEFINITIONS[name][1]]) for sample in samples]
+        rights = [bool(sample[closed_book.SETS[name].metric]) for sample in samples]
         assert len(own) == len(rights) == n
         assert [o.correct for o in own] == rights, name
         if name == "lambada_openai":

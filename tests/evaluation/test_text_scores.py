@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from crossover.evaluation.text_scores import chrf, embed, measure, self_similarity
-from crossover.normal_text import distinct
 from crossover.strategies.base import Sample
 from crossover.tasks import load_task
 
@@ -16,14 +15,6 @@ from crossover.tasks import load_task
 def test_chrf_takes_the_best_of_any_number_of_references():
     assert chrf("", ["A cat."]) == 0 and 0 < chrf("A dog.", ["A cat."]) < 100
     assert chrf("A cat.", ["A dog.", "A cat."]) == pytest.approx(100)
-
-
-@pytest.mark.parametrize(
-    ("sentences", "n", "expected"),
-    [(["a b a b"], 1, 0.5), (["a b a b"], 2, 2 / 3), (["A b", "a B"], 2, 0.5), (["a"], 2, 0.0), ([], 1, 0.0)],
-)
-def test_distinct_n(sentences, n, expected):
-    assert distinct([s.casefold().split() for s in sentences], n) == pytest.approx(expected)
 
 
 def test_self_similarity_is_the_mean_over_all_pairs():

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -45,11 +44,6 @@ def test_a_wrong_question_is_judged_wrong():
 def test_patterns_and_normalising():
     assert set(expand("[In] (a|b c) d")) == {"In a d", "In b c d", " a d", " b c d"}
     assert normalise("Who wrote “Hamlet”?  ") == "who wrote hamlet" and normalise("in #?") == "in #"
-
-
-def test_interval_of_a_precision():
-    p = precision(pd.DataFrame({"right": [True] * 90 + [False] * 10}))
-    assert p.share == 0.9 and 0.82 < p.low < 0.9 < p.high < 0.95
 
 
 # --- odd text ---------------------------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ import json
 from dataclasses import asdict, replace
 
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -41,13 +40,6 @@ def write(folder, **splits):
 
 def stem(problem):
     return _words({"question": problem.question.split("\n")[0]})
-
-
-@pytest.fixture
-def student():
-    loaded = LanguageModel.load("tiny-random")
-    loaded.model.float()  # in bfloat16 sums differ by how rows are batched
-    return loaded
 
 
 # --- text -------------------------------------------------------------------------------------------------------------
@@ -85,19 +77,13 @@ def test_odd_text_is_read_without_a_crash(text):
     assert len(TASK.choices(text)) in (0, 2, 3, 4, 5)
 
 
-@given(st.text().filter(lambda text: "####" not in text and not text.endswith("#")), st.sampled_from("ABCDE"))
-@many
-def test_the_letter_after_any_rationale_is_read(rationale, letter):
-    for form in ("{}", "({})", "[{}]", "{}.", "({}).", " {} ", "{}. steam", "{}) steam", "{}\n#### A", "{}\r\nso"):
-        for written in (letter, letter.lower()):
-            assert TASK.extract(f" {rationale}\n#### {form.format(written)}") == letter
-
-
 @pytest.mark.parametrize(
-    "text", ["", "B", "####", "#### \nB", "#### A hot one", "#### F", "#### Because", "#### 2", "#### BC"]
-)
-def test_no_letter(text):
-    assert TASK.extract(text) is None and not TASK.correct(text, Problem("", "", text))
+    ("text", "letter"),
+    [(f" It melts.\n#### {form}", "B") for form in ("B", "b", "(B)", "[b]", "B.", "(B).", " B ", "B. steam", "B) steam", "B\n#### A", "B\r\nso")]
+    + [(text, None) for text in ("", "B", "####", "#### \nB", "#### A hot one", "#### F", "#### Because", "#### 2", "#### BC")],
+)  # fmt: skip
+def test_the_letter_after_the_mark_is_read(text, letter):
+    assert TASK.extract(text) == letter and TASK.correct(text, Problem("", "", "#### B")) == (letter == "B")
 
 
 @pytest.mark.parametrize(
@@ -154,35 +140,6 @@ def test_a_seed_that_nearly_copies_a_test_question_is_left_out(tmp_path):
 
 
 # --- likelihood of the choices ----------------------------------------------------------------------------------------
-
-
-def reference(student, problem):
-    """Log-likelihood of each choice, one at a time, from the whole text's logits."""
-    totals = []
-    prompt = student.tokenizer(TASK.prompt(problem.question), add_special_tokens=False)["input_ids"]
-    for _, text in TASK.completions(problem.question):
-        tokens = student.tokenizer(text, add_special_tokens=False)["input_ids"]
-        with torch.no_grad():
-            logits = student.model(torch.tensor([prompt + tokens])).logits[0].double().log_softmax(-1)
-        totals.append(sum(float(logits[len(prompt) + i - 1, token]) for i, token in enumerate(tokens)))
-    return totals
-
-
-def picked(totals, problem):
-    scores = [total / len(text) for total, text in zip(totals, TASK.choices(problem.question), strict=True)]
-    return "ABCDE"[scores.index(max(scores))]
-
-
-def test_batches_agree_with_one_at_a_time(student):
-    odd = [TASK._problem(row(texts=texts, key="A")) for texts in (["a", "a much longer choice " * 9, "b"], ["x"] * 5)]
-    problems = [*TASK.test(12), *odd]
-    letters = [picked(reference(student, p), p) for p in problems]
-    truths = [TASK.extract(p.answer) for p in problems]
-    for size in (1, 7, len(problems)):
-        outcomes = choose(student, TASK, problems, size)
-        assert [o.item for o in outcomes] == [p.id for p in problems]
-        assert [o.extracted for o in outcomes] == letters
-        assert [o.correct for o in outcomes] == [a == b for a, b in zip(letters, truths, strict=True)]
 
 
 def test_scores_are_for_each_character_and_the_first_of_equals_is_picked(monkeypatch):

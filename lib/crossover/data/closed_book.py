@@ -1,13 +1,12 @@
-"""Evaluation sets and real questions: which rows test, which train; no training question is near a tested one.
-
-A set whose source has no training split is halved by a digest of the rows' text, the same for every run. A source is
-``pypi``, ``dir`` or ``hub:<commit>``.
-"""
+"""Evaluation sets and real questions: which rows test, which train; none of these is near a tested one."""
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
+
+import yaml
 
 from crossover.data.load import DATA_SETS, Row, load
 from crossover.data.near_duplicates import Neighbourhood
@@ -17,23 +16,20 @@ from crossover.normal_text import word_set
 
 @dataclass(frozen=True)
 class EvaluationSet:
-    """A data set, the split to report on, the column that tells rows apart; whether its questions can train."""
+    """An entry of ``closed_book.yaml``, whose head says what the fields are."""
 
     data: str
     split: str
     text: str
-    question: bool = False
+    question: bool
+    definition: str
+    metric: str
 
 
-SETS = {
-    "nq_open": EvaluationSet("nq_open", "validation", "question", True),
-    "web_questions": EvaluationSet("web_questions", "test", "question", True),
-    "trivia_qa": EvaluationSet("trivia_qa", "validation", "question", True),
-    "lambada_openai": EvaluationSet("lambada_openai", "test", "text"),
-    "hellaswag": EvaluationSet("hellaswag", "validation", "ctx"),
-    "copa": EvaluationSet("super_glue_copa", "validation", "premise"),
+SETS: dict[str, EvaluationSet] = {
+    name: EvaluationSet(**entry)
+    for name, entry in yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8")).items()
 }
-
 
 Sources = tuple[tuple[str, str], ...]  #: names of sets, each with its source
 

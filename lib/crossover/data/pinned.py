@@ -55,10 +55,7 @@ SMOLLM2, MINILM, EN_CORE_WEB_SM, ELEMENTS_DB, WIKIPEDIA = (
 
 
 def cached(name: str, build: Callable[[Path], None], doing: str = "unpacking") -> Path:
-    """Return a folder of the cache, built when it is absent or a file in it has another hash than when it was built.
-
-    The content must depend on nothing but ``name``; ``build`` writes it into the empty folder it is given.
-    """
+    """Return a folder of the cache, which ``build`` fills where it is absent or damaged, by ``name`` alone."""
     folder = cache_folder() / name
     manifest = folder / "manifest.json"
     if manifest.exists():

@@ -1,7 +1,4 @@
-"""Answers of a student to test questions, in batches, and which of them are right; each item's outcome is kept.
-
-Students answer greedily (arXiv 2409.19759, section 4), or the likelihood of each given choice decides.
-"""
+"""Answers of a student to test questions, written greedily or picked by likelihood, and which of them are right."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

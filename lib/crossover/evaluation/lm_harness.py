@@ -1,8 +1,4 @@
-"""A student under EleutherAI's lm-evaluation-harness: its task definitions, our rows and our batched forward passes.
-
-Prompts, stop strings, filters and metrics are those of the wheel ``lm-eval``; F1 and the outcome of every item are
-ours.
-"""
+"""A student under EleutherAI's lm-evaluation-harness: its task definitions, our rows and batched passes."""
 
 import contextlib
 import importlib.resources
@@ -26,15 +22,6 @@ from crossover.models.decoding import by_length, greedy, likelihoods, read_promp
 from crossover.models.language_model import IGNORED, LanguageModel, encode
 from crossover.normal_text import token_f1
 
-#: By set, the harness's file and the metric that says whether an item is right.
-DEFINITIONS = {
-    "nq_open": ("nq_open/nq_open.yaml", "exact_match"),
-    "web_questions": ("webqs/webqs.yaml", "exact_match"),
-    "trivia_qa": ("triviaqa/default.yaml", "exact_match"),
-    "lambada_openai": ("lambada/lambada_openai.yaml", "acc"),
-    "hellaswag": ("hellaswag/hellaswag.yaml", "acc_norm"),
-    "copa": ("super_glue/copa/default.yaml", "acc"),
-}
 #: Longest answer to a question, in tokens; the definitions leave it to the model. A right answer is shorter.
 ANSWER_TOKENS = 32
 
@@ -94,10 +81,10 @@ class HarnessStudent(TemplateLM):
 
 
 def harness_task(name: str, rows: Sequence[Mapping[str, Any]]) -> ConfigurableTask:
-    """Return the harness's task of a set (a key of :data:`DEFINITIONS`) over rows in the hub's columns."""
+    """Return the harness's task of a set over rows in the hub's columns."""
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     datasets.disable_progress_bars()
-    with importlib.resources.as_file(importlib.resources.files("lm_eval.tasks") / DEFINITIONS[name][0]) as path:
+    with importlib.resources.as_file(importlib.resources.files("lm_eval.tasks") / SETS[name].definition) as path:
         config = load_yaml(path, resolve_func=True)
     tags = ("tag", "dataset_path", "dataset_name", "dataset_kwargs", "training_split", "validation_split", "test_split")
     kept = {key: value for key, value in config.items() if key not in tags}
@@ -106,10 +93,7 @@ def harness_task(name: str, rows: Sequence[Mapping[str, Any]]) -> ConfigurableTa
 
 
 def score(student: LanguageModel, sizes: Mapping[str, int], sources: Mapping[str, str], skip: int = 0) -> list[Outcome]:
-    """Score a student, zero-shot, on the first test items of several sets after those that ``skip`` passes over.
-
-    The score of an outcome is F1 of a generated answer or the log-likelihood of LAMBADA's word.
-    """
+    """Score a student on the first test items of several sets, ``skip`` passed over, by F1 or log-likelihood."""
     tests = {name: draw_test(name, sources[name], skip + n)[skip:] for name, n in sizes.items()}
     tasks = {name: harness_task(name, [row for _, row in rows]) for name, rows in tests.items()}
     names = {task.config.task: name for name, task in tasks.items()}
@@ -131,7 +115,7 @@ def score(student: LanguageModel, sizes: Mapping[str, int], sources: Mapping[str
 def _outcome(
     name: str, item: str, row: Mapping[str, Any], sample: Mapping[str, Any], likely: Mapping[str, Any]
 ) -> Outcome:
-    right, reply = bool(sample[DEFINITIONS[name][1]]), sample["filtered_resps"][0]
+    right, reply = bool(sample[SETS[name].metric]), sample["filtered_resps"][0]
     if name == "lambada_openai":
         return Outcome(item, None, right, round(float(reply[0]), 4), **likely)
     if isinstance(reply, str):

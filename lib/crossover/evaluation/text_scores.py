@@ -1,7 +1,4 @@
-"""chrF of a text, and measures of synthetic data.
-
-sacreBLEU's signature of chrF2: ``nrefs:var|case:mixed|eff:yes|nc:6|nw:0|space:no``.
-"""
+"""chrF of a text (sacreBLEU: ``nrefs:var|case:mixed|eff:yes|nc:6|nw:0|space:no``), and measures of data."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -25,10 +25,7 @@ def greedy(logits: torch.Tensor, rows: Sequence[int]) -> torch.Tensor:
 
 
 def sampled(temperature: float, seeds: Sequence[int]) -> Pick:
-    """Return a :data:`Pick` that samples by a stream per row, whatever rows share its batch.
-
-    The Gumbel maximum, argmax of logit / T - log(-log u) with u uniform, has exactly the softmax distribution.
-    """
+    """Return a :data:`Pick` that samples (as a Gumbel maximum) by a stream per row, whatever rows share its batch."""
     streams = [torch.Generator().manual_seed(seed) for seed in seeds]
 
     def pick(logits: torch.Tensor, rows: Sequence[int]) -> torch.Tensor:
@@ -78,10 +75,7 @@ def read_prompts(lm: LanguageModel, prompts: Sequence[list[int]], shared: int = 
 def write(
     lm: LanguageModel, prefix: Prefix, pick: Pick, ended: Callable[[list[int]], bool], max_new_tokens: int
 ) -> list[str]:
-    """Continue prompts until the end-of-text token, until ``ended``, or to the limit; their cache is used up.
-
-    ``ended`` is told the tokens that a row has written so far. Returns texts without special tokens.
-    """
+    """Continue prompts until the end-of-text token, until ``ended`` of a row's tokens, or to the limit."""
     cache, mask, logits = prefix.cache, prefix.mask, prefix.logits
     positions = mask.sum(-1, keepdim=True)
     written: list[list[int]] = [[] for _ in mask]
@@ -147,10 +141,7 @@ class Likelihood(NamedTuple):
 def likelihoods(
     lm: LanguageModel, prompts: Sequence[list[int]], completions: Sequence[Sequence[list[int]]]
 ) -> list[list[Likelihood]]:
-    """Return the log-likelihood of each completion (token ids) of every prompt of a batch, a prompt computed once.
-
-    On a CPU they go in parts of like length, so that little is computed for padding.
-    """
+    """Return the log-likelihood of each completion (token ids) of every prompt of a batch, a prompt computed once."""
     found: dict[int, list[Likelihood]] = {}
     for rows in length_buckets(
         range(len(prompts)), [len(prompt) for prompt in prompts], overhead_tokens(lm.model.device)
@@ -166,10 +157,7 @@ def likelihoods(
 def likelihoods_after(
     lm: LanguageModel, prefix: Prefix, completions: Sequence[Sequence[list[int]]]
 ) -> list[list[Likelihood]]:
-    """Return what :func:`likelihoods` does, for prompts that were read; they can be continued afterwards.
-
-    Log-softmax is in float32 whatever the model's arithmetic.
-    """
+    """Return what :func:`likelihoods` does, in float32, for prompts that were read and can be continued afterwards."""
     flat = [tokens for several in completions for tokens in several]
     of = [row for row, several in enumerate(completions) for _ in several]
     # The state at a token predicts the next: the prompt predicts a completion's first token, and its last is not fed.

@@ -58,10 +58,7 @@ class LanguageModel:
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, pairs: Sequence[tuple[str, str]]) -> list[tuple[list[int], list[int]]]:
-    """Return token ids and labels of (prompt, completion) pairs, each closed with the end-of-text token.
-
-    Labels are ``-100`` over the prompt.
-    """
+    """Return token ids and labels (-100 over prompts) of (prompt, completion) pairs, closed with the end of text."""
     if not pairs:  # which a tokenizer does not take
         return []
     prompts = tokenizer([prompt for prompt, _ in pairs], add_special_tokens=False)["input_ids"]

@@ -148,11 +148,7 @@ def overhead_tokens(device: torch.device) -> float:
 
 
 def length_buckets(batch: Sequence[int], lengths: Sequence[int], overhead: float) -> list[list[int]]:
-    """Split a batch where that costs least: per part, longest example times examples, and ``overhead``.
-
-    >>> length_buckets([0, 1, 2, 3], [10, 90, 12, 80], 32)
-    [[0, 2], [3, 1]]
-    """
+    """Split a batch where that costs least: per part, longest example times examples, and ``overhead``."""
     if math.isinf(overhead):
         return [list(batch)]
     order = sorted(batch, key=lambda i: lengths[i])

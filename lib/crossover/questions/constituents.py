@@ -102,10 +102,7 @@ class Part:
 
 
 def widened(token: Token) -> tuple[int, int]:
-    """Return first and last (exclusive) token of the entity around a token, without a genitive.
-
-    Capitalised words and numerals that touch it are added ("*Queen* Elizabeth II").
-    """
+    """Return first and last (exclusive) token of the entity around a token, with capitalised words that touch it."""
     doc, start, end = token.doc, token.i, token.i + 1
     while doc[start].ent_iob == INSIDE:
         start -= 1
@@ -141,10 +138,7 @@ _SEPARATORS = (",", ";", ":", "–", "—", "--")
 
 
 def trimmed(head: Token) -> list[int]:
-    """Return the indices of a phrase without brackets, appositions set off by commas, and non-restrictive clauses.
-
-    Commas go with what they set off. Empty where a list would be torn.
-    """
+    """Return the indices of a phrase without brackets and what commas set off; empty where a list would be torn."""
     doc, dropped, depth = head.doc, set(), 0
     left, right = head.left_edge.i, head.right_edge.i
     for token in doc[left : right + 1]:
@@ -235,10 +229,7 @@ def past(participle: str) -> str:
 
 
 class Lemmas:
-    """Base forms of English verbs, from the lookup tables of a spaCy pipeline's lemmatiser, which may be disabled.
-
-    The lemmatiser itself needs coarse parts of speech for every token, a quarter of the cost of the parse.
-    """
+    """Base forms of verbs, from the tables of a spaCy lemmatiser; itself it would cost a quarter of the parse."""
 
     def __init__(self, nlp: Language):
         lookups = nlp.get_pipe("lemmatizer").lookups

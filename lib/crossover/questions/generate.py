@@ -17,7 +17,7 @@ from pathlib import Path
 from spacy.language import Language
 from spacy.tokens import Span
 
-from crossover.data import plain_text
+from crossover.data import corpora
 from crossover.data.corpora import Text, read_texts
 from crossover.digests import digest
 from crossover.errors import CrossoverError
@@ -155,7 +155,7 @@ def load_bank(folder: Path, text: str, texts: int) -> QuestionBank:
     """Return the questions of a text source, from ``folder`` where they are stored already."""
     text = pinned(text)
     # How texts are cleaned matters for the two sources that are anyone's.
-    cleaned = [plain_text.VERSION] if text.startswith(("folder:", "hub:")) else []
+    cleaned = [corpora.VERSION] if text.startswith(("folder:", "hub:")) else []
     path = folder / f"questions-{digest([text, texts, digest(FILE.read_bytes(), 64), *cleaned], 12)}.jsonl.gz"
     if not path.exists():
         _write(path, text, texts)

@@ -48,10 +48,7 @@ def funnel_table(funnel: QuestionFunnel) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Expected:
-    """A sentence of a part (``tune`` or ``held_out``), its right questions with answers, and phrases to blank out.
-
-    All are normalised; ``#`` stands for a year that the sentence does not name.
-    """
+    """A sentence of ``tune`` or ``held_out``, its right questions and phrases to blank out, all normalised."""
 
     part: str
     text: str
@@ -85,11 +82,7 @@ def normalise(text: str) -> str:
 
 
 def expand(pattern: str) -> list[str]:
-    """Return every reading of a pattern in which ``[x]`` may be left out and ``(x|y)`` is x or y.
-
-    >>> expand("(When|In which year) did he [first] die?")
-    ['When did he first die?', 'When did he  die?', 'In which year did he first die?', 'In which year did he  die?']
-    """
+    """Return every reading of a pattern in which ``[x]`` may be left out and ``(x|y)`` is x or y."""
     pieces = re.split(r"\[([^\]]*)\]|\(([^)]*\|[^)]*)\)", pattern)  # text, optional or None, choices or None, text, ...
     options = [[text] for text in pieces]
     options[1::3] = [[text, ""] if text is not None else [""] for text in pieces[1::3]]
@@ -139,12 +132,7 @@ def failures(judged: pd.DataFrame) -> pd.DataFrame:
 
 
 def perplexity(student: LanguageModel, questions: Sequence[str], batch_size: int = 32) -> np.ndarray:
-    r"""Return each question's perplexity after "Question:", by a language model's own tokens: (n,).
-
-    .. math:: \exp\Big(-\frac{1}{T} \sum_{t=1}^{T} \log p(q_t \mid \text{prompt}, q_{<t})\Big)
-
-    Perplexity falls with fluency, and also with fame of the names and with length.
-    """
+    """Return each question's perplexity after "Question:", by a language model's own tokens: (n,)."""
     prompt = student.tokenizer("Question:", add_special_tokens=False)["input_ids"]
     tokens = student.tokenizer([f" {q}" for q in questions], add_special_tokens=False)["input_ids"]
     values = np.empty(len(questions))
@@ -163,11 +151,7 @@ class Repetition(NamedTuple):
 
 
 def repetition(pairs: Iterable[tuple[str, str]]) -> Repetition:
-    """Count repetitions among (question, answer) pairs.
-
-    >>> repetition([("Who?", "A"), ("who", "a"), ("Who?", "B"), ("When?", "C")])
-    Repetition(questions=4, repeated=1, ambiguous=1)
-    """
+    """Count repetitions among (question, answer) pairs."""
     plain = [(normalise(question), normalise(answer)) for question, answer in pairs]
     answers = Counter(question for question, _ in set(plain))
     return Repetition(len(plain), len(plain) - answers.total(), sum(n > 1 for n in answers.values()))
@@ -180,11 +164,7 @@ def distinct_of_sample(questions: Sequence[str], n: int, sample: int) -> float:
 
 
 def question_type(question: str) -> str:
-    """Return a question's type by its words, the same for generated and real ones; ``other`` where none fits.
-
-    >>> [question_type(q) for q in ("Who wrote it?", "In which year was it?", "Is it so?", "Name a river.")]
-    ['who', 'which', 'yes-no', 'other']
-    """
+    """Return a question's type by its words, the same for generated and real ones; ``other`` where none fits."""
     if BLANK in question:
         return "cloze"
     text = question.lower().strip()
@@ -213,10 +193,7 @@ def distance(a: Mapping[str, float], b: Mapping[str, float]) -> float:
 
 
 def entity_types(nlp: Language, answers: Sequence[str]) -> list[str]:
-    """Return the entity type of each answer as the recogniser sees it alone, ``none`` where it sees none.
-
-    Answers of real questions come without a passage, so that generated ones are labelled in the same way here.
-    """
+    """Return the entity type of each answer as the recogniser sees it alone, ``none`` where it sees none."""
     return [max(doc.ents, key=len).label_ if doc.ents else "none" for doc in nlp.pipe(answers, batch_size=256)]
 
 

@@ -1,8 +1,4 @@
-"""The question grammar: statements turned round, with do-support, agreement and passives made active.
-
-Its slots are the values of :data:`SLOTS`, and the roles of parts. Examples are made from "Curie was given the prize in
-1903 by the Academy".
-"""
+"""The question grammar: statements turned round, with do-support, agreement and passives made active."""
 
 import zlib
 from collections.abc import Callable

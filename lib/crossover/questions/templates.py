@@ -1,7 +1,4 @@
-"""Question templates: a data file of conditions on sentence parts and question wordings.
-
-The head of ``templates.yaml`` says how to write one. Method: arXiv 2310.07830, section 3; the set is ours.
-"""
+"""Question templates: conditions on sentence parts and wordings, of ``templates.yaml``, whose head explains them."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from crossover.errors import CrossoverError, nearest
 from crossover.strategies.base import (
+    Ledger,
     Purchase,
     Sample,
     Strategy,
@@ -15,7 +16,6 @@ from crossover.strategies.base import (
     filter_attempts,
     known_answer,
 )
-from crossover.strategies.ledger import Ledger
 from crossover.tasks.base import Problem, Task
 from crossover.teachers.base import Teacher
 

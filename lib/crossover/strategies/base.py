@@ -5,13 +5,58 @@ attempts and then goes on, so that data sets are nested and stored replies are r
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 
-from crossover.strategies.ledger import Funnel, Ledger
 from crossover.tasks.base import Problem, Task
+from crossover.tasks.instructed.base import GenerationTask, Instructed
 from crossover.tasks.user_pairs import UserPairs
 from crossover.teachers.base import Kind, Reply, Request, Teacher
+from crossover.teachers.spending import BudgetExceeded
+
+
+@dataclass
+class Funnel:
+    """How many samples reached each stage."""
+
+    asked: int = 0
+    returned: int = 0  #: every call came back with text
+    parsed: int = 0  #: a final answer can be read
+    #: Right for the question as it reads: counted where the truth is known, filtered on where the cell asks for it.
+    verified: int = 0
+    unique: int = 0  #: without exact duplicates of question and answer together
+    kept: int = 0  #: what the student is trained on
+    near_test: int = 0  #: parsed, and dropped for asking what a test asks; no stage of its own
+
+    def as_dict(self) -> dict[str, int]:
+        return {stage: n for stage, n in asdict(self).items() if stage != "near_test"}
+
+
+@dataclass
+class Ledger:
+    """Counts queries against a hard cap: a call is charged before it is made, a failed one all the same."""
+
+    budget: int
+    calls: Counter = field(default_factory=Counter)
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+    @property
+    def spent(self) -> int:
+        return self.calls.total()
+
+    @property
+    def remaining(self) -> int:
+        return self.budget - self.spent
+
+    def charge(self, kind: str, n: int) -> None:
+        """Charge ``n`` calls of one kind, before they are made; all, or none and :class:`BudgetExceeded`."""
+        if n > self.remaining:
+            raise BudgetExceeded(
+                f"{n} {kind} calls would pass the budget of {self.budget} queries: "
+                f"{self.spent} are spent, {self.remaining} remains."
+            )
+        self.calls[kind] += n
 
 
 @dataclass(frozen=True)
@@ -55,10 +100,7 @@ def answer_seeds(
 def augment_then_answer(
     kind: Kind, seeds: Sequence[Problem], teacher: Teacher, augmenter: Teacher, ledger: Ledger
 ) -> list[tuple[Problem, str | None]]:
-    """Spend the rest of the budget on questions derived from the seeds and their answers: two queries per attempt.
-
-    What a failed question saved goes to further attempts; a last single query is left unspent.
-    """
+    """Spend the rest of the budget on questions derived from the seeds and their answers: two queries an attempt."""
     results: list[tuple[Problem, str | None]] = []
     while ledger.remaining >= 2:
         asked = _attempts(kind, seeds, len(results), ledger.remaining // 2)
@@ -87,11 +129,7 @@ def _derived(request: Request, reply: Reply) -> Problem:
 def filter_attempts(
     task: Task, attempts: Sequence[tuple[Problem, str | None]], expected: Sequence[str], verify: bool
 ) -> Purchase:
-    """Pass attempts through the funnel and keep what is left.
-
-    ``expected`` holds a reference completion per attempt, empty where the truth is not known, which counts as not
-    verified.
-    """
+    """Pass attempts through the funnel; ``expected`` holds reference completions, empty where unknown."""
     funnel, samples, seen = Funnel(asked=len(attempts)), [], set()
     questions = [problem.question for problem, _ in attempts]
     near = task.near_test(questions) if isinstance(task, UserPairs) else [False] * len(attempts)
@@ -114,5 +152,64 @@ def filter_attempts(
             continue
         seen.add(text)
         samples.append(Sample(problem.question, completion))
+    funnel.unique = funnel.kept = len(samples)
+    return Purchase(samples, funnel)
+
+
+# --- strategies of an instructed teacher ------------------------------------------------------------------------------
+
+
+DRAWS = 10**6  # more than anyone buys of one class
+
+
+def annotate(
+    task: Instructed,
+    unlabelled: Sequence[Problem],
+    gold: Mapping[str, str],
+    teacher: Teacher,
+    ledger: Ledger,
+    queries: int,
+) -> Purchase:
+    """Ask the teacher for the output of each of the first ``queries`` unlabelled inputs; ``gold`` only counts."""
+    asked = unlabelled[:queries]
+    replies = charge_and_ask(teacher, [Request("annotate", problem, 0) for problem in asked], ledger)
+    attempts = [(problem, _output(task, reply.text)) for problem, reply in zip(asked, replies, strict=True)]
+    return filter_attempts(task, attempts, [gold[problem.id] for problem in asked], verify=False)
+
+
+def _output(task: Instructed, text: str | None) -> str | None:
+    """A reply as a completion: the label or line in it, or the text as it is where there is none."""
+    found = task.extract(text) if text else None
+    return f" {found}" if found else text
+
+
+def generate(
+    task: Instructed, original: Sequence[Problem], teacher: Teacher, ledger: Ledger, queries: int, replicate: int = 0
+) -> Purchase:
+    """Ask the teacher for ``queries`` new examples, the classes in turn; ``replicate`` is a draw of the replies.
+
+    What repeats an original or a new one, or is nearly a test item, is dropped. Outputs of a generation task, which
+    compare with their inputs, are verified.
+    """
+    wanted = [task.classes[j % len(task.classes)] for j in range(queries)]
+    requests = [
+        Request(
+            "generate",
+            Problem(f"new-{output or 'example'}", output or "", ""),
+            replicate * DRAWS + j // len(task.classes),
+        )
+        for j, output in enumerate(wanted)
+    ]
+    texts = [reply.text for reply in charge_and_ask(teacher, requests, ledger)]
+    examples = [task.read_example(text, output) if text else None for text, output in zip(texts, wanted, strict=True)]
+    leaks = iter(task.near_test([example[0] for example in examples if example]))
+    funnel, samples, seen = Funnel(asked=queries, returned=sum(map(bool, texts))), [], {p.question for p in original}
+    for question, answer in filter(None, examples):
+        funnel.parsed += 1
+        funnel.verified += isinstance(task, GenerationTask) and task.correct(answer, Problem("", question, ""))
+        if next(leaks) or question in seen:
+            continue
+        seen.add(question)
+        samples.append(Sample(question, answer))
     funnel.unique = funnel.kept = len(samples)
     return Purchase(samples, funnel)

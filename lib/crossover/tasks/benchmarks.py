@@ -13,8 +13,7 @@ from typing import Any
 from crossover.data import load
 from crossover.errors import CrossoverError, nearest
 from crossover.normal_text import words
-from crossover.tasks.base import NumberAnswers, Problem, QuestionAnswer
-from crossover.tasks.problem_sets import Benchmark, Drawing, half, held_out, text_id
+from crossover.tasks.base import Benchmark, Drawing, NumberAnswers, Problem, QuestionAnswer, half, held_out, text_id
 from crossover.tasks.sql import SqlAnswers, asked, schema
 
 _LETTERS = "ABCDE"
@@ -151,11 +150,7 @@ class GsmSymbolic(NumberAnswers, Drawing):
 
 @dataclass(frozen=True)
 class Spider(SqlAnswers, Benchmark):
-    """Spider from one of the data sources; its validation split tests, as the official test split is not public.
-
-    ``databases`` is a folder with ``<db_id>/<db_id>.sqlite`` for every database; a problem's ``structure`` is its
-    ``db_id``.
-    """
+    """Spider (arXiv 1809.08887), tested on its validation split; ``databases`` holds ``<db_id>/<db_id>.sqlite``."""
 
     databases: str
     source: str = field(default="dir", kw_only=True)  # the wheel does not have Spider

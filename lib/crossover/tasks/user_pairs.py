@@ -21,9 +21,8 @@ from crossover.data.near_duplicates import Neighbourhood
 from crossover.digests import digest as digest_of
 from crossover.errors import CrossoverError, nearest
 from crossover.normal_text import token_f1, word_set
-from crossover.tasks.base import Problem, QuestionAnswer
+from crossover.tasks.base import Pooled, Problem, QuestionAnswer
 from crossover.tasks.pair_files import Pair, Pairs, read_pairs
-from crossover.tasks.problem_sets import Pooled
 from crossover.tasks.written_answers import (
     MARK,
     read_letter,

@@ -4,8 +4,6 @@ Teacher (answers questions) and augmenter (rephrases or invents them) share the 
 An instructed teacher annotates inputs and generates examples of a task instead.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable

@@ -4,8 +4,6 @@ Answers and new questions are asked for by example, rephrasings by instruction; 
 what to do. Source: arXiv 2409.19759, appendix.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from crossover.tasks.base import Problem, Task

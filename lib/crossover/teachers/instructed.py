@@ -4,8 +4,6 @@ Prompts are in the style of Super-NaturalInstructions; fine-tuning makes each or
 one to generate. Source: arXiv 2310.01119, section 3 (its teacher is tuned on all tasks together).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache

@@ -7,8 +7,6 @@ it is asked in the form that it was trained in. Sources: arXiv 2409.19759, appen
 arXiv 2310.01119 (fine-tuned teacher).
 """
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import json
@@ -103,58 +101,6 @@ def rephrase_prompt(question: str) -> str:
     return f"Question: {question}\nThe same question in other words:"
 
 
-@dataclass(frozen=True)
-class Tuning:
-    """A fine-tuning of one model on one task's gold problems."""
-
-    task: Task
-    gold: int
-    recipe: Recipe
-
-    @property
-    def kinds(self) -> tuple[Kind, ...]:
-        """What is trained: rephrasing only where the task gives gold rephrasings."""
-        rephrase: tuple[Kind, ...] = ("rephrase",) if isinstance(self.task, ProceduralTask) else ()
-        return ("answer", *rephrase, "new_question")
-
-    @cached_property
-    def pairs(self) -> list[tuple[str, str]]:
-        """The (prompt, completion) pairs, one per gold problem and kind; new questions follow other gold ones."""
-        problems = self.task.gold(self.gold)
-        pairs = [(self.task.prompt(problem.question), problem.answer) for problem in problems]
-        if isinstance(self.task, ProceduralTask):
-            replies = Oracle(self.task).reply([Request("rephrase", problem, 0) for problem in problems])
-            pairs += [(rephrase_prompt(p.question), f" {r.text}") for p, r in zip(problems, replies, strict=True)]
-        for problem in problems:
-            pairs.append((new_question_prompt(_others(problem, problems)), f" {problem.question}"))
-        return pairs
-
-    @cached_property
-    def digest(self) -> str:
-        return digest([VERSION, weights(self.recipe.model), self.pairs, self.recipe.as_dict()])
-
-    def __str__(self) -> str:
-        r = self.recipe
-        return (
-            f"gold={self.gold}, trained={'+'.join(self.kinds)}, trained_layers={r.trained_layers}, epochs={r.epochs},"
-            f" min_steps={r.min_steps}, batch_size={r.batch_size}, learning_rate={r.learning_rate:g},"
-            f" tuning={self.digest}"
-        )
-
-    def folder(self, device: str = "cpu") -> Path:
-        """Return the folder of the fine-tuned model, from the cache or, the first time, by training it."""
-        return cached(f"teacher-{self.digest}", lambda folder: self._write(folder, device), doing="fine-tuning")
-
-    def _write(self, folder: Path, device: str) -> None:
-        pretrained = LanguageModel.load(self.recipe.model, device, self.recipe.student_layers)
-        said = f"{self.gold} gold problems ({', '.join(self.kinds)})"
-        tuned = fine_tune(pretrained, self.pairs, self.recipe, 0, said)
-        tuned.model.save_pretrained(folder)
-        tuned.tokenizer.save_pretrained(folder)
-        told = {"teacher": str(self), "recipe": self.recipe.as_dict()}
-        (folder / "teacher.json").write_text(json.dumps(told, indent=1))
-
-
 def _others(problem: Problem, problems: Sequence[Problem]) -> list[str]:
     """Draw the questions that are shown before ``problem``'s own is to be written."""
     rng = random.Random(f"{problem.id}/{problem.question}")
@@ -179,26 +125,70 @@ class LocalTeacher(SampledTeacher):
     batch_size: int = 64
     device: str = "cpu"
 
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """What fine-tuning trains: rephrasing only where the task gives gold rephrasings."""
+        rephrase: tuple[Kind, ...] = ("rephrase",) if isinstance(self.task, ProceduralTask) else ()
+        return ("answer", *rephrase, "new_question") if self.gold else ()
+
     @cached_property
-    def tuning(self) -> Tuning | None:
-        """How the model is fine-tuned; ``None`` where it is used as it comes."""
-        return Tuning(self.task, self.gold, Recipe(self.model, **self.recipe)) if self.gold else None
+    def pairs(self) -> list[tuple[str, str]]:
+        """The (prompt, completion) pairs, one per gold problem and kind; new questions follow other gold ones."""
+        problems = self.task.gold(self.gold)
+        pairs = [(self.task.prompt(problem.question), problem.answer) for problem in problems]
+        if isinstance(self.task, ProceduralTask):
+            replies = Oracle(self.task).reply([Request("rephrase", problem, 0) for problem in problems])
+            pairs += [(rephrase_prompt(p.question), f" {r.text}") for p, r in zip(problems, replies, strict=True)]
+        for problem in problems:
+            pairs.append((new_question_prompt(_others(problem, problems)), f" {problem.question}"))
+        return pairs
+
+    @cached_property
+    def digest(self) -> str:
+        """A digest of all that tuned weights depend on: pretrained weights, training pairs, recipe."""
+        return digest([VERSION, weights(self.model), self.pairs, self._recipe.as_dict()])
 
     @cached_property
     def id(self) -> str:
-        tuned = f", {self.tuning}" if self.tuning else ""
+        tuned = f", {self._tuned}" if self.gold else ""
         sampling = f"temperature={self.temperature:g}, max_new_tokens={self.max_new_tokens}"
         return f"local({self.model}@{weights(self.model)}, {sampling}{tuned})"
 
-    @cached_property
+    @property
     def language_model(self) -> LanguageModel:
-        return _load(self.model, self.tuning, self.device)
+        return _load(str(self.folder()) if self.gold else self.model, self.device)
+
+    def folder(self) -> Path:
+        """Return the folder of the fine-tuned model, from the cache or, the first time, by training it."""
+        return cached(f"teacher-{self.digest}", self._write, doing="fine-tuning")
+
+    @property
+    def _recipe(self) -> Recipe:
+        return Recipe(self.model, **self.recipe)
+
+    @property
+    def _tuned(self) -> str:
+        r = self._recipe
+        return (
+            f"gold={self.gold}, trained={'+'.join(self.kinds)}, trained_layers={r.trained_layers}, epochs={r.epochs},"
+            f" min_steps={r.min_steps}, batch_size={r.batch_size}, learning_rate={r.learning_rate:g},"
+            f" tuning={self.digest}"
+        )
+
+    def _write(self, folder: Path) -> None:
+        pretrained = LanguageModel.load(self.model, self.device, self._recipe.student_layers)
+        said = f"{self.gold} gold problems ({', '.join(self.kinds)})"
+        tuned = fine_tune(pretrained, self.pairs, self._recipe, 0, said)
+        tuned.model.save_pretrained(folder)
+        tuned.tokenizer.save_pretrained(folder)
+        told = {"teacher": self._tuned, "recipe": self._recipe.as_dict()}
+        (folder / "teacher.json").write_text(json.dumps(told, indent=1))
 
     def prompt(self, request: Request) -> str:
         """Return a few-shot prompt, or the prompt that the model was fine-tuned on."""
-        if request.kind == "rephrase" and self._learnt("rephrase"):
+        if request.kind == "rephrase" and "rephrase" in self.kinds:
             return rephrase_prompt(request.problem.question)
-        text = prompt(request, self.task, [] if self.tuning and request.kind == "answer" else self.examples)
+        text = prompt(request, self.task, [] if self.gold and request.kind == "answer" else self.examples)
         if request.kind != "rephrase":
             return text
         tokenizer = self.language_model.tokenizer
@@ -211,14 +201,11 @@ class LocalTeacher(SampledTeacher):
         """An answer ends with its final answer; a question with its line, where the model has not learnt its end."""
         if kind == "answer":
             return answer_is_complete(self.task, self.language_model.tokenizer.decode), self.max_new_tokens
-        return (lambda tokens: False) if self._learnt(kind) else self._line_ended, self.max_new_tokens
+        return (lambda tokens: False) if kind in self.kinds else self._line_ended, self.max_new_tokens
 
     def draw_name(self, request: Request) -> str:
         """Name a draw by the problem, too: two seeds may ask the same."""
         return f"{self.id}/{request.kind}/{request.problem.id}/{request.problem.question}/{request.index}"
-
-    def _learnt(self, kind: Kind) -> bool:
-        return self.tuning is not None and kind in self.tuning.kinds
 
     def _line_ended(self, tokens: list[int]) -> bool:
         text = self.language_model.tokenizer.decode(tokens)
@@ -226,6 +213,6 @@ class LocalTeacher(SampledTeacher):
 
 
 @functools.lru_cache(maxsize=2)
-def _load(model: str, tuning: Tuning | None, device: str) -> LanguageModel:
+def _load(model: str, device: str) -> LanguageModel:
     """A model, loaded once per process: the cells of a study share one teacher and one augmenter."""
-    return LanguageModel.load(str(tuning.folder(device)) if tuning else model, device)
+    return LanguageModel.load(model, device)

@@ -4,8 +4,6 @@ Answers, rephrasings and new questions are wrong as often as dials say, so that 
 section 5.3.1), verification (5.3.2) and the source of new questions (arXiv 2607.01727) can be set.
 """
 
-from __future__ import annotations
-
 import random
 import re
 from collections.abc import Mapping, Sequence
@@ -87,10 +85,7 @@ def _tokens(text: str) -> int:
 
 @dataclass(frozen=True)
 class LabelOracle:
-    """An annotator that knows the ``gold`` outputs, by id, and gives a share ``error`` of wrong ones.
-
-    An input that is labelled wrongly at one rate is so at every higher one.
-    """
+    """An annotator that knows the ``gold`` outputs, by id; inputs wrong at one ``error`` rate are so at higher ones."""
 
     task: ClassificationTask
     gold: Mapping[str, str]

@@ -16,8 +16,7 @@ from crossover.data import load
 from crossover.data.near_duplicates import Neighbourhood
 from crossover.errors import CrossoverError
 from crossover.normal_text import word_set
-from crossover.tasks.base import Problem, Task, packaged
-from crossover.tasks.problem_sets import Benchmark, half
+from crossover.tasks.base import Benchmark, Problem, Task, half, packaged
 
 
 @dataclass(frozen=True)

@@ -135,10 +135,7 @@ _LEVELS = {slot: {level: _pattern(p) for level, p in levels.items()} for slot, l
 
 
 class E2e(GenerationTask, card="e2e_nlg"):
-    """E2E NLG (Novikova et al. 2017): items with the same attributes are one, with all their references.
-
-    From a local folder the validation split is trained on: the hub's training split is in no other source.
-    """
+    """E2E NLG (Novikova et al. 2017); from a local folder the validation split is trained on."""
 
     def _group(self, row: load.Row) -> str:
         return row["meaning_representation"]

@@ -10,24 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from crossover.data.pinned import ELEMENTS_DB
-from crossover.tasks.base import packaged
-from crossover.tasks.problem_sets import held_out
+from crossover.tasks.base import held_out, packaged
 from crossover.tasks.sql import run, schema
 
 SHAPES = ("lookup", "list", "count", "aggregate", "superlative")
 #: Numbers of conditions that a question of each shape can have; a look-up names its element.
 _CONDITIONS = {"list": (1,), "count": (1,), "aggregate": (1,), "superlative": (0, 1)}
 _VALUELESS = ("yes", "no", "missing", "known")
-# "missing" and "known" are for columns that have empty cells.
-_OPS = {
-    "number": ("above", "below", "between", "missing", "known"),
-    "integer": ("equals", "above", "below"),
-    "year": ("equals", "above", "below", "between", "missing", "known"),
-    "class": ("equals", "either"),
-    "flag": ("yes", "no"),
-    "text": ("starts", "ends", "contains"),
-    "label": (),
-}
 
 
 @dataclass(frozen=True)
@@ -82,7 +71,7 @@ def database() -> Path:
 
 
 def kind(column: str) -> str:
-    """The kind of a column, a key of ``_OPS``."""
+    """The kind of a column, a key of ``ops``."""
     return lexicon()["columns"][column]["kind"]
 
 
@@ -121,7 +110,7 @@ def aggregates(column: str) -> tuple[str, ...]:
 @cache
 def ops(column: str) -> tuple[str, ...]:
     """The comparisons that a condition on a column can make."""
-    gaps = [op for op in _OPS[kind(column)] if op not in ("missing", "known") or has_gaps(column)]
+    gaps = [op for op in lexicon()["ops"][kind(column)] if op not in ("missing", "known") or has_gaps(column)]
     # No two elements share an atomic number, so "equals" would be a look-up.
     return tuple(op for op in gaps if op in _VALUELESS or len(choices(column, op)) > 1)
 
@@ -148,10 +137,7 @@ def outlines(shape: str) -> tuple[tuple[tuple[str, ...], str], ...]:
 
 
 def draw(rng: random.Random, shape: str) -> QueryPlan | None:
-    """Draw a question of a shape; ``None`` where it asks for the column of its condition.
-
-    The two draws without a use keep the published problems.
-    """
+    """Draw a question of a shape, or ``None``; two draws without a use keep the published problems."""
     rng.random()
     columns, how = rng.choice(outlines(shape))
     if shape == "lookup":
@@ -208,18 +194,6 @@ def choices(column: str, op: str) -> tuple:
 _CLAUSES = {"with ": "have ", "in ": "are in ", "discovered ": "were discovered "}
 _SYMBOLS = {"above": ">", "below": "<", "equals": "="}
 _MIRRORED = {">": "<", "<": ">", ">=": "<=", "<=": ">="}
-#: The other comparisons in SQL, the plain style first: {c} the column, {v} {w} the values, {t} a text of {n} letters.
-_STYLES = {
-    "starts": ("{c} LIKE '{t}%'", "SUBSTR({c}, 1, {n}) = '{t}'"),
-    "ends": ("{c} LIKE '%{t}'", "SUBSTR({c}, -{n}) = '{t}'"),
-    "contains": ("{c} LIKE '%{t}%'",),
-    "yes": ("{c} = 1", "{c}"),
-    "no": ("{c} = 0", "NOT {c}"),
-    "missing": ("{c} IS NULL",),
-    "known": ("{c} IS NOT NULL",),
-    "between": ("{c} BETWEEN {v} AND {w}", "{c} >= {v} AND {c} <= {w}"),
-    "either": ("{c} IN ({v}, {w})", "{c} = {v} OR {c} = {w}"),
-}
 
 
 def article(noun: str) -> str:
@@ -276,10 +250,7 @@ def write_english(query: QueryPlan, rng: random.Random) -> str:
 
 
 def tables(query: QueryPlan) -> list[tuple[str, list[str]]]:
-    """The tables and columns shown with a question: those needed, a few others, and a table not needed.
-
-    They follow from shape and columns alone: a rewording shows the same.
-    """
+    """The tables and columns shown: those needed, a few others, a table not needed; the same for every wording."""
     used = {*query.columns, "elements.name", *(c.column for c in query.conditions)}
     rng = random.Random(hashlib.sha256(f"{query.shape} elements {sorted(used)}".encode()).hexdigest())
     spare = rng.choice(list(lexicon()["spare"]))
@@ -296,10 +267,7 @@ def _literal(value: float | str) -> str:
 
 
 def write_sql(query: QueryPlan, rng: random.Random | None = None) -> str:
-    """Write a query as SQL on one line: in the plain style, or with ``rng`` in one of several that mean the same.
-
-    A pick between 0 and 0 keeps the published answers.
-    """
+    """Write a query as SQL, in the plain style or with ``rng`` in one of several; ``pick(0, 0)`` has no use."""
 
     def pick(plain: Any, *others: Any) -> Any:
         """The plain way of writing something, or as often one of the others."""
@@ -318,7 +286,7 @@ def write_sql(query: QueryPlan, rng: random.Random | None = None) -> str:
         if op not in _SYMBOLS:
             v, w = [*map(_literal, values), "", ""][:2]
             text = str(values[0]) if values else ""
-            styles = [s.format(c=column, v=v, w=w, t=text, n=len(text)) for s in _STYLES[op]]
+            styles = [s.format(c=column, v=v, w=w, t=text, n=len(text)) for s in lexicon()["sql"][op]]
             return pick(*styles) if len(styles) > 1 else styles[0]
         symbol, value = _SYMBOLS[op], values[0]
         # Of whole numbers, the next one included or this one not.

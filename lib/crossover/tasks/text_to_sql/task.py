@@ -1,7 +1,4 @@
-"""The ``text_to_sql`` task: questions in English about the chemical elements, answered by one SQL statement.
-
-The database is ``elements.db`` of the package mendeleev (MIT licence).
-"""
+"""The ``text_to_sql`` task: questions about the chemical elements (mendeleev, MIT licence), answered in SQL."""
 
 import random
 from collections.abc import Hashable
@@ -10,8 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from crossover.errors import CrossoverError
-from crossover.tasks.base import DRAW, Problem
-from crossover.tasks.problem_sets import Planned
+from crossover.tasks.base import DRAW, Planned, Problem
 from crossover.tasks.sql import Row, SqlAnswers, asked, matches, run_once, same_result
 from crossover.tasks.text_to_sql import plan as grammar
 from crossover.tasks.text_to_sql.plan import QueryPlan, tables, write_english, write_sql

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, NamedTuple
 
-from crossover.tasks.base import packaged
-from crossover.tasks.problem_sets import held_out
+from crossover.tasks.base import held_out, packaged
 
 OPERATOR = {"gain": "+", "lose": "-", "halve": "/", "more": "+", "fewer": "-"}
 OPERATOR |= {"times": "*", "share": "/", "pack": "/", "price": "*", "groups": "*"}

@@ -1,15 +1,11 @@
-"""The ``math_words`` task: procedural one-step word problems in natural English, with known truth.
-
-A stable hash of family, operation and quantities keeps training and test problems apart.
-"""
+"""The ``math_words`` task: procedural one-step word problems in natural English, with known truth."""
 
 import random
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 
 from crossover.errors import CrossoverError
-from crossover.tasks.base import DRAW, NumberAnswers, Problem
-from crossover.tasks.problem_sets import Planned, text_id
+from crossover.tasks.base import DRAW, NumberAnswers, Planned, Problem, text_id
 from crossover.tasks.word_problems import story as plot
 from crossover.tasks.word_problems.story import OPERATOR, Story, question, solution
 
