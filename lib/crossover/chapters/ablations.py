@@ -301,11 +301,9 @@ class Chapter(ChapterBase):
 
     @property
     def headline(self) -> str:
-        """Whether new questions lead under every setting, and what their source adds."""
+        """What the source of new questions adds."""
         p = self.parameters
-        return (
-            f"{self._editing} ({p.high_budgets[1]} teacher calls, {p.compared_seeds} seed questions). {self._settings}."
-        )
+        return f"{self._editing} ({p.high_budgets[1]} teacher calls, {p.compared_seeds} seed questions)."
 
     @cached_property
     def _settings(self) -> str:
