@@ -40,10 +40,13 @@ def audit(profile: str, cells: int, seed: int) -> None:
     grid: list[Cell] = []
     for settings in runs["settings"].sample(frac=1, random_state=seed):
         cell = read_cell(settings)
-        if lacking := _lacking(cell):
-            print(f"Left out, {cell}, for what is not here: {lacking}")
-        elif len(grid) < cells:
+        try:
+            EXPERIMENTS[cell.experiment].check([cell])
+            for model in cell.models:
+                model_folder(model)
             grid.append(cell)
+        except CrossoverError as lacking:
+            print(f"Left out, {cell}, for what is not here: {lacking}")
         if len(grid) == cells:
             break
     if not grid:
@@ -73,17 +76,6 @@ def audit(profile: str, cells: int, seed: int) -> None:
     )
     if failed := int((verdicts == "DIFFERS").sum()):
         raise CrossoverError(f"{failed} of {len(grid)} cells differ by more than the tolerance.")
-
-
-def _lacking(cell: Cell) -> str:
-    """Return why a cell's data or models cannot be had here; empty where they can."""
-    try:
-        EXPERIMENTS[cell.experiment].check([cell])
-        for model in cell.models:
-            model_folder(model)
-    except CrossoverError as problem:
-        return str(problem)
-    return ""
 
 
 def seed_spread(runs: pd.DataFrame) -> tuple[float, int]:

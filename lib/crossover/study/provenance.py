@@ -40,12 +40,11 @@ def git_state(root: Path) -> dict[str, object]:
 def hardware(device: str) -> dict[str, object]:
     """Return processor, instruction set for matrix products, cores, memory in GB, and the students' device."""
     cpuinfo = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    name = re.search(r"^model name\s*: (.*)$", cpuinfo, re.MULTILINE)
-    flags = re.search(r"^(?:flags|Features)\s*: (.*)$", cpuinfo, re.MULTILINE)
-    has = flags[1].split() if flags else []
+    known = dict(re.findall(r"^(.+?)\s*: (.*)$", cpuinfo, re.MULTILINE))
+    flags = (known.get("flags") or known.get("Features") or "").split()
     return {
-        "cpu": name[1] if name else platform.processor() or platform.machine(),
-        "instructions": next((i for i in INSTRUCTIONS if i in has), platform.machine()),
+        "cpu": known.get("model name") or platform.processor() or platform.machine(),
+        "instructions": next((i for i in INSTRUCTIONS if i in flags), platform.machine()),
         "cores": os.cpu_count(),
         "memory_gb": round(psutil.virtual_memory().total / 2**30),
         "device": device,

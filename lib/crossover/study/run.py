@@ -165,7 +165,6 @@ def ordered(cells: Sequence[Cell], most: int) -> list[Cell]:
 
 
 def _row(cell: Cell, data: TrainingData, found: Evaluation, device: str, origin: str) -> dict[str, object]:
-    measures = data.measures
     return {
         **{name: getattr(cell, name) for name in OF_CELL},
         "student": cell.recipe["model"],
@@ -184,7 +183,7 @@ def _row(cell: Cell, data: TrainingData, found: Evaluation, device: str, origin:
         "seconds_eval": f"{found.seconds_eval:.1f}",
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "settings": cell.settings,
-        "measures": json.dumps(measures, sort_keys=True) if measures else "",
+        "measures": json.dumps(data.measures, sort_keys=True) if data.measures else "",
         **_gold(found.outcomes),
     }
 
