@@ -96,7 +96,7 @@ class Chapter(ChapterBase):
         marks = marks.rename(columns={"share": "value"})
         marks[["score", "score_low", "score_high"]] = 100 * marks[["estimate", "low", "high"]]
         draw = partial(sweep, marks, {"score": "exact match, %"}, "synthetic share of tokens")
-        title = f"Against real questions only: {reading(pd.DataFrame(changes))}"
+        title = f"{reading(pd.DataFrame(changes))}, against real questions only"
         caption = self.words("ratio_curves", setting=self._setting)
         return self.figure("ratio_curves", draw, points, title, caption)
 
