@@ -49,7 +49,7 @@ def test_a_student_of_no_known_speed_is_counted_apart(study):
     cells = cells_of(grid(student="/models/mine"))
     e = estimate(cells, (), study, "cpu", Range(100, 100))
     assert e.unknown == e.students and e.hours == Range() and e.basis == ("/models/mine: no speed on record",)
-    tokens = sum(Recipe(**cell.recipe).steps(cell.examples) for cell in cells) * 8 * 100
+    tokens = sum(Recipe(**cell.recipe).steps(cell.examples) * min(cell.examples, 8) for cell in cells) * 100
     assert e.train_tokens == Range(tokens, tokens)
     assert estimate(cells[:1], (), study.iloc[:0], "cpu").calls == cells[0].budget, "without any record too"
 

@@ -16,7 +16,7 @@ import pandas as pd
 from crossover.models.recipe import Recipe
 from crossover.params.fields import TrainingParameters
 from crossover.params.profiles import load_profile, resolve
-from crossover.paths import PUBLISHED, results_folder
+from crossover.paths import PUBLISHED, repository, results_folder
 from crossover.study.cell import Cell
 from crossover.study.grids import cells_of
 from crossover.study.store import read_runs
@@ -93,7 +93,7 @@ def estimate(
         kind = ("experiment", cell.experiment), ("task", cell.task)
         recipe = Recipe(**cell.recipe)
         example = example_tokens or near("example", *kind, otherwise=Range(16, 512))
-        tokens = example * (recipe.steps(cell.examples) * recipe.batch_size)
+        tokens = example * _read(recipe, cell.examples)
         e.train_tokens += tokens
         name, known = recipe.model.removeprefix("hub:").partition("@")[0], ("student", recipe.model)
         if recipe.model in recorded:
@@ -110,12 +110,17 @@ def estimate(
     return e
 
 
+def _read(recipe: Recipe, n: int) -> int:
+    """The examples that training reads of ``n``: a batch holds no example twice."""
+    return recipe.steps(n) * min(n, recipe.batch_size)
+
+
 def _rates(study: pd.DataFrame, device: str) -> Callable[..., Range]:
     """Return the published rows' rates as a function of what is asked for and of the values of some columns."""
     bought = study[(study["queries"] > 0) & (study["teacher"] != "oracle")]
     trained = study[study["n_train"] > 0]
     recipes = [json.loads(settings)["recipe"] for settings in trained["settings"]]
-    seen = [Recipe(**r).steps(n) * r["batch_size"] for r, n in zip(recipes, trained["n_train"], strict=True)]
+    seen = [_read(Recipe(**r), n) for r, n in zip(recipes, trained["n_train"], strict=True)]
     timed = trained[(trained["device"] == device) & (trained["train_tokens"] > 0)]
     known = {
         "read": (bought, bought["tokens_in"] / bought["queries"]),
@@ -145,7 +150,7 @@ def profile_rows(
 
     ``resume`` leaves out what has a row already.
     """
-    study = read_runs(results_folder(PUBLISHED))
+    study = read_runs(repository() / "results" / PUBLISHED)
     done = set(read_runs(results_folder(profile))["key"]) if resume else set()
     basis: list[str] = []
     rows, unknown = [], 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +23,7 @@ from crossover.labels import display_name
 from crossover.models.weights import model_folder
 from crossover.params.budget_ratio import BudgetRatio
 from crossover.params.profiles import check
-from crossover.paths import PUBLISHED, results_folder
+from crossover.paths import PUBLISHED, repository, results_folder
 from crossover.stats.advice import Advice, advise
 from crossover.stats.crossovers import find_crossovers, show
 from crossover.stats.curves import MIN_BUDGETS, Fits, fit_table
@@ -212,13 +213,19 @@ class Pilot:
         return (read * self.parameters.price_in + written * self.parameters.price_out) / 1e6
 
     def estimated(self, design: Design, done: Mapping[str, object]) -> Estimate:
-        """Estimate what is left of a design, from the lengths of these pairs and the published study's speeds."""
-        length = sum(
-            fmean(self._lengths(texts))
-            for texts in zip(*((p.question, p.answer) for p in self.task.seeds(min(20, self.n_seeds), 0)), strict=True)
-        )
-        published = read_runs(results_folder(PUBLISHED))
-        return estimate(self.cells(design), done, published, self.parameters.device, Range(length, length))
+        """Estimate what is left of a design.
+
+        By the speed of the first student, trained on the seeds alone, once it is there; before, by the lengths of
+        these pairs and the speeds of the published study.
+        """
+        runs, device = self.runs(), self.parameters.device
+        first = runs[(runs["strategy"] == "seeds_only") & (runs["replicate"] == 0)]
+        if len(first):
+            return estimate(self.cells(design), done, first, device)
+        seeds = self.task.seeds(min(20, self.n_seeds), 0)
+        length = fmean(self._lengths([self.task.prompt(p.question) + p.answer for p in seeds]))
+        published = read_runs(repository() / "results" / PUBLISHED)
+        return estimate(self.cells(design), done, published, device, Range(length, length))
 
     def expected(self) -> str:
         """Say what the pilot will take and can tell, and what speaks against it."""
@@ -282,8 +289,15 @@ class Pilot:
 
         def run(design: Design) -> pd.DataFrame:
             cells, p = self.cells(design), self.parameters
-            left = (deadline - time.monotonic()) / 3600
-            if len(run_cells(cells, self.store, p.workers, p.device, p.cluster, left)) < len(cells):
+
+            def train(cells: list[QueryCell]) -> int:
+                left = (deadline - time.monotonic()) / 3600
+                return len(run_cells(cells, self.store, p.workers, p.device, p.cluster, left))
+
+            if cells[0].key not in self.store.rows() and train(cells[:1]):
+                hours = self.estimated(design, self.store.rows()).hours.text(".2g")
+                print(f"By the speed of the first student, {hours} hours of one worker are left.", file=sys.stderr)
+            if train(cells) < len(cells):
                 raise BudgetExceeded(f"--max-hours {self.max_hours:g} are over. The same command resumes.")
             return self.counts()
 
@@ -412,7 +426,7 @@ class Pilot:
         calls = sums["queries"].groupby("strategy").sum().to_dict()
         cells = zip(runs["strategy"], runs["budget"], runs["replicate"], strict=True)
         students = self.estimated(Design(frozenset(cell for cell in cells if cell[1])), {})
-        expected = "no speed on record" if students.unknown else f"expected {students.hours.text('.2g')}"
+        expected = f"expected {students.hours.text('.2g')}, by the speed of the first"
         said = {
             "calls": f"{sums['queries'].sum():,} of {self.queries:,}",
             "tokens": f"{sums[['tokens_in', 'tokens_out']].sum().sum():,} (expected {sum(self.tokens(calls)):,.0f})",
