@@ -103,8 +103,6 @@ class Server:
             return await send(writer, 200, completion(f"Your key is {key}\n#### {number}"))
         elif fate == "empty":
             return await send(writer, 200, completion(None))
-        elif fate == "surrogate":
-            return await send(writer, 200, completion(f"It is \ud800.\n#### {number}"))
         elif fate == "filtered":
             return await send(writer, 400, {"error": {"message": "no", "code": "content_filter"}})
         elif fate != "answered":

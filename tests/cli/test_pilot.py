@@ -13,8 +13,11 @@ from crossover.params.profiles import check
 from crossover.stats.advice import LEAST_PILOT
 from crossover.stats.curves import fit_table
 from crossover.strategies import Sample
+from crossover.study.cell import read_cell
+from crossover.study.cost_estimate import estimate
 from crossover.study.pilot import STRATEGIES, Pilot, least_queries, replicates_for
 from crossover.study.pilot_rounds import REPLICATES
+from crossover.study.store import read_runs
 from crossover.tasks.user_pairs import UserPairs
 from planted import EARLY, LATE, noisy
 
@@ -102,6 +105,18 @@ def test_three_replicates_show_what_luck_does(tmp_path):
     assert replicates_for(task, given) == 3 < replicates_for(task, given | {"lead": 10.0})
 
 
+def test_a_folder_that_is_missing_is_refused_before_anything_is_bought(command, tmp_path):
+    done = run(command("--yes", "--export", "nowhere/bought.jsonl"))
+    assert isinstance(done.exception, CrossoverError) and "there is no folder nowhere" in str(done.exception)
+    assert not (tmp_path / "results").exists()
+
+
+def test_the_preview_of_a_long_pair_is_cut(command):
+    long = [{"instruction": "What is 1 and 2? " + "x " * 50_000, "response": "3"}, *sums(4, 8)]
+    done = run(command(seeds=long), input="n\n")
+    assert done.exit_code == 1 and "..." in done.stdout and len(done.stdout) < 20_000
+
+
 def test_a_cap_of_money_takes_prices(command):
     done = run(command("--max-cost", "5"))
     assert done.exit_code == 2 and "max_cost is 5 but nothing has a price" in done.stderr
@@ -116,6 +131,12 @@ def test_a_pilot_runs_advises_reports_and_has_nothing_left_to_do(command, tmp_pa
     assert done.exit_code == 0, done.output
     (rows,) = (tmp_path / "results").rglob("pilot.csv")
     table = pd.read_csv(rows)
+    rows = read_runs(rows.parent)
+    read, expected = re.search(r"tokens: ([\d,]+) \(expected ([\d,]+)\)", done.stdout).groups()
+    assert int(read.replace(",", "")) == pytest.approx(int(expected.replace(",", "")), rel=0.2)
+    cells = [read_cell(settings) for settings in rows["settings"]]
+    trained = estimate(cells, (), rows[rows["strategy"] == "seeds_only"], "cpu").train_tokens
+    assert trained.low == trained.high == pytest.approx(rows["train_tokens"].sum(), rel=0.2)
     assert set(table["budget"]) == {2, 4, 8, 16} and table["strategy"].nunique() == 3 and len(table) == 12
     assert (
         "The seeds alone" in done.stdout

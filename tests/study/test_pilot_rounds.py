@@ -138,7 +138,5 @@ def test_a_cap_ends_a_pilot_with_the_rounds_that_it_had_run():
 
 
 def test_a_pilot_ends_at_once_where_nothing_can_help():
-    stop = rounds(
-        counted(WORLD, 1), Design.first_round(NAMES, QUERIES), QUERIES, 3, AT_TARGET, lambda: ("hopeless", "Floor.")
-    )
+    stop = rounds(counted(WORLD, 1), Design.first_round(NAMES, QUERIES), QUERIES, 3, AT_TARGET, lambda: "Floor.")
     assert (stop.status, stop.message, stop.looks) == ("hopeless", "Floor.", 1)

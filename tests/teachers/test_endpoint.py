@@ -119,13 +119,6 @@ def test_calls_with_a_third_of_them_failing_give_every_reply_once(tmp_path):
         charge_and_ask(served, ask(1, first=n), ledger)
 
 
-def test_stored_replies_are_served_without_a_server(tmp_path, steady):
-    first = recorded(steady, tmp_path).reply(ask(5))
-    nowhere = Endpoint(TASK, (), "alpha", Account(tmp_path / "other.jsonl"), base_url="http://127.0.0.1:9/v1")
-    assert Recorded(nowhere, tmp_path / "g.jsonl.gz").reply(ask(5)) == first
-    assert Recorded(nowhere, tmp_path / "g.jsonl.gz").reply([]) == []
-
-
 def test_the_first_call_goes_alone_and_no_more_are_under_way_than_asked_for(tmp_path):
     with Running(latency=0.05) as server:
         teacher(server, tmp_path, concurrency=5).reply(ask(30))
@@ -289,6 +282,7 @@ def test_what_a_server_refuses_is_left_out_once_and_for_all(tmp_path, refused, m
         (completion(None, tool_calls=[{"id": "1"}]), None, "a call of a tool"),
         (completion(None, reasoning="8 plus 9"), None, "thought"),
         (completion("\0\x1b"), None, "empty"),
+        (completion(f"Half a \ud800.\n{ANSWER}"), f" Half a ?.\n{ANSWER}", ""),
         (completion({"text": ANSWER}), f" {ANSWER}", ""),
         (completion([ANSWER[:5], ANSWER[5:]]), f" {ANSWER}", ""),
         ({"choices": [{"message": ANSWER}], "usage": USAGE}, f" {ANSWER}", ""),
@@ -338,12 +332,6 @@ def test_an_answer_of_a_million_characters_is_a_failed_call_and_counted_whole(tm
         served.reply(ask(1, first=1))  # from 250,020 tokens another call could be afforded, from 500,040 none
         with pytest.raises(BudgetExceeded):
             served.reply(ask(1, first=2))
-
-
-def test_a_reply_with_half_a_character_can_be_stored(tmp_path):
-    with Running(faults={"surrogate": 1.0}) as server:
-        (reply,) = recorded(server, tmp_path).reply(ask(1))
-    assert reply.text == " It is ?.\n#### 0" == stored(tmp_path)[0]["reply"]
 
 
 def test_prompts_and_settings_are_sent_as_given(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,10 +14,11 @@ from crossover.errors import CrossoverError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from crossover.strategies import Sample
     from crossover.study.pilot import Pilot
     from crossover.tasks.user_pairs import UserPairs
 
-SHOWN = 5  # pairs in the preview
+SHOWN, LONGEST = 5, 2000  # pairs in the preview, and their characters
 
 
 def register(app: typer.Typer) -> None:
@@ -63,7 +66,7 @@ def pilot(
         float, typer.Option(min=1, max=100, help="Smallest lead between two strategies to detect, in points.")
     ] = 10.0,
     budget: Annotated[
-        float | None, typer.Option(help="Queries you mean to buy in the end; advice is given for them.")
+        float | None, typer.Option(min=1, help="Queries you mean to buy in the end; advice is given for them.")
     ] = None,
     base_url: Annotated[
         str, typer.Option(help="Address of the endpoint; its key is in CROSSOVER_API_KEY.")
@@ -105,12 +108,14 @@ def pilot(
     """
     from rich.console import Console
 
-    from crossover.study.pilot import STRATEGIES, as_training_data, plan, replicates_for
+    from crossover.study.pilot import STRATEGIES, plan, replicates_for
 
     console = Console(soft_wrap=True, highlight=False, markup=False)
     given = dict(locals())
     if accepted and strategy not in STRATEGIES:
         raise CrossoverError(f"--accepted takes --strategy, one of {', '.join(STRATEGIES)}; got {strategy!r}.")
+    if export and not (folder := Path(export).expanduser().parent).is_dir():
+        raise CrossoverError(f"--export {export}: there is no folder {folder}. Make it first, or give another.")
     task = _task(given)
     task.check()
     console.print(task.said())
@@ -144,8 +149,20 @@ def pilot(
         console.print("\n".join(filter(None, said)))
         samples = made.purchases()[advice[0].best.strategy] if export else []
     if export:
-        Path(export).expanduser().write_text(as_training_data(samples), encoding="utf-8")
+        Path(export).expanduser().write_text(_training_data(samples), encoding="utf-8")
         console.print(f"The training data: {export}, {len(samples):,} samples.")
+
+
+def _training_data(samples: Sequence[Sample]) -> str:
+    """Return samples as JSON lines of ``prompt`` and ``completion``, as trl reads them, without the mark of the end."""
+    from crossover.tasks.written_answers import MARK
+
+    rows = []
+    for sample in samples:
+        *lines, last = sample.answer.split("\n")
+        kept = lines if last.startswith(MARK) and any(line.strip() for line in lines) else [*lines, last]
+        rows.append({"prompt": sample.question, "completion": "\n".join(kept).strip()})
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def _task(given: dict) -> UserPairs:
@@ -179,7 +196,9 @@ def _preview(made: Pilot) -> str:
     """The first pairs as the student will see them, and how their answers are read."""
     task, shown = made.task, []
     for problem in task.seeds(min(SHOWN, made.n_seeds), 0):
-        shown.append(f"{task.prompt(problem.question)}{problem.answer}\n   (read as {task.extract(problem.answer)!r})")
+        text, read = task.prompt(problem.question) + problem.answer, repr(task.extract(problem.answer))
+        text, read = (whole if len(whole) <= LONGEST else f"{whole[:LONGEST]} ..." for whole in (text, read))
+        shown.append(f"{text}\n   (read as {read})")
     return "What the student sees:\n\n" + "\n\n".join(shown) + "\n"
 
 

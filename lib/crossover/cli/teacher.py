@@ -29,6 +29,8 @@ def check(
         str, typer.Option(help="Address of the server; its key is in CROSSOVER_API_KEY.")
     ] = "http://127.0.0.1:8000/v1",
     pairs: Annotated[str, typer.Option(help="Your pairs, as for the pilot; word problems without them.")] = "",
+    question: Annotated[str, typer.Option(help="As for the pilot.")] = "",
+    answer: Annotated[str, typer.Option(help="As for the pilot.")] = "",
     compare: Annotated[str, typer.Option(help="As for the pilot.")] = "exact",
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest reply, in tokens.")] = 96,
     price_in: Annotated[float, typer.Option(help="Price per million tokens of prompts.")] = 0.0,
@@ -44,7 +46,11 @@ def check(
     from crossover.teachers.few_shot_prompts import EXAMPLES
     from crossover.teachers.spending import Account
 
-    task = UserPairs(pairs, compare=compare) if pairs else load_task("math_words", steps=1)
+    task = (
+        UserPairs(pairs, compare=compare, question=question, answer=answer)
+        if pairs
+        else load_task("math_words", steps=1)
+    )
     seeds = task.seeds(min(EXAMPLES + 1, task.available("seed")) if pairs else EXAMPLES + 1, 0)
     failed = 0
     with tempfile.TemporaryDirectory() as folder:

@@ -8,11 +8,10 @@ import math
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from statistics import fmean, quantiles
 from typing import Any, cast
 
 import pandas as pd
@@ -23,17 +22,17 @@ from crossover.labels import display_name
 from crossover.models.weights import model_folder
 from crossover.params.budget_ratio import BudgetRatio
 from crossover.params.profiles import check
-from crossover.paths import PUBLISHED, repository, results_folder
+from crossover.paths import results_folder
 from crossover.stats.advice import Advice, advise
 from crossover.stats.crossovers import find_crossovers, show
 from crossover.stats.curves import MIN_BUDGETS, Fits, fit_table
 from crossover.stats.verdicts import MOST_REPLICATES, detectable_lead, replicates_needed
 from crossover.strategies import Sample
 from crossover.study import advice_counts
-from crossover.study.cell import QueryCell
-from crossover.study.cost_estimate import Estimate, Range, estimate
+from crossover.study.cell import QueryCell, read_cell
 from crossover.study.experiments.query_budget import buy
 from crossover.study.grids.budget_ratio import grid
+from crossover.study.pilot_forecast import KINDS, Forecast
 from crossover.study.pilot_rounds import (
     REPLICATES,
     SMALLEST,
@@ -47,16 +46,10 @@ from crossover.study.pilot_rounds import (
 from crossover.study.run import run_cells
 from crossover.study.store import Store, read_runs, worker_hours
 from crossover.tasks.user_pairs import UserPairs, digest
-from crossover.tasks.written_answers import MARK
-from crossover.teachers import Request
-from crossover.teachers.base import Kind
-from crossover.teachers.few_shot_prompts import EXAMPLES, chat_prompt, prompt
 from crossover.teachers.spending import Account, BudgetExceeded
 
 STRATEGIES = ("answer_augmentation", "question_rephrase", "new_question")
-KINDS: dict[str, Kind] = {"question_rephrase": "rephrase", "new_question": "new_question"}  # of every other call
 MOST_TESTS = 300
-CHAT_TOKENS, JSON_TOKENS = 12, 6  # of a chat template around a prompt, and of a reply's structure, about
 FEW = 0.2  # share of readable, or of right, answers below which a teacher is no use
 CONNECTION = ("base_url", "price_in", "price_out", "max_cost")
 
@@ -73,12 +66,8 @@ def least_queries(replicates: int) -> int:
 def replicates_for(task: UserPairs, given: Mapping[str, Any]) -> int:
     """Return the replicates that detect a lead of ``--lead`` points on these tests: those given, else three or more.
 
-    A pilot that stops when it knows begins with three, and buys those that it needs.
-
-    Raises
-    ------
-    CrossoverError
-        Those given are too few, or the queries do not pay them: with what it would take.
+    A pilot that stops when it knows begins with three, and buys those that it needs. Too few, or too few queries to pay
+    them, are an error that says what it would take.
     """
     n_test, lead, queries = n_tests(task), given["lead"], given["queries"]
     capped = n_test >= MOST_TESTS
@@ -168,68 +157,14 @@ class Pilot:
         """Return the rows so far."""
         return read_runs(self.folder, "budget_ratio")
 
-    # --- before ------------------------------------------------------------------------------------------------------
-
     @cached_property
-    def _tokenizer(self) -> Callable[[list[str]], dict]:
-        """The student's tokenizer, which stands for the teacher's where that is behind a server."""
-        from transformers import AutoTokenizer
-
-        return AutoTokenizer.from_pretrained(model_folder(self.parameters.student))
-
-    def _lengths(self, texts: Sequence[str]) -> list[int]:
-        return list(map(len, self._tokenizer(list(texts))["input_ids"]))
-
-    @cached_property
-    def _call_tokens(self) -> dict[str, tuple[float, float]]:
-        """Mean tokens that a call of each kind reads and writes, from the prompts that these pairs make."""
-        served, shown = self.parameters.teacher == "endpoint", self.task.seeds(min(20, self.n_seeds), 0)
-        found: dict[str, tuple[float, float]] = {}
-        kinds: tuple[Kind, ...] = ("answer", *KINDS.values())
-        for kind in kinds:
-            made = [Request(kind, problem, 0) for problem in shown]
-            given = self.task, shown[:EXAMPLES]
-            asked = [chat_prompt(r, *given, "schema") if served else prompt(r, *given) for r in made]
-            written = self._lengths([p.answer if kind == "answer" else p.question for p in shown])
-            read = fmean(self._lengths(asked)) + CHAT_TOKENS * served
-            found[kind] = read, min(fmean(written) + JSON_TOKENS * served, self.parameters.max_new_tokens)
-        return found
-
-    def tokens(self, calls: Mapping[str, float]) -> tuple[float, float]:
-        """Estimate the tokens that calls read and write, by strategy.
-
-        Of all but new answers each second call makes a question.
-        """
-        read = written = 0.0
-        for strategy, n in calls.items():
-            for kind in ("answer", KINDS.get(strategy, "answer")):
-                read += n / 2 * self._call_tokens[kind][0]
-                written += n / 2 * self._call_tokens[kind][1]
-        return read, written
-
-    def money(self, calls: Mapping[str, float]) -> float:
-        """Estimate what calls cost, by strategy, at the given prices."""
-        read, written = self.tokens(calls)
-        return (read * self.parameters.price_in + written * self.parameters.price_out) / 1e6
-
-    def estimated(self, design: Design, done: Mapping[str, object]) -> Estimate:
-        """Estimate what is left of a design.
-
-        By the speed of the first student, trained on the seeds alone, once it is there; before, by the lengths of
-        these pairs and the speeds of the published study.
-        """
-        runs, device = self.runs(), self.parameters.device
-        first = runs[(runs["strategy"] == "seeds_only") & (runs["replicate"] == 0)]
-        if len(first):
-            return estimate(self.cells(design), done, first, device)
-        seeds = self.task.seeds(min(20, self.n_seeds), 0)
-        length = fmean(self._lengths([self.task.prompt(p.question) + p.answer for p in seeds]))
-        published = read_runs(repository() / "results" / PUBLISHED)
-        return estimate(self.cells(design), done, published, device, Range(length, length))
+    def forecast(self) -> Forecast:
+        """What it will take."""
+        return Forecast(self.task, self.parameters)
 
     def expected(self) -> str:
         """Say what the pilot will take and can tell, and what speaks against it."""
-        e, p = self.estimated(self.design, self.store.rows()), self.parameters
+        e, p = self.forecast.students(self.cells(self.design), self.store.rows(), self.runs()), self.parameters
         if not e.left and not self.until:
             return f"All {e.students} cells are there already."
         what = "The first round: " if self.until else ""
@@ -239,9 +174,9 @@ class Pilot:
         if p.price_in or p.price_out:
             cap = f", capped at {p.max_cost:g}" if p.max_cost else ""
             calls = (self.queries if self.until else e.calls) / len(STRATEGIES)
-            said.append(f"About {self.money(dict.fromkeys(STRATEGIES, calls)):.2g} at the prices given{cap}.")
+            said.append(f"About {self.forecast.money(dict.fromkeys(STRATEGIES, calls)):.2g} at the prices given{cap}.")
         hours = f"{e.hours.text(',.2g')} hours of one worker besides the teacher's"
-        said.append(f"{'No speed is known' if e.unknown else hours} ({'; '.join(e.basis)}).")
+        said.append(f"{'Hours are known after the first student' if e.unknown else hours} ({'; '.join(e.basis)}).")
         smallest = replicates_needed(self.lead / 100, p.n_test) or p.replicates
         detected = 100 * detectable_lead(p.replicates, p.n_test)
         said.append(
@@ -249,29 +184,12 @@ class Pilot:
             f" of five pilots of this size ({p.n_test} tests, replicates: {p.replicates}). A lead of {self.lead:g}"
             f" points takes at least {least_queries(smallest):,} calls (replicates: {smallest})."
         )
-        return "\n".join([*said, *self.too_long()])
-
-    def too_long(self) -> list[str]:
-        """Warn of answers that do not fit into the longest reply."""
-        lengths = self._lengths([p.answer for p in self.task.test(self.parameters.n_test)])
-        most = self.parameters.max_new_tokens
-        over = sum(length > most for length in lengths)
-        if over <= len(lengths) / 20:
-            return []
-        wanted = quantiles(lengths, n=20)[-1] if len(lengths) > 1 else lengths[0]
-        would_do = math.ceil(1.2 * wanted / 16) * 16
-        said = (
-            f"{over} of {len(lengths)} test answers are longer than --max-new-tokens {most}: they would be cut and"
-            " count as wrong"
-        )
-        return [f"Warning: {said}. About {would_do} tokens would do."]
+        return "\n".join([*said, *self.forecast.too_long()])
 
     @property
     def finished(self) -> bool:
         """Whether every cell of the first round has been run."""
         return not {cell.key for cell in self.cells(self.design)} - set(self.store.rows())
-
-    # --- running -----------------------------------------------------------------------------------------------------
 
     def check_begun(self) -> None:
         """Refuse a resumed pilot that would buy other budgets than before, and more calls in all than it may."""
@@ -295,27 +213,23 @@ class Pilot:
                 return len(run_cells(cells, self.store, p.workers, p.device, p.cluster, left))
 
             if cells[0].key not in self.store.rows() and train(cells[:1]):
-                hours = self.estimated(design, self.store.rows()).hours.text(".2g")
+                hours = self.forecast.students(cells, self.store.rows(), self.runs()).hours.text(".2g")
                 print(f"By the speed of the first student, {hours} hours of one worker are left.", file=sys.stderr)
             if train(cells) < len(cells):
                 raise BudgetExceeded(f"--max-hours {self.max_hours:g} are over. The same command resumes.")
             return self.counts()
-
-        def hopeless() -> tuple[str, str] | None:
-            return ("hopeless", why) if (why := self.hopeless()) else None
 
         if not self.until:
             try:
                 run(self.design)
             except BudgetExceeded as problem:
                 return Stop("spent", str(problem), Design(frozenset()), 0)
-            return Stop(*(hopeless() or ("spent", "The grid is complete.")), self.design)
+            why = self.hopeless()
+            return Stop("hopeless" if why else "spent", why or "The grid is complete.", self.design)
+        look = partial(look_at_target, seed_size=self.n_seeds, queries=self.budget or self.queries / len(STRATEGIES))
         if factor := parse_until(self.until):
             look = partial(look_at_crossover, factor=factor)
-        else:
-            target = self.budget or self.queries / len(STRATEGIES)
-            look = partial(look_at_target, seed_size=self.n_seeds, queries=target)
-        return rounds(run, self.design, self.queries, self.parameters.replicates, look, hopeless)
+        return rounds(run, self.design, self.queries, self.parameters.replicates, look, self.hopeless)
 
     def counts(self) -> pd.DataFrame:
         """Return the counts of all cells that were bought."""
@@ -364,8 +278,6 @@ class Pilot:
         return [
             json.loads(line) for path in files for line in gzip.decompress(path.read_bytes()).decode().split("\n")[:-1]
         ]
-
-    # --- after -------------------------------------------------------------------------------------------------------
 
     @cached_property
     def fits(self) -> Fits:
@@ -424,19 +336,18 @@ class Pilot:
         runs, p = self.runs(), self.parameters
         sums = runs.groupby(["strategy", "replicate"])[["queries", "tokens_in", "tokens_out"]].max()
         calls = sums["queries"].groupby("strategy").sum().to_dict()
-        cells = zip(runs["strategy"], runs["budget"], runs["replicate"], strict=True)
-        students = self.estimated(Design(frozenset(cell for cell in cells if cell[1])), {})
-        expected = f"expected {students.hours.text('.2g')}, by the speed of the first"
+        cells = [read_cell(settings) for settings in runs["settings"]]
+        students, expected = self.forecast.students(cells, (), runs), sum(self.forecast.tokens(calls))
         said = {
             "calls": f"{sums['queries'].sum():,} of {self.queries:,}",
-            "tokens": f"{sums[['tokens_in', 'tokens_out']].sum().sum():,} (expected {sum(self.tokens(calls)):,.0f})",
-            "student hours": f"{worker_hours(runs).sum():.2g} ({expected})",
+            "tokens": f"{sums[['tokens_in', 'tokens_out']].sum().sum():,} (expected {expected:,.0f})",
+            "student hours": f"{worker_hours(runs).sum():.2g} (expected {students.hours.text('.2g')}, by the first)",
         }
         if p.teacher == "endpoint":
             account = Account(self.folder / "spending.jsonl", **p.pick(*p.spending))
             open_calls = len(account.unsettled)
             most = f", with {open_calls} lost calls at the most they can have cost" if open_calls else ""
-            said["money"] = f"{account.cost:.4g} (expected {self.money(calls):.4g}{most})"
+            said["money"] = f"{account.cost:.4g} (expected {self.forecast.money(calls):.4g}{most})"
         return said
 
     def purchases(self) -> dict[str, list[Sample]]:
@@ -457,16 +368,6 @@ class Pilot:
                 bought, ledger = buy(cell, store, self.parameters.device)
                 samples, calls = bought.samples, max(calls, ledger.spent)
         return samples[:n], calls
-
-
-def as_training_data(samples: Sequence[Sample]) -> str:
-    """Return samples as JSON lines of ``prompt`` and ``completion``, as trl reads them, without the mark of the end."""
-    rows = []
-    for sample in samples:
-        *lines, last = sample.answer.split("\n")
-        kept = lines if last.startswith(MARK) and any(line.strip() for line in lines) else [*lines, last]
-        rows.append({"prompt": sample.question, "completion": "\n".join(kept).strip()})
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def values_of(task: UserPairs, given: Mapping[str, Any]) -> dict[str, object]:

@@ -146,25 +146,14 @@ def rounds(
     queries: int,
     replicates: int,
     look: Callable[[Fits], Look],
-    other: Callable[[], tuple[str, str] | None] = lambda: None,
+    hopeless: Callable[[], str] = str,
 ) -> Stop:
-    """Run cells until the question is decided.
+    """Run cells until the question is decided, none that may help is left, or ``queries`` teacher calls are spent.
 
-    Parameters
-    ----------
-    run : callable
-        Runs the cells of a design that are missing, and returns the counts of all; at a cap it raises
-        :class:`BudgetExceeded`, and the pilot ends with the round before.
-    design : Design
-        The first round.
-    queries : int
-        Teacher calls that may be spent.
-    replicates : int
-        Fewest replicates of the strategies asked about with which a pilot may end as decided.
-    look : callable
-        Reads the question off the fits, such as :func:`look_at_crossover` or :func:`look_at_target`.
-    other : callable
-        Another status and reason to end after a round, or ``None``.
+    ``run`` runs the cells of a design that are missing and returns the counts of all; at a cap it raises
+    :class:`BudgetExceeded`, and the pilot ends with the round before. ``look`` reads the question off the fits, such as
+    :func:`look_at_crossover`; it is decided with ``replicates`` of the strategies asked about, or more. ``hopeless``
+    says why no strategy helps, and nothing where one may.
     """
     looks, had, names = 0, Design(frozenset()), tuple(sorted({name for name, _, _ in design.cells}))
     while True:
@@ -178,8 +167,8 @@ def rounds(
         seen = look(fits)
         if seen.answer and min(map(design.replicates, seen.names)) >= replicates:
             return Stop("decided", seen.answer, design, looks, names)
-        if reason := other():
-            return Stop(*reason, design, looks, names)
+        if reason := hopeless():
+            return Stop("hopeless", reason, design, looks, names)
         names = seen.names
         chosen = next_round(fits, design, seen, queries)
         if chosen == design:

@@ -121,6 +121,8 @@ def _read(file: str, question: str, answer: str, written: int) -> Pairs:
 def read_rows(file: str) -> list[tuple[str, Row]]:
     """Return the rows of a file, each with its place in it (``"line 3"``)."""
     path = Path(file).expanduser()
+    if not file.removeprefix("hub:"):
+        raise CrossoverError(f"{file!r} names no pairs. Give a file, a folder, or hub:org/name.")
     try:
         rows = _dataset(file) if file.startswith("hub:") or path.is_dir() else _file(file, path)
     except FileNotFoundError:

@@ -95,9 +95,10 @@ class UserPairs(QuestionAnswer, Pooled):
                 f"{self.test_file}, {lacking.where}: found no response to {lacking.question[:60]!r}; tests need one."
             )
         if not kept or not tests:
+            asks = f" {near} of the seeds ask what a test asks." if near else ""
             raise CrossoverError(
-                f"{self.seeds_file} leaves {len(kept)} seeds and {len(tests)} tests: {near} of the seeds ask what a"
-                " test asks. Give other pairs, or more of them."
+                f"{self.seeds_file} leaves {len(kept)} seeds and {len(tests)} tests.{asks} Give more pairs: without"
+                " --test, a third of those that have an answer is held out."
             )
         return list(kept), list(tests), near
 
