@@ -7,6 +7,7 @@ from crossover.cli import app
 from crossover.models.recipe import Recipe
 from crossover.params.profiles import check, resolve
 from crossover.paths import PUBLISHED, results_folder
+from crossover.study.cell import read_cell
 from crossover.study.cost_estimate import Range, estimate, profile_rows
 from crossover.study.grids import cells_of
 from crossover.study.store import read_runs
@@ -43,6 +44,14 @@ def test_a_recorded_students_hours_hold_those_that_were_measured(study):
     assert e.hours.low < measured < e.hours.high
     read = taken["train_tokens"].sum()  # of fewer examples than were asked for: duplicates are dropped
     assert 0.9 * e.train_tokens.low < read < e.train_tokens.high
+
+
+def test_a_student_takes_what_the_same_one_took_before(study):
+    row = study[(study["experiment"] == "budget_ratio") & (study["strategy"] == "answer_augmentation")].iloc[[0]]
+    e = estimate([read_cell(row["settings"].item())], (), row, "cpu")
+    seconds = (row["seconds_train"] + row["seconds_eval"]).item()
+    assert e.hours.low == e.hours.high == pytest.approx(seconds / 3600)
+    assert e.train_tokens.low == pytest.approx(row["train_tokens"].item())
 
 
 def test_a_student_of_no_known_speed_is_counted_apart(study):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Argument, Option
 
 from crossover.errors import CrossoverError
 
@@ -18,6 +19,15 @@ if TYPE_CHECKING:
     from crossover.study.pilot import Pilot
     from crossover.tasks.user_pairs import UserPairs
 
+PAIRS = (
+    "Your question and answer pairs: JSON lines or array, CSV, TSV, Parquet, a datasets folder, or hub:org/name,"
+    " followed by /configuration and :split where it has them. The teacher answers those without an answer."
+)
+UNTIL = (
+    "Stop early: decided (one strategy is best for --budget with probability 0.9), or a factor such as 1.5 that the"
+    " interval of the crossover is to lie within."
+)
+MODEL, ADDRESS = "SmolLM2-135M-Instruct", "http://127.0.0.1:8000/v1"
 SHOWN, LONGEST = 5, 2000  # pairs in the preview, and their characters
 
 
@@ -27,74 +37,30 @@ def register(app: typer.Typer) -> None:
 
 
 def pilot(
-    seeds: Annotated[
-        str,
-        typer.Argument(
-            metavar="PAIRS",
-            help=(
-                "Your question and answer pairs: JSON lines or array, CSV, TSV, Parquet, a datasets folder, or"
-                " hub:org/name, followed by /configuration and :split where it has them. "
-                "The teacher answers those without an answer."
-            ),
-        ),
-    ],
-    queries: Annotated[int, typer.Option(min=1, help="Teacher calls that the pilot may make in all.")],
-    test: Annotated[
-        str, typer.Option(help="Pairs to test on, as PAIRS. Without it a third of PAIRS is held out.")
-    ] = "",
-    question: Annotated[
-        str, typer.Option(help="Column of the question, or a template such as '{context}\\n\\n{question}'.")
-    ] = "",
-    answer: Annotated[str, typer.Option(help="Column of the answer, or a template.")] = "",
-    compare: Annotated[
-        str, typer.Option(help="exact, number, choice, f1, sql:file.sqlite, or your own function as file.py:name.")
-    ] = "exact",
-    decimal_comma: Annotated[bool, typer.Option("--decimal-comma", help="Read 3,5 as three and a half.")] = False,
-    teacher: Annotated[
-        str, typer.Option(help="local (a model on this machine) or endpoint (an OpenAI-compatible server).")
-    ] = "local",
-    teacher_model: Annotated[
-        str, typer.Option(help="Its name, folder, hub:org/name@revision, or the server's name for it.")
-    ] = "SmolLM2-135M-Instruct",
-    student: Annotated[
-        str, typer.Option(help="What is trained: name, folder, or hub:org/name@revision.")
-    ] = "SmolLM2-135M-Instruct",
-    replicates: Annotated[
-        int, typer.Option(min=0, help="Replicates per condition; 0 for as many as --lead needs, at least three.")
-    ] = 0,
-    lead: Annotated[
-        float, typer.Option(min=1, max=100, help="Smallest lead between two strategies to detect, in points.")
-    ] = 10.0,
-    budget: Annotated[
-        float | None, typer.Option(min=1, help="Queries you mean to buy in the end; advice is given for them.")
-    ] = None,
-    base_url: Annotated[
-        str, typer.Option(help="Address of the endpoint; its key is in CROSSOVER_API_KEY.")
-    ] = "http://127.0.0.1:8000/v1",
-    price_in: Annotated[float, typer.Option(help="Price per million tokens of the endpoint's prompts.")] = 0.0,
-    price_out: Annotated[float, typer.Option(help="Price per million tokens of its replies.")] = 0.0,
-    max_cost: Annotated[float, typer.Option(help="Money that may be spent; 0 for no cap.")] = 0.0,
-    max_hours: Annotated[float, typer.Option(min=0, help="Start no student after so many hours; 0 for no cap.")] = 0.0,
-    max_new_tokens: Annotated[int, typer.Option(help="Longest answer, in tokens.")] = 96,
-    until: Annotated[
-        str,
-        typer.Option(
-            help=(
-                "Stop early: decided (one strategy is best for --budget with probability 0.9), or a factor such as 1.5"
-                " that the "
-                "interval of the crossover is to lie within."
-            )
-        ),
-    ] = "",
-    accepted: Annotated[
-        int, typer.Option(min=0, help="Buy this many usable samples of --strategy instead, within --queries.")
-    ] = 0,
-    strategy: Annotated[str, typer.Option(help="What --accepted buys.")] = "",
-    export: Annotated[
-        str,
-        typer.Option(help="Write the best strategy's samples as JSON lines of prompt and completion for trl."),
-    ] = "",
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before starting.")] = False,
+    seeds: Annotated[str, Argument(metavar="PAIRS", help=PAIRS)],
+    queries: Annotated[int, Option(min=1, help="Teacher calls that the pilot may make in all.")],
+    test: Annotated[str, Option(help="Pairs to test on, as PAIRS. Without it a third is held out.")] = "",
+    question: Annotated[str, Option(help="Its column, or a template such as '{context}\\n\\n{question}'.")] = "",
+    answer: Annotated[str, Option(help="Column of the answer, or a template.")] = "",
+    compare: Annotated[str, Option(help="exact, number, choice, f1, sql:file.sqlite, or file.py:name.")] = "exact",
+    decimal_comma: Annotated[bool, Option("--decimal-comma", help="Read 3,5 as three and a half.")] = False,
+    teacher: Annotated[str, Option(help="local (a model here) or endpoint (an OpenAI-compatible server).")] = "local",
+    teacher_model: Annotated[str, Option(help="As --student, or the server's name for it.")] = MODEL,
+    student: Annotated[str, Option(help="What is trained: name, folder, or hub:org/name@revision.")] = MODEL,
+    replicates: Annotated[int, Option(min=0, help="Per condition; 0 for those that --lead needs, at least 3.")] = 0,
+    lead: Annotated[float, Option(min=1, max=100, help="Smallest lead to detect, in points.")] = 10.0,
+    budget: Annotated[float | None, Option(min=1, help="Queries you mean to buy in the end, for the advice.")] = None,
+    base_url: Annotated[str, Option(help="Of the endpoint; its key is in CROSSOVER_API_KEY.")] = ADDRESS,
+    price_in: Annotated[float, Option(help="Price per million tokens of the endpoint's prompts.")] = 0.0,
+    price_out: Annotated[float, Option(help="Price per million tokens of its replies.")] = 0.0,
+    max_cost: Annotated[float, Option(help="Money that may be spent; 0 for no cap.")] = 0.0,
+    max_hours: Annotated[float, Option(min=0, help="Start no student after so many hours; 0 for no cap.")] = 0.0,
+    max_new_tokens: Annotated[int, Option(help="Longest answer, in tokens.")] = 96,
+    until: Annotated[str, Option(help=UNTIL)] = "",
+    accepted: Annotated[int, Option(min=0, help="Buy so many usable samples of --strategy instead.")] = 0,
+    strategy: Annotated[str, Option(help="What --accepted buys.")] = "",
+    export: Annotated[str, Option(help="Write the best strategy's samples as JSON lines, as trl reads them.")] = "",
+    yes: Annotated[bool, Option("--yes", help="Do not ask before starting.")] = False,
 ) -> None:
     """Try all strategies on your own task within a query budget, and say which to buy.
 

@@ -172,20 +172,20 @@ class _Connection(openai.DefaultAsyncHttpxClient):
                 await response.aread()
         except TimeoutError:
             raise httpx2.ReadTimeout("the reply does not end", request=request) from None
-        except httpx2.TooManyRedirects:
-            teacher.account.settle(entry, 0, 0)
-            raise CrossoverError(f"{teacher.server} sends calls round in a circle: give another base_url.") from None
-        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as problem:
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError, httpx2.TooManyRedirects) as problem:
             teacher.account.settle(entry, 0, 0)
             if not calls.dialect.answered:  # a wrong address more likely than a server in trouble
                 hint = " Set SSL_CERT_FILE to its certificate." if "CERTIFICATE" in str(problem) else _proxies()
-                raise CrossoverError(f"{teacher.server} cannot be reached: {calls.safe(problem)}.{hint}") from None
+                raise CrossoverError(
+                    f"{teacher.server} cannot be reached: {calls.safe(problem).rstrip('.')}.{hint}"
+                ) from None
             raise
         if response.request.method != "POST":  # what a client makes of most redirections
             teacher.account.settle(entry, 0, 0)
             at = calls.safe(response.url)
             raise CrossoverError(f"{teacher.server} sends calls on to {at}: give the address there as base_url.")
-        body, error = _json(response), _json(response).get("error")
+        body = _json(response)
+        error = body.get("error")
         if response.is_success and "choices" in body and not error:
             response.extensions["paid"] = entry, _billed(body.get("usage"), most)
             return response
