@@ -268,7 +268,8 @@ class Chapter(ChapterBase):
         rows = rows[rows["budget"] > 0]
         if rows.empty:
             return NOT_RUN
-        fits, said = fit_table(rows, LEVEL), []
+        fits = fit_table(rows, LEVEL)
+        said = []
         for seeds, budget in sorted({*rows[["seed_size", "budget"]].itertuples(index=False, name=None)}):
             advice = advise(fits, seeds, budget)
             name = display_name(advice.best.strategy).lower()

@@ -144,7 +144,8 @@ class Chapter(ChapterBase):
 
     def crossover_table(self) -> Styler | Markdown:
         """Return every pair of strategies' crossover, also by the gold answers' likelihood where the items hold it."""
-        found, study = {"accuracy": self.crossovers}, ", confirmation study" if self._whose else ""
+        found = {"accuracy": self.crossovers}
+        study = ", confirmation study" if self._whose else ""
         names = {"correct": f"accuracy{study}", "gold_loglik": f"gold log-likelihood{study}"}
         for outcome, some in crossovers_by_outcome(*self._with_seeds).items():
             found.setdefault(names[outcome], some)
@@ -204,10 +205,11 @@ class Chapter(ChapterBase):
         measured = {frozenset((c.first, c.second)): c for c in self.crossovers if c.seed_size == sizes[-1]}
         rows = []
         for r in found.itertuples():
-            c, predicted = measured[frozenset((r.first, r.second))], (r.predicted, r.predicted_low, r.predicted_high)
+            c = measured[frozenset((r.first, r.second))]
+            predicted = r.predicted, r.predicted_low, r.predicted_high
             lead = f"{display_name(r.first).lower()} → {display_name(r.second).lower()}"
-            own, there = common.ratio(predicted[0], predicted[1:]), common.ratio(c.ratio, c.interval)
-            row = {"lead": lead, "predicted": own or "none", "measured": there or "none"}
+            row = {"lead": lead, "predicted": common.ratio(predicted[0], predicted[1:]) or "none"}
+            row["measured"] = common.ratio(c.ratio, c.interval) or "none"
             rows.append(row | {"agreement": agreement(*predicted, c)})
         return common.table(pd.DataFrame(rows), "held-out")
 

@@ -153,8 +153,9 @@ def _readable(quantity: str) -> str:
 
 def run(p: KnownTruth) -> Chapter:
     """Simulate everything that the chapter shows and write the tables under ``known_truth`` in the results folder."""
-    folder, world = results_folder(p.results) / "known_truth", simulation.ALL[p.example]
+    folder = results_folder(p.results) / "known_truth"
     folder.mkdir(parents=True, exist_ok=True)
+    world = simulation.ALL[p.example]
     fits, found = simulation.study(world, p.seed, p.level, max(p.draws, 1000), checks=True)
     designs = [simulation.ALL[name] for name in p.designs]
     tables = {

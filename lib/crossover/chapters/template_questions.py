@@ -187,7 +187,8 @@ class Chapter(ChapterBase):
 
     def measures(self) -> Styler:
         """Return what can be measured of generated and of real questions alike."""
-        p, sets = self.parameters, question_sets(self.parameters.question_sources)
+        p = self.parameters
+        sets = question_sets(p.question_sources)
         pairs = [
             [(q.question, q.answer) for q in self.bank.questions],
             [(r.question, r.answers[0]) for r in pool(sets)],

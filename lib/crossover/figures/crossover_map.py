@@ -29,7 +29,8 @@ def map_of_fits(
 
     tasks = [task] if task else sorted({c.task for c in fits})
     grid = pd.concat([advise_map(fits, *_grid(fits, name, at), name) for name in tasks], ignore_index=True)
-    found, cells, looks = find_crossovers(fits, checks=False), fits.points_table(), styles(set(grid["strategy"]))
+    found, cells = find_crossovers(fits, checks=False), fits.points_table()
+    looks = styles(set(grid["strategy"]))
     hatches = dict(zip(looks, _HATCHES, strict=False))
     figure, axes_of = panels(len(tasks), 4.2, narrow, above=0.4)
     for axes, name in zip(axes_of, tasks, strict=True):

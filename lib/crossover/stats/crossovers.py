@@ -237,8 +237,9 @@ class _Pair:
 def _cross(pair: _Pair, unit: str, checks: bool) -> Crossover:
     """The crossover of two curves; ``checks`` adds what does not rest on their flexible forms."""
     a, b = pair.curves
-    (low, high), size, tail = pair.tested, a.seed_size, (1 - a.level) / 2
-    names = a.strategy, b.strategy
+    low, high = pair.tested
+    tail = (1 - a.level) / 2
+    names, size = (a.strategy, b.strategy), a.seed_size
     if low >= high or not (a.is_fitted and b.is_fitted):
         why = (
             "the two were not run at overlapping budgets" if low >= high else "a curve has too few budgets to be fitted"

@@ -274,8 +274,9 @@ def _solve(
     n: VarianceComponents, data: np.ndarray | None = None, form: Form = EXPONENTIAL, tolerance: float = 1e-10
 ) -> Solution:
     """Fit a form to the budget means, or to other data at the same budgets; only accuracies are held within 0 and 1."""
-    bounded, data = n.counts.item_variance is None, n.means if data is None else data
-    return solve(form, n.counts.ratios, data, n.whitener, bounded=bounded, tolerance=tolerance)
+    means = n.means if data is None else data
+    bounded = n.counts.item_variance is None
+    return solve(form, n.counts.ratios, means, n.whitener, bounded=bounded, tolerance=tolerance)
 
 
 def _point(n: VarianceComponents) -> tuple[VarianceComponents, Solution | None]:

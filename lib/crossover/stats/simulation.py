@@ -218,9 +218,10 @@ def coverage(
         for (quantity, at), values in _outcomes(world, studies, draws, level, seed).items():
             hits = np.array([h for h, _ in values], float)
             widths = np.array([w for _, w in values if w is not None])
-            n, rate, closed = len(hits), float(hits.mean()), widths[np.isfinite(widths)]
+            closed = widths[np.isfinite(widths)]
+            rate = float(hits.mean())
             row = about | {"quantity": quantity, "level": at, "true": world.crossover(), "rate": rate}
-            row |= {"mc_error": float(np.sqrt(rate * (1 - rate) / n)), "counted": n}
+            row |= {"mc_error": float(np.sqrt(rate * (1 - rate) / len(hits))), "counted": len(hits)}
             row["median_width"] = float(np.median(closed)) if len(closed) else None
             row["open_share"] = float(1 - len(closed) / len(widths)) if len(widths) else None
             rows.append(row)
