@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,9 @@ DATA = Path(__file__).parents[1] / "data"
 def test_nist_certified_values(name):
     table = pd.read_csv(DATA / f"nist_{name}.csv", comment="#")
     certified = pd.read_csv(DATA / "nist_certified.csv", comment="#").set_index("data").loc[name]
-    E, B, tau = curves.fit_exponential(table["x"].to_numpy(), table["y"].to_numpy(), bounded=False, from_zero=True)
+    from_zero = replace(forms.EXPONENTIAL, tied=True)
+    fit = solve(from_zero, table["x"].to_numpy(), table["y"].to_numpy(), bounded=False)
+    (E,), (B,), tau = fit.E, fit.B, float(np.exp(fit.theta[0, 0]))
     assert E == pytest.approx(certified["b1"], rel=1e-8)
     assert 1 / tau == pytest.approx(certified["b2"], rel=1e-8)
     assert B == E

@@ -7,7 +7,7 @@ no budget at all, ``tau`` the budget ratio over which the rest of the gain shrin
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -195,16 +195,14 @@ class Fits:
         return pd.DataFrame([c.row() for c in self]).to_html(index=False, border=0)
 
 
-def fit_exponential(
-    x: np.ndarray, y: np.ndarray, *, bounded: bool = True, from_zero: bool = False
-) -> tuple[float, float, float]:
-    """Fit ``y = E - B exp(-x / tau)``: returns ``E, B, tau``; ``from_zero`` ties ``B = E``.
+def fit_exponential(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
+    """Fit ``y = E - B exp(-x / tau)``, with ``0 <= E <= 1`` and ``B >= 0``: returns ``E, B, tau``.
 
     >>> x = np.array([1.0, 2, 4, 8, 16])
     >>> [round(v, 9) for v in fit_exponential(x, 0.7 - 0.4 * np.exp(-x / 5))]
     [0.7, 0.4, 5.0]
     """
-    fit = solve(replace(EXPONENTIAL, tied=from_zero), x, y, bounded=bounded)
+    fit = solve(EXPONENTIAL, x, y)
     return float(fit.E[0]), float(fit.B[0]), float(np.exp(fit.theta[0, 0]))
 
 
