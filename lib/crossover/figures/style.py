@@ -108,10 +108,10 @@ def styles(strategies: Iterable[str]) -> dict[str, Style]:
 
 
 def panels(
-    n: int, height: float, narrow: bool, columns: int = 2, above: float = 0.0, **subplots: object
+    n: int, height: float, narrow: bool, above: float = 0.0, **subplots: object
 ) -> tuple[Picture, Sequence[Axes]]:
-    """Return a figure and its ``n`` panels of ``height`` inches: stacked where ``narrow``, else ``columns`` a row."""
-    columns = 1 if narrow else min(columns, n)
+    """Return a figure and its ``n`` panels of ``height`` inches: stacked where ``narrow``, else two per row."""
+    columns = 1 if narrow else min(2, n)
     rows = -(-n // columns)
     figure = Picture(figsize=(NARROW if narrow else WIDE, height * rows + above), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False, **subplots).ravel()
