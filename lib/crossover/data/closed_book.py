@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -90,7 +91,7 @@ def near_tests(sources: Sources) -> Neighbourhood:
     return Neighbourhood(word_set(row["question"]) for name, source in sources for _, row in test_rows(name, source))
 
 
-def answers(name: str, row: Row) -> tuple[str, ...]:
+def answers(name: str, row: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the answers of a question set's row that count as right, the one to train on first."""
     if name == "trivia_qa":
         first = row["answer"]["value"]

@@ -54,7 +54,7 @@ def wikipedia() -> Iterator[Text]:
         for _, page in ElementTree.iterparse(file):
             if not page.tag.endswith("}page"):
                 continue
-            title, namespace = page.findtext("{*}title"), page.findtext("{*}ns")
+            title, namespace = page.findtext("{*}title") or "", page.findtext("{*}ns")
             wiki = page.findtext("{*}revision/{*}text") or ""
             page.clear()
             if namespace == "0" and not wiki.lower().startswith("#redirect") and not title.startswith("List of"):

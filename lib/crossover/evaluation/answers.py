@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from crossover.models.decoding import by_length, greedy, likelihoods, likelihoods_after, read_prompts, write
 from crossover.models.encoder import Encoder
@@ -24,7 +25,7 @@ class Outcome:
     gold_bytes: int | None = None
 
 
-def gold(nats: float, tokens: int, text: str) -> dict[str, float | int]:
+def gold(nats: float, tokens: int, text: str) -> dict[str, Any]:
     """Return the fields of an outcome that describe its gold answer; nats as stored, to six digits."""
     return {"gold_nats": float(f"{nats:.6g}"), "gold_tokens": tokens, "gold_bytes": len(text.encode())}
 
@@ -54,7 +55,7 @@ def classify(student: Encoder, task: Task, problems: Sequence[Problem]) -> list[
     """Label every problem with a classifier and score it; the order is kept."""
     outcomes = []
     for p, logs in zip(problems, student.log_probabilities([p.question for p in problems]).tolist(), strict=True):
-        label, right = student.labels[logs.index(max(logs))], task.extract(p.answer)
+        label, right = student.labels[logs.index(max(logs))], task.extract(p.answer) or ""
         likely = gold(-logs[student.labels.index(right)], 1, right)
         outcomes.append(Outcome(p.id, label, task.correct(label, p), **likely))
     return outcomes
@@ -76,7 +77,7 @@ def choose(student: LanguageModel, task: Arc, problems: Sequence[Problem], batch
             rows, tokens, likelihoods(student, [prompts[i] for i in rows], tokens), strict=True
         ):
             scores = [one.total / len(text.strip()) for one, (_, text) in zip(several, choices[i], strict=True)]
-            picked, right = choices[i][scores.index(max(scores))][0], task.extract(problems[i].answer)
+            picked, right = choices[i][scores.index(max(scores))][0], task.extract(problems[i].answer) or ""
             at = [label for label, _ in choices[i]].index(right)
             likely = gold(-several[at].total, len(each[at]), choices[i][at][1].strip())
             found[i] = Outcome(problems[i].id, picked, picked == right, **likely)

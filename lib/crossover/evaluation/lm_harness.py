@@ -43,7 +43,7 @@ class HarnessStudent(TemplateLM):
         return self.student.tokenizer.encode(string, add_special_tokens=False)
 
     def _loglikelihood_tokens(
-        self, requests: Sequence, disable_tqdm: bool = False, **kwargs: object
+        self, requests: Sequence[Any], disable_tqdm: bool = False, **kwargs: object
     ) -> list[tuple[float, bool]]:
         contexts: dict[tuple[int, ...], list[int]] = defaultdict(list)  # a prompt is computed once for all its choices
         for number, (_, context, _) in enumerate(requests):
@@ -126,9 +126,9 @@ def _outcome(
 
 def _golds(
     student: LanguageModel, name: str, rows: Sequence[Mapping[str, Any]], samples: Sequence[Mapping[str, Any]]
-) -> list[dict[str, float | int]]:
+) -> list[dict[str, Any]]:
     """The likelihood of each item's gold completion: a question's first answer with its end, or the given text."""
-    found: dict[int, dict[str, float | int]] = {}
+    found: dict[int, dict[str, Any]] = {}
     if not SETS[name].question:  # the harness has scored it: LAMBADA's word is the only completion
         for i, (row, sample) in enumerate(zip(rows, samples, strict=True)):
             right = int(row.get("label", 0))

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 import torch
-from sacrebleu.metrics import CHRF
+from sacrebleu.metrics.chrf import CHRF
 from transformers import AutoModel, AutoTokenizer
 
 from crossover.models.encoder import MAX_LENGTH, mean_state
