@@ -34,7 +34,8 @@ def test_cells_with_a_dial_turned_are_left_out(tmp_path):
     write_runs(tmp_path, pd.concat([*turned, base], ignore_index=True).sample(frac=1, random_state=0))
     found = advice_counts.counts(tmp_path)
     assert set(found["task"]) == {"math_words"} and len(found) == len(base)
-    joined = found.merge(base, on=["strategy", "seed_size", "budget", "replicate", "n_correct"])
+    own = base.assign(replicate=base["replicate"].astype(str))
+    joined = found.merge(own, on=["strategy", "seed_size", "budget", "replicate", "n_correct"])
     assert len(joined) == len(base)
 
 
