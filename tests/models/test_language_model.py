@@ -148,7 +148,7 @@ def test_training_is_repeatable_and_learns(student):
     other = LanguageModel.load("tiny-random")
     before = student.model.model.embed_tokens.weight.clone()
     first, second = (train(s, PAIRS, recipe(min_steps=60, trained_layers=0), seed=3) for s in (student, other))
-    assert not torch.equal(before, student.model.model.embed_tokens.weight)
+    assert student.frozen == 0 and not torch.equal(before, student.model.model.embed_tokens.weight)
     assert first == second
     for a, b in zip(student.model.parameters(), other.model.parameters(), strict=True):
         assert torch.equal(a, b)
@@ -287,3 +287,20 @@ def test_a_pretrained_model_learns_the_task():
         0,
     )
     assert sum(o.correct for o in evaluate(student, TASK, TASK.test(40), 48)) > before + 5
+
+
+def test_students_of_one_model_share_their_frozen_layers_and_answer_as_if_they_did_not(student):
+    problems = TASK.test(5)
+    train(student, PAIRS, recipe(), seed=1)
+    other = LanguageModel.load("tiny-random")
+    train(other, PAIRS, recipe(), seed=2)
+    assert student.frozen == other.frozen == 1
+    calls = []
+    first = student.model.base_model.layers[0].register_forward_hook(lambda *_: calls.append("student"))
+    second = other.model.base_model.layers[0].register_forward_hook(lambda *_: calls.append("other"))
+    shared = evaluate(student, TASK, problems, 4), evaluate(other, TASK, problems, 4)
+    read = calls.count("student") - calls.count("other")
+    assert read >= 2  # the prompts, and the gold answers in one part at least: the other student did not compute them
+    first.remove(), second.remove()
+    student.frozen = other.frozen = 0
+    assert shared == (evaluate(student, TASK, problems, 4), evaluate(other, TASK, problems, 4))

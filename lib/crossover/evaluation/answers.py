@@ -41,7 +41,7 @@ def evaluate(
     ended = answer_is_complete(task, student.tokenizer.decode)
     found: dict[int, Outcome] = {}
     for rows in by_length(prompts, batch_size):
-        prefix = read_prompts(student, [prompts[i] for i in rows])
+        prefix = read_prompts(student, [prompts[i] for i in rows], remember=True)
         scored = likelihoods_after(student, prefix, [[golds[i]] for i in rows])
         texts = write(student, prefix, greedy, ended, max_new_tokens)
         for i, text, (one,) in zip(rows, texts, scored, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os.path
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,8 +12,9 @@ from typing import NamedTuple
 import torch
 from torch import nn
 from transformers import DynamicCache
+from transformers.cache_utils import CacheLayerMixin
 
-from crossover.models.language_model import IGNORED, LanguageModel
+from crossover.models.language_model import IGNORED, LanguageModel, split
 from crossover.models.training import length_buckets, overhead_tokens
 
 #: From logits ``(rows, vocabulary)`` and the rows' numbers to one token id per row.
@@ -40,23 +42,30 @@ def sampled(temperature: float, seeds: Sequence[int]) -> Pick:
 
 @dataclass
 class Prefix:
-    """Prompts that a model has read, padded on the left: mask ``(prompts, longest)``, next token's logits."""
+    """Prompts that a model has read, padded on the left: mask ``(prompts, longest)``, next token's logits.
+
+    ``ids``, of the mask's shape, are kept where the work of frozen layers on them is remembered.
+    """
 
     cache: DynamicCache
     mask: torch.Tensor
     logits: torch.Tensor
+    ids: torch.Tensor | None = None
 
     def take(self, rows: Sequence[int]) -> Prefix:
         """Return the prefix of some rows, each any number of times, in a cache of its own."""
         index, cache = torch.tensor(rows), copy.copy(self.cache)
         cache.layers = [copy.copy(layer) for layer in cache.layers]  # whose tensors are replaced, never written into
         cache.batch_select_indices(index)
-        return Prefix(cache, self.mask[index], self.logits[index])
+        return Prefix(cache, self.mask[index], self.logits[index], None if self.ids is None else self.ids[index])
 
 
 @torch.inference_mode()
-def read_prompts(lm: LanguageModel, prompts: Sequence[list[int]], shared: int = 0) -> Prefix:
-    """Read a batch of tokenised prompts, computing their first ``shared`` tokens once: fewer than the shortest has."""
+def read_prompts(lm: LanguageModel, prompts: Sequence[list[int]], shared: int = 0, remember: bool = False) -> Prefix:
+    """Read a batch of tokenised prompts, computing their first ``shared`` tokens once: fewer than the shortest has.
+
+    With ``remember``, students that read the same prompts share the work of frozen layers: :func:`read_remembered`.
+    """
     cache = DynamicCache(config=lm.model.config)
     if shared:
         begin = torch.tensor([prompts[0][:shared]], device=lm.model.device)
@@ -68,7 +77,46 @@ def read_prompts(lm: LanguageModel, prompts: Sequence[list[int]], shared: int = 
     mask = [[1] * shared + [0] * n + [1] * (len(prompt) - shared) for n, prompt in zip(pad, prompts, strict=True)]
     ids, mask = torch.tensor(rows, device=lm.model.device), torch.tensor(mask, device=lm.model.device)
     positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, shared:]
+    if remember and lm.frozen and not shared:
+        states = read_remembered(lm, ids, mask, positions, cache)
+        return Prefix(cache, mask, lm.model.lm_head(states[:, -1]), ids)
     return Prefix(cache, mask, _next_logits(lm, ids, mask, positions, cache))
+
+
+#: What frozen layers made of the batches read last: states, and their part of the cache.
+_REMEMBERED: OrderedDict[tuple[object, ...], tuple[torch.Tensor, list[CacheLayerMixin]]] = OrderedDict()
+REMEMBERED_BATCHES = 12
+
+
+def read_remembered(
+    lm: LanguageModel,
+    ids: torch.Tensor,
+    mask: torch.Tensor,
+    positions: torch.Tensor,
+    cache: DynamicCache,
+    before: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Return the last layer's states ``(rows, tokens, width)``; all students of a process share frozen layers' work.
+
+    That is a third of scoring a student. ``before`` holds the tokens in ``cache``; without them the cache is empty, and
+    the frozen layers' part joins it.
+    """
+    lower, upper = split(lm.model, len(lm.model.base_model.layers) - lm.frozen)
+    shared = {"attention_mask": mask, "position_ids": positions, "use_cache": True}
+    texts = (t.numpy(force=True).tobytes() for t in (ids, mask, *(() if before is None else (before,))))
+    key = (lm.pretrained, lm.frozen, lm.model.device, ids.shape, *texts)
+    if key not in _REMEMBERED:
+        own = copy.copy(cache)
+        own.layers = [copy.copy(layer) for layer in cache.layers]
+        states = lower(input_ids=ids, past_key_values=own, **shared).last_hidden_state
+        _REMEMBERED[key] = states, own.layers[: lm.frozen] if before is None else []
+        if len(_REMEMBERED) > REMEMBERED_BATCHES:
+            _REMEMBERED.popitem(last=False)
+    _REMEMBERED.move_to_end(key)
+    states, layers = _REMEMBERED[key]
+    found = upper(inputs_embeds=states, past_key_values=cache, **shared).last_hidden_state
+    cache.layers[: len(layers)] = [copy.copy(layer) for layer in layers]  # tensors are replaced, never written into
+    return found
 
 
 @torch.inference_mode()
@@ -181,9 +229,12 @@ def _rest(lm: LanguageModel, prefix: Prefix, completions: Sequence[list[int]]) -
     targets = _padded([tokens[1:] for tokens in completions], IGNORED, device)
     mask = torch.cat([prefix.mask, torch.ones_like(ids)], dim=1)
     positions = prefix.mask.sum(-1, keepdim=True) + torch.arange(ids.shape[1], device=device)
-    states = lm.model.base_model(
-        input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=prefix.cache, use_cache=True
-    ).last_hidden_state
+    if prefix.ids is None:
+        states = lm.model.base_model(
+            input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=prefix.cache, use_cache=True
+        ).last_hidden_state
+    else:
+        states = read_remembered(lm, ids, mask, positions, prefix.cache, before=prefix.ids)
     where, lengths = targets != IGNORED, [len(tokens) - 1 for tokens in completions]
     logits = lm.model.lm_head(states[where]).float()
     losses = nn.functional.cross_entropy(logits, targets[where], reduction="none").split(lengths)

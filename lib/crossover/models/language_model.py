@@ -32,10 +32,15 @@ IGNORED = -100  # cross_entropy's label for positions without loss
 
 @dataclass
 class LanguageModel:
-    """A model and its tokenizer, ready to train or to answer."""
+    """A model and its tokenizer, ready to train or to answer.
+
+    Its lowest ``frozen`` layers are those of ``pretrained``, if above 0.
+    """
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
+    pretrained: str = ""
+    frozen: int = 0
 
     @classmethod
     def load(cls, model: str, device: str = "cpu", layers: int = 0) -> LanguageModel:
@@ -54,7 +59,7 @@ class LanguageModel:
                 )
             body.layers = body.layers[:layers]
             loaded.config.num_hidden_layers = layers
-        return cls(loaded.to(device).eval(), tokenizer)
+        return cls(loaded.to(device).eval(), tokenizer, model)
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, pairs: Sequence[tuple[str, str]]) -> list[tuple[list[int], list[int]]]:
@@ -115,6 +120,7 @@ def train(
     with attending(model) as packed:
         done = train_loop(trained, [len(ids) for ids, _ in examples], recipe, seed, loss_of, tick)
     model.eval()
+    student.frozen = 0 if lower is None else len(lower.layers)
     return done
 
 
