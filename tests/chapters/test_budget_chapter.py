@@ -106,7 +106,9 @@ def test_the_confirmation_study_counts_in_whole_replicates():
 
 
 def test_the_landing_page_answers_as_the_command_does(chapter):
-    asked = CliRunner().invoke(app, ["advise", "--seeds", "32", "--queries", "2000", "--profile", "planted", "--json"])
+    asked = CliRunner().invoke(
+        app, ["advise", "--seeds", "32", "--queries", "2000", "--from", str(chapter.folder), "--json"]
+    )
     lead, (low, high) = json.loads(asked.stdout)["trend"]
     said = f"the lead is {100 * lead:.0f} points ({100 * low:.0f} to {100 * high:.0f})."
     assert said in chapter.example(32, 2000)

@@ -231,7 +231,7 @@ def test_the_published_verdicts_follow_from_the_published_rows(published):
     asked = load_register()
     for f in published:  # a resolution that the planned study could not reach would leave a part open for ever
         size = planned(f, asked)
-        if f.evidence and size and f.part.statistic == "contrast":
+        if f.verdict == "inconclusive" and f.evidence and size and f.part.statistic == "contrast":
             error, df = spread_of(f).error(size.replicates, size.items * len(set(f.evidence.pairing.strata)))
             assert error * stats.t.ppf(0.95, df) <= f.part.resolution, (f.claim, f.number)
 

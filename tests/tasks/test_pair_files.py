@@ -1,5 +1,6 @@
 """Pairs from the files and layouts that people have: read right with no option, said back, refused by name."""
 
+import csv
 import gzip
 import json
 
@@ -110,6 +111,12 @@ def test_a_file_is_read_whatever_it_is_packed_and_written_as(tmp_path, name):
         ("version",),
         ("meta",),
     )
+
+
+def test_reading_a_small_table_leaves_the_process_able_to_read_long_fields(tmp_path):
+    before = csv.field_size_limit()
+    (tmp_path / "a.csv").write_text("question,answer\nWhat is 1 + 1?,2\n")
+    assert read_pairs(str(tmp_path / "a.csv")) and csv.field_size_limit() >= before
 
 
 def test_a_long_table_with_quotes_is_read_whole_and_said_by_row(tmp_path):

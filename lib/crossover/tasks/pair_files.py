@@ -200,7 +200,7 @@ def _rows_in(whole: Row) -> list[Row]:
 
 def _csv(file: str, text: str) -> list[tuple[str, Row]]:
     """The rows of CSV, by the delimiter that gives most known columns, and as many fields in most rows."""
-    csv.field_size_limit(len(text) + 1)
+    csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))  # of the whole process: never lowered
     said = re.match(r"sep=(.)\r?\n", text)  # Excel's own first line
     text = text[said.end() :] if said else text
 
