@@ -47,6 +47,12 @@ LAYOUTS = {
     "chat turns: contents": ({"contents": [{"role": "user", "parts": [{"text": "Sum {i}?"}]}, {"role": "model", "parts": [{"text": "{i}"}]}]}, "Sum {i}?", "{i}"),
     "chat turns: conversations,": ({"conversations": ["Sum {i}?", "{i}"]}, "Sum {i}?", "{i}"),
     "Alpaca: history": ({"history": [["Hi {i}", "Ho"]], "instruction": "So?", "output": "yes"}, "Hi {i}\n\nHo\n\nSo?", "yes"),
+    "question and answer: text -> target": ({"target": "4", "id": "{i}", "user": "bob", "text": "Day {i}!"}, "Day {i}!", "4"),
+    "question and answer: text -> label": ({"text": "Day {i}!", "source": "web", "label": "good"}, "Day {i}!", "good"),
+    "question and answer: q -> a": ({"q": "Sum {i}?", "source": "web", "a": "{i}"}, "Sum {i}?", "{i}"),
+    "question and answer: source -> target": ({"source": "Sum {i}", "target": "{i}"}, "Sum {i}", "{i}"),
+    "prompt and completion: prompt": ({"prompt": "Names {i}?", "completion": '["Bob", "Al"]'}, "Names {i}?", '["Bob", "Al"]'),
+    "instruction and response: instruction": ({"instruction": "So {i}?", "response": '{"answer": "yes", "reason": "so"}'}, "So {i}?", '{"answer": "yes", "reason": "so"}'),
     "Alpaca: instruction + input": ({"instruction": "Sum {i}?", "input": "<noinput>", "output": "{i}"}, "Sum {i}?", "{i}"),
 }  # fmt: skip
 
@@ -79,6 +85,7 @@ FILES = {
     "numbered.json": FRAME.to_json(),
     "lists.json": json.dumps(FRAME.to_dict("list")),
     "named.json": json.dumps({"x": ROWS[0], "y": ROWS[1]}),
+    "named-unequal.json": json.dumps({"version": "1", "x": ROWS[0] | {"id": 3}, "y": ROWS[1]}),
     "inside.json": json.dumps({"version": "1", "data": ROWS}),
     "nested.json": json.dumps([{"meta": {"id": 1}, "pair": row} for row in ROWS]),
     "pretty.jsonl": "\n".join(json.dumps(row, indent=2) for row in ROWS),
@@ -110,7 +117,15 @@ def test_a_file_is_read_whatever_it_is_packed_and_written_as(tmp_path, name):
         ("id",),
         ("version",),
         ("meta",),
+        ("version", "id"),
     )
+
+
+def test_bytes_are_texts(tmp_path):
+    pd.DataFrame([{name: text.encode() for name, text in row.items()} for row in ROWS]).to_parquet(
+        tmp_path / "a.parquet"
+    )
+    assert [(p.question, p.answer) for p in read_pairs(str(tmp_path / "a.parquet")).pairs] == PAIRS
 
 
 def test_reading_a_small_table_leaves_the_process_able_to_read_long_fields(tmp_path):
@@ -227,6 +242,38 @@ def test_columns_and_templates_override_what_is_recognised(tmp_path):
     assert read_pairs(file, "{title}").pairs[0].answer == "", "the questions alone, for the teacher to answer"
 
 
+@pytest.mark.parametrize("table", [False, True])
+@pytest.mark.parametrize(
+    ("value", "answer", "text"),
+    [
+        ({"person": "Zoë", "age": 3}, "{found}", '{"person": "Zoë", "age": 3}'),
+        ({"person": "Zoë", "age": 3}, "found", '{"person": "Zoë", "age": 3}'),
+        ({"person": "Zoë", "age": 3}, "{found[person]}", "Zoë"),
+        ({"text": "Zoë", "label": "who"}, "{found}", '{"text": "Zoë", "label": "who"}'),
+    ],
+)
+def test_objects_that_are_the_answer_stay_whole(tmp_path, table, value, answer, text):
+    file = lines(tmp_path / "a.jsonl", [{"question": "Who?", "found": value}])
+    if table:
+        file = str(tmp_path / "a.csv")
+        found = json.dumps(value, ensure_ascii=False)
+        pd.DataFrame([{"question": "Who?", "found": found}]).to_csv(file, index=False)
+    assert [pair.answer for pair in read_pairs(file, answer=answer).pairs] == [text]
+
+
+def test_a_list_in_a_template_is_its_first_text_in_answers_and_all_of_them_in_questions(tmp_path):
+    file = lines(tmp_path / "a.jsonl", [{"facts": ["One.", "Two."], "ask": "So?", "answers": ["Bob", "Al"]}])
+    (pair,) = read_pairs(file, "{facts} {ask}", "{answers}").pairs
+    assert (pair.question, pair.answer) == ("One.\n\nTwo. So?", "Bob")
+
+
+def test_chat_turns_in_a_table_are_read_whatever_their_column(tmp_path):
+    rows = [{"prompt": str(turns(("user", "Who?"))), "chosen": json.dumps(turns(("assistant", "Bob")))}]
+    pd.DataFrame(rows).to_csv(tmp_path / "a.csv", index=False)
+    (pair,) = read_pairs(str(tmp_path / "a.csv")).pairs
+    assert (pair.question, pair.answer) == ("Who?", "Bob")
+
+
 REFUSED = [
     ("a.jsonl", '{"question": "a", "answer": "b"}\n{broken', {}, "line 2: not JSON"),
     ("a.json", '[{"question": "a", "answer": "b"},\n]', {}, "line 2: not JSON"),
@@ -243,11 +290,15 @@ REFUSED = [
     ("a.jsonl", '{"question": "a", "answer": "b"}\n{"Prompt": "c"}', {}, "line 2: not a row of .*no 'question'.*Prompt='c'"),
     ("a.jsonl", '{"question": "a \\ud83d", "answer": "b"}', {}, "line 1: not a row of .*surrogates"),
     ("a.jsonl", '{"question": "a", "gold": "b"}', {}, "none of the columns gold is known.*--answer.*--question"),
+    ("a.json", '{"easy": [{"question": "a", "answer": "b"}], "hard": [{"question": "c", "answer": "d"}]}', {}, "rows in each of easy, hard"),
+    ("a.jsonl", '{"question": "a", " question": "b", "answer": "c"}', {}, "line 1: two columns have one name but for spaces"),
+    ("a.jsonl", '{"source": "web", "label": "b"}', {}, "columns source, label are no known layout"),
     ("a.jsonl", "", {}, "holds no pairs"),
     ("a.csv", 'question,answer\nq1,"five inches\nq2,b\n', {}, "unexpected end of data"),
     ("a.csv", 'question,answer\n"Say \\"so\\", then",b\n', {}, "line 2: ',' expected.*twice"),
     ("a.csv", "question,answer\nWho?,Bob, or Al\n", {}, "row 2: found 3 fields under the 2 columns question, answer"),
     ("a.csv", "question,answer,answer\nWho?,Bob,Al\n", {}, "two columns are called 'answer'"),
+    ("a.csv", "question, question,answer\nWho?,Bob,Al\n", {}, "two columns are called 'question'"),
     ("a.csv", "Our pairs\n\nquestion,answer\nWho?,Bob\n", {}, "row 3 has names of columns: remove what stands above"),
     ("a.csv", "question,answer\n", {}, "names of columns .question, answer. and no row"),
     ("a.csv", "question;lang,answer\nWho?;en,Bob\n", {}, "columns question;lang, answer are no known layout"),
@@ -255,6 +306,7 @@ REFUSED = [
     ("a.csv", "question,answer\nWho?,Zoë\n".encode("cp1252"), {}, "at 'Who.,Zo.*CSV UTF-8"),
     ("a.csv", "<!DOCTYPE html><p>404</p>", {}, "a web page"),
     ("a.xlsx", b"PK\x03\x04rest", {}, "save the sheet as CSV"),
+    ("b.parquet", pd.DataFrame({"question": [b"\xff\xfe"], "answer": ["b"]}).to_parquet(), {}, "row 1: not a row of"),
     ("a.parquet", b"no", {}, "cannot be read"),
     ("a.jsonl.gz", gzip.compress(LINES.encode())[:-9], {}, "cannot be read"),
     ("nowhere.jsonl", None, {}, "no such file"),

@@ -22,7 +22,18 @@ from typing import Any
 import pandas as pd
 
 from crossover.errors import CrossoverError, nearest
-from crossover.tasks.pair_layouts import ANSWERED, ASKED, TURNS, Row, layout_of, lifted, plain, shown, structure
+from crossover.tasks.pair_layouts import (
+    ANSWERED,
+    ASKED,
+    STRUCTURES,
+    TURNS,
+    Row,
+    layout_of,
+    lifted,
+    plain,
+    shown,
+    structure,
+)
 
 #: How packed files begin, and files that hold no pairs, with what to do about them.
 _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4"}
@@ -34,6 +45,10 @@ _OTHER = {
     b"<!doctype html": "a web page: get the file itself",
     b"<html": "a web page: get the file itself",
 }
+#: How chat turns begin as a text.
+_CHAT = re.compile(
+    r"""\[\s*\{\s*['"](?:role|from|content|value)['"]:.*['"](?:content|from|role|value)['"]:""", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -84,11 +99,10 @@ def read_pairs(file: str, question: str = "", answer: str = "") -> Pairs:
 
 @lru_cache(maxsize=8)
 def _read(file: str, question: str, answer: str, written: int) -> Pairs:
-    rows = [(where, {name.strip(): value for name, value in row.items()}) for where, row in read_rows(file)]
+    rows = [(where, _stripped(file, where, row)) for where, row in read_rows(file)]
     if not (question or answer):
-        rows = [(where, part) for where, row in rows for part in lifted(row)]
+        rows = [(where, part) for where, row in rows for part in _parts(file, where, row)]
     columns = tuple(dict.fromkeys(name for _, row in rows for name in row))
-    _unpack_texts(file, rows, columns)
     layout = layout_of(columns, rows, file, question, answer)
     pairs: dict[tuple[str, tuple[str, ...]], Pair] = {}
     empty = repeated = 0
@@ -186,15 +200,20 @@ def _json(file: str, text: str) -> list[tuple[str, Row]]:
 
 def _rows_in(whole: Row) -> list[Row]:
     """The rows of an object that is all of a file: a column per name, rows by name, or one row."""
-    values = list(whole.values())
+    values, known = list(whole.values()), {*ASKED, *TURNS}
     alike = {(type(v), len(v)) for v in values if isinstance(v, dict | list)}
+    asked = {*map(plain, whole)} & known
     if len(values) > 1 and len(alike) == 1 and all(isinstance(v, dict | list) for v in values):
         ((kind, length),) = alike
         turns = kind is list and length and all(isinstance(v[0], dict) for v in values)
-        if {*map(plain, whole)} & {*ASKED, *TURNS} and (kind is dict or length > 1) and not turns:
+        if asked and (kind is dict or length > 1) and not turns:
             return pd.DataFrame(whole).to_dict("records")
         if kind is dict:
             return values
+    rows = [v for v in values if isinstance(v, dict)]
+    if not asked and len(rows) > 1 and 2 * sum(bool({*map(plain, row)} & known) for row in rows) > len(values):
+        beside = {name: value for name, value in whole.items() if not isinstance(value, dict)}
+        return [beside | row for row in rows]
     return lifted(whole)
 
 
@@ -219,7 +238,7 @@ def _csv(file: str, text: str) -> list[tuple[str, Row]]:
         return len(columns) > 1, named, sum(len(row) == len(columns) for _, row in rows), len(columns)
 
     rows = cut(said[1] if said else max(",;\t|", key=lambda mark: fit(cut(mark))), strict=True)
-    columns = rows[0][1] if rows else []
+    columns = [name.strip() for name in rows[0][1]] if rows else []
     if twice := [name for name in columns if name and columns.count(name) > 1]:
         raise CrossoverError(f"{file}: two columns are called {twice[0]!r}; rename one.")
     for i, row in rows:
@@ -230,7 +249,9 @@ def _csv(file: str, text: str) -> list[tuple[str, Row]]:
             )
     if len(rows) == 1:
         raise CrossoverError(f"{file} holds the names of columns ({', '.join(columns)[:80]}) and no row.")
-    return [(f"row {i}", dict(zip_longest(columns, row, fillvalue=""))) for i, row in rows[1:]]
+    named: list[tuple[str, Row]] = [(f"row {i}", dict(zip_longest(columns, row, fillvalue=""))) for i, row in rows[1:]]
+    _unpack_texts(file, named, columns)
+    return named
 
 
 def _dataset(file: str) -> list[tuple[str, Row]]:
@@ -261,15 +282,37 @@ def _dataset(file: str) -> list[tuple[str, Row]]:
 
 
 def _unpack_texts(file: str, rows: Sequence[tuple[str, Row]], columns: Sequence[str]) -> None:
-    """Read columns whose texts are all lists of texts or objects, as a table of such data has them."""
+    """Read the lists and objects that a table holds as texts, in columns whose names say so and in chat turns."""
     for name in columns:
-        texts = [(where, row[name]) for where, row in rows if row.get(name) not in (None, "")]
-        if not all(isinstance(text, str) and text[:1] in ("[", "{") for _, text in texts):
+        texts = [(where, row[name]) for where, row in rows if row[name]]
+        if not all(text[:1] in ("[", "{") for _, text in texts):
             continue
+        named = plain(name) in STRUCTURES or all(_CHAT.match(text) for _, text in texts)
         try:
-            values = [structure(text) for _, text in texts]
+            values = [structure(text) for _, text in texts] if named else []
         except ValueError as problem:
             raise CrossoverError(f"{file}, {texts[0][0]}, column {name}: {problem}.") from None
-        if all(isinstance(v, dict) or (v and not any(isinstance(part, int | float) for part in v)) for v in values):
+        if values and all(_is_structure(value) for value in values):
             for _, row in rows:
-                row[name] = structure(row[name]) if row.get(name) else None
+                row[name] = structure(row[name]) if row[name] else None
+
+
+def _is_structure(value: Any) -> bool:
+    """Whether a value is an object, or a list that is not of numbers: those are texts such as intervals."""
+    return isinstance(value, dict) or bool(value and not any(isinstance(part, int | float) for part in value))
+
+
+def _stripped(file: str, where: str, row: Row) -> Row:
+    """A row with no spaces around the names of its columns."""
+    stripped = {name.strip(): value for name, value in row.items()}
+    if len(stripped) < len(row):
+        raise CrossoverError(f"{file}, {where}: two columns have one name but for spaces: {', '.join(map(repr, row))}.")
+    return stripped
+
+
+def _parts(file: str, where: str, row: Row) -> list[Row]:
+    """The rows in a row, by :func:`lifted`."""
+    try:
+        return lifted(row)
+    except ValueError as problem:
+        raise CrossoverError(f"{file}, {where}: {problem}.") from None

@@ -18,8 +18,9 @@ from crossover.errors import CrossoverError, nearest
 #: What the columns of a pair may be called, the likelier name first, in lower case without spaces and marks.
 ASKED = (
     *("instruction", "question", "prompt", "query", "problem", "hypothesis", "sentence2", "ctx", "stem"),
-    *("questionstem", "goal", "input", "inputs", "user", "source", "text", "sentence", "q"),
+    *("questionstem", "goal", "input", "inputs", "text", "sentence", "q", "user", "source"),
 )
+_ORIGINS = {"user", "source"}  # which more often say where a row is from
 ANSWERED = (
     *("response", "answer", "completion", "output", "solution", "target", "targets", "reply", "assistant", "chosen"),
     *("preferredoutput", "correctanswer", "bestanswer", "finalanswer", "canonicalsolution", "code", "label", "a"),
@@ -36,6 +37,8 @@ _KEYS = (
     *("answer", "label", "answeridx", "answerindex"),
 )
 TURNS = ("messages", "conversations", "conversation", "contents")
+#: Columns whose texts in a table are lists or objects.
+STRUCTURES = (*TURNS, *_CHOICES, "answers", "history")
 _ROLES = dict.fromkeys(("human",), "user") | dict.fromkeys(("gpt", "bot", "chatgpt", "model"), "assistant")
 _ROLES |= {"developer": "system"}
 #: Where an object keeps its text, and what else counts as that text.
@@ -113,7 +116,7 @@ def _template(
 ) -> tuple[Callable[[Row], Sequence[str]], Sequence[str]]:
     """A reader of a column or template that the user names, and the columns in it."""
     if given in columns:
-        return (lambda row: texts_of(row.get(given))), [given]
+        return (lambda row: _written(row.get(given))), [given]
     try:
         fields = [name for _, name, _, _ in string.Formatter().parse(given) if name is not None]
     except ValueError as problem:
@@ -124,9 +127,16 @@ def _template(
             known = f"{nearest(name, columns)} It has: {', '.join(columns)}."
             raise CrossoverError(f"--{side} {given!r}: {file} has no column {name!r}.{known}")
     template = given.replace("\\n", "\n")
+    indexed = {name for name, field in zip(names, fields, strict=False) if name != field}
+
+    def value_of(name: str, value: object) -> object:
+        if name in indexed and (parts := structure(value)):
+            return parts
+        texts = [_json(value)] if isinstance(value, dict) else _written(value)
+        return "\n\n".join(texts if side == "question" else texts[:1])
 
     def fill(row: Row) -> Sequence[str]:
-        values = {name: value if isinstance(value, dict | list) else text_of(value) for name, value in row.items()}
+        values = {name: value_of(name, row[name]) for name in names if name in row}
         text = template.format(**dict.fromkeys(columns, "") | values).strip()
         return [text] if text else []
 
@@ -144,6 +154,8 @@ def _recognised(columns: Sequence[str], rows: Sequence[Row]) -> Layout | None:
         return next(iter(named(names, *but)), "")
 
     asked, choices = first(ASKED), first(_CHOICES)
+    if plain(asked) == "source" and not named(("target", "targets")):
+        asked = ""
     if turns := first(TURNS) or ("" if asked else first(("chosen",))):
         return Layout(f"chat turns: {turns}", lambda row: _conversation(row[turns]), (turns,))
     key = first(_KEYS, asked, choices)
@@ -199,6 +211,8 @@ def texts_of(value: object) -> list[str]:
     """
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return []
+    if isinstance(value, bytes):
+        value = value.decode()
     if isinstance(value, bool):
         return ["true" if value else "false"]
     if isinstance(value, dict):
@@ -216,6 +230,20 @@ def texts_of(value: object) -> list[str]:
     text = str(value).replace("\r\n", "\n").strip()
     text.encode()  # half a character is refused
     return [text] if text and text.lower() not in _NOTHING else []
+
+
+def _written(value: object) -> list[str]:
+    """A value that the user names, as texts: objects without a text, and lists of them, in JSON."""
+    try:
+        return texts_of(value)
+    except ValueError:
+        if not isinstance(value, dict | list):
+            raise
+        return [_json(value)]
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def text_of(value: object) -> str:
@@ -312,10 +340,17 @@ def lifted(row: Row) -> list[Row]:
         for name, value in row.items()
         if (rows := value if isinstance(value, list) else [value]) and all(isinstance(part, dict) for part in rows)
     }
-    known = {plain(name) for name in row} & {*ASKED, *TURNS, "chosen"}
+    asking = {*ASKED, *TURNS} - _ORIGINS
+    known = {plain(name) for name in row} & (asking | {"chosen"})
+    found: dict[str, list[Row]] = {}
     for name, rows in inside.items():
-        beside = {other: value for other, value in row.items() if other != name}
-        found = [beside | more for part in rows for more in lifted(part)]
-        if found and {*map(plain, found[0])} & {*ASKED, *TURNS} and known <= {plain(name)} - {*TURNS}:
-            return found
-    return [row]
+        parts = [more for part in rows for more in lifted(part)]
+        if parts and {*map(plain, parts[0])} & asking and known <= {plain(name)} - {*TURNS}:
+            found[name] = parts
+    if not found:
+        return [row]
+    name, parts = next(iter(found.items()))
+    columns = {*map(plain, parts[0])} & asking
+    if others := [other for other in found if other != name and {*map(plain, found[other][0])} & columns]:
+        raise ValueError(f"rows in each of {', '.join([name, *others])}; put those of one into a file of their own")
+    return [{other: value for other, value in row.items() if other != name} | part for part in parts]
