@@ -17,6 +17,7 @@ import yaml
 from crossover.book import advisor_page, appendices, samples
 from crossover.chapters.common import NOT_RUN
 from crossover.errors import CrossoverError, nearest
+from crossover.params.profiles import load_profile
 from crossover.study.store import read_numbers
 from crossover.templates import render
 
@@ -51,7 +52,7 @@ def stage(book: Path, results: Path, profile: str) -> dict[str, bytes]:
             staged[name] = fill(keep_blocks(content.decode(), set(notebooks), name), known | figures, name).encode()
     if ADVISED in notebooks:
         staged |= advisor_page.scripts(results) | samples.shards(results)
-    if left_out:
+    if left_out := [name for name in left_out if name in load_profile(profile)]:
         command = f"make notebook NB={left_out[0].partition('_')[0]} PROFILE={profile}"
         names = ", ".join(f"`{name}`" for name in left_out)
         note = f"Not run in the `{profile}` profile, so not in this book: {names}. To run one: `{command}`."
