@@ -127,7 +127,6 @@ def main() -> None:
     """Write the tables."""
     folder = results_folder(PUBLISHED)
     rows = counts(folder)
-    rows = rows[~rows["task"].str.contains(", ")]  # a dial's task holds the main task's rows once more
     tables = {"signal": noise.signal_to_noise(rows), "left_out": left_out_cells(rows)}
     tables["coverage"] = pd.concat([coverage([world], STUDIES, DRAWS) for world in ALL.values()])
     for name, table in tables.items():

@@ -71,6 +71,7 @@ def test_a_chapter_that_was_not_run_is_left_out_with_a_note(results):
     book = staged(results)
     assert b"03_budget_ratio" in book["_toc.yml"] and b"00_known_truth" not in book["_toc.yml"]
     assert b"make notebook NB=" in book["index.md"] and b"{{" not in book["index.md"]
+    assert not any(b"(05_claims.ipynb" in text for name, text in book.items() if name.endswith((".md", ".ipynb")))
     assert b"06_recipe_pilot" not in book["index.md"], "no notebook of the profile"
 
 

@@ -47,6 +47,11 @@ def test_each_sample_stands_beside_its_seed_with_the_verdict_of_the_funnel():
     assert {seed for seed, *_ in found} == {SEED}
 
 
+def test_every_reply_of_a_task_that_needs_files_is_readable():
+    (found,) = samples.samples([call("answer", "s0", SEED, "whatever")], "own")
+    assert found[3:] == (samples.KEPT, samples.UNKNOWN)
+
+
 def test_answers_to_a_seed_and_its_rephrasings_are_compared_with_gold():
     seed = load_task("math_words").seeds(1, 0)[0]
     calls = [

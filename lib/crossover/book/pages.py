@@ -50,6 +50,8 @@ def stage(book: Path, results: Path, profile: str) -> dict[str, bytes]:
     for name, content in staged.items():
         if name.endswith(".md") and not name.startswith("_static/"):
             staged[name] = fill(keep_blocks(content.decode(), set(notebooks), name), known | figures, name).encode()
+        if name.endswith((".md", ".ipynb")):
+            staged[name] = without_dead_links(staged[name].decode(), set(notebooks)).encode()
     if ADVISED in notebooks:
         staged |= advisor_page.scripts(results) | samples.shards(results)
     if left_out := [name for name in left_out if name in load_profile(profile)]:
@@ -83,6 +85,16 @@ def keep_blocks(text: str, available: Collection[str], page: str) -> str:
         elif keeping:
             kept.append(line)
     return "".join(kept)
+
+
+def without_dead_links(text: str, notebooks: Collection[str]) -> str:
+    """Return a page whose links to notebooks that were not run are plain text.
+
+    >>> without_dead_links("[the claims](05_claims.ipynb#A1), [curves](03_x.ipynb)", {"03_x"})
+    'the claims, [curves](03_x.ipynb)'
+    """
+    link = re.compile(r"\[([^\]]+)\]\((\w+)\.ipynb[^)]*\)")
+    return link.sub(lambda found: found[0] if found[2] in notebooks else found[1], text)
 
 
 def fill(text: str, numbers: Mapping[str, str], page: str) -> str:

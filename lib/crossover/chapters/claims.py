@@ -62,7 +62,9 @@ class Chapter:
 
     def tally(self) -> str:
         """Return how many claims are decided, and how, as one sentence."""
-        said = [f"{self._decided} of {len(self.verdicts)} claims are decided: {self._listed(True) or 'none'}"]
+        weak = sum("weakly" in verdict for verdict in self.verdicts.values())
+        firm = f", {self._decided - weak} of them firmly" if weak else ""
+        said = [f"{self._decided} of {len(self.verdicts)} claims are decided{firm}: {self._listed(True) or 'none'}"]
         return ". Open: ".join(said + [self._listed(False)] * (self._decided < len(self.verdicts))) + "."
 
     def strip(self) -> HTML:

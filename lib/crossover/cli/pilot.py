@@ -72,12 +72,12 @@ def pilot(
     crossover pilot pairs.csv --test test.csv --queries 2000 --teacher endpoint --teacher-model llama-3.1-8b \\
       --base-url http://gpu:8000/v1 --price-in 0.2 --price-out 0.6 --max-cost 5
     """
+    given = dict(locals())
     from rich.console import Console
 
     from crossover.study.pilot import STRATEGIES, plan, replicates_for
 
     console = Console(soft_wrap=True, highlight=False, markup=False)
-    given = dict(locals())
     if accepted and strategy not in STRATEGIES:
         raise CrossoverError(f"--accepted takes --strategy, one of {', '.join(STRATEGIES)}; got {strategy!r}.")
     if export and not (folder := Path(export).expanduser().parent).is_dir():

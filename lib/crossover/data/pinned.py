@@ -40,8 +40,9 @@ class Asset:
     def path(self) -> Path:
         """Return the file's path after checking its SHA-256; the module, which may need others, is not imported."""
         spec = importlib.util.find_spec(self.module)
-        folders = (spec and spec.submodule_search_locations) or [self.module]
-        path = Path(folders[0]) / self.file
+        if spec is None or not spec.submodule_search_locations:
+            raise CrossoverError(f"The package {self.package}=={self.version} is not installed. Fix: {ASSET_INSTALL}")
+        path = Path(spec.submodule_search_locations[0]) / self.file
         if (found := sha256(path)) != self.sha256:
             raise CrossoverError(
                 f"{self.file} of {self.package}=={self.version} must have SHA-256 {self.sha256}, got {found}. "

@@ -47,8 +47,8 @@ class CurveSummary:
     """Parameters of a curve ``A(r) = E - B exp(-r / tau)`` over budget ratios ``r``; ``None`` where not identified.
 
     ``E``, ``B``, ``start`` (= E - B) are accuracies, ``tau`` and ``ratio_90`` (where 90% of the gain is reached) budget
-    ratios. ``*_error`` is half of the central 68%, ``*_interval`` the
-    interval at the fit's level, with ``None`` for an open end.
+    ratios. ``*_error`` is half of the central 68%, ``*_interval`` the interval at the fit's level, ``None`` for an open
+    end.
     """
 
     task: str
