@@ -27,9 +27,12 @@ def plan(findings: Sequence[Finding], runs: pd.DataFrame, register: Register, re
     seconds = runs.set_index("key")[["seconds_train", "seconds_eval"]]
     own = [f for f in findings if not f.under]
     floors = {f.claim for f in own if f.verdict == FLOOR}
+    measured = {f.claim for f in own if f.stands_in and f.evidence}  # the outcome that decides at the floor is there
     rows = []
     for f in own:
         if f.verdict in DECIDED or (f.stands_in and f.claim not in floors):
+            continue
+        if f.verdict == FLOOR and f.claim in measured:
             continue
         claim = register.claims[f.claim]
         parts = len(claim.at_the_floor if f.stands_in else claim.parts)
