@@ -164,6 +164,7 @@ def test_a_call_that_takes_too_long_is_charged_and_sent_again(tmp_path):
         (400, [{"error": {"message": "API key not valid"}}], "API key not valid"),
         (200, b'"hello"', "status 200: hello"),
         (200, b'data: {"choices": []}', "a stream of events", {"content-type": "text/event-stream"}),
+        (403, {"error": {"message": "Your organization has been flagged for violating our usage policies"}}, "flagged"),
         (403, b"<title>Just a moment</title>", "titled 'Just a moment'", {"content-type": "text/html"}),
         (429, {"error": {"message": "Daily limit"}}, "asks to wait 86400 s", {"retry-after": "86400"}),
         (302, b"", "sends calls on to http://127.0.0.1.*/login", {"location": "/login"}),
@@ -218,6 +219,7 @@ def test_a_server_on_this_machine_is_reached_whatever_the_proxy(tmp_path, steady
         (413, {"error": {"message": "Prompt is too long"}}),
         (413, {"error": {"message": "Request too large for model", "code": "rate_limit_exceeded"}}),
         (403, {"error": {"message": "Your input was flagged by moderation", "code": 403}}),
+        (403, {"error": {"message": "Your input was flagged", "metadata": {"flagged_input": "Rob an account"}}}),
         (200, {"error": {"message": "context_length_exceeded", "code": "context_length_exceeded"}}),
     ],
 )  # fmt: skip
@@ -230,11 +232,20 @@ def test_a_refused_prompt_costs_its_sample_alone(tmp_path, status, body):
         assert replies[2].failed and replies[2].tokens_in == 0 and len(server.asked) == 5
 
 
-def test_a_run_of_nothing_but_refused_prompts_ends(tmp_path):
-    with Scripted(lambda *_: (400, {"error": {"message": "maximum context length is 10 tokens"}})) as server:
-        with pytest.raises(CrossoverError, match=f"refused the first {ALL_REFUSED} prompts"):
-            teacher(server, tmp_path).reply(ask(100))
-        assert len(server.asked) == ALL_REFUSED
+@pytest.mark.parametrize("answered", [0, 1])
+def test_a_run_of_nothing_but_refused_prompts_ends(tmp_path, answered):
+    refused = 400, {"error": {"message": "maximum context length is 10 tokens"}}
+    with Scripted(lambda *_: (200, completion(ANSWER)) if len(server.asked) <= answered else refused) as server:
+        with pytest.raises(CrossoverError, match=f"refused {ALL_REFUSED} prompts in a row"):
+            teacher(server, tmp_path, concurrency=1).reply(ask(100))
+        assert len(server.asked) == ALL_REFUSED + answered
+
+
+def test_refused_prompts_between_others_do_not_end_a_run(tmp_path):
+    refused = 400, {"error": {"code": "content_filter"}}
+    with Scripted(lambda *_: (200, completion(ANSWER)) if len(server.asked) % 3 == 1 else refused) as server:
+        replies = teacher(server, tmp_path, concurrency=1).reply(ask(60))
+    assert sum(reply.text is None for reply in replies) == 40
 
 
 # --- what servers take and send ----------------------------------------------------------------------------------------
@@ -260,6 +271,17 @@ def test_what_a_server_refuses_is_left_out_once_and_for_all(tmp_path, refused, m
             assert all(reply.text == f" {ANSWER}" for reply in teacher(server, tmp_path).reply(ask(4, first=first)))
         assert sum(refused in asked for asked in server.asked) == 1
         assert not then or then in server.asked[-1]
+
+
+@pytest.mark.parametrize("failures", [1, 99])
+def test_a_structure_is_given_up_only_where_an_error_that_may_pass_does_not(tmp_path, failures):
+    def answer(asked, *_):
+        fails = "response_format" in asked and len(server.asked) <= failures
+        return (500, {"error": {"message": "Internal Server Error"}}) if fails else (200, completion(ANSWER))
+
+    with Scripted(answer) as server:
+        assert teacher(server, tmp_path, attempts=2).reply(ask(1))[0].text == f" {ANSWER}"
+        assert ["response_format" in asked for asked in server.asked] == [True, True, False][: failures + 1]
 
 
 @pytest.mark.parametrize(

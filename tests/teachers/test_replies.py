@@ -1,5 +1,7 @@
 """What chat models write around a question or an answer neither reaches training nor loses it."""
 
+import json
+
 import pytest
 
 from crossover.tasks import load_task
@@ -40,10 +42,17 @@ QUESTION = "How much do 8 and 9 make?"
         f"{{“question”: “{QUESTION}”}}",
         f'{{" question ": ["{QUESTION}"]}}',
         f'{{"rephrased_question": "{QUESTION}", "why": "shorter"}}',
+        f'{{"original_question": "Old?", "question": "{QUESTION}"}}',
+        f'{{"question": "{QUESTION}", "final_question": "Old?"}}',
+        f'{{"seed_question": "Old?", "first_question": "Older?", "new_question": "{QUESTION}"}}',
+        f'{{"new_question": "{QUESTION}", "original_question": "Old?"}}',
         f'{{"response": "{QUESTION}"}}',
         f"1. {QUESTION}\n2. How much do 3 and 4 make?\n3. Why?",
         f'"{QUESTION}" (rephrased)',
         f"Question 4: {QUESTION}\nAnswer 4: 17",
+        f"{QUESTION}\n\nQuestion: How much do 3 and 4 make?",
+        f"Question: {QUESTION}\n\nQuestion: How much do 3 and 4 make?",
+        f"{QUESTION}\n\nLet me know: would you like another?",
         f"<question>{QUESTION}",
         f'Here you go: {{"question": "{QUESTION}"}}',
         f'{{"question": "<question>{QUESTION}</question>"}}',
@@ -68,10 +77,24 @@ def test_a_question_is_found_in_what_surrounds_it(reply):
         "Solve the problem:\n\nx + 2 = 5",
         'What does "so be it" mean?',
         "**Bold** is Markdown. What is *italic*?",
+        "Context: The Nile is long.\n\nQuestion: How long is it?",
+        "Context: A pool of 3 m by 4 m.\n\nQuestion: Compute its area.",
+        "A pool is 3 m long.\nThe answer should be in metres. How wide is it?",
+        "Use this.\nNote: x is 3.\nWhat is x?",
     ],
 )
 def test_a_question_that_only_looks_surrounded_is_kept_whole(question):
     assert plain_question(question) == question
+    assert read_reply(json.dumps({"question": question}), "new_question", TASK) == (question, "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["# Ingredients\n- flour", "# add two\ndef f(x):\n    return x + 2", "Is it right?\n\nNote: 3 is.\nAnswer: yes"],
+)
+def test_a_field_is_kept_whole(text):
+    for kind in ("answer", "rephrase"):
+        assert read_reply(json.dumps({field_of(kind): text}), kind, TASK)[0].strip() == text
 
 
 @pytest.mark.parametrize(
@@ -81,6 +104,10 @@ def test_a_question_that_only_looks_surrounded_is_kept_whole(question):
         ("Answer: They make 17.\n#### 17\n\nQuestion: And 8?", " They make 17.\n#### 17", ""),
         ("Step 1: 8.\n\nStep 2: 17.\n\n#### 17", " Step 1: 8.\n\nStep 2: 17.\n\n#### 17", ""),
         ('{"answer": "8 + 9 = 17\\n#### 17"}', " 8 + 9 = 17\n#### 17", ""),
+        ('{"correct_answer": "16", "answer": "17"}', " 17", ""),
+        ("# Ingredients\n- flour", " # Ingredients\n- flour", ""),
+        ("#### 17\n\nBecause 8 + 9 is 17.", " #### 17", ""),
+        ("### Answer\n17", " 17", ""),
         ("<think>\n#### 16\n", None, "a thought without an answer"),
         ("", None, "empty"),
         ('{"answer": "They make 17', None, "JSON without a whole answer"),
@@ -89,6 +116,11 @@ def test_a_question_that_only_looks_surrounded_is_kept_whole(question):
         ('{"a": 1}', ' {"a": 1}', ""),
         ("I'm sorry, but I can't help with that.", None, "refused by the model"),
         ('{"answer": "As an AI language model, I cannot answer this."}', None, "refused by the model"),
+        ("I'm sorry, but I won't be able to help with that.", None, "refused by the model"),
+        ("Sorry, as an AI I cannot answer this.", None, "refused by the model"),
+        ('{"original_answer": "16", "why": "8"}', ' {"original_answer": "16", "why": "8"}', ""),
+        ("I'm sorry to hear that! We can help.", " I'm sorry to hear that! We can help.", ""),
+        ('{"answer": "Sorry, we cannot provide it."}', " Sorry, we cannot provide it.", ""),
         ("Sorry to say, 8 + 9 = 17\n#### 17", " Sorry to say, 8 + 9 = 17\n#### 17", ""),
     ],
 )

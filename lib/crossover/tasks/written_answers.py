@@ -33,6 +33,10 @@ _ANNOUNCED = re.compile(
     r"(?:answer|result|total)\s*(?:is|are|was|equals|=|:)+\s*[*_]*(?=\W{0,4}[\d.])|\bANSWER:\}?\s*", re.IGNORECASE
 )
 _FORMULA = re.compile(r"\\[a-zA-Z]|\^\{|\$[^$\n]*[\\^_{][^$\n]*\$")
+#: A last remark in parentheses. Behind a sign, a colon or a verb they hold the answer itself.
+_REMARK = re.compile(
+    r"(?<![\s=+×÷·/:<>≈→#^-])(?<!\s\*)(?<!\b(?:is|be))(?<!\b(?:are|was))(?<!\bequals)\s+\([^()]*\)\W*\Z"
+)
 #: The mark of a final answer, on a line of its own.
 MARK = "####"
 
@@ -71,7 +75,7 @@ def read_number(text: str, point: str = ".") -> str | None:
     '1234.5'
     """
     text = _plain(text).strip()
-    if (remark := re.search(r"\s\([^()]*\)\W*\Z", text)) and re.search(r"\d", text[: remark.start()]):
+    if (remark := _REMARK.search(text)) and re.search(r"\d", text[: remark.start()]):
         text = text[: remark.start()]
     *_, last = text.rpartition("\n")
     if boxed := _boxed(text):
@@ -123,10 +127,9 @@ def read_letter(text: str) -> str | None:
     >>> [read_letter(text) for text in ("B) steam", "Steam, so B.", "The answer is **(c)** because", "A dog")]
     ['B', 'B', 'C', None]
     """
-    text = re.sub(r"<[^<>]*>|\b(?:and |but )?not\s+\(?[A-J]\b\)?", "", _plain(text)).strip()
-    if re.search(
-        r"\bneither\b|(?<![A-Za-z])[A-J]\)?(?:\s+(?:and|or|&)\s+|\s?[,/]\s?)\(?[A-J]\W*\Z", text, re.IGNORECASE
-    ):
+    text = re.sub(r"<[^<>]*>", "", _plain(text))
+    text = re.sub(r"\b(?:and |but )?(?i:not|neither|nor)\s+(?:option |choice )?\(?[A-J]\b\)?", "", text).strip()
+    if re.search(r"(?<![A-Za-z])[A-J]\)?(?:\s+(?:and|or|&)\s+|\s?[,/]\s?)\(?[A-J]\W*\Z", text, re.IGNORECASE):
         return None
     *_, last = text.rpartition("\n")
     boxed = re.sub(r"\\(?:text|math)\w*\{(.*)\}", r"\1", _boxed(text))

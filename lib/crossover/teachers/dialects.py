@@ -19,6 +19,9 @@ TOO_LONG = re.compile(
 FILTERED = re.compile(
     r"content.(?:filter|polic|management)|inspection|inappropriate|moderation|flagged|safety|usage polic|prohibited"
 )
+#: Statuses and words by which an account is refused, whatever the prompt.
+_NO_ACCESS = (401, 403)
+_ACCOUNT = re.compile(r"\b(?:organi[sz]ation|account|workspace|project|key|access)\b.{0,30}\b(?:been|is|was)\b")
 SPENT = re.compile(
     r"insufficient.(?:quota|balance|credit|funds)|exceeded your current quota|billing_hard_limit|billing hard limit|"
     r"out of credits|no credits|not enough credits?|credit balance|payment required|spending limit"
@@ -32,10 +35,19 @@ _UNSUPPORTED = re.compile(
 _NO_SCHEMA = re.compile(r"response_format|json.?schema|structured.outputs?|guided|grammar")
 _NO_LIMIT = re.compile(r"use .?max_completion_tokens|max_tokens.{0,80}(?:unsupported|not support)")
 #: Refusals that name nothing.
-_TERSE_STATUS = (400, 422, 500, 501)
+_TERSE_STATUS = (400, 422, 501)
 _TERSE = re.compile(
     r"(?:\W|\d|error|message|code|bad.?request|internal.?server|not.?implemented|unprocessable.?(?:entity|content))*"
 )
+
+
+def filtered(said: str, status: int) -> bool:
+    """Whether an error refuses a prompt for what it holds, not the account that sends it.
+
+    >>> filtered("your input was flagged", 403), filtered("your account was flagged", 403)
+    (True, False)
+    """
+    return bool(FILTERED.search(said)) and not (status in _NO_ACCESS and _ACCOUNT.search(said))
 
 
 @dataclass
@@ -59,7 +71,8 @@ class Dialect:
         >>> dialect.learn("this model's maximum context length is 4096 tokens")
         False
         """
-        refused = self.refused(said, status)
+        # A 500 may pass, but not one that is still there after the client's attempts.
+        refused = self.refused(said, 501 if status == 500 else status)
         for name, value in refused.items():
             setattr(self, name, value)
         return bool(refused)

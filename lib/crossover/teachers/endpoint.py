@@ -31,7 +31,7 @@ import openai
 from crossover.errors import CrossoverError
 from crossover.tasks.base import Problem, Task
 from crossover.teachers.base import Reply, Request
-from crossover.teachers.dialects import FILTERED, GATED, SPENT, TOO_LONG, dialect_of
+from crossover.teachers.dialects import GATED, SPENT, TOO_LONG, dialect_of, filtered
 from crossover.teachers.few_shot_prompts import chat_prompt, field_of
 from crossover.teachers.replies import message_of, read_reply, structured_reply
 from crossover.teachers.spending import Account, BudgetExceeded
@@ -40,7 +40,7 @@ KEY_VARIABLE = "CROSSOVER_API_KEY"
 TEMPLATE_TOKENS = 256  # a chat template's own tokens, at most
 TOKEN_CHARACTERS = 64  # characters of a token, at most: what a server sends beyond its limit is cut there
 LONGEST = 10  # times ``timeout`` that a reply may come in pieces
-ALL_REFUSED = 20  # prompts refused one after the other, with no call answered, that end a run
+ALL_REFUSED = 20  # prompts refused one after the other that end a run
 _KIND = re.compile(r"html|event-stream|ndjson")  # contents that are no chat completion
 
 
@@ -199,10 +199,11 @@ class _Connection(openai.DefaultAsyncHttpxClient):
                 response.status_code = int(code) if str(code).isdigit() and 400 <= int(code) < 600 else 404
         said = calls.safe(response.text).lower()
         passing = response.headers.get("retry-after") or "retrydelay" in said
-        refused = TOO_LONG.search(said) or FILTERED.search(said) or calls.dialect.refused(said, response.status_code)
+        status = response.status_code
+        refused = TOO_LONG.search(said) or filtered(said, status) or calls.dialect.refused(said, status)
         if refused or (SPENT.search(said) and not passing):
             response.headers["x-should-retry"] = "false"  # as a server tells the client that waiting does not help
-        elif not calls.warned and response.status_code >= 429:
+        elif not calls.warned and status >= 429:
             calls.warned = True
             print(f"{teacher.server}: {calls.words(response)}. Such calls are sent again.", file=sys.stderr)
         return response
@@ -301,15 +302,14 @@ class _Calls:
                 raise self._given_up(f"{type(cause).__name__} {self.safe(cause)}".strip(" .") + hint) from None
             except openai.APIStatusError as problem:
                 said = self.safe(problem.response.text).lower()
-                filtered = FILTERED.search(said)
-                if filtered or TOO_LONG.search(said):
-                    why = "refused by a filter" if filtered else "longer than the context"
+                if (harmful := filtered(said, problem.status_code)) or TOO_LONG.search(said):
+                    why = "refused by a filter" if harmful else "longer than the context"
                     return self._failed_prompt(f"{why}: {self.words(problem.response)}"), None
                 learnt = problem.status_code not in (401, 403, 429) and dialect.learn(said, problem.status_code)
                 if learnt or spoken != (dialect.structure, dialect.limit, dialect.temperature):
                     continue
                 raise await self._refusal(client, problem.response) from None
-            dialect.answered = True
+            dialect.answered, self.refused = True, 0
             entry, used = response.http_response.extensions["paid"]
             return self._read(_json(response.http_response), request, used), entry
 
@@ -328,11 +328,11 @@ class _Calls:
         return Reply(text, *used, failed=failed, raw=content)
 
     def _failed_prompt(self, why: str) -> Reply:
-        """A call that costs its sample, not the run; unless nothing else ever comes."""
+        """A call that costs its sample, not the run; unless nothing else comes any more."""
         self.refused += 1
-        if self.refused >= ALL_REFUSED and not self.dialect.answered:
+        if self.refused >= ALL_REFUSED:
             raise CrossoverError(
-                f"{self.teacher.server} refused the first {self.refused} prompts, the last one as {why}."
+                f"{self.teacher.server} refused {self.refused} prompts in a row, the last one as {why}."
             )
         return Reply(None, failed=why)
 

@@ -42,16 +42,19 @@ _OPENINGS = (
     r"i(?:'ve| have| would|'ll|"
     rf" will)|rephras\w+|(?:the|a|an|my|one|your|another|possible|new)\b[^.?!\n]{{0,40}}\b(?:{_ABOUT})"
 )
-#: A first sentence that is about the question or answer, up to its colon, or alone in its paragraph or heading.
+#: A first sentence that is about the question or answer, up to its colon, or alone in its paragraph.
 _INTRODUCTION = re.compile(
     rf"\A\W*(?=[^\n:]{{0,200}}\b(?:{_ABOUT})\b|rephras)(?:{_OPENINGS})\b[^\n:?]{{0,200}}"
-    r"(?::\W*?(?:\n+|(?=\s\S))|[.*_]*\n\s*\n)|\A#+ [^\n?:]{0,40}\n+",
+    r"(?::\W*?(?:\n+|(?=\s\S))|[.*_]*\n\s*\n)",
     re.IGNORECASE,
 )
+_HEADING = re.compile(r"\A#{1,3} [^\n?:]{0,40}\n+")
 _COURTESY = re.compile(r"\A(?:sure|certainly|of course|absolutely|okay|great)\b[^\n.!?:]{0,60}[.!]\s+", re.IGNORECASE)
 _LABEL = re.compile(
     r"\A[\s*_#>\"“`-]*(?:\d+[.)]\s+)?(?:(?:new|rephrased|reworded|paraphrased|revised|rewritten|similar|the)[ -]+)*"
-    r"(question|problem|version|rephrasing|paraphrase|instruction|answer|response|solution|q|a)\s*(?:#?\d+)?[*_`]*\s*:[*_`]*\s*",
+    r"(question|problem|version|rephrasing|paraphrase|instruction|answer|response|solution|q|a)"
+    r"\s*(?:#?\d+)?[*_`]*\s*:[*_`]*\s*|"
+    r"\A#{1,3} (?:final )?(?:answer|solution|response)[*_]*\n+",
     re.IGNORECASE,
 )
 _REMARK = re.compile(
@@ -66,13 +69,16 @@ _SOLUTION = re.compile(
 )
 _LIST = re.compile(r"\A1[.)][^\n]*\?\s*\n+\s*2[.)][^\n]*\?")  # several questions, the first of which was asked for
 _REFUSAL = re.compile(
-    r"\A\W*(?:(?:i['’]?m |i am )?(?:very )?sorry|i can(?:not|['’]t)|(?:i['’]m|i am) (?:unable|not able)|as an ai)\b"
+    r"\A\W*(?:(?:i['’]?m |i am )?(?:very |so )?sorry\b[^\n!?:]{0,40}?)?"
+    r"\b(?:i (?:can(?:not|['’]t)|won['’]t|must)|(?:i['’]m|i am) (?:unable|not able)|as an ai)\b"
     r"[^\n]{0,120}\b(?:help|assist|answer|provide|comply|fulfil|continue|do that|create|discuss)",
     re.IGNORECASE,
 )
 _BLOCKED = re.compile("content_?filter|safety|recitation|prohibited|blocklist|spii|refus")
 #: Control characters and marks of direction: what nobody sees, and a terminal may obey.
 _INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f\u200b\u202a-\u202e\u2066-\u2069\ufeff]")
+#: Begins the name of a field that repeats what the model was given.
+_GIVEN = re.compile("(?:original|seed|old|source|given|input|previous)[_ ]")
 _OTHER_FIELDS = ("response", "text", "content", "output", "result")
 _SMART = str.maketrans(dict.fromkeys("“”", '"'))
 _NEXT = re.compile(r"\n\s*\n?\W{0,4}(?:question|instruction)\s*\d*\W{0,3}:", re.IGNORECASE)
@@ -136,10 +142,10 @@ def structured_reply(text: str, field: str) -> str | None:
     """
     bare = _FENCE.sub(r"\1", text.strip())
     found = _object(bare[start:]) if (start := bare.find("{")) >= 0 else {}
-    names = [name for name in found if re.fullmatch(rf"(?:\w+[_ ])?{field}", name)]
-    names = names or [name for name in found if len(found) == 1 and name in _OTHER_FIELDS]
-    if names:
-        value = found[names[0]]
+    names = [name for name in found if len(found) == 1 and name in _OTHER_FIELDS]
+    names += [name for name in found if re.fullmatch(rf"\w+[_ ]{field}", name) and not _GIVEN.match(name)]
+    if field in found or names:
+        value = found[field if field in found else names[-1]]
         while isinstance(value, dict | list) and len(value) == 1:
             (value,) = value.values() if isinstance(value, dict) else value
         if not isinstance(value, dict | list):
@@ -172,10 +178,16 @@ def plain_question(text: str) -> str:
     >>> plain_question("Question: Which is a metal?\nA) iron\nB) wood\nAnswer: A")
     'Which is a metal?\nA) iron\nB) wood'
     """
+    text = _without_start(text, _COURTESY, _INTRODUCTION, _HEADING)
+    labelled = _LABEL.match(text)
     text = plain_answer(text)
     for end in (_SOLUTION, _REMARK, _NEXT):
-        if (found := end.search(text)) and text[: found.start()].strip():
-            text = text[: found.start()]
+        start = found.start() if (found := end.search(text)) else len(text)
+        before, after = text[:start].strip(), text[start:]
+        # What looks like a remark or a next question may be what is asked, unless a question ends before it.
+        sure = {_SOLUTION: True, _REMARK: "?" not in after, _NEXT: labelled}[end]
+        if before and (sure or re.search(r"\?\W*\Z", before)):
+            text = before
     text = "\n".join(line.removeprefix("> ") for line in text.strip().split("\n"))
     if _LIST.match(text) or not re.search(r"^\W*2[.)]", text, re.MULTILINE):
         text = re.sub(r"\A1[.)]\s+", "", text.split("\n2", 1)[0])
@@ -189,11 +201,15 @@ def plain_answer(text: str) -> str:
     >>> plain_answer("Sure! Here is the answer:\n\nThey make 17.\n#### 17")
     'They make 17.\n#### 17'
     """
+    return _unwrapped(_without_start(text, _COURTESY, _INTRODUCTION, _LABEL))
+
+
+def _without_start(text: str, *starts: re.Pattern[str]) -> str:
+    """Return a text without a fence around it and without what it starts with, unless that is all of it."""
     text = _FENCE.sub(r"\1", text.strip())
-    for start in (_COURTESY, _INTRODUCTION, _LABEL):
-        rest = start.sub("", text, count=1).strip()
-        text = rest or text
-    return _unwrapped(text)
+    for start in starts:
+        text = start.sub("", text, count=1).strip() or text
+    return text
 
 
 def _unwrapped(text: str) -> str:
@@ -245,7 +261,9 @@ def read_reply(content: str, kind: Kind, task: Task, cut: bool = False) -> tuple
     if found is None and not cut and _is_wrapping(text, kind):
         return None, f"JSON without a whole {field_of(kind)}"
     if kind != "answer":
-        return (None, CUT) if cut and found is None else (plain_question(found or text), "")
+        if found is not None:
+            return plain_answer(found), ""
+        return (None, CUT) if cut else (plain_question(text), "")
     lines = plain_answer(found or text).split("\n")
     for n in range(1, len(lines)):
         if lines[n - 1].lstrip().startswith("####") and task.extract("\n".join(lines[:n])) is not None:
