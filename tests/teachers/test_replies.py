@@ -119,6 +119,7 @@ def test_a_field_is_kept_whole(text):
         ("I'm sorry, but I won't be able to help with that.", None, "refused by the model"),
         ("Sorry, as an AI I cannot answer this.", None, "refused by the model"),
         ('{"original_answer": "16", "why": "8"}', ' {"original_answer": "16", "why": "8"}', ""),
+        ("I must provide 17.", " I must provide 17.", ""),
         ("I'm sorry to hear that! We can help.", " I'm sorry to hear that! We can help.", ""),
         ('{"answer": "Sorry, we cannot provide it."}', " Sorry, we cannot provide it.", ""),
         ("Sorry to say, 8 + 9 = 17\n#### 17", " Sorry to say, 8 + 9 = 17\n#### 17", ""),

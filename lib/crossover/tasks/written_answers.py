@@ -33,9 +33,15 @@ _ANNOUNCED = re.compile(
     r"(?:answer|result|total)\s*(?:is|are|was|equals|=|:)+\s*[*_]*(?=\W{0,4}[\d.])|\bANSWER:\}?\s*", re.IGNORECASE
 )
 _FORMULA = re.compile(r"\\[a-zA-Z]|\^\{|\$[^$\n]*[\\^_{][^$\n]*\$")
-#: A last remark in parentheses. Behind a sign, a colon or a verb they hold the answer itself.
-_REMARK = re.compile(
-    r"(?<![\s=+×÷·/:<>≈→#^-])(?<!\s\*)(?<!\b(?:is|be))(?<!\b(?:are|was))(?<!\bequals)\s+\([^()]*\)\W*\Z"
+#: A last remark in parentheses, and what stands before parentheses that hold the answer itself.
+_REMARK = re.compile(r"\s\([^()]*\)\W*\Z")
+_AWAITS = re.compile(
+    r"(?:[=+×÷·/:<>≈→#^-]|\s\*|\b(?:is|are|was|be|equals?|makes?|gives?|gets?|leaves?))\s*\Z", re.IGNORECASE
+)
+#: A choice that is named to be denied.
+_DENIED = re.compile(
+    r"\b(?:neither\b[^.\n]*?\bnor|(?:and |but )?(?:not|neither|nor))\s+(?:option |choice )?(?-i:\(?[A-J]\b\)?)",
+    re.IGNORECASE,
 )
 #: The mark of a final answer, on a line of its own.
 MARK = "####"
@@ -75,8 +81,9 @@ def read_number(text: str, point: str = ".") -> str | None:
     '1234.5'
     """
     text = _plain(text).strip()
-    if (remark := _REMARK.search(text)) and re.search(r"\d", text[: remark.start()]):
-        text = text[: remark.start()]
+    if remark := _REMARK.search(text):
+        before = text[: remark.start()]
+        text = before if re.search(r"\d", before) and not _AWAITS.search(before) else text
     *_, last = text.rpartition("\n")
     if boxed := _boxed(text):
         text = boxed
@@ -127,8 +134,7 @@ def read_letter(text: str) -> str | None:
     >>> [read_letter(text) for text in ("B) steam", "Steam, so B.", "The answer is **(c)** because", "A dog")]
     ['B', 'B', 'C', None]
     """
-    text = re.sub(r"<[^<>]*>", "", _plain(text))
-    text = re.sub(r"\b(?:and |but )?(?i:not|neither|nor)\s+(?:option |choice )?\(?[A-J]\b\)?", "", text).strip()
+    text = _DENIED.sub("", re.sub(r"<[^<>]*>", "", _plain(text))).strip()
     if re.search(r"(?<![A-Za-z])[A-J]\)?(?:\s+(?:and|or|&)\s+|\s?[,/]\s?)\(?[A-J]\W*\Z", text, re.IGNORECASE):
         return None
     *_, last = text.rpartition("\n")

@@ -70,7 +70,7 @@ _SOLUTION = re.compile(
 _LIST = re.compile(r"\A1[.)][^\n]*\?\s*\n+\s*2[.)][^\n]*\?")  # several questions, the first of which was asked for
 _REFUSAL = re.compile(
     r"\A\W*(?:(?:i['’]?m |i am )?(?:very |so )?sorry\b[^\n!?:]{0,40}?)?"
-    r"\b(?:i (?:can(?:not|['’]t)|won['’]t|must)|(?:i['’]m|i am) (?:unable|not able)|as an ai)\b"
+    r"\b(?:i (?:can(?:not|['’]t)|won['’]t|must decline)|(?:i['’]m|i am) (?:unable|not able)|as an ai)\b"
     r"[^\n]{0,120}\b(?:help|assist|answer|provide|comply|fulfil|continue|do that|create|discuss)",
     re.IGNORECASE,
 )
