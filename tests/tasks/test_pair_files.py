@@ -31,11 +31,11 @@ LAYOUTS = {
     "chat turns: conversations": ({"conversations": turns(("human", "Sum {i}?"), ("gpt", "{i}"), names=("from", "value"))}, "Sum {i}?", "{i}"),
     "chat turns: prompt": ({"prompt": turns(("user", "Sum {i}?")), "completion": turns(("assistant", "{i}"))}, "Sum {i}?", "{i}"),
     "choices": ({"question": "Metal {i}?", "choices": {"text": ["wood", "iron"], "label": ["1", "2"]}, "answerKey": "2"}, "Metal {i}?\nA) wood\nB) iron", "B"),
-    "choices: question + choices -> answer": ({"question": "Metal {i}?", "choices": ["wood", "iron"], "answer": 1}, "Metal {i}?\nA) wood\nB) iron", "B"),
+    "choices: question + choices -> answer": ({"question": "Metal {i}?", "choices": ["iron", "wood"], "answer": 0}, "Metal {i}?\nA) iron\nB) wood", "A"),
     "question and answer: context": ({"context": "Text {i}.", "question": "What?", "answers": {"text": ["{i}", "x"], "answer_start": [5, 0]}}, "Text {i}.\n\nWhat?", "{i}"),
     "question and answer: passage": ({"passage": "Text {i}.", "question": "So?", "answer": True}, "Text {i}.\n\nSo?", "true"),
     "choices: question + A": ({"question": "Metal {i}?", "A": "wood", "B": "iron", "answer": "B"}, "Metal {i}?\nA) wood\nB) iron", "B"),
-    "choices: ctx + endings": ({"ctx": "He sits {i}", "endings": ["up", "down"], "label": "1"}, "He sits {i}\nA) up\nB) down", "B"),
+    "choices: ctx + endings": ({"ctx": "He sits {i}", "endings": ["down", "up"], "label": "0"}, "He sits {i}\nA) down\nB) up", "A"),
     "question and answer: premise": ({"premise": "Rain {i}.", "hypothesis": "Wet.", "label": "entailment"}, "Rain {i}.\n\nWet.", "entailment"),
     "preferences: prompt": ({"prompt": "Sum {i}?", "chosen": turns(("user", "Sum {i}?"), ("assistant", "{i}"))}, "Sum {i}?", "{i}"),
     "chat turns: messages": ({"messages": turns(("developer", "Be brief."), ("user", "Sum {i}?"), ("assistant", "{i}"))}, "Be brief.\n\nSum {i}?", "{i}"),
@@ -53,6 +53,11 @@ LAYOUTS = {
     "question and answer: source -> target": ({"source": "Sum {i}", "target": "{i}"}, "Sum {i}", "{i}"),
     "prompt and completion: prompt": ({"prompt": "Names {i}?", "completion": '["Bob", "Al"]'}, "Names {i}?", '["Bob", "Al"]'),
     "instruction and response: instruction": ({"instruction": "So {i}?", "response": '{"answer": "yes", "reason": "so"}'}, "So {i}?", '{"answer": "yes", "reason": "so"}'),
+    "chat turns: messages,": ({"system": [{"text": "Be brief."}], "messages": turns(("user", [{"text": "Sum {i}?"}]), ("assistant", [{"text": "{i}"}]))}, "Be brief.\n\nSum {i}?", "{i}"),
+    "chat turns: contents,": ({"systemInstruction": {"parts": [{"text": "Be brief."}]}, "contents": [{"role": "user", "parts": [{"text": "Sum {i}?"}]}, {"role": "model", "parts": [{"text": "{i}"}]}]}, "Be brief.\n\nSum {i}?", "{i}"),
+    "chat turns: messages -> preferred_output": ({"input": {"messages": turns(("user", "Hi {i}"), ("assistant", "Ho"), ("user", "So?"))}, "preferred_output": turns(("assistant", "{i}")), "non_preferred_output": turns(("assistant", "no"))}, "User: Hi {i}\n\nAssistant: Ho\n\nUser: So?", "{i}"),
+    "chat turns: prompt -> completion": ({"prompt": turns(("user", "Hi {i}"), ("assistant", "Ho"), ("user", "So?")), "completion": turns(("assistant", "{i}"))}, "User: Hi {i}\n\nAssistant: Ho\n\nUser: So?", "{i}"),
+    "question and answer: prompt -> canonical_solution": ({"prompt": "def f{i}(x):", "canonical_solution": "    y = {i}\n    if x:\n        y += x\n    return y\n"}, "def f{i}(x):", "y = {i}\nif x:\n    y += x\nreturn y"),
     "Alpaca: instruction + input": ({"instruction": "Sum {i}?", "input": "<noinput>", "output": "{i}"}, "Sum {i}?", "{i}"),
 }  # fmt: skip
 
@@ -176,6 +181,51 @@ def test_a_key_counts_choices_as_the_file_does(tmp_path, names, keys, letters):
     assert read.pairs[0].question.split("\n")[1] == f"A) ({names[0]})"
 
 
+@pytest.mark.parametrize(
+    ("choices", "keys", "letters"),
+    [
+        (["4", "3", "6", "8"], ["8", "3", "6"], "DBC"),  # texts: there is no choice 8
+        (["2", "3", "0", "1"], ["2", "0", "1", "3"], None),  # texts or numbers
+        (["2", "3", "0", "1"], ["2", "4"], "BD"),  # no text is 4
+        (["5", "7", "9", "1"], [1], None),
+        (["wood", "iron", "zinc", "tin"], [1, 2, 3], None),  # from 0 or from 1
+        (["wood", "iron", "zinc", "tin"], [1, 0], "BA"),
+        (["wood", "iron", "zinc", "tin"], [1, 4], "AD"),
+        (["wood", "iron", "zinc", "tin"], ["iron", "D"], "BD"),
+        (["3", "2", "1", "0"], ["A", "b"], "AB"),
+    ],
+)
+def test_what_a_key_means_is_told_by_the_whole_file_or_refused(tmp_path, choices, keys, letters):
+    file = lines(
+        tmp_path / "a.jsonl",
+        [{"question": f"Which, {i}?", "choices": choices, "answer": key} for i, key in enumerate(keys)],
+    )
+    if letters:
+        assert "".join(pair.answer for pair in read_pairs(file).pairs) == letters
+    else:
+        with pytest.raises(CrossoverError, match="may mean . .* or . .*write letters"):
+            read_pairs(file)
+
+
+@pytest.mark.parametrize("table", [False, True])
+@pytest.mark.parametrize("options", [{}, {"question": "prompt", "answer": "completion"}])
+def test_rejected_answers_are_left_out_and_counted(tmp_path, table, options):
+    rows = [{"prompt": f"Sum {i}?", "completion": str(i), "label": i > 1} for i in range(5)]
+    file = lines(tmp_path / "a.jsonl", rows)
+    if table:
+        pd.DataFrame(rows).to_csv(file := str(tmp_path / "a.csv"), index=False)
+    read = read_pairs(file, **options)
+    assert [pair.answer for pair in read.pairs] == ["2", "3", "4"] and read.left_out == ()
+    assert "2 rows with a rejected answer left out" in str(read)
+
+
+@pytest.mark.parametrize("row", [{"text": "So {i}."}, {"messages": turns(("user", "So {i}."))}])
+def test_labels_that_are_the_answer_reject_nothing(tmp_path, row):
+    rows = [part | {"label": i > 3} for i, part in enumerate(rows_of(row))]
+    read = read_pairs(lines(tmp_path / "a.jsonl", rows))
+    assert [pair.answer for pair in read.pairs] == ["false"] * 4 + ["true"] and not read.rejected
+
+
 def test_data_sets_are_read_from_disk_and_from_a_folder_as_on_the_hub(tmp_path, monkeypatch):
     datasets = pytest.importorskip("datasets")
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
@@ -211,6 +261,11 @@ def test_hub_names_carry_a_configuration_and_a_split(monkeypatch):
         len(read_pairs("hub:org/several/main:test").pairs) == 3 and len(read_pairs("hub:squad:validation").pairs) == 2
     )
     assert asked == [("org/several", "main"), ("squad",)]
+    assert read_pairs("hub:squad:test").file == "hub:squad:test"
+    both = datasets.DatasetDict(train=load("squad")["test"], test=load("squad")["validation"])
+    monkeypatch.setattr(datasets, "load_dataset", lambda name: both)
+    assert str(read_pairs("hub:both")).startswith("hub:both:train read as Alpaca")
+    monkeypatch.setattr(datasets, "load_dataset", load)
     for name, said in (
         ("hub:org/several", r"available configs: \['main', 'other'\]. Name one, as hub:org/several/configuration"),
         ("hub:squad:tset", "no split 'tset'.*Did you mean 'test'"),
@@ -269,7 +324,7 @@ def test_a_list_in_a_template_is_its_first_text_in_answers_and_all_of_them_in_qu
 
 def test_chat_turns_in_a_table_are_read_whatever_their_column(tmp_path):
     rows = [{"prompt": str(turns(("user", "Who?"))), "chosen": json.dumps(turns(("assistant", "Bob")))}]
-    pd.DataFrame(rows).to_csv(tmp_path / "a.csv", index=False)
+    pd.DataFrame(rows).to_csv(tmp_path / "a.csv")  # its first column has no name
     (pair,) = read_pairs(str(tmp_path / "a.csv")).pairs
     assert (pair.question, pair.answer) == ("Who?", "Bob")
 
@@ -285,6 +340,8 @@ REFUSED = [
     ("a.jsonl", '{"question": "a", "answer": "b"}', {"question": "{contxt} {question}"}, "no column 'contxt'"),
     ("a.jsonl", '{"messages": [{"role": "tool", "content": "x"}]}', {}, "line 1: not a row of chat turns.*'tool'"),
     ("a.jsonl", '{"messages": [{"role": "assistant", "tool_calls": [1]}]}', {}, "line 1: not a row of chat turns.*'tool'"),
+    ("a.jsonl", '{"messages": [{"role": "user", "content": [{"type": "text", "text": "What?"}, {"type": "image_url", "image_url": "x"}]}]}', {}, "line 1.*a part of 'image_url'"),
+    ("a.jsonl", '{"messages": [{"role": "user", "content": [{"image": {"format": "png"}}, {"text": "What?"}]}]}', {}, "line 1.*a part of 'image'"),
     ("a.jsonl", '{"question": "a", "choices": ["x", "y"], "answer": "z"}', {}, "line 1.*'z' is none of the choices"),
     ("a.jsonl", '{"question": "", "answer": "b"}', {}, "holds no pairs: 1 rows, 1 of them without a question"),
     ("a.jsonl", '{"question": "a", "answer": "b"}\n{"Prompt": "c"}', {}, "line 2: not a row of .*no 'question'.*Prompt='c'"),

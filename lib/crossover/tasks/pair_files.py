@@ -22,18 +22,8 @@ from typing import Any
 import pandas as pd
 
 from crossover.errors import CrossoverError, nearest
-from crossover.tasks.pair_layouts import (
-    ANSWERED,
-    ASKED,
-    STRUCTURES,
-    TURNS,
-    Row,
-    layout_of,
-    lifted,
-    plain,
-    shown,
-    structure,
-)
+from crossover.tasks.pair_layouts import ANSWERED, ASKED, STRUCTURES, TURNS, UNREADABLE, layout_of, lifted
+from crossover.tasks.pair_texts import Row, plain, shown, structure
 
 #: How packed files begin, and files that hold no pairs, with what to do about them.
 _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4"}
@@ -63,7 +53,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Pairs:
-    """The pairs of a file, how it was read, and what was left out: ``empty`` and ``repeated`` rows, columns."""
+    """The pairs of a file, how it was read, and what was left out: columns, and empty, repeated and rejected rows."""
 
     file: str
     layout: str
@@ -71,6 +61,7 @@ class Pairs:
     empty: int = 0
     repeated: int = 0
     left_out: tuple[str, ...] = ()
+    rejected: int = 0
 
     def __str__(self) -> str:
         counts = {
@@ -79,6 +70,7 @@ class Pairs:
             "that ask again with another answer": len(self.pairs) - len({pair.question for pair in self.pairs}),
             "rows without a question left out": self.empty,
             "repeated rows left out": self.repeated,
+            "rows with a rejected answer left out": self.rejected,
         }
         said = [f"{len(self.pairs):,} pairs", *(f"{n:,} {what}" for what, n in counts.items() if n)]
         unused = f"; columns not used: {', '.join(self.left_out)}" if self.left_out else ""
@@ -99,17 +91,21 @@ def read_pairs(file: str, question: str = "", answer: str = "") -> Pairs:
 
 @lru_cache(maxsize=8)
 def _read(file: str, question: str, answer: str, written: int) -> Pairs:
-    rows = [(where, _stripped(file, where, row)) for where, row in read_rows(file)]
+    name, found = read_rows(file)
+    rows = [(where, _stripped(file, where, row)) for where, row in found]
     if not (question or answer):
         rows = [(where, part) for where, row in rows for part in _parts(file, where, row)]
     columns = tuple(dict.fromkeys(name for _, row in rows for name in row))
     layout = layout_of(columns, rows, file, question, answer)
     pairs: dict[tuple[str, tuple[str, ...]], Pair] = {}
-    empty = repeated = 0
+    empty = repeated = rejected = 0
     for where, row in rows:
+        if layout.rejects(row):
+            rejected += 1
+            continue
         try:
             asked, answers = layout.read(row)
-        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as problem:
+        except UNREADABLE as problem:
             has = ", ".join(f"{name}={shown(value)}" for name, value in row.items())
             why = f"no {problem}" if isinstance(problem, KeyError) else f"{type(problem).__name__}: {problem}"
             raise CrossoverError(f"{file}, {where}: not a row of {layout.name} ({why}). It has: {has}.") from None
@@ -122,23 +118,24 @@ def _read(file: str, question: str, answer: str, written: int) -> Pairs:
             pairs[asked, (first, *also)] = Pair(where, asked, first, tuple(also))
     if not pairs:
         raise CrossoverError(f"{file} holds no pairs: {len(rows)} rows, {empty} of them without a question.")
-    left_out = tuple(name for name in columns if name and name not in layout.columns)
+    left_out = tuple(name for name in columns if name and name not in (*layout.columns, layout.verdict))
     others = [name for name in left_out if not re.fullmatch(r"(.*[_ ])?(id|idx|index)", name.lower())]
     if others and not (question or answer or any(pair.answer for pair in pairs.values())):
         raise CrossoverError(
             f"{file} read as {layout.name}: no answers, and none of the columns {', '.join(others)} is known to hold"
             " them. Name one with --answer, or the questions alone with --question, to have the teacher answer them."
         )
-    return Pairs(file, layout.name, tuple(pairs.values()), empty, repeated, left_out)
+    return Pairs(name, layout.name, tuple(pairs.values()), empty, repeated, left_out, rejected)
 
 
-def read_rows(file: str) -> list[tuple[str, Row]]:
-    """Return the rows of a file, each with its place in it (``"line 3"``)."""
+def read_rows(file: str) -> tuple[str, list[tuple[str, Row]]]:
+    """Return a file's name, with the split that was read, and its rows, each with its place in it (``"line 3"``)."""
     path = Path(file).expanduser()
     if not file.removeprefix("hub:"):
         raise CrossoverError(f"{file!r} names no pairs. Give a file, a folder, or hub:org/name.")
     try:
-        rows = _dataset(file) if file.startswith("hub:") or path.is_dir() else _file(file, path)
+        is_file = not (file.startswith("hub:") or path.is_dir())
+        name, rows = (file, _file(file, path)) if is_file else _dataset(file)
     except FileNotFoundError:
         raise CrossoverError(f"{file} cannot be read: there is no such file.") from None
     except UnicodeDecodeError as problem:
@@ -148,7 +145,7 @@ def read_rows(file: str) -> list[tuple[str, Row]]:
         raise CrossoverError(f"{file} cannot be read: {str(problem).strip().splitlines()[0].rstrip('.')}.") from None
     if not rows:
         raise CrossoverError(f"{file} holds no pairs.")
-    return rows
+    return name, rows
 
 
 def _file(file: str, path: Path) -> list[tuple[str, Row]]:
@@ -254,8 +251,8 @@ def _csv(file: str, text: str) -> list[tuple[str, Row]]:
     return named
 
 
-def _dataset(file: str) -> list[tuple[str, Row]]:
-    """The rows of a folder or a hub data set, by ``datasets``."""
+def _dataset(file: str) -> tuple[str, list[tuple[str, Row]]]:
+    """The name and rows of a folder or a hub data set, by ``datasets``: of one split, which is in the name."""
     import datasets
 
     name, _, split = file.removeprefix("hub:").partition(":")
@@ -277,8 +274,9 @@ def _dataset(file: str) -> list[tuple[str, Row]]:
         first = "train" if "train" in data else next(iter(data))
         if not split and len(data) > 1 and first != "train":
             raise CrossoverError(f"{file} has the splits {', '.join(data)}; name one, as {file}:{first}.")
+        file += "" if split or len(data) == 1 else f":{first}"
         data = data[split or first]
-    return [(f"row {i}", row) for i, row in enumerate(data.to_list(), 1)]
+    return file, [(f"row {i}", row) for i, row in enumerate(data.to_list(), 1)]
 
 
 def _unpack_texts(file: str, rows: Sequence[tuple[str, Row]], columns: Sequence[str]) -> None:

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-import ast
-import json
-import math
 import re
 import string
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import takewhile
 from typing import Any
 
 from crossover.errors import CrossoverError, nearest
+from crossover.tasks.pair_texts import (
+    Row,
+    as_json,
+    conversation,
+    ends_open,
+    joined,
+    plain,
+    structure,
+    text_of,
+    texts_of,
+    transcript,
+    turns_of,
+    written,
+)
 
 #: What the columns of a pair may be called, the likelier name first, in lower case without spaces and marks.
 ASKED = (
@@ -27,8 +39,8 @@ ANSWERED = (
 )
 #: What belongs to a question where it stands beside one: before it, but an instruction's input after it.
 CONTEXT = (
-    *("system", "systemprompt", "history", "context", "passage", "support", "body", "input", "story"),
-    *("article", "document", "sentence", "sentence1", "premise"),
+    *("system", "systemprompt", "systeminstruction", "history", "context", "passage", "support", "body", "input"),
+    *("story", "article", "document", "sentence", "sentence1", "premise"),
 )
 _CHOICES = ("choices", "options", "endings")
 _OPTION = re.compile(r"(?:option|choice|answer|sol|opt?)?([a-j]|[1-9])")  # a column of one choice
@@ -39,11 +51,6 @@ _KEYS = (
 TURNS = ("messages", "conversations", "conversation", "contents")
 #: Columns whose texts in a table are lists or objects.
 STRUCTURES = (*TURNS, *_CHOICES, "answers", "history")
-_ROLES = dict.fromkeys(("human",), "user") | dict.fromkeys(("gpt", "bot", "chatgpt", "model"), "assistant")
-_ROLES |= {"developer": "system"}
-#: Where an object keeps its text, and what else counts as that text.
-_TEXT, _ALIASES = ("text", "value", "content", "answer"), ("aliases", "normalizedaliases")
-_NOTHING = ("<noinput>", "nooutput")  # what Alpaca's files write for an empty text
 _NAMES = {
     ("instruction", "output"): "Alpaca",
     ("instruction", "response"): "instruction and response",
@@ -51,24 +58,23 @@ _NAMES = {
     ("prompt", "chosen"): "preferences",
     ("query", "response"): "query and response",
 }
-#: A list as numpy prints it, which Python would read as something else.
-_NUMPY = re.compile(r"\barray\(|['\"]\s+['\"]")
 
-Row = dict[str, Any]
+#: What reading a row raises where its values are not as the layout has them.
+UNREADABLE = (KeyError, IndexError, TypeError, ValueError, AttributeError)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a row's columns make a question and its right answers."""
+    """How a row's columns make a question and its right answers, and which column says whether those are right."""
 
     name: str
     read: Callable[[Row], tuple[str, Sequence[str]]]
     columns: tuple[str, ...]
+    verdict: str = ""
 
-
-def plain(name: str) -> str:
-    """A column's name in lower case, without spaces and marks."""
-    return re.sub(r"[\W_]", "", name.lower())
+    def rejects(self, row: Row) -> bool:
+        """Whether a row's answer is one that its people rejected."""
+        return bool(self.verdict) and str(row.get(self.verdict)).lower() == "false"
 
 
 def layout_of(columns: Sequence[str], rows: Sequence[tuple[str, Row]], file: str, question: str, answer: str) -> Layout:
@@ -108,6 +114,7 @@ def layout_of(columns: Sequence[str], rows: Sequence[tuple[str, Row]], file: str
         f"{question or 'recognised'} -> {answer or ('recognised' if found else 'nothing')}",
         read,
         (*asked, *told, *rest),
+        found.verdict if found and found.verdict not in (*asked, *told) else "",
     )
 
 
@@ -116,7 +123,7 @@ def _template(
 ) -> tuple[Callable[[Row], Sequence[str]], Sequence[str]]:
     """A reader of a column or template that the user names, and the columns in it."""
     if given in columns:
-        return (lambda row: _written(row.get(given))), [given]
+        return (lambda row: written(row.get(given))), [given]
     try:
         fields = [name for _, name, _, _ in string.Formatter().parse(given) if name is not None]
     except ValueError as problem:
@@ -132,7 +139,7 @@ def _template(
     def value_of(name: str, value: object) -> object:
         if name in indexed and (parts := structure(value)):
             return parts
-        texts = [_json(value)] if isinstance(value, dict) else _written(value)
+        texts = [as_json(value)] if isinstance(value, dict) else written(value)
         return "\n\n".join(texts if side == "question" else texts[:1])
 
     def fill(row: Row) -> Sequence[str]:
@@ -156,8 +163,31 @@ def _recognised(columns: Sequence[str], rows: Sequence[Row]) -> Layout | None:
     asked, choices = first(ASKED), first(_CHOICES)
     if plain(asked) == "source" and not named(("target", "targets")):
         asked = ""
-    if turns := first(TURNS) or ("" if asked else first(("chosen",))):
-        return Layout(f"chat turns: {turns}", lambda row: _conversation(row[turns]), (turns,))
+    turns, label = first(TURNS) or ("" if asked else first(("chosen",))), first(("label",))
+    is_open = any(ends_open(row.get(turns)) for row in rows)
+
+    def answers(*but: str) -> str:
+        return (first(("answers",)) if asked else "") or first(ANSWERED, asked, turns, *but)
+
+    judged = label and all(str(row.get(label)).lower() in ("true", "false") for row in rows)
+    verdict = label if judged and (answers(label) or (turns and not is_open)) else ""
+    answered = answers(verdict)
+    system = first(("system", "systemprompt", "systeminstruction"))
+
+    def said_in(row: Row, column: str) -> list[tuple[str, str]]:
+        return turns_of(row[column], row.get(system) if system else None)
+
+    if turns:
+        beside = [answered] if answered and is_open else []
+
+        def talked(row: Row) -> tuple[str, Sequence[str]]:
+            said = said_in(row, turns)
+            if beside and said[-1:] and said[-1][0] == "user":
+                return transcript(said), texts_of(row.get(answered))
+            return conversation(said)
+
+        told = "".join(f" -> {name}" for name in beside)
+        return Layout(f"chat turns: {turns}{told}", talked, (system, turns, *beside), verdict)
     key = first(_KEYS, asked, choices)
     lettered = {match[1].upper(): name for name in columns if (match := _OPTION.fullmatch(plain(name)))}
     runs = [[*takewhile(lettered.__contains__, marks)] for marks in (string.ascii_uppercase, string.digits[1:])]
@@ -169,22 +199,25 @@ def _recognised(columns: Sequence[str], rows: Sequence[Row]) -> Layout | None:
         def offered(row: Row) -> tuple[list[str], list[str]]:
             return _options(row[choices] if choices else {label: row.get(c) for label, c in single.items()})
 
-        keys = {text_of(row.get(key)) for row in rows}
-        # Numbers of choices count from 0 where one is 0, from 1 where one is the number of choices.
-        start = 0 if "0" in keys or keys.isdisjoint(str(len(offered(row)[0])) for row in rows) else 1
+        def keys() -> Iterator[tuple[list[str], list[str], str]]:
+            for row in rows:
+                with suppress(*UNREADABLE):  # refused when it is read
+                    yield (*offered(row), text_of(row.get(key)))
+
+        ways = _ways_of(keys())
 
         def chosen(row: Row) -> tuple[str, list[str]]:
-            asks, right = [_joined(row.get(c)) for c in texts], text_of(row.get(key))
-            return _multiple_choice(asks, *offered(row), right, start, "0" in keys)
+            asks, right = [joined(row.get(c)) for c in texts], text_of(row.get(key))
+            return _multiple_choice(asks, *offered(row), right, ways)
 
         return Layout(f"choices: {' + '.join([*texts, *options])} -> {key}", chosen, (*texts, *options, key))
-    answered = (first(("answers",)) if asked else "") or first(ANSWERED, asked)
     sample = next((row for row in rows if row.get(asked)), {})
     if asked and isinstance(sample.get(asked), list) and isinstance(sample[asked][0], dict):  # chat turns on both sides
         return Layout(
             f"chat turns: {asked} -> {answered}",
-            lambda row: (_conversation(row[asked])[0], texts_of(row.get(answered))),
-            (asked, answered),
+            lambda row: (transcript(said_in(row, asked)), texts_of(row.get(answered))),
+            (system, asked, answered),
+            verdict,
         )
     misspelt = not answered and any(get_close_matches(plain(c), ANSWERED, n=1) for c in columns if c != asked)
     if not asked or misspelt:
@@ -195,89 +228,10 @@ def _recognised(columns: Sequence[str], rows: Sequence[Row]) -> Layout | None:
     name = _NAMES.get((plain(asked), plain(answered)), "question and answer")
 
     def read(row: Row) -> tuple[str, Sequence[str]]:
-        text = "\n\n".join(filter(None, (_joined(row.get(c)) for c in parts)))
+        text = "\n\n".join(filter(None, (joined(row.get(c)) for c in parts)))
         return text if text_of(row[asked]) else "", texts_of(row.get(answered))
 
-    return Layout(f"{name}: {' + '.join(parts)} -> {answered or 'nothing'}", read, (*parts, answered))
-
-
-def texts_of(value: object) -> list[str]:
-    """Return a value as texts, one per right answer: numbers as they are written, yes-or-no as true or false.
-
-    >>> texts_of(4.0), texts_of(True), texts_of(float("nan")), texts_of({"text": ["Nile", "the Nile"]})
-    (['4'], ['true'], [], ['Nile', 'the Nile'])
-    >>> texts_of({"Value": "Sinclair Lewis", "Aliases": ["Harry Lewis"]})
-    ['Sinclair Lewis', 'Harry Lewis']
-    """
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return []
-    if isinstance(value, bytes):
-        value = value.decode()
-    if isinstance(value, bool):
-        return ["true" if value else "false"]
-    if isinstance(value, dict):
-        by_name = {plain(name): part for name, part in value.items()}
-        if not (named := [name for name in (*_TEXT, *_ALIASES) if name in by_name]):
-            hint = f"; a template takes one part, as {{column[{next(iter(value))}]}}" if value else ""
-            raise ValueError(f"an object with {', '.join(value) or 'nothing'}{hint}")
-        return texts_of([by_name[name] for name in named if name in (named[0], *_ALIASES)])
-    if isinstance(value, list) and any(isinstance(part, dict) and {"role", "from"} & set(part) for part in value):
-        return _conversation(value)[1]
-    if isinstance(value, list):
-        return [text for part in value for text in texts_of(part)]
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return [str(int(value))]
-    text = str(value).replace("\r\n", "\n").strip()
-    text.encode()  # half a character is refused
-    return [text] if text and text.lower() not in _NOTHING else []
-
-
-def _written(value: object) -> list[str]:
-    """A value that the user names, as texts: objects without a text, and lists of them, in JSON."""
-    try:
-        return texts_of(value)
-    except ValueError:
-        if not isinstance(value, dict | list):
-            raise
-        return [_json(value)]
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
-
-
-def text_of(value: object) -> str:
-    """Return the first of :func:`texts_of`, empty where there is none."""
-    return next(iter(texts_of(value)), "")
-
-
-def _joined(value: object) -> str:
-    """All texts of a part of the question, one paragraph each."""
-    return "\n\n".join(texts_of(value))
-
-
-def _conversation(turns: Any) -> tuple[str, list[str]]:
-    """The question and answer of a conversation: all before the last assistant's turn, and that turn."""
-    if isinstance(turns, str) and (parts := re.split(r"(?:\A|\n\n)(Human|Assistant): ?", turns)[1:]):
-        turns = [{"role": role, "content": text} for role, text in zip(parts[::2], parts[1::2], strict=True)]
-    said = []
-    for i, turn in enumerate(structure(turns) or ()):
-        if isinstance(turn, str):  # in turn, the user first
-            turn = {"role": ("user", "assistant")[i % 2], "content": turn}
-        role = str(turn.get("role") or turn.get("from") or "").lower()
-        content = turn.get("content", turn.get("value", turn.get("parts")))
-        if isinstance(content, list):
-            content = "".join(part if isinstance(part, str) else part.get("text", "") for part in content)
-        called = "tool" if turn.get("tool_calls") or turn.get("function_call") else ""
-        said.append((called or _ROLES.get(role, role), text_of(content)))
-    if unknown := [role for role, _ in said if role not in ("system", "user", "assistant")]:
-        raise ValueError(f"a turn of {unknown[0]!r}; turns are of system, user and assistant")
-    roles = [role for role, _ in said]
-    last = len(roles) - 1 - roles[::-1].index("assistant") if "assistant" in roles else len(said)
-    before, answer = [(role, text) for role, text in said[:last] if text], [text for _, text in said[last : last + 1]]
-    if [role for role, _ in before if role != "system"] == ["user"]:
-        return "\n\n".join(text for _, text in before), answer
-    return "\n\n".join(text if role == "system" else f"{role.capitalize()}: {text}" for role, text in before), answer
+    return Layout(f"{name}: {' + '.join(parts)} -> {answered or 'nothing'}", read, (*parts, answered), verdict)
 
 
 def _options(choices: Any) -> tuple[list[str], list[str]]:
@@ -295,42 +249,41 @@ def _options(choices: Any) -> tuple[list[str], list[str]]:
     return options if any(map(str.__eq__, bare, options)) else bare, [str(label) for label in labels]
 
 
+def _meanings(options: list[str], labels: list[str], right: str) -> dict[str, str]:
+    """The letter that a key means in each way of naming a choice that has such a key."""
+    letters = [*string.ascii_uppercase[: len(options)]]
+    numbers = [str(i) for i in range(len(options) + 1)]
+    ways = {"label": labels, "text": options, "letter": letters, "number from 0": numbers[:-1]}
+    ways |= {"lower letter": [letter.lower() for letter in letters], "number from 1": numbers[1:]}
+    found = {
+        way: [letter for name, letter in zip(names, letters, strict=False) if name == right]
+        for way, names in ways.items()
+    }
+    return {way: meant[0] for way, meant in found.items() if right and meant}
+
+
+def _ways_of(keys: Iterable[tuple[list[str], list[str], str]]) -> set[str]:
+    """The ways in which all keys of a file name choices, the labels alone where they do; none where the ways differ."""
+    found = [{*meanings} for options, labels, right in keys if (meanings := _meanings(options, labels, right))]
+    common = set.intersection(*found) if found else set()
+    return {"label"} & common or common
+
+
 def _multiple_choice(
-    asked: Sequence[str], options: list[str], labels: list[str], right: str, start: int, from_zero: bool
+    asked: Sequence[str], options: list[str], labels: list[str], right: str, ways: set[str]
 ) -> tuple[str, list[str]]:
     """A question with its options on lines of their own, and the letter of the right one."""
     letters = string.ascii_uppercase[: len(options)]
     text = "\n".join([*filter(None, asked), *(f"{letter}) {t}" for letter, t in zip(letters, options, strict=True))])
     if not asked[-1] or not right:
         return text if asked[-1] else "", []
-    numbers = [str(i) for i in range(start, start + len(options))]
-    known = [labels, options, [*letters], [*letters.lower()], numbers]
-    for names in [numbers, *known] if from_zero else known:
-        if right in names:
-            return text, [letters[names.index(right)]]
-    raise ValueError(f"{right!r} is none of the choices {', '.join(labels or letters)}")
-
-
-def shown(value: object) -> str:
-    """Return a value as messages show it, at most 60 characters."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def structure(value: Any) -> Any:
-    """A list or an object that a text holds in JSON or as Python prints it; ``None`` where it holds none."""
-    if not isinstance(value, str):
-        return value
-    for parse in (json.loads, ast.literal_eval):
-        try:
-            found = parse(value)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            continue
-        if parse is json.loads or not _NUMPY.search(value):
-            return found if isinstance(found, list | dict) else None
-    if _NUMPY.search(value):
-        raise ValueError("a list as numpy prints it; write the table as JSON lines or Parquet")
-    return None
+    found = {way: letter for way, letter in _meanings(options, labels, right).items() if not ways or way in ways}
+    if not found:
+        raise ValueError(f"{right!r} is none of the choices {', '.join(labels or letters)}")
+    if len({*found.values()}) > 1:
+        means = " or ".join(f"{letter} (by {way})" for way, letter in found.items())
+        raise ValueError(f"{right!r} may mean {means}; write letters")
+    return text, [*found.values()][:1]
 
 
 def lifted(row: Row) -> list[Row]:

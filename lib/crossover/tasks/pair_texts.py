@@ -1,0 +1,158 @@
+"""The texts in a value: a right answer or several, chat turns, and lists and objects that are written as texts."""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+import re
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+_ROLES = dict.fromkeys(("human",), "user") | dict.fromkeys(("gpt", "bot", "chatgpt", "model"), "assistant")
+_ROLES |= {"developer": "system"}
+#: Where an object keeps its text, and what else counts as that text.
+_TEXT, _ALIASES = ("text", "value", "content", "answer"), ("aliases", "normalizedaliases")
+_NOTHING = ("<noinput>", "nooutput")  # what Alpaca's files write for an empty text
+#: A list as numpy prints it, which Python would read as something else.
+_NUMPY = re.compile(r"\barray\(|['\"]\s+['\"]")
+Row = dict[str, Any]
+
+
+def plain(name: str) -> str:
+    """A column's name in lower case, without spaces and marks."""
+    return re.sub(r"[\W_]", "", name.lower())
+
+
+def texts_of(value: object) -> list[str]:
+    """Return a value as texts, one per right answer: numbers as they are written, yes-or-no as true or false.
+
+    >>> texts_of(4.0), texts_of(True), texts_of(float("nan")), texts_of({"text": ["Nile", "the Nile"]})
+    (['4'], ['true'], [], ['Nile', 'the Nile'])
+    >>> texts_of({"Value": "Sinclair Lewis", "Aliases": ["Harry Lewis"]})
+    ['Sinclair Lewis', 'Harry Lewis']
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return []
+    if isinstance(value, bytes):
+        value = value.decode()
+    if isinstance(value, bool):
+        return ["true" if value else "false"]
+    if isinstance(value, dict):
+        by_name = {plain(name): part for name, part in value.items()}
+        if not (named := [name for name in (*_TEXT, *_ALIASES) if name in by_name]):
+            hint = f"; a template takes one part, as {{column[{next(iter(value))}]}}" if value else ""
+            raise ValueError(f"an object with {', '.join(value) or 'nothing'}{hint}")
+        return texts_of([by_name[name] for name in named if name in (named[0], *_ALIASES)])
+    if isinstance(value, list) and any(isinstance(part, dict) and {"role", "from"} & set(part) for part in value):
+        return conversation(turns_of(value))[1]
+    if isinstance(value, list):
+        return [text for part in value for text in texts_of(part)]
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return [str(int(value))]
+    text = textwrap.dedent(str(value).replace("\r\n", "\n")).strip()  # code that is indented keeps its shape
+    text.encode()  # half a character is refused
+    return [text] if text and text.lower() not in _NOTHING else []
+
+
+def text_of(value: object) -> str:
+    """Return the first of :func:`texts_of`, empty where there is none."""
+    return next(iter(texts_of(value)), "")
+
+
+def written(value: object) -> list[str]:
+    """A value that the user names, as texts: objects without a text, and lists of them, in JSON."""
+    try:
+        return texts_of(value)
+    except ValueError:
+        if not isinstance(value, dict | list):
+            raise
+        return [as_json(value)]
+
+
+def as_json(value: object) -> str:
+    """Return a value in JSON, its letters as they are."""
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def joined(value: object) -> str:
+    """All texts of a part of the question, one paragraph each."""
+    return "\n\n".join(texts_of(value))
+
+
+def turns_of(turns: Any, system: Any = None) -> list[tuple[str, str]]:
+    """The role and text of each turn of a conversation, after a system's text that stands beside it."""
+    if isinstance(turns, str) and (parts := re.split(r"(?:\A|\n\n)(Human|Assistant): ?", turns)[1:]):
+        turns = [{"role": role, "content": text} for role, text in zip(parts[::2], parts[1::2], strict=True)]
+    said = [("system", text)] if turns and (text := _content(system)) else []
+    for i, turn in enumerate(structure(turns) or ()):
+        if isinstance(turn, str):  # in turn, the user first
+            turn = {"role": ("user", "assistant")[i % 2], "content": turn}
+        called = "tool" if turn.get("tool_calls") or turn.get("function_call") else ""
+        content = turn.get("content", turn.get("value", turn.get("parts")))
+        said.append((called or _role(turn), _content(content)))
+    if unknown := [role for role, _ in said if role not in ("system", "user", "assistant")]:
+        raise ValueError(f"a turn of {unknown[0]!r}; turns are of system, user and assistant")
+    return said
+
+
+def _role(turn: Row) -> str:
+    role = str(turn.get("role") or turn.get("from") or "").lower()
+    return _ROLES.get(role, role)
+
+
+def _content(content: Any) -> str:
+    """The text of a turn, whole or in parts; parts that are no text are refused."""
+    if isinstance(content, dict) and "parts" in content:
+        content = content["parts"]
+    parts = content if isinstance(content, list) else [content]
+    for part in parts:
+        if isinstance(part, dict) and (
+            part.get("text") is None or not str(part.get("type") or "text").endswith("text")
+        ):
+            raise ValueError(f"a part of {part.get('type') or ', '.join(part)!r} in a turn; parts are texts")
+    texts = [part["text"] if isinstance(part, dict) else part for part in parts]
+    return text_of("".join(text if isinstance(text, str) else text_of(text) for text in texts))
+
+
+def transcript(said: Sequence[tuple[str, str]]) -> str:
+    """Turns as a question: with who says them, where there are several but a system's."""
+    said = [(role, text) for role, text in said if text]
+    if [role for role, _ in said if role != "system"] == ["user"]:
+        return "\n\n".join(text for _, text in said)
+    return "\n\n".join(text if role == "system" else f"{role.capitalize()}: {text}" for role, text in said)
+
+
+def conversation(said: Sequence[tuple[str, str]]) -> tuple[str, list[str]]:
+    """The question and answer of turns: all before the last assistant's turn, and that turn."""
+    roles = [role for role, _ in said]
+    last = len(roles) - 1 - roles[::-1].index("assistant") if "assistant" in roles else len(said)
+    return transcript(said[:last]), [text for _, text in said[last : last + 1]]
+
+
+def ends_open(turns: Any) -> bool:
+    """Whether turns end with the user's, so that their answer stands elsewhere."""
+    return isinstance(turns, list) and bool(turns) and isinstance(turns[-1], dict) and _role(turns[-1]) == "user"
+
+
+def shown(value: object) -> str:
+    """Return a value as messages show it, at most 60 characters."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def structure(value: Any) -> Any:
+    """A list or an object that a text holds in JSON or as Python prints it; ``None`` where it holds none."""
+    if not isinstance(value, str):
+        return value
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            found = parse(value)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if parse is json.loads or not _NUMPY.search(value):
+            return found if isinstance(found, list | dict) else None
+    if _NUMPY.search(value):
+        raise ValueError("a list as numpy prints it; write the table as JSON lines or Parquet")
+    return None
