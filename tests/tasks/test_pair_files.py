@@ -305,14 +305,18 @@ def test_columns_and_templates_override_what_is_recognised(tmp_path):
         ({"person": "Zoë", "age": 3}, "found", '{"person": "Zoë", "age": 3}'),
         ({"person": "Zoë", "age": 3}, "{found[person]}", "Zoë"),
         ({"text": "Zoë", "label": "who"}, "{found}", '{"text": "Zoë", "label": "who"}'),
+        ([{"text": "Zoë", "label": "who"}], "{found}", '[{"text": "Zoë", "label": "who"}]'),
+        ([{"name": "find", "arguments": {}}], "found", '[{"name": "find", "arguments": {}}]'),
     ],
 )
-def test_objects_that_are_the_answer_stay_whole(tmp_path, table, value, answer, text):
-    file = lines(tmp_path / "a.jsonl", [{"question": "Who?", "found": value}])
+@pytest.mark.parametrize("column", ["found", "completion"])
+def test_objects_that_are_the_answer_stay_whole(tmp_path, table, column, value, answer, text):
+    answer = answer.replace("found", column)
+    file = lines(tmp_path / "a.jsonl", [{"question": "Who?", column: value}])
     if table:
         file = str(tmp_path / "a.csv")
         found = json.dumps(value, ensure_ascii=False)
-        pd.DataFrame([{"question": "Who?", "found": found}]).to_csv(file, index=False)
+        pd.DataFrame([{"question": "Who?", column: found}]).to_csv(file, index=False)
     assert [pair.answer for pair in read_pairs(file, answer=answer).pairs] == [text]
 
 

@@ -65,11 +65,12 @@ UNREADABLE = (KeyError, IndexError, TypeError, ValueError, AttributeError)
 
 @dataclass(frozen=True)
 class Layout:
-    """How a row's columns make a question and its right answers, and which column says whether those are right."""
+    """How a row makes a question and right answers, the column of these, and the one that says if they are right."""
 
     name: str
     read: Callable[[Row], tuple[str, Sequence[str]]]
     columns: tuple[str, ...]
+    answer: str = ""
     verdict: str = ""
 
     def rejects(self, row: Row) -> bool:
@@ -106,7 +107,8 @@ def layout_of(columns: Sequence[str], rows: Sequence[tuple[str, Row]], file: str
     tell, told = _template(columns, file, "answer", answer) if answer else (None, ())
 
     def read(row: Row) -> tuple[str, Sequence[str]]:
-        known = found.read(row) if found and not (ask and tell) else ("", [])
+        others = row | {found.answer: None} if found and tell and found.answer else row
+        known = found.read(others) if found and not (ask and tell) else ("", [])
         return "\n\n".join(ask(row)) if ask else known[0], tell(row) if tell else known[1]
 
     rest = found.columns if found and not (ask and tell) else ()
@@ -114,7 +116,7 @@ def layout_of(columns: Sequence[str], rows: Sequence[tuple[str, Row]], file: str
         f"{question or 'recognised'} -> {answer or ('recognised' if found else 'nothing')}",
         read,
         (*asked, *told, *rest),
-        found.verdict if found and found.verdict not in (*asked, *told) else "",
+        verdict=found.verdict if found and found.verdict not in (*asked, *told) else "",
     )
 
 
@@ -139,7 +141,8 @@ def _template(
     def value_of(name: str, value: object) -> object:
         if name in indexed and (parts := structure(value)):
             return parts
-        texts = [as_json(value)] if isinstance(value, dict) else written(value)
+        objects = isinstance(value, dict) or (isinstance(value, list) and any(isinstance(part, dict) for part in value))
+        texts = [as_json(value)] if objects else written(value)
         return "\n\n".join(texts if side == "question" else texts[:1])
 
     def fill(row: Row) -> Sequence[str]:
@@ -187,7 +190,7 @@ def _recognised(columns: Sequence[str], rows: Sequence[Row]) -> Layout | None:
             return conversation(said)
 
         told = "".join(f" -> {name}" for name in beside)
-        return Layout(f"chat turns: {turns}{told}", talked, (system, turns, *beside), verdict)
+        return Layout(f"chat turns: {turns}{told}", talked, (system, turns, *beside), "".join(beside), verdict)
     key = first(_KEYS, asked, choices)
     lettered = {match[1].upper(): name for name in columns if (match := _OPTION.fullmatch(plain(name)))}
     runs = [[*takewhile(lettered.__contains__, marks)] for marks in (string.ascii_uppercase, string.digits[1:])]
@@ -210,13 +213,14 @@ def _recognised(columns: Sequence[str], rows: Sequence[Row]) -> Layout | None:
             asks, right = [joined(row.get(c)) for c in texts], text_of(row.get(key))
             return _multiple_choice(asks, *offered(row), right, ways)
 
-        return Layout(f"choices: {' + '.join([*texts, *options])} -> {key}", chosen, (*texts, *options, key))
+        return Layout(f"choices: {' + '.join([*texts, *options])} -> {key}", chosen, (*texts, *options, key), key)
     sample = next((row for row in rows if row.get(asked)), {})
     if asked and isinstance(sample.get(asked), list) and isinstance(sample[asked][0], dict):  # chat turns on both sides
         return Layout(
             f"chat turns: {asked} -> {answered}",
             lambda row: (transcript(said_in(row, asked)), texts_of(row.get(answered))),
             (system, asked, answered),
+            answered,
             verdict,
         )
     misspelt = not answered and any(get_close_matches(plain(c), ANSWERED, n=1) for c in columns if c != asked)
@@ -231,7 +235,9 @@ def _recognised(columns: Sequence[str], rows: Sequence[Row]) -> Layout | None:
         text = "\n\n".join(filter(None, (joined(row.get(c)) for c in parts)))
         return text if text_of(row[asked]) else "", texts_of(row.get(answered))
 
-    return Layout(f"{name}: {' + '.join(parts)} -> {answered or 'nothing'}", read, (*parts, answered), verdict)
+    return Layout(
+        f"{name}: {' + '.join(parts)} -> {answered or 'nothing'}", read, (*parts, answered), answered, verdict
+    )
 
 
 def _options(choices: Any) -> tuple[list[str], list[str]]:
