@@ -96,8 +96,8 @@ FILES = {
     "pretty.jsonl": "\n".join(json.dumps(row, indent=2) for row in ROWS),
     "commas.jsonl": LINES.replace("}\n", "},\n"),
     "array-in.txt": json.dumps(ROWS),
-    "packed.jsonl.gz": gzip.compress(LINES.encode()),
-    "packed-but-not-called-so.jsonl": gzip.compress(LINES.encode()),
+    "packed.jsonl.gz": gzip.compress(LINES.encode(), mtime=0),
+    "packed-but-not-called-so.jsonl": gzip.compress(LINES.encode(), mtime=0),
     "utf-16.csv": TABLE.encode("utf-16"),
     "utf-16-without-mark.csv": TABLE.encode("utf-16-le"),
     "utf-32.jsonl": LINES.encode("utf-32"),
@@ -369,7 +369,7 @@ REFUSED = [
     ("a.xlsx", b"PK\x03\x04rest", {}, "save the sheet as CSV"),
     ("b.parquet", pd.DataFrame({"question": [b"\xff\xfe"], "answer": ["b"]}).to_parquet(), {}, "row 1: not a row of"),
     ("a.parquet", b"no", {}, "cannot be read"),
-    ("a.jsonl.gz", gzip.compress(LINES.encode())[:-9], {}, "cannot be read"),
+    ("a.jsonl.gz", gzip.compress(LINES.encode(), mtime=0)[:-9], {}, "cannot be read"),
     ("nowhere.jsonl", None, {}, "no such file"),
 ]  # fmt: skip
 
