@@ -104,5 +104,9 @@ def test_the_command_checks_plans_and_refuses(tmp_path):
     assert checked.exit_code == 0 and json.loads(checked.output)["agrees"]
     planned = json.loads(run("--plan", "--json", "--hours", "0.2").output)
     assert any("beyond reach" in row["what"] for row in planned)
+    published = pd.read_csv(STUDY / "claims_plan.csv")
+    assert {(row["claim"], row["number"]) for row in planned} == {
+        *zip(published["claim"], published["number"], strict=True)
+    }
     wrong = run("C22")
     assert wrong.exit_code == 2 and "C2" in wrong.stderr

@@ -2,7 +2,7 @@
 
 ``captions`` are human captions of films (ActivityNet) in HellaSwag's validation split; their concepts are nouns and
 verbs that spaCy finds. Not comparable with CommonGen. Attributes are read off with patterns, as slot error scripts do
-(Dušek et al. 2019): of E2E's human references they find 93%, and call 8% unsupported, most of them rightly.
+(Dušek et al. 2019). In E2E's human references they find 93% of the slots, and flag 8% as unsupported, mostly correctly.
 """
 
 import json
