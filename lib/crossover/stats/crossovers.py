@@ -8,24 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pandas as pd
 
 from crossover.errors import CrossoverError
 from crossover.labels import QUERIES_PER_SAMPLE
-from crossover.stats import sign_changes
 from crossover.stats.curves import Fits, FittedCurve, akaike, point_fit
 from crossover.stats.flexible import BEYOND
 from crossover.stats.formatting import interval as show_interval
 from crossover.stats.forms import EXPONENTIAL, FORMS, Form
 from crossover.stats.lead import model_free
 from crossover.stats.noise import VarianceComponents
-from crossover.stats.sign_changes import Pair
 from crossover.stats.variable_projection import Solution
 
 POINTS_PER_RANGE = 64  # of the log grid on which signs are taken
+
+Pair = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True)
@@ -248,15 +248,15 @@ def _cross(pair: _Pair, unit: str, checks: bool) -> Crossover:
     logs = np.linspace(np.log(low / BEYOND), np.log(high * BEYOND), 3 * POINTS_PER_RANGE + 1)
     ratios = np.exp(logs)
     point, draws = pair.lead(ratios)
-    roots = sign_changes.roots(logs, point, lambda t: pair.mean_lead(np.exp(np.atleast_1d(t))))
+    roots = sign_changes(logs, point, lambda t: pair.mean_lead(np.exp(np.atleast_1d(t))))
     positive = (draws > 0).mean(0) + (draws == 0).mean(0) / 2
-    roots = sign_changes.between_decided(logs, positive, roots, tail)
+    roots = between_decided(logs, positive, roots, tail)
     inside = (ratios >= low * (1 - 1e-12)) & (ratios <= high * (1 + 1e-12))
-    p_exists = sign_changes.crossing_probability(draws)
+    p_exists = crossing_probability(draws)
     crossings = []
     for log_root, rising in roots:
         r = float(np.exp(log_root))
-        ends = sign_changes.open_region(logs, positive, log_root, tail)
+        ends = open_region(logs, positive, log_root, tail)
         crossings.append(Crossing(r, ends, names[1] if rising else names[0], bool(low <= r <= high)))
     nearest = min(crossings, key=lambda c: max(low / c.ratio, c.ratio / high), default=None)
     chosen = next((c for c in crossings if c.inside), nearest)
@@ -268,14 +268,14 @@ def _cross(pair: _Pair, unit: str, checks: bool) -> Crossover:
         order, ends = (names if chosen.leader == names[1] else names[::-1]), chosen.interval
     else:  # the leader inside hands over beyond: he is first upwards, second downwards
         order = {"above": ahead[::-1], "below": ahead, None: names if point[inside].mean() <= 0 else names[::-1]}[side]
-        ends = sign_changes.nearest_region(logs, positive, tail, inside)
+        ends = nearest_region(logs, positive, tail, inside)
     # where the data say nothing inside the range, a value outside of it would be worth nothing
     ratio = chosen.ratio if chosen and status != "none" and (chosen.inside or status != "undetermined") else None
     found = Crossover(
         a.task, *order, size, status, pair.tested, (float(ratios[0]), float(ratios[-1])), unit, a.level,
         ratio=ratio, interval=ends, queries=None if ratio is None else ratio * size,
         queries_interval=tuple(None if e is None else e * size for e in ends),
-        p_exists=p_exists, p_in_range=sign_changes.crossing_probability(draws[:, inside]),
+        p_exists=p_exists, p_in_range=crossing_probability(draws[:, inside]),
         side=side, leader=ahead[1] if status in ("none", "beyond_range") else None, crossings=tuple(crossings),
     )  # fmt: skip
     found = replace(found, message=_message(found, a.noise.replicates == 1))
@@ -327,7 +327,7 @@ def _by_form(pair: _Pair, logs: np.ndarray) -> tuple[dict[str, list[float]], dic
     for name, form in FORMS.items():
         points = tuple(c.point if form is EXPONENTIAL else point_fit(c.noise, form) for c in pair.curves)
         lead = pair.lead_of(form, points)
-        crossing[name] = [float(np.exp(r)) for r, _ in sign_changes.roots(logs, lead(logs), lead)]
+        crossing[name] = [float(np.exp(r)) for r, _ in sign_changes(logs, lead(logs), lead)]
         scores = [akaike(c.noise, form, p) for c, p in zip(pair.curves, points, strict=True)]
         aicc[name] = sum(scores) if None not in scores else np.inf
     best = min(aicc.values())
@@ -380,3 +380,81 @@ def shares(pair: _Pair, ratio: float, by_form: dict[str, list[float]], weight: d
     }
     total = sum(parts.values())
     return {k: v / total for k, v in parts.items()} if total > 0 else {}
+
+
+def sign_changes(
+    logs: np.ndarray, values: np.ndarray, difference: Callable[[float], np.ndarray]
+) -> list[tuple[float, bool]]:
+    """Sign changes as (log ratio, rising): bracketed by ``values`` (n,) on the grid, solved to full precision.
+
+    >>> [(round(r, 6), up) for r, up in sign_changes(np.linspace(-3, 3, 10), np.linspace(-2, 4, 10), lambda t: t + 1)]
+    [(-1.0, True)]
+    """
+    # a thousandth of a point is no lead: two curves that have both levelled off at one value do not cross
+    sign = np.where(np.abs(values) < 1e-5, 0, np.sign(values))
+    known = np.nonzero(sign)[0]
+    out = []
+    for a, b in pairwise(known):
+        if sign[a] != sign[b]:
+            out.append((_bisect(difference, logs[a], logs[b], sign[b]), bool(sign[b] > 0)))
+    return out
+
+
+def between_decided(
+    logs: np.ndarray, positive: np.ndarray, found: list[tuple[float, bool]], tail: float
+) -> list[tuple[float, bool]]:
+    """Those sign changes that lie between ratios at which opposite leads are decided; all where there is none."""
+    decided = np.where(positive >= 1 - tail, 1, np.where(positive <= tail, -1, 0))
+    known = np.nonzero(decided)[0]
+    kept = []
+    for i, j in pairwise(known):
+        gap = [(root, up) for root, up in found if logs[i] <= root <= logs[j] and up == (decided[j] > 0)]
+        if decided[i] != decided[j] and gap:
+            kept.append(gap[len(gap) // 2])
+    return kept or found
+
+
+def _bisect(difference: Callable[[float], np.ndarray], low: float, high: float, sign_high: float) -> float:
+    """Root of a difference whose sign at ``high`` is known, to rounding."""
+    for _ in range(6):  # each round narrows the bracket 64 times
+        t = np.linspace(low, high, 65)
+        there = np.append(np.sign(difference(t[1:-1])) == sign_high, True)
+        k = int(np.argmax(there))
+        low, high = t[k], t[k + 1]
+    return float(low + high) / 2
+
+
+def crossing_probability(draws: np.ndarray) -> float:
+    """Share of draws (rows) that change sign along the row."""
+    return float(((draws > 0).any(1) & (draws < 0).any(1)).mean())
+
+
+def open_region(logs: np.ndarray, positive: np.ndarray, at: float, tail: float) -> Pair:
+    """Ends of the stretch around ``at`` where the sign is open; ``None`` where it runs off the grid."""
+    depth = np.minimum(positive, 1 - positive) - tail  # positive where the sign is open
+    k = int(np.clip(np.searchsorted(logs, at), 1, len(logs) - 1))
+    ends: list[float | None] = []
+    for step, start in ((-1, k - 1), (1, k)):
+        n = start
+        while 0 <= n < len(logs) and depth[n] >= 0:
+            n += step
+        if not 0 <= n < len(logs):
+            ends.append(None)
+        else:
+            inner = n - step
+            if n == start:  # already closed at the nearest grid point: the end lies between it and the crossing
+                ends.append(float(np.exp(at if abs(logs[n] - at) < 1e-12 else (logs[n] + at) / 2)))
+            else:
+                fraction = depth[inner] / (depth[inner] - depth[n])
+                ends.append(float(np.exp(logs[inner] + fraction * (logs[n] - logs[inner]))))
+    return ends[0], ends[1]
+
+
+def nearest_region(logs: np.ndarray, positive: np.ndarray, tail: float, inside: np.ndarray) -> Pair:
+    """The open stretch nearest to the tested range, for point fits that do not cross."""
+    candidates = np.nonzero(np.minimum(positive, 1 - positive) >= tail)[0]
+    if not candidates.size:
+        return None, None
+    first, last = np.nonzero(inside)[0][[0, -1]]
+    distance = np.maximum(np.maximum(first - candidates, candidates - last), 0)
+    return open_region(logs, positive, logs[candidates[distance.argmin()]], tail)

@@ -15,8 +15,8 @@ from scipy.linalg import block_diag
 
 from crossover.errors import CrossoverError
 from crossover.labels import QUERIES_PER_SAMPLE
-from crossover.stats import noise, sign_changes
-from crossover.stats.crossovers import find_crossovers
+from crossover.stats import noise
+from crossover.stats.crossovers import find_crossovers, open_region, sign_changes
 from crossover.stats.curves import MIN_BUDGETS, Fits, FittedCurve
 from crossover.stats.flexible import BEYOND
 from crossover.stats.forms import FORMS, Form
@@ -112,11 +112,11 @@ def _predicted(
 
     logs = np.linspace(np.log(tested[0] / BEYOND), np.log(tested[1] * BEYOND), 400)
     point, draws = lead(logs)
-    found = sign_changes.roots(logs, point, lambda t: lead(t)[0])
+    found = sign_changes(logs, point, lambda t: lead(t)[0])
     if not found:
         return None, None, None
     positive = (draws > 0).mean(0) + (draws == 0).mean(0) / 2
-    return float(np.exp(found[0][0])), *sign_changes.open_region(logs, positive, found[0][0], (1 - level) / 2)
+    return float(np.exp(found[0][0])), *open_region(logs, positive, found[0][0], (1 - level) / 2)
 
 
 def effective(samples: np.ndarray, sizes: np.ndarray, repeats: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
