@@ -102,6 +102,7 @@ def read_remembered(
     the frozen layers' part joins it.
     """
     lower, upper = split(lm.model, len(lm.model.base_model.layers) - lm.frozen)
+    assert lower is not None  # some layers are frozen
     shared = {"attention_mask": mask, "position_ids": positions, "use_cache": True}
     texts = (t.numpy(force=True).tobytes() for t in (ids, mask, *(() if before is None else (before,))))
     key = (lm.pretrained, lm.frozen, lm.model.device, ids.shape, *texts)
@@ -147,7 +148,7 @@ def write(
             active = [active[i] for i in keep]
         logits = _next_logits(lm, ids, mask, positions, cache)
         positions = positions + 1
-    return lm.tokenizer.batch_decode(written, skip_special_tokens=True)
+    return list(lm.tokenizer.batch_decode(written, skip_special_tokens=True))
 
 
 def _next_logits(

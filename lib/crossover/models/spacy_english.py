@@ -1,6 +1,7 @@
 """The English parser: spaCy's small model, pinned, with what the templates use and a faster matrix product."""
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 from spacy.language import Language
@@ -12,7 +13,7 @@ from crossover.data.pinned import EN_CORE_WEB_SM
 class Blas(NumpyOps):
     """thinc's operations with numpy's matrix product: with AVX-512 nearly three times as fast, to the same parses."""
 
-    def gemm(self, x, y, out=None, trans1=False, trans2=False):
+    def gemm(self, x: Any, y: Any, out: Any = None, trans1: bool = False, trans2: bool = False) -> Any:
         """Return ``x @ y``, each transposed where asked, into ``out`` where given."""
         return np.matmul(x.T if trans1 else x, y.T if trans2 else y, out=out)
 
@@ -28,7 +29,7 @@ def load_tagger() -> Language:
     return _load(exclude=["parser", "ner"])
 
 
-def _load(**parts: list[str]) -> Language:
+def _load(**parts: Any) -> Language:
     import spacy
 
     before = get_current_ops()

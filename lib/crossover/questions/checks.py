@@ -46,8 +46,8 @@ def rejection_reason(draft: Draft) -> str | None:
     if any(t.lower_ in LISTS["pointing"] and t.tag_ in ("DT", "JJ", "PDT", "RB", "NN", "NNS", "CD") for t in told):
         return "question: points at other text"
     subject, owners = draft.frame.one("subject"), {t.lower_ for t in told} & _POSSESSIVE
-    whole = subject is not None and set(draft.used).issuperset(subject.indices)
-    if owners and not (whole and _owned_by(subject, owners)):
+    repeats_subject = subject is not None and set(draft.used).issuperset(subject.indices)
+    if owners and not (subject is not None and repeats_subject and _owned_by(subject, owners)):
         return "question: pronoun"
     ends_in_text = draft.template.question.endswith("}?") and "{stranded}" not in draft.template.question
     if (ends_in_text and _DANGLING.search(draft.question)) or _DANGLING.search(draft.answer):

@@ -7,9 +7,11 @@ import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import yaml
 from spacy.language import Language
+from spacy.pipeline import Lemmatizer
 from spacy.tokens import Doc, Span, Token
 
 #: Entity types that are names.
@@ -139,7 +141,8 @@ _SEPARATORS = (",", ";", ":", "–", "—", "--")
 
 def trimmed(head: Token) -> list[int]:
     """Return the indices of a phrase without brackets and what commas set off; empty where a list would be torn."""
-    doc, dropped, depth = head.doc, set(), 0
+    dropped: set[int] = set()
+    doc, depth = head.doc, 0
     left, right = head.left_edge.i, head.right_edge.i
     for token in doc[left : right + 1]:
         if token.dep_ in ("appos", "relcl", "acl", "advcl", "parataxis", "npadvmod") and token != head:
@@ -232,11 +235,11 @@ class Lemmas:
     """Base forms of verbs, from the tables of a spaCy lemmatiser; itself it would cost a quarter of the parse."""
 
     def __init__(self, nlp: Language):
-        lookups = nlp.get_pipe("lemmatizer").lookups
-        index, self._exceptions, self._rules = (
-            lookups.get_table(f"lemma_{name}")["verb"] for name in ("index", "exc", "rules")
-        )
-        self._index = frozenset(index)
+        lemmatizer = cast(Lemmatizer, nlp.get_pipe("lemmatizer"))
+        tables = {name: lemmatizer.lookups.get_table(f"lemma_{name}")["verb"] for name in ("index", "exc", "rules")}
+        self._index = frozenset(tables["index"])
+        self._exceptions: dict[str, list[str]] = tables["exc"]
+        self._rules: list[tuple[str, str]] = tables["rules"]
 
     def base(self, form: str) -> str:
         """The base form of a verb; an unknown word is returned in lower case as it is."""

@@ -24,7 +24,7 @@ class Frame:
     kind: str
     sentence: Span
     parts: list[Part]
-    verb: Token | None = None
+    verb: Token
     auxiliaries: list[Token] = field(default_factory=list)
     before: list[list[int]] = field(default_factory=list)
     between: list[list[int]] = field(default_factory=list)
@@ -268,7 +268,7 @@ def _with_date(role: str, head: Token) -> list[Part]:
         dated = token.lower_ in ("in", "on") and date is not None and date.ent_type_ == "DATE"
         # The date belongs to the noun in "the World Cup in 1998" after a preposition.
         of_noun = noun.ent_type_ == "DATE" or (noun.ent_type_ in ("EVENT", "WORK_OF_ART") and noun.dep_ == "pobj")
-        if dated and token.right_edge.i == indices[-1] and not of_noun:
+        if date is not None and dated and token.right_edge.i == indices[-1] and not of_noun:
             tail = [i for i in indices if i >= token.i]
             return [
                 Part(role, head, [i for i in indices if i < token.i]),

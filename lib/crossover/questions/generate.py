@@ -48,7 +48,8 @@ class Question:
 
     def moved(self, offset: int, source: str) -> Question:
         """Return the question for a text in which everything stands ``offset`` characters later."""
-        moved = tuple(place + offset for place in self.sentence)
+        first, last = self.sentence
+        moved = (first + offset, last + offset)
         return replace(self, start=self.start + offset, end=self.end + offset, sentence=moved, source=source)
 
 

@@ -39,7 +39,9 @@ _OPENINGS = {
 def funnel_table(funnel: QuestionFunnel) -> pd.DataFrame:
     """Return the yield funnel as rows ``stage, reason, count``: what reached each stage, then each refusal."""
     rows = [(stage, "", count) for stage, count in vars(funnel).items() if stage != "refused"]
-    rows += [(*reason.split(": ", 1), count) for reason, count in funnel.refused.most_common()]
+    for refused, count in funnel.refused.most_common():
+        stage, _, reason = refused.partition(": ")
+        rows.append((stage, reason, count))
     return pd.DataFrame(rows, columns=["stage", "reason", "count"])
 
 

@@ -1,12 +1,14 @@
 """The question grammar: statements turned round, with do-support, agreement and passives made active."""
 
+import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from crossover.questions.constituents import Lemmas, Part, past, phrase, third_person
 from crossover.questions.frames import Frame
 
 BLANK = "____"
+_SLOT = re.compile(r"\{(\w+)\}")
 _BE = {"is", "are", "was", "were", "am", "'s", "’s"}
 
 
@@ -18,15 +20,26 @@ class Realiser:
     """Writes the slots of one question without ``asked``; ``used`` holds the tokens written so far."""
 
     def __init__(self, frame: Frame, asked: Part | None, lemmas: Lemmas):
-        self.frame, self.asked, self.lemmas = frame, asked, lemmas
+        self.frame, self._asked, self.lemmas = frame, asked, lemmas
         self.doc, self.verb = frame.sentence.doc, frame.verb
         self.used: list[int] = []
         self._instead = ""  # what stands in place of the part asked for
 
+    @property
+    def asked(self) -> Part:
+        """The part that is left out; a statement turned round as a whole has none."""
+        if self._asked is None:
+            raise NoForm("asked")
+        return self._asked
+
+    def fill(self, wording: str, groups: Mapping[str, str]) -> str:
+        """Return a template's wording with its slots written; the named ``groups`` of a pattern are slots too."""
+        return _SLOT.sub(lambda match: groups.get(match[1]) or self.slot(match[1]), wording)
+
     def slot(self, name: str) -> str:
         if name in SLOTS:
             return SLOTS[name](self)
-        part = self.asked if self.asked is not None and self.asked.role == name else self.frame.one(name)
+        part = self._asked if self._asked is not None and self._asked.role == name else self.frame.one(name)
         if part is None:
             raise NoForm(name)
         return self._write(part.indices)
@@ -39,7 +52,7 @@ class Realiser:
         """Token groups in order without what is asked for, the main verb in another form where one is given."""
         words, negations = [], {t.i for t in self.verb.children if t.dep_ == "neg"}
         for group in groups:
-            if self.asked is not None and group == self.asked.whole:
+            if self._asked is not None and group == self._asked.whole:
                 words.append(self._instead)
             elif group == [self.verb.i]:
                 words.append(verb or self.verb.text)
@@ -51,7 +64,7 @@ class Realiser:
     def inverted(self) -> str:
         frame, verb = self.frame, self.verb
         subject = frame.one("subject") or frame.one("expletive")
-        if subject is None or subject is self.asked:
+        if subject is None or subject is self._asked:
             raise NoForm("inverted")
         base = None
         if frame.auxiliaries:

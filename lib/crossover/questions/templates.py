@@ -21,7 +21,6 @@ Type = Literal["who", "what", "when", "where", "how many", "which", "yes-no", "c
 Kind = Literal["clause", "apposition", "bracket", "sentence"]
 Words = Annotated[list[str], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
 _NUMERAL_STOP = re.compile(r"\b[IVX]+\.$")
-_SLOT = re.compile(r"\{(\w+)\}")
 
 
 class _Strict(BaseModel):
@@ -52,6 +51,10 @@ class PartCondition(_Strict):
     not_pattern: re.Pattern[str] | None = None
     most_words: int | None = None
 
+    def match(self, part: Part) -> re.Match[str] | None:
+        """What the pattern, if there is one, finds in a part."""
+        return self.pattern.search(text_of(part)) if self.pattern else None
+
     def holds(self, part: Part) -> bool:
         word, tag = part.head.lower_, part.head.tag_
         return (
@@ -65,7 +68,7 @@ class PartCondition(_Strict):
             and (self.number is None or bool(part.number) == self.number)
             and (self.person is None or is_person(word) == self.person)
             and (self.most_words is None or len(part.indices) <= self.most_words)
-            and (self.pattern is None or self.pattern.search(text_of(part)) is not None)
+            and (self.pattern is None or self.match(part) is not None)
             and (self.not_pattern is None or self.not_pattern.search(text_of(part)) is None)
         )
 
@@ -164,17 +167,16 @@ def drafts(template: Template, frame: Frame, lemmas: Lemmas) -> Iterator[Draft]:
     for role, condition in template.where.items():
         if role != template.ask and not any(condition.holds(part) for part in frame.all(role)):
             return
-    if template.spelt and not spells(text_of(frame.one("description")), text_of(frame.one("name"))):
+    if template.spelt and not spells(*(text_of(part) for role in ("description", "name") for part in frame.all(role))):
         return
     condition = template.where.get(template.ask, PartCondition())
     for part in frame.all(template.ask):
-        if not condition.holds(part) or (found := _answer(template, frame, part)) is None:
+        match = condition.match(part)
+        if not condition.holds(part) or (found := _answer(template, frame, part, match)) is None:
             continue
         realiser = Realiser(frame, None if template.answer == "yes" or template.negated else part, lemmas)
-        # The named groups of the asked part's pattern are slots too.
-        groups = condition.pattern.search(text_of(part)).groupdict() if condition.pattern else {}
         try:
-            question = _SLOT.sub(lambda m, r=realiser, g=groups: g.get(m[1]) or r.slot(m[1]), template.question)
+            question = realiser.fill(template.question, match.groupdict() if match else {})
         except NoForm:
             continue
         answer, start, end, entity = found
@@ -182,16 +184,17 @@ def drafts(template: Template, frame: Frame, lemmas: Lemmas) -> Iterator[Draft]:
         yield Draft(template, question, answer, start, end, entity, part, realiser.used, frame)
 
 
-def _answer(template: Template, frame: Frame, part: Part) -> tuple[str, int, int, str] | None:
+def _answer(
+    template: Template, frame: Frame, part: Part, match: re.Match[str] | None
+) -> tuple[str, int, int, str] | None:
     """The answer with its first and last character in the document and its entity type, or ``None``."""
     doc, sentence = part.head.doc, frame.sentence
     if template.answer in ("yes", "no"):
         return template.answer, sentence.start_char, sentence.end_char, "none"
-    if template.answer not in ("part", "phrase", "number", "name"):
-        match = template.where[part.role].pattern.search(text_of(part))
+    if match is not None and template.answer not in ("part", "phrase", "number", "name"):
         start, end = (doc[part.indices[0]].idx + place for place in match.span(template.answer))
         span = doc.char_span(start, end, alignment_mode="expand")
-        return match[template.answer], start, end, span.root.ent_type_ or "none"
+        return match[template.answer], start, end, (span.root.ent_type_ if span else "") or "none"
     entity = part.entity
     if template.answer == "number":
         indices, entity = part.number, "CARDINAL"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from crossover.teachers.base import Request
 from crossover.teachers.few_shot_prompts import schema
@@ -89,9 +90,9 @@ class Dialect:
             return {"limit": "max_completion_tokens"}
         return {"temperature": False} if self.temperature and "temperature" in said else {}
 
-    def settings(self, request: Request, temperature: float, max_new_tokens: int) -> dict[str, object]:
+    def settings(self, request: Request, temperature: float, max_new_tokens: int) -> dict[str, Any]:
         """Return what is sent beside model and messages."""
-        sent: dict[str, object] = {self.limit: max_new_tokens}
+        sent: dict[str, Any] = {self.limit: max_new_tokens}
         if self.temperature:
             sent["temperature"] = temperature
         if self.structure == "schema":

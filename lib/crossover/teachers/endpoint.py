@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
@@ -153,11 +154,11 @@ class _Connection(openai.DefaultAsyncHttpxClient):
     Every attempt is charged before it is made, and every reply has the status that it deserves.
     """
 
-    def __init__(self, calls: _Calls, **settings: object):
+    def __init__(self, calls: _Calls, **settings: Any):
         super().__init__(**settings)
         self.calls = calls
 
-    async def send(self, request: httpx2.Request, **settings: object) -> httpx2.Response:
+    async def send(self, request: httpx2.Request, **settings: Any) -> httpx2.Response:
         if request.method != "POST":
             return await super().send(request, **settings)
         teacher, calls = self.calls.teacher, self.calls
@@ -196,7 +197,7 @@ class _Connection(openai.DefaultAsyncHttpxClient):
             teacher.account.settle(entry, 0, 0)
             if response.is_success:
                 code = error.get("code") if isinstance(error, dict) else None
-                response.status_code = int(code) if str(code).isdigit() and 400 <= int(code) < 600 else 404
+                response.status_code = int(str(code)) if re.fullmatch("[45][0-9][0-9]", str(code)) else 404
         said = calls.safe(response.text).lower()
         passing = response.headers.get("retry-after") or "retrydelay" in said
         status = response.status_code
@@ -220,21 +221,20 @@ class _Calls:
         self.interrupted = self.warned = False
         self.workers = self.refused = 0
         self.failure: Exception | None = None
-        self.loop: asyncio.AbstractEventLoop | None = None
+        self.task: asyncio.Task[Any] | None = None
         self.key = _key()
 
     def abandon(self) -> None:
         """Drop the calls under way; from another thread."""
         self.stopped.set()
-        if self.loop:
+        if self.task:
             with suppress(RuntimeError):  # the loop has just ended by itself
-                self.loop.call_soon_threadsafe(self.task.cancel)
+                self.task.get_loop().call_soon_threadsafe(self.task.cancel)
 
     async def run(self) -> None:
         if not self.waiting:
             return
-        self.loop, self.task = asyncio.get_running_loop(), asyncio.current_task()
-        teacher = self.teacher
+        self.task, teacher = asyncio.current_task(), self.teacher
         try:
             local = _on_this_machine(teacher.base_url)
             own = local and teacher.base_url.startswith("https")
@@ -313,19 +313,19 @@ class _Calls:
             entry, used = response.http_response.extensions["paid"]
             return self._read(_json(response.http_response), request, used), entry
 
-    def _read(self, completion: dict, request: Request, used: Sequence[int]) -> Reply:
+    def _read(self, completion: dict[str, Any], request: Request, used: tuple[int, int]) -> Reply:
         """Return what a chat completion holds."""
-        teacher = self.teacher
+        teacher, (tokens_in, tokens_out) = self.teacher, used
         content, cut, failed = message_of(completion)
         if failed:
-            return Reply(None, *used, failed=failed)
+            return Reply(None, tokens_in, tokens_out, failed=failed)
         most = TOKEN_CHARACTERS * teacher.max_new_tokens
         cut, content = cut or len(content) > most, self.safe(content)[:most]
         whole = self.dialect.structure == "schema" and content and not cut
         if whole and structured_reply(content, field_of(request.kind)) is None:
             self.dialect.structure = "tags"  # the server passes the schema over in silence
         text, failed = read_reply(content, request.kind, teacher.task, cut)
-        return Reply(text, *used, failed=failed, raw=content)
+        return Reply(text, tokens_in, tokens_out, failed=failed, raw=content)
 
     def _failed_prompt(self, why: str) -> Reply:
         """A call that costs its sample, not the run; unless nothing else comes any more."""
@@ -392,7 +392,7 @@ class _Calls:
         return text.encode("utf-8", "replace").decode()
 
 
-def _json(response: httpx2.Response) -> dict:
+def _json(response: httpx2.Response) -> dict[str, Any]:
     """A response's JSON object, whatever it is declared as; empty where it is none."""
     for content in (response.content, response.text):  # as Unicode, or as the server says
         with suppress(ValueError, RecursionError):
@@ -402,7 +402,7 @@ def _json(response: httpx2.Response) -> dict:
     return {}
 
 
-def _billed(usage: object, most: tuple[int, int]) -> list[int]:
+def _billed(usage: object, most: tuple[int, int]) -> tuple[int, int]:
     """The tokens of prompt and reply that a bill says, the most where it cannot be believed: no prompt has none."""
     told: list[int | None] = []
     for names in (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens")):
@@ -410,8 +410,9 @@ def _billed(usage: object, most: tuple[int, int]) -> list[int]:
         with suppress(TypeError, ValueError, OverflowError):
             told.append(int(said[0]) if said and not isinstance(said[0], bool) else None)
     if len(told) < 2 or not told[0]:
-        return [*most]
-    return [limit if n is None or n < 0 else n for n, limit in zip(told, most, strict=True)]
+        return most
+    prompt, reply = (limit if n is None or n < 0 else n for n, limit in zip(told, most, strict=True))
+    return prompt, reply
 
 
 def _on_this_machine(url: str) -> bool:

@@ -52,7 +52,8 @@ class InstructedTeacher(SampledTeacher):
     @cached_property
     def id(self) -> str:
         cut = f", layers={self.layers}" if self.layers else ""
-        tuned = f", tuned on {len(self.pairs) // 2}: {self._digest()}" if self.recipe else ""
+        training = digest([VERSION, self.pairs, self.recipe.as_dict(), self.seed]) if self.recipe else ""
+        tuned = f", tuned on {len(self.pairs) // 2}: {training}" if training else ""
         return f"instructed({self.model}@{weights(self.model)}{cut}, temperature={self.temperature:g}{tuned})"
 
     @property
@@ -74,9 +75,6 @@ class InstructedTeacher(SampledTeacher):
 
     def _class(self, problem: Problem) -> str | None:
         return self.task.extract(problem.answer) if isinstance(self.task, ClassificationTask) else None
-
-    def _digest(self) -> str:
-        return digest([VERSION, self.pairs, self.recipe.as_dict(), self.seed])
 
 
 @lru_cache(maxsize=2)
@@ -101,7 +99,7 @@ class Labeller:
 
     @cached_property
     def pairs(self) -> tuple[tuple[str, str], ...]:
-        return tuple((problem.question, self.task.extract(problem.answer)) for problem in self.original)
+        return tuple((problem.question, self.task.extract(problem.answer) or "") for problem in self.original)
 
     @cached_property
     def id(self) -> str:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -39,11 +40,15 @@ weights = functools.cache(fingerprint)  # a model's weights, too, are loaded onc
 class SampledTeacher(ABC):
     """A language model as teacher; a subclass says what is asked and where a reply ends."""
 
-    id: str
     temperature: float
     batch_size: int
     repeatable = False
     shares_prefix = False  # whether the tokens that all prompts of a batch begin with are computed once
+
+    @property
+    @abstractmethod
+    def id(self) -> str:
+        """Model and sampling settings."""
 
     @property
     @abstractmethod
@@ -121,7 +126,7 @@ class LocalTeacher(SampledTeacher):
     temperature: float = 0.7
     max_new_tokens: int = 96
     gold: int = 0
-    recipe: Mapping[str, object] = field(default_factory=dict)
+    recipe: Mapping[str, Any] = field(default_factory=dict)
     batch_size: int = 64
     device: str = "cpu"
 
@@ -195,7 +200,7 @@ class LocalTeacher(SampledTeacher):
         if tokenizer.chat_template is None:
             return f"{text}\n\nNew question:"
         turn = [{"role": "user", "content": text}]
-        return tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
+        return str(tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True))
 
     def limits(self, kind: Kind) -> tuple[Callable[[list[int]], bool], int]:
         """An answer ends with its final answer; a question with its line, where the model has not learnt its end."""

@@ -8,6 +8,7 @@ import random
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from crossover.errors import CrossoverError
 from crossover.tasks.base import DRAW, DialTask, Problem, ProceduralTask
@@ -53,21 +54,21 @@ class Oracle:
         return [self._one(request) for request in requests]
 
     def _one(self, request: Request) -> Reply:
-        problem = request.problem
+        problem, dials = request.problem, cast(DialTask, self.task)  # which only a dial asks for its mistakes
         rng = random.Random(f"{self.task.name}/{DRAW}/{request.kind}/{problem.id}/{request.index}")
         # The coin is tossed before anything else, so that turning a dial changes only the replies it must.
         coin, source = rng.random(), rng.random()
         if request.kind == "answer":
             if problem.structure is None:  # a question without an answer gets the confident guess that came with it
                 return _reply(problem.question, problem.answer)
-            write = self.task.err if coin < self.answer_error else self.task.solve
+            write = dials.err if coin < self.answer_error else self.task.solve
             return _reply(problem.question, write(problem, rng))
         if request.kind == "rephrase":
-            make = self.task.drift if coin < self.rephrase_drift else self.task.reword
+            make = dials.drift if coin < self.rephrase_drift else self.task.reword
             return _reply(problem.question, *_written(make(problem, rng)))
-        fresh = self.task.sample(rng) if source < self.coverage else self.task.edit(problem, rng)
+        fresh = self.task.sample(rng) if source < self.coverage else dials.edit(problem, rng)
         if coin < self.invalid_rate:
-            fresh = self.task.invalid(fresh, rng)
+            fresh = dials.invalid(fresh, rng)
         return _reply(problem.question, *_written(fresh))
 
 

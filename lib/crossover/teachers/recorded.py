@@ -16,12 +16,14 @@ import time
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from crossover.digests import digest
 from crossover.errors import CrossoverError
 from crossover.paths import written
 from crossover.teachers.base import Remote, Reply, Request, Teacher
 
+Entry = dict[str, Any]
 SPACE = 16_000_000  # bytes that must be free before a server is asked
 
 
@@ -67,7 +69,7 @@ class Recorded:
                 f" {free / 1e6:.1f} MB. Free some, or set CROSSOVER_RESULTS to another disk; the same command resumes."
             )
 
-    def _store(self, entries: Mapping[str, dict[str, object]]) -> None:
+    def _store(self, entries: Mapping[str, Entry]) -> None:
         new = {key: entry for key, entry in entries.items() if key not in self._stored}
         if not new:
             return
@@ -83,7 +85,7 @@ class Recorded:
     def _key(self, request: Request) -> str:
         return digest([self.id, request.kind, request.problem.id, request.problem.question, request.index], 20)
 
-    def _entry(self, key: str, request: Request, reply: Reply) -> dict[str, object]:
+    def _entry(self, key: str, request: Request, reply: Reply) -> Entry:
         return {
             "key": key,
             "teacher": self.id,
@@ -97,15 +99,16 @@ class Recorded:
         } | ({"failed": reply.failed} if reply.failed else {})
 
 
-def _reply(entry: dict[str, object]) -> Reply:
+def _reply(entry: Entry) -> Reply:
     return Reply(entry["reply"], entry["tokens_in"], entry["tokens_out"], failed=entry.get("failed", ""))
 
 
-def _read(path: Path) -> dict[str, dict[str, object]]:
+def _read(path: Path) -> dict[str, Entry]:
     """Return the stored entries; a member cut short by a kill is cut off the file."""
     if not path.exists():
         return {}
-    data, entries, sound = path.read_bytes(), {}, 0
+    entries: dict[str, Entry] = {}
+    data, sound = path.read_bytes(), 0
     while sound < len(data):
         member = zlib.decompressobj(wbits=31)
         try:

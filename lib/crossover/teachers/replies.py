@@ -9,7 +9,9 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from crossover.tasks.base import Task
 from crossover.teachers.base import Kind
@@ -85,7 +87,7 @@ _NEXT = re.compile(r"\n\s*\n?\W{0,4}(?:question|instruction)\s*\d*\W{0,3}:", re.
 _QUOTES = {'"': '"', "“": "”", "«": "»", "„": "“", "'": "'", "**": "**", "__": "__", "*": "*", "`": "`"}
 
 
-def message_of(completion: dict) -> tuple[str, bool, str]:
+def message_of(completion: dict[str, Any]) -> tuple[str, bool, str]:
     """Return the text of a chat completion, whether it was cut at the token limit, and why it is of no use.
 
     Text comes as a string or in parts; thoughts beside it are passed over.
@@ -158,7 +160,7 @@ def structured_reply(text: str, field: str) -> str | None:
 def _object(text: str) -> dict[str, object]:
     """The JSON object or Python literal that a text begins with, its keys in lower case; empty where it is none."""
     decode = json.JSONDecoder(strict=False).raw_decode
-    attempts = (
+    attempts: tuple[Callable[[], Any], ...] = (
         lambda: decode(text)[0],
         lambda: ast.literal_eval(text[: text.rfind("}") + 1]),
         lambda: decode(text.translate(_SMART))[0],
