@@ -15,7 +15,7 @@ from crossover.chapters.finetuned_teacher import with_measures
 from crossover.chapters.recipe_pilot import choose, compare
 from crossover.params.profiles import resolve
 from crossover.paths import repository
-from crossover.strategies.base import Ledger
+from crossover.strategies import Ledger
 from crossover.study.cell import read_cell
 from crossover.study.experiments.query_budget import buy
 from crossover.study.grids import cells_of

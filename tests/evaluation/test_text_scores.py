@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from crossover.evaluation.text_scores import chrf, embed, measure, self_similarity
-from crossover.strategies.base import Sample
+from crossover.strategies import Sample
 from crossover.tasks import load_task
 
 

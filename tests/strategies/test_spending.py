@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossover.labels import QUERIES_PER_SAMPLE
-from crossover.strategies import STRATEGIES, load_strategy
-from crossover.strategies.base import Ledger
+from crossover.strategies import STRATEGIES, Ledger, load_strategy
 from crossover.tasks import load_task
 from crossover.teachers import Oracle, Reply, Request
 from crossover.teachers.spending import BudgetExceeded

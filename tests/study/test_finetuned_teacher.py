@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from crossover.errors import CrossoverError
 from crossover.models.recipe import Recipe
 from crossover.params.finetuned_teacher import FinetunedTeacher
-from crossover.strategies.base import Ledger, annotate, generate
+from crossover.strategies import Ledger, annotate, generate
 from crossover.study.experiments import finetuned_teacher
 from crossover.study.grids import cells_of
 from crossover.study.grids import finetuned_teacher as finetuned_teacher_grids

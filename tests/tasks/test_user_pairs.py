@@ -8,8 +8,7 @@ import pytest
 
 from crossover.errors import CrossoverError
 from crossover.params.profiles import check
-from crossover.strategies import load_strategy
-from crossover.strategies.base import Ledger
+from crossover.strategies import Ledger, load_strategy
 from crossover.study import answer_seeds
 from crossover.study.grids import cells_of
 from crossover.tasks import load_task

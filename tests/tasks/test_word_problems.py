@@ -102,7 +102,7 @@ def test_grammar_and_pronouns(seed):
     for text in questions:
         assert text.endswith("?") and text.count("?") == 1 and text[0].isupper()
         assert not (re.search(r"\bdoes\b", text) and re.search(r"\bdid\b", text))
-    she, he = (set(plot.lexicon()["names"][kind]) for kind in ("she", "he"))
+    she, he = (set(plot.LEXICON["names"][kind]) for kind in ("she", "he"))
     people = problem.structure.names
     assert not re.search(r"\b[Ss]he\b", problem.question) or she & set(people)
     assert not re.search(r"\b[Hh]e\b", problem.question) or he & set(people)
@@ -125,7 +125,7 @@ def test_words():
     assert [plural(noun) for noun in nouns] == list(nouns.values()) and plural("toy boat") == "toy boats"
 
 
-@pytest.mark.parametrize("family", list(plot.lexicon()["families"]))
+@pytest.mark.parametrize("family", list(plot.LEXICON["families"]))
 def test_every_plan_has_many_wordings(family):
     rng = random.Random(1)
     for kind in plot.kinds(family):

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from crossover.errors import CrossoverError
 from crossover.params.profiles import check, resolve
-from crossover.strategies.base import Ledger, charge_and_ask
+from crossover.strategies import Ledger, charge_and_ask
 from crossover.study.cell import QueryCell
 from crossover.study.experiments.query_budget import buy
 from crossover.study.grids import cells_of

@@ -12,7 +12,7 @@ from transformers import AutoModel, AutoTokenizer
 from crossover.models.encoder import MAX_LENGTH, mean_state
 from crossover.models.weights import model_folder
 from crossover.normal_text import distinct
-from crossover.strategies.base import Sample
+from crossover.strategies import Sample
 from crossover.tasks.instructed.base import GenerationTask, Instructed
 
 MOST = 500  # texts that self-similarity is computed from, the first ones

@@ -11,7 +11,7 @@ from crossover.labels import QUERIES_PER_SAMPLE
 
 if TYPE_CHECKING:
     from crossover.evaluation.answers import Outcome  # which loads torch, not needed to say which cells there are
-    from crossover.strategies.base import Funnel
+    from crossover.strategies import Funnel
 
 
 @dataclass(frozen=True, kw_only=True)

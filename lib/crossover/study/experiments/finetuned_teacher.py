@@ -10,7 +10,7 @@ from crossover.evaluation.text_scores import chrf, measure
 from crossover.models import encoder
 from crossover.models.encoder import Encoder
 from crossover.models.recipe import Recipe
-from crossover.strategies.base import Funnel, Ledger, Purchase, Sample, annotate, generate
+from crossover.strategies import Funnel, Ledger, Purchase, Sample, annotate, generate
 from crossover.study.cell import Evaluation, TeacherCell, TrainingData
 from crossover.study.experiments.base import test_items, timed, train_causal, training_seed
 from crossover.study.store import Store

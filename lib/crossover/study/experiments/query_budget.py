@@ -6,8 +6,7 @@ from typing import cast
 from crossover.digests import digest
 from crossover.errors import CrossoverError
 from crossover.evaluation.answers import choose, evaluate
-from crossover.strategies import Purchase, Sample, load_strategy
-from crossover.strategies.base import Funnel, Ledger
+from crossover.strategies import Funnel, Ledger, Purchase, Sample, load_strategy
 from crossover.study.cell import Evaluation, QueryCell, TrainingData
 from crossover.study.experiments.base import test_items, timed, train_causal
 from crossover.study.store import Store

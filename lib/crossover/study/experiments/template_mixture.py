@@ -19,7 +19,7 @@ from crossover.models.weights import model_folder
 from crossover.normal_text import word_set
 from crossover.questions.generate import load_bank
 from crossover.questions.quality import distance, entity_types, entropy, question_type, shares
-from crossover.strategies.base import Funnel
+from crossover.strategies import Funnel
 from crossover.study.cell import Evaluation, MixtureCell, TrainingData
 from crossover.study.experiments.base import timed, train_causal
 from crossover.study.store import Store

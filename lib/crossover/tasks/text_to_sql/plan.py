@@ -13,6 +13,7 @@ from crossover.data.pinned import ELEMENTS_DB
 from crossover.tasks.base import held_out, packaged
 from crossover.tasks.sql import run, schema
 
+LEXICON = packaged(__package__, "wording.yaml")
 SHAPES = ("lookup", "list", "count", "aggregate", "superlative")
 #: Numbers of conditions that a question of each shape can have; a look-up names its element.
 _CONDITIONS = {"list": (1,), "count": (1,), "aggregate": (1,), "superlative": (0, 1)}
@@ -59,12 +60,6 @@ def is_test(query: QueryPlan) -> bool:
 
 
 @cache
-def lexicon() -> dict[str, Any]:
-    """Read ``wording.yaml`` once."""
-    return packaged(__package__, "wording.yaml")
-
-
-@cache
 def database() -> Path:
     """Return the path of ``elements.db``, checked by SHA-256 once per process."""
     return ELEMENTS_DB.path()
@@ -72,12 +67,12 @@ def database() -> Path:
 
 def kind(column: str) -> str:
     """The kind of a column, a key of ``ops``."""
-    return lexicon()["columns"][column]["kind"]
+    return LEXICON["columns"][column]["kind"]
 
 
 def columns_of(*kinds: str) -> tuple[str, ...]:
     """The columns of some kinds."""
-    return tuple(column for column in lexicon()["columns"] if kind(column) in kinds)
+    return tuple(column for column in LEXICON["columns"] if kind(column) in kinds)
 
 
 @cache
@@ -91,7 +86,7 @@ def column_values(column: str) -> tuple:
 @cache
 def table_sizes() -> dict[str, int]:
     """The number of rows of each table."""
-    tables = ("elements", "series", "groups", *lexicon()["spare"])
+    tables = ("elements", "series", "groups", *LEXICON["spare"])
     return {table: run(database(), f"SELECT COUNT(*) FROM {table}").rows[0][0] for table in tables}
 
 
@@ -104,13 +99,13 @@ def aggregates(column: str) -> tuple[str, ...]:
     """The aggregates that make sense for a measured column."""
     if kind(column) == "year":
         return ("max", "min")
-    return ("max", "min", "avg", "sum") if lexicon()["columns"][column].get("sum") else ("max", "min", "avg")
+    return ("max", "min", "avg", "sum") if LEXICON["columns"][column].get("sum") else ("max", "min", "avg")
 
 
 @cache
 def ops(column: str) -> tuple[str, ...]:
     """The comparisons that a condition on a column can make."""
-    gaps = [op for op in lexicon()["ops"][kind(column)] if op not in ("missing", "known") or has_gaps(column)]
+    gaps = [op for op in LEXICON["ops"][kind(column)] if op not in ("missing", "known") or has_gaps(column)]
     # No two elements share an atomic number, so "equals" would be a look-up.
     return tuple(op for op in gaps if op in _VALUELESS or len(choices(column, op)) > 1)
 
@@ -118,13 +113,13 @@ def ops(column: str) -> tuple[str, ...]:
 @cache
 def conditioned() -> tuple[str, ...]:
     """The columns that conditions can be on."""
-    return tuple(column for column in lexicon()["columns"] if ops(column))
+    return tuple(column for column in LEXICON["columns"] if ops(column))
 
 
 @cache
 def outlines(shape: str) -> tuple[tuple[tuple[str, ...], str], ...]:
     """What a question of a shape can ask, conditions aside: columns, and aggregate or direction."""
-    measured, shown = columns_of("number", "year"), lexicon()["shown"]
+    measured, shown = columns_of("number", "year"), LEXICON["shown"]
     if shape == "lookup":
         return tuple(((c,), "") for c in columns_of("number", "year", "integer", "class", "label"))
     if shape == "list":
@@ -196,29 +191,24 @@ _SYMBOLS = {"above": ">", "below": "<", "equals": "="}
 _MIRRORED = {">": "<", "<": ">", ">=": "<=", "<=": ">="}
 
 
-def article(noun: str) -> str:
-    """The indefinite article of a noun."""
-    return "an" if noun[0].lower() in "aeio" else "a"
-
-
 def _elements(query: QueryPlan, rng: random.Random) -> str:
     """A plural noun phrase for the elements that meet the condition: "elements with ..."."""
     if not query.conditions:
         return "elements"
     (condition,) = query.conditions
-    op, entry = condition.op, lexicon()["columns"][condition.column]
+    op, entry = condition.op, LEXICON["columns"][condition.column]
     if op in ("yes", "no"):
         if rng.random() < 0.6:
             return f"{'' if op == 'yes' else 'non-'}{entry['adjective']} elements"
         rng.random()  # a choice between "that are" and "that are"; it keeps the published wordings
         return f"elements that are {'' if op == 'yes' else 'not '}{entry['adjective']}"
     clause = rng.random() < 0.3
-    options = entry.get("says", {}).get(op) or lexicon()["says"][entry["kind"]][op]
+    options = entry.get("says", {}).get(op) or LEXICON["says"][entry["kind"]][op]
     options = [option for option in options if not (clause and option.startswith("whose"))]
     unit = entry.get("unit", "")
     v, w = ([*(f"{value} {unit}".strip() for value in condition.values), "", ""])[:2]
     noun = entry["noun"]
-    text = rng.choice(options).format(v=v, w=w, noun=noun, a=article(noun))
+    text = rng.choice(options).format(v=v, w=w, noun=noun, a="an" if noun[0].lower() in "aeio" else "a")
     start = text[: text.find(" ") + 1]
     if clause and start in _CLAUSES:
         text = _CLAUSES[start] + text.removeprefix(start)
@@ -227,23 +217,22 @@ def _elements(query: QueryPlan, rng: random.Random) -> str:
 
 def write_english(query: QueryPlan, rng: random.Random) -> str:
     """Write a query as a question or a request in English."""
-    lex = lexicon()
     if query.shape == "lookup":
         fields = {"element": query.conditions[0].values[0]}
     else:
         fields = {"np": _elements(query, rng)}
     if query.columns:
-        shown = lex["columns"][query.columns[0]]
+        shown = LEXICON["columns"][query.columns[0]]
         fields["col"], fields["cols"] = shown["noun"], shown["many"]
     if query.how:
         measured = query.columns[-1]
-        fields["m"] = lex["columns"][measured]["noun"]
+        fields["m"] = LEXICON["columns"][measured]["noun"]
         if query.how in ("desc", "asc"):
-            fields["best"] = lex["best"][kind(measured)][query.how]
+            fields["best"] = LEXICON["best"][kind(measured)][query.how]
         else:
-            fields["agg"] = rng.choice(lex["aggregates"][kind(measured)][query.how])
+            fields["agg"] = rng.choice(LEXICON["aggregates"][kind(measured)][query.how])
             fields["of"] = "among" if query.how in ("max", "min") else "of"
-    template = rng.choice(lex["questions"][query.shape])
+    template = rng.choice(LEXICON["questions"][query.shape])
     if not query.conditions:
         template = template.replace("mong the {np}", "mong all {np}")
     return template.format(**fields)
@@ -253,10 +242,10 @@ def tables(query: QueryPlan) -> list[tuple[str, list[str]]]:
     """The tables and columns shown: those needed, a few others, a table not needed; the same for every wording."""
     used = {*query.columns, "elements.name", *(c.column for c in query.conditions)}
     rng = random.Random(hashlib.sha256(f"{query.shape} elements {sorted(used)}".encode()).hexdigest())
-    spare = rng.choice(list(lexicon()["spare"]))
+    spare = rng.choice(list(LEXICON["spare"]))
     others = [c.partition(".")[2] for c in columns_of("number", "year", "integer", "class")]
     names = {c.partition(".")[2] for c in used} | {"atomic_number", *rng.sample(others, 2)}
-    spared = {"atomic_number", *rng.sample(lexicon()["spare"][spare], 1)}
+    spared = {"atomic_number", *rng.sample(LEXICON["spare"][spare], 1)}
     known = schema(database())
     return [(table, [c for c in known[table] if c in shown]) for table, shown in (("elements", names), (spare, spared))]
 
@@ -286,7 +275,7 @@ def write_sql(query: QueryPlan, rng: random.Random | None = None) -> str:
         if op not in _SYMBOLS:
             v, w = [*map(_literal, values), "", ""][:2]
             text = str(values[0]) if values else ""
-            styles = [s.format(c=column, v=v, w=w, t=text, n=len(text)) for s in lexicon()["sql"][op]]
+            styles = [s.format(c=column, v=v, w=w, t=text, n=len(text)) for s in LEXICON["sql"][op]]
             return pick(*styles) if len(styles) > 1 else styles[0]
         symbol, value = _SYMBOLS[op], values[0]
         # Of whole numbers, the next one included or this one not.

@@ -5,10 +5,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from crossover.tasks.base import held_out, packaged
 
+LEXICON = packaged(__package__, "wording.yaml")
 OPERATOR = {"gain": "+", "lose": "-", "halve": "/", "more": "+", "fewer": "-"}
 OPERATOR |= {"times": "*", "share": "/", "pack": "/", "price": "*", "groups": "*"}
 #: Operations that compare with a second person.
@@ -38,12 +39,6 @@ class Calculation(NamedTuple):
     c: int
 
 
-@cache
-def lexicon() -> dict[str, Any]:
-    """Read ``wording.yaml`` once."""
-    return packaged(__package__, "wording.yaml")
-
-
 def calculate(story: Story, op: str | None = None, offset: int = 0) -> Calculation:
     """Work out a story; in a wrong chain ``op`` replaces the operator, ``offset`` is added to the result."""
     a, op, b = story.start, op or OPERATOR[story.kind], story.operand
@@ -54,13 +49,13 @@ def events(family: str, kind: str) -> int:
     """The number of events that tell an operation in a family."""
     if kind in (*SHIFTS, "price"):
         return 1
-    return len(lexicon()["families"][family].get(kind, ()))
+    return len(LEXICON["families"][family].get(kind, ()))
 
 
 @cache
 def kinds(family: str) -> tuple[str, ...]:
     """The operations of a family."""
-    priced = "price" in lexicon()["families"][family]
+    priced = "price" in LEXICON["families"][family]
     return tuple(k for k in OPERATOR if events(family, k) and (k != "price" or priced))
 
 
@@ -95,16 +90,15 @@ def quantities(story: Story, rng: random.Random) -> Story:
 
 def cast(story: Story, rng: random.Random) -> Story:
     """Redraw people and item of a story."""
-    lex = lexicon()
     people = 1 + (story.kind in SHIFTS)
     # One name more than needed is drawn: the published problems had a place for it.
-    names = rng.sample(lex["names"]["she"] + lex["names"]["he"], people + 1)[:people]
-    return replace(story, names=tuple(names), item=rng.choice(lex["families"][story.family]["items"]))
+    names = rng.sample(LEXICON["names"]["she"] + LEXICON["names"]["he"], people + 1)[:people]
+    return replace(story, names=tuple(names), item=rng.choice(LEXICON["families"][story.family]["items"]))
 
 
 def draw(rng: random.Random) -> Story:
     """Draw a story from the whole distribution: family, operation, event, people, item and quantities."""
-    family = rng.choice(list(lexicon()["families"]))
+    family = rng.choice(list(LEXICON["families"]))
     kind = rng.choice(kinds(family))
     bare = Story(family, (), "", 0, kind, rng.randrange(events(family, kind)), 0)
     return quantities(cast(bare, rng), rng)
@@ -125,7 +119,7 @@ _VERB = re.compile(r"\[([^\]]+)\]")
 @cache
 def past(verb: str) -> str:
     """The past of a verb in the third person: "carried" of "carries"."""
-    irregular = lexicon()["past"]
+    irregular = LEXICON["past"]
     if verb in irregular:
         return irregular[verb]
     if verb.endswith("ies"):
@@ -139,7 +133,7 @@ def plural(noun: str) -> str:
     """The plural of a noun: "slices of pizza" of "slice of pizza"."""
     head, sep, rest = noun.partition(" of ")
     first, last = head[: head.rfind(" ") + 1], head[head.rfind(" ") + 1 :]
-    if last in (irregular := lexicon()["plurals"]):
+    if last in (irregular := LEXICON["plurals"]):
         last = irregular[last]
     elif re.search(r"(s|x|ch|sh)$", last):
         last += "es"
@@ -152,7 +146,7 @@ def plural(noun: str) -> str:
 
 @cache
 def _pronoun(name: str) -> str:
-    return "she" if name in lexicon()["names"]["she"] else "he"
+    return "she" if name in LEXICON["names"]["she"] else "he"
 
 
 class _Teller:
@@ -160,7 +154,7 @@ class _Teller:
 
     def __init__(self, story: Story, rng: random.Random, words: float) -> None:
         self.story, self.rng, self.pick, self.words = story, rng, rng.choice, words
-        self.family = lexicon()["families"][story.family]
+        self.family = LEXICON["families"][story.family]
         self.own, self.have = self.family.get("own", ("has", "have"))
         self.holder = story.names[-1]
         self.told_in_past = rng.random() < 0.5
@@ -219,17 +213,17 @@ class _Teller:
 
     def wordings(self, role: str) -> list[str]:
         """The verb phrases of the operation (``vp``), or the ways to ask for its result (``ask``)."""
-        lex, kind, family = lexicon(), self.story.kind, self.family
+        kind, family = self.story.kind, self.family
         if kind == "share":
             place = " " in family["share"][self.story.event]
-            return family.get(f"share_{role}") or lex["share_places" if place else "share_people"][role]
+            return family.get(f"share_{role}") or LEXICON["share_places" if place else "share_people"][role]
         if kind == "pack":
-            return family.get(f"pack_{role}") or lex[f"pack_{role}"]
+            return family.get(f"pack_{role}") or LEXICON[f"pack_{role}"]
         if kind == "price":
-            return lex["price"][family["price"]][role]
+            return LEXICON["price"][family["price"]][role]
         if role == "vp":
             return family[kind][self.story.event]
-        return family.get("asks") or lex["asks_left" if kind in ("lose", "halve") else "asks"]
+        return family.get("asks") or LEXICON["asks_left" if kind in ("lose", "halve") else "asks"]
 
     def opening(self) -> str:
         """The verb phrase that gives the start quantity."""
@@ -244,7 +238,7 @@ class _Teller:
 
     def compared(self) -> str:
         """The sentence that compares the newcomer with the first person, verbs still marked."""
-        text = self.pick(lexicon()["shift"][self.story.kind])
+        text = self.pick(LEXICON["shift"][self.story.kind])
         return text.format(**self.nouns(), **self.operand(), holder=self.story.names[0], new=self.holder)
 
 
@@ -255,7 +249,7 @@ def _joinable(first: str, second: str) -> bool:
 
 def question(story: Story, rng: random.Random) -> str:
     """Write a story as a question of two or three sentences, the last of which asks."""
-    lex, t = lexicon(), _Teller(story, rng, words=0.25)
+    t = _Teller(story, rng, words=0.25)
     phrases = [] if story.kind == "groups" else [t.opening()]
     compared = t.compared() if story.kind in SHIFTS else None
     if compared is None:
@@ -264,13 +258,13 @@ def question(story: Story, rng: random.Random) -> str:
     frame = ""
     while phrases:
         vp = phrases.pop(0)
-        frames = [f for f in lex["next"] if f != frame] if sentences else lex["first"]
+        frames = [f for f in LEXICON["next"] if f != frame] if sentences else LEXICON["first"]
         if not sentences and _SPAN.search(vp):
-            frames = lex["first"][:1]  # "On Monday, she works six days" would be odd
+            frames = LEXICON["first"][:1]  # "On Monday, she works six days" would be odd
         if phrases and _joinable(vp, phrases[0]) and rng.random() < 0.3:
-            vp += t.pick(lex["joins"]) + phrases.pop(0)
-            frames = lex["first"][:1]
-        lead, frame = t.pick(lex["leads"] + t.family["leads"]), t.pick(frames)
+            vp += t.pick(LEXICON["joins"]) + phrases.pop(0)
+            frames = LEXICON["first"][:1]
+        lead, frame = t.pick(LEXICON["leads"] + t.family["leads"]), t.pick(frames)
         sentences.append(t.fill(frame, S=t.who(story.names[0]), vp=vp, Lead=lead))
     if compared is not None:
         sentences.append(t.fill(compared))
@@ -284,7 +278,7 @@ def question(story: Story, rng: random.Random) -> str:
 
 def solution(story: Story, rng: random.Random, calculation: Calculation | None = None) -> str:
     """Write the calculation of a story, right or as given, in a sentence, and ``#### N`` on its own line."""
-    lex, t = lexicon()["solve"], _Teller(story, rng, words=0.0)
+    lex, t = LEXICON["solve"], _Teller(story, rng, words=0.0)
     made, kind = calculation or calculate(story), story.kind
     a, b = (made.b, made.a) if made.op in "+*" and kind != "groups" and rng.random() < 0.2 else (made.a, made.b)
     nouns = t.nouns()
