@@ -36,7 +36,7 @@ Sources = tuple[tuple[str, str], ...]  #: names of sets, each with its source
 
 
 @dataclass(frozen=True)
-class Real:
+class RealQuestion:
     """A real question with the answers that count as right, the first of them the one to train on."""
 
     question: str
@@ -69,10 +69,10 @@ def question_sets(sources: Mapping[str, str]) -> Sources:
 
 
 @cache
-def pool(sources: Sources) -> tuple[Real, ...]:
+def pool(sources: Sources) -> tuple[RealQuestion, ...]:
     """Return real questions to train on, none near a test question of any of the sets."""
     tested = near_tests(sources)
-    found: list[Real] = []
+    found: list[RealQuestion] = []
     for name, source in sources:
         if _halved(name, source):
             ordered = _ordered(name, source)
@@ -81,7 +81,7 @@ def pool(sources: Sources) -> tuple[Real, ...]:
             rows = _rows(name, "train", source)
         near = tested.holds([word_set(row["question"]) for row in rows])
         kept = [row for row, leaks in zip(rows, near, strict=True) if not leaks]
-        found += [Real(with_question_mark(row["question"]), answers(name, row)) for row in kept]
+        found += [RealQuestion(with_question_mark(row["question"]), answers(name, row)) for row in kept]
     return tuple(found)
 
 

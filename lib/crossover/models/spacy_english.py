@@ -18,6 +18,7 @@ class Blas(NumpyOps):
         return np.matmul(x.T if trans1 else x, y.T if trans2 else y, out=out)
 
 
+@cache
 def load_parser() -> Language:
     """Return the pipeline with tagger, parser and entity recogniser; the lemmatiser is there for its tables only."""
     return _load(disable=["lemmatizer", "attribute_ruler"])

@@ -52,8 +52,6 @@ def rejection_reason(draft: Draft) -> str | None:
     ends_in_text = draft.template.question.endswith("}?") and "{stranded}" not in draft.template.question
     if (ends_in_text and _DANGLING.search(draft.question)) or _DANGLING.search(draft.answer):
         return "question: breaks off"
-    if "\n" in draft.question or "\n" in draft.answer:
-        return "question: over a line break"
     if _unbalanced(draft.question) or _unbalanced(draft.answer):
         return "question: half a quotation"
     return _without_context(draft, repeated)

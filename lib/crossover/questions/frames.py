@@ -123,11 +123,9 @@ _IGNORED = {"conj", "cc", "punct", "intj", "preconj"}
 def clauses(sentence: Span) -> Iterator[Frame]:
     """Yield the statements of a sentence: its main clause, verbs coordinated with it, and relative clauses on names.
 
-    A coordinated verb takes over the subject ("moved to Berlin and *became* a member"). Conditions, questions,
-    quotations, speculation (may, might, would) and clauses without a finite verb give nothing.
+    A coordinated verb takes over the subject ("moved to Berlin and *became* a member"). Conditions, quotations,
+    speculation (may, might, would) and clauses without a finite verb give nothing.
     """
-    if sentence.text.rstrip().endswith("?"):
-        return
     root = sentence.root
     made: dict[int, Frame] = {}
     for token in sentence:

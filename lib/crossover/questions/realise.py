@@ -42,9 +42,9 @@ class Realiser:
         part = self._asked if self._asked is not None and self._asked.role == name else self.frame.one(name)
         if part is None:
             raise NoForm(name)
-        return self._write(part.indices)
+        return self.write(part.indices)
 
-    def _write(self, indices: list[int]) -> str:
+    def write(self, indices: list[int]) -> str:
         self.used.extend(indices)
         return phrase(self.doc, indices)
 
@@ -58,7 +58,7 @@ class Realiser:
                 words.append(verb or self.verb.text)
                 self.used.append(self.verb.i)
             elif group[0] not in negations:
-                words.append(self._write(group))
+                words.append(self.write(group))
         return words
 
     def inverted(self) -> str:
@@ -76,13 +76,11 @@ class Realiser:
         else:  # do-support
             finite, form = None, {"VBZ": "does", "VBP": "do"}.get(verb.tag_, "did")
             base = self.lemmas.base(verb.text)
-        words = [form, self._write(subject.indices), *self._rest([g for g in frame.between if g != [finite]], base)]
+        words = [form, self.write(subject.indices), *self._rest([g for g in frame.between if g != [finite]], base)]
         return _join(words + self._rest(frame.after) + self._rest(frame.before))
 
     def predicate(self, agree: bool = True) -> str:
         frame, verb = self.frame, None
-        if frame.one("expletive") is not None:
-            raise NoForm("predicate")
         inherited = [a.text for a in frame.auxiliaries if [a.i] not in frame.between]
         if agree and not frame.auxiliaries and self.verb.tag_ == "VBP" and self.verb.lower_ not in _BE:
             verb = third_person(self.lemmas.base(self.verb.text))
@@ -111,7 +109,7 @@ class Realiser:
         particles = [p.whole for p in frame.all("particle")]
         taken = [[a.i] for a in frame.auxiliaries] + [[self.verb.i]] + adverbs + particles
         after = [g for g in frame.between + frame.after if g not in taken]
-        words = [*self._rest(adverbs), verb, self._write(subject.indices), *map(self._write, particles)]
+        words = [*self._rest(adverbs), verb, self.write(subject.indices), *map(self.write, particles)]
         return _join(words + self._rest(after) + self._rest(frame.before))
 
     def in_another_year(self) -> str:
@@ -122,7 +120,7 @@ class Realiser:
         return self.inverted()
 
     def stranded(self) -> str:
-        self._instead = self.preposition()
+        self._instead = self.asked.preposition
         return self.inverted()
 
     def main_verb(self) -> str:
@@ -145,18 +143,8 @@ class Realiser:
         words = [i for i in asked.indices if i not in number and (i > last or self.doc[i].tag_ not in ("DT", "PRP$"))]
         of = [child.right_edge.i for child in asked.head.children if child.lower_ == "of" and child.i == last + 1]
         last = asked.indices[-1] if asked.role in ("subject", "name") else max([last, *of])
-        self._instead = self._write([i for i in words if i > last])
-        return self._write([i for i in words if i <= last])
-
-    def kind(self) -> str:
-        if not self.asked.kind:
-            raise NoForm("kind")
-        return self._write(self.asked.kind)
-
-    def preposition(self) -> str:
-        if not self.asked.preposition:
-            raise NoForm("preposition")
-        return self.asked.preposition
+        self._instead = self.write([i for i in words if i > last])
+        return self.write([i for i in words if i <= last])
 
     def blanked(self) -> str:
         sentence, first, last = self.frame.sentence, self.asked.indices[0], self.asked.indices[-1]
@@ -184,7 +172,8 @@ SLOTS: dict[str, Callable[[Realiser], str]] = {
     "is": lambda realiser: realiser.be(tensed=False),
     "was": lambda realiser: realiser.be(tensed=True),
     "counted": Realiser.counted,  # the part asked for without its numeral: of "two prizes", "prizes"
-    "kind": Realiser.kind,  # the common noun before the name asked for: of "the chemist Curie", "chemist"
-    "preposition": Realiser.preposition,
+    # The common noun before the name asked for: of "the chemist Curie", "chemist".
+    "kind": lambda realiser: realiser.write(realiser.asked.kind),
+    "preposition": lambda realiser: realiser.asked.preposition,
     "blanked": Realiser.blanked,  # the sentence with a blank for the part asked for
 }

@@ -206,9 +206,4 @@ def _tokenizer(model: str) -> Any:
 
 @cache
 def _entities(given: tuple[str, ...]) -> list[str]:
-    return entity_types(_parser(), given)
-
-
-@cache
-def _parser() -> Any:
-    return load_parser()
+    return entity_types(load_parser(), given)
