@@ -12,7 +12,7 @@ from scipy import stats
 
 from claims_rows import STUDY, fill, register
 from crossover.claims import Register, decide, load_register, table, under_settings, whole
-from crossover.claims.cells import compared
+from crossover.claims.evidence import compared
 from crossover.claims.findings import noisy_tasks
 from crossover.claims.publish import rows_of
 from crossover.claims.settle import planned, spread_of
@@ -232,7 +232,7 @@ def test_the_published_verdicts_follow_from_the_published_rows(published):
     for f in published:  # a resolution that the planned study could not reach would leave a part open for ever
         size = planned(f, asked)
         if f.verdict == "inconclusive" and f.evidence and size and f.part.statistic == "contrast":
-            error, df = spread_of(f).error(size.replicates, size.items * len(set(f.evidence.pairing.strata)))
+            error, df = spread_of(f.evidence).error(size.replicates, size.items * len(set(f.evidence.pairing.strata)))
             assert error * stats.t.ppf(0.95, df) <= f.part.resolution, (f.claim, f.number)
 
 

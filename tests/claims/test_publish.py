@@ -8,7 +8,6 @@ from typer.testing import CliRunner
 
 from claims_rows import STUDY, fill, register
 from crossover import cli
-from crossover.book import appendices
 from crossover.claims import decide, load_register
 from crossover.claims.publish import check, publish
 from crossover.claims.register import Rule
@@ -35,9 +34,6 @@ def test_a_verdict_that_changes_is_on_record_with_the_reason(tmp_path):
         ["C", 1, "inconclusive", "supported", "new rows"],
         ["C", 1, "supported", "contradicted", "changed rule: stricter"],
     ]
-    shown = appendices.verdict_changes(tmp_path / "verdicts.csv")
-    assert "| C, part 1 | inconclusive | supported |" in shown and "changed rule: stricter" in shown
-    assert "No verdict" in appendices.verdict_changes(tmp_path / "none.csv")
 
 
 def test_a_claims_file_is_enough_to_check_it(tmp_path, monkeypatch):

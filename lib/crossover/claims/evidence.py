@@ -1,66 +1,86 @@
-"""The evidence on each part of a claim: statistics of a results table, with variances pooled within families."""
+"""The evidence on each part of a claim: statistics of a results table, and the students that give them."""
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from crossover.claims.register import Part
-from crossover.stats.contrasts import Components, Contrast, Prior, squeeze
+from crossover.claims.register import Part, Register
+from crossover.errors import CrossoverError, nearest
+from crossover.params.profiles import load_profile, resolve
+from crossover.stats.contrasts import Contrast, Prior, squeeze
 from crossover.stats.misfit import Misfit
+from crossover.study.cell import Cell
+from crossover.study.grids import cells_of
 from crossover.study.paired import LEVEL, Pairing, pair
-from crossover.study.select import MissingRows, Selector, choose, select
+from crossover.study.select import MissingRows, Selector, choose, select, settings_table
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What rows say about one part; of a contrast also its outcomes, their variances, and its family's prior."""
+    """What rows say about one part, in all and by replicate."""
 
     statistic: Contrast | Misfit
     replicates: int
     keys: frozenset[str]
     by_replicate: tuple[float, ...] = ()
-    pairing: Pairing | None = None
-    components: Components | None = None
-    prior: Prior | None = None
+
+
+@dataclass(frozen=True)
+class PairedEvidence(Evidence):
+    """Evidence of a contrast, with the outcomes behind it and what its family says of the spread between replicates."""
+
+    statistic: Contrast
+    pairing: Pairing = field(kw_only=True)
+    prior: Prior | None = field(default=None, kw_only=True)
+
+    @property
+    def own_variance(self) -> float:
+        """Variance between replicates in units of one student's, in which contrasts of a family are alike."""
+        return self.pairing.components.between / self.pairing.load
 
     @property
     def between(self) -> tuple[float, float]:
         """Variance between replicates and its degrees of freedom, drawn to the family's."""
-        own, df = self.components.between, self.components.replicates - 1
-        if self.prior is None:
-            return own, df
-        variance, df = self.prior.moderate(own / self.pairing.load, df)
+        own = self.own_variance, float(self.replicates - 1)
+        variance, df = self.prior.moderate(*own) if self.prior else own
         return variance * self.pairing.load, df
 
-    def drawn_to(self, prior: Prior) -> Evidence:
-        """Return the evidence of a contrast with its variance between replicates drawn to its family's."""
+    def drawn_to(self, prior: Prior) -> PairedEvidence:
+        """Return the evidence with its variance between replicates drawn to its family's."""
         drawn = replace(self, prior=prior)
-        return replace(drawn, statistic=self.components.contrast(LEVEL, *drawn.between))
+        return replace(drawn, statistic=self.pairing.components.contrast(LEVEL, *drawn.between))
 
 
-def contrast(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> Evidence:
+def gather(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> Evidence:
+    """Return what rows say about a part on its own; raise :class:`MissingRows` where they say nothing."""
+    if part.statistic == "contrast":
+        return contrast(part, base, rows, folder)
+    return (measured if part.statistic == "measure" else misfit)(part, base, rows)
+
+
+def contrast(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> PairedEvidence:
     """Return the evidence of a contrast on its own."""
     found = pair(rows, folder, base, part.points, part.terms, part.outcome, part.sets)
-    variances = found.components()
     sets = [found.differences[:, found.strata == name].mean(1) for name in dict.fromkeys(found.strata)]
     by_replicate = tuple(np.mean(sets, axis=0))
-    return Evidence(variances.contrast(LEVEL), variances.replicates, found.keys, by_replicate, found, variances)
+    return PairedEvidence(found.contrast(), len(found.replicates), found.keys, by_replicate, pairing=found)
 
 
-def priors(members: Iterable[tuple[str, Evidence]]) -> dict[str, Prior]:
+def priors(members: Iterable[tuple[str, PairedEvidence]]) -> dict[str, Prior]:
     """Return the prior of each family of like contrasts in which at least two replicates of some member differ."""
     families: dict[str, list[tuple[float, int]]] = {}
     for family, found in members:
         if found.replicates > 1:
-            variance = found.components.between / found.pairing.load
-            families.setdefault(family, []).append((variance, found.replicates - 1))
+            families.setdefault(family, []).append((found.own_variance, found.replicates - 1))
     return {
         family: squeeze(*zip(*known, strict=True))
         for family, known in families.items()
@@ -97,7 +117,7 @@ def misfit(part: Part, base: Selector, rows: pd.DataFrame) -> Evidence:
     if found.empty:
         raise MissingRows(f"no cells with {', '.join(f'{name} {value}' for name, value in base.items())}")
     fits = fit_table(found, LEVEL)
-    fitted = [(c.noise, *chi_square(c.noise, c.point)) for c in fits if c.is_fitted]
+    fitted = [(c.noise, *chi_square(c.noise, c.point)) for c in fits if c.point is not None]
     df = sum(df for _, _, df in fitted)
     if df < 1:
         raise MissingRows("too few budgets for the curves to be fitted with any left over")
@@ -106,3 +126,51 @@ def misfit(part: Part, base: Selector, rows: pd.DataFrame) -> Evidence:
         float(sum(np.trace(n.whitener.T @ n.whitener) for n, _, _ in fitted)), sum(len(n.means) for n, _, _ in fitted),
     )  # fmt: skip
     return Evidence(total, found["replicate"].nunique(), frozenset(found["key"]))
+
+
+class NotPlanned(CrossoverError):
+    """A profile does not run the cells that a claim compares."""
+
+
+def compared(names: Sequence[str], profile: str, register: Register, under: bool = True) -> list[Cell]:
+    """Return the cells of a profile that claims or questions compare, replicate by replicate, each once.
+
+    With ``under``, those of settings that a claim is also asked under come last, as far as the profile has them.
+    Raises :class:`NotPlanned` where no notebook of the profile runs the cells of a part.
+    """
+    grid, table = _grid(profile)
+    own: set[str] = set()
+    also: set[str] = set()
+    for name in names:
+        if name not in register.claims:
+            raise CrossoverError(f"There is no claim {name!r}.{nearest(name, register.claims)}")
+        claim = register.claims[name]
+        parts = [part.at(profile) for part in (*claim.parts, *claim.at_the_floor)]
+        for part, setting in itertools.product(parts, ({}, *(claim.under if under else []))):
+            try:
+                (also if setting else own).update(_keys(table, register.base_of(name) | setting, part))
+            except MissingRows as problem:
+                if not setting:
+                    raise NotPlanned(f"{name} cannot be decided from the profile {profile!r}: {problem}.") from None
+    found = (cell for key, cell in grid.items() if key in own | also)
+    return sorted(found, key=lambda cell: (cell.key not in own, cell.replicate))
+
+
+@lru_cache(maxsize=1)
+def _grid(profile: str) -> tuple[dict[str, Cell], pd.DataFrame]:
+    """All cells of a profile by their key, and the table of their settings."""
+    grid = {cell.key: cell for name in load_profile(profile) for cell in cells_of(resolve(name, profile, {}))}
+    columns = ("experiment", "task", "strategy", "seed_size", "budget", "replicate", "key", "settings")
+    rows = [{name: getattr(cell, name) for name in columns} for cell in grid.values()]
+    teachers = [getattr(cell, "teacher", None) for cell in grid.values()]
+    return grid, settings_table(pd.DataFrame(rows).assign(teacher=teachers))
+
+
+def _keys(table: pd.DataFrame, base: Selector, part: Part) -> list[str]:
+    if part.statistic == "misfit":
+        found = on_curves(part, base, table)
+        if found.empty:
+            raise MissingRows("no cells of the curves")
+        return list(found["key"])
+    chosen, _ = choose(table, base, part.points, part.terms)
+    return [key for _, keys in chosen for several in keys for key in several]

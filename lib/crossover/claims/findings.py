@@ -4,14 +4,13 @@ import contextlib
 import itertools
 import json
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from crossover.claims.cells import NotPlanned, compared
-from crossover.claims.evidence import Evidence, contrast, measured, misfit, priors
+from crossover.claims.evidence import Evidence, NotPlanned, PairedEvidence, compared, contrast, gather, priors
 from crossover.claims.register import Claim, Part, Register, load_register
 from crossover.stats.noise import signal_to_noise
 from crossover.stats.verdicts import LEAST_SIGNAL, LEVEL, at_the_floor, verdict, weakest
@@ -29,12 +28,14 @@ class Finding:
     claim: str
     number: int  #: The place of the part in the entry, from 1.
     part: Part
+    base: Selector  #: What its selectors mean by settings that they do not name.
     under: str  #: The setting under which it was asked, as ``recipe.updates steps``; empty under the entry's own base.
     stands_in: bool  #: Whether the part decides only where the others are at the floor.
-    verdict: str
-    evidence: Evidence | None  #: Missing where rows are; ``why`` says which.
-    why: str
+    together: int  #: Parts of the entry that decide together with this one.
     profile: str  #: Whose rows decide.
+    verdict: str = NOT_RUN
+    evidence: Evidence | None = None  #: Missing where rows are; ``why`` says which.
+    why: str = ""
 
     @property
     def estimate(self) -> float | None:
@@ -51,8 +52,19 @@ class Finding:
         """The estimate with its interval, or the reason why there is none."""
         if self.evidence is None:
             return self.why
-        said, low, high = map(self.part.amount, (self.estimate, *self.interval))
+        statistic = self.evidence.statistic
+        said, low, high = map(self.part.amount, (statistic.estimate, *statistic.interval(LEVEL)))
         return f"{said} {self.part.scale[1]}".rstrip() + f" ({low} to {high}{self.why and f'; {self.why}'})"
+
+    @property
+    def tasks(self) -> list[object]:
+        """The task at each point."""
+        return [point.get("task", self.base.get("task")) for point in self.part.points]
+
+    @property
+    def family(self) -> str:
+        """The contrasts of which the replicates lend each other their spread."""
+        return f"{self.base.get('experiment')}, {self.part.outcome}"
 
 
 def decide(folder: Path, register: Register | None = None) -> list[Finding]:
@@ -79,67 +91,42 @@ def decide(folder: Path, register: Register | None = None) -> list[Finding]:
     return sorted(found, key=lambda f: (order.index(f.claim), f.under != ""))
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """A part as a profile asks it, under the claim's base or under another setting of it."""
-
-    claim: str
-    number: int
-    part: Part
-    base: Selector
-    under: Selector
-    stands_in: bool
-    parts: int  #: Parts of the claim that decide together with this one.
-
-    @property
-    def tasks(self) -> list[object]:
-        return [point.get("task", self.base.get("task")) for point in self.part.points]
-
-    @property
-    def family(self) -> str:
-        """Contrasts of which the replicates lend each other their spread."""
-        return f"{self.base.get('experiment')}, {self.part.outcome}"
-
-    def evidence(self, rows: pd.DataFrame, folder: Path) -> Evidence:
-        """Return what rows say; raise :class:`MissingRows` where they say nothing."""
-        if self.part.statistic == "contrast":
-            return contrast(self.part, self.base, rows, folder)
-        return (measured if self.part.statistic == "measure" else misfit)(self.part, self.base, rows)
-
-
-def _questions(register: Register, profile: str) -> Iterator[_Asked]:
+def _questions(register: Register, profile: str) -> Iterator[Finding]:
+    """The parts as a profile asks them, under each claim's base and under other settings of it."""
     for name, claim in register.claims.items():
-        for under in ({}, *claim.under):
-            base = register.base_of(name) | under
+        for setting in ({}, *claim.under):
+            base = register.base_of(name) | setting
+            under = ", ".join(f"{key} {value}" for key, value in setting.items())
             for number, part in enumerate([*claim.parts, *claim.at_the_floor], 1):
                 stands_in = number > len(claim.parts)
                 together = len(claim.at_the_floor if stands_in else claim.parts)
-                yield _Asked(name, number, part.at(profile), base, under, stands_in, together)
+                yield Finding(name, number, part.at(profile), base, under, stands_in, together, profile)
 
 
 def _decide(folder: Path, register: Register) -> list[Finding]:
     rows = settings_table(read_runs(folder))
-    asked, found, missing = list(_questions(register, folder.name)), {}, {}
-    for place, one in enumerate(asked):
-        try:
-            found[place] = one.evidence(rows, folder)
-        except MissingRows as problem:
-            missing[place] = str(problem)
-    own_contrasts = [(asked[at].family, e) for at, e in found.items() if e.pairing and not asked[at].under]
-    known, noisy, pilot = priors(own_contrasts), noisy_tasks(rows), _pilot(register, folder)
+    asked = [_with_evidence(f, rows, folder) for f in _questions(register, folder.name)]
+    own = [(f.family, f.evidence) for f in asked if not f.under]
+    known = priors((family, found) for family, found in own if isinstance(found, PairedEvidence))
+    noisy, pilot = noisy_tasks(rows), _pilot(register, folder)
     findings = []
-    for place, one in enumerate(asked):
-        evidence, said, why = found.get(place), NOT_RUN, missing.get(place, "")
-        if evidence is not None:
-            if evidence.pairing and one.family in known:
-                evidence = evidence.drawn_to(known[one.family])
-            said = FLOOR if _at_the_floor(one, evidence, register, pilot, noisy) else _verdict(one, evidence)
-            why = {1: "one replicate", 2: "two replicates"}.get(evidence.replicates, "")
-        under = ", ".join(f"{setting} {value}" for setting, value in one.under.items())
-        findings.append(
-            Finding(one.claim, one.number, one.part, under, one.stands_in, said, evidence, why, folder.name)
-        )
+    for f in asked:
+        if f.evidence is not None:
+            evidence = f.evidence
+            if isinstance(evidence, PairedEvidence) and f.family in known:
+                evidence = evidence.drawn_to(known[f.family])
+            said = FLOOR if _at_the_floor(f, evidence, register, pilot, noisy) else _verdict(f, evidence)
+            few = {1: "one replicate", 2: "two replicates"}.get(evidence.replicates, "")
+            f = replace(f, evidence=evidence, verdict=said, why=few)
+        findings.append(f)
     return findings
+
+
+def _with_evidence(f: Finding, rows: pd.DataFrame, folder: Path) -> Finding:
+    try:
+        return replace(f, evidence=gather(f.part, f.base, rows, folder))
+    except MissingRows as problem:
+        return replace(f, why=str(problem))
 
 
 def _is_whole(name: str, under: bool, profile: str, done: set[str], register: Register) -> bool:
@@ -223,20 +210,24 @@ def _pilot(register: Register, folder: Path) -> tuple[pd.DataFrame, Path] | None
 
 
 def _at_the_floor(
-    one: _Asked, evidence: Evidence, register: Register, pilot: tuple | None, noisy: Collection[tuple[str, str]]
+    f: Finding,
+    evidence: Evidence,
+    register: Register,
+    pilot: tuple[pd.DataFrame, Path] | None,
+    noisy: Collection[tuple[str, str]],
 ) -> bool:
     """Whether correct answers can show no difference: near 0 or chance on both sides, or lost in the noise."""
-    if evidence.pairing is None or not evidence.pairing.binary:
+    if not isinstance(evidence, PairedEvidence) or not evidence.pairing.binary:
         return False
-    sides, named = evidence.pairing.sides, one.part.sets or one.tasks
+    sides, named = evidence.pairing.sides, f.part.sets or f.tasks
     if pilot is not None:
         with contextlib.suppress(MissingRows):
-            sides = contrast(one.part, one.base, *pilot).pairing.sides
+            sides = contrast(f.part, f.base, *pilot).pairing.sides
     chance = sum(register.chance.get(str(name), 0.0) for name in named) / len(named)
-    lost = any((one.base.get("experiment"), task) in noisy for task in one.tasks)
+    lost = any((f.base.get("experiment"), task) in noisy for task in f.tasks)
     return lost or at_the_floor(sides, chance, evidence.statistic.detectable)
 
 
-def _verdict(one: _Asked, evidence: Evidence) -> str:
-    p, rule = one.part, {"parts": one.parts, "replicates": evidence.replicates}
+def _verdict(f: Finding, evidence: Evidence) -> str:
+    p, rule = f.part, {"parts": f.together, "replicates": evidence.replicates}
     return verdict(evidence.statistic.interval, p.side, p.threshold, p.resolution, **rule)

@@ -55,13 +55,14 @@ def rows_of(findings: Sequence[Finding], folder: Path) -> pd.DataFrame:
     return pd.concat([read_runs(folder.parent / name) for name in names], ignore_index=True)
 
 
-def changes(before: pd.DataFrame, now: pd.DataFrame, register: Register) -> pd.DataFrame:
+def changes(old: pd.DataFrame, now: pd.DataFrame, register: Register) -> pd.DataFrame:
     """Return the parts of two tables whose verdict is another one in ``now``: was, is, from what, and why."""
     place = ["claim", "number"]
-    own, known = (rows[rows["under"].isin(["", np.nan])] for rows in (now, before))
+    own, known = (rows[rows["under"].isin(["", np.nan])] for rows in (now, old))
     both = own.merge(known[[*place, "part", "part_verdict", "estimate"]], on=place, suffixes=("", "_before"))
     both = both[both["part_verdict"] != both["part_verdict_before"]]
-    same = np.isclose(*(both[c].astype(float) for c in ("estimate", "estimate_before")), rtol=TOLERANCE, equal_nan=True)
+    before, after = (both[column].astype(float).to_numpy() for column in ("estimate_before", "estimate"))
+    same = np.isclose(after, before, rtol=TOLERANCE, equal_nan=True)
     ruled = same | (both["part"] != both["part_before"])
     reasons = [
         _reason(claim, register) if rule else "new rows" for claim, rule in zip(both["claim"], ruled, strict=True)

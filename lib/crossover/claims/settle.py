@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from crossover.claims.findings import FLOOR, NOT_RUN, Finding
+from crossover.claims.evidence import Evidence, PairedEvidence
+from crossover.claims.findings import FLOOR, Finding
 from crossover.claims.register import Planned, Register
 from crossover.stats.contrasts import Contrast
+from crossover.stats.misfit import Misfit
 from crossover.stats.verdicts import DECIDED, Spread, cheapest, spread
 from crossover.study.store import worker_hours
 
@@ -14,8 +16,7 @@ from crossover.study.store import worker_hours
 REACH = 40.0
 COLUMNS = [
     "claim", "number", "part", "verdict", "replicates", "students", "items", "new_replicates", "new_students",
-    "new_items", "cells",
-    "probability", "hours", "what",
+    "new_items", "cells", "probability", "hours", "what",
 ]  # fmt: skip
 
 
@@ -34,52 +35,44 @@ def plan(findings: Sequence[Finding], runs: pd.DataFrame, register: Register, re
             continue
         if f.verdict == FLOOR and f.claim in measured:
             continue
-        claim = register.claims[f.claim]
-        parts = len(claim.at_the_floor if f.stands_in else claim.parts)
-        if f.verdict == NOT_RUN:
+        if f.evidence is None:
             found = _first_rows(f, runs, register)
         elif f.verdict == FLOOR:
-            found = {
-                "what": (
-                    "the log-likelihood of gold answers" if claim.at_the_floor else "an easier task or a larger student"
-                )
-            }
-        elif f.part.statistic == "misfit":
+            second = register.claims[f.claim].at_the_floor
+            found = {"what": "the log-likelihood of gold answers" if second else "an easier task or a larger student"}
+        elif isinstance(f.evidence.statistic, Misfit):
             found = {"what": "further budgets per curve"}
         else:
-            found = _addition(f, seconds, parts)
-        if found.get("hours", 0.0) > reach:
-            found["what"] = f"beyond reach (more than {reach:g} worker-hours)"
+            found = _addition(f, f.evidence, seconds)
         rows.append({"claim": f.claim, "number": f.number, "part": f.part.says, "verdict": f.verdict} | found)
-    return pd.DataFrame(rows, columns=COLUMNS)
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    table.loc[table["hours"] > reach, "what"] = f"beyond reach (more than {reach:g} worker-hours)"
+    return table
 
 
 def planned(finding: Finding, register: Register) -> Planned | None:
     """Return the size of study that a part's resolution is set for."""
-    base = register.base_of(finding.claim)
-    return register.planned.get(str(finding.part.points[0].get("task", base.get("task"))))
+    return register.planned.get(str(finding.tasks[0]))
 
 
-def spread_of(f: Finding) -> Spread:
-    """The variance components of a part; a measure of training data varies between draws only."""
-    if isinstance(f.evidence.statistic, Contrast) and f.evidence.pairing is None:
-        return Spread(f.evidence.statistic.error**2 * f.evidence.replicates, 0.0, 0.0, 0.0)
-    pairing = f.evidence.pairing
-    student = pairing.student_variance * pairing.load
-    return spread(f.evidence.components, *f.evidence.between, student, pairing.students)
+def spread_of(evidence: PairedEvidence) -> Spread:
+    """Return the variance components behind a contrast."""
+    pairing, (between, df) = evidence.pairing, evidence.between
+    return spread(pairing.components, between, df, pairing.student_variance * pairing.load, pairing.students)
 
 
-def _addition(f: Finding, seconds: pd.DataFrame, parts: int) -> dict[str, object]:
-    evidence = f.evidence
-    pairing, R = evidence.pairing, evidence.replicates
-    items, students = (evidence.components.items, pairing.students) if pairing else (0, 1)
+def _addition(f: Finding, evidence: Evidence, seconds: pd.DataFrame) -> dict[str, object]:
+    statistic, part, R = evidence.statistic, f.part, evidence.replicates
+    assert isinstance(statistic, Contrast)  # nothing is bought for a misfit
+    if isinstance(evidence, PairedEvidence):
+        known, items, students = spread_of(evidence), statistic.items, evidence.pairing.students
+    else:  # a measure of the training data, which varies between draws only
+        known, items, students = Spread(statistic.error**2 * R, 0.0, 0.0, 0.0), 0, 1
     cells = len(evidence.keys) / R / students
     train, test = (float(seconds.loc[list(evidence.keys), name].mean()) * cells for name in seconds)
-    known, part = spread_of(f), f.part
     found = cheapest(
-        known, f.estimate - part.threshold, part.resolution, parts=parts, replicates=R, items=items, train=train,
-        test=test,
-        students=students,
+        known, statistic.estimate - part.threshold, part.resolution, parts=f.together, replicates=R, items=items,
+        train=train, test=test, students=students,
     )  # fmt: skip
     now = {"replicates": R, "students": students, "items": items}
     if found is None:
@@ -96,9 +89,8 @@ def _addition(f: Finding, seconds: pd.DataFrame, parts: int) -> dict[str, object
 
 def _first_rows(f: Finding, runs: pd.DataFrame, register: Register) -> dict[str, object]:
     """The cells of a part that was not run, at the planned size, at the rate of the same task's cells."""
-    size, base = planned(f, register), register.base_of(f.claim)
-    task = f.part.points[0].get("task", base.get("task"))
-    like = runs[(runs["experiment"] == base.get("experiment")) & (runs["task"] == task)]
+    size = planned(f, register)
+    like = runs[(runs["experiment"] == f.base.get("experiment")) & (runs["task"] == f.tasks[0])]
     cells = len(f.part.points) * max(len(f.part.terms), 1)
     if size is None or like.empty:
         return {"what": f"{cells} conditions that were not run"}

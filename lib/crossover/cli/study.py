@@ -21,7 +21,8 @@ def run(
 ) -> None:
     """Run one notebook, with your own parameters if you like.
 
-    A run whose own parameters can change a number writes to its own folder under results/. An interrupted run resumes.
+    The notebook's first code cell lists its parameters. A run whose own ones can change a number writes to its own
+    folder under results/. An interrupted run resumes.
     Example: crossover run 03_budget_ratio -p seed_sizes='[16]' -p budgets='[16, 32, 64, 128]'
     """
     from crossover.params.profiles import find_notebook, parse_override, resolve
@@ -69,7 +70,7 @@ def train(
     uncommitted changes it refuses. On a machine that others use too: nice -n 15 crossover train --profile confirm
     --hours 8 --workers 1
     """
-    from crossover.claims.cells import compared
+    from crossover.claims.evidence import compared
     from crossover.claims.register import load_register
     from crossover.errors import CrossoverError
     from crossover.params.fields import TrainingParameters

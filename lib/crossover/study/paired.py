@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -33,13 +33,14 @@ class Pairing:
     keys: frozenset[str]  #: The cells that are compared.
     replicates: tuple[int, ...]
 
+    @cached_property
     def components(self) -> Components:
-        """Return the mean difference and the parts of its variance."""
+        """The mean difference and the parts of its variance."""
         return components(self.differences, self.strata, self.binary)
 
     def contrast(self) -> Contrast:
         """Return the mean difference with its 90% interval."""
-        return self.components().contrast(LEVEL)
+        return self.components.contrast(LEVEL)
 
 
 def pair(
