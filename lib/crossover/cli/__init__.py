@@ -1,5 +1,7 @@
 """The command line: ``crossover --help``."""
 
+from typing import Any
+
 import typer
 from typer.core import TyperGroup
 
@@ -10,7 +12,7 @@ from crossover.errors import CrossoverError
 class _Commands(TyperGroup):
     """All commands; a user's error is printed without a traceback and exits with status 2."""
 
-    def invoke(self, context: typer.Context) -> object:
+    def invoke(self, context: Any) -> Any:
         try:
             return super().invoke(context)
         except CrossoverError as problem:
@@ -30,11 +32,10 @@ app = typer.Typer(
 )
 for _command in (
     study.run, study.reproduce, study.train, study.book, study.audit, claims.claims,
-    counts.fit, counts.advise, counts.compare, counts.plan,
+    counts.fit, counts.advise, counts.compare, counts.plan, pilot.pilot,
 ):  # fmt: skip
     app.command()(_command)
-pilot.register(app)
-teacher.register(app)
+app.add_typer(teacher.app, name="teacher")
 
 
 def main() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -39,17 +37,7 @@ def print_table(out: Console, title: str, rows: Sequence[Mapping[str, str]]) -> 
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON: whole numbers as int, infinities and NaN as null."""
-    print(json.dumps(_json_safe(value), indent=2, allow_nan=False, ensure_ascii=False))
+    """Print a value as JSON, infinities and NaN as null."""
+    from pydantic import TypeAdapter
 
-
-def _json_safe(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _json_safe(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_json_safe(v) for v in value]
-    if not isinstance(value, float):
-        return value
-    if not math.isfinite(value):
-        return None
-    return int(value) if value.is_integer() and abs(value) >= 2 else float(value)
+    print(TypeAdapter(Any).dump_json(value, indent=2).decode())

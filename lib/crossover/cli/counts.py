@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -45,12 +45,13 @@ Plot = Annotated[
     Path | None, typer.Option("--plot", metavar="FILE", parser=_figure_file, help="Save a figure (.svg, .png or .pdf).")
 ]
 Cost = Annotated[
-    list[tuple] | None,
+    list[Any] | None,
     typer.Option(
         metavar="STRATEGY=COST", parser=_cost, help="Cost of one kept sample, once for each strategy: equal cost."
     ),
 ]
 CostUnit = Annotated[str, typer.Option(help="Unit of --cost, such as tokens or dollars.")]
+Outcome = Literal["correct", "gold_loglik"]
 Task = Annotated[str | None, typer.Option(help="One task alone, where the table holds several.")]
 
 
@@ -65,7 +66,7 @@ def fit(
     unit: CostUnit = "queries",
     task: Task = None,
     outcome: Annotated[
-        str, typer.Option(help="Of a results folder: correct, or gold_loglik, nats per token of the gold answer.")
+        Outcome, typer.Option(help="Of a results folder; gold_loglik is in nats per token of the gold answer.")
     ] = "correct",
     plot: Plot = None,
     as_json: Json = False,
@@ -100,7 +101,7 @@ def fit(
         _save(learning_curves(fitted_points(fits), curve_points(fits, 1.5), band=True, found=found), plot)
     if as_json:
         curves = [{f.name: getattr(c, f.name) for f in fields(CurveSummary)} for c in fits]
-        print_json({"level": level, "curves": curves, "crossovers": [asdict(c) for c in found]})
+        print_json({"level": level, "curves": curves, "crossovers": found})
         return
     out = console()
     formula = "outcome at budget ratio r is E - B exp(-r / tau)"
@@ -244,7 +245,7 @@ def compare(
         out.print("No two strategies share a seed-set size and a budget: there is nothing to compare.")
 
 
-def _table(source: Path | None, outcome: str = "correct") -> pd.DataFrame:
+def _table(source: Path | None, outcome: Outcome = "correct") -> pd.DataFrame:
     """The user's counts, or those of a results folder, by default of the published study."""
     if source and not (source / "runs.csv").exists():
         from crossover.stats.counts import read_counts
@@ -255,8 +256,6 @@ def _table(source: Path | None, outcome: str = "correct") -> pd.DataFrame:
     from crossover.paths import PUBLISHED, results_folder
     from crossover.study.advice_counts import counts
 
-    if outcome not in (known := ("correct", "gold_loglik")):
-        raise CrossoverError(f"--outcome must be one of {', '.join(known)}; got {outcome!r}")
     return counts(source or results_folder(PUBLISHED), outcome)
 
 
@@ -328,11 +327,10 @@ def _only(table: pd.DataFrame, task: str | None) -> pd.DataFrame:
 
 def _save(figure: Any, plot: Path) -> None:
     from crossover.figures.style import save
+    from crossover.paths import written
 
-    try:
+    with written(plot.parent):
         save(figure, plot)
-    except OSError as error:
-        raise CrossoverError(f"--plot {plot}: cannot be written: {error.strerror}") from None
     typer.echo(f"figure: {plot}", err=True)
 
 

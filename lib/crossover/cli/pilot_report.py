@@ -86,7 +86,9 @@ def _funnel(pilot: Pilot) -> list[list[str]]:
 def _samples(pilot: Pilot) -> list[tuple[str, list[tuple[str, str, str]]]]:
     """Seed, question and answer of the first samples of each strategy; no seed where it is the question itself."""
     seeds = {p.id: p.question for p in pilot.task.seeds(pilot.n_seeds, 0)}
-    origin = {e["question"]: seeds.get(e["problem"].split("/")[0]) for e in pilot.replies() if e["kind"] == "answer"}
+    origin = {
+        e["question"]: seeds.get(e["problem"].split("/")[0], "") for e in pilot.replies() if e["kind"] == "answer"
+    }
     return [
         (
             display_name(name),

@@ -12,11 +12,6 @@ import typer
 app = typer.Typer(no_args_is_help=True, help="Try a served teacher.")
 
 
-def register(to: typer.Typer) -> None:
-    """Add ``teacher`` to the command line."""
-    to.add_typer(app, name="teacher")
-
-
 @app.callback()
 def teacher() -> None:
     """Try a served teacher."""
@@ -41,24 +36,24 @@ def check(
     from crossover.tasks import load_task
     from crossover.tasks.user_pairs import UserPairs
     from crossover.teachers import Request
+    from crossover.teachers.base import Kind
     from crossover.teachers.dialects import dialect_of
     from crossover.teachers.endpoint import Endpoint
     from crossover.teachers.few_shot_prompts import EXAMPLES
     from crossover.teachers.spending import Account
 
-    task = (
-        UserPairs(pairs, compare=compare, question=question, answer=answer)
-        if pairs
-        else load_task("math_words", steps=1)
-    )
-    seeds = task.seeds(min(EXAMPLES + 1, task.available("seed")) if pairs else EXAMPLES + 1, 0)
-    failed = 0
+    task, shown, failed = load_task("math_words", steps=1), EXAMPLES + 1, 0
+    if pairs:
+        task = UserPairs(pairs, compare=compare, question=question, answer=answer)
+        shown = min(shown, task.available("seed"))
+    seeds = task.seeds(shown, 0)
     with tempfile.TemporaryDirectory() as folder:
         account = Account(Path(folder) / "spending.jsonl", price_in, price_out)
         made = Endpoint(
             task, seeds[:EXAMPLES], teacher_model, account, max_new_tokens=max_new_tokens, base_url=base_url
         )
-        for kind in ("answer", "rephrase", "new_question"):
+        kinds: tuple[Kind, ...] = ("answer", "rephrase", "new_question")
+        for kind in kinds:
             start = time.perf_counter()
             (reply,) = made.reply([Request(kind, seeds[-1], 0)])
             seconds = time.perf_counter() - start
