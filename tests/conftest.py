@@ -2,6 +2,8 @@
 
 import os
 import shutil
+from concurrent.futures import Future
+from contextlib import nullcontext
 
 import pytest
 
@@ -22,6 +24,22 @@ def pytest_addoption(parser):
 def pytest_collection_modifyitems(items):
     """Start with the files that take longest; each is kept on one worker."""
     items.sort(key=lambda item: item.path.name not in ("test_reproduce.py", "test_workers.py"))
+
+
+@pytest.fixture
+def in_process(monkeypatch):
+    """Train students in this process: a worker takes seconds to start."""
+    from crossover.study.workers import Pool
+
+    def submit(work, *arguments):
+        done = Future()
+        try:
+            done.set_result(work(*arguments))
+        except Exception as problem:  # noqa: BLE001 - raised where the result is read
+            done.set_exception(problem)
+        return done
+
+    monkeypatch.setattr("crossover.study.run.open_pool", lambda *_: nullcontext(Pool(1, submit, Future.result)))
 
 
 @pytest.fixture(scope="session")

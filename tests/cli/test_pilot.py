@@ -26,7 +26,7 @@ def sums(first, n):
 
 
 @pytest.fixture
-def command(tmp_path, monkeypatch):
+def command(tmp_path, monkeypatch, in_process):
     """A pilot with tiny models on sums; a seed's response is missing where asked."""
     monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path / "results"))
     monkeypatch.chdir(tmp_path)

@@ -65,7 +65,7 @@ def test_update_rules_are_part_of_the_key(updates, steps):
     assert "updates" not in base.recipe and cell.recipe == base.recipe | {"updates": updates, "max_steps": steps}
 
 
-def test_a_run_stops_after_its_hours_and_goes_on_later(tmp_path):
+def test_a_run_stops_after_its_hours_and_goes_on_later(tmp_path, in_process):
     cells = grid(replicates=2)
     run_cells(cells, Store(tmp_path), 1, hours=0)
     assert not Store(tmp_path).rows()

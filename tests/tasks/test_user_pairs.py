@@ -208,9 +208,9 @@ def answered(tmp_path, monkeypatch):
         teacher, shown = Scripted(text, tokens), []
         monkeypatch.setattr(answer_seeds, "make_teachers", lambda cell, task, given, store: (shown.extend(given), (teacher, teacher))[1])  # fmt: skip
         monkeypatch.setattr(Scripted, "id", f"scripted {text}")
-        done = answer_seeds.label(seeds, test, compare, cell)
+        task, lost, _ = answer_seeds.answer_seeds(UserPairs(seeds, test, compare), cell)
         assert all("####" in p.answer for p in shown), "examples show where an answer ends"
-        return [json.loads(line)["response"] for line in Path(done.file).read_text().splitlines()], done.lost
+        return [json.loads(line)["response"] for line in Path(task.seeds_file).read_text().splitlines()], lost
 
     return run
 

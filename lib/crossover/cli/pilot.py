@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from typer import Argument, Option
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from crossover.strategies import Sample
+    from crossover.study.cell import QueryCell
     from crossover.study.pilot import Pilot
     from crossover.tasks.user_pairs import UserPairs
 
@@ -29,11 +30,6 @@ UNTIL = (
 )
 MODEL, ADDRESS = "SmolLM2-135M-Instruct", "http://127.0.0.1:8000/v1"
 SHOWN, LONGEST = 5, 2000  # pairs in the preview, and their characters
-
-
-def register(app: typer.Typer) -> None:
-    """Add ``pilot`` to the command line."""
-    app.command()(pilot)
 
 
 def pilot(
@@ -86,8 +82,8 @@ def pilot(
     task.check()
     console.print(task.said())
     given["replicates"] = replicates_for(task, given) if not accepted else replicates or 1
-    given = _answered(given, task, yes, console)
-    made = plan(_task(given), given)
+    task, given = _answered(task, given, console)
+    made = plan(task, given)
     if not accepted:
         made.check_begun()
     console.print(_preview(made))
@@ -131,7 +127,7 @@ def _training_data(samples: Sequence[Sample]) -> str:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
-def _task(given: dict) -> UserPairs:
+def _task(given: Mapping[str, Any]) -> UserPairs:
     """The pairs as a task; relative paths are those of the folder that the command is given in."""
     from crossover.tasks.user_pairs import UserPairs
 
@@ -168,49 +164,33 @@ def _preview(made: Pilot) -> str:
     return "What the student sees:\n\n" + "\n\n".join(shown) + "\n"
 
 
-def _answered(given: dict, task: UserPairs, yes: bool, console: Console) -> dict:
-    """Have the teacher answer seeds without an answer, and return what was given with those seeds and what is left."""
+def _answered(task: UserPairs, given: dict[str, Any], console: Console) -> tuple[UserPairs, dict[str, Any]]:
+    """Have the teacher answer seeds without an answer; return the task with them and the options left."""
     from crossover.params.profiles import check
-    from crossover.stats.verdicts import replicates_needed
-    from crossover.study.answer_seeds import label
+    from crossover.study.answer_seeds import answer_seeds
     from crossover.study.grids import cells_of
-    from crossover.study.pilot import least_queries, n_tests, values_of
+    from crossover.study.pilot import unanswered, values_of
 
-    calls = sum(not pair.answer for pair in task.split()[0])
+    calls, queries = unanswered(task), given["queries"]
     if not calls:
-        return given
-    needed = replicates_needed(given["lead"] / 100, n_tests(task)) or 0
-    least = least_queries(max(given["replicates"], needed))
-    if given["queries"] - calls < least:
-        raise CrossoverError(
-            f"--queries must be at least {calls + least}, got {given['queries']}: {calls} to answer seeds without an"
-            f" answer, and {least} for the pilot."
-        )
+        return task, given
+    if calls >= queries:
+        raise CrossoverError(f"--queries must be above {calls}, for as many seeds have no answer; got {queries}.")
     price = calls * given["max_new_tokens"] * given["price_out"] / 1e6
     priced = f", for {price:.2f} of replies at the most" if price else ""
     console.print(
-        f"{calls} seeds have no answer: the teacher answers them first, {calls} of the {given['queries']:,}"
-        f" calls{priced}."
+        f"{calls} seeds have no answer: the teacher answers them first, {calls} of the {queries:,} calls{priced}."
     )
-    if not yes:
+    if not given["yes"]:
         typer.confirm("Start?", abort=True)
     values = values_of(task, given) | {"seed_sizes": [1], "budgets": [1], "replicates": 1}
-    cell = cells_of(check("03_budget_ratio", values))[0]
-    reading = {"question": task.question, "answer": task.answer, "point": task.point}
-    done = label(task.seeds_file, task.test_file, task.compare, cell, **reading)
-    if done.lost:
-        console.print(f"{done.lost} answers could not be used, and their seeds are left out.")
-    left = given["max_cost"] - done.cost
+    task, lost, cost = answer_seeds(task, cast("QueryCell", cells_of(check("03_budget_ratio", values))[0]))
+    if lost:
+        console.print(f"{lost} answers could not be used, and their seeds are left out.")
+    left = given["max_cost"] - cost
     if given["max_cost"] and left <= 0:
         raise CrossoverError(
-            f"--max-cost {given['max_cost']:g}: the answers to the seeds cost {done.cost:.4g}, and nothing is left for"
-            " the pilot."
+            f"--max-cost {given['max_cost']:g}: the answers to the seeds cost {cost:.4g}, and nothing is left for the"
+            " pilot."
         )
-    return given | {
-        "seeds": done.file,
-        "test": done.test_file,
-        "question": "",
-        "answer": "",
-        "queries": given["queries"] - calls,
-        "max_cost": left if given["max_cost"] else 0.0,
-    }
+    return task, given | {"queries": queries - calls, "max_cost": max(left, 0.0)}

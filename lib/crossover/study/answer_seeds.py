@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from crossover.digests import digest
@@ -24,30 +24,19 @@ from crossover.teachers.spending import Account
 _NEXT = re.compile(r"\n\s*(?=Question:|Instruction:)")
 
 
-@dataclass(frozen=True)
-class AnsweredSeeds:
-    """Files of seeds with all answers and of tests, how many answers could not be used, and what the calls cost."""
+def answer_seeds(task: UserPairs, cell: QueryCell) -> tuple[UserPairs, int, float]:
+    """Have the teacher of a pilot's ``cell`` answer the seeds that have no answer.
 
-    file: str
-    test_file: str
-    lost: int
-    cost: float
-
-
-def label(seeds_file: str, test_file: str, compare: str, cell: QueryCell, **reading: str) -> AnsweredSeeds:
-    """Have a teacher answer the questions of ``seeds_file`` that have no answer, and write both files anew.
-
-    Files and ``compare`` are as :class:`crossover.tasks.user_pairs.UserPairs` takes them; any ``cell`` of the pilot
-    names the teacher and what it may cost. That no answer could be used is an error.
+    Returns the task on files of all pairs that have one now, how many answers could not be used, and what the calls
+    cost. That no answer could be used is an error.
     """
-    task = UserPairs(seeds_file, test_file, compare, **reading)
     seeds, tests, _ = task.split()
     given = [Problem(digest(p.question, 12), p.question, task.completion(p.answer)) for p in seeds if p.answer]
     asked = [Problem(digest(p.question, 12), p.question, "") for p in seeds if not p.answer]
     # Replies belong to what the teacher was shown: with other examples it is asked again.
     shown = given[:EXAMPLES]
     examples = [[p.question, p.answer] for p in shown]
-    settings = [cell.teacher, cell.teacher_settings, cell.max_new_tokens, compare, examples]
+    settings = [cell.teacher, cell.teacher_settings, cell.max_new_tokens, task.compare, examples]
     store = Store(results_folder(f"labels-{digest(settings, 12)}"))
     with store.lock():
         teacher, _ = make_teachers(cell, task, shown, store)
@@ -57,11 +46,12 @@ def label(seeds_file: str, test_file: str, compare: str, cell: QueryCell, **read
         answered = [replace(p, answer=p.answer or found[p.question]) for p in seeds]
         if not any(p.answer for p in answered):
             raise CrossoverError(
-                f"{seeds_file}: no answer of the teacher could be used. Give some answers of your own, as examples."
+                f"{task.seeds_file}: no answer of the teacher could be used. Give some of your own, as examples."
             )
         file, test = (_write(pairs, store.folder) for pairs in (answered, tests))
         spent = Account(store.folder / "spending.jsonl", **cell.spending).cost if cell.teacher == "endpoint" else 0.0
-    return AnsweredSeeds(file, test, sum(not text for text in found.values()), spent)
+    lost = sum(not text for text in found.values())
+    return replace(task, seeds_file=file, test_file=test, question="", answer=""), lost, spent
 
 
 def _answer(task: UserPairs, reply: Reply, max_new_tokens: int) -> str:

@@ -1,7 +1,7 @@
-"""What a grid will take before anything is spent: students, teacher calls, tokens, money and hours, as ranges.
+"""What a grid will take before anything is spent: students, teacher calls, tokens, money and hours.
 
-Rates come from the published study's rows: tokens per call, tokens per training example, seconds per token and per test
-item, each from its 10th to its 90th percentile over cells.
+Amounts are arrays of a low and a high end. Rates come from the published study's rows: tokens per call, tokens per
+training example, seconds per token and per test item, each from its 10th to its 90th percentile over cells.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
 import pandas as pd
 
 from crossover.models.recipe import Recipe
@@ -26,30 +27,6 @@ HOURS = {"cpu": "core", "cuda": "GPU"}
 
 
 @dataclass(frozen=True)
-class Range:
-    """From a low to a high value."""
-
-    low: float = 0.0
-    high: float = 0.0
-
-    def __add__(self, other: Range) -> Range:
-        return Range(self.low + other.low, self.high + other.high)
-
-    def __mul__(self, factor: Range | float) -> Range:
-        by = factor if isinstance(factor, Range) else Range(factor, factor)
-        return Range(self.low * by.low, self.high * by.high)
-
-    def text(self, form: str = ",.0f") -> str:
-        """Write both ends, once where they print alike.
-
-        >>> Range(1.24, 5000).text(), Range(2.0, 2.1).text()
-        ('1 to 5,000', '2')
-        """
-        low, high = format(self.low, form), format(self.high, form)
-        return low if low == high else f"{low} to {high}"
-
-
-@dataclass
 class Estimate:
     """What is left of a grid of ``students``: teacher calls at most, tokens, hours of one worker.
 
@@ -58,56 +35,61 @@ class Estimate:
 
     students: int
     left: int
-    calls: int = 0
-    tokens_in: Range = Range()
-    tokens_out: Range = Range()
-    train_tokens: Range = Range()
-    hours: Range = Range()
-    unknown: int = 0
-    basis: tuple[str, ...] = ()
+    calls: int
+    tokens_in: np.ndarray
+    tokens_out: np.ndarray
+    train_tokens: np.ndarray
+    hours: np.ndarray
+    unknown: int
+    basis: tuple[str, ...]
 
-    def money(self, price_in: float, price_out: float) -> Range:
-        """Return what the calls cost at prices per million tokens."""
-        return self.tokens_in * (price_in / 1e6) + self.tokens_out * (price_out / 1e6)
+
+def span(ends: np.ndarray, form: str = ",.0f") -> str:
+    """Write a low and a high end, once where they print alike.
+
+    >>> span(np.array([1.24, 5000])), span(np.array([2.0, 2.1]))
+    ('1 to 5,000', '2')
+    """
+    return " to ".join(dict.fromkeys(format(end, form) for end in ends))
 
 
 def estimate(
-    cells: Sequence[Cell], done: Collection[str], study: pd.DataFrame, device: str, example_tokens: Range | None = None
+    cells: Sequence[Cell], done: Collection[str], study: pd.DataFrame, device: str, example_tokens: float | None = None
 ) -> Estimate:
     """Estimate from the published rows (``study``) what the cells whose keys are not ``done`` will take."""
     left, near = [cell for cell in cells if cell.key not in done], _rates(study, device)
-    recorded = set(study.loc[study["device"] == device, "student"])
-    e = Estimate(len(cells), len(left))
-    streams: dict[str, Cell] = {}  # of cells that share calls the one with the most
-    for cell in left:
-        if cell.stream and cell.budget > getattr(streams.get(cell.stream), "budget", 0):
-            streams[cell.stream] = cell
+    # Of cells that share calls, the one with the most.
+    streams = {cell.stream: cell for cell in sorted(left, key=lambda cell: cell.budget) if cell.stream and cell.budget}
+    read, written, trained, seconds = np.zeros((4, 2))
     for cell in streams.values():
-        kind = ("experiment", cell.experiment), ("task", cell.task)
-        written = Range(min(near("written", *kind).low, cell.max_new_tokens), cell.max_new_tokens)
-        e.calls += cell.budget
-        e.tokens_in += near("read", *kind) * cell.budget
-        e.tokens_out += written * cell.budget
-    basis = set()
+        kind = _kind(cell)
+        read += near("read", *kind) * cell.budget
+        written += np.array([min(near("written", *kind)[0], cell.max_new_tokens), cell.max_new_tokens]) * cell.budget
+    recorded = set(study.loc[study["device"] == device, "student"])
+    unknown, basis = 0, set()
     for cell in left:
-        kind = ("experiment", cell.experiment), ("task", cell.task)
-        recipe = Recipe(**cell.recipe)
-        example = example_tokens or near("example", *kind, otherwise=Range(16, 512))
+        kind, recipe = _kind(cell), Recipe(**cell.recipe)
+        example = near("example", *kind, otherwise=(16, 512)) if example_tokens is None else np.full(2, example_tokens)
         tokens = example * _read(recipe, cell.examples)
-        e.train_tokens += tokens
-        name, known = recipe.model.removeprefix("hub:").partition("@")[0], ("student", recipe.model)
+        trained += tokens
+        name = recipe.model.removeprefix("hub:").partition("@")[0]
         if recipe.model in recorded:
-            seconds = tokens * near("token", known, *kind) + near("item", known, *kind) * cell.n_test
-            e.hours += seconds * (1 / 3600)
+            known = ("student", recipe.model), *kind
+            seconds += tokens * near("token", *known) + near("item", *known) * cell.n_test
             basis.add(f"{name}: recorded on {device}")
         else:
-            e.unknown += 1
+            unknown += 1
             basis.add(f"{name}: no speed on record")
     run = set(study.loc[study["experiment"].isin({cell.experiment for cell in left}), "task"])
     if absent := sorted({cell.task for cell in left} - run - {"own"}):
         basis.add(f"{', '.join(absent)}: not run here, tokens as in the tasks that were, which may be shorter")
-    e.basis = tuple(sorted(basis))
-    return e
+    calls = sum(cell.budget for cell in streams.values())
+    told = tuple(sorted(basis))
+    return Estimate(len(cells), len(left), calls, read, written, trained, seconds / 3600, unknown, told)
+
+
+def _kind(cell: Cell) -> tuple[tuple[str, str], ...]:
+    return ("experiment", cell.experiment), ("task", cell.task)
 
 
 def _read(recipe: Recipe, n: int) -> int:
@@ -115,7 +97,7 @@ def _read(recipe: Recipe, n: int) -> int:
     return recipe.steps(n) * min(n, recipe.batch_size)
 
 
-def _rates(study: pd.DataFrame, device: str) -> Callable[..., Range]:
+def _rates(study: pd.DataFrame, device: str) -> Callable[..., np.ndarray]:
     """Return the published rows' rates as a function of what is asked for and of the values of some columns."""
     bought = study[(study["queries"] > 0) & (study["teacher"] != "oracle")]
     trained = study[study["n_train"] > 0]
@@ -131,27 +113,22 @@ def _rates(study: pd.DataFrame, device: str) -> Callable[..., Range]:
     }
 
     @cache
-    def near(what: str, *named: tuple[str, str], otherwise: Range = Range()) -> Range:
+    def near(what: str, *named: tuple[str, str], otherwise: tuple[float, float] = (0.0, 0.0)) -> np.ndarray:
         """The 10th to 90th percentile of the rows that agree in all named columns or, failing that, fewer."""
         rows, values = known[what]
         for n in range(len(named), -1, -1):
             alike = rows[[column for column, _ in named[:n]]].eq([value for _, value in named[:n]]).all(axis=1)
             if alike.any():
-                return Range(*values[alike].quantile([0.1, 0.9]))
-        return otherwise
+                return values[alike].quantile([0.1, 0.9]).to_numpy()
+        return np.array(otherwise)
 
     return near
 
 
-def profile_rows(
-    profile: str, price_in: float = 0.0, price_out: float = 0.0, resume: bool = True
-) -> tuple[list[dict[str, str]], list[str]]:
-    """Return what each notebook of a profile will take, at prices per million tokens, and notes on the numbers.
-
-    ``resume`` leaves out what has a row already.
-    """
+def profile_rows(profile: str, price_in: float = 0.0, price_out: float = 0.0) -> tuple[list[dict[str, str]], list[str]]:
+    """Return what each notebook of a profile will still take, at prices per million tokens, and notes."""
     study = read_runs(repository() / "results" / PUBLISHED)
-    done = set(read_runs(results_folder(profile))["key"]) if resume else set()
+    done = set(read_runs(results_folder(profile))["key"])
     basis: list[str] = []
     rows, unknown = [], 0
     for name in load_profile(profile):
@@ -160,12 +137,13 @@ def profile_rows(
             continue
         e = estimate(cells, done, study, parameters.device)
         priced = getattr(parameters, "teacher", "") == "endpoint" and (price_in or price_out)
-        hours = e.hours.text(",.1f") if e.unknown < e.left or not e.left else "unknown"
+        read, written, trained = (tokens * 1e-6 for tokens in (e.tokens_in, e.tokens_out, e.train_tokens))
         rows.append({
             "notebook": name[:2], "students": f"{e.left:,} of {e.students:,}", "calls": f"{e.calls:,}",
-            "M read": (e.tokens_in * 1e-6).text(",.2f"), "M written": (e.tokens_out * 1e-6).text(",.2f"),
-            "money": e.money(price_in, price_out).text(",.2f") if priced else "",
-            "M trained": (e.train_tokens * 1e-6).text(",.2f"), f"{HOURS[parameters.device]} hours": hours,
+            "M read": span(read, ",.2f"), "M written": span(written, ",.2f"),
+            "money": span(read * price_in + written * price_out, ",.2f") if priced else "",
+            "M trained": span(trained, ",.2f"),
+            f"{HOURS[parameters.device]} hours": "unknown" if 0 < e.left == e.unknown else span(e.hours, ",.1f"),
         })  # fmt: skip
         basis += e.basis
         unknown += e.unknown

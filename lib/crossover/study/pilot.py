@@ -30,6 +30,7 @@ from crossover.stats.verdicts import MOST_REPLICATES, detectable_lead, replicate
 from crossover.strategies import Sample
 from crossover.study import advice_counts
 from crossover.study.cell import QueryCell, read_cell
+from crossover.study.cost_estimate import span
 from crossover.study.experiments.query_budget import buy
 from crossover.study.grids.budget_ratio import grid
 from crossover.study.pilot_forecast import KINDS, Forecast
@@ -70,6 +71,7 @@ def replicates_for(task: UserPairs, given: Mapping[str, Any]) -> int:
     them, are an error that says what it would take.
     """
     n_test, lead, queries = n_tests(task), given["lead"], given["queries"]
+    calls = unanswered(task)
     capped = n_test >= MOST_TESTS
     if not (needed := replicates_needed(lead / 100, n_test)):
         further = ", the most that a pilot takes" if capped else ""
@@ -85,15 +87,16 @@ def replicates_for(task: UserPairs, given: Mapping[str, Any]) -> int:
             f" {replicates}. Give more (--queries {least_queries(needed)} or more), or"
             f" --lead {_points(replicates, n_test)}."
         )
-    if queries < (least := least_queries(enough)):
-        paid = queries // least_queries(1)
-        instead = f", or --replicates {paid}" if paid else ""
-        if paid and paid < needed:
+    if queries < (least := calls + least_queries(enough)):
+        paid = (queries - calls) // least_queries(1)
+        instead = f", or --replicates {paid}" if paid > 0 else ""
+        if 0 < paid < needed:
             instead += f" --lead {_points(paid, n_test)}"
+        first = f"{calls} to answer seeds without an answer, and " if calls else ""
         raise CrossoverError(
-            f"--queries must be at least {least}, got {queries}: a pilot that detects leads of {lead:g} points on"
-            f" {n_test} tests runs {enough} replicates of {len(STRATEGIES)} strategies at {MIN_BUDGETS} budgets up to"
-            f" {SMALLEST << (MIN_BUDGETS - 1)} queries. Give more{'' if capped else ', or more tests'}{instead}."
+            f"--queries must be at least {least}, got {queries}: {first}a pilot that detects leads of {lead:g} points"
+            f" on {n_test} tests runs {enough} replicates of {len(STRATEGIES)} strategies at {MIN_BUDGETS} budgets up"
+            f" to {SMALLEST << (MIN_BUDGETS - 1)} queries. Give more{'' if capped else ', or more tests'}{instead}."
         )
     return REPLICATES if given["until"] and not given["replicates"] else replicates
 
@@ -101,6 +104,11 @@ def replicates_for(task: UserPairs, given: Mapping[str, Any]) -> int:
 def _points(replicates: int, n_test: int) -> int:
     """The lead that replicates tell, in whole points."""
     return math.ceil(100 * detectable_lead(replicates, n_test))
+
+
+def unanswered(task: UserPairs) -> int:
+    """Return how many seeds have no answer."""
+    return sum(not pair.answer for pair in task.split()[0])
 
 
 def n_tests(task: UserPairs) -> int:
@@ -175,7 +183,7 @@ class Pilot:
             cap = f", capped at {p.max_cost:g}" if p.max_cost else ""
             calls = (self.queries if self.until else e.calls) / len(STRATEGIES)
             said.append(f"About {self.forecast.money(dict.fromkeys(STRATEGIES, calls)):.2g} at the prices given{cap}.")
-        hours = f"{e.hours.text(',.2g')} hours of one worker besides the teacher's"
+        hours = f"{span(e.hours, ',.2g')} hours of one worker besides the teacher's"
         said.append(f"{'Hours are known after the first student' if e.unknown else hours} ({'; '.join(e.basis)}).")
         smallest = replicates_needed(self.lead / 100, p.n_test) or p.replicates
         detected = 100 * detectable_lead(p.replicates, p.n_test)
@@ -213,7 +221,7 @@ class Pilot:
                 return len(run_cells(cells, self.store, p.workers, p.device, p.cluster, left))
 
             if cells[0].key not in self.store.rows() and train(cells[:1]):
-                hours = self.forecast.students(cells, self.store.rows(), self.runs()).hours.text(".2g")
+                hours = span(self.forecast.students(cells, self.store.rows(), self.runs()).hours, ".2g")
                 print(f"By the speed of the first student, {hours} hours of one worker are left.", file=sys.stderr)
             if train(cells) < len(cells):
                 raise BudgetExceeded(f"--max-hours {self.max_hours:g} are over. The same command resumes.")
@@ -241,10 +249,7 @@ class Pilot:
         return sums["n_correct"] / sums["n_test"]
 
     def hopeless(self) -> str:
-        """Say why no strategy helps: unreadable or wrong replies, or no student above the seeds alone.
-
-        Empty where one may.
-        """
+        """Say why no strategy helps (wrong replies, no student above the seeds alone); nothing where one may."""
         runs, p = self.runs(), self.parameters
         answers = runs[runs["strategy"] == "answer_augmentation"][["asked", "parsed", "verified"]].sum()
         if answers["parsed"] < FEW * answers["asked"]:
@@ -341,7 +346,7 @@ class Pilot:
         said = {
             "calls": f"{sums['queries'].sum():,} of {self.queries:,}",
             "tokens": f"{sums[['tokens_in', 'tokens_out']].sum().sum():,} (expected {expected:,.0f})",
-            "student hours": f"{worker_hours(runs).sum():.2g} (expected {students.hours.text('.2g')}, by the first)",
+            "student hours": f"{worker_hours(runs).sum():.2g} (expected {span(students.hours, '.2g')}, by the first)",
         }
         if p.teacher == "endpoint":
             account = Account(self.folder / "spending.jsonl", **p.pick(*p.spending))

@@ -14,7 +14,7 @@ from crossover.models.weights import model_folder
 from crossover.params.budget_ratio import BudgetRatio
 from crossover.paths import PUBLISHED, repository
 from crossover.study.cell import Cell
-from crossover.study.cost_estimate import Estimate, Range, estimate
+from crossover.study.cost_estimate import Estimate, estimate
 from crossover.study.store import read_runs
 from crossover.tasks.base import Problem
 from crossover.tasks.user_pairs import UserPairs
@@ -63,10 +63,7 @@ class Forecast:
         return found
 
     def tokens(self, calls: Mapping[str, float]) -> tuple[float, float]:
-        """Estimate the tokens that calls read and write, by strategy.
-
-        Of all but new answers each second call makes a question.
-        """
+        """Estimate the tokens that calls read and write, by strategy; each second one makes a question, if any does."""
         read = written = 0.0
         for strategy, n in calls.items():
             for kind in ("answer", KINDS.get(strategy, "answer")):
@@ -90,7 +87,7 @@ class Forecast:
             return estimate(cells, done, first, device)
         length = fmean(self._lengths([self.task.prompt(p.question) + p.answer for p in self._seeds]))
         published = read_runs(repository() / "results" / PUBLISHED)
-        return estimate(cells, done, published, device, Range(length, length))
+        return estimate(cells, done, published, device, length)
 
     def too_long(self) -> list[str]:
         """Warn of answers that do not fit into the longest reply."""

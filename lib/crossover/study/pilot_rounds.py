@@ -42,10 +42,7 @@ class Design:
 
     @classmethod
     def grid(cls, strategies: Sequence[str], replicates: int, queries: int, budgets: int = BUDGETS) -> Design:
-        """Return the grid that spends all queries.
-
-        Budgets each twice the one before, as many as a curve needs or more.
-        """
+        """Return the grid that spends all queries: budgets each twice the one before, four of them or more."""
         largest = max(SMALLEST << (MIN_BUDGETS - 1), queries // (len(strategies) * replicates))
         base = max(SMALLEST, largest >> (budgets - 1))
         ladder = [base << i for i in range(min(budgets, (largest // base).bit_length()))]
@@ -73,19 +70,13 @@ class Design:
         return sum(name == strategy for name, _ in self.largest)
 
     def ladder(self, names: Collection[str]) -> list[int]:
-        """Budgets that may come next.
-
-        From the smallest to twice the largest of some strategies, each about 1.41 times the one before.
-        """
+        """Return budgets that may come next, up to twice the largest, each about 1.41 times the one before."""
         base, top = min(b for _, b, _ in self.cells), max(b for name, b, _ in self.cells if name in names)
         steps = int(2 * np.log2(2 * top / base) + 1e-9)
         return [round(base * 2 ** (i / 2)) for i in range(steps + 1)]
 
     def moves(self, names: Sequence[str], budgets: Sequence[int]) -> Iterator[frozenset[Cell]]:
-        """Yield what may come next.
-
-        Neighbouring budgets in one more replicate, or one budget in the replicates that lack it.
-        """
+        """Yield what may come next: neighbouring budgets in one more replicate, or one where replicates lack it."""
         for i in range(len(budgets) - NEIGHBOURS + 1):
             some = budgets[i : i + NEIGHBOURS]
             yield frozenset((name, b, self.replicates(name)) for name in names for b in some)
@@ -98,25 +89,18 @@ class Design:
 
 @dataclass(frozen=True)
 class Stop:
-    """Why a pilot ended.
+    """Why a pilot ended, in words, and how often it had looked."""
 
-    ``decided``, ``spent`` or ``hopeless``, in words, with what it had run, how often it looked, and the strategies that
-    were not given up, all where empty.
-    """
-
-    status: str
+    status: str  #: ``decided``, ``spent`` or ``hopeless``.
     message: str
     design: Design
     looks: int = 1
-    names: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()  #: The strategies that were not given up; all where empty.
 
 
 @dataclass(frozen=True)
 class Look:
-    """What the curves say of the question.
-
-    The answer where it is decided, else the strategies and budget ratios where it is not.
-    """
+    """What the curves say of the question: the answer, or the strategies and budget ratios where it is not decided."""
 
     answer: str
     names: tuple[str, ...]
@@ -179,13 +163,10 @@ def rounds(
 
 
 def next_round(fits: Fits, design: Design, seen: Look, queries: int) -> Design:
-    """Return a design with the moves that take most variance per cost, at least a quarter of what was spent.
-
-    A cell costs its share of the queries and of the trainings of the whole grid.
-    """
+    """Return a design with the moves that take most variance per cost, at least a quarter of what was spent."""
     trainings = len(Design.grid(sorted({c.strategy for c in fits}), REPLICATES, queries).cells)
 
-    def cost(d: Design) -> float:
+    def cost(d: Design) -> float:  # its share of the queries and of the trainings of the whole grid
         return d.queries / queries + len(d.cells) / trainings
 
     ladder, size = design.ladder(seen.names), next(iter(fits)).seed_size
@@ -207,10 +188,7 @@ def next_round(fits: Fits, design: Design, seen: Look, queries: int) -> Design:
 
 
 class _Curve:
-    """A strategy's curve as a Gaussian process about its fit.
-
-    A level, a gain, a scale, and a departure in log budget.
-    """
+    """A strategy's curve as a Gaussian process about its fit: level, gain, scale, and a departure in log budget."""
 
     def __init__(self, fits: Fits, curve: FittedCurve, ladder: Sequence[int], ratios: np.ndarray):
         self.strategy, self.ladder = curve.strategy, ladder
@@ -229,10 +207,7 @@ class _Curve:
         self.offset = (seen + OFFSET**2) / (sum(n.replicates - 1 for n in noises) + 1)
 
     def variance(self, design: Design) -> float:
-        """Return the mean variance at the ratios asked about, once a design is run.
-
-        Few replicates have the tails of a t.
-        """
+        """Return the mean variance at the ratios asked about, once a design is run; few replicates have a t's tails."""
         replicates, n = design.replicates(self.strategy), len(self.ladder)
         offset = self.offset * (1 + 2 / max(1, replicates - 1))
         precision = np.zeros(self.prior.shape)
