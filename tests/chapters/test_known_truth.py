@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import curve_fits
 from crossover.chapters import known_truth
-from crossover.params.known_truth import KnownTruth
+from crossover.params.profiles import KnownTruth
 from crossover.stats import simulation
 
 ROOT = Path(__file__).resolve().parents[2]

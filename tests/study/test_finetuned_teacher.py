@@ -214,7 +214,7 @@ def parameters(**changes):
     small = {
         "tasks": ["sst2"], "originals": [6], "queries": 12, "conditions": ["annotate", "generate", "both"], "n_test": 12, "n_test_texts": 12, "teacher_model": "tiny-random",
         "teacher_trained_layers": 1, "teacher_epochs": 1, "teacher_min_steps": 1, "classifier": "tiny-random-encoder",
-        "classifier_epochs": 1, "classifier_min_steps": 2, "writer": "tiny-random", "writer_layers": 0,
+        "classifier_epochs": 1, "classifier_min_steps": 2, "writer": "tiny-random",
         "writer_trained_layers": 1, "writer_epochs": 1, "writer_min_steps": 1, "workers": 1,
     }  # fmt: skip
     return FinetunedTeacher(**(small | changes))

@@ -637,7 +637,6 @@ def test_neither_address_nor_price_belongs_to_a_cell_or_its_folder():
     assert next(cell for cell in cells_of(there) if cell.budget).connection == {
         "base_url": "https://h/v1",
         "concurrency": 64,
-        "timeout": 120.0,
     }
     other = resolve("03_budget_ratio", "smoke", {**given, "temperature": 0.2})
     assert other.results != here.results

@@ -271,7 +271,7 @@ def test_an_augmenter_of_ones_own_changes_the_key_and_the_default_does_not():
     ],
 )
 def test_parameters_set_the_strength_of_both(overrides, teacher_gold, augmenter_gold):
-    parameters = resolve("03_budget_ratio", "laptop", {"teacher": "local", "gold_epochs": 2, **overrides})
+    parameters = resolve("03_budget_ratio", "laptop", {"teacher": "local", **overrides})
     cell = cells_of(parameters)[0]
     assert cell.teacher_settings.get("gold") == teacher_gold
     assert (cell.augmenter_settings.get("gold") if cell.augmenter_settings else "own") == augmenter_gold

@@ -26,6 +26,7 @@ from crossover.study.run import run_grid
 from crossover.study.select import Selector, settings_table
 
 PAIR = [ANSWERS, QUESTIONS]
+QUESTION_COSTS = (0.25, 0.5, 1, 2, 4)  # of writing a question, in answers
 
 
 class Comparison(NamedTuple):
@@ -231,7 +232,7 @@ class Chapter(ChapterBase):
     def costs(self) -> Styler | Markdown:
         """Return where new questions overtake new answers at each cost of writing a question, in answers."""
         found = {}
-        for cost in sorted(self.parameters.question_costs):
+        for cost in QUESTION_COSTS:
             price = {ANSWERS: 1.0, QUESTIONS: 1.0 + cost}
             found[f"{cost:g}"] = find_crossovers(self._base_fits, price, "answers", checks=False)
         return common.crossover_table(found, "costs", "cost")

@@ -17,7 +17,7 @@ from crossover.chapters.common import ChapterBase, counted, table
 from crossover.figures.learning_curves import curve_points, fitted_points, learning_curves
 from crossover.figures.style import INK, MUTED, SHADE, Picture, legend, mark, panels, styled
 from crossover.labels import TASKS, display_name
-from crossover.params.known_truth import KnownTruth
+from crossover.params.profiles import KnownTruth
 from crossover.paths import PUBLISHED, results_folder
 from crossover.stats import simulation
 from crossover.stats.crossovers import Crossover

@@ -15,7 +15,7 @@ class BudgetRatio(TrainingParameters):
     """Parameters of ``03_budget_ratio`` (arXiv 2409.19759)."""
 
     reads: ClassVar[tuple[str, ...]] = ("runs.csv", f"../{CONFIRMATION}/runs.csv")
-    connection = ("base_url", "concurrency", "timeout")
+    connection = ("base_url", "concurrency")
     spending = ("price_in", "price_out", "max_cost", "max_total_tokens")
 
     task: Literal["math_words", "text_to_sql", "gsm_symbolic", "gsm8k", "arc", "spider", "own"] = value(
@@ -47,12 +47,8 @@ class BudgetRatio(TrainingParameters):
     temperature: float = value(0.7, "of a local or endpoint teacher's sampling", gt=0, le=2)
     teacher_gold: int = value(0, "gold problems that a local teacher is fine-tuned on; 0 only prompts it", ge=0)
     augmenter_gold: int = value(0, "the same for the one that rephrases and invents", ge=0)
-    gold_layers: int = value(15, "upper layers that this fine-tuning trains; 0 trains all weights", ge=0)
-    gold_epochs: int = value(3, "its passes over the gold problems", ge=1, le=100)
-    gold_learning_rate: float = value(2e-4, "its peak rate of AdamW", gt=0, le=0.1)
     base_url: str = value("http://127.0.0.1:8000/v1", "endpoint's address; its key is in CROSSOVER_API_KEY")
     concurrency: int = value(8, "calls to the endpoint at once", ge=1, le=1024)
-    timeout: float = value(120.0, "seconds that a call to the endpoint may take", gt=0)
     price_in: float = value(0.0, "money for a million tokens of the endpoint's prompts", ge=0)
     price_out: float = value(0.0, "money for a million tokens of the endpoint's replies", ge=0)
     max_cost: float = value(0.0, "money that the run may spend at the endpoint; 0 for no cap", ge=0)
@@ -139,7 +135,6 @@ class Ablations(BudgetRatio):
     recipes: list[dict[str, int | float | str]] = value([], "changes of the recipe, with the base strategies")
     recipe_seeds: list[Count] = value([], "seed problems of other recipes")
     side_replicates: int = value(2, "draws for local teachers, other tasks and recipes", ge=1, le=100)
-    question_costs: list[Positive] = value([0.25, 0.5, 1, 2, 4], "cost of writing a question, in answers")
 
     @model_validator(mode="after")
     def _departs_from_a_clean_oracle(self) -> Ablations:

@@ -26,8 +26,7 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    #: Result tables that the notebook reads, of its own run and of the published study. Of the run's ``runs.csv`` a
-    #: notebook that has cells reads their rows alone.
+    #: Result tables that the notebook reads, from its results folder; of ``runs.csv`` its own cells' rows alone.
     reads: ClassVar[tuple[str, ...]] = ()
     #: Parameters that decide no number: how a served teacher is called, what it may cost, and what runs servers and
     #: students.

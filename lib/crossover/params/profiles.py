@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import ValidationError
@@ -10,13 +10,33 @@ from pydantic import ValidationError
 from crossover.digests import digest
 from crossover.errors import CrossoverError, nearest
 from crossover.params.budget_ratio import Ablations, BudgetRatio, RecipePilot
-from crossover.params.fields import Parameters
+from crossover.params.fields import Parameters, value
 from crossover.params.finetuned_teacher import FinetunedTeacher
-from crossover.params.known_truth import KnownTruth
 from crossover.params.template_questions import TemplateQuestions
-from crossover.paths import CONFIRMATION, repository
+from crossover.paths import CONFIRMATION, PUBLISHED, repository
 
 PROFILES = ("smoke", "laptop", "study", "recipe", "confirm", "paper")
+
+
+Design = Literal[
+    "independent", "shared_3", "shared_8", "edge", "beyond", "late", "sudden", "step", "rise_fall", "plateau", "power",
+    "logistic", "both_late", "stretched", "dip", "waves", "never",
+]  # fmt: skip
+
+
+class KnownTruth(Parameters):
+    """Parameters of ``00_known_truth``."""
+
+    reads = tuple(f"../{PUBLISHED}/{name}.csv" for name in ("coverage", "left_out", "signal"))
+
+    studies: int = value(40, "simulated studies per design; half for replicates", ge=4, le=10_000)
+    draws: int = value(300, "bootstrap draws per study", ge=50, le=10_000)
+    level: float = value(0.9, "level of the intervals", gt=0, lt=1)
+    seed: int = value(0, "of the simulations", ge=0)
+    designs: list[Design] = value(
+        ["independent", "shared_3", "edge", "late", "rise_fall", "never"], "scenarios", min_length=1
+    )
+    example: Design = value("shared_3", "scenario of the worked example")
 
 
 class ClaimsPage(Parameters):

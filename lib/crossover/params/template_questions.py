@@ -23,11 +23,6 @@ class TemplateQuestions(TrainingParameters):
 
     text: str = value("boolq", "wikipedia, boolq, folder:<path> or hub:<name>@<commit>")
     texts: int = value(200, "texts that are read, from the first on; 0 for all", ge=0)
-    question_types: list[Literal["who", "what", "when", "where", "which", "how many", "yes-no", "cloze"]] = value(
-        ["who", "what", "when", "where", "which", "how many", "yes-no", "cloze"],
-        "types of synthetic questions",
-        min_length=1,
-    )
     question_sets: list[QuestionSet] = value(
         ["nq_open", "trivia_qa"], "closed-book sets, to train on and to test on", min_length=1
     )

@@ -104,10 +104,7 @@ def synthetic(cell: MixtureCell, folder: Path) -> list[Example]:
 
 
 def measure(cell: MixtureCell, examples: Sequence[Example]) -> dict[str, object]:
-    """Return the entropies (bits) of a mixture's question types and of its answers' entity types.
-
-    With their Jensen-Shannon distances from the evaluation sets, and the share of the most frequent entity type.
-    """
+    """Return the entropies (bits) of a mixture's question and entity types, and distances from the evaluation sets."""
     types, entities = distributions([e.question for e in examples], [e.answer for e in examples])
     tested_types, tested_entities = tested(question_sets(cell.task_settings["sources"]))
     values = {

@@ -8,6 +8,9 @@ from crossover.study.cell import QueryCell
 
 BASE = "base"  #: The name of the recipe that a pilot's changes depart from.
 
+#: How a local teacher is fine-tuned on gold problems.
+GOLD_RECIPE = {"trained_layers": 15, "epochs": 3, "learning_rate": 2e-4, "min_steps": 16, "batch_size": 8}
+
 
 def cells(p: BudgetRatio) -> list[QueryCell]:
     """Return the grid in the order of :func:`in_order`."""
@@ -68,8 +71,7 @@ def _teacher_settings(p: BudgetRatio, gold: int) -> dict[str, object]:
         return p.pick("answer_error", "rephrase_drift", "invalid_rate", "coverage")
     settings: dict[str, object] = {"model": p.teacher_model, "temperature": p.temperature}
     if p.teacher == "local" and gold:
-        recipe = {"trained_layers": p.gold_layers, "epochs": p.gold_epochs, "learning_rate": p.gold_learning_rate}
-        settings |= {"gold": gold, "recipe": recipe | {"min_steps": 16, "batch_size": 8}}
+        settings |= {"gold": gold, "recipe": GOLD_RECIPE}
     return settings
 
 
@@ -85,9 +87,5 @@ def recipes(p: RecipePilot) -> dict[str, list[QueryCell]]:
 
 
 def recipe_name(change: Mapping[str, object]) -> str:
-    """Return how a change of the recipe is written.
-
-    >>> recipe_name({"updates": "steps", "max_steps": 48})
-    'updates=steps, max_steps=48'
-    """
+    """Return how a change of the recipe is written, as ``updates=steps, max_steps=48``."""
     return ", ".join(f"{key}={value}" for key, value in change.items())

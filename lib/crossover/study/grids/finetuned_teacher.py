@@ -11,6 +11,7 @@ from crossover.tasks.instructed.base import ClassificationTask
 
 #: Strategy, teacher, and what a grid changes.
 Condition = tuple[str, str, dict[str, Any]]
+BATCH_SIZE = 8  # of every student and teacher
 _ONE_STUDENT = {"classifier_seeds": 1, "writer_seeds": 1}
 
 
@@ -162,16 +163,16 @@ def _teacher_settings(p: FinetunedTeacher, teacher: str, strategy: str, layers: 
     if layers:
         settings["teacher_layers"] = layers
     if teacher == "tuned":
-        settings |= p.pick("teacher_epochs", "teacher_min_steps", "teacher_batch_size", "teacher_learning_rate")
+        settings |= p.pick("teacher_epochs", "teacher_min_steps", "teacher_learning_rate")
+        settings["teacher_batch_size"] = BATCH_SIZE
         # Of a teacher with fewer layers than are to be trained, all are.
         settings["teacher_trained_layers"] = 0 if 0 < layers <= p.teacher_trained_layers else p.teacher_trained_layers
     return settings
 
 
 def _recipe(p: FinetunedTeacher, role: str) -> dict[str, object]:
-    names = ("epochs", "min_steps", "batch_size", "learning_rate")
-    recipe = {"model": getattr(p, role)} | {name: getattr(p, f"{role}_{name}") for name in names}
+    own = {name: getattr(p, f"{role}_{name}") for name in ("epochs", "min_steps")}
+    own |= {"model": getattr(p, role), "batch_size": BATCH_SIZE}
     if role == "classifier":
-        return recipe | {"trained_layers": 0}
-    layers = {"student_layers": p.writer_layers} if p.writer_layers else {}
-    return recipe | {"trained_layers": p.writer_trained_layers} | layers
+        return own | {"trained_layers": 0, "learning_rate": p.classifier_learning_rate}
+    return own | {"trained_layers": p.writer_trained_layers, "learning_rate": 2e-4}

@@ -5,6 +5,9 @@ from typing import Any
 from crossover.params.template_questions import TemplateQuestions
 from crossover.study.cell import MixtureCell
 
+#: The types of synthetic questions, which are part of the published keys.
+QUESTION_TYPES = ["who", "what", "when", "where", "which", "how many", "yes-no", "cloze"]
+
 
 def cells(p: TemplateQuestions) -> list[MixtureCell]:
     """Return the cells: a student as it came and after real questions alone, the mixtures, then the smaller student."""
@@ -56,7 +59,8 @@ def _cell(
         max_new_tokens=32,
         skip_test=p.skip_test,
         task_settings={"share": share, "sizes": sizes, "sources": sources}
-        | p.pick("text", "texts", "question_types")
+        | p.pick("text", "texts")
+        | {"question_types": QUESTION_TYPES}
         | further,
         recipe={"model": p.student, "trained_layers": 0 if small else p.trained_layers}
         | p.pick("epochs", "min_steps", "batch_size", "learning_rate")
