@@ -9,7 +9,7 @@ import pytest
 
 import crossover
 from crossover.book import appendices
-from crossover.book.pages import banner, duration, figure, fill, keep_blocks, stage
+from crossover.book.pages import banner, figure, fill, stage
 from crossover.chapters.common import NOT_RUN
 from crossover.errors import CrossoverError
 from crossover.figures.lead import gains_over_seeds
@@ -161,7 +161,7 @@ def test_the_record_escapes_what_markdown_would_read_as_markup():
         r"A\|B\_C",
         "2025-11-21",
         "2 cores, 8 GB, on cpu",
-        "11 min 20 s",
+        "0:11:20 h",
         "6,048 teacher calls",
         "1 cell",
         "`[32, 64]`",
@@ -170,15 +170,17 @@ def test_the_record_escapes_what_markdown_would_read_as_markup():
     assert "no git checkout" in banner(RECORD | {"commit": None})
 
 
+def test_a_part_of_a_page_is_kept_where_its_chapter_was_run():
+    page = 'one\n{% if "03" in ran %}\ntwo\n{% endif %}\nthree\n'
+    assert fill(page, {"ran": {"03"}}, "index.md") == "one\ntwo\nthree\n"
+    assert fill(page, {"ran": set()}, "index.md") == "one\nthree\n"
+
+
 def test_markers_and_numbers_that_cannot_be_read_are_refused():
-    with pytest.raises(CrossoverError, match="index.md.*needs"):
-        keep_blocks("+++ needs 03\n", set(), "index.md")
+    with pytest.raises(CrossoverError, match="index.md, line 2: .*needs"):
+        fill("\n{% needs 03 %}\n", {}, "index.md")
     with pytest.raises(CrossoverError, match="index.md quotes .*rule"):
         fill("{{ rule }}", {"rules": "7"}, "index.md")
-
-
-def test_durations_round_before_they_split():
-    assert [duration(s) for s in (0, 59.7, 3599.6)] == ["0 s", "1 min 0 s", "1 h 0 min"]
 
 
 def test_the_counts_that_the_page_prints_can_be_fitted(tmp_path):

@@ -135,7 +135,7 @@ def test_only_what_is_missing_is_computed_again(reproduced):
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(lines[:7] + lines[8:]))
     done = crossover(results, "run", "03", "--profile", "smoke")
-    assert "the run's runs.csv changed" in done.stderr
+    assert "03_budget_ratio: runs.csv changed" in done.stderr
     assert done.stderr.count("correct\n") == 1
     assert table(results / "smoke") == whole
 

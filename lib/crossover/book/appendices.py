@@ -1,6 +1,6 @@
-"""The book's appendices: costs of runs, every parameter, origins of data and models, fits of curves.
+"""The book's appendices: costs of runs, origins of data and models, fits of curves.
 
-Each function returns Markdown that a page quotes, read from run records, schemas and registers.
+Each function returns Markdown that a page quotes, read from run records and registers.
 """
 
 import json
@@ -12,7 +12,6 @@ import pandas as pd
 from crossover.data import pinned
 from crossover.data.load import DATA_SETS
 from crossover.labels import TASKS
-from crossover.params.profiles import SCHEMAS
 from crossover.study.store import read_runs, worker_hours
 
 PRICE = 0.9  # of a million tokens, for an example of what a served teacher costs
@@ -24,9 +23,7 @@ def tables(results: Path) -> dict[str, str]:
     return {
         "costs": costs(results, runs),
         "speed": speed(results.parent / "bench"),
-        "verdict_changes": verdict_changes(results / "verdicts.csv"),
         "paper_costs": paper_costs(),
-        "parameter_tables": parameters(results),
         "data_cards": data_cards(),
         "model_cards": model_cards(),
         **fitted(results, runs),
@@ -82,44 +79,13 @@ def speed(folder: Path) -> str:
     return "\n\n".join([*parts, f"Measured on: {'; '.join(measured_on) or 'not on record'}."])
 
 
-def verdict_changes(path: Path) -> str:
-    """Which parts of claims were decided otherwise before, when that changed, and by what numbers."""
-    if not path.exists():
-        return "No verdict of this profile has changed."
-    head = ["date", "claim", "was", "became", "estimate (90% interval)", "students", "replicates", "reason"]
-    rows = []
-    for r in pd.read_csv(path).to_dict("records"):
-        estimate = "" if pd.isna(r["estimate"]) else f"{r['estimate']:.3g} ({r['low']:.3g} to {r['high']:.3g})"
-        part = f"{r['claim']}, part {r['part']}"
-        numbers = (estimate, str(r["cells"]), str(r["replicates"]))
-        rows.append([r["date"], part, r["was"], r["is"], *numbers, r["reason"]])
-    return _table(head, rows, right=(5, 6))
-
-
 def paper_costs() -> str:
     """What the paper profile will take, as ``crossover plan --profile paper`` says it."""
     from crossover.study.cost_estimate import profile_rows  # which loads torch
 
-    rows, notes = profile_rows("paper", PRICE, PRICE, resume=False)
+    rows, notes = profile_rows("paper", PRICE, PRICE)
     shown = _table(list(rows[0]), [list(row.values()) for row in rows], right=range(1, len(rows[0])))
     return f"{shown}\n\nMoney is at {PRICE:g} per million tokens, read or written. " + " ".join(notes)
-
-
-def parameters(results: Path) -> str:
-    """Every notebook's parameters: meaning and bounds, default, and the value in this profile where it differs."""
-    parts = []
-    for name, schema in SCHEMAS.items():
-        record = _record(results, name)
-        used = {p: json.dumps(value) for p, value in record.get("parameters", {}).items()}
-        rows = []
-        for p, field in schema.model_json_schema()["properties"].items():
-            default = json.dumps(field.get("default"))
-            here = f"`{used[p]}`" if used.get(p, default) != default else ""
-            rows.append([f"`{p}`", field["description"], f"`{default}`", here])
-        title = name + ("" if record else " (not run in this profile)")
-        table = _table(["parameter", "meaning", "default", "here"], rows)
-        parts.append(f"::::{{dropdown}} {title}\n{table}\n::::")
-    return "\n\n".join(parts)
 
 
 def data_cards() -> str:

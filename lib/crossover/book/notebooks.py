@@ -23,7 +23,7 @@ from crossover.digests import digest
 from crossover.errors import CrossoverError
 from crossover.params.fields import Parameters
 from crossover.params.profiles import resolve
-from crossover.paths import PUBLISHED, repository, results_folder, written
+from crossover.paths import repository, results_folder, written
 from crossover.study import provenance
 from crossover.study.grids import cells_of
 from crossover.study.store import read_runs, worker_hours
@@ -139,12 +139,8 @@ def _stamp(notebook: str, parameters: Parameters, folder: Path) -> dict[str, str
     }
     rows = _own_rows(parameters, folder)
     for name in parameters.reads:
-        if name.startswith("../") and parameters.profile != PUBLISHED:
-            continue  # the confirmation study, which the published chapters alone show
         own = rows is not None and name == "runs.csv"
-        stamp[f"the run's {name}"] = _rows_digest(rows) if own else _digest(folder / name)
-        if parameters.profile != PUBLISHED:
-            stamp[f"the published {name}"] = _digest(results_folder(PUBLISHED) / name)
+        stamp[name] = _rows_digest(rows) if own else _digest(folder / name)
     return stamp | {path.relative_to(root).as_posix(): _digest(path) for path in library_files(source)}
 
 

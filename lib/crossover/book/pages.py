@@ -1,18 +1,19 @@
 """What goes into the book: its pages with executed notebooks and numbers from one profile's results.
 
-A chapter that was not run is left out, with a note. Prose quotes ``numbers/`` as ``{{ name }}`` and the figure NAME of
-a chapter as ``{{ figure_NAME }}``. A part of a page that draws on a chapter stands behind ``+++ {"needs":
-"<notebook>"}``, up to the next ``+++``.
+A chapter that was not run is left out, with a note. Pages are jinja templates: prose quotes ``numbers/`` as ``{{ name
+}}`` and the figure NAME of a chapter as ``{{ figure_NAME }}``; ``ran`` holds the notebooks that were run.
 """
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import yaml
+from jinja2 import Environment, StrictUndefined, TemplateSyntaxError, UndefinedError
 
 from crossover.book import advisor_page, appendices, samples
 from crossover.chapters.common import NOT_RUN
@@ -23,6 +24,7 @@ from crossover.templates import render
 
 #: The chapter whose curves the page that advises reads.
 ADVISED = "03_budget_ratio"
+_PAGES = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
 
 
 def stage(book: Path, results: Path, profile: str) -> dict[str, bytes]:
@@ -49,7 +51,7 @@ def stage(book: Path, results: Path, profile: str) -> dict[str, bytes]:
         figures |= drawn
     for name, content in staged.items():
         if name.endswith(".md") and not name.startswith("_static/"):
-            staged[name] = fill(keep_blocks(content.decode(), set(notebooks), name), known | figures, name).encode()
+            staged[name] = fill(content.decode(), known | figures | {"ran": set(notebooks)}, name).encode()
         if name.endswith((".md", ".ipynb")):
             staged[name] = without_dead_links(staged[name].decode(), set(notebooks)).encode()
     if ADVISED in notebooks:
@@ -63,30 +65,6 @@ def stage(book: Path, results: Path, profile: str) -> dict[str, bytes]:
     return staged
 
 
-def keep_blocks(text: str, available: Collection[str], page: str) -> str:
-    r"""Return a page without the blocks that need a chapter which is not there.
-
-    >>> page = 'one\n+++ {"needs": "03"}\ntwo\n+++\nthree\n'
-    >>> keep_blocks(page, {"03"}, "index.md")
-    'one\ntwo\nthree\n'
-    >>> keep_blocks(page, set(), "index.md")
-    'one\nthree\n'
-    """
-    kept, keeping = [], True
-    for line in text.splitlines(keepends=True):
-        if re.match(r"\+\+\+(\s|$)", line):
-            try:
-                needed = json.loads(line[3:].strip() or "{}").get("needs")
-            except (json.JSONDecodeError, AttributeError):
-                raise CrossoverError(
-                    f'{page}: {line.strip()!r} is not of the form +++ {{"needs": "<notebook>"}}.'
-                ) from None
-            keeping = needed is None or needed in available
-        elif keeping:
-            kept.append(line)
-    return "".join(kept)
-
-
 def without_dead_links(text: str, notebooks: Collection[str]) -> str:
     """Return a page whose links to notebooks that were not run are plain text.
 
@@ -97,19 +75,21 @@ def without_dead_links(text: str, notebooks: Collection[str]) -> str:
     return link.sub(lambda found: found[0] if found[2] in notebooks else found[1], text)
 
 
-def fill(text: str, numbers: Mapping[str, str], page: str) -> str:
-    """Return a page with its ``{{ name }}`` replaced by the numbers.
+def fill(text: str, known: Mapping[str, object], page: str) -> str:
+    """Return a page, a jinja template, filled with what is known.
 
     >>> fill("{{ n }} items", {"n": "150"}, "index.md")
     '150 items'
     """
-
-    def number(quoted: re.Match[str]) -> str:
-        if quoted[1] not in numbers:
-            raise CrossoverError(f"{page} quotes {quoted[0]}, which no chapter computed.{nearest(quoted[1], numbers)}")
-        return numbers[quoted[1]]
-
-    return re.sub(r"\{\{ *(\w+) *\}\}", number, text)
+    try:
+        return _PAGES.from_string(text).render(known)
+    except UndefinedError as problem:
+        name = str(problem).split("'")[1]
+        raise CrossoverError(
+            f"{page} quotes {{{{ {name} }}}}, which no chapter computed.{nearest(name, known)}"
+        ) from None
+    except TemplateSyntaxError as problem:
+        raise CrossoverError(f"{page}, line {problem.lineno}: {problem.message}") from None
 
 
 def banner(record: Mapping) -> str:
@@ -117,7 +97,8 @@ def banner(record: Mapping) -> str:
     machine = record["hardware"]
     commit = f"`{record['commit'][:10]}`" if record.get("commit") else "unknown (no git checkout)"
     ran_on = f"{machine['cpu']}, {_count(machine['cores'], 'core')}, {machine['memory_gb']} GB, on {machine['device']}"
-    cost = duration(record["seconds"]), _count(record["queries"], "teacher call"), _count(record["cells"], "cell")
+    taken = datetime.timedelta(seconds=round(record["seconds"]))
+    cost = f"{taken} h", _count(record["queries"], "teacher call"), _count(record["cells"], "cell")
     facts = {
         "Profile": _plain(record["profile"]),
         "Commit": commit + (" with local changes" if record.get("dirty") else ""),
@@ -131,19 +112,6 @@ def banner(record: Mapping) -> str:
     rows += [f"| lock | `{record['lock']}` |"]
     table = "\n".join(["| name | value |", "|---|---|", *rows])
     return f":::{{div}} provenance\n{line}\n:::\n\n{_folded('Parameters and versions', table)}"
-
-
-def duration(seconds: float) -> str:
-    """Return a duration in hours, minutes and seconds.
-
-    >>> duration(4.2), duration(75), duration(11_520)
-    ('4 s', '1 min 15 s', '3 h 12 min')
-    """
-    whole = round(seconds)
-    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _chapter(
