@@ -123,6 +123,11 @@ def test_the_published_fits_and_crossovers_follow_from_the_rows(chapter):
                 assert ours[column].equals(theirs[column]), f"{name}: {column}"
 
 
+def test_no_two_chapters_give_a_number_of_one_name():
+    names = [name for path in (STUDY / "numbers").glob("*.json") for name in json.loads(path.read_text())]
+    assert len(names) == len(set(names)) > 5
+
+
 def test_the_numbers_that_pages_quote_follow_from_the_rows(chapter):
     _, folder = chapter
     ours, theirs = (read_numbers(f) for f in (folder, STUDY))

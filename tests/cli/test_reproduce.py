@@ -166,7 +166,7 @@ def test_a_notebook_run_in_jupyter_shows_the_rows_that_are_there(reproduced, not
         assert set(shell.user_ns["chapter"].runs["key"]) >= keys(notebook)
 
 
-def test_a_value_changed_in_jupyter_trains_the_new_cells_alone_in_a_folder_of_its_own(reproduced):
+def test_a_value_changed_in_jupyter_trains_the_new_cells_alone_in_a_folder_of_its_own(reproduced, in_process):
     results, _ = reproduced
     before = (results / "smoke" / "runs.csv").read_bytes()
     shell, said = run_all("03_budget_ratio", results, {"budget_ratios": [1, 2, 4, 6, 8]})
@@ -237,7 +237,9 @@ def test_a_killed_run_resumes_to_the_same_table(reproduced, tmp_path, kills):
     assert all(float(row["gold_nats"]) > 0 for row in alone)
 
 
-def test_an_audit_recomputes_cells_notices_a_changed_count_and_passes_over_what_is_not_here(reproduced, tmp_path):
+def test_an_audit_recomputes_cells_notices_a_changed_count_and_passes_over_what_is_not_here(
+    reproduced, tmp_path, in_process
+):
     results, _ = reproduced
     audited = tmp_path / "smoke"
     audited.mkdir()

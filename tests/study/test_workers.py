@@ -140,8 +140,8 @@ def test_some_cells_without_queries_run_first():
     assert first[:4] == alone[:4] and first[4:] == [cell for cell in grid if cell not in alone[:4]]
 
 
-def test_finished_cells_are_stored_when_data_cannot_be_made(cells, tmp_path, monkeypatch):
-    """The third cell's data fail while the first two train: both are in the table, and the error is the third's own."""
+def test_finished_cells_are_stored_when_data_cannot_be_made(cells, tmp_path, monkeypatch, in_process):
+    """The third cell's data fail once the first two train: both are in the table, and the error is the third's own."""
     made, real = [], QueryBudgetExperiment.make_data
 
     def failing(experiment, cell, store, device):

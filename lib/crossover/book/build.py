@@ -20,7 +20,6 @@ from crossover.paths import PUBLISHED, repository, results_folder
 RENDERERS = ("jupyter-book", "sphinx", "sphinx-book-theme", "pydata-sphinx-theme", "myst-nb", "sphinxcontrib-bibtex")
 #: Part of Jupyter Book's defaults, and of no use without a network.
 ONLINE_EXTENSIONS = ("sphinx_thebe", "sphinx_comments", "sphinx.ext.intersphinx")
-_SHOWN_WARNINGS = 5
 
 
 def build_book(book: Path, results: Path, out: Path, profile: str) -> Path:
@@ -91,21 +90,15 @@ def _render(source: Path, out: Path) -> None:
     (source / "conf.py").write_text("".join(f"{name} = {value!r}\n" for name, value in sorted(config.items())))
     out.mkdir(parents=True, exist_ok=True)
     warnings = out / "warnings.txt"
-    command = [sys.executable, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-n", "-q", "-w", warnings]
+    command = [sys.executable, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-n", "-q", "-N", "-w", warnings]
     done = subprocess.run(
         [*map(str, command), "-d", str(out / "doctrees"), str(source), str(out / "html")],
         capture_output=True, text=True, check=False, env=os.environ | {"PYTHONWARNINGS": "ignore"},
     )  # fmt: skip
     if done.returncode:
         said = warnings.read_text(encoding="utf-8") if warnings.exists() else ""
-        lines = [
-            re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in (said or done.stderr or done.stdout).splitlines()
-        ]
-        lines = [line.replace(f"{source}{os.sep}", "") for line in lines if line]
-        more = f"\n(and {len(lines) - _SHOWN_WARNINGS} more)" if len(lines) > _SHOWN_WARNINGS else ""
-        raise CrossoverError(
-            "The book has warnings, which are errors here:\n" + "\n".join(lines[:_SHOWN_WARNINGS]) + more
-        )
+        told = (said or done.stderr or done.stdout).replace(f"{source}{os.sep}", "")
+        raise CrossoverError(f"The book has warnings, which are errors here:\n{told.strip()}")
     if (source / "_static").is_dir():  # Sphinx copies it only where a page has changed
         shutil.copytree(source / "_static", out / "html" / "_static", dirs_exist_ok=True)
 

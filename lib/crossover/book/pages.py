@@ -1,7 +1,7 @@
 """What goes into the book: its pages with executed notebooks and numbers from one profile's results.
 
-A chapter that was not run is left out, with a note. Pages are jinja templates: prose quotes ``numbers/`` as ``{{ name
-}}`` and the figure NAME of a chapter as ``{{ figure_NAME }}``; ``ran`` holds the notebooks that were run.
+A chapter that was not run is left out. Pages are jinja templates: prose quotes ``numbers/`` as ``{{ name
+}}`` and the figure NAME of a chapter as ``{{ figure_NAME }}``; ``ran`` and ``not_run`` hold notebooks of the profile.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from jinja2 import Environment, StrictUndefined, TemplateSyntaxError, UndefinedE
 from crossover.book import advisor_page, appendices, samples
 from crossover.chapters.common import NOT_RUN
 from crossover.errors import CrossoverError, nearest
-from crossover.params.profiles import load_profile
+from crossover.params.profiles import PROFILES, load_profile
 from crossover.study.store import read_numbers
 from crossover.templates import render
 
@@ -41,7 +41,10 @@ def stage(book: Path, results: Path, profile: str) -> dict[str, bytes]:
         raise CrossoverError(
             f"{min(unlisted)} was run but is in no chapter: add '- file: {min(unlisted)}' to _toc.yml."
         )
-    known = {"profile": profile, **read_numbers(results), **appendices.tables(results)}
+    wanted = load_profile(profile) if profile in PROFILES else {}  # a run of one's own has a folder of another name
+    known: dict[str, object] = {"profile": profile, "ran": set(notebooks)}
+    known["not_run"] = [name for name in left_out if name in wanted]
+    known |= read_numbers(results) | appendices.tables(results)
     for path in sorted([*(results / "figures").glob("*.*"), *(results / "claims").glob("*.json")]):
         staged[f"_static/{path.parent.name}/{path.name}"] = path.read_bytes()
     figures: dict[str, str] = {}
@@ -51,16 +54,11 @@ def stage(book: Path, results: Path, profile: str) -> dict[str, bytes]:
         figures |= drawn
     for name, content in staged.items():
         if name.endswith(".md") and not name.startswith("_static/"):
-            staged[name] = fill(content.decode(), known | figures | {"ran": set(notebooks)}, name).encode()
+            staged[name] = fill(content.decode(), known | figures, name).encode()
         if name.endswith((".md", ".ipynb")):
             staged[name] = without_dead_links(staged[name].decode(), set(notebooks)).encode()
     if ADVISED in notebooks:
         staged |= advisor_page.scripts(results) | samples.shards(results)
-    if left_out := [name for name in left_out if name in load_profile(profile)]:
-        command = f"make notebook NB={left_out[0].partition('_')[0]} PROFILE={profile}"
-        names = ", ".join(f"`{name}`" for name in left_out)
-        note = f"Not run in the `{profile}` profile, so not in this book: {names}. To run one: `{command}`."
-        staged[f"{toc['root']}.md"] += f"\n:::{{note}}\n{note}\n:::\n".encode()
     staged["_toc.yml"] = yaml.safe_dump(toc, sort_keys=False).encode()
     return staged
 
@@ -93,50 +91,30 @@ def fill(text: str, known: Mapping[str, object], page: str) -> str:
 
 
 def banner(record: Mapping) -> str:
-    """Return in Markdown where a chapter's numbers came from (commit, date, machine, versions) and what they cost."""
-    machine = record["hardware"]
-    commit = f"`{record['commit'][:10]}`" if record.get("commit") else "unknown (no git checkout)"
-    ran_on = f"{machine['cpu']}, {_count(machine['cores'], 'core')}, {machine['memory_gb']} GB, on {machine['device']}"
+    """Return where a chapter's numbers came from (commit, date, machine, versions) and what they cost (a template)."""
     taken = datetime.timedelta(seconds=round(record["seconds"]))
-    cost = f"{taken} h", _count(record["queries"], "teacher call"), _count(record["cells"], "cell")
-    facts = {
-        "Profile": _plain(record["profile"]),
-        "Commit": commit + (" with local changes" if record.get("dirty") else ""),
-        "Run": _plain(str(record["date"])[:10]),
-        "Machine": _plain(ran_on),
-        "Cost": ", ".join(cost),
-    }
-    line = " · ".join(f"**{name}** {value}" for name, value in facts.items())
-    rows = [f"| `{name}` | `{_literal(value)}` |" for name, value in record["parameters"].items()]
-    rows += [f"| {_plain(name)} | {_plain(version)} |" for name, version in record["versions"].items()]
-    rows += [f"| lock | `{record['lock']}` |"]
-    table = "\n".join(["| name | value |", "|---|---|", *rows])
-    return f":::{{div}} provenance\n{line}\n:::\n\n{_folded('Parameters and versions', table)}"
+    parameters = {name: repr(value) for name, value in record["parameters"].items()}
+    table = render("book/record.html.jinja", "settings", parameters, record["versions"], record["lock"])
+    return f"{render('book/record.html.jinja', 'origin', record, taken)}\n\n{_folded('Parameters and versions', table)}"
 
 
 def _chapter(
-    path: Path, record: Path, known: Mapping[str, str], files: Collection[str], number: str
+    path: Path, record: Path, known: Mapping[str, object], files: Collection[str], number: str
 ) -> tuple[bytes, dict[str, str]]:
     """Return an executed notebook as a chapter, code and record folded at its end, and its figures by name."""
     notebook = json.loads(path.read_text(encoding="utf-8"))
     cells = notebook["cells"]
-    if not cells or cells[0]["cell_type"] != "markdown" or not "".join(cells[0]["source"]).startswith("# "):
-        raise CrossoverError(f"{path.name} does not begin with a Markdown cell whose first line is '# ' and a title.")
     if not record.exists():
         raise CrossoverError(f"{path.name} has no record of how it was run ({record} is missing). Run it again.")
     origin = json.loads(record.read_text(encoding="utf-8"))
     code, drawn = [], dict[str, str]()
-    for place, cell in enumerate(cells):
+    for cell in cells:
         if cell["cell_type"] == "markdown":
             cell["source"] = fill("".join(cell["source"]), known, path.name)
             continue
         cell["metadata"].setdefault("tags", []).append("remove-input")
         code.append("".join(cell["source"]))
         for output in cell.get("outputs", []):
-            if output["output_type"] == "error":
-                raise CrossoverError(
-                    f"{path.name}, cell {place} failed: {output['ename']}: {output['evalue']}. Run it again."
-                )
             images = (output.get("metadata", {}).get(kind, {}) for kind in ("image/svg+xml", "image/png"))
             if described := next((data for data in images if data.get("figure")), None):
                 name, label = described["figure"], f"Figure {number}.{len(drawn) + 1}"
@@ -211,17 +189,3 @@ def _numbers(toc: dict, notebooks: Collection[str]) -> dict[str, str]:
 
 def _folded(title: str, text: str) -> str:
     return f"::::{{dropdown}} {title}\n{text}\n::::"
-
-
-def _plain(text: str) -> str:
-    """Text with the characters that Markdown reads as markup escaped."""
-    return re.sub(r"([\\`*_{}\[\]<>|$#])", r"\\\1", str(text))
-
-
-def _literal(value: object) -> str:
-    """A parameter's value as Python writes it, fit for a code span in a table."""
-    return repr(value).replace("|", "\\|").replace("`", "'")
-
-
-def _count(n: int, one: str) -> str:
-    return f"{n:,} {one}{'' if n == 1 else 's'}"
