@@ -47,7 +47,7 @@ def test_a_folder_is_named_from_where_one_stands(texts, tmp_path, monkeypatch):
     monkeypatch.chdir(Path("/"))
     assert check("01_template_questions", parameters.model_dump()).text == parameters.text
     assert [text.text for text in read_texts(parameters.text)] == ["Jupiter has 79 moons."]
-    with pytest.raises(CrossoverError, match="^Parameter text: /texts holds no file .*; give a folder of texts.$"):
+    with pytest.raises(CrossoverError, match="^/texts holds no file .*; give a folder of texts$"):
         check("01_template_questions", {"text": "folder:texts"})
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 from crossover.digests import digest
 from crossover.evaluation.answers import Outcome, classify, evaluate
@@ -10,6 +10,7 @@ from crossover.evaluation.text_scores import chrf, measure
 from crossover.models import encoder
 from crossover.models.encoder import Encoder
 from crossover.models.recipe import Recipe
+from crossover.params.finetuned_teacher import Benchmark
 from crossover.strategies import Funnel, Ledger, Purchase, Sample, annotate, generate
 from crossover.study.cell import Evaluation, TeacherCell, TrainingData
 from crossover.study.experiments.base import test_items, timed, train_causal, training_seed
@@ -23,7 +24,7 @@ from crossover.teachers.oracle import LabelOracle
 from crossover.teachers.recorded import Recorded
 
 #: The six tasks of arXiv 2310.01119.
-BENCHMARKS = ("rte", "boolq", "sst2", "mc_taco", "e2e_nlg", "common_gen")
+BENCHMARKS: tuple[str, ...] = get_args(Benchmark)
 
 
 class FinetunedTeacherExperiment:
