@@ -46,7 +46,8 @@ def notebook() -> dict:
 @pytest.fixture
 def results(tmp_path, monkeypatch):
     """The results folder of a profile that ran one chapter."""
-    monkeypatch.setattr(appendices, "paper_costs", lambda: "")  # which takes seconds
+    costs = {"paper_rows": [{"notebook": "03", "students": "1 of 1"}], "paper_notes": [], "price": 0.9}
+    monkeypatch.setattr(appendices, "paper_costs", lambda: costs)  # which takes seconds
     folder = tmp_path / "results" / "laptop"
     for name in ("notebooks", "provenance", "figures", "numbers"):
         (folder / name).mkdir(parents=True)
