@@ -102,5 +102,6 @@ def test_tasks_by_name_and_settings():
 def test_more_problems_than_there_are_are_refused(monkeypatch):
     task = load_task("math_words")
     monkeypatch.setattr(type(task), "tries", 300)
-    with pytest.raises(CrossoverError, match=r"only \d+ distinct problems of 50000"):
-        task.test(50_000)
+    monkeypatch.setattr(type(task), "_alike", lambda self, problem, test: problem.structure.family)
+    with pytest.raises(CrossoverError, match=r"only \d\d distinct problems of 100"):
+        task.test(100)

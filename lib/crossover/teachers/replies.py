@@ -232,19 +232,9 @@ def _unwrapped(text: str) -> str:
 def read_reply(content: str, kind: Kind, task: Task, cut: bool = False) -> tuple[str | None, str]:
     r"""Return what a reply's content gives to train on, or ``None``, and why it failed, or nothing.
 
-    A completion starts with a space. It ends with the line in which its final answer can first be read.
+    A completion starts with a space and ends with the line in which its final answer can first be read. Of a reply that
+    is ``cut`` at the token limit, a part that is whole all the same is used.
 
-    Parameters
-    ----------
-    content : str
-        What the server sent.
-    kind : Kind
-    task : Task
-    cut : bool
-        Whether the server stopped at the token limit. Then only a part that is whole all the same can be used.
-
-    Examples
-    --------
     >>> from crossover.tasks import load_task
     >>> task = load_task("math_words", steps=1)
     >>> read_reply("3 + 4 = 7\n#### 7\n\nQuestion: And", "answer", task, cut=True)
