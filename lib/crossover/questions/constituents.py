@@ -16,7 +16,7 @@ from spacy.tokens import Doc, Span, Token
 
 #: Entity types that are names.
 NAMES = {"PERSON", "GPE", "LOC", "FAC", "ORG", "PRODUCT", "WORK_OF_ART", "EVENT", "NORP", "LAW", "LANGUAGE"}
-INSIDE, BEGINS = 1, 3  # Token.ent_iob of a token that continues or begins an entity
+INSIDE = 1  # Token.ent_iob of a token that continues an entity
 
 
 @dataclass(eq=False)

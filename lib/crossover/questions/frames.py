@@ -7,7 +7,7 @@ from functools import cached_property
 
 from spacy.tokens import Span, Token
 
-from crossover.questions.constituents import BEGINS, INSIDE, LISTS, NAMES, Part, trimmed, widened
+from crossover.questions.constituents import LISTS, NAMES, Part, trimmed, widened
 
 _ACRONYM = re.compile(r"[A-Z][A-Z&]{1,7}")
 _SMALL_WORDS = {"of", "and", "for", "the", "de", "van", "von", "-", "&", "'s"}
@@ -45,20 +45,13 @@ class Frame:
 
 def entities(sentence: Span) -> Frame:
     """Return the sentence as a frame with its names, dates and numbers, each once and whole."""
-    # Span.ents makes a span of every entity of the document, for each sentence again.
-    doc, reached, parts = sentence.doc, sentence.start, []
-    for token in sentence:
-        if token.ent_iob != BEGINS:
-            continue
-        end = token.i + 1
-        while end < len(doc) and doc[end].ent_iob == INSIDE:
-            end += 1
-        root = doc[token.i : end].root
-        first, last = widened(root)
-        longer = last < sentence.end and doc[last].lower_ == "of" and root.ent_type_ in ("PERSON", "ORG")
+    reached, parts = sentence.start, []
+    for entity in sentence.ents:
+        first, last = widened(entity.root)
+        longer = last < sentence.end and sentence.doc[last].lower_ == "of" and entity.label_ in ("PERSON", "ORG")
         if first >= reached and not longer:
-            parts.append(Part("entity", root, list(range(first, last))))
-        reached = max(reached, last, end)
+            parts.append(Part("entity", entity.root, list(range(first, last))))
+        reached = max(reached, last, entity.end)
     return Frame("sentence", sentence, parts, sentence.root)
 
 
