@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -58,6 +59,25 @@ LAYOUTS = {
     "chat turns: messages -> preferred_output": ({"input": {"messages": turns(("user", "Hi {i}"), ("assistant", "Ho"), ("user", "So?"))}, "preferred_output": turns(("assistant", "{i}")), "non_preferred_output": turns(("assistant", "no"))}, "User: Hi {i}\n\nAssistant: Ho\n\nUser: So?", "{i}"),
     "chat turns: prompt -> completion": ({"prompt": turns(("user", "Hi {i}"), ("assistant", "Ho"), ("user", "So?")), "completion": turns(("assistant", "{i}"))}, "User: Hi {i}\n\nAssistant: Ho\n\nUser: So?", "{i}"),
     "question and answer: prompt -> canonical_solution": ({"prompt": "def f{i}(x):", "canonical_solution": "    y = {i}\n    if x:\n        y += x\n    return y\n"}, "def f{i}(x):", "y = {i}\nif x:\n    y += x\nreturn y"),
+    "flash cards": ({"Front": "Capital {i}?", "Back": "Paris", "Tags": "x"}, "Capital {i}?", "Paris"),
+    "flash cards: term": ({"term": "Cell {i}", "definition": "A unit."}, "Cell {i}", "A unit."),
+    "summaries: document -> summary": ({"id": "1", "document": "Text {i}.", "summary": "Short."}, "Text {i}.", "Short."),
+    "summaries: article -> highlights": ({"article": "Text {i}.", "highlights": "Short."}, "Text {i}.", "Short."),
+    "summaries: dialogue -> summary": ({"dialogue": "A: Hi {i}", "summary": "Short.", "topic": "x"}, "A: Hi {i}", "Short."),
+    "summaries: text -> summary": ({"title": "T", "text": "Text {i}.", "summary": "Short."}, "Text {i}.", "Short."),
+    "question and answer: context + question -> answer": ({"question": "Who, {i}?", "answer": "Bob", "context": {"title": ["A", "B"], "sentences": [["One. ", " Two."], ["Three."]]}}, "A: One. Two.\n\nB: Three.\n\nWho, {i}?", "Bob"),
+    "question and answer: paragraphs": ({"question": "Who, {i}?", "answer": "Bob", "paragraphs": [{"idx": 0, "title": "A", "paragraph_text": "One."}]}, "One.\n\nWho, {i}?", "Bob"),
+    "question and answer: passage + question -> answers_spans": ({"passage": "Text {i}.", "question": "How many?", "answers_spans": {"spans": ["2", "two"], "types": ["number", "span"]}}, "Text {i}.\n\nHow many?", "2"),
+    "question and answer: support": ({"question": "What, {i}?", "distractor1": "tin", "correct_answer": "iron", "support": "Text."}, "Text.\n\nWhat, {i}?", "iron"),
+    "question and answer: question -> answer": ({"question": "Who, {i}?", "answer": {"value": "Bob", "aliases": ["Bo"], "type": "x"}}, "Who, {i}?", "Bob"),
+    "question and answer: question -> answer,": ({"question": "Sum {i}?", "rationale": "One and one.", "answer": "{i}"}, "Sum {i}?", "{i}"),
+    "question and answer: sentence1": ({"gold_label": "neutral", "sentence1": "Rain {i}.", "sentence2": "Wet."}, "Rain {i}.\n\nWet.", "neutral"),
+    "questions and SQL": ({"db_id": "x", "query": "SELECT {i}", "question": "Which {i}?"}, "Which {i}?", "SELECT {i}"),
+    "question and answer: definition": ({"definition": "Answer.", "inputs": "Sum {i}?", "targets": "{i}"}, "Answer.\n\nSum {i}?", "{i}"),
+    "question and answer: inputs_pretokenized": ({"inputs": [1, 2], "inputs_pretokenized": "Sum {i}?", "targets": [3], "targets_pretokenized": "{i}"}, "Sum {i}?", "{i}"),
+    "question and answer: document": ({"document": {"id": "x", "summary": {"text": "Text."}}, "question": {"text": "Who, {i}?"}, "answers": [{"text": "Bob"}, {"text": "Bo"}]}, "Text.\n\nWho, {i}?", "Bob"),
+    "chat turns: text": ({"text": "### Human: Sum {i}?### Assistant: {i}"}, "Sum {i}?", "{i}"),
+    "choices: premise + question": ({"premise": "He ran {i}.", "question": "effect", "choice1": "tired", "choice2": "rich", "label": "choice1"}, "He ran {i}.\neffect\nA) tired\nB) rich", "A"),
     "Alpaca: instruction + input": ({"instruction": "Sum {i}?", "input": "<noinput>", "output": "{i}"}, "Sum {i}?", "{i}"),
 }  # fmt: skip
 
@@ -79,6 +99,52 @@ def test_a_layout_is_recognised_and_said_back(tmp_path, layout):
             (question.replace("{i}", str(i)), answer.replace("{i}", str(i))) for i in range(5)
         ]
         assert read.layout.startswith(layout.rstrip(",")) and "5 pairs" in str(read)
+
+
+def test_classes_that_are_stored_as_numbers_are_read_by_their_names(tmp_path):
+    datasets = pytest.importorskip("datasets")
+    names = datasets.ClassLabel(names=["yes", "no"])
+    features = datasets.Features({"premise": names, "hypothesis": datasets.Value("string"), "label": names})
+    rows = [{"premise": "yes", "hypothesis": f"So {i}?", "label": i} for i in (0, 1, -1)]
+    data = datasets.Dataset.from_list(rows, features=features)
+    data.to_parquet(tmp_path / "a.parquet")
+    data.select([2, 1, 0]).save_to_disk(tmp_path / "saved")
+    for name in ("a.parquet", "saved"):
+        found = read_pairs(str(tmp_path / name)).pairs
+        assert {pair.question[5:]: pair.answer for pair in found} == {"So 0?": "yes", "So 1?": "no", "So -1?": ""}
+
+
+NESTED = {"passage": "Text.", "qa_pairs": [{"question": "How many?", "answer": {"number": "2", "spans": []}}]}
+
+
+@pytest.mark.parametrize(
+    ("row", "question", "answer"),
+    [
+        ({"translation": {"en": "One.", "fr": "Un."}}, "One.", "Un."),
+        ({"id": 1, "en": "One.", "fr": "Un."}, "One.", "Un."),
+        ({"premise": "Rain.", "hypothesis": "Wet.", "label": 0}, "Rain.\n\nWet.", "0"),
+        ({"sentence": "Good.", "idx": 3, "label": 1}, "Good.", "1"),
+        ({"question": "Who?", "answer": "Bob", "label": 1}, "Who?", "Bob"),
+        ({"question": "Who?", "sql": {"human_readable": "SELECT 1", "sel": 3}}, "Who?", "SELECT 1"),
+        ({"text": "A card.", "id": 1, "category": "lost"}, "A card.", "lost"),
+        ({"email_body": "Hello.", "subject_line": "Hi"}, "Hello.", "Hi"),
+        ({"source": "x", "story": "Text.", "questions": ["Who?", "When?"], "answers": {"input_text": ["Bob", "Now"]}}, "Who?", "Bob"),
+        ({"q_id": "x", "title": "Why?", "selftext": "", "answers": {"a_id": ["y"], "text": ["So."], "score": [1]}}, "Why?", "So."),
+        ({"instruction": "Do.", "instances": [{"input": "a", "output": "b"}]}, "Do.", "b"),
+        ({"question": "Which?", "answer_index": 1, "id": "x"}, "Which?", "1"),
+        (NESTED, "Text.\n\nHow many?", "2"),
+    ],
+)  # fmt: skip
+def test_what_a_refusal_proposes_reads_the_file(tmp_path, row, question, answer):
+    file = lines(tmp_path / "a.jsonl", [row])
+    with pytest.raises(CrossoverError, match=" 1: |read as") as refused:
+        read_pairs(file)
+    said = str(refused.value)
+    options = dict(re.findall(r"--(question|answer) ('[^']+'|\w+)", said))
+    if "a template takes" in said:
+        options = {"answer": re.search(r"\{.*?\}", said)[0]}
+    (pair,) = read_pairs(file, **{name: value.strip("'") for name, value in options.items()}).pairs
+    assert (pair.question, pair.answer) == (question, answer)
 
 
 PAIRS = [("Who, then?", "Bob"), ("When?", "1984")]
@@ -338,7 +404,7 @@ REFUSED = [
     ("a.json", '[{"question": "a", "answer": "b"},\n]', {}, "line 2: not JSON"),
     ("a.json", '{"question": ' + "[" * 100_000, {}, "line 1: not JSON"),
     ("a.jsonl", '["a", "b"]', {}, "item 1: found 'a'"),
-    ("a.jsonl", '{"instruction": "a", "respone": "b"}', {}, "line 1.*'respone' may be 'response'"),
+    ("a.jsonl", '{"instruction": "a", "respone": "b"}', {}, "none of the columns respone is known.*--answer respone.*--question instruction"),
     ("a.jsonl", '{"foo": "a", "bar": "b"}', {}, "columns foo, bar are no known layout.*--question"),
     ("a.jsonl", '{"question": "a", "answer": "b"}', {"question": "quest"}, "no column 'quest'. Did you mean 'question'"),
     ("a.jsonl", '{"question": "a", "answer": "b"}', {"question": "{contxt} {question}"}, "no column 'contxt'"),

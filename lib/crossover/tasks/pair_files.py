@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet
 
 from crossover.errors import CrossoverError, nearest
-from crossover.tasks.pair_layouts import ANSWERED, ASKED, STRUCTURES, TURNS, UNREADABLE, layout_of, lifted
-from crossover.tasks.pair_texts import Row, plain, shown, structure
+from crossover.tasks import pair_layouts
+from crossover.tasks.pair_texts import Row, is_id, plain, shown, structure
 
 #: How packed files begin, and files that hold no pairs, with what to do about them.
 _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4"}
@@ -92,20 +93,29 @@ def read_pairs(file: str, question: str = "", answer: str = "") -> Pairs:
 @lru_cache(maxsize=8)
 def _read(file: str, question: str, answer: str, written: int) -> Pairs:
     name, found = read_rows(file)
-    rows = [(where, _stripped(file, where, row)) for where, row in found]
-    if not (question or answer):
-        rows = [(where, part) for where, row in rows for part in _parts(file, where, row)]
+    named = {part for given in (question, answer) if given for part in pair_layouts.columns_in(given)}
+    whole = bool(named) and named <= {name.strip() for _, row in found for name in row}
+    rows: list[tuple[str, Row]] = []
+    for where, row in found:
+        stripped = {name.strip(): value for name, value in row.items()}
+        try:
+            rows += [(where, part) for part in ([stripped] if whole else pair_layouts.lifted(stripped))]
+        except ValueError as problem:
+            raise CrossoverError(f"{file}, {where}: {problem}.") from None
+        if len(stripped) < len(row):
+            names = ", ".join(map(repr, row))
+            raise CrossoverError(f"{file}, {where}: two columns have one name but for spaces: {names}.")
     columns = tuple(dict.fromkeys(name for _, row in rows for name in row))
-    layout = layout_of(columns, rows, file, question, answer)
+    layout = pair_layouts.layout_of(columns, rows, file, question, answer)
     pairs: dict[tuple[str, tuple[str, ...]], Pair] = {}
     empty = repeated = rejected = 0
     for where, row in rows:
-        if layout.rejects(row):
+        if layout.verdict and str(row.get(layout.verdict)).lower() == "false":
             rejected += 1
             continue
         try:
             asked, answers = layout.read(row)
-        except UNREADABLE as problem:
+        except pair_layouts.UNREADABLE as problem:
             has = ", ".join(f"{name}={shown(value)}" for name, value in row.items())
             why = f"no {problem}" if isinstance(problem, KeyError) else f"{type(problem).__name__}: {problem}"
             raise CrossoverError(f"{file}, {where}: not a row of {layout.name} ({why}). It has: {has}.") from None
@@ -119,11 +129,12 @@ def _read(file: str, question: str, answer: str, written: int) -> Pairs:
     if not pairs:
         raise CrossoverError(f"{file} holds no pairs: {len(rows)} rows, {empty} of them without a question.")
     left_out = tuple(name for name in columns if name and name not in (*layout.columns, layout.verdict))
-    others = [name for name in left_out if not re.fullmatch(r"(.*[_ ])?(id|idx|index)", name.lower())]
+    others = [name for name in left_out if not is_id(name)]
     if others and not (question or answer or any(pair.answer for pair in pairs.values())):
+        asked, told = pair_layouts.suggested(rows[0][1])
         raise CrossoverError(
             f"{file} read as {layout.name}: no answers, and none of the columns {', '.join(others)} is known to hold"
-            " them. Name one with --answer, or the questions alone with --question, to have the teacher answer them."
+            f" them. Name one, as {told}, or the questions alone, as {asked}, to have the teacher answer them."
         )
     return Pairs(name, layout.name, tuple(pairs.values()), empty, repeated, left_out, rejected)
 
@@ -150,8 +161,6 @@ def read_rows(file: str) -> tuple[str, list[tuple[str, Row]]]:
 
 def _file(file: str, path: Path) -> list[tuple[str, Row]]:
     """The rows of one file, by what it begins with and how it is called."""
-    import pyarrow.parquet
-
     data = path.read_bytes()
     if codec := next((codec for magic, codec in _PACKED.items() if data.startswith(magic)), ""):
         with pyarrow.CompressedInputStream(pyarrow.BufferReader(data), codec) as stream:
@@ -159,8 +168,7 @@ def _file(file: str, path: Path) -> list[tuple[str, Row]]:
     if other := next((what for magic, what in _OTHER.items() if data[:40].lower().startswith(magic.lower())), ""):
         raise CrossoverError(f"{file} is {other}.")
     if data.startswith(b"PAR1") or ".parquet" in path.suffixes:
-        frame = pyarrow.parquet.read_table(pyarrow.BufferReader(data)).to_pylist()
-        return [(f"row {i}", row) for i, row in enumerate(frame, 1)]
+        return _table(pyarrow.parquet.read_table(pyarrow.BufferReader(data)))
     text = data.decode(json.detect_encoding(data))
     named = {suffix.lower() for suffix in path.suffixes}
     is_json = not named & {".csv", ".tsv"} and (named & {".json", ".jsonl"} or text.lstrip()[:1] in ("{", "["))
@@ -197,7 +205,7 @@ def _json(file: str, text: str) -> list[tuple[str, Row]]:
 
 def _rows_in(whole: Row) -> list[Row]:
     """The rows of an object that is all of a file: a column per name, rows by name, or one row."""
-    values, known = list(whole.values()), {*ASKED, *TURNS}
+    values, known = list(whole.values()), {*pair_layouts.ASKED, *pair_layouts.TURNS}
     alike = {(type(v), len(v)) for v in values if isinstance(v, dict | list)}
     asked = {*map(plain, whole)} & known
     if len(values) > 1 and len(alike) == 1 and all(isinstance(v, dict | list) for v in values):
@@ -211,7 +219,7 @@ def _rows_in(whole: Row) -> list[Row]:
     if not asked and len(rows) > 1 and 2 * sum(bool({*map(plain, row)} & known) for row in rows) > len(values):
         beside = {name: value for name, value in whole.items() if not isinstance(value, dict)}
         return [beside | row for row in rows]
-    return lifted(whole)
+    return pair_layouts.lifted(whole)
 
 
 def _csv(file: str, text: str) -> list[tuple[str, Row]]:
@@ -231,7 +239,7 @@ def _csv(file: str, text: str) -> list[tuple[str, Row]]:
 
     def fit(rows: list[tuple[int, list[str]]]) -> tuple[int, ...]:
         columns = rows[0][1] if rows else []
-        named = sum(plain(name) in (*ASKED, *ANSWERED) for name in columns)
+        named = sum(plain(name) in (*pair_layouts.ASKED, *pair_layouts.ANSWERED) for name in columns)
         return len(columns) > 1, named, sum(len(row) == len(columns) for _, row in rows), len(columns)
 
     rows = cut(said[1] if said else max(",;\t|", key=lambda mark: fit(cut(mark))), strict=True)
@@ -276,7 +284,18 @@ def _dataset(file: str) -> tuple[str, list[tuple[str, Row]]]:
             raise CrossoverError(f"{file} has the splits {', '.join(data)}; name one, as {file}:{first}.")
         file += "" if split or len(data) == 1 else f":{first}"
         data = data[split or first]
-    return file, [(f"row {i}", row) for i, row in enumerate(data.to_list(), 1)]
+    return file, _table(data.with_format("arrow")[:])
+
+
+def _table(table: pyarrow.Table) -> list[tuple[str, Row]]:
+    """The rows of a table, with the names of classes that ``datasets`` stores as numbers."""
+    rows = table.to_pylist()
+    about = json.loads((table.schema.metadata or {}).get(b"huggingface", "{}"))
+    for column, kind in about.get("info", {}).get("features", {}).items():
+        if isinstance(kind, dict) and kind.get("_type") == "ClassLabel":
+            for row in rows:
+                row[column] = dict(enumerate(kind["names"])).get(row[column])
+    return [(f"row {i}", row) for i, row in enumerate(rows, 1)]
 
 
 def _unpack_texts(file: str, rows: Sequence[tuple[str, Row]], columns: Sequence[str]) -> None:
@@ -285,7 +304,7 @@ def _unpack_texts(file: str, rows: Sequence[tuple[str, Row]], columns: Sequence[
         texts = [(where, row[name]) for where, row in rows if row[name]]
         if not all(text[:1] in ("[", "{") for _, text in texts):
             continue
-        named = plain(name) in STRUCTURES or all(_CHAT.match(text) for _, text in texts)
+        named = plain(name) in pair_layouts.STRUCTURES or all(_CHAT.match(text) for _, text in texts)
         try:
             values = [structure(text) for _, text in texts] if named else []
         except ValueError as problem:
@@ -298,19 +317,3 @@ def _unpack_texts(file: str, rows: Sequence[tuple[str, Row]], columns: Sequence[
 def _is_structure(value: Any) -> bool:
     """Whether a value is an object, or a list that is not of numbers: those are texts such as intervals."""
     return isinstance(value, dict) or bool(value and not any(isinstance(part, int | float) for part in value))
-
-
-def _stripped(file: str, where: str, row: Row) -> Row:
-    """A row with no spaces around the names of its columns."""
-    stripped = {name.strip(): value for name, value in row.items()}
-    if len(stripped) < len(row):
-        raise CrossoverError(f"{file}, {where}: two columns have one name but for spaces: {', '.join(map(repr, row))}.")
-    return stripped
-
-
-def _parts(file: str, where: str, row: Row) -> list[Row]:
-    """The rows in a row, by :func:`lifted`."""
-    try:
-        return lifted(row)
-    except ValueError as problem:
-        raise CrossoverError(f"{file}, {where}: {problem}.") from None

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import shlex
 import string
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import takewhile
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from crossover.errors import CrossoverError, nearest
 from crossover.tasks.pair_texts import (
@@ -17,47 +20,31 @@ from crossover.tasks.pair_texts import (
     as_json,
     conversation,
     ends_open,
+    is_id,
+    is_transcript,
     joined,
     plain,
     structure,
     text_of,
-    texts_of,
+    texts_in,
     transcript,
     turns_of,
     written,
 )
 
-#: What the columns of a pair may be called, the likelier name first, in lower case without spaces and marks.
-ASKED = (
-    *("instruction", "question", "prompt", "query", "problem", "hypothesis", "sentence2", "ctx", "stem"),
-    *("questionstem", "goal", "input", "inputs", "text", "sentence", "q", "user", "source"),
-)
-_ORIGINS = {"user", "source"}  # which more often say where a row is from
-ANSWERED = (
-    *("response", "answer", "completion", "output", "solution", "target", "targets", "reply", "assistant", "chosen"),
-    *("preferredoutput", "correctanswer", "bestanswer", "finalanswer", "canonicalsolution", "code", "label", "a"),
-)
-#: What belongs to a question where it stands beside one: before it, but an instruction's input after it.
-CONTEXT = (
-    *("system", "systemprompt", "systeminstruction", "history", "context", "passage", "support", "body", "input"),
-    *("story", "article", "document", "sentence", "sentence1", "premise"),
-)
-_CHOICES = ("choices", "options", "endings")
-_OPTION = re.compile(r"(?:option|choice|answer|sol|opt?)?([a-j]|[1-9])")  # a column of one choice
-_KEYS = (
-    *("answerkey", "correct", "correctoption", "correctanswer", "cop"),
-    *("answer", "label", "answeridx", "answerindex"),
-)
-TURNS = ("messages", "conversations", "conversation", "contents")
+_NAMES = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text())
+ASKED: list[str] = _NAMES["asked"]
+ANSWERED: list[str] = _NAMES["answered"]
+CONTEXT: list[str] = _NAMES["context"]
+TURNS: list[str] = _NAMES["turns"]
+_CHOICES: list[str] = _NAMES["choices"]
 #: Columns whose texts in a table are lists or objects.
 STRUCTURES = (*TURNS, *_CHOICES, "answers", "history")
-_NAMES = {
-    ("instruction", "output"): "Alpaca",
-    ("instruction", "response"): "instruction and response",
-    ("prompt", "completion"): "prompt and completion",
-    ("prompt", "chosen"): "preferences",
-    ("query", "response"): "query and response",
-}
+_PAIRS = {tuple(pair.split()): name for name, pairs in _NAMES["pairs"].items() for pair in pairs}
+_ORIGINS = {"user", "source"}  # which more often say where a row is from
+_OPTION = re.compile(r"(?:option|choice|answer|sol|opt?)?([a-j]|[1-9])")  # a column of one choice
+#: Whose labels are classes, of which a number says nothing.
+_CLASSIFIED = {"hypothesis", "sentence", "sentence1", "sentence2", "text"}
 
 #: What reading a row raises where its values are not as the layout has them.
 UNREADABLE = (KeyError, IndexError, TypeError, ValueError, AttributeError)
@@ -73,10 +60,6 @@ class Layout:
     answer: str = ""
     verdict: str = ""
 
-    def rejects(self, row: Row) -> bool:
-        """Whether a row's answer is one that its people rejected."""
-        return bool(self.verdict) and str(row.get(self.verdict)).lower() == "false"
-
 
 def layout_of(columns: Sequence[str], rows: Sequence[tuple[str, Row]], file: str, question: str, answer: str) -> Layout:
     """The layout of a file, by its columns, or as the user says."""
@@ -84,20 +67,14 @@ def layout_of(columns: Sequence[str], rows: Sequence[tuple[str, Row]], file: str
     if not (question or answer):
         if found:
             return found
-        known = (*ASKED, *ANSWERED, *TURNS, *_CHOICES)
-        alike = [
-            f"{name!r} may be {match[0]!r}"
-            for name in columns
-            if plain(name) not in known and (match := get_close_matches(plain(name), known, n=1))
-        ]
-        hint = f" ({'; '.join(alike)})" if alike else ""
         where, first = rows[0]
-        if len({*re.findall(r"\w+", " ".join(map(str, first.values())).lower())} & {*known} - {"a", "q"}) > 1:
-            hint = f", but {where} has names of columns: remove what stands above it"
+        words = {*re.findall(r"\w+", " ".join(map(str, first.values())).lower())}
+        named = 2 * len(words & {*ASKED, *ANSWERED, *CONTEXT}) > max(len(words), 2)
+        hint = f", but {where} has names of columns: remove what stands above it" if named else ""
         raise CrossoverError(
-            f"{file}, {where}: the columns {', '.join(columns)} are no known layout{hint}. The nearest is question"
-            " and answer: name the columns with --question and --answer, or give templates such as"
-            " '{context}\\n\\n{question}'. The first row of a table names its columns."
+            f"{file}, {where}: the columns {', '.join(columns)} are no known layout{hint}. Name question and answer,"
+            f" for example {' '.join(suggested(first))}, or by templates such as '{{context}}\\n\\n{{question}}'."
+            " The first row of a table names its columns."
         )
     if not question and not found:
         raise CrossoverError(
@@ -126,17 +103,13 @@ def _template(
     """A reader of a column or template that the user names, and the columns in it."""
     if given in columns:
         return (lambda row: written(row.get(given))), [given]
-    try:
-        fields = [name for _, name, _, _ in string.Formatter().parse(given) if name is not None]
-    except ValueError as problem:
-        raise CrossoverError(f"--{side} {given!r} is no template: {problem}.") from None
-    names = [name.split("[")[0].split(".")[0] for name in fields]
-    for name in names or [given]:
+    names = columns_in(given)
+    for name in names:
         if name not in columns:
             known = f"{nearest(name, columns)} It has: {', '.join(columns)}."
             raise CrossoverError(f"--{side} {given!r}: {file} has no column {name!r}.{known}")
     template = given.replace("\\n", "\n")
-    indexed = {name for name, field in zip(names, fields, strict=False) if name != field}
+    indexed = {name for name in names if re.search(rf"\{{{re.escape(name)}[\[.]", given)}
 
     def value_of(name: str, value: object) -> object:
         if name in indexed and (parts := structure(value)):
@@ -153,6 +126,43 @@ def _template(
     return fill, names
 
 
+def columns_in(given: str) -> list[str]:
+    """The columns of a template such as ``{answers[text]}: {why}``, or the one that is named."""
+    try:
+        fields = [name for _, name, _, _ in string.Formatter().parse(given) if name is not None]
+    except ValueError as problem:
+        raise CrossoverError(f"{given!r} is no template of columns: {problem}.") from None
+    return [re.split(r"[\[.]", name)[0] for name in fields] or [given]
+
+
+def suggested(row: Row) -> list[str]:
+    """Options that would read a row: what is called like a question and an answer, else the first texts in it.
+
+    >>> suggested({"id": 1, "translation": {"en": "One", "fr": "Un"}})
+    ["--question '{translation[en]}'", "--answer '{translation[fr]}'"]
+    """
+
+    def texts(value: Any, path: str) -> list[str]:
+        with suppress(ValueError):
+            value = structure(value) or value
+        if isinstance(value, dict):
+            return [found for key in sorted(value, key=is_id) for found in texts(value[key], f"{path}[{key}]")]
+        several = "[" in path or plain(path).removesuffix("s") in (*ASKED, *ANSWERED)
+        if isinstance(value, list) and value and (several or isinstance(value[0], dict)):
+            return texts(value[0], f"{path}[0]")
+        return [path] if value not in (None, "") else []
+
+    paths = [path for name in sorted(filter(None, row), key=is_id) for path in texts(row[name], name)]
+    options = []
+    for option, known in (("question", ASKED), ("answer", ANSWERED)):
+        some = [path for path in sorted(paths, key=len) if option == "answer" or "answer" not in plain(path)]
+        likely = [path for word in known if len(word) > 2 for path in some if word in plain(path)]
+        found = next(iter([*likely, *paths, "column"]))
+        paths = [path for path in paths if path != found]
+        options.append(f"--{option} {shlex.quote(found if found in (*row, 'column') else f'{{{found}}}')}")
+    return options
+
+
 def _recognised(columns: Sequence[str], rows: Sequence[Row]) -> Layout | None:
     """The layout that columns have, or none."""
     by_name = {plain(name): name for name in reversed(columns)}
@@ -167,31 +177,34 @@ def _recognised(columns: Sequence[str], rows: Sequence[Row]) -> Layout | None:
     if plain(asked) == "source" and not named(("target", "targets")):
         asked = ""
     turns, label = first(TURNS) or ("" if asked else first(("chosen",))), first(("label",))
+    if not turns and (
+        any(ends_open(row.get(asked)) for row in rows)
+        or (not first(ANSWERED, asked) and all(is_transcript(row.get(asked)) for row in rows))
+    ):
+        turns = asked
     is_open = any(ends_open(row.get(turns)) for row in rows)
 
     def answers(*but: str) -> str:
         return (first(("answers",)) if asked else "") or first(ANSWERED, asked, turns, *but)
 
-    judged = label and all(str(row.get(label)).lower() in ("true", "false") for row in rows)
-    verdict = label if judged and (answers(label) or (turns and not is_open)) else ""
+    def numbered(form: str) -> bool:
+        return all(re.fullmatch(form, text_of(row.get(label)).lower()) for row in rows) if label else False
+
+    verdict = label if numbered("true|false") and (answers(label) or (turns and not is_open)) else ""
     answered = answers(verdict)
     system = first(("system", "systemprompt", "systeminstruction"))
-
-    def said_in(row: Row, column: str) -> list[tuple[str, str]]:
-        return turns_of(row[column], row.get(system) if system else None)
-
     if turns:
-        beside = [answered] if answered and is_open else []
+        beside = answered if is_open else ""
 
         def talked(row: Row) -> tuple[str, Sequence[str]]:
-            said = said_in(row, turns)
+            said = turns_of(row[turns], row.get(system) if system else None)
             if beside and said[-1:] and said[-1][0] == "user":
-                return transcript(said), texts_of(row.get(answered))
+                return transcript(said), texts_in(row, beside)
             return conversation(said)
 
-        told = "".join(f" -> {name}" for name in beside)
-        return Layout(f"chat turns: {turns}{told}", talked, (system, turns, *beside), "".join(beside), verdict)
-    key = first(_KEYS, asked, choices)
+        told = f" -> {beside}" if beside else ""
+        return Layout(f"chat turns: {turns}{told}", talked, (system, turns, beside), beside, verdict)
+    key = first(_NAMES["keys"], asked, choices)
     lettered = {match[1].upper(): name for name in columns if (match := _OPTION.fullmatch(plain(name)))}
     runs = [[*takewhile(lettered.__contains__, marks)] for marks in (string.ascii_uppercase, string.digits[1:])]
     single = {mark: lettered[mark] for mark in max(runs, key=len)}
@@ -202,38 +215,40 @@ def _recognised(columns: Sequence[str], rows: Sequence[Row]) -> Layout | None:
         def offered(row: Row) -> tuple[list[str], list[str]]:
             return _options(row[choices] if choices else {label: row.get(c) for label, c in single.items()})
 
+        def right(row: Row) -> str:
+            named = _OPTION.fullmatch(plain(text := text_of(row.get(key))))
+            return named[1] if named and single and text in columns else text
+
         def keys() -> Iterator[tuple[list[str], list[str], str]]:
             for row in rows:
                 with suppress(*UNREADABLE):  # refused when it is read
-                    yield (*offered(row), text_of(row.get(key)))
+                    yield (*offered(row), right(row))
 
         ways = _ways_of(keys())
 
         def chosen(row: Row) -> tuple[str, list[str]]:
-            asks, right = [joined(row.get(c)) for c in texts], text_of(row.get(key))
-            return _multiple_choice(asks, *offered(row), right, ways)
+            return _multiple_choice([joined(row, c) for c in texts], *offered(row), right(row), ways)
 
         return Layout(f"choices: {' + '.join([*texts, *options])} -> {key}", chosen, (*texts, *options, key), key)
-    sample = next((row for row in rows if row.get(asked)), {})
-    if asked and isinstance(sample.get(asked), list) and isinstance(sample[asked][0], dict):  # chat turns on both sides
-        return Layout(
-            f"chat turns: {asked} -> {answered}",
-            lambda row: (transcript(said_in(row, asked)), texts_of(row.get(answered))),
-            (system, asked, answered),
-            answered,
-            verdict,
-        )
-    misspelt = not answered and any(get_close_matches(plain(c), ANSWERED, n=1) for c in columns if c != asked)
-    if not asked or misspelt:
+    if pair := () if answered else next((pair for pair in _PAIRS if {*pair} <= by_name.keys()), ()):
+        asked, answered = (by_name[name] for name in pair)
+    if not asked:
         return None
     contexts = named(CONTEXT, asked, answered)
     after = [c for c in contexts if plain(c) == "input" and plain(asked) == "instruction"]
     parts = [*(c for c in contexts if c not in after), asked, *after]
-    name = _NAMES.get((plain(asked), plain(answered)), "question and answer")
+    name = _PAIRS.get((plain(asked), plain(answered)), "question and answer")
+    unclear = ""
+    if label == answered and label and _CLASSIFIED & {*map(plain, parts)} and numbered(r"-?\d+"):
+        unclear = f"{label} holds numbers of classes: write their names, or take the numbers by --answer {label}"
+    elif label != answered and answered and numbered("[01]"):
+        unclear = f"{label} is 0 or 1: write true or false for right answers, or take all by --answer {answered}"
 
     def read(row: Row) -> tuple[str, Sequence[str]]:
-        text = "\n\n".join(filter(None, (joined(row.get(c)) for c in parts)))
-        return text if text_of(row[asked]) else "", texts_of(row.get(answered))
+        if unclear and row.get(answered) is not None:
+            raise ValueError(unclear)
+        text = "\n\n".join(filter(None, (joined(row, c) for c in parts)))
+        return text if text_of(row[asked]) else "", texts_in(row, answered)
 
     return Layout(
         f"{name}: {' + '.join(parts)} -> {answered or 'nothing'}", read, (*parts, answered), answered, verdict
@@ -298,6 +313,7 @@ def lifted(row: Row) -> list[Row]:
         name: rows
         for name, value in row.items()
         if (rows := value if isinstance(value, list) else [value]) and all(isinstance(part, dict) for part in rows)
+        if plain(name) not in ("answers", *ANSWERED)
     }
     asking = {*ASKED, *TURNS} - _ORIGINS
     known = {plain(name) for name in row} & (asking | {"chosen"})

@@ -13,16 +13,24 @@ from typing import Any
 _ROLES = dict.fromkeys(("human",), "user") | dict.fromkeys(("gpt", "bot", "chatgpt", "model"), "assistant")
 _ROLES |= {"developer": "system"}
 #: Where an object keeps its text, and what else counts as that text.
-_TEXT, _ALIASES = ("text", "value", "content", "answer"), ("aliases", "normalizedaliases")
+_TEXT = ("text", "value", "content", "answer", "spans", "summary", "paragraphtext", "contexts")
+_ALIASES = ("aliases", "normalizedaliases")
 _NOTHING = ("<noinput>", "nooutput")  # what Alpaca's files write for an empty text
 #: A list as numpy prints it, which Python would read as something else.
 _NUMPY = re.compile(r"\barray\(|['\"]\s+['\"]")
+#: Who speaks in a conversation that is one text.
+_SPEAKER = re.compile(r"(?:\A|\n\n|\n*### ?)(Human|User|Assistant): ?")
 Row = dict[str, Any]
 
 
 def plain(name: str) -> str:
     """A column's name in lower case, without spaces and marks."""
     return re.sub(r"[\W_]", "", name.lower())
+
+
+def is_id(name: str) -> bool:
+    """Whether a column only numbers rows, by its name."""
+    return bool(re.fullmatch(r"(?!.*(answer|label|class|correct))(.*[_ ]|[qu])?(id|idx|index)", name.lower()))
 
 
 def texts_of(value: object) -> list[str]:
@@ -44,7 +52,12 @@ def texts_of(value: object) -> list[str]:
         if not (named := [name for name in (*_TEXT, *_ALIASES) if name in by_name]):
             hint = f"; a template takes one part, as {{column[{next(iter(value))}]}}" if value else ""
             raise ValueError(f"an object with {', '.join(value) or 'nothing'}{hint}")
-        return texts_of([by_name[name] for name in named if name in (named[0], *_ALIASES)])
+        texts = texts_of([by_name[name] for name in named if name in (named[0], *_ALIASES)])
+        if not texts and (others := [name for name, part in value.items() if isinstance(part, str) and part]):
+            raise ValueError(
+                f"no text in {named[0]}, but in {others[0]}; a template takes it, as {{column[{others[0]}]}}"
+            )
+        return texts
     if isinstance(value, list) and any(isinstance(part, dict) and {"role", "from"} & set(part) for part in value):
         return conversation(turns_of(value))[1]
     if isinstance(value, list):
@@ -76,14 +89,27 @@ def as_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def joined(value: object) -> str:
-    """All texts of a part of the question, one paragraph each."""
-    return "\n\n".join(texts_of(value))
+def texts_in(row: Row, column: str) -> list[str]:
+    """The texts of a row's column; the error of one that holds none names the column."""
+    try:
+        return texts_of(row.get(column))
+    except ValueError as problem:
+        raise ValueError(f"{column}: {problem}".replace("{column", f"{{{column}")) from None
+
+
+def joined(row: Row, column: str) -> str:
+    """All texts of a part of the question, one paragraph each; titled lists of sentences as HotpotQA has them."""
+    value = row.get(column)
+    if isinstance(value, dict) and {"title", "sentences"} <= value.keys():
+        value = [*map(list, zip(value["title"], value["sentences"], strict=True))]
+    if isinstance(value, list) and all(isinstance(part, list) and list in map(type, part[1:2]) for part in value):
+        return "\n\n".join(": ".join([text_of(title), " ".join(texts_of(rest))]) for title, *rest in value)
+    return "\n\n".join(texts_in(row, column))
 
 
 def turns_of(turns: Any, system: Any = None) -> list[tuple[str, str]]:
     """The role and text of each turn of a conversation, after a system's text that stands beside it."""
-    if isinstance(turns, str) and (parts := re.split(r"(?:\A|\n\n)(Human|Assistant): ?", turns)[1:]):
+    if isinstance(turns, str) and (parts := _SPEAKER.split(turns)[1:]):
         turns = [{"role": role, "content": text} for role, text in zip(parts[::2], parts[1::2], strict=True)]
     said = [("system", text)] if turns and (text := _content(system)) else []
     for i, turn in enumerate(structure(turns) or ()):
@@ -129,6 +155,11 @@ def conversation(said: Sequence[tuple[str, str]]) -> tuple[str, list[str]]:
     roles = [role for role, _ in said]
     last = len(roles) - 1 - roles[::-1].index("assistant") if "assistant" in roles else len(said)
     return transcript(said[:last]), [text for _, text in said[last : last + 1]]
+
+
+def is_transcript(text: Any) -> bool:
+    """Whether a text begins with what a human says, under that name."""
+    return isinstance(text, str) and bool(_SPEAKER.match(text))
 
 
 def ends_open(turns: Any) -> bool:

@@ -13,9 +13,8 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from runpy import run_path
 
 from crossover.data.near_duplicates import Neighbourhood
 from crossover.digests import digest as digest_of
@@ -23,14 +22,7 @@ from crossover.errors import CrossoverError, nearest
 from crossover.normal_text import token_f1, word_set
 from crossover.tasks.base import Pooled, Problem, QuestionAnswer
 from crossover.tasks.pair_files import Pair, Pairs, read_pairs
-from crossover.tasks.written_answers import (
-    MARK,
-    read_letter,
-    read_number,
-    same_text,
-    same_value,
-    whole_number,
-)
+from crossover.tasks.written_answers import MARK, read_letter, read_number, same_text, same_value, whole_number
 
 COMPARISONS = ("exact", "number", "choice", "f1")
 F1_RIGHT = 0.5  # least token F1 of a right answer
@@ -120,26 +112,21 @@ class UserPairs(QuestionAnswer, Pooled):
 
     def _pool(self, side: str) -> list[Problem]:
         seeds, tests, _ = self.split()
-        file = self.test_file or self.seeds_file
-        if side == "test":
-            return [self._problem(file, pair) for pair in tests]
-        return [self._problem(self.seeds_file, pair) for pair in seeds]
+        file, some = (self.test_file or self.seeds_file, tests) if side == "test" else (self.seeds_file, seeds)
+        return [self._problem(file, pair) for pair in some]
 
     def _problem(self, file: str, pair: Pair) -> Problem:
         if not pair.answer:
             raise CrossoverError(f"{file}, {pair.where}: found no response to {pair.question[:60]!r}.")
         if self.final(pair.answer) is None:
+            wanted = {"number": "single number", "choice": "letter of a choice"}.get(self.compare, "answer")
             raise CrossoverError(
-                f"{file}, {pair.where}: no {self._wanted} can be read in the answer {pair.answer[-80:]!r}. Correct the"
+                f"{file}, {pair.where}: no {wanted} can be read in the answer {pair.answer[-80:]!r}. Correct the"
                 " row, or compare another way."
             )
         also = tuple(map(self.completion, pair.also))
         completion = self.completion(pair.answer)
         return Problem("", pair.question, completion, references=(completion, *also) if also else ())
-
-    @property
-    def _wanted(self) -> str:
-        return {"number": "single number", "choice": "letter of a choice"}.get(self.compare, "answer")
 
     # --- answers -----------------------------------------------------------------------------------------------------
 
@@ -276,20 +263,14 @@ def _near(tests: tuple[str, ...], questions: Sequence[str]) -> list[bool]:
 
     The same words about other numbers are another question.
     """
-    groups = _by_numbers(tests)
+    groups: dict[tuple[str, ...], list[frozenset[str]]] = defaultdict(list)
     near: dict[str, bool] = {}
-    for numbers in {_numbers(question) for question in questions} & set(groups):
-        some = [question for question in questions if _numbers(question) == numbers]
-        near |= dict(zip(some, groups[numbers].holds([word_set(question) for question in some]), strict=True))
-    return [near.get(question, False) for question in questions]
-
-
-@lru_cache(maxsize=4)
-def _by_numbers(questions: tuple[str, ...]) -> dict[tuple[str, ...], Neighbourhood]:
-    groups = defaultdict(list)
-    for question in questions:
+    for question in tests:
         groups[_numbers(question)].append(word_set(question))
-    return {numbers: Neighbourhood(items) for numbers, items in groups.items()}
+    for numbers, items in groups.items():
+        some = [question for question in questions if _numbers(question) == numbers]
+        near |= dict(zip(some, Neighbourhood(items).holds([word_set(question) for question in some]), strict=True))
+    return [near.get(question, False) for question in questions]
 
 
 def _numbers(text: str) -> tuple[str, ...]:
@@ -299,19 +280,16 @@ def _numbers(text: str) -> tuple[str, ...]:
 @lru_cache(maxsize=4)
 def _function(named: str) -> Callable[[str, str], bool]:
     path, _, name = named.rpartition(":")
-    loader = SourceFileLoader("crossover_user_comparison", str(Path(path).expanduser()))
-    module = ModuleType(loader.name)
-    module.__file__ = loader.path
     try:
-        loader.exec_module(module)
+        defined = run_path(str(Path(path).expanduser()))
     except Exception as problem:  # noqa: BLE001 - whatever a user's file raises
         raise CrossoverError(
             f"compare={named!r}: {path} cannot be loaded: {type(problem).__name__}: {problem}."
         ) from None
-    if not callable(getattr(module, name, None)):
-        found = [n for n, value in vars(module).items() if callable(value) and not n.startswith("_")]
+    found = [n for n, value in defined.items() if callable(value) and not n.startswith("_")]
+    if not callable(defined.get(name)):
         raise CrossoverError(
             f"compare={named!r}: {path} has no function {name!r}.{nearest(name, found)} It has:"
             f" {', '.join(found) or 'none'}."
         )
-    return getattr(module, name)
+    return defined[name]

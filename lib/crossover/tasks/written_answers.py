@@ -10,6 +10,7 @@ import functools
 import logging
 import re
 import unicodedata
+from decimal import Decimal, localcontext
 from fractions import Fraction
 
 from crossover.normal_text import answer_tokens
@@ -94,7 +95,7 @@ def read_number(text: str, point: str = ".") -> str | None:
         first = _PATTERNS[point].search(rest)
         # The first number after it counts, but a calculation that goes on is read to its end.
         line = rest.split("\n", 1)[0]
-        text = line if "=" in line or not first else _sentence(line)
+        text = line if "=" in line or not first else re.split(r"(?<=[\w)])[.;!?](?:\s|$)", line, maxsplit=1)[0]
         if "=" not in text and not _FORMULA.search(text) and (found := _tokens(text, point)):
             return _value(found[0], point)
     if _FORMULA.search(text) and ((value := _formula(text)) is not None or re.search(r"\\(?:frac|sqrt)", text)):
@@ -209,10 +210,6 @@ def _boxed(text: str) -> str:
     return ""
 
 
-def _sentence(line: str) -> str:
-    return re.split(r"(?<=[\w)])[.;!?](?:\s|$)", line, maxsplit=1)[0]
-
-
 def _tokens(text: str, point: str) -> list[re.Match[str]]:
     """The numbers of a text.
 
@@ -265,12 +262,8 @@ def _normal(value: Fraction) -> str:
             rest //= factor
     if rest != 1 or value.denominator > 10**30:
         return f"{value.numerator}/{value.denominator}"
-    places = 0
-    while (10**places) % value.denominator:
-        places += 1
-    digits = f"{abs(value.numerator) * 10**places // value.denominator:0{places + 1}d}"
-    text = f"{digits[:-places]}.{digits[-places:]}" if places else digits
-    return f"-{text}" if value < 0 else text
+    with localcontext(prec=1000):  # which no number of these passes
+        return f"{Decimal(value.numerator) / value.denominator:f}"
 
 
 @functools.lru_cache(maxsize=4096)
