@@ -7,6 +7,7 @@ import logging
 import multiprocessing
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -232,18 +233,44 @@ def test_a_refused_prompt_costs_its_sample_alone(tmp_path, status, body):
         assert replies[2].failed and replies[2].tokens_in == 0 and len(server.asked) == 5
 
 
-@pytest.mark.parametrize("answered", [0, 1])
-def test_a_run_of_nothing_but_refused_prompts_ends(tmp_path, answered):
-    refused = 400, {"error": {"message": "maximum context length is 10 tokens"}}
-    with Scripted(lambda *_: (200, completion(ANSWER)) if len(server.asked) <= answered else refused) as server:
+LONG = 400, {"error": {"message": "maximum context length is 10 tokens"}}
+FILTER = 400, {"error": {"code": "content_filter"}}
+FLAGGED = 403, {"error": {"message": "Your input was flagged"}}
+
+
+@pytest.mark.parametrize("refused", [LONG, FILTER, FLAGGED])
+def test_a_server_that_refuses_every_prompt_ends_the_run_and_is_asked_again(tmp_path, refused):
+    n = ALL_REFUSED // 2
+    with Scripted(lambda *_: refused) as server:
+        with pytest.raises(
+            CrossoverError, match=rf"refused every prompt \({n}\), the last one as .*status {refused[0]}"
+        ):
+            recorded(server, tmp_path).reply(ask(n))
+        assert len(server.asked) == n and not stored(tmp_path)
+    with Scripted(lambda *_: (200, completion(ANSWER))) as server:  # with a longer context, say
+        assert all(reply.text for reply in recorded(server, tmp_path).reply(ask(n)))
+
+
+@pytest.mark.parametrize("refused", [LONG, FILTER])
+def test_any_number_of_refused_prompts_costs_their_samples_alone(tmp_path, refused):
+    def said(asked, *_):
+        return (200, completion(ANSWER)) if re.search(r"What is (0|49)\?", str(asked)) else refused
+
+    with Scripted(said) as server:
+        replies = recorded(server, tmp_path, concurrency=1).reply(ask(50))
+        assert [reply.text is None for reply in replies] == [0 < i < 49 for i in range(50)]
+        assert len(stored(tmp_path)) == len(server.asked) == 50
+        dialect_of.cache_clear()  # another process, where only refused prompts are left
+        replies = recorded(server, tmp_path).reply(ask(60))
+        assert sum(reply.text is None for reply in replies) == 58 and len(server.asked) == 60
+
+
+def test_an_account_that_is_refused_in_words_about_prompts_ends_the_run(tmp_path):
+    with Scripted(lambda *_: (200, completion(ANSWER)) if len(server.asked) < 3 else FLAGGED) as server:
         with pytest.raises(CrossoverError, match=f"refused {ALL_REFUSED} prompts in a row"):
-            teacher(server, tmp_path, concurrency=1).reply(ask(100))
-        assert len(server.asked) == ALL_REFUSED + answered
-
-
-def test_refused_prompts_between_others_do_not_end_a_run(tmp_path):
-    refused = 400, {"error": {"code": "content_filter"}}
-    with Scripted(lambda *_: (200, completion(ANSWER)) if len(server.asked) % 3 == 1 else refused) as server:
+            recorded(server, tmp_path, concurrency=1).reply(ask(100))
+        assert len(server.asked) == ALL_REFUSED + 2 and len(stored(tmp_path)) == 2
+    with Scripted(lambda *_: (200, completion(ANSWER)) if len(server.asked) % 3 == 1 else FLAGGED) as server:
         replies = teacher(server, tmp_path, concurrency=1).reply(ask(60))
     assert sum(reply.text is None for reply in replies) == 40
 

@@ -21,7 +21,7 @@ FILTERED = re.compile(
     r"content.(?:filter|polic|management)|inspection|inappropriate|moderation|flagged|safety|usage polic|prohibited"
 )
 #: Statuses and words by which an account is refused, whatever the prompt.
-_NO_ACCESS = (401, 403)
+NO_ACCESS = (401, 403)
 _ACCOUNT = re.compile(r"\b(?:organi[sz]ation|account|workspace|project|key|access)\b.{0,30}\b(?:been|is|was)\b")
 SPENT = re.compile(
     r"insufficient.(?:quota|balance|credit|funds)|exceeded your current quota|billing_hard_limit|billing hard limit|"
@@ -48,7 +48,7 @@ def filtered(said: str, status: int) -> bool:
     >>> filtered("your input was flagged", 403), filtered("your account was flagged", 403)
     (True, False)
     """
-    return bool(FILTERED.search(said)) and not (status in _NO_ACCESS and _ACCOUNT.search(said))
+    return bool(FILTERED.search(said)) and not (status in NO_ACCESS and _ACCOUNT.search(said))
 
 
 @dataclass

@@ -32,7 +32,7 @@ import openai
 from crossover.errors import CrossoverError
 from crossover.tasks.base import Problem, Task
 from crossover.teachers.base import Reply, Request
-from crossover.teachers.dialects import GATED, SPENT, TOO_LONG, dialect_of, filtered
+from crossover.teachers.dialects import GATED, NO_ACCESS, SPENT, TOO_LONG, dialect_of, filtered
 from crossover.teachers.few_shot_prompts import chat_prompt, field_of
 from crossover.teachers.replies import message_of, read_reply, structured_reply
 from crossover.teachers.spending import Account, BudgetExceeded
@@ -41,7 +41,9 @@ KEY_VARIABLE = "CROSSOVER_API_KEY"
 TEMPLATE_TOKENS = 256  # a chat template's own tokens, at most
 TOKEN_CHARACTERS = 64  # characters of a token, at most: what a server sends beyond its limit is cut there
 LONGEST = 10  # times ``timeout`` that a reply may come in pieces
-ALL_REFUSED = 20  # prompts refused one after the other that end a run
+ALL_REFUSED = 20  # prompts refused one after the other by 401 or 403 that end a run
+#: What servers call their context in the list of models: vLLM, OpenRouter, Groq, Mistral, llama.cpp.
+_CONTEXT = ("max_model_len", "context_length", "context_window", "max_context_length", "n_ctx", "n_ctx_train")
 _KIND = re.compile(r"html|event-stream|ndjson")  # contents that are no chat completion
 
 
@@ -52,8 +54,10 @@ class Endpoint:
     A request is one query of the strategy's budget, however often it is sent. Every attempt is charged to the
     ``account`` before it is made: one that the server refuses costs nothing, one whose reply is lost on the way stays
     at the most it can have cost. A reply that is cut at ``max_new_tokens``, or without text, is a failed call and says
-    why. ``concurrency`` calls are under way at once; one is sent up to ``attempts`` times, with ``timeout`` seconds of
-    silence each, before the run ends with an error.
+    why. So is a prompt that is longer than the context or that a filter refuses. A refusal of the account (401, 403)
+    ends the run; where its words are about the prompt, the 20th in a row does. So does a server that has answered
+    nothing yet and refuses every prompt; these refusals are not kept. ``concurrency`` calls are under way at once; one
+    is sent up to ``attempts`` times, with ``timeout`` seconds of silence each, before the run ends with an error.
     """
 
     task: Task
@@ -219,7 +223,8 @@ class _Calls:
         self.waiting = deque(enumerate(requests))
         self.stopped = threading.Event()
         self.interrupted = self.warned = False
-        self.workers = self.refused = 0
+        self.workers = self.denied = 0
+        self.refusals: list[tuple[int, Reply]] = []  # kept once another prompt is answered
         self.failure: Exception | None = None
         self.task: asyncio.Task[Any] | None = None
         self.key = _key()
@@ -254,6 +259,11 @@ class _Calls:
             await asyncio.gather(*(self._work(client) for _ in range(min(teacher.concurrency, len(self.waiting)))))
         if self.failure:
             raise self.failure
+        if self.refusals and not self.stopped.is_set():
+            if not (self.dialect.answered or teacher.account.answered):
+                n, why = len(self.refusals), self.refusals[-1][1].failed
+                raise CrossoverError(f"{teacher.server} refused every prompt ({n}), the last one as {why}.")
+            self._keep_refusals()
 
     async def _work(self, client: openai.AsyncOpenAI, alone: bool = False) -> None:
         self.workers += 1
@@ -268,9 +278,12 @@ class _Calls:
                     # What others have set aside may come back: they take this call up when they know their bills.
                     self.waiting.appendleft((place, request))
                     return
-                self.arrived(place, reply)
-                if paid is not None:  # settled once it is kept, so that a kill leaves no settled call without its reply
+                if paid is None:
+                    self.refusals.append((place, reply))
+                else:  # settled once it is kept, so that a kill leaves no settled call without its reply
+                    self.arrived(place, reply)
                     self.teacher.account.settle(paid, reply.tokens_in, reply.tokens_out)
+                    self._keep_refusals()
                 if alone:
                     return
         except _Stopped:
@@ -280,6 +293,10 @@ class _Calls:
             self.stopped.set()
         finally:
             self.workers -= 1
+
+    def _keep_refusals(self) -> None:
+        while self.refusals:
+            self.arrived(*self.refusals.pop())
 
     async def _answered(self, client: openai.AsyncOpenAI, request: Request) -> tuple[Reply, int | None]:
         """Return the reply, asked for again without what the server does not take, and the entry to settle."""
@@ -304,12 +321,18 @@ class _Calls:
                 said = self.safe(problem.response.text).lower()
                 if (harmful := filtered(said, problem.status_code)) or TOO_LONG.search(said):
                     why = "refused by a filter" if harmful else "longer than the context"
-                    return self._failed_prompt(f"{why}: {self.words(problem.response)}"), None
+                    why = f"{why}: {self.words(problem.response)}"
+                    self.denied += problem.status_code in NO_ACCESS
+                    if self.denied >= ALL_REFUSED:
+                        raise CrossoverError(
+                            f"{teacher.server} refused {self.denied} prompts in a row, the last one as {why}."
+                        ) from None
+                    return Reply(None, failed=why), None
                 learnt = problem.status_code not in (401, 403, 429) and dialect.learn(said, problem.status_code)
                 if learnt or spoken != (dialect.structure, dialect.limit, dialect.temperature):
                     continue
                 raise await self._refusal(client, problem.response) from None
-            dialect.answered, self.refused = True, 0
+            dialect.answered, self.denied = True, 0
             entry, used = response.http_response.extensions["paid"]
             return self._read(_json(response.http_response), request, used), entry
 
@@ -326,15 +349,6 @@ class _Calls:
             self.dialect.structure = "tags"  # the server passes the schema over in silence
         text, failed = read_reply(content, request.kind, teacher.task, cut)
         return Reply(text, tokens_in, tokens_out, failed=failed, raw=content)
-
-    def _failed_prompt(self, why: str) -> Reply:
-        """A call that costs its sample, not the run; unless nothing else comes any more."""
-        self.refused += 1
-        if self.refused >= ALL_REFUSED:
-            raise CrossoverError(
-                f"{self.teacher.server} refused {self.refused} prompts in a row, the last one as {why}."
-            )
-        return Reply(None, failed=why)
 
     def _given_up(self, why: str) -> CrossoverError:
         return CrossoverError(
@@ -390,6 +404,17 @@ class _Calls:
         if len(self.key) >= 8:  # a shorter one is a placeholder such as EMPTY
             text = text.replace(self.key, f"[{KEY_VARIABLE}]")
         return text.encode("utf-8", "replace").decode()
+
+
+def context_of(base_url: str, model: str) -> int:
+    """Return the tokens that a server says it takes of prompt and reply together; 0 where it does not say."""
+    headers, trusted = {"Authorization": f"Bearer {_key() or 'none'}"}, not _on_this_machine(base_url)
+    with suppress(httpx2.HTTPError, ValueError, KeyError, TypeError, AttributeError):
+        listed = httpx2.get(f"{base_url.rstrip('/')}/models", headers=headers, timeout=5, trust_env=trusted).json()
+        (about,) = [entry for entry in listed["data"] if entry["id"] == model]
+        about = (about.get("meta") or {}) | about
+        return next((int(about[name]) for name in _CONTEXT if about.get(name)), 0)
+    return 0
 
 
 def _json(response: httpx2.Response) -> dict[str, Any]:
