@@ -159,7 +159,7 @@ class Running:
 class Scripted:
     """A server in a thread that answers as a function says: (request's body, number of the call, path) -> (status, body[, headers])."""
 
-    def __init__(self, answer):
+    def __init__(self, answer, about=None):
         asked = self.asked = []
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -181,7 +181,7 @@ class Scripted:
             def do_GET(self):
                 listed = {
                     "object": "list",
-                    "data": [{"id": "alpha", "object": "model", "created": 1, "owned_by": "me"}],
+                    "data": [{"id": "alpha", "object": "model", "created": 1, "owned_by": "me", **(about or {})}],
                 }
                 self.tell(200, listed) if self.path == "/v1/models" else self.tell(404, {"detail": "Not Found"})
 

@@ -1,6 +1,10 @@
 """What a grid will take: sums over what is left, rates from records, sizes from names."""
 
+import json
+import random
+
 import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -10,8 +14,12 @@ from crossover.params.profiles import check, resolve
 from crossover.paths import PUBLISHED, results_folder
 from crossover.study.cell import read_cell
 from crossover.study.cost_estimate import estimate, profile_rows
+from crossover.study.experiments.query_budget import buy
 from crossover.study.grids import cells_of
+from crossover.study.pilot import STRATEGIES, plan
 from crossover.study.store import read_runs
+from crossover.tasks.user_pairs import UserPairs
+from misbehaving import Scripted, completion
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +94,58 @@ def test_the_command_and_the_book_say_the_same():
     assert notes[0][:40] in shown.stdout
     refused = CliRunner().invoke(app, ["plan"])
     assert refused.exit_code == 2 and "--profile" in refused.output
+
+
+# --- a pilot's calls ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pilot(tmp_path, monkeypatch):
+    """A pilot at a server, on sums whose answers have ten words and a number."""
+    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path / "results"))
+    rows = [{"question": f"What is {i} and {i} together?", "answer": f"{'so ' * 10}#### {2 * i}"} for i in range(40)]
+    (tmp_path / "pairs.json").write_text(json.dumps(rows))
+
+    def planned(base_url):
+        given = {"queries": 3 * 32, "replicates": 1, "lead": 90.0, "until": "", "budget": 0.0, "max_hours": 0.0}
+        given |= {"teacher": "endpoint", "teacher_model": "alpha", "base_url": base_url, "student": "tiny-random"}
+        given |= {"max_new_tokens": 200, "price_in": 0.2, "price_out": 0.6, "max_cost": 0.0}
+        return plan(UserPairs(str(tmp_path / "pairs.json"), compare="number"), given)
+
+    return planned
+
+
+@pytest.mark.parametrize(("words", "tokens"), [((9, 13), 1.0), ((1, 3), 0.7), ((20, 40), 1.6)])
+def test_tokens_and_money_by_the_first_calls_are_within_a_fifth(pilot, words, tokens):
+    draws = random.Random(0)
+
+    def said(asked, n, *_):
+        body = "so " * draws.randint(*words) + f"#### {n}"
+        counts = [round(tokens * len(text.split())) for text in (asked["messages"][0]["content"], body)]
+        reply = json.dumps({"answer" if "Answer" in str(asked) else "question": body})
+        return 200, completion(reply, dict(zip(("prompt_tokens", "completion_tokens"), counts, strict=True)))
+
+    with Scripted(said) as server:
+        made, rows = pilot(server.base_url), []
+        for strategy in STRATEGIES:
+            for budget in (16, 32):
+                _, spent = buy(made._grid([strategy], [budget])[0], made.store)
+                rows.append((strategy, budget, 0, spent.spent, spent.tokens_in, spent.tokens_out))
+    runs = pd.DataFrame(rows, columns=["strategy", "budget", "replicate", "queries", "tokens_in", "tokens_out"])
+    took, calls = runs[runs["budget"] == 32][["tokens_in", "tokens_out"]].sum(), dict.fromkeys(STRATEGIES, 32)
+    assert sum(made.forecast.tokens(calls, runs)) == pytest.approx(took.sum(), rel=0.2)
+    assert made.forecast.money(calls, runs) == pytest.approx(took @ [0.2, 0.6] / 1e6, rel=0.2)
+    assert made.forecast.tokens(calls) == made.forecast.tokens(calls, runs.iloc[:0]), "before any call by the pairs"
+
+
+def test_prompts_that_the_server_has_no_context_for_are_said_before_anything_is_bought(pilot):
+    longest = {kind: max(asked) for kind, (asked, _) in pilot("http://127.0.0.1:9/v1").forecast._call_tokens.items()}
+    assert longest["rephrase"] < longest["new_question"] < longest["answer"]
+    about = {"max_model_len": longest["rephrase"] + 200}
+    with Scripted(lambda *_: (500, {}), about=about) as server:
+        said = pilot(server.base_url).forecast.too_long()
+        assert len(said) == 2 and not server.asked
+        assert all(f"longer than the server's context of {about['max_model_len']} tokens" in line for line in said)
+        assert [line.split(" prompts for ")[1].split(" and ")[0] for line in said] == ["answer", "new question"]
+    with Scripted(lambda *_: (500, {}), about={"meta": {"n_ctx": 4096}}) as server:
+        assert not pilot(server.base_url).forecast.too_long()

@@ -33,7 +33,7 @@ from crossover.study.cell import QueryCell, read_cell
 from crossover.study.cost_estimate import span
 from crossover.study.experiments.query_budget import buy
 from crossover.study.grids.budget_ratio import grid
-from crossover.study.pilot_forecast import KINDS, Forecast
+from crossover.study.pilot_forecast import EARLY, KINDS, Forecast
 from crossover.study.pilot_rounds import (
     REPLICATES,
     SMALLEST,
@@ -181,8 +181,8 @@ class Pilot:
             said.append(f"Then further rounds, up to {self.queries:,} calls in all, until {self.until}.")
         if p.price_in or p.price_out:
             cap = f", capped at {p.max_cost:g}" if p.max_cost else ""
-            calls = (self.queries if self.until else e.calls) / len(STRATEGIES)
-            said.append(f"About {self.forecast.money(dict.fromkeys(STRATEGIES, calls)):.2g} at the prices given{cap}.")
+            calls = dict.fromkeys(STRATEGIES, (self.queries if self.until else e.calls) // len(STRATEGIES))
+            said.append(f"About {self.forecast.money(calls, self.runs()):.2g} at the prices given{cap}.")
         hours = f"{span(e.hours, ',.2g')} hours of one worker besides the teacher's"
         said.append(f"{'Hours are known after the first student' if e.unknown else hours} ({'; '.join(e.basis)}).")
         smallest = replicates_needed(self.lead / 100, p.n_test) or p.replicates
@@ -209,6 +209,16 @@ class Pilot:
                 " budgets. Give more, or --replicates and --lead as then."
             )
 
+    def estimated(self, design: Design, cells: Sequence[QueryCell]) -> str:
+        """Say what a design takes, by the students and calls that there are."""
+        runs, calls = self.runs(), Counter[str]()
+        for (strategy, _), budget in design.largest.items():
+            calls[strategy] += budget
+        hours = span(self.forecast.students(cells, self.store.rows(), runs).hours, ".2g")
+        tokens, money = sum(self.forecast.tokens(calls, runs)), self.forecast.money(calls, runs)
+        priced = f", for {money:.2g}" if money else ""
+        return f"By what has been run, {hours} hours of one worker are left, and {tokens:,.0f} tokens in all{priced}."
+
     def run(self) -> Stop:
         """Run the cells that have no row yet, in rounds where the pilot stops when it knows."""
         deadline = time.monotonic() + 3600 * self.max_hours
@@ -220,9 +230,10 @@ class Pilot:
                 left = (deadline - time.monotonic()) / 3600
                 return len(run_cells(cells, self.store, p.workers, p.device, p.cluster, left))
 
-            if cells[0].key not in self.store.rows() and train(cells[:1]):
-                hours = span(self.forecast.students(cells, self.store.rows(), self.runs()).hours, ".2g")
-                print(f"By the speed of the first student, {hours} hours of one worker are left.", file=sys.stderr)
+            early = max(EARLY, min(budget for _, budget, _ in design.cells))
+            for first in cells[:1], [cell for cell in cells if cell.replicate == 0 and cell.budget <= early]:
+                if {cell.key for cell in first} - set(self.store.rows()) and train(first) == len(first):
+                    print(self.estimated(design, cells), file=sys.stderr)
             if train(cells) < len(cells):
                 raise BudgetExceeded(f"--max-hours {self.max_hours:g} are over. The same command resumes.")
             return self.counts()
@@ -342,17 +353,21 @@ class Pilot:
         sums = runs.groupby(["strategy", "replicate"])[["queries", "tokens_in", "tokens_out"]].max()
         calls = sums["queries"].groupby("strategy").sum().to_dict()
         cells = [read_cell(settings) for settings in runs["settings"]]
-        students, expected = self.forecast.students(cells, (), runs), sum(self.forecast.tokens(calls))
+        f, first = self.forecast, "by the first calls"
+        hours = span(f.students(cells, (), runs).hours, ".2g")
+        tokens = f"expected {sum(f.tokens(calls)):,.0f}, {sum(f.tokens(calls, runs)):,.0f} {first}"
         said = {
             "calls": f"{sums['queries'].sum():,} of {self.queries:,}",
-            "tokens": f"{sums[['tokens_in', 'tokens_out']].sum().sum():,} (expected {expected:,.0f})",
-            "student hours": f"{worker_hours(runs).sum():.2g} (expected {span(students.hours, '.2g')}, by the first)",
+            "tokens": f"{sums[['tokens_in', 'tokens_out']].sum().sum():,} ({tokens})",
+            "student hours": f"{worker_hours(runs).sum():.2g} (expected {hours}, by the first)",
         }
         if p.teacher == "endpoint":
             account = Account(self.folder / "spending.jsonl", **p.pick(*p.spending))
             open_calls = len(account.unsettled)
             most = f", with {open_calls} lost calls at the most they can have cost" if open_calls else ""
-            said["money"] = f"{account.cost:.4g} (expected {self.forecast.money(calls):.4g}{most})"
+            said["money"] = (
+                f"{account.cost:.4g} (expected {f.money(calls):.4g}, {f.money(calls, runs):.4g} {first}{most})"
+            )
         return said
 
     def purchases(self) -> dict[str, list[Sample]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,11 +22,12 @@ from crossover.tasks.base import Problem
 from crossover.tasks.user_pairs import UserPairs
 from crossover.teachers import Request
 from crossover.teachers.base import Kind
-from crossover.teachers.few_shot_prompts import EXAMPLES, chat_prompt, prompt
+from crossover.teachers.few_shot_prompts import EXAMPLES, chat_prompt, field_of, prompt
 
 KINDS: dict[str, Kind] = {"question_rephrase": "rephrase", "new_question": "new_question"}  # of every other call
-CHAT_TOKENS, JSON_TOKENS = 12, 6  # of a chat template around a prompt, and of a reply's structure, about
-SHOWN = 20  # seeds that lengths are taken from
+CHAT_TOKENS = 12  # of a chat template around a prompt, about
+SHOWN = 200  # seeds that lengths are taken from
+EARLY = 16  # queries of the first cells that an estimate is mended by, at most
 
 
 @dataclass(frozen=True)
@@ -48,32 +51,41 @@ class Forecast:
         return list(map(len, self._tokenizer(list(texts))["input_ids"]))
 
     @cached_property
-    def _call_tokens(self) -> dict[str, tuple[float, float]]:
-        """Mean tokens that a call of each kind reads and writes, from the prompts that these pairs make."""
-        served, shown = self.parameters.teacher == "endpoint", self._seeds
-        found: dict[str, tuple[float, float]] = {}
-        kinds: tuple[Kind, ...] = ("answer", *KINDS.values())
-        for kind in kinds:
-            made = [Request(kind, problem, 0) for problem in shown]
-            given = self.task, shown[:EXAMPLES]
+    def _call_tokens(self) -> dict[Kind, tuple[list[int], list[int]]]:
+        """Tokens of the prompts and replies that these pairs make, of each kind of call."""
+        served, given = self.parameters.teacher == "endpoint", (self.task, self._seeds[:EXAMPLES])
+        found: dict[Kind, tuple[list[int], list[int]]] = {}
+        for kind in ("answer", *KINDS.values()):
+            made = [Request(kind, problem, 0) for problem in self._seeds]
             asked = [chat_prompt(r, *given, "schema") if served else prompt(r, *given) for r in made]
-            written = self._lengths([p.answer if kind == "answer" else p.question for p in shown])
-            read = fmean(self._lengths(asked)) + CHAT_TOKENS * served
-            found[kind] = read, min(fmean(written) + JSON_TOKENS * served, self.parameters.max_new_tokens)
+            told = [p.answer if kind == "answer" else p.question for p in self._seeds]
+            replies = [json.dumps({field_of(kind): text}) for text in told] if served else told
+            written = [min(n + 1, self.parameters.max_new_tokens) for n in self._lengths(replies)]
+            found[kind] = [n + CHAT_TOKENS * served for n in self._lengths(asked)], written
         return found
 
-    def tokens(self, calls: Mapping[str, float]) -> tuple[float, float]:
-        """Estimate the tokens that calls read and write, by strategy; each second one makes a question, if any does."""
-        read = written = 0.0
-        for strategy, n in calls.items():
-            for kind in ("answer", KINDS.get(strategy, "answer")):
-                read += n / 2 * self._call_tokens[kind][0]
-                written += n / 2 * self._call_tokens[kind][1]
-        return read, written
+    def tokens(self, calls: Mapping[str, int], runs: pd.DataFrame | None = None) -> tuple[float, float]:
+        """Estimate the tokens that calls read and write, by strategy.
 
-    def money(self, calls: Mapping[str, float]) -> float:
+        From the pairs: of all but new answers each second call makes a question. Where ``runs`` hold the first cells,
+        by what these took for each token that the same estimate gives them.
+        """
+        totals = [0.0, 0.0]
+        for strategy, n in calls.items():
+            for kind, halves in Counter(("answer", KINDS.get(strategy, "answer"))).items():
+                for side, lengths in enumerate(self._call_tokens[kind]):
+                    rounds, rest = divmod(n * halves // 2, len(lengths))
+                    totals[side] += rounds * sum(lengths) + sum(lengths[:rest])
+        if runs is not None and len(bought := runs[(runs["budget"] > 0) & (runs["replicate"] == 0)]):
+            some = bought[bought["budget"] <= max(EARLY, bought["budget"].min())].sort_values("budget")
+            first = some.groupby("strategy")[["queries", "tokens_in", "tokens_out"]].last()
+            expected = self.tokens(first["queries"].to_dict())
+            totals = [total * took / of for total, took, of in zip(totals, first.sum()[1:], expected, strict=True)]
+        return totals[0], totals[1]
+
+    def money(self, calls: Mapping[str, int], runs: pd.DataFrame | None = None) -> float:
         """Estimate what calls cost, by strategy, at the given prices."""
-        read, written = self.tokens(calls)
+        read, written = self.tokens(calls, runs)
         return (read * self.parameters.price_in + written * self.parameters.price_out) / 1e6
 
     def students(self, cells: Sequence[Cell], done: Collection[str], runs: pd.DataFrame) -> Estimate:
@@ -90,16 +102,26 @@ class Forecast:
         return estimate(cells, done, published, device, length)
 
     def too_long(self) -> list[str]:
-        """Warn of answers that do not fit into the longest reply."""
-        lengths = self._lengths([p.answer for p in self.task.test(self.parameters.n_test)])
-        most = self.parameters.max_new_tokens
-        over = sum(length > most for length in lengths)
-        if over <= len(lengths) / 20:
-            return []
-        wanted = quantiles(lengths, n=20)[-1] if len(lengths) > 1 else lengths[0]
-        would_do = math.ceil(1.2 * wanted / 16) * 16
-        said = (
-            f"{over} of {len(lengths)} test answers are longer than --max-new-tokens {most}: they would be cut and"
-            " count as wrong"
-        )
-        return [f"Warning: {said}. About {would_do} tokens would do."]
+        """Warn of answers that do not fit into the longest reply, and of prompts that the server has no context for."""
+        p, said = self.parameters, []
+        lengths = self._lengths([problem.answer for problem in self.task.test(p.n_test)])
+        over = sum(length > p.max_new_tokens for length in lengths)
+        if over > len(lengths) / 20:
+            wanted = quantiles(lengths, n=20)[-1] if len(lengths) > 1 else lengths[0]
+            said.append(
+                f"Warning: {over} of {len(lengths)} test answers are longer than --max-new-tokens {p.max_new_tokens}:"
+                f" they would be cut and count as wrong. About {math.ceil(1.2 * wanted / 16) * 16} tokens would do."
+            )
+        if p.teacher != "endpoint":
+            return said
+        from crossover.teachers.endpoint import context_of
+
+        context = context_of(p.base_url, p.teacher_model) or math.inf
+        for kind, (asked, _) in self._call_tokens.items():
+            if over := sum(length + p.max_new_tokens > context for length in asked):
+                said.append(
+                    f"Warning: {over} of {len(asked)} prompts for {kind.replace('_', ' ')} and a reply are longer than"
+                    f" the server's context of {context:,} tokens: such calls buy nothing. Serve a longer context, or"
+                    " give shorter pairs."
+                )
+        return said
