@@ -50,7 +50,7 @@ def stage(book: Path, results: Path, profile: str) -> dict[str, bytes]:
     figures: dict[str, str] = {}
     for name, number in _numbers(toc, notebooks).items():
         record = results / "provenance" / f"{name}.json"
-        staged[f"{name}.ipynb"], drawn = _chapter(notebooks[name], record, known, set(staged), number)
+        staged[f"{name}.ipynb"], drawn = _chapter(notebooks[name], record, known, number)
         figures |= drawn
     for name, content in staged.items():
         if name.endswith(".md") and not name.startswith("_static/"):
@@ -98,9 +98,7 @@ def banner(record: Mapping) -> str:
     return f"{render('book/record.html.jinja', 'origin', record, taken)}\n\n{_folded('Parameters and versions', table)}"
 
 
-def _chapter(
-    path: Path, record: Path, known: Mapping[str, object], files: Collection[str], number: str
-) -> tuple[bytes, dict[str, str]]:
+def _chapter(path: Path, record: Path, known: Mapping[str, object], number: str) -> tuple[bytes, dict[str, str]]:
     """Return an executed notebook as a chapter, code and record folded at its end, and its figures by name."""
     notebook = json.loads(path.read_text(encoding="utf-8"))
     cells = notebook["cells"]
@@ -118,7 +116,7 @@ def _chapter(
             images = (output.get("metadata", {}).get(kind, {}) for kind in ("image/svg+xml", "image/png"))
             if described := next((data for data in images if data.get("figure")), None):
                 name, label = described["figure"], f"Figure {number}.{len(drawn) + 1}"
-                shown = figure(name, label, described, files, path.stem, origin["profile"])
+                shown = figure(described, label, path.stem, origin["profile"])
                 output["metadata"], output["data"] = {}, {"text/html": shown}
                 drawn[f"figure_{name}"] = shown
     stay, left_out = _without_not_run(cells)
@@ -146,27 +144,9 @@ def _without_not_run(cells: list[dict]) -> tuple[list[dict], list[str]]:
     return stay, headings
 
 
-def figure(
-    name: str, number: str, described: Mapping[str, str], files: Collection[str], notebook: str, profile: str
-) -> str:
-    """Return a saved figure in HTML (a template): for each theme and screen, with caption, files and command.
-
-    ``described`` has ``title`` (the finding), ``caption``, ``alt`` and the ``series`` to switch off, if any.
-    """
-
-    def saved(suffix: str, kind: str = "svg") -> bool:
-        return f"_static/figures/{name}{suffix}.{kind}" in files
-
-    both = [(theme, suffix) for theme, suffix in (("only-light", ""), ("only-dark", "_dark")) if saved(suffix)]
-    themes = [(theme if saved("_dark") else "", suffix, saved(f"_narrow{suffix}")) for theme, suffix in both]
-    if not themes:
-        raise CrossoverError(
-            f"{notebook} shows the figure {name!r}, and {name}.svg is not among its files. Run it again."
-        )
-    said = {part: described.get(part, "") for part in ("title", "caption", "alt")}
-    kinds = [kind for kind in ("svg", "csv") if saved("", kind)]
-    series: object = described.get("series", [])
-    return render("book/figure.html.jinja", "figure", name, number, notebook, profile, said, themes, kinds, series)
+def figure(note: Mapping[str, object], number: str, notebook: str, profile: str) -> str:
+    """Return a figure in HTML (a template), as :func:`crossover.figures.style.publish` stored it with its ``note``."""
+    return render("book/figure.html.jinja", "figure", note, number, notebook, profile)
 
 
 def _present_chapters(toc: dict, present: Collection[str]) -> tuple[dict, list[str]]:
