@@ -124,6 +124,7 @@ NESTED = {"passage": "Text.", "qa_pairs": [{"question": "How many?", "answer": {
         ({"id": 1, "en": "One.", "fr": "Un."}, "One.", "Un."),
         ({"premise": "Rain.", "hypothesis": "Wet.", "label": 0}, "Rain.\n\nWet.", "0"),
         ({"sentence": "Good.", "idx": 3, "label": 1}, "Good.", "1"),
+        ({"passage": "Text.", "question": "So?", "label": 1}, "Text.\n\nSo?", "1"),
         ({"question": "Who?", "answer": "Bob", "label": 1}, "Who?", "Bob"),
         ({"question": "Who?", "sql": {"human_readable": "SELECT 1", "sel": 3}}, "Who?", "SELECT 1"),
         ({"text": "A card.", "id": 1, "category": "lost"}, "A card.", "lost"),

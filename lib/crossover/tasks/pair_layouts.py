@@ -238,10 +238,10 @@ def _recognised(columns: Sequence[str], rows: Sequence[Row]) -> Layout | None:
     after = [c for c in contexts if plain(c) == "input" and plain(asked) == "instruction"]
     parts = [*(c for c in contexts if c not in after), asked, *after]
     name = _PAIRS.get((plain(asked), plain(answered)), "question and answer")
-    unclear = ""
-    if label == answered and label and _CLASSIFIED & {*map(plain, parts)} and numbered(r"-?\d+"):
+    unclear, classes = "", r"-?\d+" if _CLASSIFIED & {*map(plain, parts)} else "[01]"
+    if label == answered and numbered(classes):
         unclear = f"{label} holds numbers of classes: write their names, or take the numbers by --answer {label}"
-    elif label != answered and answered and numbered("[01]"):
+    elif answered and numbered("[01]"):
         unclear = f"{label} is 0 or 1: write true or false for right answers, or take all by --answer {answered}"
 
     def read(row: Row) -> tuple[str, Sequence[str]]:
