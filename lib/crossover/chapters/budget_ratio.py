@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from crossover.figures.lead import gains_over_seeds, lead_and_regret, undecided
 from crossover.figures.style import Picture
 from crossover.labels import display_name, in_order
 from crossover.params.budget_ratio import BudgetRatio
-from crossover.paths import results_folder
+from crossover.paths import CONFIRMATION, PUBLISHED, results_folder
 from crossover.stats import crossovers
 from crossover.stats.advice import CLEAR, DRAWS, advise, advise_map
 from crossover.stats.crossovers import Crossover, find_crossovers
@@ -30,7 +31,8 @@ from crossover.stats.curves import Fits, fit_table
 from crossover.stats.formatting import probability
 from crossover.stats.lead import find_leads
 from crossover.stats.seed_size_law import held_out
-from crossover.study.advice_counts import counts, crossovers_by_outcome
+from crossover.study.advice_counts import counts, crossovers_by_likelihood
+from crossover.study.confirmation import confirmed
 from crossover.study.paired import item_outcomes, outcome_table
 from crossover.study.run import run_grid
 from crossover.study.select import MissingRows
@@ -47,6 +49,11 @@ class Chapter(ChapterBase):
     crossovers: list[Crossover]
 
     @property
+    def source(self) -> Path:
+        """The results folder of the rows: the published study shows the confirmation study's."""
+        return results_folder(CONFIRMATION) if self.parameters.profile == PUBLISHED else self.folder
+
+    @property
     def main(self) -> list[Crossover]:
         """The crossovers of new answers and new questions, which the chapter is about."""
         return [c for c in self.crossovers if {c.first, c.second} == {ANSWERS, QUESTIONS}]
@@ -55,7 +62,7 @@ class Chapter(ChapterBase):
     def leads(self) -> pd.DataFrame:
         """The lead of new questions over new answers per ratio and seed-set size; size 0 is pooled over sizes."""
         rows = self.runs[self.runs["strategy"].isin([ANSWERS, QUESTIONS])]
-        return self._leads(self.fits, outcome_table(rows, self.folder, "correct")[1])
+        return self._leads(self.fits, outcome_table(rows, self.source, "correct")[1])
 
     def _leads(self, fits: Fits, items: pd.DataFrame) -> pd.DataFrame:
         both = {ANSWERS, QUESTIONS} <= {c.strategy for c in fits}
@@ -73,6 +80,7 @@ class Chapter(ChapterBase):
         losses = common.regret(self.fits, self.runs)
         caption = self.words(
             "lead",
+            items=common.counted_range(self.runs["n_test"], "test problem"),
             sizes=common.counted_range(self.runs["seed_size"], "seed question"),
             replicates=common.counted_range(self.leads["replicates"], "replicate"),
             cells=losses["cells"].iloc[0],
@@ -82,10 +90,9 @@ class Chapter(ChapterBase):
 
     def likelihood(self) -> Picture | Markdown:
         """Draw the same lead by the likelihood of the gold answers, where the items hold it."""
-        rows, folder = self._with_seeds
-        rows = rows[rows["strategy"].isin([ANSWERS, QUESTIONS])]
+        rows = self.runs[self.runs["strategy"].isin([ANSWERS, QUESTIONS])]
         try:
-            scores, items = outcome_table(rows, folder, "gold_loglik")
+            scores, items = outcome_table(rows, self.source, "gold_loglik")
         except MissingRows:
             return NOT_RUN
         leads = self._leads(fit_table(scores, LEVEL, draws=200), items)
@@ -100,7 +107,6 @@ class Chapter(ChapterBase):
             "likelihood",
             replicates=common.counted_range(leads["replicates"], "replicate"),
             students=len(rows),
-            whose=self._whose,
             items=common.counted_range(rows["n_test"], "test problem"),
             said=lead_in_words(leads, 1.0, "nats per token"),
         )
@@ -145,10 +151,8 @@ class Chapter(ChapterBase):
     def crossover_table(self) -> Styler | Markdown:
         """Return every pair of strategies' crossover, also by the gold answers' likelihood where the items hold it."""
         found = {"accuracy": self.crossovers}
-        study = ", confirmation study" if self._whose else ""
-        names = {"correct": f"accuracy{study}", "gold_loglik": f"gold log-likelihood{study}"}
-        for outcome, some in crossovers_by_outcome(*self._with_seeds).items():
-            found.setdefault(names[outcome], some)
+        with contextlib.suppress(MissingRows):
+            found["gold log-likelihood"] = crossovers_by_likelihood(self.runs, self.source)
         return common.crossover_table(found, "crossovers", "outcome")
 
     def form_table(self) -> Styler | Markdown:
@@ -166,26 +170,14 @@ class Chapter(ChapterBase):
         return common.regret_table(self.fits, self.runs, "regret")
 
     @cached_property
-    def _with_seeds(self) -> tuple[pd.DataFrame, Path]:
-        """The rows that hold students of the seeds alone, and their folder."""
-        return worth.rows_of(self.runs, self.folder, self.parameters.profile)
-
-    @property
-    def _whose(self) -> str:
-        """Name the study of those rows where it is another one."""
-        own = self._with_seeds[0]["key"].isin(self.runs["key"]).all()
-        return "" if own else " of the confirmation study, with fresh seed questions and test problems"
-
-    @cached_property
     def _gains(self) -> pd.DataFrame:
-        return worth.gains(*self._with_seeds)
+        return worth.gains(self.runs, self.source)
 
     @property
     def _gains_scope(self) -> str:
-        shown = self._with_seeds[0]
-        shown = shown[shown["seed_size"].isin(self._gains["seed_size"])]
+        shown = self.runs[self.runs["seed_size"].isin(self._gains["seed_size"])]
         each = common.counted_range(self._gains["replicates"], "replicate")
-        return f"{len(shown)} students{self._whose}, {each}, {common.counted_range(shown['n_test'], 'test problem')}"
+        return f"{len(shown)} students, {each}, {common.counted_range(shown['n_test'], 'test problem')}"
 
     def worth(self) -> Picture | Markdown:
         """Draw what each strategy gains over training on the seed questions alone."""
@@ -223,13 +215,16 @@ class Chapter(ChapterBase):
 
     def problems(self) -> Picture | Markdown:
         """Draw which kinds of test problems are solved, by budget and strategy, over all sizes and replicates."""
-        task = load_task(self.parameters.task, **json.loads(self.runs["settings"].iloc[0])["task_settings"])
-        kinds = {problem.id: getattr(problem.structure, "kind", None) for problem in task.test(self.parameters.n_test)}
+        settings = json.loads(self.runs["settings"].iloc[0])
+        tests = load_task(self.parameters.task, **settings["task_settings"]).test(
+            settings.get("skip_test", 0) + settings["n_test"]
+        )
+        kinds = {problem.id: getattr(problem.structure, "kind", None) for problem in tests}
         if None in kinds.values():
             return NOT_RUN
         rows = self.runs[self.runs["budget"] > 0]
         right = {
-            (strategy, budget / size): pd.concat([item_outcomes(self.folder, key) for key in some["key"]])
+            (strategy, budget / size): pd.concat([item_outcomes(self.source, key) for key in some["key"]])
             .groupby(kinds)
             .mean()
             for (strategy, size, budget), some in rows.groupby(["strategy", "seed_size", "budget"])
@@ -244,7 +239,8 @@ class Chapter(ChapterBase):
             said = f"From the smallest to the largest ratio new questions gain most on problems of the kind '{most}'"
         data = found.rename_axis(["strategy", "ratio"]).reset_index()
         draw = partial(heat_map, shares, "teacher calls per seed question")
-        return self.figure("problems", draw, data, said, self.words("problems"))
+        items = common.counted_range(rows["n_test"], "problem")
+        return self.figure("problems", draw, data, said, self.words("problems", items=items))
 
     def funnel(self) -> Styler:
         """Return what became of the teacher's calls at the largest budget."""
@@ -283,7 +279,7 @@ class Chapter(ChapterBase):
             tested_seeds=common.counted_range(runs["seed_size"], "seed question"),
             most_queries=f"{runs['budget'].max():,}",
             n_students=f"{len(runs):,}",
-            n_test=f"{self.parameters.n_test:,}",
+            n_test=f"{runs['n_test'].max():,}",
             n_replicates=common.counted_range(runs.groupby("seed_size")["replicate"].nunique(), "replicate"),
         )
 
@@ -292,6 +288,8 @@ def run(parameters: BudgetRatio) -> Chapter:
     """Run the grid, fit it, store the fits, and return what there is to show."""
     folder = results_folder(parameters.results)
     runs = run_grid(parameters)
+    if parameters.profile == PUBLISHED:
+        runs = confirmed()
     fits = fit_table(runs[runs["budget"] > 0], LEVEL)
     found = find_crossovers(fits)
     fits.table().to_csv(folder / "fits.csv", index=False, float_format="%.6g")

@@ -7,30 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from crossover.labels import display_name, in_order
-from crossover.params.profiles import resolve
-from crossover.paths import CONFIRMATION, PUBLISHED, results_folder
-from crossover.study.grids import cells_of
 from crossover.study.paired import paired_row
 from crossover.study.select import settings_table
-from crossover.study.store import read_runs
 
 ALONE = "seeds_only"
-
-
-def rows_of(runs: pd.DataFrame, folder: Path, profile: str) -> tuple[pd.DataFrame, Path]:
-    """Return the rows that hold students of the seeds alone, and their folder.
-
-    The published study has none: the seed-set sizes of the confirmation study whose planned students are all trained
-    stand in, so that no size is looked at again with each new row.
-    """
-    if profile == PUBLISHED and ALONE not in set(runs["strategy"]):
-        folder = results_folder(CONFIRMATION)
-        done = set((rows := read_runs(folder))["key"])
-        whole: dict[int, set[str]] = {}
-        for cell in cells_of(resolve("03_budget_ratio", CONFIRMATION, {})):
-            whole.setdefault(cell.seed_size, set()).add(cell.key)
-        return rows[rows["key"].isin(set().union(*(keys for keys in whole.values() if keys <= done)))], folder
-    return runs, folder
 
 
 def gains(runs: pd.DataFrame, folder: Path) -> pd.DataFrame:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from pathlib import Path
 
 import pandas as pd
 
 from crossover.errors import CrossoverError
+from crossover.paths import PUBLISHED, results_folder
 from crossover.stats.counts import COLUMNS, validate_counts
 from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import fit_table
+from crossover.study.confirmation import confirmed
 from crossover.study.paired import Outcome, outcome_table
 from crossover.study.select import MissingRows
 from crossover.study.store import read_runs
@@ -30,12 +31,16 @@ def counts(folder: Path, outcome: Outcome = "correct") -> pd.DataFrame:
     """Return the checked counts, or scores of another ``outcome``, that advice rests on: each task's largest grid.
 
     A strategy that was not run at all of a grid's seed-set sizes is left out: advice would extrapolate it at most.
+    The published word problems are the confirmation study's.
     """
     runs = read_runs(folder, "budget_ratio")
     if not len(runs):
         raise CrossoverError(
             f"{folder}: no budget-ratio results yet; run `make reproduce PROFILE={folder.name}`, or use --from"
         )
+    if folder == results_folder(PUBLISHED) and outcome == "correct":
+        fresh = confirmed()
+        runs = pd.concat([runs[~runs["task"].isin(fresh["task"])], fresh])
     runs = runs[runs["budget"] > 0]  # the seeds alone are no point of a curve
     runs = runs.assign(grid=runs["settings"].map(common), task=runs["task"].astype(str))
     parts = []
@@ -48,13 +53,7 @@ def counts(folder: Path, outcome: Outcome = "correct") -> pd.DataFrame:
     return validate_counts(table, where=str(folder / "runs.csv"))
 
 
-def crossovers_by_outcome(runs: pd.DataFrame, folder: Path) -> dict[Outcome, list[Crossover]]:
-    """Return a grid's crossovers by accuracy and, where the items hold it, by the gold answer's log-likelihood."""
-    bought = runs[runs["budget"] > 0]
-    outcomes: tuple[Outcome, ...] = ("correct", "gold_loglik")
-    found: dict[Outcome, list[Crossover]] = {}
-    for outcome in outcomes:
-        with contextlib.suppress(MissingRows):
-            table = bought if outcome == "correct" else outcome_table(bought, folder, outcome)[0]
-            found[outcome] = find_crossovers(fit_table(table, LEVEL, DRAWS, SEED), checks=False)
-    return found
+def crossovers_by_likelihood(runs: pd.DataFrame, folder: Path) -> list[Crossover]:
+    """Return a grid's crossovers by the gold answer's log-likelihood; raises :class:`MissingRows` without it."""
+    scores = outcome_table(runs[runs["budget"] > 0], folder, "gold_loglik")[0]
+    return find_crossovers(fit_table(scores, LEVEL, DRAWS, SEED), checks=False)
