@@ -15,6 +15,7 @@ from crossover.paths import results_folder
 from crossover.stats.crossovers import find_crossovers
 from crossover.stats.curves import fit_table
 from crossover.study.grids import cells_of
+from crossover.study.confirmation import confirmed
 from crossover.study.store import read_runs
 from stored import first_right, plant
 
@@ -80,7 +81,7 @@ def test_gains_over_the_seeds_alone_come_back(tmp_path, monkeypatch):
     cells = cells_of(check("03_budget_ratio", {"profile": "laptop", "results": "planted", **given}))
     right = {0: 30, 4: 24, 16: 24, 64: 42, 256: 42}
     plant(tmp_path / "planted", cells, lambda cell: first_right(right[cell.budget], 60))
-    rows, folder = worth.rows_of(read_runs(tmp_path / "planted"), tmp_path / "planted", "laptop")
+    rows, folder = read_runs(tmp_path / "planted"), tmp_path / "planted"
     gains = worth.gains(rows, folder)
     assert set(gains["strategy"]) == {"answer_augmentation", "question_rephrase", "new_question"}
     at = gains.groupby("ratio")[["estimate", "low", "high", "replicates"]].mean()
@@ -98,11 +99,15 @@ def test_a_gain_at_one_size_alone_is_none_at_every_size():
     assert "new questions from 8" in worth.in_words(pd.DataFrame(rows[:1], columns=columns))
 
 
-def test_the_confirmation_study_counts_in_whole_replicates():
-    rows, folder = worth.rows_of(pd.DataFrame({"strategy": []}), results_folder("study"), "study")
-    sizes = rows.groupby(["seed_size", "replicate"]).size()
-    assert len(rows) and sizes.groupby("seed_size").nunique().eq(1).all() and folder == results_folder("confirm")
-    assert len(rows) <= len(read_runs(folder))
+def test_a_size_of_the_confirmation_study_counts_when_it_is_whole(tmp_path, monkeypatch):
+    rows = confirmed()
+    assert rows.groupby(["seed_size", "replicate"]).size().groupby("seed_size").nunique().eq(1).all()
+    everything = pd.read_csv(results_folder("confirm") / "runs.csv")
+    (tmp_path / "confirm").mkdir()
+    lost = rows["key"].loc[rows["seed_size"] == 16].iloc[0]
+    everything[everything["key"] != lost].to_csv(tmp_path / "confirm" / "runs.csv", index=False)
+    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
+    assert set(confirmed()["seed_size"]) == set(rows["seed_size"]) - {16}
 
 
 def test_the_landing_page_answers_as_the_command_does(chapter):
