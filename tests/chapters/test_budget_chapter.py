@@ -14,8 +14,8 @@ from crossover.params.profiles import check
 from crossover.paths import results_folder
 from crossover.stats.crossovers import find_crossovers
 from crossover.stats.curves import fit_table
-from crossover.study.grids import cells_of
 from crossover.study.confirmation import confirmed
+from crossover.study.grids import cells_of
 from crossover.study.store import read_runs
 from stored import first_right, plant
 

@@ -23,6 +23,7 @@ from crossover.figures.lead import gains_over_seeds, lead_and_regret, undecided
 from crossover.figures.style import Picture
 from crossover.labels import display_name, in_order
 from crossover.params.budget_ratio import BudgetRatio
+from crossover.params.profiles import resolve
 from crossover.paths import CONFIRMATION, PUBLISHED, results_folder
 from crossover.stats import crossovers
 from crossover.stats.advice import CLEAR, DRAWS, advise, advise_map
@@ -30,9 +31,10 @@ from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import Fits, fit_table
 from crossover.stats.formatting import probability
 from crossover.stats.lead import find_leads
-from crossover.stats.seed_size_law import held_out
+from crossover.stats.seed_size_law import held_out, predict_crossovers
 from crossover.study.advice_counts import counts, crossovers_by_likelihood
 from crossover.study.confirmation import confirmed
+from crossover.study.grids import cells_of
 from crossover.study.paired import item_outcomes, outcome_table
 from crossover.study.run import run_grid
 from crossover.study.select import MissingRows
@@ -187,23 +189,29 @@ class Chapter(ChapterBase):
         caption = self.words("worth", scope=self._gains_scope)
         return self.figure("worth", partial(gains_over_seeds, gains), gains, worth.in_words(gains), caption)
 
-    def held_out(self) -> Styler | Markdown:
-        """Return the crossovers at the largest seed-set size: predicted by the smaller ones, and measured."""
+    def new_sizes(self) -> Styler | Markdown:
+        """Return what one law over seed-set sizes predicts: of three sizes the largest, else those planned next."""
         sizes = sorted(self.runs["seed_size"].unique())
-        if len(sizes) < 3 or not common.has_curves(self.fits):
+        largest = {frozenset((c.first, c.second)): c for c in self.crossovers if c.seed_size == sizes[-1]}
+        if common.has_curves(self.fits) and len(sizes) > 2:
+            found = held_out(self.fits, sizes[-1])
+        elif common.has_curves(self.fits) and self.parameters.profile == PUBLISHED:
+            planned = {cell.seed_size for cell in cells_of(resolve(self.notebook, CONFIRMATION, {}))}
+            sizes = sorted(planned - set(sizes))
+            found = pd.concat([predict_crossovers(self.fits, size, [*largest.values()]) for size in sizes])
+        else:
             return Markdown(f"Nothing to show: a prediction needs three seed-set sizes, and this run has {len(sizes)}.")
-        found = held_out(self.fits, sizes[-1])
-        found.to_csv(self.folder / "held_out.csv", index=False, float_format="%.6g")
-        measured = {frozenset((c.first, c.second)): c for c in self.crossovers if c.seed_size == sizes[-1]}
+        found.to_csv(self.folder / "new_sizes.csv", index=False, float_format="%.6g")
         rows = []
         for r in found.itertuples():
-            c = measured[frozenset((r.first, r.second))]
-            predicted = r.predicted, r.predicted_low, r.predicted_high
+            predicted = (r.predicted, r.predicted_low, r.predicted_high)
             lead = f"{display_name(r.first).lower()} → {display_name(r.second).lower()}"
-            row = {"lead": lead, "predicted": common.ratio(predicted[0], predicted[1:]) or "none"}
-            row["measured"] = common.ratio(c.ratio, c.interval) or "none"
-            rows.append(row | {"agreement": agreement(*predicted, c)})
-        return common.table(pd.DataFrame(rows), "held-out")
+            row = {"seeds": r.seed_size, "lead": lead, "predicted": common.ratio(predicted[0], predicted[1:]) or "none"}
+            if "measured" in found:
+                c = largest[frozenset((r.first, r.second))]
+                row |= {"measured": common.ratio(c.ratio, c.interval) or "none", "agreement": agreement(*predicted, c)}
+            rows.append(row)
+        return common.table(pd.DataFrame(rows), "new-sizes")
 
     def samples(self) -> Styler | Markdown:
         """Return one seed question and what a call of each strategy made of it."""

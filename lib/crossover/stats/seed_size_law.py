@@ -7,6 +7,7 @@ A strategy run at one seed-set size takes the power law, which misses held-out p
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +17,7 @@ from scipy.linalg import block_diag
 from crossover.errors import CrossoverError
 from crossover.labels import QUERIES_PER_SAMPLE
 from crossover.stats import noise
-from crossover.stats.crossovers import find_crossovers, open_region, sign_changes
+from crossover.stats.crossovers import Crossover, find_crossovers, open_region, sign_changes
 from crossover.stats.curves import MIN_BUDGETS, Fits, FittedCurve
 from crossover.stats.flexible import BEYOND
 from crossover.stats.forms import FORMS, Form
@@ -91,14 +92,26 @@ def held_out(fits: Fits, seed_size: float) -> pd.DataFrame:
         raise CrossoverError(
             f"seed size {seed_size:g} cannot be held out of {sizes}: it must be one of at least 3 sizes"
         )
-    joint = fit_seed_sizes(replace(fits, curves=tuple(c for c in fits if c.seed_size != seed_size)))
-    rows = []
-    for c in find_crossovers(fits, checks=False):
-        if c.seed_size == seed_size and {(c.task, c.first), (c.task, c.second)} <= set(joint):
-            pair = joint[c.task, c.first], joint[c.task, c.second]
-            predicted = _predicted(pair, seed_size, c.tested, fits.level)
-            rows.append((c.task, c.first, c.second, seed_size, *predicted, c.ratio, *c.interval, c.status))
-    return pd.DataFrame(rows, columns=HELD_OUT.split())
+    there = [c for c in find_crossovers(fits, checks=False) if c.seed_size == seed_size]
+    others = replace(fits, curves=tuple(c for c in fits if c.seed_size != seed_size))
+    measured = [(c.task, c.first, c.second, c.ratio, *c.interval, c.status) for c in there]
+    columns = ["task", "first", "second", *HELD_OUT.split()[-4:]]
+    return predict_crossovers(others, seed_size, there).merge(pd.DataFrame(measured, columns=columns))
+
+
+def predict_crossovers(fits: Fits, seed_size: float, pairs: Sequence[Crossover]) -> pd.DataFrame:
+    """Predict the crossovers of a seed-set size that is not in the fits, of the pairs and in the ranges of others.
+
+    A row per (task, pair), the columns of :data:`HELD_OUT` up to ``predicted_high``; without a crossover, no number.
+    """
+    joint = fit_seed_sizes(fits)
+    rows = [
+        (c.task, c.first, c.second, seed_size)
+        + _predicted((joint[c.task, c.first], joint[c.task, c.second]), seed_size, c.tested, fits.level)
+        for c in pairs
+        if {(c.task, c.first), (c.task, c.second)} <= set(joint)
+    ]
+    return pd.DataFrame(rows, columns=HELD_OUT.split()[:-4])
 
 
 def _predicted(

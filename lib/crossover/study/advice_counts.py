@@ -14,7 +14,6 @@ from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import fit_table
 from crossover.study.confirmation import confirmed
 from crossover.study.paired import Outcome, outcome_table
-from crossover.study.select import MissingRows
 from crossover.study.store import read_runs
 
 DRAWS, LEVEL, SEED = 500, 0.9, 0
