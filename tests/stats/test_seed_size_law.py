@@ -83,6 +83,17 @@ def test_a_held_out_size_is_predicted():
     assert row.status == "found"
 
 
+def test_a_size_that_was_not_run_is_predicted():
+    fits = curves.fit_table(table(40_000, sizes=(25, 50, 100), replicates=3), draws=200)
+    pairs = [c for c in find_crossovers(fits) if c.seed_size == 100]
+    (row,) = seed_size_law.predict_crossovers(fits, 200, pairs).itertuples()
+    a, b = accuracy("reused", 200, 1), accuracy("fresh", 200, 2)
+    grid = np.geomspace(RATIOS[0], RATIOS[-1], 4000)
+    truth = grid[np.argmax([b(r) > a(r) for r in grid])]
+    assert row.seed_size == 200 and row.predicted == pytest.approx(truth, rel=0.15)
+    assert row.predicted_low <= truth <= row.predicted_high
+
+
 def test_too_few_sizes_are_refused():
     with pytest.raises(CrossoverError, match="3 sizes"):
         seed_size_law.held_out(curves.fit_table(table(100, sizes=(25, 50)), draws=50), 50)
