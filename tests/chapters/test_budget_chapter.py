@@ -14,7 +14,7 @@ from crossover.params.profiles import check
 from crossover.paths import results_folder
 from crossover.stats.crossovers import find_crossovers
 from crossover.stats.curves import fit_table
-from crossover.study.confirmation import confirmed
+from crossover.study.advice_counts import confirmed
 from crossover.study.grids import cells_of
 from crossover.study.store import read_runs
 from stored import first_right, plant

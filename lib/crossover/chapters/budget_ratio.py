@@ -32,8 +32,7 @@ from crossover.stats.curves import Fits, fit_table
 from crossover.stats.formatting import probability
 from crossover.stats.lead import find_leads
 from crossover.stats.seed_size_law import held_out, predict_crossovers
-from crossover.study.advice_counts import counts, crossovers_by_likelihood
-from crossover.study.confirmation import confirmed
+from crossover.study.advice_counts import confirmed, counts, crossovers_by_likelihood
 from crossover.study.grids import cells_of
 from crossover.study.paired import item_outcomes, outcome_table
 from crossover.study.run import run_grid

@@ -1,4 +1,4 @@
-"""The counts that advice from this project's own results rests on, for ``crossover advise`` and the book's page."""
+"""The rows and counts that advice from this project's own results rests on, the confirmation study's where whole."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from pathlib import Path
 import pandas as pd
 
 from crossover.errors import CrossoverError
-from crossover.paths import PUBLISHED, results_folder
+from crossover.params.profiles import resolve
+from crossover.paths import CONFIRMATION, PUBLISHED, results_folder
 from crossover.stats.counts import COLUMNS, validate_counts
 from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import fit_table
-from crossover.study.confirmation import confirmed
+from crossover.study.grids import cells_of
 from crossover.study.paired import Outcome, outcome_table
 from crossover.study.store import read_runs
 
@@ -50,6 +51,20 @@ def counts(folder: Path, outcome: Outcome = "correct") -> pd.DataFrame:
     table = pd.concat(parts, ignore_index=True)
     table = table[COLUMNS] if outcome == "correct" else outcome_table(table, folder, outcome)[0]
     return validate_counts(table, where=str(folder / "runs.csv"))
+
+
+def confirmed() -> pd.DataFrame:
+    """Return the confirmation study's rows of the budget-ratio grid, its seeds-only students included.
+
+    A seed-set size counts when all its planned students are trained, so that nothing is looked at again with each new
+    row.
+    """
+    planned: dict[int, set[str]] = {}
+    for cell in cells_of(resolve("03_budget_ratio", CONFIRMATION, {})):
+        planned.setdefault(cell.seed_size, set()).add(cell.key)
+    rows = read_runs(results_folder(CONFIRMATION))
+    done = set(rows["key"])
+    return rows[rows["key"].isin(set().union(*(keys for keys in planned.values() if keys <= done)))]
 
 
 def crossovers_by_likelihood(runs: pd.DataFrame, folder: Path) -> list[Crossover]:
