@@ -3,12 +3,13 @@
 import re
 import xml.etree.ElementTree as ET
 
+import pandas as pd
 import pytest
 
-from claims_rows import fill, register
+from claims_rows import STUDY, fill, register
 from crossover.chapters import claims
 from crossover.stats.verdicts import DECIDED, VERDICTS
-from crossover.study.store import read_numbers
+from crossover.study.store import read_numbers, read_runs
 
 
 @pytest.fixture
@@ -29,9 +30,9 @@ def test_a_card_shows_the_evidence_and_escapes_every_word(chapter):
     card = chapter.cards().data
     assert card.count("<section") == 1 and 'id="C"' in card, "the question has its own place"
     assert "<b>is</b>" not in card and "&lt;b&gt;is&lt;/b&gt; &amp; stays" in card and "3 &lt; 5" in card
-    row = ET.fromstring(re.search(r"<svg viewBox=\"0 0 680 30\".*?</svg>", card).group())
-    circles = [shape for shape in row.iter("circle")]
-    assert len(circles) == 1 + 4, "the estimate and each replicate"
+    row = ET.fromstring(re.search(r"<svg class=\"claim-row\".*?</svg>", card).group())
+    marks = [shape.attrib.get("class") for shape in row.iter("path")]
+    assert (marks.count("estimate"), marks.count("replicate"), marks.count("paper")) == (1, 4, 0)
     assert "Under another update rule" not in card, "asked, but not run"
     keys = {row.key for row in chapter.runs.itertuples()}
     assert {*re.findall(r"<td><code>(\w+)</code></td>", card)} == keys, "the rows behind the verdict"
@@ -49,3 +50,24 @@ def test_the_strip_and_the_badge_count_the_papers_claims_only(chapter):
 def test_every_verdict_has_a_sign_of_its_own():
     assert {*claims.MARKS} == {*VERDICTS} > DECIDED
     assert len({sign for _, _, sign in claims.MARKS.values()}) == len(VERDICTS)
+
+
+def test_rows_behind_a_verdict_show_what_varies_between_them(chapter):
+    runs = read_runs(STUDY)
+    runs = runs[runs["task"] == "math_words"]
+    verified = runs["settings"].str.contains('"verify": ?true')
+    rows = pd.concat([runs[verified].head(2), runs[~verified & (runs["experiment"] == "budget_ratio")].head(2)])
+    shown = claims._behind(rows)
+    assert shown["verify"].tolist() == [True, True, False, False] and "answer error" in shown
+    assert "model" not in shown, "the same in every row"
+    assert shown["key"].tolist() == rows["key"].tolist() and list(shown)[-1] == "key"
+    assert "<th>seed questions</th>" in chapter.cards().data and "(first study)" in chapter.cards().data
+
+
+def test_error_rates_are_the_worst_of_enough_replicates(chapter):
+    rates = {"replicates": [2, 3, 3, 8], "truth": [0, 0, 0.05, 0.05], "studies": 1000}
+    rates |= {"supported": [0.5, 0.04, 0.2, 0.9], "contradicted": [0.5, 0.06, 0.01, 0.0]}
+    chapter.__dict__["_rates"] = pd.DataFrame(rates | {"weakly contradicted": [0.5, 0.1, 0.02, 0.0]})
+    said = chapter.errors()
+    assert "1,000 simulated studies with 3 replicates" in said and "at most 10% decide firmly" in said
+    assert "At most 3% contradict an effect that lies 5 points" in said

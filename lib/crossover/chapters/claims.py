@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,8 +21,8 @@ from crossover.claims.findings import NOT_RUN, Finding, under_settings, whole
 from crossover.claims.publish import publish, rows_of
 from crossover.claims.register import Register, load_register
 from crossover.labels import TASKS, display_name
-from crossover.paths import PUBLISHED, repository, results_folder
-from crossover.stats.verdicts import DECIDED, VERDICTS
+from crossover.paths import CONFIRMATION, PUBLISHED, repository, results_folder
+from crossover.stats.verdicts import DECIDED, FIRM, VERDICTS
 from crossover.study.select import settings_table
 from crossover.study.store import save_numbers
 from crossover.templates import render
@@ -33,6 +34,8 @@ MARKS = {
     "contradicted": ("#c51b7d", "#ffffff", "✗"), "inconclusive": ("#ffffff", "#111111", "?"),
     "at the floor": ("#e8e8e8", "#111111", "⊥"), NOT_RUN: ("#f7f7f7", "#111111", "–"),
 }  # fmt: skip
+#: Profiles whose rows decide claims, in words.
+STUDIES = {PUBLISHED: "first study", CONFIRMATION: "confirmation study"}
 _WIDTH, _MARGIN = 680, 12  # of a forest, in pixels
 
 
@@ -65,7 +68,7 @@ class Chapter:
         weak = sum("weakly" in verdict for verdict in self.verdicts.values())
         firm = f", {self._decided - weak} of them firmly" if weak else ""
         said = [f"{self._decided} of {len(self.verdicts)} claims are decided{firm}: {self._listed(True) or 'none'}"]
-        return ". Open: ".join(said + [self._listed(False)] * (self._decided < len(self.verdicts))) + "."
+        return ". The others are open: ".join(said + [self._listed(False)] * (self._decided < len(self.verdicts))) + "."
 
     def strip(self) -> HTML:
         """Return the strip of squares, one per claim, each a link to its card, and what their signs mean."""
@@ -89,9 +92,25 @@ class Chapter:
             out.append({"paper": f"arXiv {number}", "there": paper.setting, "here": _here(here)})
         return table(pd.DataFrame(out), "settings")
 
+    @cached_property
+    def _rates(self) -> pd.DataFrame:
+        return pd.read_csv(repository() / "results" / PUBLISHED / "verdict_rates.csv")
+
+    def errors(self) -> str:
+        """Say how often simulated verdicts with enough replicates err, from the committed table."""
+        found = self._rates[self._rates["replicates"] >= FIRM]
+        at, off = found[found["truth"] == 0], found[found["truth"] > 0]
+        firm = (at["supported"] + at["contradicted"]).max()
+        wrong = (off["contradicted"] + off["weakly contradicted"]).max()
+        return (
+            f"Of {found['studies'].min():,} simulated studies with {FIRM} replicates or more, at most {firm:.0%} decide"
+            f" firmly where the true effect lies on the threshold. At most {wrong:.0%} contradict an effect that lies"
+            f" {100 * off['truth'].min():g} points on the predicted side."
+        )
+
     def rates(self) -> Styler:
-        """Return the simulated coverage of pooled intervals and the share of each verdict, from the committed table."""
-        rates = pd.read_csv(repository() / "results" / PUBLISHED / "verdict_rates.csv").drop(columns="studies")
+        """Return the simulated coverage of pooled intervals and the share of each verdict."""
+        rates = self._rates.drop(columns="studies")
         rates["prior_df"] = rates["prior_df"].map(lambda df: "alike" if df == float("inf") else "different")
         rates[["truth", "own_width", "pooled_width"]] *= 100
         said = {"own": "coverage, own", "pooled": "coverage, pooled", "own_width": "width, own"}
@@ -126,8 +145,8 @@ class Chapter:
         return _render(
             "card", name, claim, whole(self.findings)[name],
             [Forest.of([f for f in own if f.part.scale[1] == unit]) for unit in units],
-            [(u, v) for u, v in asked if v != NOT_RUN], list(self.runs[self.runs["key"].isin(keys)].itertuples()),
-            settle, list(history.itertuples()), own[0].profile,
+            [(u, v) for u, v in asked if v != NOT_RUN], _behind(self.runs[self.runs["key"].isin(keys)]),
+            settle, list(history.itertuples()), own[0].profile, STUDIES.get(own[0].profile, own[0].profile),
             f"crossover claims {name} --check --profile {self.folder.name}",
         )  # fmt: skip
 
@@ -172,6 +191,18 @@ def run(profile: str) -> Chapter:
 def _render(macro: str, *values: object) -> str:
     known = {"marks": MARKS, "NOT_RUN": NOT_RUN, "display_name": display_name, "WIDTH": _WIDTH, "HEIGHT": 30}
     return render("chapters/claims.html.jinja", macro, *values, **known)
+
+
+def _behind(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows behind a verdict for a page, with every setting that varies between rows of one task."""
+    named = rows.assign(strategy=rows["strategy"].map(display_name), task=rows["task"].map(lambda t: TASKS.get(t, t)))
+    flat, parts = settings_table(named), ("teacher", "verify", "scoring", "task.", "teacher.", "recipe.")
+    settings = [c for c in flat if c.startswith(parts)]
+    varying = [c for c in settings if flat[c].astype(str).groupby(flat["task"]).nunique().max() > 1]
+    own = ["task", "strategy", "seed_size", "budget", "replicate"]
+    shown = flat[[*own, *varying, "n_correct", "n_test", "key"]].dropna(axis="columns", how="all")
+    names = {"seed_size": "seed questions", "budget": "teacher calls", "n_correct": "correct", "n_test": "test items"}
+    return shown.rename(columns=names | {c: c.rpartition(".")[2].replace("_", " ") for c in varying})
 
 
 def _here(rows: pd.DataFrame) -> str:
