@@ -101,6 +101,15 @@ def test_every_figure_states_its_finding_and_where_it_comes_from(published_book,
         assert re.search(r"<code>crossover run \d\d_\w+ --profile study</code>", figure)
 
 
+@pytest.mark.parametrize("page", FIRST_SCREENS)
+def test_a_link_to_a_page_shows_its_finding_and_its_first_figure(published_book, page):
+    html = (published_book / f"{page}.html").read_text(encoding="utf-8")
+    shown = dict(re.findall(r'<meta property="og:(\w+)" content="([^"]*)"', html))
+    finding = re.search(r"<p><strong>([^<]+)</strong></p>", html)[1]
+    assert shown["description"] == " ".join(finding.split()) and shown["title"] and "<" not in shown["title"]
+    assert page == "05_claims" or (published_book / shown["image"]).exists()
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_figure_shows_its_caption_and_one_picture(browser, published_book, theme):
     visit(browser, published_book / "03_budget_ratio.html", 1280)

@@ -27,6 +27,7 @@ def setup(app: Sphinx) -> dict[str, object]:
     app.add_html_math_renderer("mathml", (_inline_math, None), (_display_math, None))
     app.add_js_file("series.js", loading_method="defer")
     app.connect("html-page-context", _accessible)
+    app.connect("html-page-context", _previewed)
     app.connect("build-finished", _slim)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -80,6 +81,20 @@ def _write(writer: HTML5Translator, html: str) -> None:
 def _accessible(app: Sphinx, page: str, template: str, context: dict, doctree: object) -> None:
     """Give entries of the list of references a role that a list may hold (DPUB-ARIA 1.1 retired the other)."""
     context["body"] = context.get("body", "").replace('role="doc-biblioentry"', 'role="listitem"')
+
+
+def _previewed(app: Sphinx, page: str, template: str, context: dict, doctree: object) -> None:
+    """Give a page what a link to it shows (Open Graph): title, first finding or sentence, first figure."""
+    body, base = context.get("body", ""), app.config.html_baseurl
+    said = re.search(r"<p><strong>([^<]+)</strong></p>", body) or re.search(r"<p>(.+?)</p>", body, re.DOTALL)
+    drawn = re.search(r'<figure id="(\w+)"', body)
+    about = {"title": context.get("title", ""), "description": said[1] if said else ""}
+    about |= {"image": f"{base}_static/figures/{drawn[1]}.png"} if drawn else {}
+    plain = {
+        name: " ".join(re.sub(r"<[^>]+>", "", html).split()).replace('"', "&quot;") for name, html in about.items()
+    }
+    tags = (f'<meta property="og:{name}" content="{text}" />' for name, text in plain.items() if text)
+    context["metatags"] = "\n".join([context.get("metatags", ""), *tags])
 
 
 def _slim(app: Sphinx, failure: Exception | None) -> None:
