@@ -13,7 +13,7 @@ from crossover.book import appendices
 from crossover.book.pages import banner, figure, fill, stage
 from crossover.chapters.common import NOT_RUN
 from crossover.errors import CrossoverError
-from crossover.figures.lead import gains_over_seeds
+from crossover.figures.learning_curves import gains_over_seeds
 from crossover.figures.style import publish
 from crossover.paths import repository
 from pages import visit

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from crossover.book import samples
-from crossover.chapters.samples import as_html
+from crossover.chapters.common import as_html
 from crossover.paths import repository, results_folder
 from crossover.tasks import load_task
 from pages import visit

@@ -10,7 +10,7 @@ from crossover.chapters import ablations
 from crossover.chapters.ablations import COMPARISONS, effects
 from crossover.chapters.common import starred
 from crossover.errors import CrossoverError
-from crossover.figures.forest import forest
+from crossover.figures.charts import forest
 from crossover.params.profiles import check, resolve
 from crossover.study.grids import ablations as ablations_grids
 from crossover.study.grids import cells_of

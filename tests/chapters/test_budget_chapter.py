@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from crossover.chapters import worth
-from crossover.chapters.budget_ratio import Chapter
+from crossover.chapters.budget_ratio import Chapter, gains, gains_in_words
 from crossover.cli import app
 from crossover.params.profiles import check
 from crossover.paths import results_folder
@@ -82,21 +81,20 @@ def test_gains_over_the_seeds_alone_come_back(tmp_path, monkeypatch):
     right = {0: 30, 4: 24, 16: 24, 64: 42, 256: 42}
     plant(tmp_path / "planted", cells, lambda cell: first_right(right[cell.budget], 60))
     rows, folder = read_runs(tmp_path / "planted"), tmp_path / "planted"
-    gains = worth.gains(rows, folder)
-    assert set(gains["strategy"]) == {"answer_augmentation", "question_rephrase", "new_question"}
-    at = gains.groupby("ratio")[["estimate", "low", "high", "replicates"]].mean()
+    found = gains(rows, folder)
+    assert set(found["strategy"]) == {"answer_augmentation", "question_rephrase", "new_question"}
+    at = found.groupby("ratio")[["estimate", "low", "high", "replicates"]].mean()
     assert at["estimate"].to_dict() == pytest.approx({0.25: -0.1, 1: -0.1, 4: 0.2, 16: 0.2})
     assert (at["replicates"] == 3).all() and (at["high"] < 0).sum() == (at["low"] > 0).sum() == 2
     fewer = rows[(rows["replicate"] < 2) | (rows["strategy"] != "seeds_only")]
-    assert worth.gains(fewer, folder).empty, "two replicates show nothing"
+    assert gains(fewer, folder).empty, "two replicates show nothing"
 
 
 def test_a_gain_at_one_size_alone_is_none_at_every_size():
     columns = ["seed_size", "strategy", "ratio", "estimate", "low", "high"]
     rows = [(16, "new_question", 8, 0.2, 0.1, 0.3), (64, "new_question", 8, 0.1, -0.1, 0.3)]
-    said = worth.in_words(pd.DataFrame(rows, columns=columns))
-    assert "16 and 64" in said and "new questions" not in said
-    assert "new questions from 8" in worth.in_words(pd.DataFrame(rows[:1], columns=columns))
+    assert "No strategy beats" in gains_in_words(pd.DataFrame(rows, columns=columns))
+    assert "New questions beat" in gains_in_words(pd.DataFrame(rows[:1], columns=columns))
 
 
 def test_a_size_of_the_confirmation_study_counts_when_it_is_whole(tmp_path, monkeypatch):

@@ -10,19 +10,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crossover.chapters.budget_ratio import agreement, lead_in_short, lead_in_words, rule
+from crossover.chapters.budget_ratio import agreement, gains_in_words, lead_in_short, lead_in_words, rule
 from crossover.chapters.common import (
+    ORACLE,
+    Wanted,
+    against,
     crossover_table,
-    difference,
     form_table,
     funnel_table,
     reading,
     regret,
+    samples,
     starred,
+    strategy_samples,
     table,
 )
-from crossover.chapters.samples import ORACLE, Wanted, samples, strategy_samples
-from crossover.figures.lead import undecided
+from crossover.figures.learning_curves import decided_runs
 from crossover.stats.crossovers import find_crossovers
 from crossover.stats.curves import fit_table
 from planted import EARLY, LATE, noisy
@@ -58,7 +61,7 @@ def test_a_star_needs_more_than_its_own_interval():
 
 @pytest.mark.parametrize(("low", "high"), [(0.0, 0.1), (-0.1, 0.0), (-0.2, 0.3)])
 def test_an_interval_that_holds_zero_is_no_detectable_difference(low, high):
-    assert difference((low + high) / 2, low, high).startswith("no detectable difference")
+    assert "no detectable difference from new answers" in against("new answers", (low + high) / 2, low, high)
 
 
 def test_the_rule_is_the_widest_span_of_the_intervals(crossing):
@@ -85,8 +88,13 @@ def test_crossovers_are_shown_in_readers_words(crossing):
     row = crossover_table({"0.5": [crossing]}, "t", "coverage").data.iloc[0]
     assert row["lead"] == "new answers → new questions" and row["coverage"] == "0.5"
     assert row["calls per seed (90% interval)"].startswith(f"{crossing.ratio:.2g} (")
-    formed = dataclasses.replace(crossing, by_form={"power_law": (1.234, 5.0), "rectified": ()})
-    assert form_table([formed], "f").data.iloc[0, 2:].to_dict() == {"power law": "1.2, 5", "rectified": ""}
+    formed = dataclasses.replace(
+        crossing, tested=(1.0, 8.0), by_form={"power_law": [1.234, 5.0], "rectified": [], "logistic": [0.1, 0.2, 9.0]}
+    )
+    shown = form_table([formed], "f").data.iloc[0, 2:].to_dict()
+    assert shown == {"power law": "1.2, 5", "rectified": "", "logistic": "< 1, > 8"}, "what was not tested is no number"
+    beyond = crossover_table({"": [dataclasses.replace(formed, ratio=9.0, interval=(5.0, None))]}, "t").data.iloc[0]
+    assert beyond["calls per seed (90% interval)"] == "> 8 (5 to > 8)" and "calls" not in beyond
     never = dataclasses.replace(crossing, status="none", leader="new_question", ratio=None, queries=None)
     assert crossover_table({"": [never]}, "t").data["lead"].tolist() == ["new questions throughout"]
 
@@ -128,30 +136,56 @@ def leads(*ends):
 
 
 @pytest.mark.parametrize(
-    ("ends", "bounds", "said"),
+    ("ends", "runs", "said"),
     [
-        ([(-0.2, -0.1), (-0.1, 0.1), (0.1, 0.2)], (1, 4), ["with 4 or more", "with 1 or fewer"]),
         (
-            [(-0.2, 0.1), (0.1, 0.2), (-0.1, 0.2), (0.1, 0.3)],
-            (-np.inf, 8),
-            ["with 8 or more", "between", "at 2: +15 points, 10 to 20"],
+            [(-0.2, -0.1), (-0.1, 0.1), (0.1, 0.2)],
+            [(-1, [1]), (1, [4])],
+            [
+                "from 4 teacher calls per seed question on (at 4: +15 points, 10 to 20).",
+                "up to 1 (at 1: +15",
+                "undecided",
+            ],
         ),
-        ([(-0.2, 0.1), (-0.1, 0.2)], (-np.inf, np.inf), ["decide nothing between"]),
+        ([(-0.2, 0.1), (0.1, 0.2), (-0.1, 0.2), (0.1, 0.3)], [(1, [2]), (1, [8])], ["from 8 ", "at 2 (at 2: +15"]),
+        ([(-0.1, 0.1), (-0.3, -0.1), (-0.2, -0.1), (0.1, 0.3)], [(-1, [2, 4]), (1, [8])], ["from 2 to 4 (at 4: +15"]),
+        ([(-0.2, -0.1)], [(-1, [1])], ["New answers beat new questions at all tested ratios"]),
+        ([(-0.2, 0.1), (-0.1, 0.2)], [], ["These runs decide nothing between"]),
     ],
 )
-def test_a_lead_is_named_only_where_every_ratio_beyond_decides_it(ends, bounds, said):
+def test_a_lead_is_named_at_the_ratios_that_decide_it(ends, runs, said):
     rows = leads(*ends)
-    assert undecided(rows) == bounds
-    assert all(part in lead_in_words(rows).lower() for part in said)
-    if not np.isfinite(bounds[1]):
-        assert "beat new answers" not in lead_in_words(rows)
+    assert decided_runs(rows) == runs
+    assert all(part in lead_in_words(rows) for part in said)
+    assert ("lead" in lead_in_short(rows)) is bool(runs)
 
 
-def test_what_excludes_zero_is_never_called_nothing():
-    for ends in itertools.product([(-0.2, -0.1), (-0.1, 0.1), (0.1, 0.2)], repeat=3):
-        rows, decided = leads(*ends), any(low > 0 or high < 0 for low, high in ends)
-        assert ("nothing between" in lead_in_words(rows)) is not decided
-        assert "undecided" not in lead_in_short(rows)
+def test_sentences_about_leads_are_short_and_call_nothing_undecided_that_excludes_zero():
+    for ends in itertools.product([(-0.2, -0.1), (-0.1, 0.1), (0.1, 0.2)], repeat=4):
+        said, decided = lead_in_words(leads(*ends)), [low > 0 or high < 0 for low, high in ends]
+        assert ("nothing between" in said) is not any(decided)
+        assert ("ratios are undecided" in said) is (any(decided) and not all(decided))
+        assert short(said) and short(lead_in_short(leads(*ends)))
+
+
+def short(text):
+    """Whether every sentence begins with a capital and has at most 25 words, brackets not counted."""
+    sentences = re.split(r"[.;] ", re.sub(r" \([^)]*\)", "", text).rstrip("."))
+    return text[:1].isupper() and all(0 < len(s.split()) <= 25 for s in sentences)
+
+
+def test_sentences_about_gains_are_short():
+    strategies = ("answer_augmentation", "question_rephrase", "new_question")
+    outcomes = [[(-0.2, -0.1), (-0.1, 0.1)], [(-0.1, 0.1), (0.1, 0.2)], [(-0.2, -0.1), (0.1, 0.2)], [(0.1, 0.2)] * 2]
+    for each in itertools.product(outcomes, repeat=3):
+        rows = [
+            {"strategy": s, "seed_size": 16, "ratio": ratio, "estimate": np.mean(e), "low": e[0], "high": e[1]}
+            for s, ends in zip(strategies, each, strict=True)
+            for ratio, e in zip((0.5, 1), ends, strict=True)
+        ]
+        said = gains_in_words(pd.DataFrame(rows))
+        assert short(said), said
+        assert said.count(" beat training ") == sum(ends[-1][0] > 0 for ends in each)
 
 
 def test_a_rule_needs_one_order_at_every_size(crossing):

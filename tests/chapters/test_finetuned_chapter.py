@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from crossover.chapters import finetuned_teacher
-from crossover.chapters.finetuned_comparisons import against_alone, choices, gains, teachers
+from crossover.chapters.finetuned_teacher import against_alone, choices, gains, teachers
 from crossover.claims import decide, load_register
 from crossover.params.finetuned_teacher import FinetunedTeacher
 from crossover.params.profiles import resolve
@@ -41,7 +41,7 @@ def test_saturation_is_found_where_there_is_some(monkeypatch, tmp_path, curve, s
     monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
     ratio = np.array([0.5, 1, 2, 4, 8])
     points = pd.DataFrame(
-        {"task": "SST-2", "series": "annotated", "budget": ratio * 50, "score": curve(ratio), "replicates": 1}
+        {"task": "SST-2", "series": "annotated", "value": ratio * 50, "score": curve(ratio), "replicates": 1}
     )
     monkeypatch.setattr(finetuned_teacher.Chapter, "_points", lambda *_: points)
     figure = finetuned_teacher.Chapter(FinetunedTeacher(dial_size=50), pd.DataFrame()).amounts()

@@ -71,7 +71,11 @@ def test_chapter(tmp_path, monkeypatch):
         assert said in figure.note["caption"] and "90% intervals. Profile laptop." in figure.note["caption"]
     assert "lead" in chapter.calibration().note["title"] or "accuracy" in chapter.calibration().note["title"]
     assert "crossover" in set(chapter.coverage_table().data["quantity"])
-    assert f"{chapter.replicates['rate'].iloc[0]:.0%}" in chapter.headline
+    covered = chapter.runs.loc[chapter.runs["quantity"] == "crossover", "rate"]
+    assert (
+        f"In 4 simulated studies per design, the 90% interval holds the true crossover {covered.min():.0%}"
+        in chapter.headline
+    )
     written = {p.name for p in (tmp_path / "laptop" / "known_truth").glob("*.csv")}
     assert written == {"recovered.csv", "coverage.csv", "replicates.csv"}
 

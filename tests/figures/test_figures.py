@@ -7,10 +7,14 @@ from scipy.stats import binomtest
 from scipy.stats import t as student
 
 from crossover.errors import CrossoverError
-from crossover.figures.charts import heat_map, sweep
-from crossover.figures.forest import forest
-from crossover.figures.lead import lead_and_regret
-from crossover.figures.learning_curves import curve_points, fitted_points, learning_curves, learning_points
+from crossover.figures.charts import forest, heat_map, sweep
+from crossover.figures.learning_curves import (
+    curve_points,
+    fitted_points,
+    lead_and_regret,
+    learning_curves,
+    learning_points,
+)
 from crossover.figures.style import DARK, MUTED, darkened, publish, styles
 from crossover.labels import STRATEGIES
 from crossover.stats.crossovers import find_crossovers
@@ -134,6 +138,8 @@ def test_the_lead_shades_what_is_undecided():
     left, right = lead_and_regret(leads, pd.DataFrame(losses)).axes
     (band,) = left.patches
     assert (band.get_x(), band.get_x() + band.get_width()) == (1.0, 4.0)
+    decided = leads.assign(low=leads["low"].abs(), high=leads["high"].abs() + 0.3)
+    assert not lead_and_regret(decided, pd.DataFrame(losses)).axes[0].patches
     assert [t.get_text() for t in right.texts] == ["new questions: 3.0", "new answers: 6.0"]
 
 

@@ -11,14 +11,13 @@ from IPython.display import Markdown
 from pandas.io.formats.style import Styler
 
 from crossover.chapters import common
-from crossover.chapters.common import ANSWERS, COLUMNS, LEVEL, NO_CURVES, NOT_RUN, QUESTIONS, REPHRASE, ChapterBase
-from crossover.chapters.samples import ORACLE, Wanted, samples, strategy_samples
+from crossover.chapters.common import ANSWERS, COLUMNS, LEVEL, NOT_RUN, ORACLE, QUESTIONS, REPHRASE, ChapterBase
 from crossover.figures.style import Picture
 from crossover.labels import QUERIES_PER_SAMPLE, TASKS, display_name
 from crossover.params.budget_ratio import Ablations
 from crossover.stats.advice import advise
 from crossover.stats.crossovers import Crossover, find_crossovers
-from crossover.stats.curves import Fits, fit_table
+from crossover.stats.curves import fit_table
 from crossover.study.cell import Cell
 from crossover.study.grids import ablations as grids
 from crossover.study.paired import paired_row
@@ -135,16 +134,10 @@ AXES = {
 
 
 def effects(rows: pd.DataFrame, folder: Path, base: Selector, comparisons: Sequence[Comparison]) -> pd.DataFrame:
-    """Return the comparisons as a results table decides them, with 90% intervals paired by test item.
-
-    ``base`` has the value of every setting that a comparison does not name; ``why`` says which rows are missing.
-    """
-    out = [
-        {"panel": c.panel, "comparison": c.comparison, "value": c.value}
-        | paired_row(rows, folder, base, c.points, c.terms)
-        for c in comparisons
-    ]
-    return pd.DataFrame(out, columns=["panel", *COLUMNS])
+    """Return the comparisons as a results table decides them; ``base`` has the settings that they do not name."""
+    named = [{"panel": c.panel, "comparison": c.comparison, "value": c.value} for c in comparisons]
+    found = [paired_row(rows, folder, base, c.points, c.terms) for c in comparisons]
+    return pd.DataFrame(map(dict.__or__, named, found), columns=["panel", *COLUMNS])
 
 
 @dataclass(frozen=True)
@@ -158,8 +151,6 @@ class Chapter(ChapterBase):
     def grids(self) -> dict[str, list[Cell]]:
         """The cells of each ablation, those of the base that it is compared with included."""
         return grids.grids(self.parameters)
-
-    # --- single budgets -----------------------------------------------------------------------------------------------
 
     def effects(self, name: str) -> pd.DataFrame:
         """Return the paired comparisons of one figure of :data:`COMPARISONS`."""
@@ -178,38 +169,25 @@ class Chapter(ChapterBase):
     def samples(self) -> Styler | Markdown:
         """Return a seed question, what a clean augmenter makes of it, and how a weak one spoils that."""
         p = self.parameters
-        rows = strategy_samples(p.task, p.compared_seeds)[1:]
+        rows = common.strategy_samples(p.task, p.compared_seeds)[1:]
         weak = ORACLE.format(drift=f"{p.weak_augmenter:g}", coverage=1)
         rows += [
-            Wanted("drifted rephrasing", rows[0].files, "rephrase", weak, unlike="rephrasing"),
-            Wanted("spoilt question", rows[1].files, "new_question", weak, unlike="new question"),
+            common.Wanted("drifted rephrasing", rows[0].files, "rephrase", weak, unlike="rephrasing"),
+            common.Wanted("spoilt question", rows[1].files, "new_question", weak, unlike="new question"),
         ]
-        found = samples(self.folder, rows)
+        found = common.samples(self.folder, rows)
         return common.table(found, "samples") if len(found) else NOT_RUN
 
-    def student_accuracies(self) -> Styler:
-        """Return how accurate each student is at the smallest and largest budget."""
-        rows = self.of("student")
-        named = rows.assign(
-            student=rows["recipe.student_layers"].map(lambda size: f"lowest {size:g} layers" if size else "whole"),
-            column=rows["strategy"].map(display_name) + ", " + rows["budget"].astype(str) + " calls",
-            accuracy=rows["n_correct"] / rows["n_test"],
-        )
-        shown = named.pivot_table("accuracy", "student", "column").sort_index(ascending=False)
-        return common.table(shown.reset_index(), "students").format("{:.1%}", subset=list(shown))
-
-    def local_funnel(self, grid: str = "local") -> Styler | Markdown:
-        """Return what became of the local teachers' calls in one grid."""
-        rows = self.of(grid)
+    def local_funnel(self) -> Styler | Markdown:
+        """Return what became of the local teachers' calls."""
+        rows = self.of("local")
         if rows.empty:
             return NOT_RUN
-        how = [
-            rows[f"{who}.gold"].map(lambda gold: "tuned" if gold else "prompted") for who in ("augmenter", "teacher")
-        ]
-        names = rows["strategy"].map(display_name) + ": augmenter " + how[0] + ", teacher " + how[1]
-        return common.funnel_table(rows.assign(strategy=names), f"funnel-{grid}")
-
-    # --- whole curves -------------------------------------------------------------------------------------------------
+        asker, teacher = (
+            rows[f"{who}.gold"].gt(0).map({True: "tuned", False: "prompted"}) for who in ("augmenter", "teacher")
+        )
+        names = rows["strategy"].map(display_name) + ": augmenter " + asker + ", teacher " + teacher
+        return common.funnel_table(rows.assign(strategy=names))
 
     def coverage(self) -> Picture | Markdown:
         """Draw new answers, and new questions of every coverage."""
@@ -224,36 +202,19 @@ class Chapter(ChapterBase):
         """Return where new questions overtake new answers at each coverage."""
         rows, share = self._two, self._two["teacher.coverage"]
         shares = sorted({*self.parameters.coverages, self.parameters.coverage})
-        fits = {f"{s:g}": fit_table(rows[(rows["strategy"] == ANSWERS) | (share == s)], LEVEL) for s in shares}
-        return common.crossover_table(
-            {s: find_crossovers(f, checks=False) for s, f in fits.items()}, "coverage", "coverage"
-        )
+        found = {f"{s:g}": _crossings(rows[(rows["strategy"] == ANSWERS) | (share == s)]) for s in shares}
+        return common.crossover_table(found, "coverage", "coverage")
 
     def costs(self) -> Styler | Markdown:
-        """Return where new questions overtake new answers at each cost of writing a question, in answers."""
-        found = {}
-        for cost in QUESTION_COSTS:
-            price = {ANSWERS: 1.0, QUESTIONS: 1.0 + cost}
-            found[f"{cost:g}"] = find_crossovers(self._base_fits, price, "answers", checks=False)
-        return common.crossover_table(found, "costs", "cost")
-
-    @cached_property
-    def _base_fits(self) -> Fits:
+        """Return where new questions overtake new answers at each cost of writing a question, and in tokens."""
         rows = self.of("base")
-        return fit_table(rows[rows["strategy"].isin(PAIR)], LEVEL)
-
-    def costs_in_tokens(self) -> Styler | Markdown:
-        """Return the crossovers in teacher calls and in the tokens that the teacher read and wrote."""
-        if not common.has_curves(self._base_fits):
-            return NO_CURVES
-        spent = self.of("base").groupby("strategy")[["tokens_in", "tokens_out", "queries"]].sum()
-        tokens = spent[["tokens_in", "tokens_out"]].sum(axis=1) / spent["queries"]
-        price = {s: float(tokens[s]) * QUERIES_PER_SAMPLE[s] for s in PAIR}
-        found = {
-            "calls": find_crossovers(self._base_fits, checks=False),
-            "tokens": find_crossovers(self._base_fits, price, "tokens", checks=False),
-        }
-        return common.crossover_table(found, "cost-units", "unit")
+        rows = rows[rows["strategy"].isin(PAIR)]
+        fits, spent = fit_table(rows, LEVEL), rows.groupby("strategy")[["tokens_in", "tokens_out", "queries"]].sum()
+        prices = {f"{c:g} answers": {ANSWERS: 1.0, QUESTIONS: 1.0 + c} for c in QUESTION_COSTS}
+        each = (spent["tokens_in"] + spent["tokens_out"]) / spent["queries"]
+        prices["in tokens"] = {s: float(each.get(s, 1.0)) * QUERIES_PER_SAMPLE[s] for s in PAIR}
+        found = {unit: find_crossovers(fits, price, checks=False) for unit, price in prices.items()}
+        return common.crossover_table(found, "costs", "a question costs")
 
     def recipes(self) -> Styler | Markdown:
         """Return where new questions overtake new answers under each rule for the number of updates."""
@@ -269,15 +230,13 @@ class Chapter(ChapterBase):
         rows = rows[rows["budget"] > 0]
         if rows.empty:
             return NOT_RUN
-        fits = fit_table(rows, LEVEL)
-        said = []
+        fits, said = fit_table(rows, LEVEL), []
         for seeds, budget in sorted({*rows[["seed_size", "budget"]].itertuples(index=False, name=None)}):
             advice = advise(fits, seeds, budget)
             name = display_name(advice.best.strategy).lower()
-            row = {"seeds": f"{seeds:g}", "calls": f"{budget:g}"}
-            row["advice"] = name if advice.choose else f"undecided, {name} ahead"
-            said.append(row | {"best in": f"{advice.best.p_best:.0%} of draws"})
-        return common.table(pd.DataFrame(said), f"advice-{task}")
+            choice = name if advice.choose else f"undecided, {name} lead"
+            said.append((f"{seeds:g}", f"{budget:g}", choice, f"{advice.best.p_best:.0%} of draws"))
+        return common.table(pd.DataFrame(said, columns=["seeds", "calls", "advice", "best in"]), f"advice-{task}")
 
     def grid_curves(self, grid: str) -> Picture | Markdown:
         """Draw the strategies of one grid: another task, or the split budget next to the pure strategies."""
@@ -297,9 +256,10 @@ class Chapter(ChapterBase):
         rows = self.of("mixed")
         if rows.empty:
             return NOT_RUN
-        return common.regret_table(fit_table(rows[rows["budget"] > 0], LEVEL), rows, "mixed-regret")
-
-    # --- words --------------------------------------------------------------------------------------------------------
+        losses = common.regret(fit_table(rows[rows["budget"] > 0], LEVEL), rows).drop(columns="cells")
+        names = {"mean": "mean loss, points", "largest": "largest loss, points"}
+        shown = losses.rename(columns=names).assign(strategy=losses["strategy"].map(display_name))
+        return common.table(shown, "mixed-regret", digits=1)
 
     @property
     def headline(self) -> str:
@@ -312,34 +272,32 @@ class Chapter(ChapterBase):
         rows = common.starred(self.effects("overview").dropna(subset="estimate"))
         rows = rows[rows["panel"] != "base"]
         leading = rows["significant"] & (rows["low"] > 0)
-        others = "; ".join((rows["panel"] + " " + rows["comparison"])[~leading])
-        rest = f"; not significant: {others}" if others else ""
-        return f"New questions lead significantly under {leading.sum()} of {len(rows)} changed settings{rest}"
+        return f"New questions lead significantly under {leading.sum()} of {len(rows)} changed settings"
 
     @cached_property
     def _editing(self) -> str:
         rows = self.effects("overview")
-        leads = {r.comparison: common.difference(r.estimate, r.low, r.high) for r in rows.itertuples() if not r.why}
-        said = {
+        leads = {r.comparison: (r.estimate, r.low, r.high) for r in rows.itertuples() if not r.why}
+        sources = {
             "all settings as in the base grid": "drawn from the whole task",
-            "coverage 0": "only edited from the seeds",
+            "coverage 0": "that only edit the seeds",
         }
-        parts = [f"{leads[name]} when {how}" for name, how in said.items() if name in leads]
-        return f"The lead of new questions over new answers is {' and '.join(parts) or 'not measured in this profile'}"
+        known = {how: common.against("new answers", *leads[name]) for name, how in sources.items() if name in leads}
+        said = "; ".join(f"new questions {how} {lead}" for how, lead in known.items())
+        return said.capitalize() or "These runs do not compare sources of new questions"
 
     def _leads(self, rows: pd.DataFrame) -> str:
-        """Name the strategy that leads every other one throughout, if there is one, and how many pairs cross."""
+        """Name the strategy that leads every other one throughout, if there is one, and which pairs cross."""
         found, names = _crossings(rows), rows["strategy"].unique()
         decided = {s: sum(c.status == "none" and c.leader == s for c in found) for s in names}
-        ahead = [display_name(s) for s, n in decided.items() if n == len(names) - 1 and n]
-        if ahead:
+        if ahead := [display_name(s) for s, n in decided.items() if n == len(names) - 1 and n]:
             return f"{ahead[0]} lead throughout"
         crossing = [
             f"from {display_name(c.first).lower()} to {display_name(c.second).lower()} at {c.ratio:.2g}"
             for c in found
             if c.status == "found"
         ]
-        turns = f"The lead changes {' and '.join(crossing)} calls per seed question"
+        turns = f"The lead changes {common.listed(crossing)} calls per seed question"
         return turns if crossing else "No crossover is located, and no strategy leads throughout"
 
 
@@ -355,8 +313,6 @@ def _crossings(rows: pd.DataFrame) -> list[Crossover]:
 
 def _by_coverage(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows whose new questions are named by their coverage, as strategies of their own, unless it is 1."""
-    if rows.empty:
-        return rows
     edited = (rows["strategy"] == QUESTIONS) & (rows["teacher.coverage"] < 1)
     names = "new_questions,_coverage_" + rows["teacher.coverage"].map("{:g}".format)
     return rows.assign(strategy=rows["strategy"].where(~edited, names))

@@ -14,12 +14,11 @@ import pandas as pd
 from IPython.display import Markdown
 from pandas.io.formats.style import Styler
 
-from crossover.chapters import common, worth
+from crossover.chapters import common
 from crossover.chapters.common import ANSWERS, LEVEL, NO_CURVES, NOT_RUN, QUESTIONS, ChapterBase
-from crossover.chapters.samples import as_html, samples, strategy_samples
 from crossover.figures.charts import heat_map, sweep
 from crossover.figures.crossover_map import map_of_fits
-from crossover.figures.lead import gains_over_seeds, lead_and_regret, undecided
+from crossover.figures.learning_curves import decided_runs, gains_over_seeds, lead_and_regret
 from crossover.figures.style import Picture
 from crossover.labels import display_name, in_order
 from crossover.params.budget_ratio import BudgetRatio
@@ -34,9 +33,9 @@ from crossover.stats.lead import find_leads
 from crossover.stats.seed_size_law import held_out, predict_crossovers
 from crossover.study.advice_counts import confirmed, counts, crossovers_by_likelihood
 from crossover.study.grids import cells_of
-from crossover.study.paired import item_outcomes, outcome_table
+from crossover.study.paired import item_outcomes, outcome_table, paired_row
 from crossover.study.run import run_grid
-from crossover.study.select import MissingRows
+from crossover.study.select import MissingRows, settings_table
 from crossover.tasks import load_task
 
 
@@ -53,11 +52,6 @@ class Chapter(ChapterBase):
     def source(self) -> Path:
         """The results folder of the rows: the published study shows the confirmation study's."""
         return results_folder(CONFIRMATION) if self.parameters.profile == PUBLISHED else self.folder
-
-    @property
-    def main(self) -> list[Crossover]:
-        """The crossovers of new answers and new questions, which the chapter is about."""
-        return [c for c in self.crossovers if {c.first, c.second} == {ANSWERS, QUESTIONS}]
 
     @cached_property
     def leads(self) -> pd.DataFrame:
@@ -78,14 +72,9 @@ class Chapter(ChapterBase):
         """Draw the lead of new questions over new answers, next to the loss from always buying one strategy."""
         if self.leads.empty or not common.has_curves(self.fits):
             return NOT_RUN
-        losses = common.regret(self.fits, self.runs)
-        caption = self.words(
-            "lead",
-            items=common.counted_range(self.runs["n_test"], "test problem"),
-            sizes=common.counted_range(self.runs["seed_size"], "seed question"),
-            replicates=common.counted_range(self.leads["replicates"], "replicate"),
-            cells=losses["cells"].iloc[0],
-        )
+        losses, several = common.regret(self.fits, self.runs), self.runs["seed_size"].nunique() > 1
+        how = {"pooled": "pooled over" if several else "from", "thin": "; thin lines are single sizes" * several}
+        caption = self.words("lead", cells=losses["cells"].iloc[0], **how, **self.counts(self.runs))
         draw = partial(lead_and_regret, self.leads, losses)
         return self.figure("lead", draw, self.leads, lead_in_short(self.leads), caption)
 
@@ -99,19 +88,11 @@ class Chapter(ChapterBase):
         leads = self._leads(fit_table(scores, LEVEL, draws=200), items)
         if leads.empty:
             return NOT_RUN
-        points = leads[leads["seed_size"] == 0].rename(
-            columns={"ratio": "value", "low": "lead_low", "high": "lead_high"}
-        )
-        points = points.assign(task=common.counted_range(rows["seed_size"], "seed question"), series="")
+        counts, names = self.counts(rows), {"ratio": "value", "low": "lead_low", "high": "lead_high"}
+        points = leads[leads["seed_size"] == 0].rename(columns=names).assign(task=counts["sizes"], series="")
         draw = partial(sweep, points, {"lead": "lead, nats per token"}, "teacher calls per seed question", log=True)
-        caption = self.words(
-            "likelihood",
-            replicates=common.counted_range(leads["replicates"], "replicate"),
-            students=len(rows),
-            items=common.counted_range(rows["n_test"], "test problem"),
-            said=lead_in_words(leads, 1.0, "nats per token"),
-        )
-        return self.figure("likelihood", draw, leads, f"{lead_in_short(leads)}, by likelihood", caption)
+        caption = self.words("likelihood", said=lead_in_words(leads, 1.0, "nats per token"), **counts)
+        return self.figure("likelihood", draw, leads, f"By likelihood: {lead_in_short(leads)}", caption)
 
     @cached_property
     def headline(self) -> str:
@@ -120,22 +101,18 @@ class Chapter(ChapterBase):
             return "These runs do not compare new answers with new questions."
         loss = common.regret(self.fits, self.runs).set_index("strategy")["mean"]
         said = [f"always buying {display_name(s).lower()} loses {loss[s]:.1f} points" for s in (QUESTIONS, ANSWERS)]
-        return f"{lead_in_words(self.leads)}. Against the best choice, {' and '.join(said)} on average."
+        return f"{lead_in_words(self.leads)} Against the best choice, {' and '.join(said)} on average."
 
     def learning_curves(self) -> Picture:
         """Draw accuracy against budget ratio with the fitted curves."""
-        return self.curves("learning_curves", self.runs, rule(self.main), self.words("direction"))
+        found = [c for c in self.crossovers if {c.first, c.second} == {ANSWERS, QUESTIONS}]
+        return self.curves("learning_curves", self.runs, rule(found), self.words("direction"))
 
     def crossover_map(self) -> Picture | Markdown:
         """Draw which strategy is best over seed-set size and budget; say so if there is no curve."""
         if not common.has_curves(self.fits):
             return NO_CURVES
-        caption = self.words(
-            "crossover_map",
-            students=len(self.runs),
-            items=common.counted_range(self.runs["n_test"], "test problem"),
-            replicates=common.counted_range(self.runs.groupby("seed_size")["replicate"].nunique(), "replicate"),
-        )
+        caption = self.words("crossover_map", **self.counts(self.runs))
         draw, data = partial(map_of_fits, self.fits), crossovers.table(self.crossovers)
         return self.figure("crossover_map", draw, data, self._decided, caption)
 
@@ -145,9 +122,8 @@ class Chapter(ChapterBase):
         cells = sorted({*self.fits.points_table()[["seed_size", "budget"]].itertuples(index=False, name=None)})
         best = pd.concat([advise_map(self.fits, [seeds], [calls]) for seeds, calls in cells])
         counts = best[best["p_best"] >= CLEAR]["strategy"].value_counts()
-        said = [f"{display_name(s).lower()} in {n}" for s, n in counts.items()]
-        listed = ", ".join(said) or "none"
-        return self.words("decided_title", clear=CLEAR, decided=counts.sum(), cells=len(cells), said=listed)
+        said = common.listed([f"{display_name(s).lower()} in {n}" for s, n in counts.items()]) or "none"
+        return self.words("decided_title", clear=CLEAR, decided=counts.sum(), cells=len(cells), said=said)
 
     def crossover_table(self) -> Styler | Markdown:
         """Return every pair of strategies' crossover, also by the gold answers' likelihood where the items hold it."""
@@ -160,33 +136,22 @@ class Chapter(ChapterBase):
         """Return the same crossovers under the exponential form and under each other one."""
         return common.form_table(self.crossovers, "forms")
 
-    def curve_table(self) -> Styler:
-        """Return the fitted curves."""
-        rows = pd.DataFrame([curve.row() for curve in self.fits]).drop(columns=["task", "message"])
-        rows["strategy"], rows["status"] = rows["strategy"].map(display_name), rows["status"].str.replace("_", " ")
-        return common.table(rows.rename(columns={"S": "seeds"}), "curves")
-
-    def regret(self) -> Styler | Markdown:
-        """Return what always buying one strategy is expected to lose, over the tested sizes and budgets."""
-        return common.regret_table(self.fits, self.runs, "regret")
-
     @cached_property
     def _gains(self) -> pd.DataFrame:
-        return worth.gains(self.runs, self.source)
+        return gains(self.runs, self.source)
 
     @property
     def _gains_scope(self) -> str:
         shown = self.runs[self.runs["seed_size"].isin(self._gains["seed_size"])]
-        each = common.counted_range(self._gains["replicates"], "replicate")
-        return f"{len(shown)} students, {each}, {common.counted_range(shown['n_test'], 'test problem')}"
+        return "{students} students, {sizes}, {replicates}, {items}".format(**self.counts(shown))
 
     def worth(self) -> Picture | Markdown:
         """Draw what each strategy gains over training on the seed questions alone."""
-        gains = self._gains
-        if gains.empty:
+        found = self._gains
+        if found.empty:
             return NOT_RUN
         caption = self.words("worth", scope=self._gains_scope)
-        return self.figure("worth", partial(gains_over_seeds, gains), gains, worth.in_words(gains), caption)
+        return self.figure("worth", partial(gains_over_seeds, found), found, gains_in_words(found), caption)
 
     def new_sizes(self) -> Styler | Markdown:
         """Return what one law over seed-set sizes predicts: of three sizes the largest, else those planned next."""
@@ -218,25 +183,23 @@ class Chapter(ChapterBase):
         return common.table(rows, "samples") if len(rows) else NOT_RUN
 
     def _samples(self) -> pd.DataFrame:
-        return samples(self.folder, strategy_samples(self.parameters.task, int(self.runs["seed_size"].min())))
+        size = int(self.runs["seed_size"].min())
+        return common.samples(self.folder, common.strategy_samples(self.parameters.task, size))
 
     def problems(self) -> Picture | Markdown:
         """Draw which kinds of test problems are solved, by budget and strategy, over all sizes and replicates."""
         settings = json.loads(self.runs["settings"].iloc[0])
-        tests = load_task(self.parameters.task, **settings["task_settings"]).test(
-            settings.get("skip_test", 0) + settings["n_test"]
-        )
+        task = load_task(self.parameters.task, **settings["task_settings"])
+        tests = task.test(settings.get("skip_test", 0) + settings["n_test"])
         kinds = {problem.id: getattr(problem.structure, "kind", None) for problem in tests}
         if None in kinds.values():
             return NOT_RUN
         rows = self.runs[self.runs["budget"] > 0]
         right = {
-            (strategy, budget / size): pd.concat([item_outcomes(self.source, key) for key in some["key"]])
-            .groupby(kinds)
-            .mean()
-            for (strategy, size, budget), some in rows.groupby(["strategy", "seed_size", "budget"])
+            cell: pd.concat([item_outcomes(self.source, key) for key in some["key"]]).groupby(kinds).mean()
+            for cell, some in rows.assign(ratio=rows["budget"] / rows["seed_size"]).groupby(["strategy", "ratio"])
         }
-        found = pd.DataFrame(right).T.groupby(level=[0, 1]).mean()  # seed-set sizes weigh the same at one ratio
+        found = pd.DataFrame(right).T
         order = found.mean().sort_values(ascending=False).index
         shares = {display_name(s): found.loc[s][order].T for s in in_order(found.index.levels[0])}
         first, last = (found.xs(ratio, level=1) for ratio in found.index.levels[1][[0, -1]])
@@ -246,8 +209,7 @@ class Chapter(ChapterBase):
             said = f"From the smallest to the largest ratio new questions gain most on problems of the kind '{most}'"
         data = found.rename_axis(["strategy", "ratio"]).reset_index()
         draw = partial(heat_map, shares, "teacher calls per seed question")
-        items = common.counted_range(rows["n_test"], "problem")
-        return self.figure("problems", draw, data, said, self.words("problems", items=items))
+        return self.figure("problems", draw, data, said, self.words("problems", **self.counts(rows)))
 
     def funnel(self) -> Styler:
         """Return what became of the teacher's calls at the largest budget."""
@@ -269,25 +231,25 @@ class Chapter(ChapterBase):
         if advice.nearest is None:
             return f"There {said}."
         near = f"{advice.nearest[0]:,.0f} seed questions and {advice.nearest[1]:,.0f} calls"
-        trend = "."
+        trend = ""
         if advice.trend:
             lead, ends = 100 * advice.trend[0], [100 * end for end in advice.trend[1]]
-            trend = f"; extrapolated to your numbers, the lead is {lead:.0f} points ({ends[0]:.0f} to {ends[1]:.0f})."
-        return f"That is outside the tested range. At the nearest tested point, {near}, {said}{trend}"
+            trend = f" Extrapolated to your numbers, the lead is {lead:.0f} points ({ends[0]:.0f} to {ends[1]:.0f})."
+        return f"That is outside the tested range. At the nearest tested point, {near}, {said}.{trend}"
 
     def numbers(self) -> None:
         """Store what pages of the book quote."""
-        runs = self.runs
+        counts = self.counts(self.runs)
         self.quote(
             rule=self.headline,
             example=f"**You have 200 seed questions and 5,000 teacher calls?** {self.example(200, 5000)}",
-            samples=as_html(self._samples()),
-            worth="" if self._gains.empty else f"{worth.in_words(self._gains)}. ({self._gains_scope}.)",
-            tested_seeds=common.counted_range(runs["seed_size"], "seed question"),
-            most_queries=f"{runs['budget'].max():,}",
-            n_students=f"{len(runs):,}",
-            n_test=f"{runs['n_test'].max():,}",
-            n_replicates=common.counted_range(runs.groupby("seed_size")["replicate"].nunique(), "replicate"),
+            samples=common.as_html(self._samples()),
+            worth="" if self._gains.empty else f"{gains_in_words(self._gains)} ({self._gains_scope}.)",
+            tested_seeds=counts["sizes"],
+            most_queries=f"{self.runs['budget'].max():,}",
+            n_students=counts["students"],
+            n_test=f"{self.runs['n_test'].max():,}",
+            n_replicates=counts["replicates"],
         )
 
 
@@ -320,39 +282,92 @@ def rule(found: Sequence[Crossover]) -> str:
     )
 
 
+def _where(ratios: Sequence[float], run: Sequence[float], calls: str) -> str:
+    """Say at which of the tested ratios a run lies; ``calls`` names the unit."""
+    first, last = run[0], run[-1]
+    unit = f" {calls}{'s' if max(run) != 1 or len(run) > 1 else ''} per seed question" if calls else ""
+    if last == ratios[-1]:
+        return "at all tested ratios" if first == ratios[0] else f"from {first:g}{unit} on"
+    return (
+        f"up to {last:g}{unit}"
+        if first == ratios[0]
+        else f"{f'from {first:g} to' if first < last else 'at'} {last:g}{unit}"
+    )
+
+
+def _sides(leads: pd.DataFrame) -> list[tuple[int, str, str, float, str]]:
+    """Who leads whom, at which ratio next to the others, and where: the larger ratios first."""
+    pooled = sorted(leads.loc[leads["seed_size"] == 0, "ratio"])
+    names, found = ("new questions", "new answers"), []
+    for side, run in reversed(decided_runs(leads)):
+        one, other = names[::side]
+        where = _where(pooled, run, "" if found else "teacher call")
+        found.append((side, one, other, run[0] if run[-1] == pooled[-1] else run[-1], where))
+    return found
+
+
 def lead_in_short(leads: pd.DataFrame) -> str:
-    """Say from which ratio on new questions lead, and below which new answers do, for the title of a figure."""
-    below, above = undecided(leads)
-    said = [f"New questions lead from {above:g} calls per seed question on"] if above < float("inf") else []
-    said += [f"new answers lead up to {below:g}"] if below > float("-inf") else []
-    return "; ".join(said) or "No tested ratio decides between new answers and new questions"
+    """Say which strategy leads at which ratios, for the title of a figure."""
+    said = "; ".join(f"{one} lead {where}" for _, one, _, _, where in _sides(leads))
+    return f"{said[:1].upper()}{said[1:]}" or "No tested ratio decides between new answers and new questions"
 
 
 def lead_in_words(leads: pd.DataFrame, scale: float = 100.0, unit: str = "points") -> str:
-    """Say from which ratio on new questions lead, below which they trail, and where these runs cannot tell."""
+    """Say which strategy beats the other at which ratios, by how much, and whether other ratios are undecided."""
     if leads.empty:
-        return "These runs do not compare new answers with new questions"
-    pooled = leads[leads["seed_size"] == 0].set_index("ratio")
-    below, above = undecided(leads)
+        return "These runs do not compare new answers with new questions."
+    pooled, said = leads[leads["seed_size"] == 0].set_index("ratio"), []
+    for side, one, other, ratio, where in _sides(leads):
+        lead, *ends = side * scale * pooled.loc[ratio, ["lead", "low", "high"]]
+        by = f"at {ratio:g}: {lead:+.2g} {unit}, {min(ends):.2g} to {max(ends):.2g}"
+        said.append(f"{one.capitalize()} beat {other} {where} ({by}).")
+    if not said:
+        return "These runs decide nothing between new answers and new questions."
+    if ((pooled["low"] <= 0) & (pooled["high"] >= 0)).any():
+        said.append("The other tested ratios are undecided.")
+    return " ".join(said)
 
-    def at(ratio: float) -> str:
-        lead, low, high = scale * pooled.loc[ratio, ["lead", "low", "high"]]
-        return f"at {ratio:g}: {lead:+.2g} {unit}, {low:.2g} to {high:.2g}"
 
-    said = []
-    if above < float("inf"):
-        said.append(
-            f"with {above:g} or more teacher calls per seed question, new questions beat new answers ({at(above)})"
-        )
-    if below > float("-inf"):
-        said.append(f"with {below:g} or fewer, new answers beat new questions ({at(below)})")
-    single = pooled[((pooled["low"] > 0) | (pooled["high"] < 0)) & (pooled.index > below) & (pooled.index < above)]
-    if len(single):
-        said.append(f"in between, some ratios alone are decided ({'; '.join(map(at, single.index))})")
-    elif said and below == float("-inf"):
-        said.append("with fewer, these runs decide nothing")
-    text = "; ".join(said) or "These runs decide nothing between new answers and new questions"
-    return text[:1].upper() + text[1:]
+def gains(runs: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """Return gains over training on the seeds alone, paired by replicate and test item, fractions of 1.
+
+    Columns ``seed_size, strategy, ratio, estimate, low, high`` (90%) and ``replicates``, of which there are three or
+    more.
+    """
+    rows = settings_table(runs)
+    alone = {"weight": -1, "strategy": "seeds_only", "budget": 0}
+    found = [
+        {"seed_size": size, "strategy": strategy, "ratio": budget / size}
+        | paired_row(rows, folder, {"seed_size": int(size)}, [{}],
+                     [{"weight": 1, "strategy": strategy, "budget": int(budget)}, alone])
+        for (size, strategy, budget), _ in rows[rows["budget"] > 0].groupby(["seed_size", "strategy", "budget"])
+    ]  # fmt: skip
+    table = pd.DataFrame(found, columns=["seed_size", "strategy", "ratio", "estimate", "low", "high", "replicates"])
+    return table[table["replicates"] >= 3].reset_index(drop=True)
+
+
+def gains_in_words(table: pd.DataFrame) -> str:
+    """Say from which ratio on each strategy beats the seeds alone, and up to which it does worse, at every size.
+
+    >>> rows = [("new_question", 1, -0.1, -0.2, -0.05), ("new_question", 8, 0.2, 0.1, 0.3)]
+    >>> rows = pd.DataFrame(rows, columns=["strategy", "ratio", "estimate", "low", "high"]).assign(seed_size=16)
+    >>> gains_in_words(rows).split(". ")[1]
+    'The seeds alone beat new questions up to a ratio of 1.'
+    """
+    better, worse = [], []
+    for strategy in in_order(table["strategy"].unique()):
+        ratios, name = table[table["strategy"] == strategy].groupby("ratio"), display_name(strategy)
+        gain, lose = (ratios["low"].min() > 0)[::-1].cummin()[::-1], (ratios["high"].max() < 0).cummin()
+        if gain.any():
+            where = _where([*gain.index], [*gain.index[gain]], "teacher call")
+            top = f"{100 * ratios['estimate'].mean().iloc[-1]:+.0f} points at {gain.index[-1]:g}"
+            better.append(f"{name} beat training on the seed questions alone {where} ({top}).")
+        if lose.any():
+            worse.append(f"{name.lower()} up to {'' if worse else 'a ratio of '}{lose[lose].index[-1]:g}")
+    said = better or ["No strategy beats training on the seed questions alone at its largest budget."]
+    if worse:
+        said.append(f"The seeds alone beat {common.listed(worse)}.")
+    return " ".join(said)
 
 
 def agreement(predicted: float, low: float, high: float, c: Crossover) -> str:

@@ -1,10 +1,12 @@
-"""What every chapter shares: its folder, figures with their words, forests, tables, and how numbers are written."""
+"""What every chapter shares: its folder, figures with their words, tables, samples, and how numbers are written."""
 
+import gzip
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,18 +14,16 @@ import yaml
 from IPython.display import Markdown
 from pandas.io.formats.style import Styler
 
-from crossover.figures.forest import forest
+from crossover.figures.charts import forest
 from crossover.figures.learning_curves import check_rows, curve_points, learning_curves, learning_points
 from crossover.figures.style import Picture, publish
 from crossover.labels import display_name, in_order
 from crossover.params.fields import Parameters
 from crossover.paths import results_folder
-from crossover.stats.advice import advise_map
-from crossover.stats.advice import regret_table as losses_of
+from crossover.stats.advice import advise_map, regret_table
 from crossover.stats.contrasts import benjamini_hochberg
 from crossover.stats.crossovers import Crossover
 from crossover.stats.curves import Fits, fit_table
-from crossover.stats.formatting import interval
 from crossover.study.cell import Cell
 from crossover.study.store import save_numbers, worker_hours
 
@@ -101,6 +101,15 @@ class ChapterBase:
         said = self.words("learning_curves", caption=caption, replicates=replicates, n_test=rows["n_test"].iloc[0])
         return self.figure(name, draw, points, title, said)
 
+    def counts(self, rows: pd.DataFrame) -> dict[str, str]:
+        """Return what captions say of rows: students, seed-set sizes, replicates and test problems."""
+        return {
+            "students": f"{len(rows):,}",
+            "sizes": counted_range(rows["seed_size"], "seed question"),
+            "replicates": counted_range(rows.groupby("seed_size")["replicate"].nunique(), "replicate"),
+            "items": counted_range(rows["n_test"], "test problem"),
+        }
+
     def quote(self, **numbers: str) -> None:
         """Store what pages quote as ``{{ name }}``."""
         save_numbers(self.folder, self.notebook, numbers)
@@ -140,6 +149,15 @@ def counted(n: float, what: str) -> str:
     return f"one {what}" if n == 1 else f"{n:,.0f} {what}s"
 
 
+def listed(parts: Sequence[str]) -> str:
+    """Return the parts of a sentence as a list.
+
+    >>> listed(["one"]), listed(["one", "two", "three"])
+    ('one', 'one, two and three')
+    """
+    return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
+
+
 def counted_range(values: pd.Series, what: str) -> str:
     """Return the range of counts with its noun; zero stands for what was not run.
 
@@ -153,14 +171,17 @@ def counted_range(values: pd.Series, what: str) -> str:
     return counted(low, what) if low == high else f"{low:,.0f} to {high:,.0f} {what}s"
 
 
-def difference(estimate: float, low: float, high: float) -> str:
-    """Say what an interval of a difference shows, in points.
+def against(other: str, estimate: float, low: float, high: float) -> str:
+    """Say what an interval of a lead over another strategy shows, in points.
 
-    >>> difference(0.051, 0.02, 0.08), difference(-0.01, -0.03, 0.02)
-    ('+5.1 points (2.0 to 8.0)', 'no detectable difference (-1.0 points, -3.0 to 2.0)')
+    >>> against("new answers", 0.051, 0.02, 0.08), against("new answers", -0.051, -0.08, -0.02)
+    ('lead new answers by 5.1 points (2.0 to 8.0)', 'trail new answers by 5.1 points (2.0 to 8.0)')
     """
-    points, ends = f"{100 * estimate:+.1f} points", f"{100 * low:.1f} to {100 * high:.1f}"
-    return f"no detectable difference ({points}, {ends})" if low <= 0 <= high else f"{points} ({ends})"
+    if low <= 0 <= high:
+        ends = f"{100 * low:.1f} to {100 * high:.1f}"
+        return f"show no detectable difference from {other} ({100 * estimate:+.1f} points, {ends})"
+    ends = "{:.1f} to {:.1f}".format(*sorted((100 * abs(low), 100 * abs(high))))
+    return f"{'lead' if low > 0 else 'trail'} {other} by {100 * abs(estimate):.1f} points ({ends})"
 
 
 def starred(rows: pd.DataFrame) -> pd.DataFrame:
@@ -198,7 +219,7 @@ def crossover_table(found: Mapping[str, Sequence[Crossover]], name: str, setting
     rows = pd.DataFrame(
         {setting: value, "seeds": f"{c.seed_size:g}", "lead": _lead(c), "status": c.status.replace("_", " ")}
         | {f"calls per seed ({c.level:.0%} interval)": ratio(c.ratio, c.interval, c.tested)}
-        | {"calls": "" if c.queries is None else f"{c.queries:,.0f}"}
+        | {"calls": f"{c.queries:,.0f}" if c.ratio and c.tested[0] <= c.ratio <= c.tested[1] else ""}
         | {"without a curve": ", ".join(f"{low:g} to {high:g}" for low, high in c.model_free)}
         for value, some in found.items()
         for c in some
@@ -208,11 +229,11 @@ def crossover_table(found: Mapping[str, Sequence[Crossover]], name: str, setting
 
 def form_table(found: Sequence[Crossover], name: str) -> Styler | Markdown:
     """Return crossovers, in calls per seed question, under each form of curve."""
-    rows = [
-        {"seeds": f"{c.seed_size:g}", "lead": _lead(c)}
-        | {form.replace("_", " "): ", ".join(f"{ratio:.2g}" for ratio in at) for form, at in c.by_form.items()}
-        for c in found
-    ]
+    rows = []
+    for c in found:
+        forms = {form.replace("_", " "): [place(at, c.tested) for at in ratios] for form, ratios in c.by_form.items()}
+        said = {form: ", ".join(dict.fromkeys(places)) for form, places in forms.items()}
+        rows.append({"seeds": f"{c.seed_size:g}", "lead": _lead(c)} | said)
     return table(pd.DataFrame(rows), name) if found else NO_CURVES
 
 
@@ -222,12 +243,23 @@ def _lead(c: Crossover) -> str:
     return f"{display_name(c.leader).lower()} throughout" if c.status == "none" else f"{first} → {second}"
 
 
+def place(at: float, tested: tuple[float, float] | None) -> str:
+    """Return a crossover's ratio, or an end of its interval, to two digits; one outside the tested range as beyond it.
+
+    >>> place(1.234, (0.5, 8)), place(0.1, (0.5, 8)), place(float("inf"), (0.5, 8)), place(float("inf"), None)
+    ('1.2', '< 0.5', '> 8', 'open')
+    """
+    if tested and not tested[0] <= at <= tested[1]:
+        return f"< {tested[0]:.2g}" if at < tested[0] else f"> {tested[1]:.2g}"
+    return "open" if np.isinf(at) else f"{at:.2g}" if at < 100 else f"{at:,.0f}"
+
+
 def ratio(value: float | None, ends: Sequence[float | None], tested: tuple[float, float] | None = None) -> str:
-    """Return a crossover's ratio with its interval, to two digits; nothing where there is none."""
-    if value is None or pd.isna(value):
+    """Return a crossover's ratio with its interval; nothing where there is none."""
+    if pd.isna(value):
         return ""
-    low, high = (None if end is None or pd.isna(end) else float(f"{end:.2g}") for end in ends)
-    return f"{f'{value:.2g}' if value < 100 else f'{value:,.0f}'} ({interval(low, high, tested)})"
+    low, high = (open_ if pd.isna(end) else end for end, open_ in zip(ends, (-np.inf, np.inf), strict=True))
+    return f"{place(value, tested)} ({place(low, tested)} to {place(high, tested)})"
 
 
 def has_curves(fits: Fits) -> bool:
@@ -240,21 +272,12 @@ def regret(fits: Fits, runs: pd.DataFrame) -> pd.DataFrame:
     runs = runs[runs["budget"] > 0]
     ran = {*runs[["seed_size", "budget"]].itertuples(index=False, name=None)}
     grid = advise_map(fits, *(sorted(runs[name].unique()) for name in ("seed_size", "budget")))
-    losses = losses_of(grid[[cell in ran for cell in zip(grid["seeds"], grid["queries"], strict=True)]])
+    losses = regret_table(grid[[cell in ran for cell in zip(grid["seeds"], grid["queries"], strict=True)]])
     losses[["mean_regret", "largest_regret"]] *= 100
     return losses.drop(columns="task").rename(columns={"mean_regret": "mean", "largest_regret": "largest"})
 
 
-def regret_table(fits: Fits, runs: pd.DataFrame, name: str) -> Styler | Markdown:
-    """Return :func:`regret` for a page."""
-    if not has_curves(fits):
-        return NO_CURVES
-    names = {"mean": "mean loss, points", "largest": "largest loss, points"}
-    losses = regret(fits, runs).drop(columns="cells").rename(columns=names)
-    return table(losses.assign(strategy=losses["strategy"].map(display_name)), name, digits=1)
-
-
-def funnel_table(runs: pd.DataFrame, name: str = "funnel") -> Styler:
+def funnel_table(runs: pd.DataFrame) -> Styler:
     """Return what became of the teacher's calls at each strategy's largest budget: means over replicates, per size."""
     check_rows(runs)
     runs = runs[runs["budget"] > 0]
@@ -269,5 +292,67 @@ def funnel_table(runs: pd.DataFrame, name: str = "funnel") -> Styler:
     if found["seeds"].nunique() == 1:
         found = found.drop(columns="seeds")
     counts = [c for c in found.columns if c not in ("strategy", "yield", "calls each")]
-    shown = table(found, name).format("{:,.0f}", subset=counts).format("{:.0%}", subset=["yield"])
+    shown = table(found, "funnel").format("{:,.0f}", subset=counts).format("{:.0%}", subset=["yield"])
     return shown.format("{:.2f}", subset=["calls each"], na_rep="none kept")
+
+
+class Wanted(NamedTuple):
+    """A row of samples: name, files (a pattern), kind of call, settings of the teacher, a row to differ from."""
+
+    name: str
+    files: str
+    kind: str
+    teacher: str = ""
+    unlike: str = ""
+
+
+#: A programmatic teacher's identifier ends in its settings.
+ORACLE = "answer_error=0, rephrase_drift={drift}, invalid_rate={drift}, coverage={coverage})"
+
+
+def strategy_samples(task: str, size: int) -> list[Wanted]:
+    """Return the rows for one call of each strategy at a programmatic teacher, and for an edit of the seed."""
+    clean, edits = ORACLE.format(drift=0, coverage=1), ORACLE.format(drift=0, coverage=0)
+    bought = f"{task}-{{}}-S{size}-r*".format
+    return [
+        Wanted("new answer", bought("answer_augmentation"), "answer", clean),
+        Wanted("rephrasing", bought("question_rephrase"), "rephrase", clean),
+        Wanted("new question", bought("new_question"), "new_question", clean),
+        Wanted("edited question", bought("new_question"), "new_question", edits),
+    ]
+
+
+def stored_replies(folder: Path, files: str, kind: str, teacher: str = "") -> dict[tuple[str, int], dict]:
+    """Return the stored replies of one kind by problem and draw, of teachers whose identifier holds ``teacher``."""
+    found = {}
+    for path in sorted((folder / "generations").glob(files)):
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            for entry in map(json.loads, lines):
+                if entry["kind"] == kind and teacher in entry["teacher"] and entry["reply"]:
+                    found.setdefault((entry["problem"], entry["index"]), entry)
+    return found
+
+
+def samples(folder: Path, wanted: Sequence[Wanted]) -> pd.DataFrame:
+    """Return ``sample, text``: a seed and one stored reply per wanted row, for the first seed that has them all."""
+    found = {w.name: stored_replies(folder, w.files, w.kind, w.teacher) for w in wanted}
+    for w in wanted:
+        if w.unlike:
+            same = found[w.unlike]
+            found[w.name] = {at: e for at, e in found[w.name].items() if at in same and same[at]["reply"] != e["reply"]}
+    for problem in sorted(set.intersection(*({p for p, _ in replies} for replies in found.values()))):
+        first = {n: next(e for (p, _), e in sorted(some.items()) if p == problem) for n, some in found.items()}
+        seed = ("seed question", first[wanted[0].name]["question"])
+        return pd.DataFrame([seed, *((n, e["reply"].strip()) for n, e in first.items())], columns=["sample", "text"])
+    return pd.DataFrame(columns=["sample", "text"])
+
+
+def as_html(rows: pd.DataFrame) -> str:
+    """Return a table of samples for a page of the book: on one line, with every text as text.
+
+    >>> as_html(pd.DataFrame({"sample": ["new answer"], "text": ["<b>2</b>\\n#### 2"]})).partition("<tbody>")[2]
+    '    <tr>      <td>new answer</td>      <td>&lt;b&gt;2&lt;/b&gt; #### 2</td>    </tr>  </tbody></table>'
+    """
+    said = rows.assign(text=rows["text"].str.split().str.join(" "))
+    with pd.option_context("display.max_colwidth", None):
+        return said.to_html(index=False, header=False, border=0, classes="samples").replace("\n", "")

@@ -1,4 +1,8 @@
-"""The chapter on fine-tuned teachers (arXiv 2310.01119): what each condition gains, and how good the data are."""
+"""The chapter on fine-tuned teachers (arXiv 2310.01119): what each condition gains, and how good the labels are.
+
+Students of a comparison answered the same test items, and draws of the original examples and items both count as
+samples. Tasks with labels are judged by accuracy, generation tasks by chrF.
+"""
 
 import json
 from collections.abc import Sequence
@@ -6,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from textwrap import shorten
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,10 +18,8 @@ from IPython.display import Markdown
 from pandas.io.formats.style import Styler
 from scipy.stats import binomtest
 
-from crossover.chapters import finetuned_comparisons as compared
-from crossover.chapters.common import LEVEL, NOT_RUN, ChapterBase, counted_range, reading, starred, table
-from crossover.chapters.finetuned_comparisons import KINDS, Difference, labelled
-from crossover.chapters.samples import stored_replies
+from crossover.chapters import common
+from crossover.chapters.common import COLUMNS, LEVEL, NOT_RUN, ChapterBase
 from crossover.figures.charts import scatter, sweep
 from crossover.figures.style import Picture
 from crossover.labels import TASKS
@@ -26,21 +28,138 @@ from crossover.stats.curves import fit_exponential
 from crossover.study.cell import TeacherCell
 from crossover.study.grids import cells_of
 from crossover.study.grids import finetuned_teacher as grids
-from crossover.study.paired import pair
+from crossover.study.paired import Outcome, pair, paired_row
 from crossover.study.run import run_grid
-from crossover.study.select import settings_table
+from crossover.study.select import Selector, settings_table
+from crossover.tasks import load_task
+from crossover.tasks.instructed.base import ClassificationTask
 
-#: Measures of a cell's synthetic data, in the order of the table, and what readers are told.
-MEASURES = {
-    "annotations_right": "labels right", "coverage": "input covered", "unsupported": "unsupported",
-    "distinct_2": "distinct-2",
-    "self_similarity": "self-similarity",
-}  # fmt: skip
+#: Measures of a cell's synthetic data that figures show.
+MEASURES = ["annotations_right", "coverage", "distinct_2"]
+
+
+KINDS = {"annotate": "annotated", "generate": "generated", "both": "half of each"}
+#: Columns that name a difference.
+NAMES = ["panel", "comparison", "task", "size", "strategy", "teacher"]
+ALONE: Selector = {"strategy": "original", "teacher": "none", "budget": 0}
+
+
+class Difference(NamedTuple):
+    """Two conditions of one task and size: where they are drawn, and the first minus the second."""
+
+    panel: str
+    comparison: str
+    task: str
+    size: int
+    one: Selector
+    other: Selector
+    strategy: str = ""
+    teacher: str = ""
+
+
+def labelled(p: FinetunedTeacher, task: str) -> bool:
+    """Whether a task has labels; the others are generation tasks."""
+    return isinstance(load_task(task, **p.task_settings(task)), ClassificationTask)
+
+
+def bought(p: FinetunedTeacher, strategy: str, teacher: str = "tuned", **changed: float) -> Selector:
+    """Return the selector of a condition; ``changed`` names the settings that are not at the chapter's own values."""
+    dials = {"budget": p.queries, "teacher_layers": 0, "tuned_on": "own", "label_error": 0.0}
+    kinds = {"annotate": ["annotate"], "generate": ["generate"], "both": ["annotate", "generate"]}[strategy]
+    if teacher != "encoder":
+        dials |= {f"{kind}_temperature": getattr(p, f"{kind}_temperature") for kind in kinds}
+    return {"strategy": strategy, "teacher": teacher} | dials | changed
+
+
+def outcome(p: FinetunedTeacher, task: str) -> Outcome:
+    """Return what a task's students are judged by."""
+    return "correct" if labelled(p, task) else "score"
+
+
+def against_alone(p: FinetunedTeacher) -> list[Difference]:
+    """Return what each condition adds to the original examples alone, and what more gold examples would."""
+    found = [
+        Difference(_panel(task, size), f"{KINDS[s]}, {t} teacher", task, size, bought(p, s, t), ALONE, s, t)
+        for task, size, conditions in _planned(p)
+        for s, t in conditions
+    ]
+    upper = [
+        Difference(_panel(task, size), line, task, size, ALONE | {"seed_size": gold}, ALONE, "original", "none")
+        for task, size, _ in _planned(p)
+        for line, gold in ((f"{p.full} gold examples", p.full), ("all examples at hand", p.whole.get(task, 0)))
+        if gold
+    ]
+    return found + upper
+
+
+def gains(p: FinetunedTeacher) -> list[Difference]:
+    """Return :func:`against_alone` at each task's first size."""
+    return [d for d in against_alone(p) if d.size == p.originals[0]]
+
+
+def choices(p: FinetunedTeacher) -> list[Difference]:
+    """Return what tuning the teacher gains on prompting it, and annotation on generation, for the same queries."""
+    out = []
+    for task, size, conditions in _planned(p):
+        pairs = [("tuned or prompted", s, (s, "tuned"), (s, "prompted")) for s in p.conditions]
+        pairs += [("annotated or generated", "", ("annotate", t), ("generate", t)) for t in p.teachers]
+        for panel, s, one, other in pairs:
+            if {one, other} <= set(conditions):
+                name = f"{TASKS[task]} {size}, {KINDS.get(s) or one[1]}"
+                out.append(Difference(panel, name, task, size, bought(p, *one), bought(p, *other), s, one[1]))
+    return sorted(out, key=lambda d: d.panel, reverse=True)
+
+
+def teachers(p: FinetunedTeacher) -> list[Difference]:
+    """Return what a smaller tuned teacher gains on a larger prompted one, and what an encoder's labels add to none."""
+    smaller = [
+        Difference("a smaller tuned teacher against the whole, prompted",
+                   f"{TASKS[task]}, {KINDS[s]}, {layers} layers", task,
+                   p.originals[0], bought(p, s, "tuned", teacher_layers=layers), bought(p, s, "prompted"), s)
+        for task in p.tasks for layers in p.teacher_layers for s in p.conditions
+        if s != "both" and "prompted" in p.teachers
+    ]  # fmt: skip
+    students = {"encoder": {"scoring": "classify"}, "causal": {"scoring": "generate"}}
+    by = {"causal": bought(p, "annotate"), "encoder": bought(p, "annotate", "encoder")}
+    families = [
+        Difference("annotation by and for another family, against none",
+                   f"{TASKS[task]}, {teacher} teacher, {family} student", task,
+                   p.originals[0], which | scoring, ALONE | scoring, "annotate", teacher)
+        for task in p.dial_tasks if p.swapped and labelled(p, task)
+        for teacher, which in by.items() for family, scoring in students.items()
+    ]  # fmt: skip
+    return smaller + families
+
+
+def labels(p: FinetunedTeacher) -> list[Difference]:
+    """Return what labels of set error rates and of teachers tuned on other tasks gain on the tuned teacher's own."""
+    out = []
+    for task in p.dial_tasks:
+        size, own = p.originals[0], bought(p, "annotate")
+        for error in p.label_errors if labelled(p, task) else []:
+            gold = {"strategy": "annotate", "teacher": "oracle", "budget": p.queries, "label_error": error}
+            out.append(Difference("set label errors", f"{TASKS[task]}, {error:.0%} wrong", task, size, gold, own))
+        for how in p.tuned_on:
+            other = own | {"tuned_on": how}
+            out.append(Difference("teacher tuned on other tasks", f"{TASKS[task]}, on {how}", task, size, other, own))
+    return out
+
+
+#: What the chapter compares, by figure.
+COMPARISONS = {"gains": gains, "choices": choices, "teachers": teachers, "other_labels": labels}
+
+
+def _planned(p: FinetunedTeacher) -> list[tuple[str, int, list[tuple[str, str]]]]:
+    return [(task, *planned) for task in (*p.tasks, *p.side_tasks) for planned in grids.conditions(p, task)]
+
+
+def _panel(task: str, size: int) -> str:
+    return f"{TASKS[task]}, {size} originals"
 
 
 @dataclass(frozen=True)
 class Chapter(ChapterBase):
-    """Everything the chapter shows; ``runs`` has a column per setting and per measure (:func:`with_measures`)."""
+    """Everything the chapter shows; ``runs`` has a column per setting and per measure."""
 
     notebook: ClassVar[str] = "02_finetuned_teacher"
     parameters: FinetunedTeacher
@@ -50,8 +169,6 @@ class Chapter(ChapterBase):
         """The base grid, and one per setting that is varied."""
         return grids.grids(self.parameters)
 
-    # --- differences --------------------------------------------------------------------------------------------------
-
     def labels(self) -> Picture | Markdown:
         """Draw the student's gain against the teacher's label accuracy above the commonest label."""
         points = self._labels_and_gains
@@ -59,33 +176,32 @@ class Chapter(ChapterBase):
             return NOT_RUN
         well, badly = (points.loc[(points["verdict"] == "above") == above, "gain"] for above in (True, False))
         groups = {"the teacher's labels beat guessing": well, "they do not": badly}
-        said = [f"{100 * g.mean():+.1f} points where {n} (mean of {len(g)})" for n, g in groups.items() if len(g)]
-        caption = self.words("teachers_labels", replicates=counted_range(points["replicates"], "draw"))
-        title = f"Mean change of the student: {', '.join(said)}"
+        said = [f"by {100 * g.mean():+.1f} points where {n} (mean of {len(g)})" for n, g in groups.items() if len(g)]
+        caption = self.words("teachers_labels", replicates=common.counted_range(points["replicates"], "draw"))
+        title = f"Students change {common.listed(said)}"
         return self.figure("teachers_labels", partial(scatter, points), points, title, caption)
 
     @cached_property
     def _labels_and_gains(self) -> pd.DataFrame:
         labels = label_accuracy(self.parameters, self.of("base"), self.folder)
-        gains = self._differences([d for d in compared.against_alone(self.parameters) if d.strategy == "annotate"])
-        columns = ["task", "size", "teacher", "estimate", "low", "high", "replicates"]
-        found = labels.merge(
-            gains[columns].rename(columns={"estimate": "gain", "low": "gain_low", "high": "gain_high"}), on=columns[:3]
-        )
+        gains = self._differences([d for d in against_alone(self.parameters) if d.strategy == "annotate"])
+        gains = gains.rename(columns={"estimate": "gain", "low": "gain_low", "high": "gain_high"})
+        same, shown = ["task", "size", "teacher"], ["gain", "gain_low", "gain_high", "replicates"]
+        found = labels.merge(gains[[*same, *shown]], on=same)
         found["above"] = found["right"] - found["commonest"]
         return found.dropna(subset=["above", "gain"]).reset_index(drop=True)
 
     def compare(self, name: str) -> Picture | Markdown:
-        """Draw the differences of one figure of :data:`.comparisons.COMPARISONS`."""
+        """Draw the differences of one figure of :data:`COMPARISONS`."""
         caption = self.words("teachers_differences", paper=self.words(f"paper_{name}"))
-        rows = self._differences(compared.COMPARISONS[name](self.parameters))
+        rows = self._differences(COMPARISONS[name](self.parameters))
         return self.forest(f"teachers_{name}", rows, caption, xlabel="difference in score, points")
 
     def sizes(self) -> Picture | Markdown:
         """Draw the gain of annotation and generation by a fine-tuned teacher against the original set's size."""
         p = self.parameters
         several = {task for task in (*p.tasks, *p.side_tasks) if len(grids.conditions(p, task)) > 1}
-        tuned = [d for d in compared.against_alone(p) if d.teacher == "tuned" and d.strategy != "both"]
+        tuned = [d for d in against_alone(p) if d.teacher == "tuned" and d.strategy != "both"]
         wanted = [d for d in tuned if d.task in several]
         if len({d.size for d in wanted}) < 2:
             return NOT_RUN
@@ -93,20 +209,27 @@ class Chapter(ChapterBase):
         points = rows.assign(series=rows["strategy"].map(KINDS), value=rows["size"], task=rows["task"].map(TASKS))
         points[["gain", "gain_low", "gain_high"]] = 100 * rows[["estimate", "low", "high"]]
         points = points[["task", "series", "value", "gain", "gain_low", "gain_high", "replicates"]]
-        title = f"Gain by size of the original set: {reading(rows)}"
+        title = f"Gain by size of the original set: {common.reading(rows)}"
         return self._sweep("sizes", points, {"gain": "gain, points"}, "original examples", title, log=True)
 
     def _differences(self, wanted: Sequence[Difference]) -> pd.DataFrame:
-        return compared.differences(self.parameters, self.runs, self.folder, wanted)
-
-    # --- settings -----------------------------------------------------------------------------------------------------
+        """Return the names of differences, and what the rows decide, with 90% intervals paired by test item."""
+        p, out = self.parameters, []
+        for d in wanted:
+            terms = [{"weight": 1, **d.one}, {"weight": -1, **d.other}]
+            scoring = "classify" if labelled(p, d.task) else "generate"
+            base = {"experiment": "finetuned_teacher", "task": d.task, "seed_size": d.size, "scoring": scoring}
+            row = {name: getattr(d, name) for name in NAMES}
+            out.append(row | paired_row(self.runs, self.folder, base, [{}], terms, outcome(p, d.task)))
+        columns = [column for column in COLUMNS if column not in ("comparison", "value")]
+        return pd.DataFrame(out, columns=[*NAMES, *columns])
 
     def amounts(self) -> Picture | Markdown:
         """Draw scores against the amount of synthetic data with the fitted saturation."""
-        points = self._points("amounts", ["strategy", "budget"])
+        points = self._points("amounts", "budget")
         if points.empty:
             return NOT_RUN
-        points = points.assign(value=points["budget"] / self.parameters.dial_size)
+        points["value"] /= self.parameters.dial_size
         fits = {
             key: fit_exponential(some["value"].to_numpy(float), some["score"].to_numpy(float) / 100)
             for key, some in points.groupby(["task", "series"], sort=False)
@@ -122,48 +245,47 @@ class Chapter(ChapterBase):
         measures, curve = {"score": "accuracy or chrF, %"}, pd.concat(curves, ignore_index=True) if curves else None
         return self._sweep("amounts", points, measures, "teacher calls per original", title, curves=curve, log=True)
 
-    def temperatures(self, kind: str) -> Picture | Markdown:
-        """Draw score, accuracy and variety against the temperature of annotation or generation."""
-        name, dial = f"{kind}_temperatures", f"teacher.{kind}_temperature"
-        points = self._points(name, ["strategy", dial])
-        if points.empty:
+    def temperatures(self) -> Picture | Markdown:
+        """Draw score, accuracy and variety against the temperatures of annotation and of generation."""
+        parts = [
+            found[found["series"] == series]
+            for kind, series in KINDS.items()
+            if kind != "both" and len(found := self._points(f"{kind}_temperatures", f"teacher.{kind}_temperature"))
+        ]
+        if not parts:
             return NOT_RUN
-        points = points[points["series"] == KINDS[kind]].assign(value=lambda t: t[dial])
-        points = points.assign(right=100 * points["coverage"].fillna(points["annotations_right"]))
+        points = pd.concat(parts).sort_values(["task", "series", "value"])
+        points["right"] = 100 * points["coverage"].fillna(points["annotations_right"])
         shown = {
             "score": "student's score, %",
             "right": "labels right or\ninput covered, %",
             "distinct_2": "distinct-2",
         }
-        ends = points.sort_values("value").groupby("task", sort=False)["score"].agg(["first", "last"])
-        changes = [f"{task} {last - first:+.1f} points" for task, first, last in ends.itertuples()]
-        title = f"Student's score from the lowest to the highest temperature: {', '.join(changes)}"
-        return self._sweep(name, points, shown, "temperature", title)
+        ends = points.groupby(["task", "series"])["score"].agg(["first", "last"])
+        said = [f"{last - first:+.1f} points ({task}, {how})" for (task, how), first, last in ends.itertuples()]
+        title = f"From the lowest to the highest temperature, scores change by {common.listed(said)}"
+        return self._sweep("temperatures", points, shown, "temperature", title)
 
     def _sweep(
         self, name: str, points: pd.DataFrame, measures: dict[str, str], xlabel: str, title: str, **options: object
     ) -> Picture:
-        replicates = counted_range(points["replicates"], "draw")
+        replicates = common.counted_range(points["replicates"], "draw")
         caption = self.words("teachers_sweep", replicates=replicates, paper=self.words(f"paper_{name}"))
         draw = partial(sweep, points, measures, xlabel, **options)
         return self.figure(f"teachers_{name}", draw, points, title, caption)
 
-    def _points(self, grid: str, by: list[str]) -> pd.DataFrame:
-        """Return mean scores in % with intervals, and measures, of a grid's cells of a tuned teacher."""
+    def _points(self, grid: str, dial: str) -> pd.DataFrame:
+        """Return mean scores in % with intervals, and measures, by the value of a dial; of a tuned teacher's cells."""
         rows = self.of(grid)
         rows = rows[(rows["teacher"] == "tuned") & (rows["strategy"] != "both")]
         out = []
-        for values, some in rows.groupby(["task", *by], sort=False):
-            task, outcome = values[0], compared.outcome(self.parameters, values[0])
-            found = pair(some, self.folder, {"task": task}, [{}], [{"weight": 1}], outcome).contrast()
-            row = {"task": TASKS[task]} | dict(zip(by, values[1:], strict=True))
-            row |= {name: some[name].mean() if name in some else np.nan for name in MEASURES}
-            row |= {"series": KINDS[some["strategy"].iloc[0]], "score": 100 * found.estimate}
-            row["replicates"] = found.replicates
-            out.append(row | {"score_low": 100 * max(0.0, found.low), "score_high": 100 * min(1.0, found.high)})
+        for (task, strategy, value), some in rows.groupby(["task", "strategy", dial], sort=False):
+            judged = outcome(self.parameters, task)
+            c = pair(some, self.folder, {"task": task}, [{}], [{"weight": 1}], judged).contrast()
+            row = {"task": TASKS[task], "series": KINDS[strategy], "value": value, "replicates": c.replicates}
+            row |= {"score": 100 * c.estimate, "score_low": 100 * max(0.0, c.low), "score_high": 100 * min(1.0, c.high)}
+            out.append(row | some.reindex(columns=MEASURES).mean().to_dict())
         return pd.DataFrame(out)
-
-    # --- tables -------------------------------------------------------------------------------------------------------
 
     def samples(self) -> Styler:
         """Return one annotated and one generated example of a fine-tuned teacher per task, as stored."""
@@ -171,43 +293,30 @@ class Chapter(ChapterBase):
         for task in (*self.parameters.tasks, *self.parameters.side_tasks):
             for kind in ("annotate", "generate"):
                 files = f"{task}-{kind}-S{self.parameters.originals[0]}-r0-*"
-                for e in [*stored_replies(self.folder, files, kind, "instructed").values()][:1]:
-                    rows.append((TASKS[task], KINDS[kind], shorten(e["question"], 300), shorten(e["reply"], 300)))
-        return table(pd.DataFrame(rows, columns=["task", "example", "input", "teacher's reply"]), "samples")
-
-    def quality(self) -> Styler:
-        """Return the measures of the synthetic data, means over draws, by task, size and condition."""
-        found = synthetic_quality(self.of("base"))
-        found["condition"] = [condition(*row) for row in found[["strategy", "teacher"]].itertuples(index=False)]
-        found["task"] = found["task"].map(TASKS)
-        names = [name for name in MEASURES if name in found]
-        shares = ["usable", *(MEASURES[n] for n in ("annotations_right", "coverage", "unsupported") if n in names)]
-        shown = found[["task", "seed_size", "condition", "usable", *names]]
-        shown = shown.rename(columns=MEASURES | {"seed_size": "originals"})
-        return table(shown, "quality").format("{:.0%}", subset=shares, na_rep="")
+                for e in [*common.stored_replies(self.folder, files, kind, "instructed").values()][:1]:
+                    rows.append((TASKS[task], KINDS[kind], shorten(e["question"], 200), shorten(e["reply"], 200)))
+        return common.table(pd.DataFrame(rows, columns=["task", "example", "input", "teacher's reply"]), "samples")
 
     def chance(self) -> Styler | Markdown:
         """Return for each teacher how many labels are right, next to always giving the commonest one."""
         found = label_accuracy(self.parameters, self.of("base"), self.folder)
         if found.empty:
             return NOT_RUN
-        right = [
-            f"{r.right:.0%} of {r.labels} ({r.low:.0%} to {r.high:.0%})" if r.labels else "none readable"
+        rows = [
+            (TASKS[r.task], r.size, r.teacher)
+            + (f"{r.right:.0%} of {r.labels} ({r.low:.0%} to {r.high:.0%})" if r.labels else "none readable",)
+            + (f"{r.commonest:.0%}", r.verdict)
             for r in found.itertuples()
         ]
-        shown = found.assign(
-            task=found["task"].map(TASKS), right=right, commonest=found["commonest"].map("{:.0%}".format)
-        )
-        names = {"size": "originals", "right": "labels right", "commonest": "commonest label"}
-        columns = ["task", "size", "teacher", "right", "commonest", "verdict"]
-        return table(shown[columns].rename(columns=names), "chance")
+        columns = ["task", "originals", "teacher", "labels right", "commonest label", "verdict"]
+        return common.table(pd.DataFrame(rows, columns=columns), "chance")
 
     @property
     def headline(self) -> str:
         """How many ways to add a teacher's data help, and how many teachers are above guessing."""
         found = self._labels_and_gains
-        gains = self._differences([d for d in compared.against_alone(self.parameters) if d.strategy != "original"])
-        gains = starred(gains[gains["estimate"].notna()])
+        gains = self._differences([d for d in against_alone(self.parameters) if d.strategy != "original"])
+        gains = common.starred(gains[gains["estimate"].notna()])
         up, down = (int((gains["significant"] & side).sum()) for side in (gains["low"] > 0, gains["high"] < 0))
         above = int((found["verdict"] == "above").sum())
         counts = {"above": above, "cases": len(found), "ways": len(gains), "up": up, "down": down}
@@ -222,10 +331,9 @@ def run(parameters: FinetunedTeacher) -> Chapter:
 
 
 def with_measures(runs: pd.DataFrame) -> pd.DataFrame:
-    """Return a results table with a column per setting and per measure that is a number."""
-    found = [json.loads(text) if text else {} for text in runs["measures"]]
-    numbers = [{name: value for name, value in of.items() if isinstance(value, int | float)} for of in found]
-    return pd.concat([settings_table(runs), pd.DataFrame(numbers, index=runs.index)], axis=1)
+    """Return a results table with a column per setting and per measure."""
+    measures = [json.loads(text) if text else {} for text in runs["measures"]]
+    return pd.concat([settings_table(runs), pd.DataFrame(measures, runs.index)], axis=1)
 
 
 def enough(b: float, tau: float, most: float) -> str:
@@ -237,23 +345,6 @@ def enough(b: float, tau: float, most: float) -> str:
     if b < 1e-3:
         return "no gain seen"
     return f"more than the {most:g} tested" if tau * np.log(10) > most else f"{tau * np.log(10):.1f}"
-
-
-def condition(strategy: str, teacher: str) -> str:
-    """Return a condition in words."""
-    return "original examples alone" if strategy == "original" else f"+ {KINDS[strategy]}, {teacher} teacher"
-
-
-def synthetic_quality(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return measures of the base grid's synthetic data by task, size and condition, means over draws; shares of 1."""
-    rows = rows[(rows["strategy"] != "original") & (rows["student_seed"] == 0)].assign(
-        usable=lambda t: t["kept"] / t["asked"]
-    )
-    if "coverage" in rows:  # of texts, which have no labels
-        rows["annotations_right"] = rows["annotations_right"].where(rows["coverage"].isna())
-    names = [name for name in MEASURES if name in rows and rows[name].notna().any()]
-    groups = rows.groupby(["task", "seed_size", "strategy", "teacher"], sort=False)
-    return groups[["usable", *names]].mean().reset_index()
 
 
 def label_accuracy(p: FinetunedTeacher, rows: pd.DataFrame, folder: Path) -> pd.DataFrame:
@@ -271,12 +362,10 @@ def label_accuracy(p: FinetunedTeacher, rows: pd.DataFrame, folder: Path) -> pd.
         common = _commonest(rows[rows["task"] == task], folder)
         low, high = binomtest(right, labels).proportion_ci(LEVEL, "wilson") if labels else (float("nan"),) * 2
         verdict = "no label" if not labels else "above" if low > common else "below" if high < common else "not above"
-        out.append(
-            (task, size, teacher, right / labels if labels else float("nan"), low, high, common, labels, verdict)
-        )
-    return pd.DataFrame(
-        out, columns=["task", "size", "teacher", "right", "low", "high", "commonest", "labels", "verdict"]
-    )
+        share = right / labels if labels else float("nan")
+        out.append((task, size, teacher, share, low, high, common, labels, verdict))
+    columns = ["task", "size", "teacher", "right", "low", "high", "commonest", "labels", "verdict"]
+    return pd.DataFrame(out, columns=columns)
 
 
 def _commonest(rows: pd.DataFrame, folder: Path) -> float:

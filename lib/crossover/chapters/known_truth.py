@@ -13,7 +13,7 @@ import pandas as pd
 from pandas.io.formats.style import Styler
 from scipy.special import ndtri
 
-from crossover.chapters.common import ChapterBase, counted, table
+from crossover.chapters.common import ChapterBase, counted, listed, table
 from crossover.figures.learning_curves import curve_points, fitted_points, learning_curves
 from crossover.figures.style import INK, MUTED, SHADE, Picture, legend, mark, panels, styled
 from crossover.labels import TASKS, display_name
@@ -36,11 +36,7 @@ WITHIN = 0.05  # how far the prediction of a largest budget may miss, in accurac
 
 @dataclass(frozen=True)
 class Chapter(ChapterBase):
-    """Everything the chapter shows: a worked example, this run's simulations, and committed tables.
-
-    ``runs`` (coverage) and ``replicates`` are this run's; ``published`` is the committed coverage, ``left_out`` and
-    ``signal`` are of the committed study's own cells.
-    """
+    """A worked example (``world``), this run's ``runs`` (coverage) and ``replicates``, and three committed tables."""
 
     notebook: ClassVar[str] = "00_known_truth"
     parameters: KnownTruth
@@ -55,10 +51,10 @@ class Chapter(ChapterBase):
 
     @property
     def headline(self) -> str:
-        """How often the interval covers the truth, and how often with one replicate."""
-        ours = self.published.loc[self.published["quantity"] == "crossover", "rate"]
-        one = self.replicates.set_index("replicates")["rate"].loc[1]
-        return self.words("known_truth_headline", least=ours.min(), most=ours.max(), one=one)
+        """How often the interval covers the truth."""
+        ours = self.published[self.published["quantity"] == "crossover"]
+        least, most = ours["rate"].min(), ours["rate"].max()
+        return self.words("known_truth_headline", studies=f"{ours['studies'].min():,.0f}", least=least, most=most)
 
     def recovery(self) -> Picture:
         """Draw the worked example: fitted curves over the true ones."""
@@ -68,12 +64,6 @@ class Chapter(ChapterBase):
         caption = self.words("recovery", n_test=f"{w.n_test:,}", **size)
         draw = partial(draw_recovery, w, self.fits, self.crossover)
         return self.figure("known_truth_recovery", draw, self.recovered, title, caption)
-
-    def recovered_table(self) -> Styler:
-        """Return the worked example's estimates beside the truth."""
-        found = self.recovered.assign(quantity=self.recovered["quantity"].map(_readable))
-        found["holds"] = found["holds"].map({True: "yes", False: "no"}).fillna("")
-        return table(found, "recovered", digits=3)
 
     def coverage_figure(self) -> Picture:
         """Draw the committed coverage with this run's fainter beside it."""
@@ -99,10 +89,10 @@ class Chapter(ChapterBase):
     def replicates_figure(self) -> Picture:
         """Draw coverage and width against the number of replicates."""
         t = self.replicates
-        said = ", ".join(f"{r.rate:.0%} with {counted(r.replicates, 'replicate')}" for r in t.head(3).itertuples())
+        said = [f"in {r.rate:.0%} with {counted(r.replicates, 'replicate')}" for r in t.head(3).itertuples()]
         draw = partial(draw_replicates, t, self.fits.level)
         caption = self.words("replicates", studies=f"{int(t['studies'].iloc[0]):,}")
-        title = f"The interval holds the true crossover in {said}"
+        title = f"The interval holds the true crossover {listed(said)}"
         return self.figure("known_truth_replicates", draw, t, title, caption)
 
     def calibration(self) -> Picture:
@@ -121,28 +111,19 @@ class Chapter(ChapterBase):
             last = part[part["largest"]]
             miss = 100 * (last["predicted"] - last["measured"])
             wanted = last["replicates"] * (last["error"] / WITHIN * ndtri(0.95)) ** 2
-            rows.append(
-                {
-                    "task": TASKS[task], "strategy": display_name(strategy),
-                    "cells held": f"{part['held'].sum()} of {len(part)} ({part['held'].mean():.0%})",
-                    "largest budgets held": f"{last['held'].sum()} of {len(last)}",
-                    "largest budgets, points missed by": ", ".join(f"{v:+.0f}" for v in miss),
-                    f"replicates for {100 * WITHIN:.0f} points": f"{np.ceil(wanted.median()):.0f}",
-                }
-            )  # fmt: skip
-        return table(pd.DataFrame(rows), "left-out")
+            held = f"{part['held'].sum()} of {len(part)} ({part['held'].mean():.0%})"
+            row = [TASKS[task], display_name(strategy), held, f"{last['held'].sum()} of {len(last)}"]
+            rows.append([*row, ", ".join(f"{v:+.0f}" for v in miss), f"{np.ceil(wanted.median()):.0f}"])
+        columns = ["task", "strategy", "cells held", "largest budgets held", "largest budgets, points missed by"]
+        return table(pd.DataFrame(rows, columns=[*columns, f"replicates for {100 * WITHIN:.0f} points"]), "left-out")
 
     def signal_table(self) -> Styler:
         """Return how far a task's conditions and its replicates lie apart, and whether verdicts may rest on it."""
-        found = self.signal.assign(verdicts=np.where(self.signal["ratio"] >= LEAST_SIGNAL, "yes", "no"))
+        found = self.signal.assign(rests=np.where(self.signal["ratio"] >= LEAST_SIGNAL, "yes", "no"))
         found[["signal", "noise"]] *= 100
-        names = {
-            "signal": "between conditions, points",
-            "noise": "between replicates, points",
-            "verdicts": "verdicts rest on it",
-        }
+        names = {f: f"between {of}, points" for f, of in (("signal", "conditions"), ("noise", "replicates"))}
         found["task"] = found["task"].map(TASKS)
-        return table(found.rename(columns=names), "signal", digits=1)
+        return table(found.rename(columns=names | {"rests": "verdicts rest on it"}), "signal", digits=1)
 
 
 def _readable(quantity: str) -> str:
@@ -189,20 +170,18 @@ def draw_recovery(world: Scenario, fits: Fits, found: Crossover, narrow: bool = 
     true = world.crossover()
     if true is not None and x[0] <= true <= x[-1]:
         axes.axvline(true, color=INK, linewidth=1, linestyle=":", zorder=1)
-        axes.annotate(
-            f"true crossover {true:.2g}",
-            (true, 0.98),
-            (4, 0),
-            xycoords=axes.get_xaxis_transform(),
-            textcoords="offset points",
-            va="top",
-        )
+        place = {"xycoords": axes.get_xaxis_transform(), "textcoords": "offset points", "ha": "right", "va": "top"}
+        axes.annotate(f"true crossover {true:.2g}", (true, 0.98), (-4, 0), **place)
     figure.legends[0].remove()
-    legend(
-        figure,
-        [mark("true curves", INK, "", linestyle=":"), mark("crossover and its interval", INK, "d", linestyle="-")],
-    )
+    crossing = mark("crossover and its interval", INK, "d", linestyle="-")
+    legend(figure, [mark("true curves", INK, "", linestyle=":"), crossing])
     return figure
+
+
+def _errors(rows: pd.DataFrame) -> np.ndarray:
+    """Two Monte Carlo errors either way (2, n), within 0 and 1."""
+    error = 2 * rows["mc_error"]
+    return np.array([np.minimum(error, rows["rate"]), np.minimum(error, 1 - rows["rate"])])
 
 
 @styled
@@ -221,10 +200,9 @@ def draw_coverage(
             rows = rows.set_index("design")
             at = [d for d in designs if d in rows.index]
             y = [len(designs) - 1 - designs.index(d) + 0.22 * (1 - k) for d in at]
-            axes.errorbar(
-                rows.loc[at, "rate"], y, xerr=2 * rows.loc[at, "mc_error"], color=colour, marker=marker,
-                linestyle="none", markerfacecolor=face, markersize=7, capsize=2, zorder=4, alpha=alpha,
-            )  # fmt: skip
+            look = {"color": colour, "marker": marker, "markerfacecolor": face, "markersize": 7, "alpha": alpha}
+            errors = _errors(rows.loc[at])
+            axes.errorbar(rows.loc[at, "rate"], y, xerr=errors, linestyle="none", capsize=2, zorder=4, **look)
     places = range(len(designs))
     if narrow:
         for place, design in zip(places, designs[::-1], strict=True):
@@ -246,16 +224,14 @@ def draw_calibration(table: pd.DataFrame, misspecified: set[str], narrow: bool =
         panel.plot([0.5, 1], [0.5, 1], color=MUTED, linewidth=1, zorder=1)
         for design, rows in table[table["quantity"] == quantity].groupby("design"):
             colour, line = (MUTED, "--") if design in misspecified else (INK, "-")
-            panel.plot(
-                rows["level"], rows["rate"], color=colour, linestyle=line, linewidth=1.2, marker="o", markersize=3
-            )
+            look = {"color": colour, "linestyle": line, "linewidth": 1.2, "marker": "o", "markersize": 3}
+            panel.plot(rows["level"], rows["rate"], **look)
         panel.set(xlabel="nominal level", ylabel=f"coverage, {quantity}")
         for axis in (panel.xaxis, panel.yaxis):
             axis.set_major_formatter(lambda value, _: f"{value:.0%}")
         panel.grid()
-    legend(
-        figure, [mark("exponential truths", INK, "", linestyle="-"), mark("other truths", MUTED, "", linestyle="--")]
-    )
+    entries = [mark("exponential truths", INK, "", linestyle="-"), mark("other truths", MUTED, "", linestyle="--")]
+    legend(figure, entries)
     return figure
 
 
@@ -265,9 +241,8 @@ def draw_replicates(table: pd.DataFrame, level: float = 0.9, narrow: bool = Fals
     figure, (left, right) = panels(2, 3.0, narrow)
     left.axhspan(*_WANTED, color=SHADE, zorder=0)
     left.axhline(level, color=MUTED, linewidth=1)
-    left.errorbar(
-        table["replicates"], table["rate"], yerr=2 * table["mc_error"], color=INK, marker="o", capsize=2, linewidth=1.5
-    )
+    look = {"color": INK, "marker": "o", "capsize": 2, "linewidth": 1.5}
+    left.errorbar(table["replicates"], table["rate"], yerr=_errors(table), **look)
     left.set(xlabel="replicates", ylabel="coverage", ylim=(min(0.5, table["rate"].min() - 0.05), 1))
     left.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     finite = table[np.isfinite(table["median_width"])]

@@ -23,16 +23,15 @@ CLEAR, NOISY = 2.0, 1.25
 
 @dataclass(frozen=True)
 class Chapter(ChapterBase):
-    """What the pilot shows."""
+    """The recipes that were compared, and the choice."""
 
     notebook: ClassVar[str] = "06_recipe_pilot"
     parameters: RecipePilot
 
     def table(self) -> pd.DataFrame:
         """Return one row per recipe, see :func:`compare`."""
-        return compare(
-            {recipe: {c.key for c in cells} for recipe, cells in recipes(self.parameters).items()}, self.runs
-        )
+        keys = {recipe: {c.key for c in cells} for recipe, cells in recipes(self.parameters).items()}
+        return compare(keys, self.runs)
 
     def choice(self) -> dict[str, object]:
         """Return the changes of the base recipe that the rule takes."""
@@ -40,19 +39,15 @@ class Chapter(ChapterBase):
 
 
 def compare(keys: dict[str, set[str]], runs: pd.DataFrame) -> pd.DataFrame:
-    """Return gold log-likelihood, noise and accuracy of each recipe; ``keys`` are those of its cells.
+    """Return by recipe, of which ``keys`` names the cells: ``students, log_likelihood, accuracy, noise, gain, error``.
 
-    By recipe: ``students``; ``log_likelihood``, nats per token of the gold answers; ``accuracy``; ``noise``, the
-    standard deviation of the log-likelihood between students of one draw; ``gain`` over the base with its standard
-    ``error``, paired by strategy, budget and draw.
+    ``log_likelihood`` of the gold answers is in nats per token; ``noise`` is its standard deviation between students of
+    one draw; ``gain`` over the base, with its standard ``error``, is paired by strategy, budget and draw.
     """
-    runs = runs.assign(
-        log_likelihood=-runs["gold_nats"] / runs["gold_tokens"], accuracy=runs["n_correct"] / runs["n_test"]
-    )
-    cell = ["strategy", "seed_size", "budget", "replicate"]
-    means, rows = {}, {}
+    likelihood, accuracy = -runs["gold_nats"] / runs["gold_tokens"], runs["n_correct"] / runs["n_test"]
+    runs, means, rows = runs.assign(log_likelihood=likelihood, accuracy=accuracy), {}, {}
     for recipe, own in keys.items():
-        some = runs[runs["key"].isin(own)].groupby(cell)
+        some = runs[runs["key"].isin(own)].groupby(["strategy", "seed_size", "budget", "replicate"])
         means[recipe] = some["log_likelihood"].mean()
         rows[recipe] = {
             "students": int(some.size().sum()),

@@ -46,8 +46,6 @@ class Chapter(ChapterBase):
     parameters: TemplateQuestions
     bank: QuestionBank
 
-    # --- training -----------------------------------------------------------------------------------------------------
-
     def gains(self) -> Picture | Markdown:
         """Draw what template questions gain, next to the paper's gains."""
         caption = self.words("template_gains", setting=self._setting)
@@ -70,30 +68,29 @@ class Chapter(ChapterBase):
         points = [{"share": share} for share in self._published_shares("real_equal")]
         for name in self.parameters.question_sets if points else ():
             found = pair(self.runs, self.folder, _BASE, points, _terms("real_equal"), sets=[name])
-            c = found.contrast()
+            c, needed = found.contrast(), items_needed(found.differences, 0.01, LEVEL)
             gain = f"{100 * c.estimate:+.2f} ({100 * c.low:.2f} to {100 * c.high:.2f})"
-            row = {"set": SET_NAMES[name], "test items": c.items, "replicates": c.replicates, "gain, points": gain}
-            row["detectable at best, points"] = f"{100 * c.detectable:.2f}"
-            needed = items_needed(found.differences, 0.01, LEVEL)
-            rows.append(row | {"items to show 1 point, at least": f"{needed:,}"})
-        return table(pd.DataFrame(rows), "detectable")
+            rows.append((SET_NAMES[name], c.items, c.replicates, gain, f"{100 * c.detectable:.2f}", f"{needed:,}"))
+        columns = ["set", "test items", "replicates", "gain, points"]
+        columns += ["detectable at best, points", "items to show 1 point, at least"]
+        return table(pd.DataFrame(rows, columns=columns), "detectable")
 
     def ratio_curves(self) -> Picture:
         """Draw exact match against the synthetic share."""
         points = pd.DataFrame(
             {"set": name, "strategy": strategy, "share": share, **self._level([name], strategy, share)}
             for name in self.parameters.question_sets
-            for strategy, share in self._mixtures
+            for strategy, shares in {"untouched": [0.0], "real": [0.0], **self._shares}.items()
+            for share in shares
         )
         changes = [
             {"comparison": f"{display_name(strategy).lower()}, share {share:g}"}
             | self._effect(self.parameters.question_sets, [{"share": share}], _terms(strategy))
-            for strategy in MIXTURES
-            for share in getattr(self.parameters, strategy)
+            for strategy, shares in self._shares.items()
+            for share in shares
         ]
-        drawn = points[points["strategy"].isin([*MIXTURES, "real"])]
-        marks = drawn.assign(task=drawn["set"].map(SET_NAMES), series=drawn["strategy"].map(display_name))
-        marks = marks.rename(columns={"share": "value"})
+        marks = points[points["strategy"].isin([*MIXTURES, "real"])].rename(columns={"share": "value"})
+        marks = marks.assign(task=marks["set"].map(SET_NAMES), series=marks["strategy"].map(display_name))
         marks[["score", "score_low", "score_high"]] = 100 * marks[["estimate", "low", "high"]]
         draw = partial(sweep, marks, {"score": "exact match, %"}, "synthetic share of tokens")
         title = f"{reading(pd.DataFrame(changes))}, against real questions only"
@@ -123,8 +120,8 @@ class Chapter(ChapterBase):
             for name in p.language_sets
             if p.language_shares
         ]
-        setting = self._with_items(counted(p.n_language, "test item"))
-        rows, caption = pd.DataFrame(rows, columns=COLUMNS), self.words("template_language", setting=setting)
+        caption = self.words("template_language", setting=self._with_items(p.n_language))
+        rows = pd.DataFrame(rows, columns=COLUMNS)
         return self.forest("template_language", rows, caption, xlabel="change in accuracy, points")
 
     def data_quality(self) -> Picture | Markdown:
@@ -144,8 +141,6 @@ class Chapter(ChapterBase):
         rows = pd.DataFrame(rows, columns=["panel", *COLUMNS])
         return self.forest("template_data", rows, self._setting, xlabel=NATS)
 
-    # --- bias ---------------------------------------------------------------------------------------------------------
-
     def bias(self) -> Styler:
         """Return the variety of each mixture and its distances from the evaluation sets, means over replicates."""
         names = {
@@ -159,8 +154,6 @@ class Chapter(ChapterBase):
         found.insert(0, "mixture", rows["strategy"].map(display_name))
         found.insert(1, "share", rows["task.share"].map("{:g}".format))
         return table(found.groupby(["mixture", "share"]).mean().reset_index(), "bias")
-
-    # --- quality of the questions --------------------------------------------------------------------------------
 
     def funnel(self) -> Styler:
         """Return how many reach each stage of the pipeline, and why the others do not."""
@@ -200,24 +193,24 @@ class Chapter(ChapterBase):
         reader = LanguageModel.load(p.student, p.device)
         fluency = [np.median(quality.perplexity(reader, some)) for some in drawn]
         size = min(map(len, drawn))
-        rows: dict[str, Sequence[str]] = {"median perplexity": [f"{median:.0f}" for median in fluency]}
+        rows = {"median perplexity": [f"{median:.0f}" for median in fluency]}
         for n in (1, 2):
-            shares = [quality.distinct_of_sample(some, n, size) for some in drawn]
+            shares = (quality.distinct_of_sample(some, n, size) for some in drawn)
             rows[f"distinct-{n} of {size} questions"] = [f"{share:.2f}" for share in shares]
-        entropies = [quality.entropy(distributions(some, [])[0]) for some in drawn]
-        rows["entropy of question types, bits"] = [f"{bits:.2f}" for bits in entropies]
-        rows["question and answer repeated"] = [f"{r.repeated / r.questions:.1%}" for r in repeats]
-        rows["question with two answers"] = [f"{r.ambiguous / r.questions:.1%}" for r in repeats]
-        rows["near a test question, and left out"] = (f"{np.mean(near):.2%}", "left out before")
-        shown = pd.DataFrame.from_dict(rows, orient="index", columns=["generated", "real"])
-        return table(shown.rename_axis("measure").reset_index(), "quality")
+        entropies = (quality.entropy(distributions(some, [])[0]) for some in drawn)
+        rows |= {
+            "entropy of question types, bits": [f"{bits:.2f}" for bits in entropies],
+            "question and answer repeated": [f"{r.repeated / r.questions:.1%}" for r in repeats],
+            "question with two answers": [f"{r.ambiguous / r.questions:.1%}" for r in repeats],
+            "near a test question, and left out": [f"{np.mean(near):.2%}", "left out before"],
+        }
+        shown = [(measure, *values) for measure, values in rows.items()]
+        return table(pd.DataFrame(shown, columns=["measure", "generated", "real"]), "quality")
 
     def gallery(self) -> Styler:
         """Return two questions of every type, drawn by seed: what is usual, picked by nobody."""
-        shown = quality.gallery(self.bank.questions, each=2, seed=0).drop(columns=["entity", "source"])
-        return table(shown.assign(template=shown["template"].str.replace("_", " ")), "gallery")
-
-    # --- helpers ------------------------------------------------------------------------------------------------------
+        shown = quality.gallery(self.bank.questions, each=2, seed=0)
+        return table(shown.drop(columns=["entity", "source", "template"]), "gallery")
 
     @cached_property
     def headline(self) -> str:
@@ -237,21 +230,21 @@ class Chapter(ChapterBase):
 
     @property
     def _setting(self) -> str:
-        return self._with_items(counted(self.parameters.n_test, "test question"))
+        return self._with_items(self.parameters.n_test)
 
-    def _with_items(self, items: str) -> str:
+    def _with_items(self, items: int) -> str:
         """Say on how many items of each set, with which student, a figure rests."""
         replicates = counted(self.parameters.replicates, "replicate")
-        return self.words("template_setting", items=items, replicates=replicates)
+        return self.words("template_setting", items=counted(items, "test item"), replicates=replicates)
 
     @property
-    def _mixtures(self) -> list[tuple[str, float]]:
-        shares = [(s, share) for s in MIXTURES for share in getattr(self.parameters, s)]
-        return [("untouched", 0.0), ("real", 0.0), *shares]
+    def _shares(self) -> dict[str, list[float]]:
+        """The synthetic shares of each mixture."""
+        return {strategy: getattr(self.parameters, strategy) for strategy in MIXTURES}
 
     def _published_shares(self, strategy: str) -> list[float]:
         """Return the shares of a mixture that the paper tried too."""
-        return [share for share in getattr(self.parameters, strategy) if share in (0.1, 0.3, 0.5)]
+        return [share for share in self._shares[strategy] if share in (0.1, 0.3, 0.5)]
 
     def _level(self, sets: Sequence[str], strategy: str, share: float) -> dict[str, float]:
         one = [{"weight": 1, "strategy": strategy, "share": share}]

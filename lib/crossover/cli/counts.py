@@ -220,7 +220,7 @@ def compare(
     data = _only(_table(table), task)
     leads = leads_of(data, level, draws, first=first, second=second, pooled=pooled, items=outcomes)
     if plot and leads:
-        from crossover.figures.lead import lead_panels
+        from crossover.figures.learning_curves import lead_panels
 
         _save(lead_panels(leads), plot)
     if as_json:

@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 
 from crossover.errors import CrossoverError
-from crossover.figures.lead import lead_and_regret
+from crossover.figures.learning_curves import lead_and_regret
 from crossover.labels import display_name
 from crossover.stats.advice import advise_map, regret_table
 from crossover.stats.lead import find_leads

@@ -36,7 +36,7 @@ def map_of_fits(
     for axes, name in zip(axes_of, tasks, strict=True):
         here, run = grid[grid["task"] == name], cells[cells["task"] == name]
         _shade(axes, here, looks, hatches)
-        axes.scatter(run["seed_size"], run["budget"], s=14, color=PAPER, edgecolors=INK, linewidths=0.8, zorder=6)
+        axes.scatter(run["seed_size"], run["budget"], s=12, color=INK, zorder=6)
         _line(axes, [c for c in found if c.task == name], here)
         if at is not None:
             axes.plot(*at, "*", markersize=14, color=PAPER, markeredgecolor=INK, zorder=8)
@@ -56,7 +56,7 @@ def map_of_fits(
     ]
     entries += [
         mark("crossover, 90% interval", INK, "D", linestyle="-"),
-        mark("tested cell", INK, face=PAPER),
+        mark("tested cell", INK, markersize=4),
         Patch(facecolor=SHADE, label="not tested"),
     ]
     legend(figure, entries + ([mark("asked for", INK, "*", PAPER)] if at is not None else []))

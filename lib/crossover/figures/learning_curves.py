@@ -1,29 +1,19 @@
-"""Accuracy against budget ratio: points with intervals, fitted curves and crossovers, one panel per seed-set size."""
+"""Figures against the budget ratio: accuracy with fitted curves, the lead of a strategy, gains over the seeds alone."""
 
 from collections.abc import Sequence
+from itertools import groupby, pairwise
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from crossover.errors import CrossoverError
-from crossover.figures.style import (
-    INK,
-    MUTED,
-    Picture,
-    bars,
-    label_ends,
-    legend,
-    mark,
-    panels,
-    ratio_axis,
-    series,
-    styled,
-    styles,
-)
+from crossover.figures import style
+from crossover.figures.style import INK, MUTED, SHADE, Picture, bars, legend, mark, panels, ratio_axis, series, styled
 from crossover.labels import display_name
 from crossover.stats.crossovers import Crossover
 from crossover.stats.curves import Fits
+from crossover.stats.lead import Lead
 
 #: A point of a learning curve: what must not occur twice in one figure.
 _CELL = ["strategy", "seed_size", "budget", "replicate"]
@@ -107,7 +97,7 @@ def learning_curves(
     """
     points = points if "task" in points else points.assign(task="")
     groups = list(points.groupby(["task", "seed_size"], sort=True).groups)
-    looks = styles(points["strategy"])
+    looks = style.styles(points["strategy"])
     figure, axes_of = panels(len(groups), 3.1, narrow, sharey=True)
     tasks = points["task"].nunique()
     for axes, (task, size) in zip(axes_of, groups, strict=True):
@@ -145,7 +135,7 @@ def learning_curves(
     for axes, (task, size) in labelled:
         here = points[(points["task"] == task) & (points["seed_size"] == size)]
         last = here.sort_values("ratio").groupby("strategy").last()["accuracy"]
-        label_ends(axes, [(looks[s].label.lower(), y, looks[s].colour) for s, y in last.items()])
+        style.label_ends(axes, [(looks[s].label.lower(), y, looks[s].colour) for s, y in last.items()])
     entries = [mark(s.label.lower(), s.colour, s.marker, linestyle=s.dash) for s in looks.values()] if listed else []
     if levels is not None and len(levels):
         entries.append(mark(display_name("seeds_only").lower(), MUTED, "", linestyle="--"))
@@ -180,3 +170,110 @@ def _bar(axes: Axes, c: Crossover, height: float) -> None:
         axes.plot(ends[end], height, marker=head if open_end else "|", transform=where, color=INK, markersize=6)
     if left <= c.ratio <= right:
         axes.plot(c.ratio, height, marker="d", transform=where, color=INK, markersize=6)
+
+
+def decided_runs(leads: pd.DataFrame) -> list[tuple[int, list[float]]]:
+    """Return the neighbouring ratios at which the pooled lead is decided for one side (1 or -1), run by run.
+
+    >>> rows = pd.DataFrame({"ratio": [1, 2, 4], "low": [-0.2, -0.1, 0.1], "high": [-0.1, 0.1, 0.3], "seed_size": 0})
+    >>> decided_runs(rows)
+    [(-1, [1]), (1, [4])]
+    """
+    pooled = leads[leads["seed_size"] == 0].sort_values("ratio")
+    sides = (pooled["low"] > 0).astype(int) - (pooled["high"] < 0).astype(int)
+    runs = groupby(zip(sides.tolist(), pooled["ratio"].tolist(), strict=True), lambda pair: pair[0])
+    return [(side, [ratio for _, ratio in run]) for side, run in runs if side]
+
+
+@styled
+def lead_and_regret(leads: pd.DataFrame, losses: pd.DataFrame, narrow: bool = False) -> Picture:
+    """Draw the paired lead of new questions over new answers, and the loss from always buying one strategy.
+
+    ``leads`` have ``seed_size, ratio, lead, low, high`` as fractions of 1, size 0 pooled and drawn with intervals;
+    ``losses`` have ``strategy, mean, largest`` in points.
+    """
+    figure, (axes, side) = panels(2, 3.0, narrow, above=0.3, **({} if narrow else {"width_ratios": (3, 2)}))
+    pooled = leads[leads["seed_size"] == 0].sort_values("ratio")
+    axes.axhline(0, color=MUTED, linewidth=1)
+    runs = [run for _, run in decided_runs(leads)]
+    for gap in pairwise(pooled["ratio"]):
+        if not any({*gap} <= {*run} for run in runs):
+            axes.axvspan(*gap, color=SHADE, zorder=0)
+    single = leads[leads["seed_size"] > 0].sort_values("ratio")
+    sizes = sorted(single["seed_size"].unique())
+    for size in sizes if len(sizes) > 1 else ():
+        some = single[single["seed_size"] == size]
+        axes.plot(some["ratio"], 100 * some["lead"], color=MUTED, linewidth=0.8)
+        ratio, end = some[["ratio", "lead"]].iloc[-1]
+        # Right of the line's end at the last ratio, else on the side where the other lines are not.
+        up = end >= leads.loc[leads["ratio"] == ratio, "lead"].mean() - 1e-9
+        place = (
+            {"xytext": (0, 5), "va": "bottom", "ha": "right"} if up else {"xytext": (0, -5), "va": "top", "ha": "left"}
+        )
+        if ratio == pooled["ratio"].max():
+            place = {"xytext": (6, 0), "va": "center", "ha": "left"}
+        axes.annotate(f"{size:g} seeds", (ratio, 100 * end), textcoords="offset points", color=MUTED, **place)
+    look = {"color": INK, "marker": "o", "linewidth": 1.6, "elinewidth": 1.1, "capsize": 2, "zorder": 4}
+    axes.errorbar(pooled["ratio"], 100 * pooled["lead"], 100 * bars(pooled, "lead"), **look)
+    ratio_axis(axes, pooled["ratio"])
+    axes.set(xlabel="teacher calls per seed question", ylabel="lead of new questions, points")
+    axes.grid(axis="y")
+    looks = style.styles(losses["strategy"])
+    for y, row in enumerate(losses[::-1].itertuples()):
+        look = looks[row.strategy]
+        side.plot([row.mean, row.largest], [y, y], color=look.colour, linewidth=1.4)
+        side.plot(row.mean, y, look.marker, color=look.colour, markersize=8)
+        side.plot(row.largest, y, "|", color=look.colour, markersize=10)
+        said = f"{display_name(row.strategy).lower()}: {row.mean:.1f}"
+        side.annotate(said, (row.mean, y), (0, 8), textcoords="offset points", ha="left")
+    side.set(xlabel="loss from always buying it, points", yticks=[], xlim=(0, None), ylim=(-0.6, len(losses) - 0.3))
+    side.spines["left"].set_visible(False)
+    over = " over all sizes" * (len(sizes) > 1)
+    entries = [mark(f"lead{over}, 90% interval", INK, linestyle="-"), mark("undecided", SHADE, "s", markersize=10)]
+    legend(figure, [*entries, mark("mean to largest loss", MUTED, "", linestyle="-")])
+    return figure
+
+
+@styled
+def lead_panels(leads: Sequence[Lead], narrow: bool = False) -> Picture:
+    """Draw each lead: its curve with its band, paired differences as points, undecided ratios shaded."""
+    figure, axes = panels(len(leads), 3.0, narrow, above=0.3)
+    for panel, lead in zip(axes, leads, strict=True):
+        c, p = lead.curve, lead.points
+        panel.axhline(0, color=MUTED, linewidth=1)
+        for first, last in lead.undecided:
+            panel.axvspan(first, last, color=SHADE, zorder=0)
+        panel.fill_between(c["ratio"], 100 * c["low"], 100 * c["high"], color=MUTED, alpha=0.3, linewidth=0)
+        panel.plot(c["ratio"], 100 * c["lead"], color=INK)
+        look = {"color": INK, "marker": "o", "linestyle": "none", "capsize": 2, "zorder": 4}
+        panel.errorbar(p["ratio"], 100 * p["lead"], 100 * bars(p, "lead"), **look)
+        ratio_axis(panel, p["ratio"])
+        size = "all sizes" if lead.seed_size is None else f"{lead.seed_size:g} seed questions"
+        panel.set_title(f"{display_name(lead.second)} over {display_name(lead.first).lower()}, {size}", loc="left")
+        panel.set(xlabel="teacher calls per seed question", ylabel="lead, points")
+    entries = [mark("curves", INK, "", linestyle="-"), mark("paired differences", INK)]
+    legend(figure, [*entries, mark("undecided", SHADE, "s", markersize=10)])
+    return figure
+
+
+@styled
+def gains_over_seeds(gains: pd.DataFrame, narrow: bool = False) -> Picture:
+    """Draw each strategy's gain over the seeds alone against the ratio, a panel per seed-set size.
+
+    ``gains`` has ``seed_size, strategy, ratio, estimate, low, high``, fractions of 1.
+    """
+    sizes, looks = sorted(gains["seed_size"].unique()), style.styles(gains["strategy"].unique())
+    figure, axes = panels(len(sizes), 3.0, narrow, above=0.3)
+    for panel, size in zip(axes, sizes, strict=True):
+        panel.axhline(0, color=MUTED, linewidth=1)
+        for strategy, look in looks.items():
+            some = gains[(gains["seed_size"] == size) & (gains["strategy"] == strategy)].sort_values("ratio")
+            own = {"color": look.colour, "marker": look.marker, "linestyle": look.dash, "elinewidth": 1, "capsize": 2}
+            with series(panel, look.label.lower()):
+                panel.errorbar(look.shift * some["ratio"], 100 * some["estimate"], 100 * bars(some, "estimate"), **own)
+        ratio_axis(panel, gains.loc[gains["seed_size"] == size, "ratio"].unique())
+        panel.set_title(f"{size:g} seed questions", loc="left")
+        panel.set(xlabel="teacher calls per seed question", ylabel="gain over the seeds alone, points")
+        panel.grid(axis="y")
+    legend(figure, [mark(s.label.lower(), s.colour, s.marker, linestyle=s.dash) for s in looks.values()])
+    return figure

@@ -34,13 +34,11 @@ DARK = {
 }  # fmt: skip
 RC = {
     "font.size": 9.5, "axes.titlesize": 10, "axes.labelsize": 9.5, "xtick.labelsize": 9, "ytick.labelsize": 9,
-    "legend.fontsize": 9.5,
-    "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": MUTED, "xtick.color": MUTED, "ytick.color": MUTED,
-    "xtick.labelcolor": INK, "ytick.labelcolor": INK, "axes.facecolor": "none", "figure.facecolor": "none",
-    "axes.titlelocation": "left",
-    "axes.spines.top": False, "axes.spines.right": False, "grid.color": GRID, "axes.axisbelow": True,
-    "legend.frameon": False,
-    "svg.fonttype": "none", "hatch.linewidth": 0.6, "hatch.color": MUTED,
+    "legend.fontsize": 9.5, "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": MUTED, "xtick.color": MUTED,
+    "ytick.color": MUTED, "xtick.labelcolor": INK, "ytick.labelcolor": INK, "axes.facecolor": "none",
+    "figure.facecolor": "none", "axes.titlelocation": "left", "axes.spines.top": False, "axes.spines.right": False,
+    "grid.color": GRID, "axes.axisbelow": True, "legend.frameon": False, "svg.fonttype": "none",
+    "hatch.linewidth": 0.6, "hatch.color": MUTED,
 }  # fmt: skip
 #: A figure function runs in these settings.
 styled = mpl.rc_context(RC)
@@ -108,10 +106,10 @@ def styles(strategies: Iterable[str]) -> dict[str, Style]:
 
 
 def panels(
-    n: int, height: float, narrow: bool, above: float = 0.0, **subplots: object
+    n: int, height: float, narrow: bool, above: float = 0.0, columns: int = 2, **subplots: object
 ) -> tuple[Picture, Sequence[Axes]]:
-    """Return a figure and its ``n`` panels of ``height`` inches: stacked where ``narrow``, else two per row."""
-    columns = 1 if narrow else min(2, n)
+    """Return a figure and its ``n`` panels of ``height`` inches: stacked where ``narrow``, else side by side."""
+    columns = 1 if narrow else min(columns, n)
     rows = -(-n // columns)
     figure = Picture(figsize=(NARROW if narrow else WIDE, height * rows + above), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False, **subplots).ravel()
@@ -177,11 +175,11 @@ def ratio_axis(axes: Axes, ratios: Iterable[float]) -> None:
 
 def save(figure: Figure, path: Path) -> None:
     """Write a figure to ``.svg``, ``.png`` or ``.pdf``; the same figure gives the same bytes."""
-    metadata = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}}.get(
-        path.suffix, {"CreationDate": None}
-    )
+    dates = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}, ".pdf": {"CreationDate": None}}
     with mpl.rc_context(RC | {"svg.hashsalt": path.stem}):
-        figure.savefig(path, metadata=metadata, dpi=160, **({} if path.suffix == ".svg" else {"facecolor": "white"}))
+        figure.savefig(
+            path, metadata=dates[path.suffix], dpi=160, **({} if path.suffix == ".svg" else {"facecolor": "white"})
+        )
 
 
 def publish(draw: Callable[[bool], Picture], data: pd.DataFrame, folder: Path, **note: str) -> Picture:
