@@ -95,7 +95,7 @@
       figure.append(svg("text", { x: left - 6, y: y(a) + 4, "text-anchor": "end" }, shares ? `${Math.round(100 * a)}%` : count(a)));
     }
     const doubling = 2 ** Math.max(1, Math.ceil(Math.log2(high / low) / 8));
-    for (let q = 2 ** Math.ceil(Math.log2(low)); q <= high; q *= doubling) figure.append(svg("text", { x: x(q), y: height - bottom + 18, "text-anchor": "middle" }, count(q)));
+    for (let q = 2 ** Math.ceil(Math.log2(low)); q <= high; q *= doubling) figure.append(svg("text", { x: x(q), y: height - bottom + 18, "text-anchor": x(q) > width - 20 ? "end" : "middle" }, count(q)));
     figure.append(svg("text", { x: (left + width) / 2, y: height - 6, "text-anchor": "middle" }, price === 1 ? "teacher calls (log scale)" : "budget, in answers (log scale)"));
     const key = element("figcaption");
     for (const name of names) {

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from crossover.figures.style import styles
-from crossover.labels import QUERIES_PER_SAMPLE, STRATEGIES
+from crossover.labels import QUERIES_PER_SAMPLE, STRATEGIES, TASKS
 from crossover.stats.advice import CLEAR, LEAST_PILOT, PER_POINT
 from crossover.stats.counts import COLUMNS
 from crossover.stats.curves import STATUSES
@@ -41,7 +41,7 @@ def scripts(results: Path) -> dict[str, bytes]:
         "tasks": [
             {
                 "task": task,
-                "label": task.replace("_", " "),
+                "label": TASKS.get(task, task.replace("_", " ")),
                 "csv": table.loc[table["task"] == task, COLUMNS].to_csv(index=False, float_format="%.12g"),
             }
             for task in table["task"].value_counts().index
