@@ -161,14 +161,13 @@ def listed(parts: Sequence[str]) -> str:
 def counted_range(values: pd.Series, what: str) -> str:
     """Return the range of counts with its noun; zero stands for what was not run.
 
-    >>> counted_range(pd.Series([0, 2, 3]), "replicate")
-    '2 to 3 replicates'
+    >>> counted_range(pd.Series([0, 2, 3]), "replicate"), counted_range(pd.Series([2, 3, 5]), "replicate")
+    ('2 and 3 replicates', '2 to 5 replicates')
     """
-    there = values[values > 0]
-    if there.empty:
-        return f"no {what}"
-    low, high = there.min(), there.max()
-    return counted(low, what) if low == high else f"{low:,.0f} to {high:,.0f} {what}s"
+    there = sorted(values[values > 0].unique())
+    if len(there) < 2:
+        return counted(there[0], what) if there else f"no {what}"
+    return f"{there[0]:,.0f} {'and' if len(there) == 2 else 'to'} {there[-1]:,.0f} {what}s"
 
 
 def against(other: str, estimate: float, low: float, high: float) -> str:
