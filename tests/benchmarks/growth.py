@@ -22,8 +22,8 @@ from crossover.models.language_model import LanguageModel, train
 from crossover.models.recipe import Recipe
 from crossover.normal_text import word_set
 from crossover.stats.curves import fit_table
+from crossover.study import workers
 from crossover.study.store import COLUMNS, Store, read_runs
-from crossover.study.workers import MALLOC
 from crossover.tasks import load_task
 
 ROWS, QUESTIONS, CURVES, BUDGETS = (100, 1_000, 10_000), (1_000, 10_000, 100_000), (4, 16, 64), (64, 256, 1024, 4096)
@@ -90,7 +90,7 @@ MEMORY = "peak memory of a worker"
 
 def cell(n: int) -> dict[str, float]:
     """A student of the study's recipe, one epoch on ``n`` samples and 200 test items, in a process like a worker's."""
-    os.environ.update(MALLOC)
+    os.environ.update(workers.MEMORY)
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as worker:
         return worker.submit(_cell, n).result()
 
