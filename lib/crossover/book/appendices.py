@@ -9,7 +9,7 @@ from crossover.data import pinned
 from crossover.data.load import DATA_SETS
 from crossover.labels import TASKS
 from crossover.paths import PUBLISHED
-from crossover.study.confirmation import confirmed
+from crossover.study.advice_counts import confirmed
 from crossover.study.store import read_runs, worker_hours
 
 PRICE = 0.9  # of a million tokens, for an example of what a served teacher costs
