@@ -5,7 +5,7 @@ import json
 import pytest
 
 from crossover.tasks import load_task
-from crossover.teachers.few_shot_prompts import field_of
+from crossover.teachers.dialects import field_of
 from crossover.teachers.replies import plain_question, read_reply, structured_reply, without_thoughts
 
 TASK = load_task("math_words", steps=1)

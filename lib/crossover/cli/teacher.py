@@ -36,10 +36,9 @@ def check(
     from crossover.tasks import load_task
     from crossover.tasks.user_pairs import UserPairs
     from crossover.teachers import Request
-    from crossover.teachers.base import Kind
+    from crossover.teachers.base import EXAMPLES, Kind
     from crossover.teachers.dialects import dialect_of
     from crossover.teachers.endpoint import Endpoint
-    from crossover.teachers.few_shot_prompts import EXAMPLES
     from crossover.teachers.spending import Account
 
     task, shown, failed = load_task("math_words", steps=1), EXAMPLES + 1, 0

@@ -16,7 +16,7 @@ from crossover.tasks.base import Problem
 from crossover.tasks.pair_files import Pair
 from crossover.tasks.user_pairs import UserPairs
 from crossover.teachers import Reply, Request
-from crossover.teachers.few_shot_prompts import EXAMPLES
+from crossover.teachers.base import EXAMPLES
 from crossover.teachers.recorded import Recorded
 from crossover.teachers.spending import Account
 

@@ -21,8 +21,8 @@ from crossover.study.store import read_runs
 from crossover.tasks.base import Problem
 from crossover.tasks.user_pairs import UserPairs
 from crossover.teachers import Request
-from crossover.teachers.base import Kind
-from crossover.teachers.few_shot_prompts import EXAMPLES, chat_prompt, field_of, prompt
+from crossover.teachers.base import EXAMPLES, Kind, prompt
+from crossover.teachers.dialects import chat_prompt, field_of
 
 KINDS: dict[str, Kind] = {"question_rephrase": "rephrase", "new_question": "new_question"}  # of every other call
 CHAT_TOKENS = 12  # of a chat template around a prompt, about

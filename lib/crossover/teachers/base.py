@@ -1,4 +1,4 @@
-"""What a teacher is: a few kinds of request, one kind of reply.
+"""What a teacher is: a few kinds of request, one kind of reply, and the words in which a language model is asked.
 
 Teacher (answers questions) and augmenter (rephrases or invents them) share the protocol; one object may serve as both.
 An instructed teacher annotates inputs and generates examples of a task instead.
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
-from crossover.tasks.base import Problem
+from crossover.tasks.base import Problem, Task
 
 Kind = Literal["answer", "rephrase", "new_question", "annotate", "generate"]
 
@@ -66,3 +66,31 @@ class Remote(Teacher, Protocol):
 
         Where a call cannot be made, the replies of the others arrive before the error is raised.
         """
+
+
+# --- prompts ----------------------------------------------------------------------------------------------------------
+
+# Answers and new questions are asked for by example, rephrasings by instruction (arXiv 2409.19759, appendix).
+
+EXAMPLES = 3  # solved seeds that a teacher is shown beside the problem at hand
+
+REPHRASE = (
+    "Say the following question in other words. Keep every name, every number and what is asked. "
+    "Write the new question only.\n\n{question}"
+)
+
+
+def prompt(request: Request, task: Task, examples: Sequence[Problem]) -> str:
+    """Return the text of a request; an example that is the problem at hand is not shown."""
+    question = request.problem.question
+    shown = [p for p in examples if p.id != request.problem.id]
+    if request.kind == "answer":
+        return "\n\n".join([*(task.prompt(p.question) + p.answer for p in shown), task.prompt(question)])
+    if request.kind == "new_question":
+        return new_question_prompt([*(p.question for p in shown), question])
+    return REPHRASE.format(question=question)
+
+
+def new_question_prompt(questions: Sequence[str]) -> str:
+    """Return the prompt after which a model goes on with a question of the same kind."""
+    return "".join(f"Question: {text}\n\n" for text in questions) + "Question:"

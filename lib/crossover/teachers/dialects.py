@@ -1,14 +1,50 @@
-"""What servers say of a request, whatever their status, and what they take of the protocol."""
+"""What a chat model is asked, what servers say of it, whatever their status, and what they take of the protocol."""
 
 from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from crossover.teachers.base import Request
-from crossover.teachers.few_shot_prompts import schema
+from crossover.tasks.base import Problem, Task
+from crossover.teachers.base import Kind, Request, prompt
+
+CHAT = {
+    "answer": "Answer the last question in the manner and the form of the answers before it.",
+    "new_question": "Write one more question like the following ones. Write the question only.",
+}
+#: How a chat model is to enclose what it writes: in JSON where the server enforces a schema, otherwise between tags.
+STRUCTURES = {
+    "schema": 'Reply in JSON, as {{"{field}": "the whole {field}"}}.',
+    "tags": "Write <{field}> before the whole {field} and </{field}> after it.",
+}
+
+
+def field_of(kind: Kind) -> str:
+    """Return what a structured reply calls its text."""
+    return "answer" if kind == "answer" else "question"
+
+
+def schema(kind: Kind) -> dict[str, object]:
+    """Return the response format of a reply with one field of text."""
+    field = field_of(kind)
+    fields = {"type": "object", "properties": {field: {"type": "string"}}}
+    closed = {"required": [field], "additionalProperties": False}
+    return {"type": "json_schema", "json_schema": {"name": field, "strict": True, "schema": fields | closed}}
+
+
+def chat_prompt(request: Request, task: Task, examples: Sequence[Problem], structure: str) -> str:
+    """Return :func:`prompt` as a chat model is asked it, with the structure that its reply is to have."""
+    asked = STRUCTURES[structure].format(field=field_of(request.kind))
+    if request.kind == "rephrase":
+        instruction, _, question = prompt(request, task, examples).partition("\n\n")
+        return f"{instruction} {asked}\n\n{question}"
+    return f"{CHAT[request.kind]} {asked}\n\n{prompt(request, task, examples)}"
+
+
+# --- requests that are refused ----------------------------------------------------------------------------------------
 
 # What servers say, whatever their status. Of a prompt or reply that they will not handle: the sample is lost, the run
 # goes on.

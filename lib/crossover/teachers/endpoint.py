@@ -32,8 +32,7 @@ import openai
 from crossover.errors import CrossoverError
 from crossover.tasks.base import Problem, Task
 from crossover.teachers.base import Reply, Request
-from crossover.teachers.dialects import GATED, NO_ACCESS, SPENT, TOO_LONG, dialect_of, filtered
-from crossover.teachers.few_shot_prompts import chat_prompt, field_of
+from crossover.teachers.dialects import GATED, NO_ACCESS, SPENT, TOO_LONG, chat_prompt, dialect_of, field_of, filtered
 from crossover.teachers.replies import message_of, read_reply, structured_reply
 from crossover.teachers.spending import Account, BudgetExceeded
 

@@ -28,8 +28,7 @@ from crossover.models.language_model import LanguageModel, train
 from crossover.models.recipe import Recipe
 from crossover.models.weights import fingerprint
 from crossover.tasks.base import Problem, ProceduralTask, Task, answer_is_complete
-from crossover.teachers.base import Kind, Reply, Request
-from crossover.teachers.few_shot_prompts import EXAMPLES, new_question_prompt, prompt
+from crossover.teachers.base import EXAMPLES, Kind, Reply, Request, new_question_prompt, prompt
 from crossover.teachers.oracle import Oracle
 
 VERSION = 1  # raised when a change here changes what a fine-tuned teacher is

@@ -15,7 +15,7 @@ from typing import Any
 
 from crossover.tasks.base import Task
 from crossover.teachers.base import Kind
-from crossover.teachers.few_shot_prompts import field_of
+from crossover.teachers.dialects import field_of
 
 CUT = "cut at the token limit"
 #: How servers and templates write thoughts into a reply; everything up to the last end is a thought.

@@ -14,7 +14,7 @@ from crossover.tasks import load_task
 from crossover.tasks.base import Problem, ProceduralTask, Task, seeds_apart
 from crossover.tasks.benchmarks import Arc
 from crossover.teachers import Oracle, Teacher
-from crossover.teachers.few_shot_prompts import EXAMPLES
+from crossover.teachers.base import EXAMPLES
 from crossover.teachers.recorded import Recorded
 from crossover.teachers.spending import Account
 
