@@ -531,8 +531,16 @@ def test_an_interrupt_keeps_the_replies_under_way(tmp_path):
 def test_a_second_interrupt_gives_up_the_replies_under_way(tmp_path):
     with Running(latency=60) as server:
         main, start = threading.main_thread().ident, time.monotonic()
-        for seconds in (1.0, 8.0):  # far apart, for a busy machine: two at once are one
-            threading.Timer(seconds, lambda: signal.pthread_kill(main, signal.SIGINT)).start()
+
+        def interrupt():
+            while server.stats()["most_in_flight"] < 4:
+                time.sleep(0.02)
+            signal.pthread_kill(main, signal.SIGINT)
+            while signal.getsignal(signal.SIGINT) is not signal.default_int_handler:  # until the first is taken
+                time.sleep(0.02)
+            signal.pthread_kill(main, signal.SIGINT)
+
+        threading.Thread(target=interrupt, daemon=True).start()
         with pytest.raises(KeyboardInterrupt):
             teacher(met(server), tmp_path, concurrency=4).ask(ask(50), lambda place, reply: None)
         assert time.monotonic() - start < 40
