@@ -4,7 +4,7 @@
 "use strict";
 (() => {
   const settings = window.CROSSOVER_ADVICE, { level, strategies: looks, spare, tasks, per_sample: perSample, least_pilot: leastPilot, per_point: perPoint } = settings;
-  const DASHES = ["", "7 4", "2 3", "9 3 2 3", "1 2"], MOST_ROWS = 300, MOST_BYTES = 1e6, OWN = "your table";
+  const DASHES = ["", "7 4", "2 3", "9 3 2 3", "1 2"], MOST_ROWS = 1000, MOST_BYTES = 1e6, OWN = "your table";
   const unasked = { seeds: "64", queries: "256" }; // what the form holds until a reader asks
   const FIELDS = {
     seeds: { least: 1, most: 1e5, whole: true }, queries: { least: 1, most: 1e7, whole: false },

@@ -281,7 +281,7 @@ function numerics() {
   const three = (value) => general(value, 3);
   const percent = (value) => `${fixed(100 * value, 0)}%`;
   const signed = (value) => (value < 0 || Object.is(value, -0) ? fixed(value, 1) : `+${fixed(value, 1)}`);
-  const points = (lead, low, high) => `${signed(100 * lead)} (${fixed(100 * low, 1)} to ${fixed(100 * high, 1)})`;
+  const points = (lead, low, high) => `${signed(Math.round(1e11 * lead) / 1e9)} (${fixed(100 * low, 1)} to ${fixed(100 * high, 1)})`;
   const probability = (p) => (p > 0.99 ? "> 0.99" : p < 0.01 ? "< 0.01" : fixed(p, 2));
   const roundEven = (value) => Number(fixed(value, 0));
 

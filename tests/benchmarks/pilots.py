@@ -43,7 +43,7 @@ WORLDS = {
     "logistic": replace(simulation.ALL["logistic"], **NOISE),
 }
 GRIDS = (3, 4, 6, 9, 13)  # replicates of the whole grid
-PROMISES = ((60, 8), (100, 6), (300, 3))  # test items and replicates
+PROMISES = ((60, 7), (100, 5), (300, 4))  # test items, and the replicates that tell ten points with them
 SHARE = 0.25  # of the published grid's queries
 
 

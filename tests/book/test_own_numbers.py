@@ -192,8 +192,8 @@ def test_a_bad_table_is_refused_in_the_words_of_the_command_line(page, tmp_path,
 
 
 def test_a_table_too_long_for_the_page_is_refused(page):
-    rows = [f"a,10,{10 * k},0,1,4" for k in range(1, 302)]
-    assert "301 rows" in paste(page, "\n".join([HEADER, *rows]))
+    rows = [f"a,10,{10 * k},0,1,4" for k in range(1, 1002)]
+    assert "1001 rows" in paste(page, "\n".join([HEADER, *rows]))
 
 
 def test_the_page_draws_the_random_numbers_of_numpy(page):
