@@ -458,7 +458,7 @@ function crossoverStats(settings) {
     return N - k - 1 > 0 ? fit.loss[0] + 2 * k + (2 * k * (k + 1)) / (N - k - 1) : null;
   }
 
-  // ---- stats/sign_changes.py --------------------------------------------------------------------------------------------------------
+  // ---- stats/crossovers.py: sign changes --------------------------------------------------------------------------------------------------------
   function signChanges(logs, values, difference) {
     const sign = values.map((v) => (Math.abs(v) < 1e-5 ? 0 : Math.sign(v))), known = range(sign.length, (i) => i).filter((i) => sign[i]);
     return known.slice(1).map((b, i) => [known[i], b]).filter(([a, b]) => sign[a] !== sign[b])

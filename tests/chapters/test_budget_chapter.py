@@ -2,18 +2,20 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from crossover.chapters import budget_ratio
 from crossover.chapters.budget_ratio import Chapter, gains, gains_in_words
 from crossover.cli import app
 from crossover.params.profiles import check
-from crossover.paths import results_folder
+from crossover.paths import repository, results_folder
 from crossover.stats.crossovers import find_crossovers
 from crossover.stats.curves import fit_table
-from crossover.study.advice_counts import confirmed
+from crossover.study.advice_counts import confirmed, counts
 from crossover.study.grids import cells_of
 from crossover.study.store import read_runs
 from stored import first_right, plant
@@ -36,7 +38,9 @@ def chapter(tmp_path, monkeypatch):
         items = pd.read_parquet(path)
         items.assign(gold_nats=3.0 if ahead(cell) else 6.0, gold_tokens=3).to_parquet(path)
     runs = read_runs(tmp_path / "planted")
-    return Chapter(parameters, runs, fit_table(runs[runs["budget"] > 0], draws=50), [])
+    return Chapter(
+        parameters, runs, fit_table(runs[runs["budget"] > 0], draws=50), [], results_folder(parameters.results)
+    )
 
 
 def test_planted_leads_come_back(chapter):
@@ -95,6 +99,18 @@ def test_a_gain_at_one_size_alone_is_none_at_every_size():
     rows = [(16, "new_question", 8, 0.2, 0.1, 0.3), (64, "new_question", 8, 0.1, -0.1, 0.3)]
     assert "No strategy beats" in gains_in_words(pd.DataFrame(rows, columns=columns))
     assert "New questions beat" in gains_in_words(pd.DataFrame(rows[:1], columns=columns))
+
+
+def test_a_study_with_parameters_of_ones_own_shows_its_own_rows(chapter, monkeypatch):
+    own = chapter.parameters.model_copy(update={"profile": "study"})
+    monkeypatch.setattr(budget_ratio, "run_grid", lambda parameters: chapter.runs)
+    shown = budget_ratio.run(own)
+    assert shown.runs is chapter.runs and shown.source == shown.folder
+
+
+def test_published_counts_are_the_same_by_a_relative_path(monkeypatch):
+    monkeypatch.chdir(repository())
+    assert counts(Path("results/study")).equals(counts(results_folder("study")))
 
 
 def test_a_size_of_the_confirmation_study_counts_when_it_is_whole(tmp_path, monkeypatch):

@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 
 from crossover.errors import CrossoverError
+from crossover.paths import results_folder
 from crossover.stats import curves, seed_size_law
 from crossover.stats.crossovers import find_crossovers
+from crossover.study import advice_counts
 from planted import RATIOS, counts
 
 REUSED, FRESH = (300.0, 5.0), (600.0, 2.0)  # tau and R; rho and alpha
@@ -92,6 +94,16 @@ def test_a_size_that_was_not_run_is_predicted():
     truth = grid[np.argmax([b(r) > a(r) for r in grid])]
     assert row.seed_size == 200 and row.predicted == pytest.approx(truth, rel=0.15)
     assert row.predicted_low <= truth <= row.predicted_high
+
+
+def test_a_predicted_crossover_is_the_one_near_the_tested_range_after_which_the_second_leads():
+    """By the published counts the law of rephrasings also crosses far below the tested range, the other way round."""
+    published = advice_counts.counts(results_folder("study")).query("task == 'math_words'")
+    fits = curves.fit_table(published, draws=100)
+    for size in (16, 64):
+        pairs = [c for c in find_crossovers(fits, checks=False) if c.seed_size == size and c.second == "new_question"]
+        for row, c in zip(seed_size_law.predict_crossovers(fits, size, pairs).itertuples(), pairs, strict=True):
+            assert c.ratio / 2 < row.predicted < 2 * c.ratio
 
 
 def test_too_few_sizes_are_refused():

@@ -8,7 +8,7 @@ import pandas as pd
 from crossover.data import pinned
 from crossover.data.load import DATA_SETS
 from crossover.labels import TASKS
-from crossover.paths import PUBLISHED
+from crossover.paths import CONFIRMATION, PUBLISHED
 from crossover.study.advice_counts import confirmed
 from crossover.study.store import read_runs, worker_hours
 
@@ -18,10 +18,11 @@ PRICE = 0.9  # of a million tokens, for an example of what a served teacher cost
 def tables(results: Path) -> dict[str, object]:
     """Return what the pages of the appendices show, by the name under which they quote it."""
     runs, fits, folder = read_runs(results), results / "fits.csv", results.parent / "bench"
+    further = [CONFIRMATION] if results.name == PUBLISHED else []
     bench = {path.stem: pd.read_csv(path, keep_default_na=False, dtype=str) for path in sorted(folder.glob("*.csv"))}
     measured = pd.concat([pd.Series(dtype=str), *(rows["provenance"] for rows in bench.values())])
     return {
-        "costs": costs(runs),
+        "costs": costs({name: read_runs(results.parent / name) for name in (results.name, *further)}),
         "machines": _machines(results, runs["provenance"]),
         "bench": bench,
         "bench_machines": _machines(folder, measured, commit=True),
@@ -33,13 +34,14 @@ def tables(results: Path) -> dict[str, object]:
     }
 
 
-def costs(runs: pd.DataFrame) -> pd.DataFrame:
-    """Students, queries, tokens and hours of one worker by experiment and task, and in all."""
+def costs(profiles: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Students, queries, tokens and hours of one worker by profile, experiment and task, and in all."""
+    runs = pd.concat([rows.assign(profile=name) for name, rows in profiles.items()])
     tokens = runs["tokens_in"] + runs["tokens_out"]
     counted = runs.assign(students=1, teacher_tokens=tokens, hours=worker_hours(runs))
     columns = ["students", "queries", "teacher_tokens", "train_tokens", "hours"]
-    sums = counted.groupby(["experiment", "task"], as_index=False)[columns].sum().replace({"task": TASKS})
-    total = counted[columns].sum().to_frame().T.assign(experiment="all", task="")
+    sums = counted.groupby(["profile", "experiment", "task"], as_index=False)[columns].sum().replace({"task": TASKS})
+    total = counted[columns].sum().to_frame().T.assign(profile="all", experiment="", task="")
     return pd.concat([sums, total])
 
 

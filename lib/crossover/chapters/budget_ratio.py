@@ -47,11 +47,7 @@ class Chapter(ChapterBase):
     parameters: BudgetRatio
     fits: Fits
     crossovers: list[Crossover]
-
-    @property
-    def source(self) -> Path:
-        """The results folder of the rows: the published study shows the confirmation study's."""
-        return results_folder(CONFIRMATION) if self.parameters.profile == PUBLISHED else self.folder
+    source: Path  #: The results folder of the rows: the published chapter shows the confirmation study's.
 
     @cached_property
     def leads(self) -> pd.DataFrame:
@@ -159,7 +155,7 @@ class Chapter(ChapterBase):
         largest = {frozenset((c.first, c.second)): c for c in self.crossovers if c.seed_size == sizes[-1]}
         if common.has_curves(self.fits) and len(sizes) > 2:
             found = held_out(self.fits, sizes[-1])
-        elif common.has_curves(self.fits) and self.parameters.profile == PUBLISHED:
+        elif common.has_curves(self.fits) and self.source != self.folder:
             planned = {cell.seed_size for cell in cells_of(resolve(self.notebook, CONFIRMATION, {}))}
             sizes = sorted(planned - set(sizes))
             found = pd.concat([predict_crossovers(self.fits, size, [*largest.values()]) for size in sizes])
@@ -256,14 +252,14 @@ class Chapter(ChapterBase):
 def run(parameters: BudgetRatio) -> Chapter:
     """Run the grid, fit it, store the fits, and return what there is to show."""
     folder = results_folder(parameters.results)
-    runs = run_grid(parameters)
-    if parameters.profile == PUBLISHED:
-        runs = confirmed()
+    runs, source = run_grid(parameters), folder
+    if parameters.results == PUBLISHED and len(fresh := confirmed()):
+        runs, source = fresh, results_folder(CONFIRMATION)
     fits = fit_table(runs[runs["budget"] > 0], LEVEL)
     found = find_crossovers(fits)
     fits.table().to_csv(folder / "fits.csv", index=False, float_format="%.6g")
     crossovers.table(found).to_csv(folder / "crossovers.csv", index=False, float_format="%.6g")
-    return Chapter(parameters, runs, fits, found)
+    return Chapter(parameters, runs, fits, found, source)
 
 
 def rule(found: Sequence[Crossover]) -> str:

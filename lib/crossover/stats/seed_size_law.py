@@ -125,11 +125,13 @@ def _predicted(
 
     logs = np.linspace(np.log(tested[0] / BEYOND), np.log(tested[1] * BEYOND), 400)
     point, draws = lead(logs)
-    found = sign_changes(logs, point, lambda t: lead(t)[0])
-    if not found:
+    # The first strategy leads below a crossover; of several, the one in or nearest to the tested range counts.
+    rising = [root for root, up in sign_changes(logs, point, lambda t: lead(t)[0]) if up]
+    if not rising:
         return None, None, None
+    root = min(rising, key=lambda at: max(np.log(tested[0]) - at, at - np.log(tested[1]), 0.0))
     positive = (draws > 0).mean(0) + (draws == 0).mean(0) / 2
-    return float(np.exp(found[0][0])), *open_region(logs, positive, found[0][0], (1 - level) / 2)
+    return float(np.exp(root)), *open_region(logs, positive, root, (1 - level) / 2)
 
 
 def effective(samples: np.ndarray, sizes: np.ndarray, repeats: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

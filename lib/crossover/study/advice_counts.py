@@ -38,7 +38,7 @@ def counts(folder: Path, outcome: Outcome = "correct") -> pd.DataFrame:
         raise CrossoverError(
             f"{folder}: no budget-ratio results yet; run `make reproduce PROFILE={folder.name}`, or use --from"
         )
-    if folder == results_folder(PUBLISHED) and outcome == "correct":
+    if folder.resolve() == results_folder(PUBLISHED).resolve() and outcome == "correct":
         fresh = confirmed()
         runs = pd.concat([runs[~runs["task"].isin(fresh["task"])], fresh])
     runs = runs[runs["budget"] > 0]  # the seeds alone are no point of a curve
