@@ -196,7 +196,7 @@ def replayed() -> pd.DataFrame:
                 continue
             losses = advise_map(whole, [size], [queries]).set_index("strategy")["accuracy"]
             for shift in range(3):
-                order = [replicates[(i + shift) % 3] for i in range(3)]
+                order = replicates[shift:] + replicates[:shift]
                 for rule in RULES:
                     got, used = replay(part, order, size, queries, rule)
                     rows.append({"rule": rule, "agrees": got == truth.choose, "regret": losses.max() - losses[got],
