@@ -323,7 +323,7 @@ def test_a_measure_has_a_t_interval_over_replicates(mixtures):
     (found,) = decide(mixtures, mixture_claim(statistic="measure", measure="type_entropy"))
     expected = stats.ttest_1samp([0.5, 0.6], 0).confidence_interval(0.9)
     assert (found.estimate, *found.interval) == pytest.approx((0.55, expected.low, expected.high))
-    for lacking in ({"statistic": "measure", "measure": "type_entrop"}, {"sets": ["hellaswag"]}):
+    for lacking in ({"statistic": "measure", "measure": "type_entrop"}, {"sets": ["nq_open", "hellaswag"]}):
         (missing,) = decide(mixtures, mixture_claim(**lacking))
         assert missing.verdict == "not run in this profile" and missing.why
 

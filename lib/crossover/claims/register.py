@@ -22,9 +22,10 @@ class _Strict(BaseModel):
 
 
 class Elsewhere(_Strict):
-    """What a part compares in a profile with other sizes; what is not given stays."""
+    """What a part compares in a profile with other sizes or sets; what is not given stays."""
 
     says: str | None = None
+    sets: list[str] | None = None
     points: list[Selector] | None = None
     terms: list[Selector] | None = None
 

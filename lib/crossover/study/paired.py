@@ -107,9 +107,10 @@ def item_outcomes(folder: Path, key: str, outcome: Outcome = "correct", sets: Se
         )
     items = _read(path, path.stat().st_mtime_ns)
     if sets:
-        items = items[items.index.str.partition("/").get_level_values(0).isin(sets)]
-        if items.empty:
-            raise MissingRows(f"no items of {', '.join(sets)}")
+        names = items.index.str.partition("/").get_level_values(0)
+        if missing := [name for name in sets if name not in names]:
+            raise MissingRows(f"no items of {', '.join(missing)}")
+        items = items[names.isin(sets)]
     if outcome == "gold_loglik":
         if not {"gold_nats", "gold_tokens"} <= {*items}:
             raise MissingRows("the items hold no log-likelihood of the gold answer")
