@@ -3,7 +3,7 @@
 // those are calls.
 "use strict";
 (() => {
-  const settings = window.CROSSOVER_ADVICE, { level, strategies: looks, spare, tasks, per_sample: perSample, least_pilot: leastPilot, per_point: perPoint } = settings;
+  const settings = window.CROSSOVER_ADVICE, { level, strategies: looks, spare, tasks, per_sample: perSample, least_pilot: leastPilot, pilot_share: pilotShare } = settings;
   const DASHES = ["", "7 4", "2 3", "9 3 2 3", "1 2"], MOST_ROWS = 1000, MOST_BYTES = 1e6, OWN = "your table";
   const unasked = { seeds: "64", queries: "256" }; // what the form holds until a reader asks
   const FIELDS = {
@@ -64,8 +64,8 @@
     const lead = second ? `${label(best)} lead ${label(second)} by ${found.lead}` : `${label(best)} are the only strategy with a curve`;
     const parts = nearest
       ? [`Not tested: ${why}. No recommendation. At the nearest tested point, ${count(nearest[0])} seed questions and ${count(nearest[1])} ${unit}, ${lead}.`,
-        trend ? `The trend for your numbers is a lead of ${trend}, by extrapolation.` : "",
-        price === 1 ? `A pilot that tests your case takes ${perPoint} times its calls: crossover pilot PAIRS --queries ${Math.max(leastPilot, Math.round(perPoint * queries))} --budget ${Math.round(queries)} --until decided.` : ""]
+        trend ? `By extrapolation, ${label(trend.first)} lead ${label(trend.second)} by ${trend.lead} at your numbers.` : "",
+        price === 1 ? `To measure it on your task: crossover pilot PAIRS --queries ${Math.max(leastPilot, Math.ceil(queries / pilotShare))} --budget ${Math.round(queries)}.` : ""]
       : [choose ? `Buy ${label(best)}: ${second ? lead.replace(label(best), "they") : lead}.` : `No clear winner: ${lead}.`];
     if (missing.length) parts.push(`No curve for ${missing.map(label).join(", ")}: too few budgets.`);
     if (dollars) parts.push(`${count(queries)} ${unit} cost $${count(queries * dollars)}.`);

@@ -732,7 +732,7 @@ function crossoverStats(settings) {
     if (why) {
       nearest = nearestTested(fitted, seeds, queries, price);
       choices = at(...nearest);
-      trend = trendAtQuestion(curves, fitted, choices.slice(0, 2).map((c) => c.strategy), nearest[0], seeds, queries, price);
+      trend = trendAtQuestion(curves, fitted, nearest[0], seeds, queries, price);
     }
     const missing = distinct(curves.map((c) => c.strategy)).filter((name) => !fitted.has(name)).sort();
     const clearly = !nearest && (choices[0].pBest >= clear || choices.length === 1);
@@ -775,12 +775,15 @@ function crossoverStats(settings) {
     return [size, size * clip(queries / seeds, low, Math.max(low, high))];
   }
 
-  function trendAtQuestion(curves, fitted, names, near, seeds, queries, price) {
-    const laws = fitSeedSizes(curves.filter((c) => names.includes(c.strategy)));
-    if (names.length < 2 || !names.every((name) => laws.has(name))) return null;
+  function trendAtQuestion(curves, fitted, near, seeds, queries, price) {
+    const bought = boughtOf(fitted).map(([name]) => name), laws = fitSeedSizes(curves.filter((c) => bought.includes(c.strategy)));
+    const names = [...laws.keys()].sort();
+    if (names.length < 2) return null;
     const size = names.every((name) => fitted.get(name).length > 1) ? seeds : near;
-    const [first, second] = names.map((name) => laws.get(name).cell(size, queries / seeds / price(name))), sorted = ascending(first.map((v, d) => v - second[d]));
-    return { lead: quantile(sorted, 0.5), interval: [tail, 1 - tail].map((q) => quantile(sorted, q)) };
+    const there = new Map(names.map((name) => [name, laws.get(name).cell(size, queries / seeds / price(name))]));
+    const expected = (name) => quantile(ascending(there.get(name)), 0.5), [first, second] = names.sort((x, z) => expected(z) - expected(x));
+    const sorted = ascending(there.get(first).map((v, d) => v - there.get(second)[d]));
+    return { first, second, lead: quantile(sorted, 0.5), interval: [tail, 1 - tail].map((q) => quantile(sorted, q)) };
   }
 
   // What the page draws: lines at one number of seeds over the tested budgets, and the means measured at the nearest tested size.
@@ -837,7 +840,7 @@ function crossoverStats(settings) {
       "lead over the best other, points": points(c.lead, ...c.leadInterval), "P(best)": probability(c.pBest), "expected regret, points": fixed(100 * c.regret, 1) }));
     const [best, second] = found.choices, percents = (values) => values.map((v) => fixed(100 * v, 1)).join(" to ");
     return { ...found, choices: undefined, rows, best: best.strategy, second: second?.strategy, lead: `${fixed(100 * best.lead, 1)} points (${percents(best.leadInterval)})`,
-      trend: found.trend && `${fixed(100 * found.trend.lead, 1)} points (${percents(found.trend.interval)})` };
+      trend: found.trend && { ...found.trend, lead: `${fixed(100 * found.trend.lead, 1)} points (${percents(found.trend.interval)})` } };
   }
 
   // ---- The page's calls: a table is read once, and each of its fits is made once -----------------------------------------------------

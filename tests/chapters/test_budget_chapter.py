@@ -128,6 +128,6 @@ def test_the_landing_page_answers_as_the_command_does(chapter):
     asked = CliRunner().invoke(
         app, ["advise", "--seeds", "32", "--queries", "2000", "--from", str(chapter.folder), "--json"]
     )
-    lead, (low, high) = json.loads(asked.stdout)["trend"]
-    said = f"the lead is {100 * lead:.0f} points ({100 * low:.0f} to {100 * high:.0f})."
-    assert said in chapter.example(32, 2000)
+    trend = json.loads(asked.stdout)["trend"]
+    low, high = (100 * end for end in trend["interval"])
+    assert f" by {100 * trend['lead']:.0f} points ({low:.0f} to {high:.0f})." in chapter.example(32, 2000)

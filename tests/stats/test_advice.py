@@ -79,9 +79,19 @@ def test_the_trend_holds_the_lead_at_the_question(fits):
     one = curves.fit_table(noisy(EARLY, LATE, n=4000, size=200), draws=500)
     for found, seeds, ratio in ((one, 200, 256), (fits, 400, 4)):
         a = advice.advise(found, seeds, seeds * ratio)
-        lead, (low, high) = a.trend
-        truth = (LATE(ratio) - EARLY(ratio)) * (1 if a.best.strategy == "new_question" else -1)
-        assert low < truth < high and abs(lead - truth) < 0.1
+        low, high = a.trend.interval
+        truth = (LATE(ratio) - EARLY(ratio)) * (1 if a.trend.first == "new_question" else -1)
+        assert low < truth < high and abs(a.trend.lead - truth) < 0.1
+
+
+def test_the_trend_names_who_leads_there_and_not_at_the_nearest_tested_point():
+    early = curves.fit_table(noisy(EARLY, LATE, n=4000, size=200, ratios=np.array([0.5, 1, 2, 4])), draws=300)
+    a = advice.advise(early, 200, 200 * 64)
+    assert (a.best.strategy, a.trend.first, a.trend.second) == (
+        "answer_augmentation",
+        "new_question",
+        "answer_augmentation",
+    )
 
 
 def test_a_strategy_that_buys_nothing_is_a_level_line():

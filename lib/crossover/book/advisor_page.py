@@ -10,7 +10,7 @@ import numpy as np
 
 from crossover.figures.style import styles
 from crossover.labels import QUERIES_PER_SAMPLE, STRATEGIES, TASKS
-from crossover.stats.advice import CLEAR, LEAST_PILOT, PER_POINT
+from crossover.stats.advice import CLEAR, LEAST_PILOT, PILOT_SHARE
 from crossover.stats.counts import COLUMNS
 from crossover.stats.curves import STATUSES
 from crossover.stats.noise import t_quantile
@@ -30,7 +30,7 @@ def scripts(results: Path) -> dict[str, bytes]:
         "normal_quantile": t_quantile((1 + advice_counts.LEVEL) / 2, np.inf),
         "clear": CLEAR,
         "least_pilot": LEAST_PILOT,
-        "per_point": PER_POINT,
+        "pilot_share": PILOT_SHARE,
         "statuses": STATUSES,
         "per_sample": QUERIES_PER_SAMPLE,
         "order": list(STRATEGIES),

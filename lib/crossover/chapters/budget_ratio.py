@@ -228,9 +228,13 @@ class Chapter(ChapterBase):
             return f"There {said}."
         near = f"{advice.nearest[0]:,.0f} seed questions and {advice.nearest[1]:,.0f} calls"
         trend = ""
-        if advice.trend:
-            lead, ends = 100 * advice.trend[0], [100 * end for end in advice.trend[1]]
-            trend = f" Extrapolated to your numbers, the lead is {lead:.0f} points ({ends[0]:.0f} to {ends[1]:.0f})."
+        if (there := advice.trend) is not None:
+            first, second = (display_name(name).lower() for name in (there.first, there.second))
+            lead, ends = 100 * there.lead, [100 * end for end in there.interval]
+            trend = (
+                f" Extrapolated to your numbers, {first} lead {second} by {lead:.0f} points"
+                f" ({ends[0]:.0f} to {ends[1]:.0f})."
+            )
         return f"That is outside the tested range. At the nearest tested point, {near}, {said}.{trend}"
 
     def numbers(self) -> None:

@@ -6,6 +6,7 @@ range nothing is recommended: the answer is the nearest tested point, the trend,
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -23,7 +24,7 @@ from crossover.stats.seed_size_law import fit_seed_sizes
 CLEAR = 0.8
 DRAWS = 1000  # of the curves behind an answer, by default in `crossover advise`, on its page and on the landing page
 LEAST_PILOT = 144  # teacher calls of the smallest pilot that is fitted: three replicates at four budgets
-PER_POINT = 9  # times a budget is bought by a pilot that tests it: three strategies, three replicates
+PILOT_SHARE = 8  # a pilot takes this part of the calls asked about, and extrapolates
 Interval = tuple[float, float]
 
 
@@ -43,11 +44,21 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Trend:
+    """Expected lead of the best strategy over the second at a question outside the tested range, by the laws."""
+
+    first: str
+    second: str
+    lead: float
+    interval: Interval
+
+
+@dataclass(frozen=True)
 class Advice:
     """Strategies of one task, best expected outcome first.
 
     ``nearest`` is the tested (S, Q) that the choices describe where the question lies outside the tested range, else
-    ``None``; ``trend`` is then the best one's expected lead over the second at the question asked, with its interval.
+    ``None``; ``trend`` is then extrapolated to the question asked, where another strategy may lead.
     """
 
     task: str
@@ -57,7 +68,7 @@ class Advice:
     level: float
     choices: tuple[Choice, ...]
     nearest: tuple[float, float] | None
-    trend: tuple[float, Interval] | None
+    trend: Trend | None
     doubts: tuple[str, ...]
 
     @property
@@ -101,12 +112,12 @@ class Advice:
                 f"at the nearest tested point, {point}, {said}",
             ]
             if self.trend:
-                lead, (low, high) = self.trend
-                ends = f"{100 * low:.1f} to {100 * high:.1f}, by extrapolation"
-                lines.append(f"trend: a lead of {100 * lead:.1f} points there ({ends})")
+                low, high = (100 * end for end in self.trend.interval)
+                lead = f"{100 * self.trend.lead:.1f} points ({low:.1f} to {high:.1f})"
+                lines.append(f"by extrapolation {self.trend.first} leads {self.trend.second} by {lead} there")
             if self.unit == "teacher calls":
-                at = f"--queries {max(PER_POINT * self.queries, LEAST_PILOT):.0f} --budget {self.queries:.0f}"
-                lines.append(f"to test it, at {PER_POINT} times the budget: crossover pilot PAIRS {at} --until decided")
+                at = f"--queries {max(math.ceil(self.queries / PILOT_SHARE), LEAST_PILOT)} --budget {self.queries:.0f}"
+                lines.append(f"to measure it on your task: crossover pilot PAIRS {at}")
         elif self.choose:
             lines = [f"with {point} buy {best.strategy}: {said}"]
         else:
@@ -162,7 +173,7 @@ def advise(
     if not all(c.inside for c in choices):
         nearest, why = _nearest(fitted, seeds, queries, price), next(c.why for c in choices if c.why)
         choices = tuple(replace(c, inside=False, why=why) for c in _choices(fits, fitted, *nearest, price))
-        trend = _trend(fits, task, fitted, [c.strategy for c in choices[:2]], nearest[0], (seeds, queries), price)
+        trend = _trend(fits, task, fitted, nearest[0], (seeds, queries), price)
     missing = sorted({c.strategy for c in fits if c.task == task} - {c.strategy for c in choices})
     doubts = (f"no curve for {', '.join(missing)}: too few budgets",) if missing else ()
     return Advice(task, seeds, queries, unit, fits.level, choices, nearest, trend, doubts)
@@ -261,14 +272,17 @@ def _nearest(
 
 
 def _trend(
-    fits: Fits, task: str, fitted: dict[str, dict[float, FittedCurve]], names: list[str], near: float,
-    asked: tuple[float, float], price: Mapping[str, float],
-) -> tuple[float, Interval] | None:  # fmt: skip
-    """Lead of the first strategy over the second at the question asked; at size ``near`` where no other was run."""
-    laws = fit_seed_sizes(replace(fits, curves=tuple(c for c in fits if c.task == task and c.strategy in names)))
-    if len(names) < 2 or any((task, name) not in laws for name in names):
+    fits: Fits, task: str, fitted: dict[str, dict[float, FittedCurve]], near: float, asked: tuple[float, float],
+    price: Mapping[str, float],
+) -> Trend | None:  # fmt: skip
+    """What the laws of all strategies expect at the question asked; at size ``near`` where no other was run."""
+    bought = [c for c in fits if c.task == task and c.strategy in fitted and not c.counts.buys_nothing]
+    laws = {name: law for (_, name), law in fit_seed_sizes(replace(fits, curves=tuple(bought))).items()}
+    if len(laws) < 2:
         return None
-    size = asked[0] if all(len(fitted[name]) > 1 for name in names) else near
-    first, second = (laws[task, name].cell(size, asked[1] / asked[0] / price[name]) for name in names)
-    low, high = np.quantile(first - second, [(1 - fits.level) / 2, (1 + fits.level) / 2])
-    return float(np.median(first - second)), (float(low), float(high))
+    size = asked[0] if all(len(fitted[name]) > 1 for name in laws) else near
+    there = {name: law.cell(size, asked[1] / asked[0] / price[name]) for name, law in sorted(laws.items())}
+    first, second = sorted(there, key=lambda name: -float(np.median(there[name])))[:2]
+    lead = there[first] - there[second]
+    low, high = np.quantile(lead, [(1 - fits.level) / 2, (1 + fits.level) / 2])
+    return Trend(first, second, float(np.median(lead)), (float(low), float(high)))
