@@ -48,7 +48,7 @@ LAYOUTS = {
     "chat turns: contents": ({"contents": [{"role": "user", "parts": [{"text": "Sum {i}?"}]}, {"role": "model", "parts": [{"text": "{i}"}]}]}, "Sum {i}?", "{i}"),
     "chat turns: conversations,": ({"conversations": ["Sum {i}?", "{i}"]}, "Sum {i}?", "{i}"),
     "Alpaca: history": ({"history": [["Hi {i}", "Ho"]], "instruction": "So?", "output": "yes"}, "Hi {i}\n\nHo\n\nSo?", "yes"),
-    "question and answer: text -> target": ({"target": "4", "id": "{i}", "user": "bob", "text": "Day {i}!"}, "Day {i}!", "4"),
+    "question and answer: text -> target": ({"target": "good", "id": "{i}", "user": "bob", "text": "Day {i}!"}, "Day {i}!", "good"),
     "question and answer: text -> label": ({"text": "Day {i}!", "source": "web", "label": "good"}, "Day {i}!", "good"),
     "question and answer: q -> a": ({"q": "Sum {i}?", "source": "web", "a": "{i}"}, "Sum {i}?", "{i}"),
     "question and answer: source -> target": ({"source": "Sum {i}", "target": "{i}"}, "Sum {i}", "{i}"),
@@ -283,7 +283,64 @@ def test_rejected_answers_are_left_out_and_counted(tmp_path, table, options):
         pd.DataFrame(rows).to_csv(file := str(tmp_path / "a.csv"), index=False)
     read = read_pairs(file, **options)
     assert [pair.answer for pair in read.pairs] == ["2", "3", "4"] and read.left_out == ()
-    assert "2 rows with a rejected answer left out" in str(read)
+    assert "2 rows with a rejected or unjudged answer left out" in str(read)
+
+
+NLI = {"premise": "Rain.", "hypothesis": "Wet {i}."}
+ANSWERED = {"question": "Sum {i}?", "answer": "{i}"}
+TALK = turns(("user", "Sum {i}?"), ("assistant", "{i}"))
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "labels"),
+    [
+        (ANSWERED, "label", (0, 1, "")),
+        (ANSWERED, "label", (0.0, 1.0, None)),
+        (ANSWERED, "gold_label", (0, 1, 1, "?")),
+        ({"text": "Day {i}."}, "label", (1, 0, None)),
+        ({"text": "Day {i}."}, "target", (0, 1, 1)),
+        ({"tweet": "x", "question": "Day {i}?"}, "targets", (0, 1, None)),
+        (NLI, "gold_label", (0, 2, "-")),
+        ({"messages": TALK}, "label", (0, 1, None)),
+        ({"messages": TALK[:1]}, "label", (0, 1, None)),
+    ],
+)
+@pytest.mark.parametrize("table", [False, True])
+def test_numbers_of_classes_are_refused_though_a_row_has_none(tmp_path, table, row, column, labels):
+    rows = [part | {column: label} for part, label in zip(rows_of(row), labels, strict=False)]
+    file = lines(tmp_path / "a.jsonl", rows)
+    if table:
+        pd.DataFrame(rows).to_csv(file := str(tmp_path / "a.csv"), index=False)
+    with pytest.raises(CrossoverError, match=f"{column} (is 0 or 1|holds numbers of classes).*--answer") as refused:
+        read_pairs(file)
+    answer = re.search(r"--answer (\w+)", str(refused.value))[1]
+    assert len(read_pairs(file, answer=answer).pairs) == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "labels"),
+    [
+        (ANSWERED, "label", (True, False, None, True)),
+        (ANSWERED, "label", ("correct", "incorrect", "-", "Correct")),
+        (ANSWERED, "label", ("Yes", "No", "maybe", "yes")),
+        (ANSWERED, "is_correct", (True, False, None, True)),
+        (ANSWERED, "is_correct", (1, 0, "", 1)),
+        (ANSWERED, "correct", ("True", "False", "", "True")),
+        (ANSWERED | {"choices": [*"vwxyz"]}, "label", (True, False, None, True)),
+        ({"messages": TALK}, "label", (True, False, None, True)),
+    ],
+)
+def test_what_is_not_called_right_is_left_out_and_counted(tmp_path, row, column, labels):
+    rows = [part | {column: label} for part, label in zip(rows_of(row), labels, strict=False)]
+    read = read_pairs(lines(tmp_path / "a.jsonl", rows))
+    assert [pair.where for pair in read.pairs] == ["line 1", "line 4"] and read.rejected == 2
+
+
+def test_labels_that_repeat_the_answer_and_marks_of_disagreement_judge_nothing(tmp_path):
+    rows = [{"question": f"So {i}?", "answer": said, "label": said} for i, said in enumerate(("yes", "no", "no"))]
+    assert [pair.answer for pair in read_pairs(lines(tmp_path / "a.jsonl", rows)).pairs] == ["yes", "no", "no"]
+    rows = [part | {"gold_label": label} for part, label in zip(rows_of(NLI), ("neutral", "-"), strict=False)]
+    assert [pair.answer for pair in read_pairs(lines(tmp_path / "b.jsonl", rows)).pairs] == ["neutral", ""]
 
 
 @pytest.mark.parametrize("row", [{"text": "So {i}."}, {"messages": turns(("user", "So {i}."))}])

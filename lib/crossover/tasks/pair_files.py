@@ -24,7 +24,7 @@ import pyarrow.parquet
 
 from crossover.errors import CrossoverError, nearest
 from crossover.tasks import pair_layouts
-from crossover.tasks.pair_texts import Row, is_id, plain, shown, structure
+from crossover.tasks.pair_texts import Row, is_id, label_of, plain, shown, structure
 
 #: How packed files begin, and files that hold no pairs, with what to do about them.
 _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4"}
@@ -71,7 +71,7 @@ class Pairs:
             "that ask again with another answer": len(self.pairs) - len({pair.question for pair in self.pairs}),
             "rows without a question left out": self.empty,
             "repeated rows left out": self.repeated,
-            "rows with a rejected answer left out": self.rejected,
+            "rows with a rejected or unjudged answer left out": self.rejected,
         }
         said = [f"{len(self.pairs):,} pairs", *(f"{n:,} {what}" for what, n in counts.items() if n)]
         unused = f"; columns not used: {', '.join(self.left_out)}" if self.left_out else ""
@@ -110,7 +110,7 @@ def _read(file: str, question: str, answer: str, written: int) -> Pairs:
     pairs: dict[tuple[str, tuple[str, ...]], Pair] = {}
     empty = repeated = rejected = 0
     for where, row in rows:
-        if layout.verdict and str(row.get(layout.verdict)).lower() == "false":
+        if layout.verdict and not pair_layouts.VERDICTS.get(label_of(row.get(layout.verdict))):
             rejected += 1
             continue
         try:
@@ -127,7 +127,10 @@ def _read(file: str, question: str, answer: str, written: int) -> Pairs:
         else:
             pairs[asked, (first, *also)] = Pair(where, asked, first, tuple(also))
     if not pairs:
-        raise CrossoverError(f"{file} holds no pairs: {len(rows)} rows, {empty} of them without a question.")
+        raise CrossoverError(
+            f"{file} holds no pairs: {len(rows)} rows, {empty} of them without a question,"
+            f" {rejected} with a rejected answer."
+        )
     left_out = tuple(name for name in columns if name and name not in (*layout.columns, layout.verdict))
     others = [name for name in left_out if not is_id(name)]
     if others and not (question or answer or any(pair.answer for pair in pairs.values())):

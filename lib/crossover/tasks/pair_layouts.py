@@ -23,6 +23,7 @@ from crossover.tasks.pair_texts import (
     is_id,
     is_transcript,
     joined,
+    label_of,
     plain,
     structure,
     text_of,
@@ -40,11 +41,15 @@ TURNS: list[str] = _NAMES["turns"]
 _CHOICES: list[str] = _NAMES["choices"]
 #: Columns whose texts in a table are lists or objects.
 STRUCTURES = (*TURNS, *_CHOICES, "answers", "history")
+#: What a column of verdicts says of the answer beside it.
+VERDICTS = {word: True for word in ("true", "correct", "right", "yes", "1")}
+VERDICTS |= {word: False for word in ("false", "incorrect", "wrong", "no", "0")}
 _PAIRS = {tuple(pair.split()): name for name, pairs in _NAMES["pairs"].items() for pair in pairs}
 _ORIGINS = {"user", "source"}  # which more often say where a row is from
 _OPTION = re.compile(r"(?:option|choice|answer|sol|opt?)?([a-j]|[1-9])")  # a column of one choice
-#: Whose labels are classes, of which a number says nothing.
+#: Whose labels are classes, of which a number says nothing, and where labels stand.
 _CLASSIFIED = {"hypothesis", "sentence", "sentence1", "sentence2", "text"}
+_LABELS = ("label", "goldlabel")
 
 #: What reading a row raises where its values are not as the layout has them.
 UNREADABLE = (KeyError, IndexError, TypeError, ValueError, AttributeError)
@@ -52,18 +57,24 @@ UNREADABLE = (KeyError, IndexError, TypeError, ValueError, AttributeError)
 
 @dataclass(frozen=True)
 class Layout:
-    """How a row makes a question and right answers, the column of these, and the one that says if they are right."""
+    """How a row makes a question and right answers, the column of these, and the one that says if they are right.
+
+    ``unclear`` is what labels leave open, with what to do about it.
+    """
 
     name: str
     read: Callable[[Row], tuple[str, Sequence[str]]]
     columns: tuple[str, ...]
     answer: str = ""
     verdict: str = ""
+    unclear: str = ""
 
 
 def layout_of(columns: Sequence[str], rows: Sequence[tuple[str, Row]], file: str, question: str, answer: str) -> Layout:
     """The layout of a file, by its columns, or as the user says."""
     found = _recognised(columns, [row for _, row in rows])
+    if found and found.unclear and not answer:
+        raise CrossoverError(f"{file} read as {found.name}: {found.unclear}.")
     if not (question or answer):
         if found:
             return found
@@ -176,7 +187,7 @@ def _recognised(columns: Sequence[str], rows: Sequence[Row]) -> Layout | None:
     asked, choices = first(ASKED), first(_CHOICES)
     if plain(asked) == "source" and not named(("target", "targets")):
         asked = ""
-    turns, label = first(TURNS) or ("" if asked else first(("chosen",))), first(("label",))
+    turns = first(TURNS) or ("" if asked else first(("chosen",)))
     if not turns and (
         any(ends_open(row.get(asked)) for row in rows)
         or (not first(ANSWERED, asked) and all(is_transcript(row.get(asked)) for row in rows))
@@ -187,11 +198,31 @@ def _recognised(columns: Sequence[str], rows: Sequence[Row]) -> Layout | None:
     def answers(*but: str) -> str:
         return (first(("answers",)) if asked else "") or first(ANSWERED, asked, turns, *but)
 
-    def numbered(form: str) -> bool:
-        return all(re.fullmatch(form, text_of(row.get(label)).lower()) for row in rows) if label else False
+    def mostly(column: str, form: str) -> bool:
+        labels = [label for row in rows if (label := label_of(row.get(column)))]
+        return 2 * sum(bool(re.fullmatch(form, label)) for label in labels) > len(labels)
 
-    verdict = label if numbered("true|false") and (answers(label) or (turns and not is_open)) else ""
+    key = first(_NAMES["keys"], asked, choices)
+    lettered = {match[1].upper(): name for name in columns if (match := _OPTION.fullmatch(plain(name)))}
+    runs = [[*takewhile(lettered.__contains__, marks)] for marks in (string.ascii_uppercase, string.digits[1:])]
+    single = {mark: lettered[mark] for mark in max(runs, key=len)}
+    options = [choices] if choices else list(single.values()) if len(single) > 1 else []
+
+    def judges(column: str) -> bool:
+        told = answers(column)
+        words = {*VERDICTS} - ({"0", "1"} if plain(column) in _LABELS else set())
+        if not (told or (turns and not is_open)) or (options and column == key) or not mostly(column, "|".join(words)):
+            return False
+        return not told or any(label_of(row.get(column)) != label_of(row.get(told)) for row in rows)
+
+    verdict = next(filter(judges, named(_NAMES["verdicts"], asked)), "")
     answered = answers(verdict)
+    label, told, unclear = first(_LABELS, verdict, answered), answered or turns, ""
+    classes = r"-?\d+" if _CLASSIFIED & {plain(name) for name in (asked, *named(CONTEXT))} else "[01]"
+    if plain(answered) in (*_LABELS, "target", "targets") and mostly(answered, classes):
+        unclear = f"{answered} holds numbers of classes: write their names, or take the numbers by --answer {answered}"
+    elif label and told and mostly(label, "[01]"):
+        unclear = f"{label} is 0 or 1: write true or false for right answers, or take all by --answer {told}"
     system = first(("system", "systemprompt", "systeminstruction"))
     if turns:
         beside = answered if is_open else ""
@@ -203,12 +234,7 @@ def _recognised(columns: Sequence[str], rows: Sequence[Row]) -> Layout | None:
             return conversation(said)
 
         told = f" -> {beside}" if beside else ""
-        return Layout(f"chat turns: {turns}{told}", talked, (system, turns, beside), beside, verdict)
-    key = first(_NAMES["keys"], asked, choices)
-    lettered = {match[1].upper(): name for name in columns if (match := _OPTION.fullmatch(plain(name)))}
-    runs = [[*takewhile(lettered.__contains__, marks)] for marks in (string.ascii_uppercase, string.digits[1:])]
-    single = {mark: lettered[mark] for mark in max(runs, key=len)}
-    options = [choices] if choices else list(single.values()) if len(single) > 1 else []
+        return Layout(f"chat turns: {turns}{told}", talked, (system, turns, beside), beside, verdict, unclear)
     if asked and options and key:
         texts = [*named(CONTEXT, asked, key), asked]
 
@@ -229,7 +255,9 @@ def _recognised(columns: Sequence[str], rows: Sequence[Row]) -> Layout | None:
         def chosen(row: Row) -> tuple[str, list[str]]:
             return _multiple_choice([joined(row, c) for c in texts], *offered(row), right(row), ways)
 
-        return Layout(f"choices: {' + '.join([*texts, *options])} -> {key}", chosen, (*texts, *options, key), key)
+        return Layout(
+            f"choices: {' + '.join([*texts, *options])} -> {key}", chosen, (*texts, *options, key), key, verdict
+        )
     if pair := () if answered else next((pair for pair in _PAIRS if {*pair} <= by_name.keys()), ()):
         asked, answered = (by_name[name] for name in pair)
     if not asked:
@@ -238,21 +266,14 @@ def _recognised(columns: Sequence[str], rows: Sequence[Row]) -> Layout | None:
     after = [c for c in contexts if plain(c) == "input" and plain(asked) == "instruction"]
     parts = [*(c for c in contexts if c not in after), asked, *after]
     name = _PAIRS.get((plain(asked), plain(answered)), "question and answer")
-    unclear, classes = "", r"-?\d+" if _CLASSIFIED & {*map(plain, parts)} else "[01]"
-    if label == answered and numbered(classes):
-        unclear = f"{label} holds numbers of classes: write their names, or take the numbers by --answer {label}"
-    elif answered and numbered("[01]"):
-        unclear = f"{label} is 0 or 1: write true or false for right answers, or take all by --answer {answered}"
 
     def read(row: Row) -> tuple[str, Sequence[str]]:
-        if unclear and row.get(answered) is not None:
-            raise ValueError(unclear)
         text = "\n\n".join(filter(None, (joined(row, c) for c in parts)))
-        return text if text_of(row[asked]) else "", texts_in(row, answered)
+        unlabelled = plain(answered) in _LABELS and row.get(answered) == "-"  # where SNLI's annotators disagree
+        return text if text_of(row[asked]) else "", [] if unlabelled else texts_in(row, answered)
 
-    return Layout(
-        f"{name}: {' + '.join(parts)} -> {answered or 'nothing'}", read, (*parts, answered), answered, verdict
-    )
+    name = f"{name}: {' + '.join(parts)} -> {answered or 'nothing'}"
+    return Layout(name, read, (*parts, answered), answered, verdict, unclear)
 
 
 def _options(choices: Any) -> tuple[list[str], list[str]]:

@@ -74,6 +74,15 @@ def text_of(value: object) -> str:
     return next(iter(texts_of(value)), "")
 
 
+def label_of(value: object) -> str:
+    """Return a label in lower case, ``1.0`` as 1; empty where there is none, as a mark alone is none."""
+    try:
+        text = text_of(value).lower()
+    except ValueError:
+        return "an object"
+    return re.sub(r"(?<=\d)\.0+$", "", text) if re.search(r"\w", text) else ""
+
+
 def written(value: object) -> list[str]:
     """A value that the user names, as texts: objects without a text, and lists of them, in JSON."""
     try:
