@@ -9,10 +9,12 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 from crossover.errors import CrossoverError
 from crossover.labels import TASKS, display_name
+from crossover.paths import CONFIRMATION, PUBLISHED
 from crossover.tasks import load_task
 from crossover.tasks.base import Problem
 
@@ -28,9 +30,13 @@ VERDICTS = ("kept", "no reply", "no readable answer", "repeats a sample", "quest
 
 
 def shards(results: Path) -> dict[str, bytes]:
-    """Return the explorer's scripts by path: an index, and the samples of each task, strategy and teacher."""
+    """Return the explorer's scripts by path: an index, and the samples of each task, strategy and teacher.
+
+    The published book shows the confirmation study's before those of the first study.
+    """
     groups: dict[tuple[str, str, str], list[list]] = defaultdict(list)
-    for path in sorted((results / "generations").glob("*.jsonl.gz")):
+    folders = [results.parent / CONFIRMATION, results] if results.name == PUBLISHED else [results]
+    for path in chain.from_iterable(sorted((folder / "generations").glob("*.jsonl.gz")) for folder in folders):
         entries = [json.loads(line) for line in gzip.decompress(path.read_bytes()).decode("utf-8").split("\n") if line]
         if named := re.match(r"(?P<task>\w+)-(?P<strategy>\w+)(-S(?P<seeds>\d+))?-r(?P<replicate>\d+)-", path.name):
             where = f"replicate {named['replicate']}" + (f", {named['seeds']} seeds" if named["seeds"] else "")

@@ -101,11 +101,13 @@ class Chapter:
         found = self._rates[self._rates["replicates"] >= FIRM]
         at, off = found[found["truth"] == 0], found[found["truth"] > 0]
         firm = (at["supported"] + at["contradicted"]).max()
+        weak = (at["weakly supported"] + at["weakly contradicted"]).max()
         wrong = (off["contradicted"] + off["weakly contradicted"]).max()
         return (
-            f"Of {found['studies'].min():,} simulated studies with {FIRM} replicates or more, at most {firm:.0%} decide"
-            f" firmly where the true effect lies on the threshold. At most {wrong:.0%} contradict an effect that lies"
-            f" {100 * off['truth'].min():g} points on the predicted side."
+            f"Each design was simulated {found['studies'].min():,} times. With {FIRM} replicates or more, at most"
+            f" {firm:.0%} of studies decide firmly where the true effect lies on the threshold, and at most {weak:.0%}"
+            f" weakly. At most {wrong:.0%} contradict an effect that lies {100 * off['truth'].min():g} points on the"
+            " predicted side."
         )
 
     def rates(self) -> Styler:
