@@ -251,10 +251,9 @@ def test_a_server_that_refuses_every_prompt_ends_the_run_and_is_asked_again(tmp_
         assert all(reply.text for reply in recorded(server, tmp_path).reply(ask(n)))
 
 
-@pytest.mark.parametrize("refused", [LONG, FILTER])
-def test_any_number_of_refused_prompts_costs_their_samples_alone(tmp_path, refused):
+def test_any_number_of_filtered_prompts_costs_their_samples_alone(tmp_path):
     def said(asked, *_):
-        return (200, completion(ANSWER)) if re.search(r"What is (0|49)\?", str(asked)) else refused
+        return (200, completion(ANSWER)) if re.search(r"What is (0|49)\?", str(asked)) else FILTER
 
     with Scripted(said) as server:
         replies = recorded(server, tmp_path, concurrency=1).reply(ask(50))
@@ -263,6 +262,38 @@ def test_any_number_of_refused_prompts_costs_their_samples_alone(tmp_path, refus
         dialect_of.cache_clear()  # another process, where only refused prompts are left
         replies = recorded(server, tmp_path).reply(ask(60))
         assert sum(reply.text is None for reply in replies) == 58 and len(server.asked) == 60
+
+
+@pytest.mark.parametrize("refused", [LONG, FILTER])
+def test_a_server_that_answers_nothing_ends_the_run_after_the_first_prompts(tmp_path, refused):
+    with Scripted(lambda *_: refused) as server:
+        with pytest.raises(CrossoverError, match=rf"refused every prompt \({ALL_REFUSED}\)|of the last 20"):
+            recorded(server, tmp_path).reply(ask(100))
+        assert len(server.asked) == ALL_REFUSED and not stored(tmp_path)
+
+
+@pytest.mark.parametrize("batch", [60, 4])
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_context_that_is_too_short_for_most_ends_the_run_and_is_asked_again(tmp_path, concurrency, batch):
+    """One prompt of eight fits: most are too long from the start."""
+    with Scripted(lambda *_: (200, completion(ANSWER)) if len(server.asked) % 8 == 1 else LONG) as server:
+        served = recorded(server, tmp_path, concurrency=concurrency)
+        with pytest.raises(CrossoverError, match="of the last 20 prompts, the last one as longer than the context"):
+            for first in range(0, 60, batch):
+                served.reply(ask(batch, first=first))
+        assert 20 <= len(server.asked) < 20 + concurrency
+        if batch > 20:
+            assert len(stored(tmp_path)) == 3 and all(entry["reply"] for entry in stored(tmp_path))
+    with Scripted(lambda *_: (200, completion(ANSWER))) as longer:
+        replies = recorded(longer, tmp_path).reply(ask(60))
+        assert batch < 20 or all(reply.text for reply in replies)
+
+
+def test_scattered_prompts_that_are_too_long_cost_their_samples_alone_and_stay_stored(tmp_path):
+    with Scripted(lambda *_: LONG if len(server.asked) % 5 in (2, 4) else (200, completion(ANSWER))) as server:
+        replies = recorded(server, tmp_path, concurrency=1).reply(ask(100))
+        assert sum(reply.text is None for reply in replies) == 40 and len(stored(tmp_path)) == 100
+        assert recorded(server, tmp_path).reply(ask(100)) == replies and len(server.asked) == 100
 
 
 def test_an_account_that_is_refused_in_words_about_prompts_ends_the_run(tmp_path):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import re
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from crossover.tasks.base import Problem, Task
@@ -98,6 +99,11 @@ class Dialect:
     limit: str = "max_tokens"
     temperature: bool = True
     answered: bool = False
+    #: Whether each of the last prompts that were answered or too long was too long.
+    too_long: deque[bool] = field(default_factory=lambda: deque(maxlen=20))
+
+    def mostly_too_long(self) -> bool:
+        return 2 * sum(self.too_long) > len(self.too_long)
 
     def learn(self, said: str, status: int = 400) -> bool:
         """Give up what an error refuses, and return whether there was anything.

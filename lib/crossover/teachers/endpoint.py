@@ -40,7 +40,7 @@ KEY_VARIABLE = "CROSSOVER_API_KEY"
 TEMPLATE_TOKENS = 256  # a chat template's own tokens, at most
 TOKEN_CHARACTERS = 64  # characters of a token, at most: what a server sends beyond its limit is cut there
 LONGEST = 10  # times ``timeout`` that a reply may come in pieces
-ALL_REFUSED = 20  # prompts refused one after the other by 401 or 403 that end a run
+ALL_REFUSED = 20  # prompts that end a run: refused one after the other by 401 or 403, or before any is answered
 #: What servers call their context in the list of models: vLLM, OpenRouter, Groq, Mistral, llama.cpp.
 _CONTEXT = ("max_model_len", "context_length", "context_window", "max_context_length", "n_ctx", "n_ctx_train")
 _KIND = re.compile(r"html|event-stream|ndjson")  # contents that are no chat completion
@@ -54,9 +54,10 @@ class Endpoint:
     ``account`` before it is made: one that the server refuses costs nothing, one whose reply is lost on the way stays
     at the most it can have cost. A reply that is cut at ``max_new_tokens``, or without text, is a failed call and says
     why. So is a prompt that is longer than the context or that a filter refuses. A refusal of the account (401, 403)
-    ends the run; where its words are about the prompt, the 20th in a row does. So does a server that has answered
-    nothing yet and refuses every prompt; these refusals are not kept. ``concurrency`` calls are under way at once; one
-    is sent up to ``attempts`` times, with ``timeout`` seconds of silence each, before the run ends with an error.
+    ends the run; where its words are about the prompt, the 20th in a row does. So does a server that refuses the first
+    20 prompts, or finds most of the last 20 too long; these refusals are not kept. ``concurrency`` calls are under way
+    at once; one is sent up to ``attempts`` times, with ``timeout`` seconds of silence each, before the run ends with an
+    error.
     """
 
     task: Task
@@ -223,7 +224,7 @@ class _Calls:
         self.stopped = threading.Event()
         self.interrupted = self.warned = False
         self.workers = self.denied = 0
-        self.refusals: list[tuple[int, Reply]] = []  # kept once another prompt is answered
+        self.refusals: list[tuple[int, Reply]] = []  # kept once most prompts are answered
         self.failure: Exception | None = None
         self.task: asyncio.Task[Any] | None = None
         self.key = _key()
@@ -259,9 +260,7 @@ class _Calls:
         if self.failure:
             raise self.failure
         if self.refusals and not self.stopped.is_set():
-            if not (self.dialect.answered or teacher.account.answered):
-                n, why = len(self.refusals), self.refusals[-1][1].failed
-                raise CrossoverError(f"{teacher.server} refused every prompt ({n}), the last one as {why}.")
+            self._end_if_nothing_is_answered()
             self._keep_refusals()
 
     async def _work(self, client: openai.AsyncOpenAI, alone: bool = False) -> None:
@@ -279,10 +278,13 @@ class _Calls:
                     return
                 if paid is None:
                     self.refusals.append((place, reply))
+                    if len(self.refusals) >= ALL_REFUSED:
+                        self._end_if_nothing_is_answered()
                 else:  # settled once it is kept, so that a kill leaves no settled call without its reply
                     self.arrived(place, reply)
                     self.teacher.account.settle(paid, reply.tokens_in, reply.tokens_out)
-                    self._keep_refusals()
+                    if not self.dialect.mostly_too_long():
+                        self._keep_refusals()
                 if alone:
                     return
         except _Stopped:
@@ -292,6 +294,11 @@ class _Calls:
             self.stopped.set()
         finally:
             self.workers -= 1
+
+    def _end_if_nothing_is_answered(self) -> None:
+        if not (self.dialect.answered or self.teacher.account.answered):
+            n, why = len(self.refusals), self.refusals[-1][1].failed
+            raise CrossoverError(f"{self.teacher.server} refused every prompt ({n}), the last one as {why}.")
 
     def _keep_refusals(self) -> None:
         while self.refusals:
@@ -326,14 +333,28 @@ class _Calls:
                         raise CrossoverError(
                             f"{teacher.server} refused {self.denied} prompts in a row, the last one as {why}."
                         ) from None
+                    if not harmful:
+                        self._end_if_most_are_too_long(why)
                     return Reply(None, failed=why), None
                 learnt = problem.status_code not in (401, 403, 429) and dialect.learn(said, problem.status_code)
                 if learnt or spoken != (dialect.structure, dialect.limit, dialect.temperature):
                     continue
                 raise await self._refusal(client, problem.response) from None
             dialect.answered, self.denied = True, 0
+            dialect.too_long.append(False)
             entry, used = response.http_response.extensions["paid"]
             return self._read(_json(response.http_response), request, used), entry
+
+    def _end_if_most_are_too_long(self, why: str) -> None:
+        recent = self.dialect.too_long
+        recent.append(True)
+        if len(recent) == recent.maxlen and self.dialect.mostly_too_long():
+            n, server = sum(recent), self.teacher.server
+            recent.clear()
+            raise CrossoverError(
+                f"{server} refused {n} of the last {recent.maxlen} prompts, the last one as {why}."
+                " Serve the model with a longer context; replies that came are stored; run again to resume."
+            )
 
     def _read(self, completion: dict[str, Any], request: Request, used: tuple[int, int]) -> Reply:
         """Return what a chat completion holds."""
