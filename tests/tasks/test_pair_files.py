@@ -286,6 +286,25 @@ def test_rejected_answers_are_left_out_and_counted(tmp_path, table, options):
     assert "2 rows with a rejected or unjudged answer left out" in str(read)
 
 
+@pytest.mark.parametrize(
+    ("text", "question", "answer"),
+    [
+        ("\n\nHuman: Hi\n\nAssistant: Sure.\n\nUser: Hello\n\nBot: Hi", "Hi", "Sure.\n\nUser: Hello\n\nBot: Hi"),
+        ("Human: Hi\n\nAssistant: So:\nHuman: is you.", "Hi", "So:\nHuman: is you."),
+        ("Human: Hi\n\nAssistant: The heading ### User: for you, ### Assistant: for me.", "Hi", "The heading ### User: for you, ### Assistant: for me."),
+        ("### User: Hi\n\n### Assistant: The heading ### User: for you.", "Hi", "The heading ### User: for you."),
+        ("### User:\r\nHi\r\n### Assistant:\r\nHo\r\n### User:\r\nSo?\r\n### Assistant:\r\nYes.", "User: Hi\n\nAssistant: Ho\n\nUser: So?", "Yes."),
+        ("### Human: Hi### Assistant: Ho.\n\nHuman: no", "Hi", "Ho.\n\nHuman: no"),
+        ("Be brief.\n\nHuman: Hi\n\nAssistant: Ho", "Be brief.\n\nHi", "Ho"),
+        ("\n\nAssistant: Ho\n\nHuman: Hi\n\nAssistant: So", "Assistant: Ho\n\nUser: Hi", "So"),
+        ("Human: Hi\nAssistant: Ho\n\n\nHuman: So\nAssistant: Yes", "User: Hi\n\nAssistant: Ho\n\nUser: So", "Yes"),
+    ],
+)  # fmt: skip
+def test_conversations_in_a_text_are_split_as_their_first_turns_are_marked(tmp_path, text, question, answer):
+    (pair,) = read_pairs(lines(tmp_path / "a.jsonl", [{"chosen": text}])).pairs
+    assert (pair.question, pair.answer) == (question, answer)
+
+
 NLI = {"premise": "Rain.", "hypothesis": "Wet {i}."}
 ANSWERED = {"question": "Sum {i}?", "answer": "{i}"}
 TALK = turns(("user", "Sum {i}?"), ("assistant", "{i}"))

@@ -18,8 +18,8 @@ _ALIASES = ("aliases", "normalizedaliases")
 _NOTHING = ("<noinput>", "nooutput")  # what Alpaca's files write for an empty text
 #: A list as numpy prints it, which Python would read as something else.
 _NUMPY = re.compile(r"\barray\(|['\"]\s+['\"]")
-#: Who speaks in a conversation that is one text.
-_SPEAKER = re.compile(r"(?:\A|\n\n|\n*### ?)(Human|User|Assistant): ?")
+#: Who speaks in a conversation that is one text, at the start of a line.
+_SPEAKER = re.compile(r"^(### ?)?(Human|User|Assistant):", re.MULTILINE)
 Row = dict[str, Any]
 
 
@@ -118,8 +118,8 @@ def joined(row: Row, column: str) -> str:
 
 def turns_of(turns: Any, system: Any = None) -> list[tuple[str, str]]:
     """The role and text of each turn of a conversation, after a system's text that stands beside it."""
-    if isinstance(turns, str) and (parts := _SPEAKER.split(turns)[1:]):
-        turns = [{"role": role, "content": text} for role, text in zip(parts[::2], parts[1::2], strict=True)]
+    if isinstance(turns, str):
+        turns = _spoken(turns) or turns
     said = [("system", text)] if turns and (text := _content(system)) else []
     for i, turn in enumerate(structure(turns) or ()):
         if isinstance(turn, str):  # in turn, the user first
@@ -130,6 +130,21 @@ def turns_of(turns: Any, system: Any = None) -> list[tuple[str, str]]:
     if unknown := [role for role, _ in said if role not in ("system", "user", "assistant")]:
         raise ValueError(f"a turn of {unknown[0]!r}; turns are of system, user and assistant")
     return said
+
+
+def _spoken(text: str) -> list[Row]:
+    """The turns of a conversation that is one text, each marked as the first two are; what precedes them is context."""
+    text = text.replace("\r\n", "\n")
+    if not (first := _SPEAKER.search(text)):
+        return []
+    user = "Human|User" if first[2] == "Assistant" else first[2]
+    speaker = rf"{first[1] or ''}({user}|Assistant): ?"
+    second = re.search(rf"(\n{'*' if first[1] else '+'}){speaker}", text[first.end() :])
+    apart = second[1][:2] if second else "\n\n"
+    parts = re.split(rf"{apart}\n*{speaker}", apart + text[first.start() :])[1:]
+    turns = [{"role": role, "content": said} for role, said in zip(parts[::2], parts[1::2], strict=True)]
+    before = text[: first.start()].strip()
+    return [{"role": "system", "content": before}, *turns] if before else turns
 
 
 def _role(turn: Row) -> str:
@@ -168,7 +183,7 @@ def conversation(said: Sequence[tuple[str, str]]) -> tuple[str, list[str]]:
 
 def is_transcript(text: Any) -> bool:
     """Whether a text begins with what a human says, under that name."""
-    return isinstance(text, str) and bool(_SPEAKER.match(text))
+    return isinstance(text, str) and bool(_SPEAKER.match(text.lstrip()))
 
 
 def ends_open(turns: Any) -> bool:
