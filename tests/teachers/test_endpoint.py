@@ -34,7 +34,7 @@ from crossover.teachers import Request
 from crossover.teachers import recorded as recorded_module
 from crossover.teachers import spending as spending_module
 from crossover.teachers.dialects import dialect_of
-from crossover.teachers.endpoint import ALL_REFUSED, KEY_VARIABLE, Endpoint
+from crossover.teachers.endpoint import ALL_REFUSED, KEY_VARIABLE, Endpoint, context_of
 from crossover.teachers.recorded import Recorded
 from crossover.teachers.spending import Account, BudgetExceeded
 from misbehaving import BILLED, USAGE, Running, Scripted, completion
@@ -479,6 +479,21 @@ ADDRESSES = ("localhost:8000/v1", " http://h/v1", "http://h/v1\n", "http://h:999
 def test_settings_that_cannot_work_are_named(tmp_path, wrong):
     with pytest.raises(CrossoverError, match=next(iter(wrong))):
         Endpoint(TASK, (), "alpha", Account(tmp_path / "s"), **wrong)
+
+
+@pytest.mark.parametrize(("name", "value"), [("ALL_PROXY", "socks5://127.0.0.1:9"), ("SSL_CERT_FILE", "/nonexistent")])
+def test_a_proxy_or_certificates_that_cannot_be_used_are_reported_by_calls_alone(tmp_path, monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    url = "https://host.invalid/v1"
+    assert context_of(url, "alpha") == 0
+    with pytest.raises(CrossoverError, match=name):
+        Endpoint(TASK, (), "alpha", Account(tmp_path / "s"), base_url=url).reply(ask(1))
+
+
+@pytest.mark.parametrize("url", ADDRESSES)
+def test_a_context_is_asked_for_at_a_usable_address_alone(url):
+    with pytest.raises(CrossoverError, match="base_url is"):
+        context_of(url, "alpha")
 
 
 # --- kills and interrupts ----------------------------------------------------------------------------------------------

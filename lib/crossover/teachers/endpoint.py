@@ -76,13 +76,7 @@ class Endpoint:
         for name in ("temperature", "timeout", "concurrency", "attempts"):
             if getattr(self, name) <= 0:
                 raise CrossoverError(f"{name} is {getattr(self, name)}; it must be above 0.")
-        try:
-            url = httpx2.URL(self.base_url)
-            usable = url.scheme in ("http", "https") and url.host and (url.port or 1) < 2**16
-        except httpx2.InvalidURL:
-            usable = False
-        if not usable:
-            raise CrossoverError(f"base_url is {self.server!r}; it is http:// or https://, a host, and mostly /v1.")
+        _check_address(self.base_url)
 
     @property
     def id(self) -> str:
@@ -92,7 +86,7 @@ class Endpoint:
     @property
     def server(self) -> str:
         """The server's address as messages show it: without user, password and query."""
-        return re.sub(r"//[^/]*@|[?#].*", lambda part: "//" if part[0][0] == "/" else "", self.base_url)
+        return _shown(self.base_url)
 
     def reply(self, requests: Sequence[Request]) -> list[Reply]:
         """Return one reply per request, in order."""
@@ -117,6 +111,20 @@ class Endpoint:
         if calls.interrupted:
             raise KeyboardInterrupt
         running.result()
+
+
+def _check_address(base_url: str) -> None:
+    try:
+        url = httpx2.URL(base_url)
+        usable = url.scheme in ("http", "https") and url.host and (url.port or 1) < 2**16
+    except httpx2.InvalidURL:
+        usable = False
+    if not usable:
+        raise CrossoverError(f"base_url is {_shown(base_url)!r}; it is http:// or https://, a host, and mostly /v1.")
+
+
+def _shown(base_url: str) -> str:
+    return re.sub(r"//[^/]*@|[?#].*", lambda part: "//" if part[0][0] == "/" else "", base_url)
 
 
 @contextmanager
@@ -247,6 +255,8 @@ class _Calls:
             connection = _Connection(self, timeout=teacher.timeout, trust_env=not local, verify=trusted)
         except (ImportError, ValueError) as problem:
             raise CrossoverError(f"The proxy cannot be used: {self.safe(problem)}{_proxies()}") from None
+        except OSError as problem:
+            raise CrossoverError(f"The certificates of SSL_CERT_FILE cannot be read: {self.safe(problem)}.") from None
         client = openai.AsyncOpenAI(
             base_url=teacher.base_url,
             api_key=self.key or "none",
@@ -428,8 +438,11 @@ class _Calls:
 
 def context_of(base_url: str, model: str) -> int:
     """Return the tokens that a server says it takes of prompt and reply together; 0 where it does not say."""
-    headers, trusted = {"Authorization": f"Bearer {_key() or 'none'}"}, not _on_this_machine(base_url)
-    with suppress(httpx2.HTTPError, ValueError, KeyError, TypeError, AttributeError):
+    _check_address(base_url)
+    headers = {"Authorization": f"Bearer {_key() or 'none'}"}
+    # ImportError and OSError: a proxy or certificates that cannot be used, which the first call reports.
+    with suppress(httpx2.HTTPError, ValueError, KeyError, TypeError, AttributeError, ImportError, OSError):
+        trusted = not _on_this_machine(base_url)
         listed = httpx2.get(f"{base_url.rstrip('/')}/models", headers=headers, timeout=5, trust_env=trusted).json()
         (about,) = [entry for entry in listed["data"] if entry["id"] == model]
         about = (about.get("meta") or {}) | about
