@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from crossover.errors import CrossoverError
+from crossover.normal_text import word_set
 from crossover.params.profiles import check
 from crossover.strategies import Ledger, load_strategy
 from crossover.study import answer_seeds
 from crossover.study.grids import cells_of
-from crossover.tasks import load_task
+from crossover.tasks import load_task, user_pairs
 from crossover.tasks.user_pairs import UserPairs, digest
 from crossover.teachers import Reply
 
@@ -139,6 +140,14 @@ def test_seeds_near_a_test_are_set_apart_and_said(tmp_path):
     assert "1 seeds are near a test and set apart" in task.said()
     with pytest.raises(CrossoverError, match="leaves 0 seeds"):
         UserPairs(task.test_file, task.test_file, "number").split()
+
+
+def test_a_test_is_compared_with_the_questions_of_its_numbers_alone(tmp_path, monkeypatch):
+    task = UserPairs(pairs(tmp_path / "s.jsonl", sums(0, 400)), pairs(tmp_path / "t.jsonl", sums(300, 300)), "number")
+    compared = []
+    monkeypatch.setattr(user_pairs, "word_set", lambda text: compared.append(text) or word_set(text))
+    seeds, _, near = task.split()
+    assert (len(seeds), near) == (300, 100) and len(compared) == 200, "a hundred tests with a hundred seeds"
 
 
 def test_without_a_test_file_a_third_is_held_out(files):

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import compress
 from pathlib import Path
 from runpy import run_path
 
@@ -263,18 +264,18 @@ def _near(tests: tuple[str, ...], questions: Sequence[str]) -> list[bool]:
 
     The same words about other numbers are another question.
     """
-    groups: dict[tuple[str, ...], list[frozenset[str]]] = defaultdict(list)
-    near: dict[str, bool] = {}
-    for question in tests:
-        groups[_numbers(question)].append(word_set(question))
-    for numbers, items in groups.items():
-        some = [question for question in questions if _numbers(question) == numbers]
-        near |= dict(zip(some, Neighbourhood(items).holds([word_set(question) for question in some]), strict=True))
-    return [near.get(question, False) for question in questions]
+    tested, asked, near = _by_numbers(tests), _by_numbers(questions), set()
+    for numbers in tested.keys() & asked.keys():
+        held = Neighbourhood(map(word_set, tested[numbers])).holds([*map(word_set, asked[numbers])])
+        near.update(compress(asked[numbers], held))
+    return [question in near for question in questions]
 
 
-def _numbers(text: str) -> tuple[str, ...]:
-    return tuple(sorted(re.findall(r"\d+", text)))
+def _by_numbers(questions: Sequence[str]) -> dict[tuple[str, ...], list[str]]:
+    groups: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for question in questions:
+        groups[tuple(sorted(re.findall(r"\d+", question)))].append(question)
+    return groups
 
 
 @lru_cache(maxsize=4)
