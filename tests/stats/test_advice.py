@@ -158,8 +158,11 @@ def test_command(command, tmp_path):
     assert (answer["task"], answer["choose"], answer["extrapolation"]) == ("main", "new_question", False)
     assert answer["other_tasks"] == ["other"]
     assert json.loads(command(*args, "--json", "--task", "other").stdout)["task"] == "other"
-    figure = tmp_path / "map.png"
+    figure = tmp_path / "map.PNG"
     assert command(*args, "--plot", figure).exit_code == 0 and figure.stat().st_size > 5000
+    (folder := tmp_path / "taken.png").mkdir()
+    refused = command(*args, "--plot", folder)
+    assert refused.exit_code == 2 and f"--plot {folder}" in "".join(refused.stderr.split("\n"))
     assert command(*args, "--task", "nothing").exit_code == 2
 
 

@@ -328,10 +328,11 @@ def _only(table: pd.DataFrame, task: str | None) -> pd.DataFrame:
 
 def _save(figure: Any, plot: Path) -> None:
     from crossover.figures.style import save
-    from crossover.paths import written
 
-    with written(plot.parent):
+    try:
         save(figure, plot)
+    except OSError as problem:
+        raise CrossoverError(f"--plot {plot}: cannot be written: {problem.strerror or problem}") from None
     typer.echo(f"figure: {plot}", err=True)
 
 

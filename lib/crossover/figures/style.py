@@ -176,10 +176,9 @@ def ratio_axis(axes: Axes, ratios: Iterable[float]) -> None:
 def save(figure: Figure, path: Path) -> None:
     """Write a figure to ``.svg``, ``.png`` or ``.pdf``; the same figure gives the same bytes."""
     dates = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}, ".pdf": {"CreationDate": None}}
+    kind = path.suffix.lower()
     with mpl.rc_context(RC | {"svg.hashsalt": path.stem}):
-        figure.savefig(
-            path, metadata=dates[path.suffix], dpi=160, **({} if path.suffix == ".svg" else {"facecolor": "white"})
-        )
+        figure.savefig(path, metadata=dates[kind], dpi=160, **({} if kind == ".svg" else {"facecolor": "white"}))
 
 
 def publish(draw: Callable[[bool], Picture], data: pd.DataFrame, folder: Path, **note: str) -> Picture:
