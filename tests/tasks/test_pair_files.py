@@ -6,6 +6,7 @@ import json
 import re
 
 import pandas as pd
+import pyarrow.parquet
 import pytest
 
 from crossover.errors import CrossoverError
@@ -67,7 +68,7 @@ LAYOUTS = {
     "summaries: text -> summary": ({"title": "T", "text": "Text {i}.", "summary": "Short."}, "Text {i}.", "Short."),
     "question and answer: context + question -> answer": ({"question": "Who, {i}?", "answer": "Bob", "context": {"title": ["A", "B"], "sentences": [["One. ", " Two."], ["Three."]]}}, "A: One. Two.\n\nB: Three.\n\nWho, {i}?", "Bob"),
     "question and answer: paragraphs": ({"question": "Who, {i}?", "answer": "Bob", "paragraphs": [{"idx": 0, "title": "A", "paragraph_text": "One."}]}, "One.\n\nWho, {i}?", "Bob"),
-    "question and answer: passage + question -> answers_spans": ({"passage": "Text {i}.", "question": "How many?", "answers_spans": {"spans": ["2", "two"], "types": ["number", "span"]}}, "Text {i}.\n\nHow many?", "2"),
+    "question and answer: passage + question -> answers_spans": ({"passage": "Text {i}.", "question": "How many?", "answers_spans": {"spans": ["2", "2"], "types": ["number", "number"]}}, "Text {i}.\n\nHow many?", "2"),
     "question and answer: support": ({"question": "What, {i}?", "distractor1": "tin", "correct_answer": "iron", "support": "Text."}, "Text.\n\nWhat, {i}?", "iron"),
     "question and answer: question -> answer": ({"question": "Who, {i}?", "answer": {"value": "Bob", "aliases": ["Bo"], "type": "x"}}, "Who, {i}?", "Bob"),
     "question and answer: question -> answer,": ({"question": "Sum {i}?", "rationale": "One and one.", "answer": "{i}"}, "Sum {i}?", "{i}"),
@@ -114,6 +115,21 @@ def test_classes_that_are_stored_as_numbers_are_read_by_their_names(tmp_path):
         assert {pair.question[5:]: pair.answer for pair in found} == {"So 0?": "yes", "So 1?": "no", "So -1?": ""}
 
 
+@pytest.mark.parametrize(
+    ("table", "answer"),
+    [
+        ({"text": ["So?"], "label": [1]}, "no"),
+        ({"text": ["So?"], "label": ["perhaps"]}, "perhaps"),
+        ({"text": ["So?"], "answer": ["yes"]}, "yes"),
+    ],
+)
+def test_names_of_classes_stand_for_numbers_that_are_there(tmp_path, table, answer):
+    about = {"info": {"features": {"label": {"names": ["yes", "no"], "_type": "ClassLabel"}}}}
+    made = pyarrow.table(table).replace_schema_metadata({"huggingface": json.dumps(about)})
+    pyarrow.parquet.write_table(made, tmp_path / "a.parquet")
+    assert [pair.answer for pair in read_pairs(str(tmp_path / "a.parquet")).pairs] == [answer]
+
+
 NESTED = {"passage": "Text.", "qa_pairs": [{"question": "How many?", "answer": {"number": "2", "spans": []}}]}
 
 
@@ -134,6 +150,9 @@ NESTED = {"passage": "Text.", "qa_pairs": [{"question": "How many?", "answer": {
         ({"instruction": "Do.", "instances": [{"input": "a", "output": "b"}]}, "Do.", "b"),
         ({"question": "Which?", "answer_index": 1, "id": "x"}, "Which?", "1"),
         (NESTED, "Text.\n\nHow many?", "2"),
+        ({"question": "Who?", "answers_spans": {"spans": ["Brady", "Moss"], "types": ["span", "span"]}}, "Who?", "Brady"),
+        ({"question": "A cell?", "definition": "A unit."}, "A cell?", "A unit."),
+        ({"question": "Where to eat?", "query": "restaurants near me"}, "Where to eat?", "restaurants near me"),
     ],
 )  # fmt: skip
 def test_what_a_refusal_proposes_reads_the_file(tmp_path, row, question, answer):

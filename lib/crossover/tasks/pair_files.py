@@ -291,13 +291,15 @@ def _dataset(file: str) -> tuple[str, list[tuple[str, Row]]]:
 
 
 def _table(table: pyarrow.Table) -> list[tuple[str, Row]]:
-    """The rows of a table, with the names of classes that ``datasets`` stores as numbers."""
+    """The rows of a table, with the names of classes where ``datasets`` stores numbers."""
     rows = table.to_pylist()
     about = json.loads((table.schema.metadata or {}).get(b"huggingface", "{}"))
     for column, kind in about.get("info", {}).get("features", {}).items():
         if isinstance(kind, dict) and kind.get("_type") == "ClassLabel":
+            names = dict(enumerate(kind["names"]))
             for row in rows:
-                row[column] = dict(enumerate(kind["names"])).get(row[column])
+                if isinstance(row.get(column), int):
+                    row[column] = names.get(row[column])
     return [(f"row {i}", row) for i, row in enumerate(rows, 1)]
 
 

@@ -50,6 +50,7 @@ _OPTION = re.compile(r"(?:option|choice|answer|sol|opt?)?([a-j]|[1-9])")  # a co
 #: Whose labels are classes, of which a number says nothing, and where labels stand.
 _CLASSIFIED = {"hypothesis", "sentence", "sentence1", "sentence2", "text"}
 _LABELS = ("label", "goldlabel")
+_SQL = r"\W*(select|with|insert|update|delete)\b[\s\S]*"
 
 #: What reading a row raises where its values are not as the layout has them.
 UNREADABLE = (KeyError, IndexError, TypeError, ValueError, AttributeError)
@@ -258,11 +259,12 @@ def _recognised(columns: Sequence[str], rows: Sequence[Row]) -> Layout | None:
         return Layout(
             f"choices: {' + '.join([*texts, *options])} -> {key}", chosen, (*texts, *options, key), key, verdict
         )
-    if pair := () if answered else next((pair for pair in _PAIRS if {*pair} <= by_name.keys()), ()):
-        asked, answered = (by_name[name] for name in pair)
+    pairs = () if answered else [[by_name[name] for name in pair] for pair in _PAIRS if {*pair} <= by_name.keys()]
+    if pair := next((pair for pair in pairs if plain(pair[1]) != "query" or mostly(pair[1], _SQL)), ()):
+        asked, answered = pair
     if not asked:
         return None
-    contexts = named(CONTEXT, asked, answered)
+    contexts = named(CONTEXT, asked, answered, "" if answered else by_name.get("definition", ""))
     after = [c for c in contexts if plain(c) == "input" and plain(asked) == "instruction"]
     parts = [*(c for c in contexts if c not in after), asked, *after]
     name = _PAIRS.get((plain(asked), plain(answered)), "question and answer")

@@ -53,6 +53,10 @@ def texts_of(value: object) -> list[str]:
             hint = f"; a template takes one part, as {{column[{next(iter(value))}]}}" if value else ""
             raise ValueError(f"an object with {', '.join(value) or 'nothing'}{hint}")
         texts = texts_of([by_name[name] for name in named if name in (named[0], *_ALIASES)])
+        if named[0] == "spans" and len({*texts}) > 1:  # as DROP has them
+            raise ValueError(
+                "several spans, which are one answer together; a template takes one, as {column[spans][0]}"
+            )
         if not texts and (others := [name for name, part in value.items() if isinstance(part, str) and part]):
             raise ValueError(
                 f"no text in {named[0]}, but in {others[0]}; a template takes it, as {{column[{others[0]}]}}"
