@@ -4,7 +4,7 @@
 "use strict";
 (() => {
   const settings = window.CROSSOVER_ADVICE, { level, strategies: looks, spare, tasks, per_sample: perSample, least_pilot: leastPilot, pilot_share: pilotShare } = settings;
-  const DASHES = ["", "7 4", "2 3", "9 3 2 3", "1 2"], MOST_ROWS = 1000, MOST_BYTES = 1e6, OWN = "your table";
+  const MOST_ROWS = 1000, MOST_BYTES = 1e6, OWN = "your table";
   const unasked = { seeds: "64", queries: "256" }; // what the form holds until a reader asks
   const FIELDS = {
     seeds: { least: 1, most: 1e5, whole: true }, queries: { least: 1, most: 1e7, whole: false },
@@ -28,10 +28,10 @@
 
   // ---- Words and looks
   const count = (value) => Number(value.toPrecision(6)).toLocaleString("en");
-  const known = new Map(Object.entries(looks).map(([name, look], i) => [name, { ...look, dash: DASHES[i % DASHES.length] }]));
+  const known = new Map(Object.entries(looks));
   function look(strategy) {
     const extra = known.size - Object.keys(looks).length, text = strategy.replaceAll("_", " "), label = text.charAt(0).toUpperCase() + text.slice(1).toLowerCase();
-    if (!known.has(strategy)) known.set(strategy, { label, colour: spare[extra % spare.length], dash: DASHES[(extra + 1) % DASHES.length] });
+    if (!known.has(strategy)) known.set(strategy, { ...spare[extra % spare.length], label });
     return known.get(strategy);
   }
   const label = (strategy) => (looks[strategy] ? looks[strategy].label.toLowerCase() : strategy);
@@ -80,7 +80,8 @@
 
   const hidden = new Set(); // series that the reader has switched off
   function chart({ size, shown, first, last, asked, budgets, lines, dots }, price) {
-    const [width, height, left, bottom, top, right] = [640, 330, 48, 46, 12, 12], names = lines[0].map((c) => c.strategy).sort();
+    const width = Math.max(320, Math.min(640, answer.clientWidth)); // as wide as the page, so that text has its own size on a phone
+    const [height, left, bottom, top, right] = [330, 48, 46, 12, 12], names = lines[0].map((c) => c.strategy).sort();
     const [low, high] = [Math.min(first, asked), Math.max(last, asked)], x = (q) => left + ((width - left - right) * Math.log(q / low)) / Math.log(high / low || 1);
     const values = [...lines.flatMap((line) => line.flatMap((c) => c.interval)), ...dots.flatMap((dot) => dot.values)];
     const [least, most] = [Math.min(...values), Math.max(...values)], shares = least >= 0 && most <= 1; // else scores on a scale of their own
@@ -94,21 +95,23 @@
       figure.append(svg("line", { x1: left, x2: width - right, y1: y(a), y2: y(a), class: "grid" }));
       figure.append(svg("text", { x: left - 6, y: y(a) + 4, "text-anchor": "end" }, shares ? `${Math.round(100 * a)}%` : count(a)));
     }
-    const doubling = 2 ** Math.max(1, Math.ceil(Math.log2(high / low) / 8));
+    const doubling = 2 ** Math.max(1, Math.ceil(Math.log2(high / low) / (width / 80)));
     for (let q = 2 ** Math.ceil(Math.log2(low)); q <= high; q *= doubling) figure.append(svg("text", { x: x(q), y: height - bottom + 18, "text-anchor": x(q) > width - 20 ? "end" : "middle" }, count(q)));
     figure.append(svg("text", { x: (left + width) / 2, y: height - 6, "text-anchor": "middle" }, price === 1 ? "teacher calls (log scale)" : "budget, in answers (log scale)"));
     const key = element("figcaption");
     for (const name of names) {
-      const { colour, dash, label: text } = look(name), stroke = { fill: "none", stroke: colour, "stroke-width": 2.2, "stroke-dasharray": dash };
+      const { light, dark, marker, dash, label: text } = look(name), stroke = { fill: "none", stroke: "currentColor", "stroke-width": 2, "stroke-dasharray": dash };
+      const strategy = { class: "strategy", style: `--light: ${light}; --dark: ${dark}` };
       const line = (end) => budgets.map((q, k) => `${x(q).toFixed(1)},${y(end(lines[k].find((c) => c.strategy === name))).toFixed(1)}`);
-      const series = svg("g", {}), sample = svg("svg", { width: 34, height: 10, "aria-hidden": "true" });
-      series.append(svg("polygon", { points: [...line((c) => c.interval[0]), ...line((c) => c.interval[1]).reverse()].join(" "), fill: colour, opacity: 0.13 }));
+      const series = svg("g", strategy), sample = svg("svg", { width: 40, height: 12, "aria-hidden": "true", ...strategy });
+      const mark = (cx, cy) => svg("polygon", { points: marker, transform: `translate(${cx} ${cy}) scale(8)`, class: "measured" });
+      series.append(svg("polygon", { points: [...line((c) => c.interval[0]), ...line((c) => c.interval[1]).reverse()].join(" "), fill: "currentColor", opacity: 0.13 }));
       series.append(svg("polyline", { points: line((c) => c.accuracy).join(" "), ...stroke }));
       for (const dot of dots.filter((d) => d.strategy === name)) {
-        for (const v of dot.values) series.append(svg("circle", { cx: x(dot.budget), cy: y(v), r: 2, fill: colour, opacity: 0.5 }));
-        series.append(svg("circle", { cx: x(dot.budget), cy: y(dot.mean), r: 4, fill: colour, class: "measured" }));
+        for (const v of dot.values) series.append(svg("circle", { cx: x(dot.budget), cy: y(v), r: 2, fill: "currentColor", opacity: 0.5 }));
+        series.append(mark(x(dot.budget), y(dot.mean)));
       }
-      sample.append(svg("line", { x1: 0, x2: 34, y1: 5, y2: 5, ...stroke }));
+      sample.append(svg("line", { x1: 0, x2: 40, y1: 6, y2: 6, ...stroke }), mark(20, 6));
       const entry = element("button", "", { class: "entry", type: "button", title: "show or hide" }, sample, ` ${text}`);
       const draw = () => {
         series.setAttribute("visibility", hidden.has(name) ? "hidden" : "visible");
@@ -123,8 +126,8 @@
       key.append(entry);
     }
     figure.append(svg("line", { x1: x(asked), x2: x(asked), y1: top, y2: height - bottom, class: "asked" }));
-    key.append(`Lines: curves at ${count(shown)} seed questions, with ${Math.round(level * 100)}% intervals. Large dots: measured means at ${count(size)} seed questions; small dots: `
-      + "replicates. Upright line: your budget. Grey: not tested.");
+    key.append(element("div", `Lines: curves at ${count(shown)} seed questions, with ${Math.round(level * 100)}% intervals. Marks: measured means at ${count(size)} seed questions; dots: `
+      + "replicates. Upright line: your budget. Shaded: not tested."));
     return element("figure", "", {}, figure, key);
   }
 

@@ -838,9 +838,12 @@ function crossoverStats(settings) {
     const rows = found.choices.map((c) => ({ strategy: c.strategy,
       "expected outcome": `${fixed(c.accuracy, 3)} (${c.interval.map((v) => fixed(v, 3)).join(" to ")})`,
       "lead over the best other, points": points(c.lead, ...c.leadInterval), "P(best)": probability(c.pBest), "expected regret, points": fixed(100 * c.regret, 1) }));
-    const [best, second] = found.choices, percents = (values) => values.map((v) => fixed(100 * v, 1)).join(" to ");
-    return { ...found, choices: undefined, rows, best: best.strategy, second: second?.strategy, lead: `${fixed(100 * best.lead, 1)} points (${percents(best.leadInterval)})`,
-      trend: found.trend && { ...found.trend, lead: `${fixed(100 * found.trend.lead, 1)} points (${percents(found.trend.interval)})` } };
+    const [best, second] = found.choices, said = ({ lead, interval }) => { // in the sentence: tenths below ten points only
+      const [value, ...ends] = [lead, ...interval].map((v) => fixed(100 * v, Math.abs(lead) < 0.1 ? 1 : 0));
+      return `${value} points (${ends.join(" to ")})`;
+    };
+    return { ...found, choices: undefined, rows, best: best.strategy, second: second?.strategy, lead: said({ lead: best.lead, interval: best.leadInterval }),
+      trend: found.trend && { ...found.trend, lead: said(found.trend) } };
   }
 
   // ---- The page's calls: a table is read once, and each of its fits is made once -----------------------------------------------------

@@ -125,7 +125,7 @@ def test_the_page_prints_what_the_commands_print(page, tmp_path, name):
         said = printed("advise", "--from", path, "--seeds", int(seeds), "--queries", int(queries))
         assert rows and not errors and said.count("(") >= len(rows)
         assert all(" ".join([strategy, *cells]) in said for strategy, cells in rows.items())
-        numbers, known = (set(re.findall(r"-?\d[\d,]*(?:\.\d+)?", text)) for text in (sentence, said))
+        numbers, known = (set(re.findall(r"-?\d+(?:,\d{3})*(?:\.\d+)?", text)) for text in (sentence, said))
         assert numbers <= known
         assert ("y extrapolation" in sentence) == ("y extrapolation" in said)
         assert ("Buy" in sentence) == (" buy " in said)

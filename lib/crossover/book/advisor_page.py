@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from crossover.figures.style import styles
+from crossover.figures.style import DARK, Style, styles
 from crossover.labels import QUERIES_PER_SAMPLE, STRATEGIES, TASKS
 from crossover.stats.advice import CLEAR, LEAST_PILOT, PILOT_SHARE
 from crossover.stats.counts import COLUMNS
@@ -24,7 +24,7 @@ def scripts(results: Path) -> dict[str, bytes]:
     """Return the page's one script by path."""
     table = advice_counts.counts(results)
     looks = styles({*table["strategy"], "seeds_only", *SPARE})
-    drawn = {name: {"label": look.label, "colour": look.colour} for name, look in looks.items()}
+    drawn = {name: _drawn(look) for name, look in looks.items()}
     about = {
         "level": advice_counts.LEVEL,
         "normal_quantile": t_quantile((1 + advice_counts.LEVEL) / 2, np.inf),
@@ -36,7 +36,7 @@ def scripts(results: Path) -> dict[str, bytes]:
         "order": list(STRATEGIES),
         "kinds": KINDS,
         "generators": {"redraw": _state(0), "flexible": _state([0, 1])},
-        "spare": [drawn.pop(name)["colour"] for name in SPARE],
+        "spare": [drawn.pop(name) for name in SPARE],
         "strategies": drawn,
         "tasks": [
             {
@@ -48,6 +48,21 @@ def scripts(results: Path) -> dict[str, bytes]:
         ],
     }
     return {"_static/advisor/index.js": f"window.CROSSOVER_ADVICE = {json.dumps(about)};\n".encode()}
+
+
+def _drawn(look: Style) -> dict[str, str]:
+    """Label, colour per theme, marker (points of a polygon, one unit across) and dash (px, for lines 2 px wide)."""
+    from matplotlib.markers import MarkerStyle
+
+    marker = MarkerStyle(look.marker)
+    (outline,) = marker.get_path().transformed(marker.get_transform()).to_polygons(closed_only=False)
+    return {
+        "label": look.label,
+        "light": look.colour,
+        "dark": DARK[look.colour],
+        "marker": " ".join(f"{x:.2f},{-y:.2f}" for x, y in outline),
+        "dash": "" if look.dash == "-" else " ".join(f"{2 * length:g}" for length in look.dash[1]),
+    }
 
 
 def _state(seed: int | list[int]) -> dict[str, str]:

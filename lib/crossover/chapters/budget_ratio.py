@@ -28,7 +28,7 @@ from crossover.stats import crossovers
 from crossover.stats.advice import CLEAR, DRAWS, advise, advise_map
 from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import Fits, fit_table
-from crossover.stats.formatting import probability
+from crossover.stats.formatting import points, probability
 from crossover.stats.lead import find_leads
 from crossover.stats.seed_size_law import held_out, predict_crossovers
 from crossover.study.advice_counts import confirmed, counts, crossovers_by_likelihood
@@ -219,22 +219,17 @@ class Chapter(ChapterBase):
             return "These runs give no advice."
         advice = advise(fits, seeds, queries)
         first, second = (display_name(c.strategy).lower() for c in advice.choices[:2])
-        lead, ends = 100 * advice.best.lead, [100 * end for end in advice.best.lead_interval]
-        said = (
-            f"{first} lead {second} by {lead:.0f} points ({ends[0]:.0f} to {ends[1]:.0f}, 90% interval) and are best"
-            f" with probability {probability(advice.best.p_best)}"
-        )
+        lead, ends = points(advice.best.lead, advice.best.lead_interval)
+        sure = f"best with probability {probability(advice.best.p_best)}"
+        said = f"{first} lead {second} by {lead} points ({ends}, 90% interval) and are {sure}"
         if advice.nearest is None:
             return f"There {said}."
         near = f"{advice.nearest[0]:,.0f} seed questions and {advice.nearest[1]:,.0f} calls"
         trend = ""
         if (there := advice.trend) is not None:
             first, second = (display_name(name).lower() for name in (there.first, there.second))
-            lead, ends = 100 * there.lead, [100 * end for end in there.interval]
-            trend = (
-                f" Extrapolated to your numbers, {first} lead {second} by {lead:.0f} points"
-                f" ({ends[0]:.0f} to {ends[1]:.0f})."
-            )
+            lead, ends = points(there.lead, there.interval)
+            trend = f" Extrapolated to your numbers, {first} lead {second} by {lead} points ({ends})."
         return f"That is outside the tested range. At the nearest tested point, {near}, {said}.{trend}"
 
     def numbers(self) -> None:

@@ -17,7 +17,7 @@ import pandas as pd
 from crossover.errors import CrossoverError
 from crossover.stats.crossovers import scales
 from crossover.stats.curves import Fits, FittedCurve
-from crossover.stats.formatting import probability
+from crossover.stats.formatting import points, probability
 from crossover.stats.seed_size_law import fit_seed_sizes
 
 #: The least probability of being best at which a strategy is recommended rather than merely named.
@@ -100,11 +100,8 @@ class Advice:
         if len(self.choices) == 1:
             said = f"{best.strategy} is the only strategy with a curve"
         else:
-            low, high = (100 * end for end in best.lead_interval)
-            said = (
-                f"{best.strategy} leads {self.choices[1].strategy} by {100 * best.lead:.1f} points "
-                f"({low:.1f} to {high:.1f}; {sure})"
-            )
+            lead, ends = points(best.lead, best.lead_interval)
+            said = f"{best.strategy} leads {self.choices[1].strategy} by {lead} points ({ends}; {sure})"
         if self.nearest:
             lines = [
                 f"{self.seeds:,.4g} seed questions and {self.queries:,.6g} {self.unit}: outside the tested range",
@@ -112,8 +109,8 @@ class Advice:
                 f"at the nearest tested point, {point}, {said}",
             ]
             if self.trend:
-                low, high = (100 * end for end in self.trend.interval)
-                lead = f"{100 * self.trend.lead:.1f} points ({low:.1f} to {high:.1f})"
+                lead, ends = points(self.trend.lead, self.trend.interval)
+                lead = f"{lead} points ({ends})"
                 lines.append(f"by extrapolation {self.trend.first} leads {self.trend.second} by {lead} there")
             if self.unit == "teacher calls":
                 at = f"--queries {max(math.ceil(self.queries / PILOT_SHARE), LEAST_PILOT)} --budget {self.queries:.0f}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 
 def with_error(value: float | None, error: float | None) -> str:
@@ -33,6 +34,17 @@ def interval(low: float | None, high: float | None, tested: tuple[float, float] 
     first = f"{low:.3g}" if low is not None else (f"< {tested[0]:.3g}" if tested else "open")
     last = f"{high:.3g}" if high is not None else (f"> {tested[1]:.3g}" if tested else "open")
     return f"{first} to {last}"
+
+
+def points(difference: float, ends: Iterable[float]) -> tuple[str, str]:
+    """Print a difference in accuracy and its interval in points, with tenths below ten points only.
+
+    >>> points(0.346, (0.316, 0.377)), points(0.041, (-0.012, 0.094))
+    (('35', '32 to 38'), ('4.1', '-1.2 to 9.4'))
+    """
+    places = 0 if abs(difference) >= 0.1 else 1
+    said, *rest = (f"{100 * value:.{places}f}" for value in (difference, *ends))
+    return said, " to ".join(rest)
 
 
 def probability(p: float) -> str:
