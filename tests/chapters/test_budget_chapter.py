@@ -97,7 +97,12 @@ def test_gains_over_the_seeds_alone_come_back(tmp_path, monkeypatch):
 def test_a_gain_at_one_size_alone_is_none_at_every_size():
     columns = ["seed_size", "strategy", "ratio", "estimate", "low", "high"]
     rows = [(16, "new_question", 8, 0.2, 0.1, 0.3), (64, "new_question", 8, 0.1, -0.1, 0.3)]
-    assert "No strategy beats" in gains_in_words(pd.DataFrame(rows, columns=columns))
+    said = gains_in_words(pd.DataFrame(rows, columns=columns))
+    assert "No strategy beats" in said and "at no tested ratio" not in said
+    rows += [(size, "question_rephrase", 8, 0.1, -0.1, 0.3) for size in (16, 64)]
+    assert "Rephrasings beat the seeds alone at no tested ratio." in gains_in_words(pd.DataFrame(rows, columns=columns))
+    rows = [(size, "new_question", 8, 0.2, 0.1, 0.3) for size in (16, 64)]
+    assert "alone at both sizes at all tested ratios" in gains_in_words(pd.DataFrame(rows, columns=columns))
     assert "New questions beat" in gains_in_words(pd.DataFrame(rows[:1], columns=columns))
 
 

@@ -50,6 +50,8 @@ def test_a_reading_names_what_has_a_star_only():
     assert "c2 -20.0 points" in said and "c0 +10.0 points" in said and "c1" not in said and "2 of 3" in said
     assert reading(forest_rows((-0.1, 0.2), (-0.1, 0.1))).startswith("No significant difference in 2")
     assert reading(forest_rows((0, 0)).assign(estimate=np.nan)) == "Not run in this profile"
+    some = starred(forest_rows((0.05, 0.15), (-0.1, 0.2), (-0.3, -0.1)).assign(p=[0.09, 0.5, 0.001]))[:2]
+    assert reading(some).startswith("No significant difference in 2"), "rows of a starred forest keep its stars"
 
 
 def test_a_star_needs_more_than_its_own_interval():
@@ -68,11 +70,11 @@ def test_the_rule_is_the_widest_span_of_the_intervals(crossing):
     one, other = (dataclasses.replace(crossing, interval=ends) for ends in ((1.0, 2.0), (0.5, 1.5)))
     assert (
         rule([one, other])
-        == "By the fitted curves, below 0.5 teacher calls per seed question buy new answers, above 2 buy new questions"
+        == "By the fitted curves at both sizes, new answers lead below 0.5 teacher calls per seed question, new questions above 2"
     )
     assert "from 1 of 2" in rule([one, dataclasses.replace(crossing, status="undetermined")])
     for open_ in ([dataclasses.replace(one, interval=(None, 2.0))], [dataclasses.replace(one, status="none")], []):
-        assert "buy" not in rule(open_)
+        assert "lead" not in rule(open_)
 
 
 def test_an_open_interval_is_not_said_to_overlap(crossing):
@@ -164,7 +166,8 @@ def test_sentences_about_leads_are_short_and_call_nothing_undecided_that_exclude
     for ends in itertools.product([(-0.2, -0.1), (-0.1, 0.1), (0.1, 0.2)], repeat=4):
         said, decided = lead_in_words(leads(*ends)), [low > 0 or high < 0 for low, high in ends]
         assert ("nothing between" in said) is not any(decided)
-        assert ("ratios are undecided" in said) is (any(decided) and not all(decided))
+        assert ("undecided" in said) is (any(decided) and not all(decided))
+        assert ("A ratio of" in said) is (sum(decided) == 3), "a single one is named"
         assert short(said) and short(lead_in_short(leads(*ends)))
 
 
@@ -179,7 +182,8 @@ def test_sentences_about_gains_are_short():
     outcomes = [[(-0.2, -0.1), (-0.1, 0.1)], [(-0.1, 0.1), (0.1, 0.2)], [(-0.2, -0.1), (0.1, 0.2)], [(0.1, 0.2)] * 2]
     for each in itertools.product(outcomes, repeat=3):
         rows = [
-            {"strategy": s, "seed_size": 16, "ratio": ratio, "estimate": np.mean(e), "low": e[0], "high": e[1]}
+            {"strategy": s, "seed_size": size, "ratio": ratio, "estimate": np.mean(e), "low": e[0], "high": e[1]}
+            for size in (16, 64)
             for s, ends in zip(strategies, each, strict=True)
             for ratio, e in zip((0.5, 1), ends, strict=True)
         ]
@@ -190,7 +194,7 @@ def test_sentences_about_gains_are_short():
 
 def test_a_rule_needs_one_order_at_every_size(crossing):
     turned = dataclasses.replace(crossing, first=crossing.second, second=crossing.first, seed_size=64.0)
-    assert "buy" in rule([crossing]) and "buy" not in rule([crossing, turned])
+    assert "lead below" in rule([crossing]) and "lead below" not in rule([crossing, turned])
 
 
 def test_samples_are_of_one_seed_and_a_spoilt_one_differs(tmp_path):

@@ -45,7 +45,7 @@ def test_saturation_is_found_where_there_is_some(monkeypatch, tmp_path, curve, s
     )
     monkeypatch.setattr(finetuned_teacher.Chapter, "_points", lambda *_: points)
     figure = finetuned_teacher.Chapter(FinetunedTeacher(dial_size=50), pd.DataFrame()).amounts()
-    assert figure.note["title"].endswith(f"SST-2, annotated: {said}")
+    assert figure.note["title"].endswith(f": {said} (SST-2, annotated)")
 
 
 def test_the_whole_grid_runs_what_the_chapter_and_the_claims_compare():

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_rgb
 from scipy.stats import binomtest
 from scipy.stats import t as student
 
@@ -15,7 +16,7 @@ from crossover.figures.learning_curves import (
     learning_curves,
     learning_points,
 )
-from crossover.figures.style import DARK, MUTED, darkened, publish, styles
+from crossover.figures.style import DARK, INK, MUTED, PAPER, darkened, publish, styles
 from crossover.labels import STRATEGIES
 from crossover.stats.crossovers import find_crossovers
 from crossover.stats.curves import fit_table
@@ -128,6 +129,17 @@ def test_a_heat_map_prints_what_it_shades():
         "from the bottom, nothing where nothing was run"
     )
     assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["hard", "easy"]
+    darkest = figure.axes[0].collections[0].cmap(1.0)[3]
+    for ink, paper in ((INK, PAPER), (DARK[INK], DARK[PAPER])):
+        shaded = (1 - darkest) * np.array(to_rgb(paper)) + darkest * np.array(to_rgb(ink))
+        assert contrast(shaded, to_rgb(ink)) >= 4.5
+
+
+def contrast(one, other):
+    """The ratio of WCAG 2."""
+    linear = (np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4) for c in map(np.array, (one, other)))
+    low, high = sorted(float(c @ [0.2126, 0.7152, 0.0722]) for c in linear)
+    return (high + 0.05) / (low + 0.05)
 
 
 def test_the_lead_shades_what_is_undecided():

@@ -163,7 +163,7 @@ class Chapter(ChapterBase):
 
     def compare(self, name: str) -> Picture | Markdown:
         """Draw the comparisons of one figure of :data:`COMPARISONS`."""
-        title = self._settings if name == "overview" else ""
+        title = f"{self._cell}, {self._settings}" if name == "overview" else ""
         return self.forest(name, self.effects(name), self.words(name), title, **AXES.get(name, {}))
 
     def samples(self) -> Styler | Markdown:
@@ -191,7 +191,7 @@ class Chapter(ChapterBase):
 
     def coverage(self) -> Picture | Markdown:
         """Draw new answers, and new questions of every coverage."""
-        return self.curves("coverage", _by_coverage(self._two), self._editing, self.words("resampling"))
+        return self.curves("coverage", _by_coverage(self._two), self.headline[:-1], self.words("resampling"))
 
     @property
     def _two(self) -> pd.DataFrame:
@@ -235,7 +235,7 @@ class Chapter(ChapterBase):
             advice = advise(fits, seeds, budget)
             name = display_name(advice.best.strategy).lower()
             choice = name if advice.choose else f"undecided, {name} lead"
-            said.append((f"{seeds:g}", f"{budget:g}", choice, f"{advice.best.p_best:.0%} of draws"))
+            said.append((f"{seeds:,g}", f"{budget:,g}", choice, f"{advice.best.p_best:.1%} of draws"))
         return common.table(pd.DataFrame(said, columns=["seeds", "calls", "advice", "best in"]), f"advice-{task}")
 
     def grid_curves(self, grid: str) -> Picture | Markdown:
@@ -244,7 +244,8 @@ class Chapter(ChapterBase):
         if rows.empty:
             return NOT_RUN
         task = rows["task"].iloc[0]
-        return self.curves(grid, rows, self._leads(rows), f"{TASKS.get(task, task)}. {self.words('direction')}")
+        caption = f"Task: {TASKS.get(task, task)}. {self.words('direction')}"
+        return self.curves(grid, rows, self._leads(rows), caption)
 
     def task_table(self, task: str) -> Styler | Markdown:
         """Return where strategies overtake one another on another task."""
@@ -264,18 +265,6 @@ class Chapter(ChapterBase):
     @property
     def headline(self) -> str:
         """What the source of new questions adds."""
-        p = self.parameters
-        return f"{self._editing} ({p.high_budgets[1]} teacher calls, {p.compared_seeds} seed questions)."
-
-    @cached_property
-    def _settings(self) -> str:
-        rows = common.starred(self.effects("overview").dropna(subset="estimate"))
-        rows = rows[rows["panel"] != "base"]
-        leading = rows["significant"] & (rows["low"] > 0)
-        return f"New questions lead significantly under {leading.sum()} of {len(rows)} changed settings"
-
-    @cached_property
-    def _editing(self) -> str:
         rows = self.effects("overview")
         leads = {r.comparison: (r.estimate, r.low, r.high) for r in rows.itertuples() if not r.why}
         sources = {
@@ -283,8 +272,20 @@ class Chapter(ChapterBase):
             "coverage 0": "that only edit the seeds",
         }
         known = {how: common.against("new answers", *leads[name]) for name, how in sources.items() if name in leads}
-        said = "; ".join(f"new questions {how} {lead}" for how, lead in known.items())
-        return said.capitalize() or "These runs do not compare sources of new questions"
+        said = ". New ".join(f"questions {how} {lead}" for how, lead in known.items())
+        return f"{self._cell}, new {said}." if said else "These runs do not compare sources of new questions."
+
+    @property
+    def _cell(self) -> str:
+        p = self.parameters
+        return f"With {p.high_budgets[1]} teacher calls for {p.compared_seeds} seed questions"
+
+    @cached_property
+    def _settings(self) -> str:
+        rows = common.starred(self.effects("overview").dropna(subset="estimate"))
+        rows = rows[rows["panel"] != "base"]
+        leading = rows["significant"] & (rows["low"] > 0)
+        return f"new questions lead significantly under {leading.sum()} of {len(rows)} changed settings"
 
     def _leads(self, rows: pd.DataFrame) -> str:
         """Name the strategy that leads every other one throughout, if there is one, and which pairs cross."""

@@ -201,8 +201,8 @@ class Chapter(ChapterBase):
         first, last = (found.xs(ratio, level=1) for ratio in found.index.levels[1][[0, -1]])
         said = "Problems that are solved, by the operation that they ask for"
         if all(QUESTIONS in there.index for there in (first, last)):
-            most = (last - first).loc[QUESTIONS].idxmax()
-            said = f"From the smallest to the largest ratio new questions gain most on problems of the kind '{most}'"
+            most = common.listed([f'"{kind}"' for kind in (last - first).loc[QUESTIONS].nlargest(3).index])
+            said = f"From the smallest to the largest ratio new questions gain most on problems of the kinds {most}"
         data = found.rename_axis(["strategy", "ratio"]).reset_index()
         draw = partial(heat_map, shares, "teacher calls per seed question")
         return self.figure("problems", draw, data, said, self.words("problems", **self.counts(rows)))
@@ -262,7 +262,7 @@ def run(parameters: BudgetRatio) -> Chapter:
 
 
 def rule(found: Sequence[Crossover]) -> str:
-    """Say what to buy at small and at large ratios, as far as one pair's intervals at all seed-set sizes agree."""
+    """Say what leads at small and at large ratios, as far as one pair's intervals at all seed-set sizes agree."""
     there = [c for c in found if c.status == "found"]
     if not there or any(end is None for c in there for end in c.interval):
         return "These runs give no simple rule for new answers against new questions"
@@ -270,11 +270,18 @@ def rule(found: Sequence[Crossover]) -> str:
         return "These runs give no simple rule: the order of new answers and new questions turns with the seed-set size"
     low, high = min(c.interval[0] for c in there), max(c.interval[1] for c in there)
     first, second = (display_name(name).lower() for name in (there[0].first, there[0].second))
-    which = "" if len(there) == len(found) else f" (from {len(there)} of {len(found)} seed-set sizes)"
-    return (
-        f"By the fitted curves, below {low:.2g} teacher calls per seed question buy {first}, above {high:.2g} buy"
-        f" {second}{which}"
+    which = (
+        _everywhere(len(there)) if len(there) == len(found) else f" (from {len(there)} of {len(found)} seed-set sizes)"
     )
+    return (
+        f"By the fitted curves{which}, {first} lead below {low:.2g} teacher calls per seed question, {second} above"
+        f" {high:.2g}"
+    )
+
+
+def _everywhere(sizes: int) -> str:
+    """Say that something holds at each of the seed-set sizes."""
+    return {1: "", 2: " at both sizes"}.get(sizes, " at all sizes")
 
 
 def _where(ratios: Sequence[float], run: Sequence[float], calls: str) -> str:
@@ -319,7 +326,9 @@ def lead_in_words(leads: pd.DataFrame, scale: float = 100.0, unit: str = "points
     if not said:
         return "These runs decide nothing between new answers and new questions."
     if ((pooled["low"] <= 0) & (pooled["high"] >= 0)).any():
-        said.append("The other tested ratios are undecided.")
+        open_ = pooled.index[(pooled["low"] <= 0) & (pooled["high"] >= 0)]
+        others = "The other tested ratios are" if len(open_) > 1 else f"A ratio of {open_[0]:g} is"
+        said.append(f"{others} undecided.")
     return " ".join(said)
 
 
@@ -342,26 +351,31 @@ def gains(runs: pd.DataFrame, folder: Path) -> pd.DataFrame:
 
 
 def gains_in_words(table: pd.DataFrame) -> str:
-    """Say from which ratio on each strategy beats the seeds alone, and up to which it does worse, at every size.
+    """Say from which ratio on each strategy beats the seeds alone at every size, if at all, and up to which it loses.
 
     >>> rows = [("new_question", 1, -0.1, -0.2, -0.05), ("new_question", 8, 0.2, 0.1, 0.3)]
     >>> rows = pd.DataFrame(rows, columns=["strategy", "ratio", "estimate", "low", "high"]).assign(seed_size=16)
     >>> gains_in_words(rows).split(". ")[1]
     'The seeds alone beat new questions up to a ratio of 1.'
     """
-    better, worse = [], []
+    better, never, worse = [], [], []
+    sizes = _everywhere(table["seed_size"].nunique())
     for strategy in in_order(table["strategy"].unique()):
         ratios, name = table[table["strategy"] == strategy].groupby("ratio"), display_name(strategy)
         gain, lose = (ratios["low"].min() > 0)[::-1].cummin()[::-1], (ratios["high"].max() < 0).cummin()
         if gain.any():
             where = _where([*gain.index], [*gain.index[gain]], "teacher call")
             top = f"{100 * ratios['estimate'].mean().iloc[-1]:+.0f} points at {gain.index[-1]:g}"
-            better.append(f"{name} beat training on the seed questions alone {where} ({top}).")
+            better.append(f"{name} beat training on the seed questions alone{sizes} {where} ({top}).")
+        elif (ratios["low"].max() <= 0).all():
+            never.append(name.lower())
         if lose.any():
             worse.append(f"{name.lower()} up to {'' if worse else 'a ratio of '}{lose[lose].index[-1]:g}")
     said = better or ["No strategy beats training on the seed questions alone at its largest budget."]
+    if never:
+        said.append(f"{common.listed(never).capitalize()} beat the seeds alone at no tested ratio.")
     if worse:
-        said.append(f"The seeds alone beat {common.listed(worse)}.")
+        said.append(f"The seeds alone beat {common.listed(worse)}{sizes}.")
     return " ".join(said)
 
 

@@ -72,7 +72,8 @@ class Chapter:
 
     def strip(self) -> HTML:
         """Return the strip of squares, one per claim, each a link to its card, and what their signs mean."""
-        listed = [verdict for verdict in VERDICTS[::-1] if verdict in self.verdicts.values()]
+        there = {*self.verdicts.values(), *(found.verdict for found in self.findings)}
+        listed = [verdict for verdict in VERDICTS[::-1] if verdict in there]
         return HTML(_render("strip", self.verdicts, listed, self.tally()))
 
     def cards(self, *papers: str, kind: str = "claim") -> HTML:

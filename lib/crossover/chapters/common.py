@@ -45,6 +45,7 @@ class ChapterBase:
     """A chapter's parameters, its rows with a column per setting, and what it makes of them."""
 
     notebook: ClassVar[str]
+    seeds: ClassVar[str] = "seed question"  # what a student or a teacher starts from
     parameters: Parameters
     runs: pd.DataFrame
 
@@ -128,7 +129,7 @@ class ChapterBase:
         runs, p = self.runs, self.parameters
         said = [
             counted(len(runs), "student"), counted_range(runs.groupby("strategy")["replicate"].nunique(), "replicate"),
-            counted_range(runs["seed_size"], "seed example"), f"{runs['queries'].sum():,} teacher calls",
+            counted_range(runs["seed_size"], self.seeds), f"{runs['queries'].sum():,} teacher calls",
             counted_range(runs["n_test"], "test item"),
             f"{worker_hours(runs).sum():.1f} worker-hours", f"profile {p.profile}",
         ]  # fmt: skip
@@ -189,8 +190,9 @@ def starred(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def reading(rows: pd.DataFrame) -> str:
-    """Say in one line which differences of a forest have a star, the two largest by name."""
-    rows = starred(rows[rows["estimate"].notna()])
+    """Say in one line which differences of a forest, or of some rows of a starred one, have a star, and the largest."""
+    rows = rows[rows["estimate"].notna()]
+    rows = rows if "significant" in rows else starred(rows)
     if rows.empty:
         return "Not run in this profile"
     found, alone = rows[rows["significant"]], rows[(rows["low"] > 0) | (rows["high"] < 0)]
@@ -202,7 +204,7 @@ def reading(rows: pd.DataFrame) -> str:
     names = [", ".join(filter(None, (getattr(r, "panel", ""), r.comparison))) for r in largest.itertuples()]
     said = [f"{name} {100 * estimate:+.1f} points" for name, estimate in zip(names, largest["estimate"], strict=True)]
     few = f"{len(found)} of {len(rows)} differences {'is' if len(found) == 1 else 'are'} significant"
-    return f"{few}{', the largest' if len(found) > 2 else ''}: {'; '.join(said)}"
+    return f"{few}{'. The largest' if len(found) > 2 else ''}: {'; '.join(said)}"
 
 
 def table(frame: pd.DataFrame, name: str, digits: int = 2) -> Styler:

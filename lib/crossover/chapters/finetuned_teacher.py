@@ -162,6 +162,7 @@ class Chapter(ChapterBase):
     """Everything the chapter shows; ``runs`` has a column per setting and per measure."""
 
     notebook: ClassVar[str] = "02_finetuned_teacher"
+    seeds: ClassVar[str] = "original example"
     parameters: FinetunedTeacher
 
     @cached_property
@@ -174,9 +175,9 @@ class Chapter(ChapterBase):
         points = self._labels_and_gains
         if points.empty:
             return NOT_RUN
-        well, badly = (points.loc[(points["verdict"] == "above") == above, "gain"] for above in (True, False))
+        well, badly = (points[(points["verdict"] == "above") == above] for above in (True, False))
         groups = {"the teacher's labels beat guessing": well, "they do not": badly}
-        said = [f"by {100 * g.mean():+.1f} points where {n} (mean of {len(g)})" for n, g in groups.items() if len(g)]
+        said = [f"by {100 * g['gain'].mean():+.1f} points where {n} ({_cases(g)})" for n, g in groups.items() if len(g)]
         caption = self.words("teachers_labels", replicates=common.counted_range(points["replicates"], "draw"))
         title = f"Students change {common.listed(said)}"
         return self.figure("teachers_labels", partial(scatter, points), points, title, caption)
@@ -195,7 +196,9 @@ class Chapter(ChapterBase):
         """Draw the differences of one figure of :data:`COMPARISONS`."""
         caption = self.words("teachers_differences", paper=self.words(f"paper_{name}"))
         rows = self._differences(COMPARISONS[name](self.parameters))
-        return self.forest(f"teachers_{name}", rows, caption, xlabel="difference in score, points")
+        bought = common.starred(rows)[rows["strategy"] != "original"]  # not what more gold examples gain
+        title = f"Gain by a teacher's data: {common.reading(bought)}" if name == "gains" and len(bought) else ""
+        return self.forest(f"teachers_{name}", rows, caption, title, xlabel="difference in score, points")
 
     def sizes(self) -> Picture | Markdown:
         """Draw the gain of annotation and generation by a fine-tuned teacher against the original set's size."""
@@ -240,7 +243,10 @@ class Chapter(ChapterBase):
             pd.DataFrame({"task": task, "series": series, "value": x, "fitted": 100 * (e - b * np.exp(-x / tau))})
             for (task, series), (e, b, tau) in fits.items()
         ]
-        said = [f"{task}, {series}: {enough(b, tau, most)}" for (task, series), (_, b, tau) in fits.items()]
+        by_answer: dict[str, list[str]] = {}
+        for (task, series), (_, b, tau) in fits.items():
+            by_answer.setdefault(enough(b, tau, most), []).append(f"{task}, {series}")
+        said = [f"{answer} ({'; '.join(cases)})" for answer, cases in by_answer.items()]
         title = f"Calls per original for 90% of the gain: {'; '.join(said) or 'too few amounts'}"
         measures, curve = {"score": "accuracy or chrF, %"}, pd.concat(curves, ignore_index=True) if curves else None
         return self._sweep("amounts", points, measures, "teacher calls per original", title, curves=curve, log=True)
@@ -262,8 +268,8 @@ class Chapter(ChapterBase):
             "distinct_2": "distinct-2",
         }
         ends = points.groupby(["task", "series"])["score"].agg(["first", "last"])
-        said = [f"{last - first:+.1f} points ({task}, {how})" for (task, how), first, last in ends.itertuples()]
-        title = f"From the lowest to the highest temperature, scores change by {common.listed(said)}"
+        said = [f"{task}, {how} {last - first:+.1f}" for (task, how), first, last in ends.itertuples()]
+        title = f"Change of score from the lowest to the highest temperature, points: {'; '.join(said)}"
         return self._sweep("temperatures", points, shown, "temperature", title)
 
     def _sweep(
@@ -334,6 +340,12 @@ def with_measures(runs: pd.DataFrame) -> pd.DataFrame:
     """Return a results table with a column per setting and per measure."""
     measures = [json.loads(text) if text else {} for text in runs["measures"]]
     return pd.concat([settings_table(runs), pd.DataFrame(measures, runs.index)], axis=1)
+
+
+def _cases(points: pd.DataFrame) -> str:
+    """Return how many points there are, and their task if they share one."""
+    tasks = [TASKS[task] for task in points["task"].unique()]
+    return common.counted(len(points), "case") + (f", all {tasks[0]}" if len(tasks) == 1 < len(points) else "")
 
 
 def enough(b: float, tau: float, most: float) -> str:

@@ -13,7 +13,7 @@ import pandas as pd
 from pandas.io.formats.style import Styler
 from scipy.special import ndtri
 
-from crossover.chapters.common import ChapterBase, counted, listed, table
+from crossover.chapters.common import ChapterBase, counted, counted_range, listed, table
 from crossover.figures.learning_curves import curve_points, fitted_points, learning_curves
 from crossover.figures.style import INK, MUTED, SHADE, Picture, legend, mark, panels, styled
 from crossover.labels import TASKS, display_name
@@ -89,11 +89,15 @@ class Chapter(ChapterBase):
     def replicates_figure(self) -> Picture:
         """Draw coverage and width against the number of replicates."""
         t = self.replicates
-        said = [f"in {r.rate:.0%} with {counted(r.replicates, 'replicate')}" for r in t.head(3).itertuples()]
+        first, more = t.iloc[0], t.iloc[1:]
+        said = [f"in {first['rate']:.0%} with {counted(first['replicates'], 'replicate')}"]
+        if len(more):
+            least, most = more["rate"].min(), more["rate"].max()
+            said.append(f"in {least:.0%} to {most:.0%} with {counted_range(more['replicates'], 'replicate')}")
         draw = partial(draw_replicates, t, self.fits.level)
-        caption = self.words("replicates", studies=f"{int(t['studies'].iloc[0]):,}")
-        title = f"The interval holds the true crossover {listed(said)}"
-        return self.figure("known_truth_replicates", draw, t, title, caption)
+        studies = f"{int(t['studies'].iloc[0]):,}"
+        title = f"The interval holds the true crossover {listed(said)} ({studies} simulated studies each)"
+        return self.figure("known_truth_replicates", draw, t, title, self.words("replicates", studies=studies))
 
     def calibration(self) -> Picture:
         """Draw how often intervals of every level hold the truth, for exponential curves and for others."""

@@ -43,6 +43,7 @@ class Chapter(ChapterBase):
     """Everything the chapter shows; ``bank`` holds the synthetic questions."""
 
     notebook: ClassVar[str] = "01_template_questions"
+    seeds: ClassVar[str] = "real question"
     parameters: TemplateQuestions
     bank: QuestionBank
 

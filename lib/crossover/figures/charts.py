@@ -49,17 +49,17 @@ def forest(rows: pd.DataFrame, xlabel: str = "difference in test accuracy, point
         ends = "" if narrow else f" ({100 * row.low:.1f} to {100 * row.high:.1f})"
         said = "not run" if row.why else f"{100 * row.estimate:+.1f}{ends}{' *' * row.significant}"
         up = _ROW if narrow else 0
-        axes.annotate(said, (1, y + up), xycoords=("axes fraction", "data"), xytext=(0 if narrow else 6, 0),
+        axes.annotate(said, (1, y + up), xycoords=("axes fraction", "data"), xytext=(0 if narrow else 10, 0),
                       textcoords="offset points",
                       ha="right" if narrow else "left", va="center", annotation_clip=False)  # fmt: skip
         if narrow:
             axes.annotate(row.comparison, (0, y + up), xycoords=("axes fraction", "data"), va="center")
     for panel, y in heads.items():
-        axes.annotate(panel, (0, y), xycoords=("axes fraction", "data"), xytext=(0 if narrow else -6, 0),
+        axes.annotate(panel, (0, y), xycoords=("axes fraction", "data"), xytext=(0 if narrow else -10, 0),
                       textcoords="offset points",
                       ha="left" if narrow else "right", va="center", weight="bold", annotation_clip=False)  # fmt: skip
     axes.set_yticks([] if narrow else places, None if narrow else rows["comparison"])
-    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="y", length=0, pad=10)  # arrow heads stand between
     axes.set(xlim=(-limit, limit), ylim=(height - _ROW, 0.1), xlabel=fill(xlabel, 38) if narrow else xlabel)
     axes.grid(axis="x")
     axes.spines["left"].set_visible(False)
@@ -134,14 +134,13 @@ def heat_map(tables: Mapping[str, pd.DataFrame], xlabel: str, narrow: bool = Fal
     """Draw shares of correct answers by kind of problem (rows) and budget (columns), one panel per title."""
     rows = len(next(iter(tables.values())))
     figure, axes_of = panels(len(tables), 0.26 * rows + 1.0, narrow, columns=3, sharey=True)
-    # One colour, so that it has a dark one.
-    shades = ListedColormap([(*to_rgb(INK), alpha) for alpha in np.linspace(0, 1, 64)])
+    # One colour, so that it has a dark one; so faint that digits stand out by a contrast of 4.5 at least in both.
+    shades = ListedColormap([(*to_rgb(INK), alpha) for alpha in np.linspace(0, 0.38, 64)])
     for axes, (title, shares) in zip(axes_of, tables.items(), strict=True):
         axes.pcolormesh(shares.to_numpy()[::-1], cmap=shades, vmin=0, vmax=1, edgecolors="none")
         for (y, x), share in np.ndenumerate(shares.to_numpy()[::-1]):
             if np.isfinite(share):
-                look = {"ha": "center", "va": "center", "fontsize": 9, "color": PAPER if share > 0.45 else INK}
-                axes.text(x + 0.5, y + 0.5, f"{100 * share:.0f}", **look)
+                axes.text(x + 0.5, y + 0.5, f"{100 * share:.0f}", ha="center", va="center", fontsize=9)
         axes.set_xticks(np.arange(shares.shape[1]) + 0.5, [f"{c:g}" for c in shares])
         axes.set_yticks(np.arange(rows) + 0.5, shares.index[::-1])
         axes.tick_params(length=0)
@@ -173,6 +172,7 @@ def scatter(points: pd.DataFrame, narrow: bool = False) -> Picture:
             axes.plot(beyond["above"], [edge] * len(beyond), head, color=colour, clip_on=False)
     told = (points["verdict"] == "above") | (points["gain_low"] > 0) | (points["gain_high"] < 0)
     # Names stand on the inner side of their points, a line apart.
+    under = {"facecolor": PAPER, "edgecolor": "none", "alpha": 0.8, "pad": 0.5}  # of other points' intervals
     line = (high - low) * 11 / (72 * figure.get_figheight() * axes.get_position().height)
     middle, above = sum(axes.get_xlim()) / 2, {True: low, False: low}
     for row in points[told].sort_values("gain").itertuples():
@@ -180,7 +180,8 @@ def scatter(points: pd.DataFrame, narrow: bool = False) -> Picture:
         right = x > middle
         above[right] = max(y, above[right] + line)
         side = {"xytext": (-7, 0), "ha": "right"} if right else {"xytext": (7, 0), "ha": "left"}
-        axes.annotate(name, (x, above[right]), textcoords="offset points", va="center", color=MUTED, fontsize=9, **side)
+        look = {"va": "center", "color": MUTED, "fontsize": 9, "zorder": 5, "bbox": under}
+        axes.annotate(name, (x, above[right]), textcoords="offset points", **look, **side)
     said = "labels right, points above the commonest label"
     axes.set(xlabel=fill(said, 38) if narrow else said, ylabel="student's gain, points")
     axes.grid()

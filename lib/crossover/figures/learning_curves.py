@@ -230,7 +230,8 @@ def lead_and_regret(leads: pd.DataFrame, losses: pd.DataFrame, narrow: bool = Fa
     side.spines["left"].set_visible(False)
     over = " over all sizes" * (len(sizes) > 1)
     entries = [mark(f"lead{over}, 90% interval", INK, linestyle="-"), mark("undecided", SHADE, "s", markersize=10)]
-    legend(figure, [*entries, mark("mean to largest loss", MUTED, "", linestyle="-")])
+    loss = f"{'below' if narrow else 'right'}: mean to largest loss"
+    legend(figure, [*entries, mark(loss, MUTED, "", linestyle="-")])
     return figure
 
 

@@ -109,9 +109,8 @@ class Advice:
                 f"at the nearest tested point, {point}, {said}",
             ]
             if self.trend:
-                lead, ends = points(self.trend.lead, self.trend.interval)
-                lead = f"{lead} points ({ends})"
-                lines.append(f"by extrapolation {self.trend.first} leads {self.trend.second} by {lead} there")
+                there, (lead, ends) = self.trend, points(self.trend.lead, self.trend.interval)
+                lines.append(f"by extrapolation {there.first} leads {there.second} by {lead} points there ({ends})")
             if self.unit == "teacher calls":
                 at = f"--queries {max(math.ceil(self.queries / PILOT_SHARE), LEAST_PILOT)} --budget {self.queries:.0f}"
                 lines.append(f"to measure it on your task: crossover pilot PAIRS {at}")

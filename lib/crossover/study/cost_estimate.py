@@ -147,7 +147,7 @@ def profile_rows(profile: str, price_in: float = 0.0, price_out: float = 0.0) ->
         })  # fmt: skip
         basis += e.basis
         unknown += e.unknown
-    left_out = f" {unknown} students of no known speed are not in the hours." if unknown else ""
+    left_out = f" {unknown:,} students of no known speed are not in the hours." if unknown else ""
     units = (
         "M: millions of tokens, which the teacher reads and writes and students are trained on. Hours are the"
         f" students' alone; a teacher on the same machine comes on top.{left_out}"
