@@ -11,6 +11,7 @@ import pytest
 
 from crossover.errors import CrossoverError
 from crossover.tasks.pair_files import read_pairs
+from crossover.tasks.pair_layouts import suggested
 
 
 def lines(path, rows):
@@ -165,6 +166,30 @@ def test_what_a_refusal_proposes_reads_the_file(tmp_path, row, question, answer)
         options = {"answer": re.search(r"\{.*?\}", said)[0]}
     (pair,) = read_pairs(file, **{name: value.strip("'") for name, value in options.items()}).pairs
     assert (pair.question, pair.answer) == (question, answer)
+
+
+@pytest.mark.parametrize(
+    ("row", "options"),
+    [
+        ({"custom_id": "r1", "method": "POST", "url": "/v1", "body": {"model": "x", "messages": turns(("system", "Be brief."), ("user", "So?"))}}, {}),
+        ({"question_id": 81, "category": "writing", "turns": ["Write.", "Again."]}, {}),
+        ({"source": "web", "story": "Text.", "questions": [{"turn_id": 1, "input_text": "Who?"}], "answers": [{"turn_id": 1, "span_text": "Bob is", "input_text": "Bob"}]}, {"question": "{questions[0][input_text]}", "answer": "{answers[0][input_text]}"}),
+        ({"turns": 1, "messages": "x", "prompt_text": "Who?", "answers": [{"rank": 1, "model": "m", "answer": "Bob"}]}, {"question": "prompt_text", "answer": "{answers[0][answer]}"}),
+        ({"qid1": 1, "question1": "One?", "question2": "Two?", "is_duplicate": 0}, {}),
+        ({"qid1": 1, "question1": "One?", "question2": "Two?", "label": "same"}, {"answer": "label"}),
+        ({"fingerprint": "a", "decoded": "b", "systematic": "c"}, {}),
+    ],
+)  # fmt: skip
+def test_a_refusal_proposes_texts_by_their_names_or_nothing(row, options):
+    found = {side: option.split(" ", 1)[1].strip("'") for side, option in suggested(row).items()}
+    assert found == options
+
+
+def test_a_refusal_without_a_proposal_names_the_options(tmp_path):
+    body = {"model": "x", "messages": turns(("user", "So?"))}
+    file = lines(tmp_path / "a.jsonl", [{"custom_id": "r1", "method": "POST", "url": "/v1", "body": body}])
+    with pytest.raises(CrossoverError, match="Name one by --answer or the questions alone by --question"):
+        read_pairs(file)
 
 
 PAIRS = [("Who, then?", "Bob"), ("When?", "1984")]

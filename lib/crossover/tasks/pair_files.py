@@ -134,10 +134,11 @@ def _read(file: str, question: str, answer: str, written: int) -> Pairs:
     left_out = tuple(name for name in columns if name and name not in (*layout.columns, layout.verdict))
     others = [name for name in left_out if not is_id(name)]
     if others and not (question or answer or any(pair.answer for pair in pairs.values())):
-        asked, told = pair_layouts.suggested(rows[0][1])
+        options = pair_layouts.suggested(rows[0][1])
+        asked, told = (f", as {options[s]}," if s in options else f" by --{s}" for s in ("question", "answer"))
         raise CrossoverError(
             f"{file} read as {layout.name}: no answers, and none of the columns {', '.join(others)} is known to hold"
-            f" them. Name one, as {told}, or the questions alone, as {asked}, to have the teacher answer them."
+            f" them. Name one{told} or the questions alone{asked} to have the teacher answer them."
         )
     return Pairs(name, layout.name, tuple(pairs.values()), empty, repeated, left_out, rejected)
 

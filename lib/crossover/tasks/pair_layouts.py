@@ -82,10 +82,11 @@ def layout_of(columns: Sequence[str], rows: Sequence[tuple[str, Row]], file: str
         where, first = rows[0]
         words = {*re.findall(r"\w+", " ".join(map(str, first.values())).lower())}
         named = 2 * len(words & {*ASKED, *ANSWERED, *CONTEXT}) > max(len(words), 2)
+        example = ", for example " + " ".join(options.values()) if (options := suggested(first)) else ""
         hint = f", but {where} has names of columns: remove what stands above it" if named else ""
         raise CrossoverError(
-            f"{file}, {where}: the columns {', '.join(columns)} are no known layout{hint}. Name question and answer,"
-            f" for example {' '.join(suggested(first))}, or by templates such as '{{context}}\\n\\n{{question}}'."
+            f"{file}, {where}: the columns {', '.join(columns)} are no known layout{hint}. Name both by"
+            f" --question and --answer{example}, or by templates such as '{{context}}\\n\\n{{question}}'."
             " The first row of a table names its columns."
         )
     if not question and not found:
@@ -147,32 +148,45 @@ def columns_in(given: str) -> list[str]:
     return [re.split(r"[\[.]", name)[0] for name in fields] or [given]
 
 
-def suggested(row: Row) -> list[str]:
-    """Options that would read a row: what is called like a question and an answer, else the first texts in it.
+def suggested(row: Row) -> dict[str, str]:
+    """Options that would read a row, by side: texts called like a question and an answer, else the only other ones.
 
     >>> suggested({"id": 1, "translation": {"en": "One", "fr": "Un"}})
-    ["--question '{translation[en]}'", "--answer '{translation[fr]}'"]
+    {'question': "--question '{translation[en]}'", 'answer': "--answer '{translation[fr]}'"}
+    >>> suggested({"id": 1, "en": "One", "de": "Eins", "fr": "Un"})
+    {}
     """
 
-    def texts(value: Any, path: str) -> list[str]:
+    def words(name: str) -> set[str]:
+        return {plain(name), *(part.lower().removesuffix("s") for part in re.findall("[A-Z]?[a-z0-9]+|[A-Z]+", name))}
+
+    def leaves(value: Any, path: str, key: str) -> list[tuple[str, str]]:
         with suppress(ValueError):
             value = structure(value) or value
         if isinstance(value, dict):
-            return [found for key in sorted(value, key=is_id) for found in texts(value[key], f"{path}[{key}]")]
-        several = "[" in path or plain(path).removesuffix("s") in (*ASKED, *ANSWERED)
-        if isinstance(value, list) and value and (several or isinstance(value[0], dict)):
-            return texts(value[0], f"{path}[0]")
-        return [path] if value not in (None, "") else []
+            return [leaf for name in value if not is_id(name) for leaf in leaves(value[name], f"{path}[{name}]", name)]
+        if isinstance(value, list):
+            several = isinstance(next(iter(value), None), dict) or words(path) & {*ASKED, *ANSWERED}
+            return leaves(value[0], f"{path}[0]", key) if value and several else []
+        return [(path, key)] if value and (isinstance(value, str) or words(key) & {*ANSWERED}) else []
 
-    paths = [path for name in sorted(filter(None, row), key=is_id) for path in texts(row[name], name)]
-    options = []
-    for option, known in (("question", ASKED), ("answer", ANSWERED)):
-        some = [path for path in sorted(paths, key=len) if option == "answer" or "answer" not in plain(path)]
-        likely = [path for word in known if len(word) > 2 for path in some if word in plain(path)]
-        found = next(iter([*likely, *paths, "column"]))
-        paths = [path for path in paths if path != found]
-        options.append(f"--{option} {shlex.quote(found if found in (*row, 'column') else f'{{{found}}}')}")
-    return options
+    found = [leaf for name in row if name and not is_id(name) for leaf in leaves(row[name], name, name)]
+    chosen: dict[str, str] = {}
+    for side, known in (("question", ASKED), ("answer", ANSWERED)):
+        likely = [
+            path
+            for word in known
+            for path, _ in sorted(found, key=lambda leaf: plain(leaf[1]) != word)
+            if len(word) > 2 and word in words(path) and (side == "answer" or "answer" not in words(path))
+        ]
+        if likely:
+            chosen[side] = likely[0]
+            # Of an answer's parts, the one that is called as the question's comes first.
+            found = sorted((leaf for leaf in found if leaf[0] != likely[0]), key=lambda leaf: leaf[1] not in likely[0])
+    lacking = [side for side in ("question", "answer") if side not in chosen]
+    if len(lacking) == len(found) == len({re.sub(r"\d", "", path) for path, _ in found}):
+        chosen |= {side: path for side, (path, _) in zip(lacking, found, strict=True)}
+    return {side: f"--{side} {shlex.quote(path if path in row else f'{{{path}}}')}" for side, path in chosen.items()}
 
 
 def _recognised(columns: Sequence[str], rows: Sequence[Row]) -> Layout | None:
