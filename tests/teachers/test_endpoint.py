@@ -491,9 +491,17 @@ def test_a_proxy_or_certificates_that_cannot_be_used_are_reported_by_calls_alone
 
 
 @pytest.mark.parametrize("url", ADDRESSES)
-def test_a_context_is_asked_for_at_a_usable_address_alone(url):
+def test_an_address_that_cannot_work_is_refused_with_the_parameters(url):
+    assert context_of(url, "alpha") == 0
     with pytest.raises(CrossoverError, match="base_url is"):
-        context_of(url, "alpha")
+        check("03_budget_ratio", {"base_url": url})
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[::1]:8000/v1", "https://h", "http://127.0.0.1:8000/v1", "https://a-b.c_d.org/x/v1"]
+)
+def test_an_address_that_can_work_is_taken_with_the_parameters(url):
+    assert check("03_budget_ratio", {"base_url": url}).base_url == url
 
 
 # --- kills and interrupts ----------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import ClassVar, Literal
+from urllib.parse import urlsplit
 
 from pydantic import model_validator
 
@@ -93,7 +94,12 @@ class BudgetRatio(TrainingParameters):
                 f"teacher_gold is {self.teacher_gold} and augmenter_gold {self.augmenter_gold}: the {self.teacher} is"
                 " not fine-tuned; set teacher='local', or both to 0"
             )
-        if not re.fullmatch(r"https?://[^\s@?#]+", self.base_url):
+        try:
+            url = urlsplit(self.base_url)
+            usable = re.fullmatch(r"https?://[^\s@?#]+", self.base_url) and url.hostname and url.port != 0
+        except ValueError:
+            usable = False
+        if not usable:
             # Not shown: it may hold a password or a key, and so would every record of the run.
             raise ValueError(
                 "base_url is http(s)://host:port/path without user, query or key; a key is in CROSSOVER_API_KEY"

@@ -264,7 +264,8 @@ def _near(tests: tuple[str, ...], questions: Sequence[str]) -> list[bool]:
 
     The same words about other numbers are another question.
     """
-    tested, asked, near = _by_numbers(tests), _by_numbers(questions), set()
+    tested, asked = _by_numbers(tests), _by_numbers(questions)
+    near: set[str] = set()
     for numbers in tested.keys() & asked.keys():
         held = Neighbourhood(map(word_set, tested[numbers])).holds([*map(word_set, asked[numbers])])
         near.update(compress(asked[numbers], held))

@@ -76,7 +76,13 @@ class Endpoint:
         for name in ("temperature", "timeout", "concurrency", "attempts"):
             if getattr(self, name) <= 0:
                 raise CrossoverError(f"{name} is {getattr(self, name)}; it must be above 0.")
-        _check_address(self.base_url)
+        try:
+            url = httpx2.URL(self.base_url)
+            usable = url.scheme in ("http", "https") and url.host and (url.port or 1) < 2**16
+        except httpx2.InvalidURL:
+            usable = False
+        if not usable:
+            raise CrossoverError(f"base_url is {self.server!r}; it is http:// or https://, a host, and mostly /v1.")
 
     @property
     def id(self) -> str:
@@ -86,7 +92,7 @@ class Endpoint:
     @property
     def server(self) -> str:
         """The server's address as messages show it: without user, password and query."""
-        return _shown(self.base_url)
+        return re.sub(r"//[^/]*@|[?#].*", lambda part: "//" if part[0][0] == "/" else "", self.base_url)
 
     def reply(self, requests: Sequence[Request]) -> list[Reply]:
         """Return one reply per request, in order."""
@@ -111,20 +117,6 @@ class Endpoint:
         if calls.interrupted:
             raise KeyboardInterrupt
         running.result()
-
-
-def _check_address(base_url: str) -> None:
-    try:
-        url = httpx2.URL(base_url)
-        usable = url.scheme in ("http", "https") and url.host and (url.port or 1) < 2**16
-    except httpx2.InvalidURL:
-        usable = False
-    if not usable:
-        raise CrossoverError(f"base_url is {_shown(base_url)!r}; it is http:// or https://, a host, and mostly /v1.")
-
-
-def _shown(base_url: str) -> str:
-    return re.sub(r"//[^/]*@|[?#].*", lambda part: "//" if part[0][0] == "/" else "", base_url)
 
 
 @contextmanager
@@ -438,10 +430,11 @@ class _Calls:
 
 def context_of(base_url: str, model: str) -> int:
     """Return the tokens that a server says it takes of prompt and reply together; 0 where it does not say."""
-    _check_address(base_url)
     headers = {"Authorization": f"Bearer {_key() or 'none'}"}
-    # ImportError and OSError: a proxy or certificates that cannot be used, which the first call reports.
-    with suppress(httpx2.HTTPError, ValueError, KeyError, TypeError, AttributeError, ImportError, OSError):
+    # Any error is the first call's to report: of address, proxy and certificates, too.
+    with suppress(
+        httpx2.HTTPError, httpx2.InvalidURL, ValueError, KeyError, TypeError, AttributeError, ImportError, OSError
+    ):
         trusted = not _on_this_machine(base_url)
         listed = httpx2.get(f"{base_url.rstrip('/')}/models", headers=headers, timeout=5, trust_env=trusted).json()
         (about,) = [entry for entry in listed["data"] if entry["id"] == model]
