@@ -166,13 +166,14 @@ def scatter(points: pd.DataFrame, narrow: bool = False) -> Picture:
         some = 100 * points.loc[points["teacher"] == teacher, ["above", "gain", "gain_low", "gain_high"]]
         ends = bars(some, "gain", "gain_low", "gain_high")
         look = {"color": colour, "marker": marker, "markerfacecolor": face, "linestyle": "none"}
-        axes.errorbar(some["above"], some["gain"], ends, elinewidth=0.7, zorder=3, **look)
+        axes.errorbar(some["above"], some["gain"], ends, fmt="none", ecolor=colour, elinewidth=0.7, zorder=3)
+        axes.plot(some["above"], some["gain"], zorder=5, **look)
         for end, edge, head in (("gain_low", low, "v"), ("gain_high", high, "^")):
             beyond = some[(some[end] < low) | (some[end] > high)]
             axes.plot(beyond["above"], [edge] * len(beyond), head, color=colour, clip_on=False)
     told = (points["verdict"] == "above") | (points["gain_low"] > 0) | (points["gain_high"] < 0)
     # Names stand on the inner side of their points, a line apart.
-    under = {"facecolor": PAPER, "edgecolor": "none", "alpha": 0.8, "pad": 0.5}  # of other points' intervals
+    under = {"facecolor": PAPER, "edgecolor": "none", "alpha": 0.8, "pad": 0.5}  # over other points' intervals
     line = (high - low) * 11 / (72 * figure.get_figheight() * axes.get_position().height)
     middle, above = sum(axes.get_xlim()) / 2, {True: low, False: low}
     for row in points[told].sort_values("gain").itertuples():
@@ -180,7 +181,7 @@ def scatter(points: pd.DataFrame, narrow: bool = False) -> Picture:
         right = x > middle
         above[right] = max(y, above[right] + line)
         side = {"xytext": (-7, 0), "ha": "right"} if right else {"xytext": (7, 0), "ha": "left"}
-        look = {"va": "center", "color": MUTED, "fontsize": 9, "zorder": 5, "bbox": under}
+        look = {"va": "center", "color": MUTED, "fontsize": 9, "zorder": 4, "bbox": under}
         axes.annotate(name, (x, above[right]), textcoords="offset points", **look, **side)
     said = "labels right, points above the commonest label"
     axes.set(xlabel=fill(said, 38) if narrow else said, ylabel="student's gain, points")
