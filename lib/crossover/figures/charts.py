@@ -172,17 +172,17 @@ def scatter(points: pd.DataFrame, narrow: bool = False) -> Picture:
             beyond = some[(some[end] < low) | (some[end] > high)]
             axes.plot(beyond["above"], [edge] * len(beyond), head, color=colour, clip_on=False)
     told = (points["verdict"] == "above") | (points["gain_low"] > 0) | (points["gain_high"] < 0)
-    # Names stand on the inner side of their points, a line apart.
+    # Names stand right of their points, a line apart, with room for them right of the last point.
+    left, right = axes.get_xlim()
+    axes.set_xlim(left, right + (right - left) * (0.35 if narrow else 0.12))
     under = {"facecolor": PAPER, "edgecolor": "none", "alpha": 0.8, "pad": 0.5}  # over other points' intervals
     line = (high - low) * 11 / (72 * figure.get_figheight() * axes.get_position().height)
-    middle, above = sum(axes.get_xlim()) / 2, {True: low, False: low}
+    height = low
     for row in points[told].sort_values("gain").itertuples():
-        name, x, y = f"{TASKS[row.task]} {row.size}", 100 * row.above, 100 * row.gain
-        right = x > middle
-        above[right] = max(y, above[right] + line)
-        side = {"xytext": (-7, 0), "ha": "right"} if right else {"xytext": (7, 0), "ha": "left"}
+        height = max(100 * row.gain, height + line)
         look = {"va": "center", "color": MUTED, "fontsize": 9, "zorder": 4, "bbox": under}
-        axes.annotate(name, (x, above[right]), textcoords="offset points", **look, **side)
+        name = f"{TASKS[row.task]} {row.size}"
+        axes.annotate(name, (100 * row.above, height), (7, 0), textcoords="offset points", **look)
     said = "labels right, points above the commonest label"
     axes.set(xlabel=fill(said, 38) if narrow else said, ylabel="student's gain, points")
     axes.grid()
