@@ -166,7 +166,11 @@ class Chapter(ChapterBase):
         for r in found.itertuples():
             predicted = (r.predicted, r.predicted_low, r.predicted_high)
             lead = f"{display_name(r.first).lower()} → {display_name(r.second).lower()}"
-            row = {"seeds": r.seed_size, "lead": lead, "predicted": common.ratio(predicted[0], predicted[1:]) or "none"}
+            row = {
+                "seeds": f"{r.seed_size:,.0f}",
+                "lead": lead,
+                "predicted": common.ratio(predicted[0], predicted[1:]) or "none",
+            }
             if "measured" in found:
                 c = largest[frozenset((r.first, r.second))]
                 row |= {"measured": common.ratio(c.ratio, c.interval) or "none", "agreement": agreement(*predicted, c)}

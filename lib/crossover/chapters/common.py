@@ -131,7 +131,7 @@ class ChapterBase:
             counted(len(runs), "student"), counted_range(runs.groupby("strategy")["replicate"].nunique(), "replicate"),
             counted_range(runs["seed_size"], self.seeds), f"{runs['queries'].sum():,} teacher calls",
             counted_range(runs["n_test"], "test item"),
-            f"{worker_hours(runs).sum():.1f} worker-hours", f"profile {p.profile}",
+            f"{worker_hours(runs).sum():.2g} worker-hours", f"profile {p.profile}",
         ]  # fmt: skip
         return Markdown(f"*Scope: {', '.join(said)}.*")
 
