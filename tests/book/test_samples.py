@@ -91,6 +91,16 @@ def test_a_file_larger_than_a_shard_is_cut_and_nothing_is_lost(tmp_path, monkeyp
     assert [row[3] for part in parts for row in content(part)["rows"]] == [f"#### {n}" for n in range(99)]
 
 
+def test_the_published_samples_begin_with_those_of_the_confirmation_study(tmp_path):
+    for folder, reply in (("study", "#### 1"), ("confirm", "#### 2"), ("laptop", "#### 3")):
+        name = "math_words-answer_augmentation-S1-r0-ab.jsonl.gz"
+        write(tmp_path / folder, name, [call("answer", "s0", SEED, reply)])
+    for folder, replies in (("study", ["#### 2", "#### 1"]), ("laptop", ["#### 3"])):
+        found = samples.shards(tmp_path / folder)
+        (part,) = [script for name, script in found.items() if "index" not in name]
+        assert [row[3] for row in content(part)["rows"]] == replies
+
+
 def test_replies_are_text_whatever_they_hold_and_changed_words_are_marked(browser, tmp_path):
     hostile = "<img src=x onerror=\"document.title='broken'\"></script> **b** $x$ \\(y\\) \u2028 #### 1"
     calls = [

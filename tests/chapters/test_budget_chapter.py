@@ -109,6 +109,7 @@ def test_a_gain_at_one_size_alone_is_none_at_every_size():
 def test_a_study_with_parameters_of_ones_own_shows_its_own_rows(chapter, monkeypatch):
     own = chapter.parameters.model_copy(update={"profile": "study"})
     monkeypatch.setattr(budget_ratio, "run_grid", lambda parameters: chapter.runs)
+    monkeypatch.setattr(budget_ratio, "confirmed", chapter.runs.copy)
     shown = budget_ratio.run(own)
     assert shown.runs is chapter.runs and shown.source == shown.folder
 

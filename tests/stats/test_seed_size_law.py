@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -94,6 +96,8 @@ def test_a_size_that_was_not_run_is_predicted():
     truth = grid[np.argmax([b(r) > a(r) for r in grid])]
     assert row.seed_size == 200 and row.predicted == pytest.approx(truth, rel=0.15)
     assert row.predicted_low <= truth <= row.predicted_high
+    turned = [dataclasses.replace(c, first=c.second, second=c.first) for c in pairs]
+    assert seed_size_law.predict_crossovers(fits, 200, turned)["predicted"].isna().all(), "it leads only below"
 
 
 def test_a_predicted_crossover_is_the_one_near_the_tested_range_after_which_the_second_leads():
