@@ -119,9 +119,9 @@ def sweep(
             axes.set_yticks([])
         if log:
             axes.set_xscale("log", base=2)
-        ticks = sorted(here["value"].unique())
-        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-        axes.minorticks_off()
+            ticks = sorted(here["value"].unique())
+            axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+            axes.minorticks_off()
         axes.margins(x=0.12, y=0.2)
         axes.set(title=task, xlabel=xlabel, ylabel=measures[measure])
         axes.grid(axis="y")
