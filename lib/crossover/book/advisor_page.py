@@ -60,8 +60,8 @@ def _drawn(look: Style) -> dict[str, str]:
         "label": look.label,
         "light": look.colour,
         "dark": DARK[look.colour],
-        "marker": " ".join(f"{x:.2f},{-y:.2f}" for x, y in outline),
-        "dash": "" if look.dash == "-" else " ".join(f"{2 * length:g}" for length in look.dash[1]),
+        "marker": " ".join(f"{x:.2f},{-y:.2f}" for x, y in np.asarray(outline)),
+        "dash": "" if isinstance(look.dash, str) else " ".join(f"{2 * length:g}" for length in look.dash[1]),
     }
 
 

@@ -63,13 +63,14 @@ class Picture(Figure):
 class Style:
     """How one strategy is drawn: colour, marker and dash of its own, so that none is needed alone.
 
-    ``shift`` is a factor on the budget ratio that sets intervals at one budget side by side.
+    ``dash`` is "-", or strokes and gaps in line widths after an offset. ``shift`` is a factor on the budget ratio that
+    sets intervals at one budget side by side.
     """
 
     label: str
     colour: str
     marker: str
-    dash: object
+    dash: str | tuple[int, tuple[float, ...]]
     shift: float
 
 
