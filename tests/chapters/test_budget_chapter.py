@@ -119,15 +119,20 @@ def test_published_counts_are_the_same_by_a_relative_path(monkeypatch):
     assert counts(Path("results/study")).equals(counts(results_folder("study")))
 
 
-def test_a_size_of_the_confirmation_study_counts_when_it_is_whole(tmp_path, monkeypatch):
+def test_the_confirmation_study_counts_by_whole_replicates_and_from_two_on(tmp_path, monkeypatch):
     rows = confirmed()
     assert rows.groupby(["seed_size", "replicate"]).size().groupby("seed_size").nunique().eq(1).all()
     everything = pd.read_csv(results_folder("confirm") / "runs.csv")
     (tmp_path / "confirm").mkdir()
-    lost = rows["key"].loc[rows["seed_size"] == 16].iloc[0]
-    everything[everything["key"] != lost].to_csv(tmp_path / "confirm" / "runs.csv", index=False)
     monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
-    assert set(confirmed()["seed_size"]) == set(rows["seed_size"]) - {16}
+    small = rows[rows["seed_size"] == 16]
+    lost = small["key"].groupby(small["replicate"]).first()  # one student of each replicate
+    for n in (1, len(lost) - 1):
+        everything[~everything["key"].isin(lost[:n])].to_csv(tmp_path / "confirm" / "runs.csv", index=False)
+        left = confirmed()["replicate"].groupby(confirmed()["seed_size"]).unique().map(set)
+        kept = set(lost.index[n:])
+        assert left.get(16) == (kept if len(kept) > 1 else None)
+        assert left[64] == set(rows.loc[rows["seed_size"] == 64, "replicate"])
 
 
 def test_the_landing_page_answers_as_the_command_does(chapter):

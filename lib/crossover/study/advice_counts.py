@@ -18,6 +18,7 @@ from crossover.study.paired import Outcome, outcome_table
 from crossover.study.store import read_runs
 
 DRAWS, LEVEL, SEED = 500, 0.9, 0
+MIN_REPLICATES = 2
 #: What differs between the cells of one grid.
 AXES = ("strategy", "seed_size", "budget", "replicate", "n_test")
 
@@ -56,15 +57,18 @@ def counts(folder: Path, outcome: Outcome = "correct") -> pd.DataFrame:
 def confirmed() -> pd.DataFrame:
     """Return the confirmation study's rows of the budget-ratio grid, its seeds-only students included.
 
-    A seed-set size counts when all its planned students are trained, so that nothing is looked at again with each new
-    row.
+    They count by whole replicates, so that no half of one favours a strategy, and of a seed-set size from two on: one
+    says nothing of how replicates spread.
     """
-    planned: dict[int, set[str]] = {}
+    planned: dict[int, dict[int, set[str]]] = {}
     for cell in cells_of(resolve("03_budget_ratio", CONFIRMATION, {})):
-        planned.setdefault(cell.seed_size, set()).add(cell.key)
+        planned.setdefault(cell.seed_size, {}).setdefault(cell.replicate, set()).add(cell.key)
     rows = read_runs(results_folder(CONFIRMATION))
     done = set(rows["key"])
-    return rows[rows["key"].isin(set().union(*(keys for keys in planned.values() if keys <= done)))]
+    whole = [[keys for keys in replicates.values() if keys <= done] for replicates in planned.values()]
+    return rows[
+        rows["key"].isin({key for some in whole if len(some) >= MIN_REPLICATES for keys in some for key in keys})
+    ]
 
 
 def crossovers_by_likelihood(runs: pd.DataFrame, folder: Path) -> list[Crossover]:
