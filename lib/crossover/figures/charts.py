@@ -25,7 +25,8 @@ def forest(rows: pd.DataFrame, xlabel: str = "difference in test accuracy, point
     """
     rows = rows if "panel" in rows else rows.assign(panel="")
     rows = pd.concat([some for _, some in rows.groupby("panel", sort=False)])  # a panel's rows together
-    height, heads, places = 0.0, {}, []
+    height, places = 0.0, []
+    heads: dict[str, float] = {}
     for panel, some in rows.groupby("panel", sort=False):
         if panel:
             height -= _HEAD + (0.08 if heads else 0)
@@ -42,8 +43,8 @@ def forest(rows: pd.DataFrame, xlabel: str = "difference in test accuracy, point
     marks = []
     _bars(axes, rows, np.array(places), limit)
     if "value" in rows and rows["value"].notna().any():
-        hollow = {"color": MUTED, "markersize": 7, "markerfacecolor": PAPER, "zorder": 5}
-        axes.plot(100 * rows["value"].astype(float), places, "D", **hollow)
+        axes.plot(100 * rows["value"].astype(float), places, "D", color=MUTED, markersize=7, markerfacecolor=PAPER,
+                  zorder=5)  # fmt: skip
         marks.append(mark("the paper's value", MUTED, "D", PAPER))
     for y, row in zip(places, rows.itertuples(), strict=True):
         ends = "" if narrow else f" ({100 * row.low:.1f} to {100 * row.high:.1f})"
@@ -110,10 +111,10 @@ def sweep(
                 with series(axes, name):
                     axes.plot(line["value"], line["fitted"], color=colour, linewidth=1.4)
             ends = (f"{measure}_low", f"{measure}_high")
-            look = {"color": colour, "marker": marker, "markerfacecolor": face, "linestyle": "none" if fitted else "-"}
             with series(axes, name):
                 axes.errorbar(some["value"], some[measure], bars(some, measure, *ends) if {*ends} <= {*some} else None,
-                              markersize=5.5, capsize=2, linewidth=1.3, elinewidth=1, zorder=4, **look)  # fmt: skip
+                              color=colour, marker=marker, markerfacecolor=face, linestyle="none" if fitted else "-",
+                              markersize=5.5, capsize=2, linewidth=1.3, elinewidth=1, zorder=4)  # fmt: skip
         if here[measure].isna().all():
             axes.text(0.5, 0.5, "not known", transform=axes.transAxes, ha="center", color=MUTED)
             axes.set_yticks([])

@@ -1,11 +1,14 @@
 """The crossover map: which strategy to buy over seed-set size and budget, how sure that is, and what was tested."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from crossover.figures.style import INK, PAPER, SHADE, Picture, legend, mark, panels, styled, styles
+from crossover.figures.style import INK, PAPER, SHADE, Picture, Style, legend, mark, panels, styled, styles
 from crossover.labels import display_name
 from crossover.stats.advice import CLEAR, advise_map
 from crossover.stats.crossovers import Crossover, find_crossovers
@@ -49,7 +52,7 @@ def map_of_fits(
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.minorticks_off()
     shown = set(grid.loc[grid["p_best"] >= CLEAR, "strategy"])
-    entries = [
+    entries: list[Artist] = [
         Patch(facecolor=look.colour, alpha=0.6, hatch=hatches[s], label=f"{display_name(s).lower()} best")
         for s, look in looks.items()
         if s in shown
@@ -69,10 +72,11 @@ def _grid(fits: Fits, task: str, at: tuple[float, float] | None) -> tuple[np.nda
     queries = [c.seed_size * r for c in curves for r in c.ratio_range] + ([at[1]] if at else [])
     if min(seeds) == max(seeds):  # one size was run: show a band around it
         seeds = [seeds[0] / 2, seeds[0] * 2]
-    return tuple(np.geomspace(max(1, min(ends) / 1.1), max(ends) * 1.1, 28) for ends in (seeds, queries))
+    across, up = (np.geomspace(max(1, min(ends) / 1.1), max(ends) * 1.1, 28) for ends in (seeds, queries))
+    return across, up
 
 
-def _shade(axes: Axes, here: pd.DataFrame, looks, hatches) -> None:
+def _shade(axes: Axes, here: pd.DataFrame, looks: Mapping[str, Style], hatches: Mapping[str, str]) -> None:
     """Colour where a strategy is clearly best, and grey what lies outside the tested range."""
     for name, look in looks.items():
         p = here[here["strategy"] == name].pivot(index="queries", columns="seeds", values="p_best")

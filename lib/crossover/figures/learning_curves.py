@@ -107,12 +107,12 @@ def learning_curves(
             with series(axes, look.label.lower()):
                 if replicates is not None:
                     each = replicates[(replicates["seed_size"] == size) & (replicates["strategy"] == strategy)]
-                    faint = {"s": 10, "color": look.colour, "marker": look.marker, "alpha": 0.4, "linewidths": 0}
-                    axes.scatter(each["ratio"] * look.shift, each["accuracy"], **faint)
+                    axes.scatter(each["ratio"] * look.shift, each["accuracy"], s=10, color=look.colour,
+                                 marker=look.marker, alpha=0.4, linewidths=0)  # fmt: skip
                 line = _curve(axes, curves, task, size, strategy, look, band)
-                own = {"color": look.colour, "marker": look.marker, "linestyle": "none" if line else look.dash}
-                axes.errorbar(rows["ratio"] * look.shift, rows["accuracy"], bars(rows, "accuracy"), markersize=5.5,
-                              linewidth=1.6, elinewidth=1, capsize=2, zorder=4, **own)  # fmt: skip
+                axes.errorbar(rows["ratio"] * look.shift, rows["accuracy"], bars(rows, "accuracy"),
+                              color=look.colour, marker=look.marker, linestyle="none" if line else look.dash,
+                              markersize=5.5, linewidth=1.6, elinewidth=1, capsize=2, zorder=4)  # fmt: skip
         if levels is not None and size in levels:
             axes.axhline(levels[size], color=MUTED, linewidth=1.2, linestyle=(0, (3, 3)), zorder=2)
         ratio_axis(axes, here["ratio"].unique())
@@ -145,7 +145,9 @@ def learning_curves(
     return figure
 
 
-def _curve(axes: Axes, curves: pd.DataFrame | None, task: str, size: float, strategy: str, look, band: bool) -> bool:
+def _curve(
+    axes: Axes, curves: pd.DataFrame | None, task: str, size: float, strategy: str, look: style.Style, band: bool
+) -> bool:
     """Draw one fitted curve, and say whether there was one."""
     if curves is None or curves.empty:
         return False
@@ -168,7 +170,7 @@ def _bar(axes: Axes, c: Crossover, height: float) -> None:
     for end, value, head in ((0, c.interval[0], "<"), (1, c.interval[1], ">")):
         open_end = value is None or not left <= value <= right
         axes.plot(ends[end], height, marker=head if open_end else "|", transform=where, color=INK, markersize=6)
-    if left <= c.ratio <= right:
+    if c.ratio is not None and left <= c.ratio <= right:
         axes.plot(c.ratio, height, marker="d", transform=where, color=INK, markersize=6)
 
 
@@ -192,7 +194,7 @@ def lead_and_regret(leads: pd.DataFrame, losses: pd.DataFrame, narrow: bool = Fa
     ``leads`` have ``seed_size, ratio, lead, low, high`` as fractions of 1, size 0 pooled and drawn with intervals;
     ``losses`` have ``strategy, mean, largest`` in points.
     """
-    figure, (axes, side) = panels(2, 3.0, narrow, above=0.3, **({} if narrow else {"width_ratios": (3, 2)}))
+    figure, (axes, side) = panels(2, 3.0, narrow, above=0.3, width_ratios=None if narrow else (3, 2))
     pooled = leads[leads["seed_size"] == 0].sort_values("ratio")
     axes.axhline(0, color=MUTED, linewidth=1)
     runs = [run for _, run in decided_runs(leads)]
@@ -207,14 +209,13 @@ def lead_and_regret(leads: pd.DataFrame, losses: pd.DataFrame, narrow: bool = Fa
         ratio, end = some[["ratio", "lead"]].iloc[-1]
         # Right of the line's end at the last ratio, else on the side where the other lines are not.
         up = end >= leads.loc[leads["ratio"] == ratio, "lead"].mean() - 1e-9
-        place = (
-            {"xytext": (0, 5), "va": "bottom", "ha": "right"} if up else {"xytext": (0, -5), "va": "top", "ha": "left"}
-        )
+        where, va, ha = ((0, 5), "bottom", "right") if up else ((0, -5), "top", "left")
         if ratio == pooled["ratio"].max():
-            place = {"xytext": (6, 0), "va": "center", "ha": "left"}
-        axes.annotate(f"{size:g} seeds", (ratio, 100 * end), textcoords="offset points", color=MUTED, **place)
-    look = {"color": INK, "marker": "o", "linewidth": 1.6, "elinewidth": 1.1, "capsize": 2, "zorder": 4}
-    axes.errorbar(pooled["ratio"], 100 * pooled["lead"], 100 * bars(pooled, "lead"), **look)
+            where, va, ha = (6, 0), "center", "left"
+        axes.annotate(f"{size:g} seeds", (ratio, 100 * end), where, textcoords="offset points", color=MUTED,
+                      va=va, ha=ha)  # fmt: skip
+    axes.errorbar(pooled["ratio"], 100 * pooled["lead"], 100 * bars(pooled, "lead"), color=INK, marker="o",
+                  linewidth=1.6, elinewidth=1.1, capsize=2, zorder=4)  # fmt: skip
     ratio_axis(axes, pooled["ratio"])
     axes.set(xlabel="teacher calls per seed question", ylabel="lead of new questions, points")
     axes.grid(axis="y")
@@ -246,8 +247,8 @@ def lead_panels(leads: Sequence[Lead], narrow: bool = False) -> Picture:
             panel.axvspan(first, last, color=SHADE, zorder=0)
         panel.fill_between(c["ratio"], 100 * c["low"], 100 * c["high"], color=MUTED, alpha=0.3, linewidth=0)
         panel.plot(c["ratio"], 100 * c["lead"], color=INK)
-        look = {"color": INK, "marker": "o", "linestyle": "none", "capsize": 2, "zorder": 4}
-        panel.errorbar(p["ratio"], 100 * p["lead"], 100 * bars(p, "lead"), **look)
+        panel.errorbar(p["ratio"], 100 * p["lead"], 100 * bars(p, "lead"), color=INK, marker="o", linestyle="none",
+                       capsize=2, zorder=4)  # fmt: skip
         ratio_axis(panel, p["ratio"])
         size = "all sizes" if lead.seed_size is None else f"{lead.seed_size:g} seed questions"
         panel.set_title(f"{display_name(lead.second)} over {display_name(lead.first).lower()}, {size}", loc="left")
@@ -269,9 +270,10 @@ def gains_over_seeds(gains: pd.DataFrame, narrow: bool = False) -> Picture:
         panel.axhline(0, color=MUTED, linewidth=1)
         for strategy, look in looks.items():
             some = gains[(gains["seed_size"] == size) & (gains["strategy"] == strategy)].sort_values("ratio")
-            own = {"color": look.colour, "marker": look.marker, "linestyle": look.dash, "elinewidth": 1, "capsize": 2}
             with series(panel, look.label.lower()):
-                panel.errorbar(look.shift * some["ratio"], 100 * some["estimate"], 100 * bars(some, "estimate"), **own)
+                panel.errorbar(look.shift * some["ratio"], 100 * some["estimate"], 100 * bars(some, "estimate"),
+                               color=look.colour, marker=look.marker, linestyle=look.dash, elinewidth=1,
+                               capsize=2)  # fmt: skip
         ratio_axis(panel, gains.loc[gains["seed_size"] == size, "ratio"].unique())
         panel.set_title(f"{size:g} seed questions", loc="left")
         panel.set(xlabel="teacher calls per seed question", ylabel="gain over the seeds alone, points")

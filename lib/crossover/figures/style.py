@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, combinations
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -42,6 +43,8 @@ RC = {
 }  # fmt: skip
 #: A figure function runs in these settings.
 styled = mpl.rc_context(RC)
+#: "-", or strokes and gaps in line widths after an offset.
+Dash = str | tuple[int, tuple[float, ...]]
 
 
 class Picture(Figure):
@@ -63,26 +66,25 @@ class Picture(Figure):
 class Style:
     """How one strategy is drawn: colour, marker and dash of its own, so that none is needed alone.
 
-    ``dash`` is "-", or strokes and gaps in line widths after an offset. ``shift`` is a factor on the budget ratio that
-    sets intervals at one budget side by side.
+    ``shift`` is a factor on the budget ratio that sets intervals at one budget side by side.
     """
 
     label: str
     colour: str
     marker: str
-    dash: str | tuple[int, tuple[float, ...]]
+    dash: Dash
     shift: float
 
 
 # Lightness L* 20, 61, 45, 32: told apart in grey and by colour-blind readers, each with at least 3:1 contrast on white.
-_STYLES = {
+_STYLES: dict[str, tuple[str, str, Dash]] = {
     "answer_augmentation": ("#14305e", "o", "-"),
     "question_rephrase": ("#3b9fb0", "s", (0, (5, 2))),
     "new_question": ("#b5451b", "^", (0, (7, 1.5, 1.5, 1.5))),
     "mixed": ("#5b3a90", "D", (0, (1.5, 1.5))),
     "seeds_only": (MUTED, "_", (0, (3, 3))),
 }
-_SPARE = [
+_SPARE: list[tuple[str, str, Dash]] = [
     ("#8a6d00", "v", (0, (4, 1.5))), ("#4c7a34", "P", (0, (2, 1))), ("#9c3d6b", "X", (0, (6, 1, 2, 1))),
     (INK, "*", (0, (1, 1))),
 ]  # fmt: skip
@@ -107,7 +109,7 @@ def styles(strategies: Iterable[str]) -> dict[str, Style]:
 
 
 def panels(
-    n: int, height: float, narrow: bool, above: float = 0.0, columns: int = 2, **subplots: object
+    n: int, height: float, narrow: bool, above: float = 0.0, columns: int = 2, **subplots: Any
 ) -> tuple[Picture, Sequence[Axes]]:
     """Return a figure and its ``n`` panels of ``height`` inches: stacked where ``narrow``, else side by side."""
     columns = 1 if narrow else min(columns, n)
@@ -119,11 +121,10 @@ def panels(
     return figure, grid[:n]
 
 
-def mark(label: str, colour: str = INK, marker: str = "o", face: str | None = None, **line: object) -> Line2D:
+def mark(label: str, colour: str = INK, marker: str = "o", face: str | None = None, **line: Any) -> Line2D:
     """Return a legend's entry."""
-    return Line2D(
-        [], [], color=colour, marker=marker, markerfacecolor=face or colour, label=label, **{"linestyle": "none"} | line
-    )
+    look: dict[str, Any] = {"linestyle": "none"} | line
+    return Line2D([], [], color=colour, marker=marker, markerfacecolor=face or colour, label=label, **look)
 
 
 def bars(rows: pd.DataFrame, value: str, low: str = "low", high: str = "high") -> np.ndarray:
@@ -134,7 +135,7 @@ def bars(rows: pd.DataFrame, value: str, low: str = "low", high: str = "high") -
 def legend(figure: Figure, entries: Sequence[Artist]) -> None:
     """Set a legend above the panels, in as many columns as fit."""
     if entries:
-        widest = max(len(entry.get_label()) for entry in entries) / 13 + 0.6  # inches
+        widest = max(len(str(entry.get_label())) for entry in entries) / 13 + 0.6  # inches
         columns = max(1, min(len(entries), int(figure.get_figwidth() / widest)))
         figure.legend(
             handles=list(entries), loc="outside upper left", ncols=columns, columnspacing=1.4, handlelength=2.0
@@ -179,7 +180,7 @@ def save(figure: Figure, path: Path) -> None:
     dates = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}, ".pdf": {"CreationDate": None}}
     kind = path.suffix.lower()
     with mpl.rc_context(RC | {"svg.hashsalt": path.stem}):
-        figure.savefig(path, metadata=dates[kind], dpi=160, **({} if kind == ".svg" else {"facecolor": "white"}))
+        figure.savefig(path, metadata=dates[kind], dpi=160, facecolor="auto" if kind == ".svg" else "white")
 
 
 def publish(draw: Callable[[bool], Picture], data: pd.DataFrame, folder: Path, **note: str) -> Picture:
