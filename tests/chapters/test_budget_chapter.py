@@ -15,7 +15,8 @@ from crossover.params.profiles import check
 from crossover.paths import repository, results_folder
 from crossover.stats.crossovers import find_crossovers
 from crossover.stats.curves import fit_table
-from crossover.study.advice_counts import confirmed, counts
+from crossover.study import confirmation
+from crossover.study.advice_counts import counts
 from crossover.study.grids import cells_of
 from crossover.study.store import read_runs
 from stored import first_right, plant
@@ -109,7 +110,7 @@ def test_a_gain_at_one_size_alone_is_none_at_every_size():
 def test_a_study_with_parameters_of_ones_own_shows_its_own_rows(chapter, monkeypatch):
     own = chapter.parameters.model_copy(update={"profile": "study"})
     monkeypatch.setattr(budget_ratio, "run_grid", lambda parameters: chapter.runs)
-    monkeypatch.setattr(budget_ratio, "confirmed", chapter.runs.copy)
+    monkeypatch.setattr(confirmation, "confirmed", lambda notebook: chapter.runs.copy())
     shown = budget_ratio.run(own)
     assert shown.runs is chapter.runs and shown.source == shown.folder
 
@@ -117,22 +118,6 @@ def test_a_study_with_parameters_of_ones_own_shows_its_own_rows(chapter, monkeyp
 def test_published_counts_are_the_same_by_a_relative_path(monkeypatch):
     monkeypatch.chdir(repository())
     assert counts(Path("results/study")).equals(counts(results_folder("study")))
-
-
-def test_the_confirmation_study_counts_by_whole_replicates_and_from_two_on(tmp_path, monkeypatch):
-    rows = confirmed()
-    assert rows.groupby(["seed_size", "replicate"]).size().groupby("seed_size").nunique().eq(1).all()
-    everything = pd.read_csv(results_folder("confirm") / "runs.csv")
-    (tmp_path / "confirm").mkdir()
-    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
-    small = rows[rows["seed_size"] == 16]
-    lost = small["key"].groupby(small["replicate"]).first()  # one student of each replicate
-    for n in (1, len(lost) - 1):
-        everything[~everything["key"].isin(lost[:n])].to_csv(tmp_path / "confirm" / "runs.csv", index=False)
-        left = confirmed()["replicate"].groupby(confirmed()["seed_size"]).unique().map(set)
-        kept = set(lost.index[n:])
-        assert left.get(16) == (kept if len(kept) > 1 else None)
-        assert left[64] == set(rows.loc[rows["seed_size"] == 64, "replicate"])
 
 
 def test_the_landing_page_answers_as_the_command_does(chapter):

@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from crossover.chapters import template_questions
 from crossover.chapters.template_questions import SET_NAMES, Chapter
 from crossover.data.closed_book import test_rows as rows_of
 from crossover.evaluation.answers import Outcome
@@ -28,7 +29,7 @@ def parameters(tmp_path_factory):
     values = {
         "profile": "laptop", "results": "planted", "question_sets": SETS, "language_sets": ["lambada_openai", "copa"], "n_test": N_TEST,
         "n_language": 20, "tokens_equal": [0.3, 0.6, 1.0], "real_equal": [0.3, 0.6], "language_shares": [0.3], "size_share": 0.3,
-        "replicates": 2, "n_real": 100, "small_layers": 10,
+        "replicates": 2, "n_real": 100, "small_layers": 10, "spoilt": [0.5, 1.0], "selections": ["balanced", "skewed"],
     }  # fmt: skip
     return check("01_template_questions", values)
 
@@ -61,12 +62,14 @@ def chapter(tmp_path_factory, parameters, questions):
             return {"sets": {}}
         names = ("type_entropy", "type_distance", "entity_entropy", "largest_entity", "entity_distance")
         sets = {name: {"exact_match": 0.25, "exact_match_stderr": 0.1} for name in SETS}
-        return dict.fromkeys(names, cell.replicate + cell.task_settings["share"]) | {"sets": sets}
+        further = {"balanced": 10, "skewed": 20}.get(cell.task_settings.get("selection"), 0)
+        further += 100 * cell.task_settings.get("spoilt", 0)
+        return dict.fromkeys(names, cell.replicate + cell.task_settings["share"] + further) | {"sets": sets}
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CROSSOVER_RESULTS", str(folder))
         runs = plant(folder / "planted", cells_of(parameters), outcomes, measures)
-        yield Chapter(parameters, runs, QuestionBank((), QuestionFunnel()))
+        yield Chapter(parameters, runs, QuestionBank((), QuestionFunnel()), folder / "planted")
 
 
 def test_gains_are_those_planted_and_say_what_could_have_been_seen(chapter, questions):
@@ -113,13 +116,33 @@ def test_the_title_names_the_share_that_was_planted(chapter):
 def test_the_bias_table_holds_means_over_replicates_of_the_whole_student(chapter):
     table = chapter.bias().data.set_index(["mixture", "share"])
     assert table.loc[("Real questions only", "0"), "question types, bits"] == pytest.approx(0.5)
+    assert table.loc[("Synthetic added to real", "0.3"), "entity types, bits"] == pytest.approx(0.8), "nothing spoilt"
+    assert table.loc[("Synthetic added to real, skewed", "0.3"), "entity types, bits"] == pytest.approx(20.8)
     kept = [name for name in table.index if name[1] == "0.6"]
     assert len(kept) == 2 and all(table.loc[name, "distance of entities"] == pytest.approx(1.1) for name in kept)
 
 
 def test_a_profile_without_a_smaller_student_says_so(chapter, parameters):
     changed = parameters.model_copy(update={"small_layers": 0, "language_shares": [], "real_equal": [0.9]})
-    less = Chapter(changed, chapter.runs, chapter.bank)
+    less = Chapter(changed, chapter.runs, chapter.bank, chapter.source)
     assert "Not run" in less.size().data
     assert "Not run" in less.language().data
     assert less.detectable().data.empty, "no share of the paper's was run"
+
+
+def test_the_published_chapter_shows_the_mixtures_of_the_confirmation_study_that_are_trained(
+    chapter, parameters, monkeypatch
+):
+    runs = chapter.runs
+    gone = (runs["task.spoilt"] == 1) & (runs["task.spoilt_by"] == "grammar") | (runs["task.selection"] == "skewed")
+    gone |= (runs["strategy"] == "tokens_equal") & (runs["task.share"] == 0.6)
+    kept = runs.loc[~gone, [name for name in runs if "." not in name and name not in ("verify", "ratio")]]
+    monkeypatch.setattr(template_questions, "run_grid", lambda parameters: runs)
+    monkeypatch.setattr(template_questions, "shown", lambda notebook, p, runs: (p, kept, chapter.source))
+    monkeypatch.setattr(template_questions, "load_bank", lambda *text: chapter.bank)
+    found = template_questions.run(parameters)
+    p = found.parameters
+    assert (p.tokens_equal, p.real_equal, p.spoilt, p.selections) == ([0.3, 1.0], [0.3, 0.6], [0.5], ["balanced"])
+    found.data_quality()
+    rows = pd.read_csv(found.folder / "figures" / "template_data.csv")
+    assert rows["comparison"].tolist() == ["50% by answer", "50% by grammar", "balanced"]

@@ -9,7 +9,7 @@ from crossover.data import pinned
 from crossover.data.load import DATA_SETS
 from crossover.labels import TASKS
 from crossover.paths import CONFIRMATION, PUBLISHED
-from crossover.study.advice_counts import confirmed
+from crossover.study.confirmation import confirmed
 from crossover.study.store import read_runs, worker_hours
 
 PRICE = 0.9  # of a million tokens, for an example of what a served teacher costs
@@ -26,7 +26,9 @@ def tables(results: Path) -> dict[str, object]:
         "machines": _machines(results, runs["provenance"]),
         "bench": bench,
         "bench_machines": _machines(folder, measured, commit=True),
-        "grid": confirmed() if results.name == PUBLISHED else runs[runs["experiment"] == "budget_ratio"],
+        "grid": confirmed("03_budget_ratio")
+        if results.name == PUBLISHED
+        else runs[runs["experiment"] == "budget_ratio"],
         "fits": pd.read_csv(fits) if fits.exists() else pd.DataFrame({"status": [], "n_budgets": []}),
         "data_sets": DATA_SETS,
         "assets": [value for value in vars(pinned).values() if isinstance(value, pinned.Asset)],

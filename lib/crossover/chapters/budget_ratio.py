@@ -23,7 +23,7 @@ from crossover.figures.style import Picture
 from crossover.labels import display_name, in_order
 from crossover.params.budget_ratio import BudgetRatio
 from crossover.params.profiles import resolve
-from crossover.paths import CONFIRMATION, PUBLISHED, results_folder
+from crossover.paths import CONFIRMATION, results_folder
 from crossover.stats import crossovers
 from crossover.stats.advice import CLEAR, DRAWS, advise, advise_map
 from crossover.stats.crossovers import Crossover, find_crossovers
@@ -31,7 +31,8 @@ from crossover.stats.curves import Fits, fit_table
 from crossover.stats.formatting import points, probability
 from crossover.stats.lead import find_leads
 from crossover.stats.seed_size_law import held_out, predict_crossovers
-from crossover.study.advice_counts import confirmed, counts, crossovers_by_likelihood
+from crossover.study.advice_counts import counts, crossovers_by_likelihood
+from crossover.study.confirmation import shown
 from crossover.study.grids import cells_of
 from crossover.study.paired import item_outcomes, outcome_table, paired_row
 from crossover.study.run import run_grid
@@ -138,8 +139,8 @@ class Chapter(ChapterBase):
 
     @property
     def _gains_scope(self) -> str:
-        shown = self.runs[self.runs["seed_size"].isin(self._gains["seed_size"])]
-        return "{students} students, {sizes}, {replicates}, {items}".format(**self.counts(shown))
+        rows = self.runs[self.runs["seed_size"].isin(self._gains["seed_size"])]
+        return "{students} students, {sizes}, {replicates}, {items}".format(**self.counts(rows))
 
     def worth(self) -> Picture | Markdown:
         """Draw what each strategy gains over training on the seed questions alone."""
@@ -255,9 +256,7 @@ class Chapter(ChapterBase):
 def run(parameters: BudgetRatio) -> Chapter:
     """Run the grid, fit it, store the fits, and return what there is to show."""
     folder = results_folder(parameters.results)
-    runs, source = run_grid(parameters), folder
-    if parameters.results == PUBLISHED and len(fresh := confirmed()):
-        runs, source = fresh, results_folder(CONFIRMATION)
+    parameters, runs, source = shown(Chapter.notebook, parameters, run_grid(parameters))
     fits = fit_table(runs[runs["budget"] > 0], LEVEL)
     found = find_crossovers(fits)
     fits.table().to_csv(folder / "fits.csv", index=False, float_format="%.6g")

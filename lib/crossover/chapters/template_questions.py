@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -20,10 +21,10 @@ from crossover.models.language_model import LanguageModel
 from crossover.models.spacy_english import load_parser
 from crossover.normal_text import word_set
 from crossover.params.template_questions import TemplateQuestions
-from crossover.paths import results_folder
 from crossover.questions import quality
 from crossover.questions.generate import Generator, QuestionBank, load_bank
 from crossover.stats.contrasts import items_needed
+from crossover.study.confirmation import shown
 from crossover.study.experiments.template_mixture import distributions
 from crossover.study.paired import Outcome, pair, paired_row
 from crossover.study.run import run_grid
@@ -36,6 +37,7 @@ SET_NAMES = {
 #: The paper's gains, as fractions of 1 (arXiv 2310.07830, section 5).
 PUBLISHED_GAINS = {"nq_open": 0.0093, "web_questions": 0.0152, "trivia_qa": 0.0123}
 MIXTURES = ("tokens_equal", "real_equal")
+SPOILT_BY = ("answer", "grammar")
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Chapter(ChapterBase):
     seeds: ClassVar[str] = "real question"
     parameters: TemplateQuestions
     bank: QuestionBank
+    source: Path  #: The results folder of the rows.
 
     def gains(self) -> Picture | Markdown:
         """Draw what template questions gain, next to the paper's gains."""
@@ -68,7 +71,7 @@ class Chapter(ChapterBase):
         rows = []
         points = [{"share": share} for share in self._published_shares("real_equal")]
         for name in self.parameters.question_sets if points else ():
-            found = pair(self.runs, self.folder, _BASE, points, _terms("real_equal"), sets=[name])
+            found = pair(self.runs, self.source, _BASE, points, _terms("real_equal"), sets=[name])
             c, needed = found.contrast(), items_needed(found.differences, 0.01, LEVEL)
             gain = f"{100 * c.estimate:+.2f} ({100 * c.low:.2f} to {100 * c.high:.2f})"
             rows.append((SET_NAMES[name], c.items, c.replicates, gain, f"{100 * c.detectable:.2f}", f"{needed:,}"))
@@ -131,7 +134,7 @@ class Chapter(ChapterBase):
         changes = [
             ("spoilt against clean", f"{share:.0%} by {by}", {"task.spoilt": share, "task.spoilt_by": by})
             for share in p.spoilt
-            for by in ("answer", "grammar")
+            for by in SPOILT_BY
         ]
         changes += [("selected against natural", how, {"task.selection": how}) for how in p.selections]
         rows = [
@@ -150,9 +153,11 @@ class Chapter(ChapterBase):
             "largest_entity": "largest entity type", "entity_distance": "distance of entities",
         }  # fmt: skip
         rows = self.runs[(self.runs["strategy"] != "untouched") & (self.runs["recipe.student_layers"] == 0)]
+        rows = rows[rows["task.spoilt"] == 0]
         found = pd.DataFrame([json.loads(text) for text in rows["measures"]], index=rows.index)
         found = found[list(names)].rename(columns=names)
-        found.insert(0, "mixture", rows["strategy"].map(display_name))
+        selected = (", " + rows["task.selection"]).where(rows["task.selection"] != "natural", "")
+        found.insert(0, "mixture", rows["strategy"].map(display_name) + selected)
         found.insert(1, "share", rows["task.share"].map("{:g}".format))
         return table(found.groupby(["mixture", "share"]).mean().reset_index(), "bias")
 
@@ -249,13 +254,13 @@ class Chapter(ChapterBase):
 
     def _level(self, sets: Sequence[str], strategy: str, share: float) -> dict[str, float]:
         one = [{"weight": 1, "strategy": strategy, "share": share}]
-        c = pair(self.runs, self.folder, _BASE, [{}], one, sets=sets).contrast()
+        c = pair(self.runs, self.source, _BASE, [{}], one, sets=sets).contrast()
         return {"estimate": c.estimate, "low": max(c.low, 0.0), "high": c.high}
 
     def _effect(
         self, sets: Sequence[str], points: list[Selector], terms: list[Selector], outcome: Outcome = "correct"
     ) -> dict[str, object]:
-        return paired_row(self.runs, self.folder, _BASE, points, terms, outcome, sets)
+        return paired_row(self.runs, self.source, _BASE, points, terms, outcome, sets)
 
 
 _BASE: Selector = {
@@ -266,8 +271,19 @@ _BASE: Selector = {
 
 def run(parameters: TemplateQuestions) -> Chapter:
     """Run the grid and return what there is to show."""
-    runs, folder = run_grid(parameters), results_folder(parameters.results) / "generations"
-    return Chapter(parameters, settings_table(runs), load_bank(folder, parameters.text, parameters.texts))
+    parameters, runs, source = shown(Chapter.notebook, parameters, run_grid(parameters))
+    bank = load_bank(source / "generations", parameters.text, parameters.texts)
+    runs = settings_table(runs)
+    return Chapter(_trained(parameters, runs), runs, bank, source)
+
+
+def _trained(p: TemplateQuestions, runs: pd.DataFrame) -> TemplateQuestions:
+    """Return the parameters without the mixtures that have no rows yet."""
+    shares = {strategy: {*some} for strategy, some in runs.groupby("strategy")["task.share"]}
+    spoilt, selected = {*zip(runs["task.spoilt"], runs["task.spoilt_by"], strict=True)}, {*runs["task.selection"]}
+    there = {name: [s for s in getattr(p, name) if s in shares.get(name, ())] for name in MIXTURES}
+    there["spoilt"] = [s for s in p.spoilt if {(s, by) for by in SPOILT_BY} <= spoilt]
+    return p.model_copy(update=there | {"selections": [how for how in p.selections if how in selected]})
 
 
 def _terms(strategy: str) -> list[Selector]:

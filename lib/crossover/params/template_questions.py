@@ -11,6 +11,7 @@ from pydantic import AfterValidator, model_validator
 from crossover.digests import digest
 from crossover.errors import CrossoverError
 from crossover.params.fields import MixtureShare, OpenShare, TrainingParameters, value
+from crossover.paths import CONFIRMATION
 
 QuestionSet = Literal["nq_open", "web_questions", "trivia_qa"]
 LanguageSet = Literal["lambada_openai", "hellaswag", "copa"]
@@ -52,7 +53,7 @@ def pinned(text: str) -> str:
 class TemplateQuestions(TrainingParameters):
     """Parameters of ``01_template_questions`` (arXiv 2310.07830)."""
 
-    reads = ("runs.csv",)
+    reads = ("runs.csv", f"../{CONFIRMATION}/runs.csv")
 
     text: Annotated[str, AfterValidator(pinned)] = value(
         "boolq", "wikipedia, boolq, folder:<path> or hub:<name>@<commit>"

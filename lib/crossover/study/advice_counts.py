@@ -8,17 +8,15 @@ from pathlib import Path
 import pandas as pd
 
 from crossover.errors import CrossoverError
-from crossover.params.profiles import resolve
-from crossover.paths import CONFIRMATION, PUBLISHED, results_folder
+from crossover.paths import PUBLISHED, results_folder
 from crossover.stats.counts import COLUMNS, validate_counts
 from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import fit_table
-from crossover.study.grids import cells_of
+from crossover.study.confirmation import confirmed
 from crossover.study.paired import Outcome, outcome_table
 from crossover.study.store import read_runs
 
 DRAWS, LEVEL, SEED = 500, 0.9, 0
-MIN_REPLICATES = 2
 #: What differs between the cells of one grid.
 AXES = ("strategy", "seed_size", "budget", "replicate", "n_test")
 
@@ -40,7 +38,7 @@ def counts(folder: Path, outcome: Outcome = "correct") -> pd.DataFrame:
             f"{folder}: no budget-ratio results yet; run `make reproduce PROFILE={folder.name}`, or use --from"
         )
     if folder.resolve() == results_folder(PUBLISHED).resolve() and outcome == "correct":
-        fresh = confirmed()
+        fresh = confirmed("03_budget_ratio")
         runs = pd.concat([runs[~runs["task"].isin(fresh["task"])], fresh])
     runs = runs[runs["budget"] > 0]  # the seeds alone are no point of a curve
     runs = runs.assign(grid=runs["settings"].map(common), task=runs["task"].astype(str))
@@ -52,23 +50,6 @@ def counts(folder: Path, outcome: Outcome = "correct") -> pd.DataFrame:
     table = pd.concat(parts, ignore_index=True)
     table = table[COLUMNS] if outcome == "correct" else outcome_table(table, folder, outcome)[0]
     return validate_counts(table, where=str(folder / "runs.csv"))
-
-
-def confirmed() -> pd.DataFrame:
-    """Return the confirmation study's rows of the budget-ratio grid, its seeds-only students included.
-
-    They count by whole replicates, so that no half of one favours a strategy, and of a seed-set size from two on: one
-    says nothing of how replicates spread.
-    """
-    planned: dict[int, dict[int, set[str]]] = {}
-    for cell in cells_of(resolve("03_budget_ratio", CONFIRMATION, {})):
-        planned.setdefault(cell.seed_size, {}).setdefault(cell.replicate, set()).add(cell.key)
-    rows = read_runs(results_folder(CONFIRMATION))
-    done = set(rows["key"])
-    whole = [[keys for keys in replicates.values() if keys <= done] for replicates in planned.values()]
-    return rows[
-        rows["key"].isin({key for some in whole if len(some) >= MIN_REPLICATES for keys in some for key in keys})
-    ]
 
 
 def crossovers_by_likelihood(runs: pd.DataFrame, folder: Path) -> list[Crossover]:
