@@ -18,7 +18,7 @@ from crossover.params.budget_ratio import Ablations
 from crossover.stats.advice import advise
 from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import fit_table
-from crossover.study.cell import Cell
+from crossover.study.cell import QueryCell
 from crossover.study.grids import ablations as grids
 from crossover.study.paired import paired_row
 from crossover.study.run import run_grid
@@ -51,10 +51,13 @@ def overview(p: Ablations) -> list[Comparison]:
         ("augmenter", f"{p.weak_augmenter:.0%} of new questions spoilt", {}, weak),
     ]
     for error in p.answer_errors:
-        for said, changed in ((" wrong", {}), (" wrong, verified", {"verify": True})):
-            settings.append(("teacher", f"{error:.0%}{said}", *[{"answer_error": error} | changed] * 2))
+        wrong: Selector = {"answer_error": error}
+        checked: Selector = wrong | {"verify": True}
+        settings.append(("teacher", f"{error:.0%} wrong", wrong, wrong))
+        settings.append(("teacher", f"{error:.0%} wrong, verified", checked, checked))
     for size in p.student_sizes:
-        settings.append(("student", f"lowest {size} layers", *[{"student_layers": size, "trained_layers": 0}] * 2))
+        cut: Selector = {"student_layers": size, "trained_layers": 0}
+        settings.append(("student", f"lowest {size} layers", cut, cut))
     at = [{"budget": p.high_budgets[1]}]
     return [
         Comparison(name, at, _minus({"strategy": QUESTIONS, **asked}, {"strategy": ANSWERS, **answered}), panel)
@@ -148,7 +151,7 @@ class Chapter(ChapterBase):
     parameters: Ablations
 
     @cached_property
-    def grids(self) -> dict[str, list[Cell]]:
+    def grids(self) -> dict[str, list[QueryCell]]:
         """The cells of each ablation, those of the base that it is compared with included."""
         return grids.grids(self.parameters)
 

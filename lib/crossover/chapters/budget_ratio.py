@@ -267,11 +267,12 @@ def run(parameters: BudgetRatio) -> Chapter:
 def rule(found: Sequence[Crossover]) -> str:
     """Say what leads at small and at large ratios, as far as one pair's intervals at all seed-set sizes agree."""
     there = [c for c in found if c.status == "found"]
-    if not there or any(end is None for c in there for end in c.interval):
+    ends = [(low, high) for low, high in (c.interval for c in there) if low is not None and high is not None]
+    if not there or len(ends) < len(there):
         return "These runs give no simple rule for new answers against new questions"
     if len({(c.first, c.second) for c in there}) > 1:
         return "These runs give no simple rule: the order of new answers and new questions turns with the seed-set size"
-    low, high = min(c.interval[0] for c in there), max(c.interval[1] for c in there)
+    low, high = min(low for low, _ in ends), max(high for _, high in ends)
     first, second = (display_name(name).lower() for name in (there[0].first, there[0].second))
     which = (
         _everywhere(len(there)) if len(there) == len(found) else f" (from {len(there)} of {len(found)} seed-set sizes)"
@@ -303,7 +304,8 @@ def _where(ratios: Sequence[float], run: Sequence[float], calls: str) -> str:
 def _sides(leads: pd.DataFrame) -> list[tuple[int, str, str, float, str]]:
     """Who leads whom, at which ratio next to the others, and where: the larger ratios first."""
     pooled = sorted(leads.loc[leads["seed_size"] == 0, "ratio"])
-    names, found = ("new questions", "new answers"), []
+    names = ("new questions", "new answers")
+    found: list[tuple[int, str, str, float, str]] = []
     for side, run in reversed(decided_runs(leads)):
         one, other = names[::side]
         where = _where(pooled, run, "" if found else "teacher call")
@@ -361,7 +363,8 @@ def gains_in_words(table: pd.DataFrame) -> str:
     >>> gains_in_words(rows).split(". ")[1]
     'The seeds alone beat new questions up to a ratio of 1.'
     """
-    better, never, worse = [], [], []
+    better, never = [], []
+    worse: list[str] = []
     sizes = _everywhere(table["seed_size"].nunique())
     for strategy in in_order(table["strategy"].unique()):
         ratios, name = table[table["strategy"] == strategy].groupby("ratio"), display_name(strategy)
@@ -388,6 +391,7 @@ def agreement(predicted: float, low: float, high: float, c: Crossover) -> str:
         return "nothing to compare"
     factor = max(predicted / c.ratio, c.ratio / predicted)
     said = f"off by a factor of {factor:.2g}"
-    if pd.isna(low) or pd.isna(high) or None in c.interval:
+    first, last = c.interval
+    if pd.isna(low) or pd.isna(high) or first is None or last is None:
         return f"{said}; an interval is open"
-    return f"{said}; intervals {'overlap' if low <= c.interval[1] and c.interval[0] <= high else 'do not overlap'}"
+    return f"{said}; intervals {'overlap' if low <= last and first <= high else 'do not overlap'}"

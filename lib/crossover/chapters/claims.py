@@ -166,7 +166,12 @@ class Forest(NamedTuple):
     def of(cls, parts: list[Finding]) -> Forest:
         """Return the parts on an axis that holds every interval, replicate, threshold and published value."""
         known = [f for f in parts if f.evidence]
-        values = [v for f in known for v in (*f.interval, f.part.threshold, *f.evidence.by_replicate, f.part.value)]
+        values = [
+            v
+            for f in known
+            if f.evidence and f.interval
+            for v in (*f.interval, f.part.threshold, *f.evidence.by_replicate, f.part.value)
+        ]
         seen = [v for v in values if v is not None] or [0.0]
         low, high = min(seen), max(seen)
 

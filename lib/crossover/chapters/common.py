@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -55,7 +55,7 @@ class ChapterBase:
         return results_folder(self.parameters.results)
 
     @cached_property
-    def grids(self) -> dict[str, list[Cell]]:
+    def grids(self) -> Mapping[str, Sequence[Cell]]:
         """The cells of each of the chapter's grids."""
         raise NotImplementedError
 
@@ -76,7 +76,7 @@ class ChapterBase:
         return publish(lambda narrow: draw(narrow=narrow), data, self.folder / "figures", figure=name, **note)
 
     def forest(
-        self, name: str, rows: pd.DataFrame, caption: str, title: str = "", **options: object
+        self, name: str, rows: pd.DataFrame, caption: str, title: str = "", **options: Any
     ) -> Picture | Markdown:
         """Draw differences; the title reads them where none is given."""
         if rows.empty:
@@ -202,9 +202,9 @@ def reading(rows: pd.DataFrame) -> str:
         return f"No significant difference in {counted(len(rows), 'comparison')}{said}"
     largest = found.reindex(found["estimate"].abs().sort_values(ascending=False, kind="stable").index)[:2]
     names = [", ".join(filter(None, (getattr(r, "panel", ""), r.comparison))) for r in largest.itertuples()]
-    said = [f"{name} {100 * estimate:+.1f} points" for name, estimate in zip(names, largest["estimate"], strict=True)]
+    each = [f"{name} {100 * estimate:+.1f} points" for name, estimate in zip(names, largest["estimate"], strict=True)]
     few = f"{len(found)} of {len(rows)} differences {'is' if len(found) == 1 else 'are'} significant"
-    return f"{few}{'. The largest' if len(found) > 2 else ''}: {'; '.join(said)}"
+    return f"{few}{'. The largest' if len(found) > 2 else ''}: {'; '.join(each)}"
 
 
 def table(frame: pd.DataFrame, name: str, digits: int = 2) -> Styler:
@@ -241,7 +241,7 @@ def form_table(found: Sequence[Crossover], name: str) -> Styler | Markdown:
 def _lead(c: Crossover) -> str:
     """Which lead changes to which, or lasts."""
     first, second = (display_name(s).lower() for s in (c.first, c.second))
-    return f"{display_name(c.leader).lower()} throughout" if c.status == "none" else f"{first} → {second}"
+    return f"{display_name(c.leader).lower()} throughout" if c.leader and c.status == "none" else f"{first} → {second}"
 
 
 def place(at: float, tested: tuple[float, float] | None) -> str:
@@ -257,9 +257,11 @@ def place(at: float, tested: tuple[float, float] | None) -> str:
 
 def ratio(value: float | None, ends: Sequence[float | None], tested: tuple[float, float] | None = None) -> str:
     """Return a crossover's ratio with its interval; nothing where there is none."""
-    if pd.isna(value):
+    if value is None or pd.isna(value):
         return ""
-    low, high = (open_ if pd.isna(end) else end for end, open_ in zip(ends, (-np.inf, np.inf), strict=True))
+    low, high = (
+        open_ if end is None or pd.isna(end) else end for end, open_ in zip(ends, (-np.inf, np.inf), strict=True)
+    )
     return f"{place(value, tested)} ({place(low, tested)} to {place(high, tested)})"
 
 
@@ -272,7 +274,8 @@ def regret(fits: Fits, runs: pd.DataFrame) -> pd.DataFrame:
     """Return the ``mean`` and ``largest`` loss in points from always buying one strategy, over the ``cells`` run."""
     runs = runs[runs["budget"] > 0]
     ran = {*runs[["seed_size", "budget"]].itertuples(index=False, name=None)}
-    grid = advise_map(fits, *(sorted(runs[name].unique()) for name in ("seed_size", "budget")))
+    sizes, budgets = (sorted(runs[name].unique()) for name in ("seed_size", "budget"))
+    grid = advise_map(fits, sizes, budgets)
     losses = regret_table(grid[[cell in ran for cell in zip(grid["seeds"], grid["queries"], strict=True)]])
     losses[["mean_regret", "largest_regret"]] *= 100
     return losses.drop(columns="task").rename(columns={"mean_regret": "mean", "largest_regret": "largest"})
@@ -325,7 +328,7 @@ def strategy_samples(task: str, size: int) -> list[Wanted]:
 
 def stored_replies(folder: Path, files: str, kind: str, teacher: str = "") -> dict[tuple[str, int], dict]:
     """Return the stored replies of one kind by problem and draw, of teachers whose identifier holds ``teacher``."""
-    found = {}
+    found: dict[tuple[str, int], dict] = {}
     for path in sorted((folder / "generations").glob(files)):
         with gzip.open(path, "rt", encoding="utf-8") as lines:
             for entry in map(json.loads, lines):

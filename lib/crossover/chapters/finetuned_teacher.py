@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from textwrap import shorten
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,7 @@ from crossover.chapters.common import COLUMNS, LEVEL, NOT_RUN, ChapterBase
 from crossover.figures.charts import scatter, sweep
 from crossover.figures.style import Picture
 from crossover.labels import TASKS
-from crossover.params.finetuned_teacher import FinetunedTeacher
+from crossover.params.finetuned_teacher import FinetunedTeacher, Name
 from crossover.stats.curves import fit_exponential
 from crossover.study.cell import TeacherCell
 from crossover.study.grids import cells_of
@@ -101,7 +101,9 @@ def choices(p: FinetunedTeacher) -> list[Difference]:
     """Return what tuning the teacher gains on prompting it, and annotation on generation, for the same queries."""
     out = []
     for task, size, conditions in _planned(p):
-        pairs = [("tuned or prompted", s, (s, "tuned"), (s, "prompted")) for s in p.conditions]
+        pairs: list[tuple[str, str, tuple[str, str], tuple[str, str]]] = [
+            ("tuned or prompted", s, (s, "tuned"), (s, "prompted")) for s in p.conditions
+        ]
         pairs += [("annotated or generated", "", ("annotate", t), ("generate", t)) for t in p.teachers]
         for panel, s, one, other in pairs:
             if {one, other} <= set(conditions):
@@ -149,7 +151,7 @@ def labels(p: FinetunedTeacher) -> list[Difference]:
 COMPARISONS = {"gains": gains, "choices": choices, "teachers": teachers, "other_labels": labels}
 
 
-def _planned(p: FinetunedTeacher) -> list[tuple[str, int, list[tuple[str, str]]]]:
+def _planned(p: FinetunedTeacher) -> list[tuple[Name, int, list[tuple[str, str]]]]:
     return [(task, *planned) for task in (*p.tasks, *p.side_tasks) for planned in grids.conditions(p, task)]
 
 
@@ -273,7 +275,7 @@ class Chapter(ChapterBase):
         return self._sweep("temperatures", points, shown, "temperature", title)
 
     def _sweep(
-        self, name: str, points: pd.DataFrame, measures: dict[str, str], xlabel: str, title: str, **options: object
+        self, name: str, points: pd.DataFrame, measures: dict[str, str], xlabel: str, title: str, **options: Any
     ) -> Picture:
         replicates = common.counted_range(points["replicates"], "draw")
         caption = self.words("teachers_sweep", replicates=replicates, paper=self.words(f"paper_{name}"))

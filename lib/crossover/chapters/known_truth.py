@@ -174,8 +174,8 @@ def draw_recovery(world: Scenario, fits: Fits, found: Crossover, narrow: bool = 
     true = world.crossover()
     if true is not None and x[0] <= true <= x[-1]:
         axes.axvline(true, color=INK, linewidth=1, linestyle=":", zorder=1)
-        place = {"xycoords": axes.get_xaxis_transform(), "textcoords": "offset points", "ha": "right", "va": "top"}
-        axes.annotate(f"true crossover {true:.2g}", (true, 0.98), (-4, 0), **place)
+        axes.annotate(f"true crossover {true:.2g}", (true, 0.98), (-4, 0), xycoords=axes.get_xaxis_transform(),
+                      textcoords="offset points", ha="right", va="top")  # fmt: skip
     figure.legends[0].remove()
     crossing = mark("crossover and its interval", INK, "d", linestyle="-")
     legend(figure, [mark("true curves", INK, "", linestyle=":"), crossing])
@@ -204,9 +204,9 @@ def draw_coverage(
             rows = rows.set_index("design")
             at = [d for d in designs if d in rows.index]
             y = [len(designs) - 1 - designs.index(d) + 0.22 * (1 - k) for d in at]
-            look = {"color": colour, "marker": marker, "markerfacecolor": face, "markersize": 7, "alpha": alpha}
-            errors = _errors(rows.loc[at])
-            axes.errorbar(rows.loc[at, "rate"], y, xerr=errors, linestyle="none", capsize=2, zorder=4, **look)
+            axes.errorbar(rows.loc[at, "rate"], y, xerr=_errors(rows.loc[at]), color=colour, marker=marker,
+                          markerfacecolor=face, markersize=7, alpha=alpha, linestyle="none", capsize=2,
+                          zorder=4)  # fmt: skip
     places = range(len(designs))
     if narrow:
         for place, design in zip(places, designs[::-1], strict=True):
@@ -228,8 +228,8 @@ def draw_calibration(table: pd.DataFrame, misspecified: set[str], narrow: bool =
         panel.plot([0.5, 1], [0.5, 1], color=MUTED, linewidth=1, zorder=1)
         for design, rows in table[table["quantity"] == quantity].groupby("design"):
             colour, line = (MUTED, "--") if design in misspecified else (INK, "-")
-            look = {"color": colour, "linestyle": line, "linewidth": 1.2, "marker": "o", "markersize": 3}
-            panel.plot(rows["level"], rows["rate"], **look)
+            panel.plot(rows["level"], rows["rate"], color=colour, linestyle=line, linewidth=1.2, marker="o",
+                       markersize=3)  # fmt: skip
         panel.set(xlabel="nominal level", ylabel=f"coverage, {quantity}")
         for axis in (panel.xaxis, panel.yaxis):
             axis.set_major_formatter(lambda value, _: f"{value:.0%}")
@@ -245,8 +245,8 @@ def draw_replicates(table: pd.DataFrame, level: float = 0.9, narrow: bool = Fals
     figure, (left, right) = panels(2, 3.0, narrow)
     left.axhspan(*_WANTED, color=SHADE, zorder=0)
     left.axhline(level, color=MUTED, linewidth=1)
-    look = {"color": INK, "marker": "o", "capsize": 2, "linewidth": 1.5}
-    left.errorbar(table["replicates"], table["rate"], yerr=_errors(table), **look)
+    left.errorbar(table["replicates"], table["rate"], yerr=_errors(table), color=INK, marker="o", capsize=2,
+                  linewidth=1.5)  # fmt: skip
     left.set(xlabel="replicates", ylabel="coverage", ylim=(min(0.5, table["rate"].min() - 0.05), 1))
     left.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     finite = table[np.isfinite(table["median_width"])]

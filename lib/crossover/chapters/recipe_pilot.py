@@ -6,6 +6,7 @@ The rule (:func:`choose`) was written before the first of them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -61,7 +62,7 @@ def compare(keys: dict[str, set[str]], runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("recipe")
 
 
-def choose(factors: dict[str, list[dict[str, object]]], table: pd.DataFrame) -> dict[str, object]:
+def choose(factors: Mapping[str, Sequence[Mapping[str, object]]], table: pd.DataFrame) -> dict[str, object]:
     """Return the changes of the base recipe that are taken.
 
     The rule, factor by factor: of the changes whose noise is at most 1.25 times the base's and whose gain in gold

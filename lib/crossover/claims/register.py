@@ -14,7 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from crossover.errors import CrossoverError
 from crossover.paths import repository
 from crossover.study.paired import Outcome
-from crossover.study.select import Selector
+
+#: A selector as the register writes it, see :mod:`crossover.study.select`.
+Selector = dict[str, bool | int | float | str]
 
 
 class _Strict(BaseModel):

@@ -8,14 +8,15 @@ such a setting.
 import itertools
 import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from crossover.errors import CrossoverError, nearest
 
-#: The values of settings that pick cells.
-Selector = dict[str, bool | int | float | str]
+#: The values of settings that pick cells: numbers, texts, true and false.
+Selector = dict[str, Any]
 #: Parts of a cell whose settings may be named without their part; an augmenter's may not, as the teacher has the same
 #: ones.
 PARTS = ("task", "teacher", "recipe")
