@@ -222,6 +222,12 @@ def test_a_server_on_this_machine_is_reached_whatever_the_proxy(tmp_path, steady
         (403, {"error": {"message": "Your input was flagged by moderation", "code": 403}}),
         (403, {"error": {"message": "Your input was flagged", "metadata": {"flagged_input": "Rob an account"}}}),
         (200, {"error": {"message": "context_length_exceeded", "code": "context_length_exceeded"}}),
+        (422, {"error": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 512. Given: 500 `inputs` tokens"}),
+        (400, {"error": {"message": "max_tokens must be at least 1, got -376."}}),
+        (400, [{"error": {"message": "The input token count (40000) exceeds the maximum number of tokens allowed (32768)."}}]),
+        (400, {"error": {"message": "Range of input length should be [1, 30720]"}}),
+        (400, {"error": {"message": "Your request exceeded model token limit: 8192"}}),
+        (400, {"error": {"message": "This model's maximum prompt length is 131072 but the request contains 537812 tokens."}}),
     ],
 )  # fmt: skip
 def test_a_refused_prompt_costs_its_sample_alone(tmp_path, status, body):
@@ -278,15 +284,14 @@ def test_a_context_that_is_too_short_for_most_ends_the_run_and_is_asked_again(tm
     """One prompt of eight fits: most are too long from the start."""
     with Scripted(lambda *_: (200, completion(ANSWER)) if len(server.asked) % 8 == 1 else LONG) as server:
         served = recorded(server, tmp_path, concurrency=concurrency)
-        with pytest.raises(CrossoverError, match="of the last 20 prompts, the last one as longer than the context"):
+        n = min(batch, 20)
+        with pytest.raises(CrossoverError, match=f"of the last {n} prompts, the last one as longer than the context"):
             for first in range(0, 60, batch):
                 served.reply(ask(batch, first=first))
-        assert 20 <= len(server.asked) <= 20 + concurrency
-        if batch > 20:
-            assert len(stored(tmp_path)) == 3 and all(entry["reply"] for entry in stored(tmp_path))
+        assert n <= len(server.asked) <= n + concurrency
+        assert stored(tmp_path) and all(entry["reply"] for entry in stored(tmp_path))
     with Scripted(lambda *_: (200, completion(ANSWER))) as longer:
-        replies = recorded(longer, tmp_path).reply(ask(60))
-        assert batch < 20 or all(reply.text for reply in replies)
+        assert all(reply.text for reply in recorded(longer, tmp_path).reply(ask(60)))
 
 
 def test_scattered_prompts_that_are_too_long_cost_their_samples_alone_and_stay_stored(tmp_path):
@@ -316,12 +321,15 @@ def test_an_account_that_is_refused_in_words_about_prompts_ends_the_run(tmp_path
         ("temperature", "Unsupported value: 'temperature' does not support 0.7 with this model.", ""),
         ("response_format", "response_format json_schema is not supported", ""),
         ("response_format", "Bad Request", ""),
+        ("response_format", "'response_format.type' must be 'json_object' or 'text'", ""),
+        ("response_format", "grammar not implemented", ""),
+        ("max_tokens", "Invalid JSON payload received. Unknown name \"max_tokens\": Cannot find field.", "max_completion_tokens"),
         ("response_format", "1 validation error: ('body', 'response_format', 'type'): Input should be 'text' or 'json_object'", ""),
     ],
 )  # fmt: skip
 def test_what_a_server_refuses_is_left_out_once_and_for_all(tmp_path, refused, message, then):
     def answer(asked, *_):
-        status = 500 if "validation" in message else 400  # as llama-cpp-python says it
+        status = {"1 valid": 500, "grammar": 501}.get(message[:7], 400)  # the first as llama-cpp-python says it
         return (status, {"error": {"message": message}}) if refused in asked else (200, completion(ANSWER))
 
     with Scripted(answer) as server:
@@ -329,6 +337,32 @@ def test_what_a_server_refuses_is_left_out_once_and_for_all(tmp_path, refused, m
             assert all(reply.text == f" {ANSWER}" for reply in teacher(server, tmp_path).reply(ask(4, first=first)))
         assert sum(refused in asked for asked in server.asked) == 1
         assert not then or then in server.asked[-1]
+
+
+@pytest.mark.parametrize("streams", ["always", "when asked", "breaks off"])
+def test_a_server_that_only_streams_is_read(tmp_path, streams):
+    """Its reply comes in pieces, asked for so or not; one that breaks off is no reply."""
+
+    def answer(asked, *_):
+        if streams == "when asked" and not asked.get("stream"):
+            return 400, {
+                "error": {"message": "This model only support stream mode, please enable the stream parameter."}
+            }
+        pieces = [{"content": ANSWER[:9]}, {"reasoning_content": "#### 16"}, {"content": ANSWER[9:]}, {}]
+        events = [{"choices": [{"delta": piece, "finish_reason": None if piece else "stop"}]} for piece in pieces]
+        events = events[:2] if streams == "breaks off" else [*events, {"choices": [], "usage": USAGE}]
+        said = ": a remark\n\n" + "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
+        return 200, said.encode(), {"content-type": "text/plain" if streams == "always" else "text/event-stream"}
+
+    with Scripted(answer) as server:
+        served = teacher(server, tmp_path, attempts=2)
+        if streams == "breaks off":
+            with pytest.raises(CrossoverError, match="stream of events"):
+                served.reply(ask(1))
+            return
+        replies = served.reply(ask(3))
+        assert [(r.text, r.tokens_in, r.tokens_out) for r in replies] == [(f" {ANSWER}", IN, OUT)] * 3
+        assert len(server.asked) == 3 + (streams == "when asked")
 
 
 @pytest.mark.parametrize("failures", [1, 99])
@@ -352,7 +386,13 @@ def test_a_structure_is_given_up_only_where_an_error_that_may_pass_does_not(tmp_
         (completion("8 plus 9 is 1", finish="length"), None, "cut at the token limit"),
         (completion(None), None, "empty"),
         (completion(None, refusal="I cannot help with that."), None, "refused"),
-        (completion("<think>Hm", finish="length"), None, "thought"),
+        (completion("<think>Hm", finish="length"), None, "thought cut"),
+        (completion(None, finish="length", reasoning_content="Hm"), None, "thought cut"),
+        (completion('{"answer": "\\u0000Half a \\ud800.\\n#### 17"}'), " Half a ?.\n#### 17", ""),
+        (completion(json.dumps({"solution": ANSWER})), f" {ANSWER}", ""),
+        (completion(json.dumps({"answer": ANSWER.split("\n")})), f" {ANSWER}", ""),
+        (completion(json.dumps(ANSWER)), f" {ANSWER}", ""),
+        (json.dumps(completion("They make 17.\t\n#### 17")).replace("\\t", "\t").encode(), " They make 17.\t\n#### 17", ""),
         ({"choices": [], "usage": USAGE}, None, "empty"),
         ({"choices": None, "usage": USAGE}, None, "empty"),
         (completion("", finish="content_filter"), None, "refused"),

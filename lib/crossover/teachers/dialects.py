@@ -50,9 +50,11 @@ def chat_prompt(request: Request, task: Task, examples: Sequence[Problem], struc
 # What servers say, whatever their status. Of a prompt or reply that they will not handle: the sample is lost, the run
 # goes on.
 TOO_LONG = re.compile(
-    r"context.(?:length|window|size)|(?:prompt|input|messages?|text|sequence|content|request|string)\S* (?:is |are"
-    r" )?too (?:long|large)|"
-    r"string_above_max|maximum length|max_length|reduce the length|too many tokens|max_model_len|\bn_ctx"
+    r"context.(?:length|window|size)|(?:prompt|input|messages?|text|sequence|content|request|string|payload|entity)\S*"
+    r" (?:is |are )?too (?:long|large)|string_above_max|maximum (?:\w+ )?length|max_length|reduce the length|"
+    r"too many tokens|max_model_len|\bn_ctx|token (?:count|limit)\b.{0,40}exceed|exceed\w* .{0,20}token limit|"
+    r"input tokens?\b.{0,30}exceed|inputs\W+(?:tokens \+|must have less)|input length should be|"
+    r"max_tokens must be at least 1, got -|longer than the (?:maximum|model)"
 )
 FILTERED = re.compile(
     r"content.(?:filter|polic|management)|inspection|inappropriate|moderation|flagged|safety|usage polic|prohibited"
@@ -62,16 +64,17 @@ NO_ACCESS = (401, 403)
 _ACCOUNT = re.compile(r"\b(?:organi[sz]ation|account|workspace|project|key|access)\b.{0,30}\b(?:been|is|was)\b")
 SPENT = re.compile(
     r"insufficient.(?:quota|balance|credit|funds)|exceeded your current quota|billing_hard_limit|billing hard limit|"
-    r"out of credits|no credits|not enough credits?|credit balance|payment required|spending limit"
+    r"out of credits|no credits|not enough credits?|credit balance|payment required|spending limit|"
+    r"(?:requests|tokens|models)\Wper.day"
 )
 GATED = re.compile(r"gated|licen[cs]e|request access|accept the (?:terms|condition)|must be granted access")
 _UNSUPPORTED = re.compile(
-    r"unsupported|not support|not compatible|unknown|unrecogni[sz]ed|not permitted|extra_forbidden|instead|only the"
-    r" default|"
-    r"invalid|not allowed|failed|validation error|should be"
+    r"unsupported|not support|only support|not compatible|unknown|unrecogni[sz]ed|not permitted|extra_forbidden|"
+    r"instead|only the default|invalid|not allowed|failed|validation error|should be|must be|not.implemented"
 )
 _NO_SCHEMA = re.compile(r"response_format|json.?schema|structured.outputs?|guided|grammar")
-_NO_LIMIT = re.compile(r"use .?max_completion_tokens|max_tokens.{0,80}(?:unsupported|not support)")
+_NO_LIMIT = re.compile(r"max_tokens|max_completion_tokens")
+_STREAM = re.compile(r"\bstream(?:ing)?\b")
 #: Refusals that name nothing.
 _TERSE_STATUS = (400, 422, 501)
 _TERSE = re.compile(
@@ -98,9 +101,15 @@ class Dialect:
     structure: str = "schema"
     limit: str = "max_tokens"
     temperature: bool = True
+    stream: bool = False
     answered: bool = False
     #: Whether each of the last prompts that were answered or too long was too long.
     too_long: deque[bool] = field(default_factory=lambda: deque(maxlen=20))
+
+    @property
+    def spoken(self) -> tuple[object, ...]:
+        """All that refusals change."""
+        return self.structure, self.limit, self.temperature, self.stream
 
     def mostly_too_long(self) -> bool:
         return 2 * sum(self.too_long) > len(self.too_long)
@@ -130,6 +139,8 @@ class Dialect:
             return {"structure": "tags"}
         if self.limit == "max_tokens" and _NO_LIMIT.search(said):
             return {"limit": "max_completion_tokens"}
+        if not self.stream and status < 500 and _STREAM.search(said):
+            return {"stream": True}
         return {"temperature": False} if self.temperature and "temperature" in said else {}
 
     def settings(self, request: Request, temperature: float, max_new_tokens: int) -> dict[str, Any]:
@@ -139,6 +150,8 @@ class Dialect:
             sent["temperature"] = temperature
         if self.structure == "schema":
             sent["response_format"] = schema(request.kind)
+        if self.stream:
+            sent |= {"stream": True, "stream_options": {"include_usage": True}}
         return sent
 
 

@@ -33,7 +33,7 @@ from crossover.errors import CrossoverError
 from crossover.tasks.base import Problem, Task
 from crossover.teachers.base import Reply, Request
 from crossover.teachers.dialects import GATED, NO_ACCESS, SPENT, TOO_LONG, chat_prompt, dialect_of, field_of, filtered
-from crossover.teachers.replies import message_of, read_reply, structured_reply
+from crossover.teachers.replies import message_of, read_reply, streamed, structured_reply
 from crossover.teachers.spending import Account, BudgetExceeded
 
 KEY_VARIABLE = "CROSSOVER_API_KEY"
@@ -41,9 +41,10 @@ TEMPLATE_TOKENS = 256  # a chat template's own tokens, at most
 TOKEN_CHARACTERS = 64  # characters of a token, at most: what a server sends beyond its limit is cut there
 LONGEST = 10  # times ``timeout`` that a reply may come in pieces
 ALL_REFUSED = 20  # prompts that end a run: refused one after the other by 401 or 403, or before any is answered
+MOST_TOO_LONG = 3  # prompts too long for the context that end a run after a batch, where they are most of the last ones
 #: What servers call their context in the list of models: vLLM, OpenRouter, Groq, Mistral, llama.cpp.
 _CONTEXT = ("max_model_len", "context_length", "context_window", "max_context_length", "n_ctx", "n_ctx_train")
-_KIND = re.compile(r"html|event-stream|ndjson")  # contents that are no chat completion
+_KIND = re.compile(r"html|event-stream|ndjson")  # contents that are no chat completion, unless they are whole
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,9 @@ class Endpoint:
     at the most it can have cost. A reply that is cut at ``max_new_tokens``, or without text, is a failed call and says
     why. So is a prompt that is longer than the context or that a filter refuses. A refusal of the account (401, 403)
     ends the run; where its words are about the prompt, the 20th in a row does. So does a server that refuses the first
-    20 prompts, or finds most of the last 20 too long; these refusals are not kept. ``concurrency`` calls are under way
-    at once; one is sent up to ``attempts`` times, with ``timeout`` seconds of silence each, before the run ends with an
-    error.
+    20 prompts, or finds most of the last 20, or of a smaller batch, too long; these refusals are not kept.
+    ``concurrency`` calls are under way at once; one is sent up to ``attempts`` times, with ``timeout`` seconds of
+    silence each, before the run ends with an error.
     """
 
     task: Task
@@ -195,7 +196,8 @@ class _Connection(openai.DefaultAsyncHttpxClient):
             response.extensions["paid"] = entry, _billed(body.get("usage"), most)
             return response
         response.extensions["status"] = response.status_code  # as it was sent
-        if response.is_success and not body and not _KIND.search(response.headers.get("content-type", "")):
+        known = calls.dialect.answered or not _KIND.search(response.headers.get("content-type", ""))
+        if response.is_success and not body and known:
             response.status_code = 502  # a reply cut short: billed, and worth another attempt
         else:
             teacher.account.settle(entry, 0, 0)
@@ -263,6 +265,8 @@ class _Calls:
             raise self.failure
         if self.refusals and not self.stopped.is_set():
             self._end_if_nothing_is_answered()
+            if sum(self.dialect.too_long) >= MOST_TOO_LONG:
+                self._end_if_most_are_too_long(self.refusals[-1][1].failed)
             self._keep_refusals()
 
     async def _work(self, client: openai.AsyncOpenAI, alone: bool = False) -> None:
@@ -310,7 +314,7 @@ class _Calls:
         """Return the reply, asked for again without what the server does not take, and the entry to settle."""
         teacher, dialect = self.teacher, self.dialect
         while True:
-            spoken = (dialect.structure, dialect.limit, dialect.temperature)
+            spoken = dialect.spoken
             text = chat_prompt(request, teacher.task, teacher.examples, dialect.structure)
             try:
                 response = await client.chat.completions.with_raw_response.create(
@@ -336,10 +340,12 @@ class _Calls:
                             f"{teacher.server} refused {self.denied} prompts in a row, the last one as {why}."
                         ) from None
                     if not harmful:
-                        self._end_if_most_are_too_long(why)
+                        dialect.too_long.append(True)
+                        if len(dialect.too_long) == dialect.too_long.maxlen:
+                            self._end_if_most_are_too_long(why)
                     return Reply(None, failed=why), None
                 learnt = problem.status_code not in (401, 403, 429) and dialect.learn(said, problem.status_code)
-                if learnt or spoken != (dialect.structure, dialect.limit, dialect.temperature):
+                if learnt or spoken != dialect.spoken:
                     continue
                 raise await self._refusal(client, problem.response) from None
             dialect.answered, self.denied = True, 0
@@ -348,14 +354,13 @@ class _Calls:
             return self._read(_json(response.http_response), request, used), entry
 
     def _end_if_most_are_too_long(self, why: str) -> None:
-        recent = self.dialect.too_long
-        recent.append(True)
-        if len(recent) == recent.maxlen and self.dialect.mostly_too_long():
-            n, server = sum(recent), self.teacher.server
+        recent, server = self.dialect.too_long, self.teacher.server
+        if self.dialect.mostly_too_long():
+            said = f"{server} refused {sum(recent)} of the last {len(recent)} prompts, the last one as {why}."
             recent.clear()
             raise CrossoverError(
-                f"{server} refused {n} of the last {recent.maxlen} prompts, the last one as {why}."
-                " Serve the model with a longer context; replies that came are stored; run again to resume."
+                f"{said} Serve the model with a longer context, or give shorter pairs; replies that came are stored;"
+                " run again to resume."
             )
 
     def _read(self, completion: dict[str, Any], request: Request, used: tuple[int, int]) -> Reply:
@@ -444,12 +449,14 @@ def context_of(base_url: str, model: str) -> int:
 
 
 def _json(response: httpx2.Response) -> dict[str, Any]:
-    """A response's JSON object, whatever it is declared as; empty where it is none."""
+    """A response's JSON object, whatever it is declared as, or what a stream adds up to; empty where it is neither."""
     for content in (response.content, response.text):  # as Unicode, or as the server says
         with suppress(ValueError, RecursionError):
-            body = json.loads(content)
+            body = json.loads(content, strict=False)
             body = body[0] if isinstance(body, list) and len(body) == 1 else body
             return body if isinstance(body, dict) else {"detail": body}
+    with suppress(ValueError, RecursionError):
+        return streamed(json.loads(event) for event in re.findall(r"^data: *(\{.*)", response.text, re.MULTILINE))
     return {}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -17,7 +17,7 @@ from crossover.tasks.base import Task
 from crossover.teachers.base import Kind
 from crossover.teachers.dialects import field_of
 
-CUT = "cut at the token limit"
+CUT, THOUGHT = "cut at the token limit", "a thought without an answer"
 #: How servers and templates write thoughts into a reply; everything up to the last end is a thought.
 _THOUGHT_ENDS = re.compile(
     r"</(?:think|thinking|thought|reasoning|seed:think)>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>|<\|channel\|>final<\|message\|>",
@@ -81,7 +81,7 @@ _BLOCKED = re.compile("content_?filter|safety|recitation|prohibited|blocklist|sp
 _INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f\u200b\u202a-\u202e\u2066-\u2069\ufeff]")
 #: Begins the name of a field that repeats what the model was given.
 _GIVEN = re.compile("(?:original|seed|old|source|given|input|previous)[_ ]")
-_OTHER_FIELDS = ("response", "text", "content", "output", "result")
+_OTHER_FIELDS = ("response", "text", "content", "output", "result", "reply", "completion", "solution", "problem")
 _SMART = str.maketrans(dict.fromkeys("“”", '"'))
 _NEXT = re.compile(r"\n\s*\n?\W{0,4}(?:question|instruction)\s*\d*\W{0,3}:", re.IGNORECASE)
 _QUOTES = {'"': '"', "“": "”", "«": "»", "„": "“", "'": "'", "**": "**", "__": "__", "*": "*", "`": "`"}
@@ -111,8 +111,33 @@ def message_of(completion: dict[str, Any]) -> tuple[str, bool, str]:
     elif not content and message.get("tool_calls"):
         failed = "a call of a tool in place of an answer"
     elif not content and (message.get("reasoning_content") or message.get("reasoning")):
-        failed = "a thought without an answer"
-    return _INVISIBLE.sub("", content), bool(re.search("length|max", ended)), failed
+        failed = f"a thought {CUT}" if re.search("length|max", ended) else THOUGHT
+    return clean(content), bool(re.search("length|max", ended)), failed
+
+
+def clean(text: str) -> str:
+    """Return a text without what nobody sees, and without halves of characters."""
+    return _INVISIBLE.sub("", text).encode("utf-8", "replace").decode()
+
+
+def streamed(events: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Return the chat completion that the events of a stream add up to; empty where the stream breaks off.
+
+    >>> events = [{"choices": [{"delta": {"content": "Fo"}}]}, {"choices": [{"delta": {}, "finish_reason": "stop"}]}]
+    >>> message_of(streamed(events))
+    ('Fo', False, '')
+    >>> streamed(events[:1])
+    {}
+    """
+    whole: dict[str, Any] = {}
+    text, ended = "", None
+    for event in events:
+        whole |= {name: value for name, value in event.items() if value}
+        choice: dict[str, Any] = next(iter(event.get("choices") or ()), {})
+        text += message_of({"choices": [{"message": choice.get("delta")}]})[0]
+        ended = choice.get("finish_reason") or ended
+    choices = [{"message": {"content": text}, "finish_reason": ended}]
+    return whole | {"choices": choices} if ended else {"error": whole["error"]} if "error" in whole else {}
 
 
 def _part(part: object) -> str:
@@ -143,6 +168,9 @@ def structured_reply(text: str, field: str) -> str | None:
     >>> structured_reply("How many?", "question")
     """
     bare = _FENCE.sub(r"\1", text.strip())
+    with suppress(ValueError):
+        if isinstance(whole := json.loads(bare, strict=False), str):
+            return clean(whole).strip()
     found = _object(bare[start:]) if (start := bare.find("{")) >= 0 else {}
     names = [name for name in found if len(found) == 1 and name in _OTHER_FIELDS]
     names += [name for name in found if re.fullmatch(rf"\w+[_ ]{field}", name) and not _GIVEN.match(name)]
@@ -150,8 +178,10 @@ def structured_reply(text: str, field: str) -> str | None:
         value = found[field if field in found else names[-1]]
         while isinstance(value, dict | list) and len(value) == 1:
             (value,) = value.values() if isinstance(value, dict) else value
+        if field == "answer" and isinstance(value, list) and all(isinstance(part, str) for part in value):
+            value = "\n".join(value)
         if not isinstance(value, dict | list):
-            bare = _UNESCAPED.sub(lambda match: _ESCAPES[match[0]], "" if value is None else str(value)).strip()
+            bare = clean(_UNESCAPED.sub(lambda match: _ESCAPES[match[0]], "" if value is None else str(value))).strip()
             return "" if bare.lower() == f"the whole {field}" else structured_reply(bare, field) or bare
     tagged = re.findall(rf"<{field}>(.*?)</{field}>", bare, re.DOTALL | re.IGNORECASE)
     return tagged[-1].strip() if tagged else None
@@ -244,7 +274,7 @@ def read_reply(content: str, kind: Kind, task: Task, cut: bool = False) -> tuple
     """
     text = without_thoughts(content)
     if not text:
-        return None, "a thought without an answer" if content.strip() else "empty"
+        return None, (f"a thought {CUT}" if cut else THOUGHT) if content.strip() else "empty"
     found = structured_reply(text, field_of(kind))
     if found == "":
         return None, "empty"
