@@ -73,6 +73,11 @@ def test_the_rule_is_the_widest_span_of_the_intervals(crossing):
         == "By the fitted curves at both sizes, new answers lead below 0.5 teacher calls per seed question, new questions above 2"
     )
     assert "from 1 of 2" in rule([one, dataclasses.replace(crossing, status="undetermined")])
+    apart = dataclasses.replace(crossing, seed_size=1024.0, ratio=0.31, interval=(0.2, 0.4))
+    assert (
+        rule([apart, one])
+        == f"By the fitted curves, new questions overtake new answers at {one.ratio:.2g} teacher calls per seed question with {one.seed_size:.0f} seeds and 0.31 with 1,024"
+    )
     for open_ in ([dataclasses.replace(one, interval=(None, 2.0))], [dataclasses.replace(one, status="none")], []):
         assert "lead" not in rule(open_)
 

@@ -265,21 +265,25 @@ def run(parameters: BudgetRatio) -> Chapter:
 
 
 def rule(found: Sequence[Crossover]) -> str:
-    """Say what leads at small and at large ratios, as far as one pair's intervals at all seed-set sizes agree."""
+    """Say what leads at small and at large ratios; by seed-set size where the intervals do not all overlap."""
     there = [c for c in found if c.status == "found"]
     ends = [(low, high) for low, high in (c.interval for c in there) if low is not None and high is not None]
     if not there or len(ends) < len(there):
         return "These runs give no simple rule for new answers against new questions"
     if len({(c.first, c.second) for c in there}) > 1:
         return "These runs give no simple rule: the order of new answers and new questions turns with the seed-set size"
-    low, high = min(low for low, _ in ends), max(high for _, high in ends)
+    lows, highs = zip(*ends, strict=True)
     first, second = (display_name(name).lower() for name in (there[0].first, there[0].second))
-    which = (
-        _everywhere(len(there)) if len(there) == len(found) else f" (from {len(there)} of {len(found)} seed-set sizes)"
-    )
+    partly = f" (from {len(there)} of {len(found)} seed-set sizes)" if len(there) < len(found) else ""
+    if max(lows) > min(highs):
+        start, *others = sorted(there, key=lambda c: c.seed_size)
+        at = [f"{start.ratio:.2g} teacher calls per seed question with {start.seed_size:,.0f} seeds"]
+        at += [f"{c.ratio:.2g} with {c.seed_size:,.0f}" for c in others]
+        return f"By the fitted curves{partly}, {second} overtake {first} at {common.listed(at)}"
+    where = partly or _everywhere(len(there))
     return (
-        f"By the fitted curves{which}, {first} lead below {low:.2g} teacher calls per seed question, {second} above"
-        f" {high:.2g}"
+        f"By the fitted curves{where}, {first} lead below {min(lows):.2g} teacher calls per seed question,"
+        f" {second} above {max(highs):.2g}"
     )
 
 
