@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import combinations, pairwise
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -21,11 +21,17 @@ from crossover.stats.formatting import interval as show_interval
 from crossover.stats.forms import EXPONENTIAL, FORMS, Form
 from crossover.stats.lead import model_free
 from crossover.stats.noise import VarianceComponents
+from crossover.stats.sign_changes import (
+    Ends,
+    between_decided,
+    crossing_probability,
+    nearest_region,
+    open_region,
+    sign_changes,
+)
 from crossover.stats.variable_projection import Solution
 
 POINTS_PER_RANGE = 64  # of the log grid on which signs are taken
-
-Pair = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,7 @@ class Crossing:
     """A change of lead of the point fits: at ``ratio``, with its ``interval``, to ``leader``; ``inside`` the range."""
 
     ratio: float
-    interval: Pair
+    interval: Ends
     leader: str
     inside: bool
 
@@ -75,9 +81,9 @@ class Crossover:
     level: float
     message: str = ""
     ratio: float | None = None
-    interval: Pair = (None, None)
+    interval: Ends = (None, None)
     queries: float | None = None
-    queries_interval: Pair = (None, None)
+    queries_interval: Ends = (None, None)
     p_exists: float | None = None
     p_in_range: float | None = None
     side: str | None = None
@@ -380,81 +386,3 @@ def shares(pair: _Pair, ratio: float, by_form: dict[str, list[float]], weight: d
     }
     total = sum(parts.values())
     return {k: v / total for k, v in parts.items()} if total > 0 else {}
-
-
-def sign_changes(
-    logs: np.ndarray, values: np.ndarray, difference: Callable[[float], np.ndarray]
-) -> list[tuple[float, bool]]:
-    """Sign changes as (log ratio, rising): bracketed by ``values`` (n,) on the grid, solved to full precision.
-
-    >>> [(round(r, 6), up) for r, up in sign_changes(np.linspace(-3, 3, 10), np.linspace(-2, 4, 10), lambda t: t + 1)]
-    [(-1.0, True)]
-    """
-    # a thousandth of a point is no lead: two curves that have both levelled off at one value do not cross
-    sign = np.where(np.abs(values) < 1e-5, 0, np.sign(values))
-    known = np.nonzero(sign)[0]
-    out = []
-    for a, b in pairwise(known):
-        if sign[a] != sign[b]:
-            out.append((_bisect(difference, logs[a], logs[b], sign[b]), bool(sign[b] > 0)))
-    return out
-
-
-def between_decided(
-    logs: np.ndarray, positive: np.ndarray, found: list[tuple[float, bool]], tail: float
-) -> list[tuple[float, bool]]:
-    """Those sign changes that lie between ratios at which opposite leads are decided; all where there is none."""
-    decided = np.where(positive >= 1 - tail, 1, np.where(positive <= tail, -1, 0))
-    known = np.nonzero(decided)[0]
-    kept = []
-    for i, j in pairwise(known):
-        gap = [(root, up) for root, up in found if logs[i] <= root <= logs[j] and up == (decided[j] > 0)]
-        if decided[i] != decided[j] and gap:
-            kept.append(gap[len(gap) // 2])
-    return kept or found
-
-
-def _bisect(difference: Callable[[float], np.ndarray], low: float, high: float, sign_high: float) -> float:
-    """Root of a difference whose sign at ``high`` is known, to rounding."""
-    for _ in range(6):  # each round narrows the bracket 64 times
-        t = np.linspace(low, high, 65)
-        there = np.append(np.sign(difference(t[1:-1])) == sign_high, True)
-        k = int(np.argmax(there))
-        low, high = t[k], t[k + 1]
-    return float(low + high) / 2
-
-
-def crossing_probability(draws: np.ndarray) -> float:
-    """Share of draws (rows) that change sign along the row."""
-    return float(((draws > 0).any(1) & (draws < 0).any(1)).mean())
-
-
-def open_region(logs: np.ndarray, positive: np.ndarray, at: float, tail: float) -> Pair:
-    """Ends of the stretch around ``at`` where the sign is open; ``None`` where it runs off the grid."""
-    depth = np.minimum(positive, 1 - positive) - tail  # positive where the sign is open
-    k = int(np.clip(np.searchsorted(logs, at), 1, len(logs) - 1))
-    ends: list[float | None] = []
-    for step, start in ((-1, k - 1), (1, k)):
-        n = start
-        while 0 <= n < len(logs) and depth[n] >= 0:
-            n += step
-        if not 0 <= n < len(logs):
-            ends.append(None)
-        else:
-            inner = n - step
-            if n == start:  # already closed at the nearest grid point: the end lies between it and the crossing
-                ends.append(float(np.exp(at if abs(logs[n] - at) < 1e-12 else (logs[n] + at) / 2)))
-            else:
-                fraction = depth[inner] / (depth[inner] - depth[n])
-                ends.append(float(np.exp(logs[inner] + fraction * (logs[n] - logs[inner]))))
-    return ends[0], ends[1]
-
-
-def nearest_region(logs: np.ndarray, positive: np.ndarray, tail: float, inside: np.ndarray) -> Pair:
-    """The open stretch nearest to the tested range, for point fits that do not cross."""
-    candidates = np.nonzero(np.minimum(positive, 1 - positive) >= tail)[0]
-    if not candidates.size:
-        return None, None
-    first, last = np.nonzero(inside)[0][[0, -1]]
-    distance = np.maximum(np.maximum(first - candidates, candidates - last), 0)
-    return open_region(logs, positive, logs[candidates[distance.argmin()]], tail)

@@ -17,10 +17,11 @@ from scipy.linalg import block_diag
 from crossover.errors import CrossoverError
 from crossover.labels import QUERIES_PER_SAMPLE
 from crossover.stats import noise
-from crossover.stats.crossovers import Crossover, find_crossovers, open_region, sign_changes
+from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import MIN_BUDGETS, Fits, FittedCurve
 from crossover.stats.flexible import BEYOND
 from crossover.stats.forms import FORMS, Form
+from crossover.stats.sign_changes import open_region, sign_changes
 from crossover.stats.variable_projection import Solution, solve
 
 KINDS = {"answer_augmentation": "reused", "question_rephrase": "reused", "new_question": "fresh"}
