@@ -34,8 +34,9 @@ from crossover.teachers import Request
 from crossover.teachers import recorded as recorded_module
 from crossover.teachers import spending as spending_module
 from crossover.teachers.dialects import dialect_of
-from crossover.teachers.endpoint import ALL_REFUSED, KEY_VARIABLE, Endpoint, context_of
+from crossover.teachers.endpoint import ALL_REFUSED, Endpoint
 from crossover.teachers.recorded import Recorded
+from crossover.teachers.server import KEY_VARIABLE, context_of
 from crossover.teachers.spending import Account, BudgetExceeded
 from misbehaving import BILLED, USAGE, Running, Scripted, completion
 

@@ -114,7 +114,7 @@ class Forecast:
             )
         if p.teacher != "endpoint":
             return said
-        from crossover.teachers.endpoint import context_of
+        from crossover.teachers.server import context_of
 
         context = context_of(p.base_url, p.teacher_model) or math.inf
         for kind, (asked, _) in self._call_tokens.items():

@@ -10,9 +10,6 @@ meant for one host is sent to another.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import json
-import os
 import re
 import signal
 import ssl
@@ -24,7 +21,6 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx2
 import openai
@@ -33,17 +29,15 @@ from crossover.errors import CrossoverError
 from crossover.tasks.base import Problem, Task
 from crossover.teachers.base import Reply, Request
 from crossover.teachers.dialects import GATED, NO_ACCESS, SPENT, TOO_LONG, chat_prompt, dialect_of, field_of, filtered
-from crossover.teachers.replies import message_of, read_reply, streamed, structured_reply
+from crossover.teachers.replies import billed, json_of, message_of, read_reply, structured_reply
+from crossover.teachers.server import KEY_VARIABLE, api_key, on_this_machine, proxies
 from crossover.teachers.spending import Account, BudgetExceeded
 
-KEY_VARIABLE = "CROSSOVER_API_KEY"
 TEMPLATE_TOKENS = 256  # a chat template's own tokens, at most
 TOKEN_CHARACTERS = 64  # characters of a token, at most: what a server sends beyond its limit is cut there
 LONGEST = 10  # times ``timeout`` that a reply may come in pieces
 ALL_REFUSED = 20  # prompts that end a run: refused one after the other by 401 or 403, or before any is answered
 MOST_TOO_LONG = 3  # prompts too long for the context that end a run after a batch, where they are most of the last ones
-#: What servers call their context in the list of models: vLLM, OpenRouter, Groq, Mistral, llama.cpp.
-_CONTEXT = ("max_model_len", "context_length", "context_window", "max_context_length", "n_ctx", "n_ctx_train")
 _KIND = re.compile(r"html|event-stream|ndjson")  # contents that are no chat completion, unless they are whole
 
 
@@ -181,7 +175,7 @@ class _Connection(openai.DefaultAsyncHttpxClient):
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError, httpx2.TooManyRedirects) as problem:
             teacher.account.settle(entry, 0, 0)
             if not calls.dialect.answered:  # a wrong address more likely than a server in trouble
-                hint = " Set SSL_CERT_FILE to its certificate." if "CERTIFICATE" in str(problem) else _proxies()
+                hint = " Set SSL_CERT_FILE to its certificate." if "CERTIFICATE" in str(problem) else proxies()
                 raise CrossoverError(
                     f"{teacher.server} cannot be reached: {calls.safe(problem).rstrip('.')}.{hint}"
                 ) from None
@@ -190,10 +184,10 @@ class _Connection(openai.DefaultAsyncHttpxClient):
             teacher.account.settle(entry, 0, 0)
             at = calls.safe(response.url)
             raise CrossoverError(f"{teacher.server} sends calls on to {at}: give the address there as base_url.")
-        body = _json(response)
+        body = json_of(response)
         error = body.get("error")
         if response.is_success and "choices" in body and not error:
-            response.extensions["paid"] = entry, _billed(body.get("usage"), most)
+            response.extensions["paid"] = entry, billed(body.get("usage"), most)
             return response
         response.extensions["status"] = response.status_code  # as it was sent
         known = calls.dialect.answered or not _KIND.search(response.headers.get("content-type", ""))
@@ -229,7 +223,7 @@ class _Calls:
         self.refusals: list[tuple[int, Reply]] = []  # kept once most prompts are answered
         self.failure: Exception | None = None
         self.task: asyncio.Task[Any] | None = None
-        self.key = _key()
+        self.key = api_key()
 
     def abandon(self) -> None:
         """Drop the calls under way; from another thread."""
@@ -243,12 +237,12 @@ class _Calls:
             return
         self.task, teacher = asyncio.current_task(), self.teacher
         try:
-            local = _on_this_machine(teacher.base_url)
+            local = on_this_machine(teacher.base_url)
             own = local and teacher.base_url.startswith("https")
             trusted = ssl.create_default_context() if own else True  # which knows SSL_CERT_FILE
             connection = _Connection(self, timeout=teacher.timeout, trust_env=not local, verify=trusted)
         except (ImportError, ValueError) as problem:
-            raise CrossoverError(f"The proxy cannot be used: {self.safe(problem)}{_proxies()}") from None
+            raise CrossoverError(f"The proxy cannot be used: {self.safe(problem)}{proxies()}") from None
         except OSError as problem:
             raise CrossoverError(f"The certificates of SSL_CERT_FILE cannot be read: {self.safe(problem)}.") from None
         client = openai.AsyncOpenAI(
@@ -351,7 +345,7 @@ class _Calls:
             dialect.answered, self.denied = True, 0
             dialect.too_long.append(False)
             entry, used = response.http_response.extensions["paid"]
-            return self._read(_json(response.http_response), request, used), entry
+            return self._read(json_of(response.http_response), request, used), entry
 
     def _end_if_most_are_too_long(self, why: str) -> None:
         recent, server = self.dialect.too_long, self.teacher.server
@@ -415,7 +409,7 @@ class _Calls:
 
     def words(self, response: httpx2.Response) -> str:
         """Return a server's own words of an error, with its status."""
-        body = _json(response)
+        body = json_of(response)
         error = body.get("error") or body
         said = (error.get("message") or error.get("detail")) if isinstance(error, dict) else error
         said = said or response.text or "nothing"
@@ -431,67 +425,3 @@ class _Calls:
         if len(self.key) >= 8:  # a shorter one is a placeholder such as EMPTY
             text = text.replace(self.key, f"[{KEY_VARIABLE}]")
         return text.encode("utf-8", "replace").decode()
-
-
-def context_of(base_url: str, model: str) -> int:
-    """Return the tokens that a server says it takes of prompt and reply together; 0 where it does not say."""
-    headers = {"Authorization": f"Bearer {_key() or 'none'}"}
-    # Any error is the first call's to report: of address, proxy and certificates, too.
-    with suppress(
-        httpx2.HTTPError, httpx2.InvalidURL, ValueError, KeyError, TypeError, AttributeError, ImportError, OSError
-    ):
-        trusted = not _on_this_machine(base_url)
-        listed = httpx2.get(f"{base_url.rstrip('/')}/models", headers=headers, timeout=5, trust_env=trusted).json()
-        (about,) = [entry for entry in listed["data"] if entry["id"] == model]
-        about = (about.get("meta") or {}) | about
-        return next((int(about[name]) for name in _CONTEXT if about.get(name)), 0)
-    return 0
-
-
-def _json(response: httpx2.Response) -> dict[str, Any]:
-    """A response's JSON object, whatever it is declared as, or what a stream adds up to; empty where it is neither."""
-    for content in (response.content, response.text):  # as Unicode, or as the server says
-        with suppress(ValueError, RecursionError):
-            body = json.loads(content, strict=False)
-            body = body[0] if isinstance(body, list) and len(body) == 1 else body
-            return body if isinstance(body, dict) else {"detail": body}
-    with suppress(ValueError, RecursionError):
-        return streamed(json.loads(event) for event in re.findall(r"^data: *(\{.*)", response.text, re.MULTILINE))
-    return {}
-
-
-def _billed(usage: object, most: tuple[int, int]) -> tuple[int, int]:
-    """The tokens of prompt and reply that a bill says, the most where it cannot be believed: no prompt has none."""
-    told: list[int | None] = []
-    for names in (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens")):
-        said = [usage[name] for name in names if name in usage] if isinstance(usage, dict) else []
-        with suppress(TypeError, ValueError, OverflowError):
-            told.append(int(said[0]) if said and not isinstance(said[0], bool) else None)
-    if len(told) < 2 or not told[0]:
-        return most
-    prompt, reply = (limit if n is None or n < 0 else n for n, limit in zip(told, most, strict=True))
-    return prompt, reply
-
-
-def _on_this_machine(url: str) -> bool:
-    """Whether an address is of this machine, which no proxy can reach."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _proxies() -> str:
-    """The proxy variables that are set, for a message."""
-    known = ("all_proxy", "https_proxy", "http_proxy", "ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY")
-    names = [name for name in known if os.environ.get(name)]
-    return f" {', '.join(names)} names a proxy: unset it, or list the server's host in NO_PROXY." if names else ""
-
-
-def _key() -> str:
-    key = os.environ.get(KEY_VARIABLE, "").strip()
-    # Refused here, because the error of the HTTP library would show it.
-    if not key.isascii() or not key.isprintable():
-        raise CrossoverError(f"{KEY_VARIABLE} holds a character that a header cannot carry. Set it again.")
-    return key

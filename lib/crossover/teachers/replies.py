@@ -11,11 +11,14 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crossover.tasks.base import Task
 from crossover.teachers.base import Kind
 from crossover.teachers.dialects import field_of
+
+if TYPE_CHECKING:
+    import httpx2
 
 CUT, THOUGHT = "cut at the token limit", "a thought without an answer"
 #: How servers and templates write thoughts into a reply; everything up to the last end is a thought.
@@ -85,6 +88,31 @@ _OTHER_FIELDS = ("response", "text", "content", "output", "result", "reply", "co
 _SMART = str.maketrans(dict.fromkeys("“”", '"'))
 _NEXT = re.compile(r"\n\s*\n?\W{0,4}(?:question|instruction)\s*\d*\W{0,3}:", re.IGNORECASE)
 _QUOTES = {'"': '"', "“": "”", "«": "»", "„": "“", "'": "'", "**": "**", "__": "__", "*": "*", "`": "`"}
+
+
+def json_of(response: httpx2.Response) -> dict[str, Any]:
+    """A response's JSON object, whatever it is declared as, or what a stream adds up to; empty where it is neither."""
+    for content in (response.content, response.text):  # as Unicode, or as the server says
+        with suppress(ValueError, RecursionError):
+            body = json.loads(content, strict=False)
+            body = body[0] if isinstance(body, list) and len(body) == 1 else body
+            return body if isinstance(body, dict) else {"detail": body}
+    with suppress(ValueError, RecursionError):
+        return streamed(json.loads(event) for event in re.findall(r"^data: *(\{.*)", response.text, re.MULTILINE))
+    return {}
+
+
+def billed(usage: object, most: tuple[int, int]) -> tuple[int, int]:
+    """The tokens of prompt and reply that a bill says, the most where it cannot be believed: no prompt has none."""
+    told: list[int | None] = []
+    for names in (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens")):
+        said = [usage[name] for name in names if name in usage] if isinstance(usage, dict) else []
+        with suppress(TypeError, ValueError, OverflowError):
+            told.append(int(said[0]) if said and not isinstance(said[0], bool) else None)
+    if len(told) < 2 or not told[0]:
+        return most
+    prompt, reply = (limit if n is None or n < 0 else n for n, limit in zip(told, most, strict=True))
+    return prompt, reply
 
 
 def message_of(completion: dict[str, Any]) -> tuple[str, bool, str]:
