@@ -136,6 +136,9 @@ def test_tokens_and_money_by_the_first_calls_are_within_a_fifth(pilot, words, to
     assert sum(made.forecast.tokens(calls, runs)) == pytest.approx(took.sum(), rel=0.2)
     assert made.forecast.money(calls, runs) == pytest.approx(took @ [0.2, 0.6] / 1e6, rel=0.2)
     assert made.forecast.tokens(calls) == made.forecast.tokens(calls, runs.iloc[:0]), "before any call by the pairs"
+    off = made.forecast.money(calls) / made.forecast.money(calls, runs)
+    assert ("before the first calls" in made.forecast.priced(calls, runs)) == (abs(off - 1) > off / 5)
+    assert "by the student's tokenizer" in made.forecast.priced(calls, runs.iloc[:0])
 
 
 def test_prompts_that_the_server_has_no_context_for_are_said_before_anything_is_bought(pilot):
@@ -149,3 +152,12 @@ def test_prompts_that_the_server_has_no_context_for_are_said_before_anything_is_
         assert [line.split(" prompts for ")[1].split(" and ")[0] for line in said] == ["answer", "new question"]
     with Scripted(lambda *_: (500, {}), about={"meta": {"n_ctx": 4096}}) as server:
         assert not pilot(server.base_url).forecast.too_long()
+
+
+def test_questions_that_the_student_has_no_context_for_are_said_before_anything_is_bought(pilot, tmp_path):
+    rows = json.loads((tmp_path / "pairs.json").read_text())
+    (tmp_path / "pairs.json").write_text(
+        json.dumps([row | {"question": row["question"] + " so" * 9000} for row in rows[:1]] + rows[1:])
+    )
+    (said,) = pilot("http://127.0.0.1:9/v1").forecast.too_long()
+    assert "Warning: 1 of" in said and "student's context" in said

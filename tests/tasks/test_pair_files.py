@@ -237,6 +237,21 @@ def test_a_file_is_read_whatever_it_is_packed_and_written_as(tmp_path, name):
     )
 
 
+def test_many_columns_are_not_all_listed(tmp_path):
+    others = {f"feature{i}": f"{i}" for i in range(3000)}
+    assert len(str(read_pairs(lines(tmp_path / "a.jsonl", [ROWS[0] | others])))) < 1000
+    with pytest.raises(CrossoverError, match="2,980 others are no known layout") as caught:
+        read_pairs(lines(tmp_path / "b.jsonl", [others]))
+    assert len(str(caught.value)) < 1000
+
+
+def test_days_are_written_without_a_time(tmp_path):
+    days = [pd.Timestamp("2024-05-01"), pd.Timestamp("2024-05-01 12:30")]
+    pd.DataFrame({"question": ["Which day?", "When?"], "answer": days}).to_parquet(tmp_path / "a.parquet")
+    found = [pair.answer for pair in read_pairs(str(tmp_path / "a.parquet")).pairs]
+    assert found == ["2024-05-01", "2024-05-01 12:30:00"]
+
+
 def test_bytes_are_texts(tmp_path):
     pd.DataFrame([{name: text.encode() for name, text in row.items()} for row in ROWS]).to_parquet(
         tmp_path / "a.parquet"
@@ -469,9 +484,12 @@ def test_what_is_left_out_is_counted(tmp_path):
         {"question": None, "answer": "5"},
         {"question": "Which?", "answer": float("nan")},
         {"question": "Who\u2028are you?", "answer": ""},
+        {"question": "Why?", "answer": []},
+        {"question": "Where?", "answer": {"text": [], "answer_start": []}},
     ]
     read = read_pairs(lines(tmp_path / "a.jsonl", rows))
     assert (len(read.pairs), read.empty, read.repeated) == (3, 1, 1) and "2 without an answer" in str(read)
+    assert read.unanswerable == 2 and "2 rows whose list of answers is empty left out" in str(read)
     assert read.left_out == ("source",) and "columns not used: source" in str(read)
     assert read.pairs[2].question == "Who\u2028are you?"
 
@@ -548,6 +566,7 @@ REFUSED = [
     ("a.csv", "question,answer,answer\nWho?,Bob,Al\n", {}, "two columns are called 'answer'"),
     ("a.csv", "question, question,answer\nWho?,Bob,Al\n", {}, "two columns are called 'question'"),
     ("a.csv", "Our pairs\n\nquestion,answer\nWho?,Bob\n", {}, "row 3 has names of columns: remove what stands above"),
+    ("a.csv", "Who has come?,Bob\nWho is next?,Al\n", {}, "but texts: put a row of names"),
     ("a.csv", "question,answer\n", {}, "names of columns .question, answer. and no row"),
     ("a.csv", "question;lang,answer\nWho?;en,Bob\n", {}, "columns question;lang, answer are no known layout"),
     ("a.csv", "question,answers\nWho?,\"['Bob' 'Al']\"\n", {}, "row 2, column answers: a list as numpy prints it"),

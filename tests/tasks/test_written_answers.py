@@ -89,6 +89,14 @@ NUMBERS = {
     "$10\\%$": "10",
     "٤٢": "42",
     "１，２３４": "1234",
+    "٣٫٥": "3.5",
+    "x=5, y=7": None,
+    "It takes 2 hours and 30 minutes": None,
+    "5 dollars and 25 cents": None,
+    "5 out of 8": None,
+    "3\\pi": "3*pi",
+    "2\\frac{1}{2}": "2.5",
+    "$1.5M": "1500000",
 }
 LETTERS = {
     "B": "B",

@@ -182,7 +182,7 @@ class Pilot:
         if p.price_in or p.price_out:
             cap = f", capped at {p.max_cost:g}" if p.max_cost else ""
             calls = dict.fromkeys(STRATEGIES, (self.queries if self.until else e.calls) // len(STRATEGIES))
-            said.append(f"About {self.forecast.money(calls, self.runs()):.2g} at the prices given{cap}.")
+            said.append(f"About {self.forecast.priced(calls, self.runs())} at the prices given{cap}.")
         hours = f"{span(e.hours, ',.2g')} hours of one worker besides the teacher's"
         said.append(f"{'Hours are known after the first student' if e.unknown else hours} ({'; '.join(e.basis)}).")
         smallest = replicates_needed(self.lead / 100, p.n_test) or p.replicates
@@ -215,8 +215,8 @@ class Pilot:
         for (strategy, _), budget in design.largest.items():
             calls[strategy] += budget
         hours = span(self.forecast.students(cells, self.store.rows(), runs).hours, ".2g")
-        tokens, money = sum(self.forecast.tokens(calls, runs)), self.forecast.money(calls, runs)
-        priced = f", for {money:.2g}" if money else ""
+        tokens, money = sum(self.forecast.tokens(calls, runs)), self.forecast.priced(calls, runs)
+        priced = f", for {money}" if self.forecast.money(calls) else ""
         return f"By what has been run, {hours} hours of one worker are left, and {tokens:,.0f} tokens in all{priced}."
 
     def run(self) -> Stop:

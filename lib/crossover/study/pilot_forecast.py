@@ -88,6 +88,13 @@ class Forecast:
         read, written = self.tokens(calls, runs)
         return (read * self.parameters.price_in + written * self.parameters.price_out) / 1e6
 
+    def priced(self, calls: Mapping[str, int], runs: pd.DataFrame) -> str:
+        """Say what calls cost: before the first, by which tokenizer; later, where that was wrong by a fifth."""
+        money, before = self.money(calls, runs), self.money(calls)
+        if not runs["budget"].any():
+            return f"{money:.2g} (by the student's tokenizer, which stands for the teacher's until the first calls)"
+        return f"{money:.2g}" + (f" (before the first calls: {before:.2g})" if abs(money - before) > before / 5 else "")
+
     def students(self, cells: Sequence[Cell], done: Collection[str], runs: pd.DataFrame) -> Estimate:
         """Estimate the hours of students that are not done.
 
@@ -102,15 +109,24 @@ class Forecast:
         return estimate(cells, done, published, device, length)
 
     def too_long(self) -> list[str]:
-        """Warn of answers that do not fit into the longest reply, and of prompts that the server has no context for."""
-        p, said = self.parameters, []
-        lengths = self._lengths([problem.answer for problem in self.task.test(p.n_test)])
+        """Warn of answers longer than the longest reply, and of prompts that student or server has no context for."""
+        p, tests = self.parameters, self.task.test(self.parameters.n_test)
+        said = []
+        lengths = self._lengths([problem.answer for problem in tests])
         over = sum(length > p.max_new_tokens for length in lengths)
         if over > len(lengths) / 20:
             wanted = quantiles(lengths, n=20)[-1] if len(lengths) > 1 else lengths[0]
             said.append(
                 f"Warning: {over} of {len(lengths)} test answers are longer than --max-new-tokens {p.max_new_tokens}:"
                 f" they would be cut and count as wrong. About {math.ceil(1.2 * wanted / 16) * 16} tokens would do."
+            )
+        about = json.loads((model_folder(p.student) / "config.json").read_text())
+        reads = about.get("max_position_embeddings") or about.get("n_positions") or math.inf
+        asked = self._lengths([self.task.prompt(problem.question) for problem in (*tests, *self._seeds)])
+        if over := sum(length + p.max_new_tokens > reads for length in asked):
+            said.append(
+                f"Warning: {over} of {len(asked)} questions and an answer are longer than the student's context of"
+                f" {reads:,} tokens, which it cannot learn. Give shorter pairs, or another student."
             )
         if p.teacher != "endpoint":
             return said

@@ -24,7 +24,7 @@ import pyarrow.parquet
 
 from crossover.errors import CrossoverError, nearest
 from crossover.tasks import pair_layouts
-from crossover.tasks.pair_texts import Row, is_id, label_of, plain, shown, structure
+from crossover.tasks.pair_texts import Row, is_id, label_of, listed, plain, shown, structure
 
 #: How packed files begin, and files that hold no pairs, with what to do about them.
 _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4"}
@@ -54,7 +54,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Pairs:
-    """The pairs of a file, how it was read, and what was left out: columns, and empty, repeated and rejected rows."""
+    """The pairs of a file, how it was read, and what was left out: columns, and rows by what is wrong with them."""
 
     file: str
     layout: str
@@ -63,6 +63,7 @@ class Pairs:
     repeated: int = 0
     left_out: tuple[str, ...] = ()
     rejected: int = 0
+    unanswerable: int = 0
 
     def __str__(self) -> str:
         counts = {
@@ -72,9 +73,10 @@ class Pairs:
             "rows without a question left out": self.empty,
             "repeated rows left out": self.repeated,
             "rows with a rejected or unjudged answer left out": self.rejected,
+            "rows whose list of answers is empty left out": self.unanswerable,
         }
         said = [f"{len(self.pairs):,} pairs", *(f"{n:,} {what}" for what, n in counts.items() if n)]
-        unused = f"; columns not used: {', '.join(self.left_out)}" if self.left_out else ""
+        unused = f"; columns not used: {listed(self.left_out)}" if self.left_out else ""
         return f"{self.file} read as {self.layout}, {', '.join(said)}{unused}"
 
 
@@ -108,7 +110,7 @@ def _read(file: str, question: str, answer: str, written: int) -> Pairs:
     columns = tuple(dict.fromkeys(name for _, row in rows for name in row))
     layout = pair_layouts.layout_of(columns, rows, file, question, answer)
     pairs: dict[tuple[str, tuple[str, ...]], Pair] = {}
-    empty = repeated = rejected = 0
+    empty = repeated = rejected = unanswerable = 0
     for where, row in rows:
         if layout.verdict and not pair_layouts.VERDICTS.get(label_of(row.get(layout.verdict))):
             rejected += 1
@@ -122,6 +124,8 @@ def _read(file: str, question: str, answer: str, written: int) -> Pairs:
         first, *also = dict.fromkeys(answers) or [""]
         if not asked:
             empty += 1
+        elif not first and layout.answer and isinstance(structure(row.get(layout.answer)), dict | list):
+            unanswerable += 1  # as SQuAD 2.0 has them, other than a row without a label
         elif (asked, (first, *also)) in pairs:
             repeated += 1
         else:
@@ -129,7 +133,7 @@ def _read(file: str, question: str, answer: str, written: int) -> Pairs:
     if not pairs:
         raise CrossoverError(
             f"{file} holds no pairs: {len(rows)} rows, {empty} of them without a question,"
-            f" {rejected} with a rejected answer."
+            f" {rejected} with a rejected answer, {unanswerable} with an empty list of answers."
         )
     left_out = tuple(name for name in columns if name and name not in (*layout.columns, layout.verdict))
     others = [name for name in left_out if not is_id(name)]
@@ -137,10 +141,10 @@ def _read(file: str, question: str, answer: str, written: int) -> Pairs:
         options = pair_layouts.suggested(rows[0][1])
         asked, told = (f", as {options[s]}," if s in options else f" by --{s}" for s in ("question", "answer"))
         raise CrossoverError(
-            f"{file} read as {layout.name}: no answers, and none of the columns {', '.join(others)} is known to hold"
+            f"{file} read as {layout.name}: no answers, and none of the columns {listed(others)} is known to hold"
             f" them. Name one{told} or the questions alone{asked} to have the teacher answer them."
         )
-    return Pairs(name, layout.name, tuple(pairs.values()), empty, repeated, left_out, rejected)
+    return Pairs(name, layout.name, tuple(pairs.values()), empty, repeated, left_out, rejected, unanswerable)
 
 
 def read_rows(file: str) -> tuple[str, list[tuple[str, Row]]]:
@@ -253,7 +257,7 @@ def _csv(file: str, text: str) -> list[tuple[str, Row]]:
     for i, row in rows:
         if len(row) > len(columns):
             raise CrossoverError(
-                f"{file}, row {i}: found {len(row)} fields under the {len(columns)} columns {', '.join(columns)}. Put"
+                f"{file}, row {i}: found {len(row)} fields under the {len(columns)} columns {listed(columns)}. Put"
                 " texts that hold the delimiter in quotes, and remove a title above the names of the columns."
             )
     if len(rows) == 1:

@@ -24,6 +24,7 @@ from crossover.tasks.pair_texts import (
     is_transcript,
     joined,
     label_of,
+    listed,
     plain,
     structure,
     text_of,
@@ -84,8 +85,10 @@ def layout_of(columns: Sequence[str], rows: Sequence[tuple[str, Row]], file: str
         named = 2 * len(words & {*ASKED, *ANSWERED, *CONTEXT}) > max(len(words), 2)
         example = ", for example " + " ".join(options.values()) if (options := suggested(first)) else ""
         hint = f", but {where} has names of columns: remove what stands above it" if named else ""
+        if any("?" in name or len(name.split()) > 5 for name in columns):  # a table that begins with its first pair
+            example, hint = "", ", but texts: put a row of names such as question and answer above them"
         raise CrossoverError(
-            f"{file}, {where}: the columns {', '.join(columns)} are no known layout{hint}. Name both by"
+            f"{file}, {where}: the columns {listed(columns)} are no known layout{hint}. Name both by"
             f" --question and --answer{example}, or by templates such as '{{context}}\\n\\n{{question}}'."
             " The first row of a table names its columns."
         )
@@ -119,7 +122,7 @@ def _template(
     names = columns_in(given)
     for name in names:
         if name not in columns:
-            known = f"{nearest(name, columns)} It has: {', '.join(columns)}."
+            known = f"{nearest(name, columns)} It has: {listed(columns)}."
             raise CrossoverError(f"--{side} {given!r}: {file} has no column {name!r}.{known}")
     template = given.replace("\\n", "\n")
     indexed = {name for name in names if re.search(rf"\{{{re.escape(name)}[\[.]", given)}

@@ -8,6 +8,7 @@ import math
 import re
 import textwrap
 from collections.abc import Sequence
+from datetime import datetime, time
 from typing import Any
 
 _ROLES = dict.fromkeys(("human",), "user") | dict.fromkeys(("gpt", "bot", "chatgpt", "model"), "assistant")
@@ -68,6 +69,8 @@ def texts_of(value: object) -> list[str]:
         return [text for part in value for text in texts_of(part)]
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return [str(int(value))]
+    if isinstance(value, datetime) and value.time() == time():  # a day, as Parquet has it
+        value = value.date()
     text = textwrap.dedent(str(value).replace("\r\n", "\n")).strip()  # code that is indented keeps its shape
     text.encode()  # half a character is refused
     return [text] if text and text.lower() not in _NOTHING else []
@@ -193,6 +196,15 @@ def is_transcript(text: Any) -> bool:
 def ends_open(turns: Any) -> bool:
     """Whether turns end with the user's, so that their answer stands elsewhere."""
     return isinstance(turns, list) and bool(turns) and isinstance(turns[-1], dict) and _role(turns[-1]) == "user"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as messages list them, twenty at most.
+
+    >>> listed([*"abcdefghijklmnopqrstuvwxyz"])[-20:]
+    'q, r, s, t, 6 others'
+    """
+    return ", ".join([*names[:20], *([f"{len(names) - 20:,} others"] if len(names) > 20 else [])])
 
 
 def shown(value: object) -> str:

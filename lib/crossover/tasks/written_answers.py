@@ -16,16 +16,20 @@ from fractions import Fraction
 from crossover.normal_text import answer_tokens
 
 _SPACES = "\u00a0\u202f\u2009\u2007\u2008\u2006\u2005\u2004\u2003\u2002"
-_SIGNS = str.maketrans(dict.fromkeys("−﹣－‒", "-") | dict.fromkeys(_SPACES, " ") | {"’": "'", "⁄": "/"})
+_SIGNS = str.maketrans(
+    dict.fromkeys("−﹣－‒", "-") | dict.fromkeys(_SPACES, " ") | {"’": "'", "⁄": "/", "٫": ".", "٬": ","}
+)
 #: What makes another answer of a text: signs and marks between digits, of a language (C++), of a formula or a name.
 _SYMBOLS = re.compile(r"(?<=\w)[+#]+|[<>≤≥=~^|]|(?<=\w)[*_](?=\w)|(?<=\d)[-./:](?=\d)|(?<![^\s(\[])-(?=[\d.])")
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 _SCALE = {"k": 10**3, "thousand": 10**3, "million": 10**6, "billion": 10**9, "bn": 10**9, "trillion": 10**12}
-_SCALE |= {"dozen": 12, "lakh": 10**5, "crore": 10**7}
-#: What stands before a number that is not the only one: a list, a range, an interval, a choice, feet before inches.
+_SCALE |= {"dozen": 12, "lakh": 10**5, "crore": 10**7, "M": 10**6, "B": 10**9}
+#: What stands before a number that is not the only one: a list, a range, an interval, a choice, a share, two values,
+#: and feet before inches.
 _BEFORE = re.compile(
-    r"[\d∞]\s?[,;]\s?\Z|\d\s?[–—±]\s?\Z|\d[,.:/-]\Z|\d\Z|\d\s(?:to|and|or)\s\Z|\bbetween\s\S+\sand\s\Z|"
-    r"\d\s?(?:h|hrs?|hours?|min|minutes?|ft|feet|foot|lbs?|pounds?|')\s?\Z"
+    r"[\d∞]\s?[,;]\s?\Z|\d\s?[–—±]\s?\Z|\d[,.:/-]\Z|\d\Z|\d\s(?:to|and|or|(?:out )?of)\s\Z|\bbetween\s\S+\sand\s\Z|"
+    r"\b[a-z]\s?=\s?\d+(?:,|\sand)\s[a-z]\s?=\s?\Z|"
+    r"\d\s?(?:(?:h|hrs?|hours?|min|minutes?|ft|feet|foot|lbs?|pounds?)(?:\sand)?|(?:days?|dollars|euros)\sand|')\s?\Z"
 )
 #: What stands behind such a number, and behind a decade.
 _BEHIND = re.compile(r"\s?[,;]\s?[\d∞]|\s?[–—±]\s?\d|[,.:/_-]\d|[A-Za-z]*\d|s\b")
@@ -60,7 +64,7 @@ _NUMBER = r"""
     (?: [eE](?P<exponent>[-+]?\d+)
       | \s?[x×·*]\s?10(?:\^|\*\*)[({]?(?P<times>[-+]?\d+)[)}]?
       | (?:\^|\*\*)[({]?(?P<power>[-+]?\d{1,3})[)}]? )?
-    (?:\s?(?P<scale>(?<=\d)k|(?<=\s)(?:thousand|million|billion|bn|trillion|dozen|lakh|crore))s?\b)?
+    (?:\s?(?P<scale>(?<=\d)k|(?(money)(?<=\d)[MB]|(?!))|(?<=\s)(?:thousand|million|billion|bn|trillion|dozen|lakh|crore))s?\b)?
 """
 _PATTERNS = {
     point: re.compile(_NUMBER.replace("COMMA", comma).replace("POINT", re.escape(point)), re.VERBOSE)
@@ -281,7 +285,7 @@ def _formula(text: str) -> str | None:
     """The value of the last formula of a text, normalised; a set or an irrational number as sympy writes it."""
     text = re.sub(r"\\text\{[^{}]*\}|\\(?:left|right|[,;!()\[\]]|quad)|\\(?=\$)|\\?%", "", text).replace("{,}", "")
     if not (last := re.findall(r"\$[^$\n]+\$", text)):
-        found = re.search(r"-?\\(?:frac|sqrt|pi).*|-?[\d.]+\s*\\(?:times|cdot).*", text)
+        found = re.search(r"-?[\d.]*\s*\\(?:frac|sqrt|pi).*|-?[\d.]+\s*\\(?:times|cdot).*", text)
         if not found:
             return None
         last = [f"${found[0].strip().rstrip('.')}$"]
