@@ -156,7 +156,7 @@ def compared(names: Sequence[str], profile: str, register: Register, under: bool
     return sorted(found, key=lambda cell: (cell.key not in own, cell.replicate))
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=4)
 def _grid(profile: str) -> tuple[dict[str, Cell], pd.DataFrame]:
     """All cells of a profile by their key, and the table of their settings."""
     grid = {cell.key: cell for name in load_profile(profile) for cell in cells_of(resolve(name, profile, {}))}

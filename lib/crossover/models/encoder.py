@@ -64,10 +64,10 @@ class Encoder:
         return self.model(batch["input_ids"], batch["attention_mask"])
 
     @torch.inference_mode()
-    def log_probabilities(self, texts: Sequence[str], batch_size: int = 64) -> torch.Tensor:
+    def log_probabilities(self, texts: Sequence[str]) -> torch.Tensor:
         """Return the log-probability of each label, ``(texts, labels)``."""
         tokens, found = self.tokens(texts), torch.empty(len(texts), len(self.labels))
-        for rows in by_length(tokens, batch_size):
+        for rows in by_length(tokens, 64):
             found[rows] = self.logits([tokens[i] for i in rows]).float().log_softmax(-1).cpu()
         return found
 
