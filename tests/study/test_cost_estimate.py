@@ -115,7 +115,7 @@ def pilot(tmp_path, monkeypatch):
     return planned
 
 
-@pytest.mark.parametrize(("words", "tokens"), [((9, 13), 1.0), ((1, 3), 0.7), ((20, 40), 1.6)])
+@pytest.mark.parametrize(("words", "tokens"), [((1, 3), 0.7), ((20, 40), 1.6)])
 def test_tokens_and_money_by_the_first_calls_are_within_a_fifth(pilot, words, tokens):
     draws = random.Random(0)
 

@@ -185,13 +185,6 @@ def test_a_refusal_proposes_texts_by_their_names_or_nothing(row, options):
     assert found == options
 
 
-def test_a_refusal_without_a_proposal_names_the_options(tmp_path):
-    body = {"model": "x", "messages": turns(("user", "So?"))}
-    file = lines(tmp_path / "a.jsonl", [{"custom_id": "r1", "method": "POST", "url": "/v1", "body": body}])
-    with pytest.raises(CrossoverError, match="Name one by --answer or the questions alone by --question"):
-        read_pairs(file)
-
-
 PAIRS = [("Who, then?", "Bob"), ("When?", "1984")]
 ROWS = [dict(zip(("question", "answer"), pair, strict=True)) for pair in PAIRS]
 FRAME = pd.DataFrame(ROWS)
@@ -219,6 +212,7 @@ FILES = {
     "crlf.csv": TABLE.replace("\n", "\r\n"),
     "cr.csv": TABLE.replace("\n", "\r"),
     "index.csv": FRAME.to_csv(),
+    "bytes.parquet": FRAME.map(str.encode).to_parquet(),
     "names.csv": TABLE.replace("question", "\u200bQuestion ").replace("answer", "Correct Answer"),
 }
 
@@ -250,13 +244,6 @@ def test_days_are_written_without_a_time(tmp_path):
     pd.DataFrame({"question": ["Which day?", "When?"], "answer": days}).to_parquet(tmp_path / "a.parquet")
     found = [pair.answer for pair in read_pairs(str(tmp_path / "a.parquet")).pairs]
     assert found == ["2024-05-01", "2024-05-01 12:30:00"]
-
-
-def test_bytes_are_texts(tmp_path):
-    pd.DataFrame([{name: text.encode() for name, text in row.items()} for row in ROWS]).to_parquet(
-        tmp_path / "a.parquet"
-    )
-    assert [(p.question, p.answer) for p in read_pairs(str(tmp_path / "a.parquet")).pairs] == PAIRS
 
 
 def test_reading_a_small_table_leaves_the_process_able_to_read_long_fields(tmp_path):
@@ -545,6 +532,7 @@ REFUSED = [
     ("a.jsonl", '["a", "b"]', {}, "item 1: found 'a'"),
     ("a.jsonl", '{"instruction": "a", "respone": "b"}', {}, "none of the columns respone is known.*--answer respone.*--question instruction"),
     ("a.jsonl", '{"foo": "a", "bar": "b"}', {}, "columns foo, bar are no known layout.*--question"),
+    ("a.jsonl", '{"custom_id": "r1", "method": "POST", "url": "/v1", "body": {"model": "x", "messages": [{"role": "user", "content": "So?"}]}}', {}, "Name one by --answer or the questions alone by --question"),
     ("a.jsonl", '{"question": "a", "answer": "b"}', {"question": "quest"}, "no column 'quest'. Did you mean 'question'"),
     ("a.jsonl", '{"question": "a", "answer": "b"}', {"question": "{contxt} {question}"}, "no column 'contxt'"),
     ("a.jsonl", '{"messages": [{"role": "tool", "content": "x"}]}', {}, "line 1: not a row of chat turns.*'tool'"),

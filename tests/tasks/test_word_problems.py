@@ -6,12 +6,11 @@ import random
 import re
 from collections import Counter
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossover.tasks.word_problems import story as plot
-from crossover.tasks.word_problems.story import WORDS, past, plural, question
+from crossover.tasks.word_problems.story import WORDS
 from crossover.tasks.word_problems.task import MathWords
 
 TASK = MathWords()
@@ -110,27 +109,6 @@ def test_grammar_and_pronouns(seed):
     if len(people) > 1 and (set(people) <= he or set(people) <= she):
         compared = re.search(rf"{people[1]}.*", problem.question)
         assert compared and not re.search(r"\b([Hh]e|[Ss]he)\b", compared[0]), problem.question
-
-
-def test_words():
-    verbs = {"bakes": "baked", "carries": "carried", "finishes": "finished", "leaves": "left", "plays": "played"}
-    assert [past(verb) for verb in verbs] == list(verbs.values())
-    nouns = {
-        "box": "boxes",
-        "puppy": "puppies",
-        "loaf": "loaves",
-        "slice of pizza": "slices of pizza",
-        "child": "children",
-    }
-    assert [plural(noun) for noun in nouns] == list(nouns.values()) and plural("toy boat") == "toy boats"
-
-
-@pytest.mark.parametrize("family", list(plot.LEXICON["families"]))
-def test_every_plan_has_many_wordings(family):
-    rng = random.Random(1)
-    for kind in plot.kinds(family):
-        story = plot.quantities(plot.cast(plot.Story(family, (), "", 0, kind, 0, 0), rng), rng)
-        assert len({re.sub(r"\d+", "N", question(story, rng)) for _ in range(60)}) >= 4, kind
 
 
 def test_a_tenth_of_all_plans_is_tested():

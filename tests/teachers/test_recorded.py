@@ -29,14 +29,6 @@ def ask(n, first=0):
     return [Request("answer", TASK.seeds(2, 0)[i % 2], i // 2) for i in range(first, first + n)]
 
 
-def test_stored_replies_are_not_asked_for_again(tmp_path):
-    path, teacher = tmp_path / "g.jsonl.gz", Paid()
-    first = Recorded(teacher, path).reply(ask(4))
-    again = Recorded(teacher, path).reply(ask(6))
-    assert again[:4] == first
-    assert len(teacher.asked) == 6
-
-
 @pytest.mark.parametrize("lost", [1, 7, 30])
 def test_a_file_cut_short_keeps_its_whole_batches(tmp_path, lost):
     path, teacher = tmp_path / "g.jsonl.gz", Paid()
