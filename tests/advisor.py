@@ -38,7 +38,7 @@ def ask(browser, refused=False, **values):
         asked = parse_qs(urlsplit(b.current_url).query)
         return all(asked.get(name) == [str(value)] for name, value in values.items())
 
-    WebDriverWait(browser, 60).until(answered)
+    WebDriverWait(browser, 60, 0.05).until(answered)
     read = (
         "return [[...document.querySelectorAll('#advice tbody tr')].map(r => [r.dataset.strategy, "
         "[...r.cells].slice(1).map(c => c.textContent)]), document.getElementById('advice-said').textContent, "

@@ -58,17 +58,11 @@ def _axe() -> str:
     return (Path(folder) / "axe.min.js").read_text(encoding="utf-8")
 
 
-def broken_rules(browser, page: Path, theme: str) -> list[str]:
-    """Return the accessibility rules that a page breaks seriously or worse, each with the first element that does.
+def broken_rules(browser, theme: str) -> list[str]:
+    """Return the accessibility rules that the page shown breaks seriously or worse, each with the first element that does.
 
     In the dark theme only contrasts can differ, and only they are tried.
     """
-    visit(browser, page, 1280)
-    return broken_rules_here(browser, theme)
-
-
-def broken_rules_here(browser, theme: str) -> list[str]:
-    """The same for the page as it stands."""
     browser.execute_script("document.documentElement.dataset.theme = arguments[0]", theme)
     browser.execute_script(_axe())
     return browser.execute_async_script(

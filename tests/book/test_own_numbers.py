@@ -11,7 +11,7 @@ from advisor import ask, printed
 from crossover.cli import app
 from crossover.paths import results_folder
 from crossover.study import advice_counts
-from pages import broken_rules_here, visit
+from pages import broken_rules, visit
 from planted import EARLY, LATE, counts, noisy, rising
 
 NEW, OLD, REPHRASED = "new_question", "answer_augmentation", "question_rephrase"
@@ -135,7 +135,7 @@ def test_the_page_prints_what_the_commands_print(page, tmp_path, name):
 def test_the_answer_about_a_table_is_readable_by_all(page):
     paste(page, TABLES["four strategies"]().to_csv(index=False))
     waited(page, "!document.querySelector('[aria-busy]')")
-    assert [broken_rules_here(page, theme) for theme in ("dark", "light")] == [[], []]
+    assert [broken_rules(page, theme) for theme in ("dark", "light")] == [[], []]
     device = {"width": 390, "height": 900, "deviceScaleFactor": 1, "mobile": True}
     page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", device)
     assert page.execute_script("return document.documentElement.scrollWidth") <= 390
