@@ -190,3 +190,11 @@ def test_every_kind_of_result_is_described(folder):
     said = set(re.findall(r"`([\w./]+)`", (STUDY.parent / "README.md").read_text(encoding="utf-8")))
     kinds = {f"{path.name}{'/' * path.is_dir()}" for path in (STUDY.parent / folder).glob("[!.]*")}
     assert folder in said and kinds - said == set()
+
+
+def test_predictions_are_older_than_the_rows_that_they_are_about():
+    predictions = pd.read_csv(repository() / "notebooks" / "predictions.csv")
+    runs = read_runs(STUDY.parent / "confirm", "budget_ratio")
+    first = pd.to_datetime(runs.groupby("seed_size")["finished"].min())
+    run = predictions[predictions["seed_size"].isin(first.index)]
+    assert (pd.to_datetime(run["made"]).to_numpy() < first[run["seed_size"]].to_numpy()).all()

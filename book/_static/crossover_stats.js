@@ -2,9 +2,9 @@
 // printed digit. Each section names its Python module, where reasons and sources stand; functions keep their names.
 "use strict";
 
-/** @param settings level, clear, statuses, per_sample, order, kinds, and the states of numpy's generators: see book/advisor_page.py */
+/** @param settings level, clear, statuses, per_sample, order, repeats, fresh, and the states of numpy's generators: see book/advisor_page.py */
 function crossoverStats(settings) {
-  const { level, clear, statuses, per_sample: perSample, order, kinds } = settings, tail = (1 - level) / 2;
+  const { level, clear, statuses, per_sample: perSample, order, repeats: worth, fresh } = settings, tail = (1 - level) / 2;
   const { Generator, range, vector, matrix, sum, mean, clip, ascending, median, linspace, transpose, apply, pairs, distinct, dot, product, quantile, inverse,
     cholesky, svd, fdtrc, tQuantile, exactLog, fixed, general, grouped, three, percent, points, probability, withError, showInterval } = numerics();
   const { Refused, readCounts, curveCounts } = countsTable({ general, matrix, distinct });
@@ -675,17 +675,8 @@ function crossoverStats(settings) {
 
   // ---- stats/seed_size_law.py -------------------------------------------------------------------------------------------------------
   function effective(samples, size, repeats) {
-    const distinctOnes = Math.min(samples, size), extra = samples / distinctOnes - 1, left = Math.exp(-extra / repeats);
-    return [distinctOnes * (1 + repeats * (1 - left)), distinctOnes * (repeats * (1 - left) - extra * left)];
-  }
-
-  function reusedForm(samples, sizes) {
-    const basis = (x, [logTau, logRepeats]) => {
-      const at = x.map((_, i) => effective(samples[i], sizes[i], Math.exp(logRepeats))), z = at.map(([D]) => D * Math.exp(-logTau)), e = z.map((v) => Math.exp(-v));
-      return [e, z.map((v, i) => v * e[i]), at.map(([, slope], i) => -e[i] * slope * Math.exp(-logTau))];
-    };
-    const grid = () => everyPair(linspace(exactLog(Math.min(...samples) / 5), exactLog(Math.max(...samples) * 5), 40), linspace(Math.log(0.1), Math.log(1000), 16));
-    return { size: 4, tied: false, basis, grid };
+    const distinctOnes = Math.min(samples, size);
+    return distinctOnes * (1 - repeats * Math.expm1((1 - samples / distinctOnes) / repeats));
   }
 
   // One law per strategy: a function from a size and a ratio to draws of the outcome of a cell there.
@@ -695,28 +686,33 @@ function crossoverStats(settings) {
     for (const name of distinct(curves.filter((c) => !c.buysNothing).map((c) => c.strategy))) {
       const members = range(curves.length, (i) => i).filter((i) => curves[i].strategy === name && !curves[i].buysNothing), group = members.map((i) => curves[i]);
       if (sum(group.map((c) => c.ratios.length)) < 4) continue;
-      const kind = members.length === 1 ? ["fresh"] : kinds[name] ? [kinds[name]] : ["reused", "fresh"];
-      laws.set(name, kind.map((k) => fitLaw(k, group, members.map((i) => errors[i]), perSample[name] ?? 1, generator)).reduce((x, z) => (z.aic < x.aic ? z : x)));
+      const repeats = members.length === 1 ? [fresh] : worth[name] ?? worth[""];
+      laws.set(name, fitLaw(repeats, group, members.map((i) => errors[i]), perSample[name] ?? 1, generator));
     }
     return laws;
   }
 
-  function fitLaw(kind, group, errors, per, generator) {
+  // The fit to each row of data with the best of the values of repeats: its curve from samples to outcomes.
+  function solveLaw(repeats, samples, sizes, data, ...how) {
+    const form = FORMS.power_law, effectives = (R, n, s) => n.map((v, i) => effective(v, s[i], R));
+    const tried = repeats.map((R) => solve(form, effectives(R, samples, sizes), data, ...how));
+    return data.map((_, d) => {
+      const losses = tried.map((fit) => fit.loss[d]), best = losses.indexOf(Math.min(...losses));
+      return { loss: losses[best], at: (n, s) => predict(form, tried[best], d, effectives(repeats[best], n, s)) };
+    });
+  }
+
+  function fitLaw(repeats, group, errors, per, generator) {
     const cells = group.flatMap((c) => c.ratios.map((r) => [c.size, (r * c.size) / per])), [sizes, samples] = [0, 1].map((k) => cells.map((cell) => cell[k]));
-    const shape = (s, n) => (kind === "fresh" ? FORMS.power_law : reusedForm(n, s)), form = shape(sizes, samples), x = kind === "fresh" ? samples : cells.map((_, i) => i);
     const starts = cumulative(group.map((c) => c.noise)), n = cells.length, whitener = matrix(n, n, () => 0);
     group.forEach((c, m) => c.noise.whitener.forEach((row, i) => whitener[starts[m] + i].set(row, starts[m])));
     const bounded = !group[0].itemVariance, { bounds } = group[0];
-    const point = solve(form, x, [Float64Array.from(group.flatMap((c) => [...c.noise.means]))], whitener, bounded), fitted = predict(form, point, 0, x);
-    const df = Math.max(n - form.size, 1), dispersion = Math.max(1, point.loss[0] / df), stretch = Math.sqrt(dispersion);
+    const [point] = solveLaw(repeats, samples, sizes, [Float64Array.from(group.flatMap((c) => [...c.noise.means]))], whitener, bounded), fitted = point.at(samples, sizes);
+    const df = Math.max(n - FORMS.power_law.size - Number(repeats.length > 1), 1), dispersion = Math.max(1, point.loss / df), stretch = Math.sqrt(dispersion);
     const data = errors[0].map((_, d) => Float64Array.from(errors.flatMap((e) => [...e[d]]), (v, i) => fitted[i] + stretch * v));
-    const boots = solve(form, x, data, whitener, bounded, 1e-6, 12), misfit = Math.sqrt(((dispersion - 1) * n) / sum(whitener.map((row) => dot(row, row))));
+    const boots = solveLaw(repeats, samples, sizes, data, whitener, bounded, 1e-6, 12), misfit = Math.sqrt(((dispersion - 1) * n) / sum(whitener.map((row) => dot(row, row))));
     const scatter = data.map(() => misfit * generator.standardT(df));
-    const cell = (size, ratio) => {
-      const there = [(ratio * size) / per], of = shape([size], there), at = kind === "fresh" ? there : [0];
-      return scatter.map((v, d) => clip(clip(predict(of, boots, d, at)[0], ...bounds) + v, ...bounds));
-    };
-    return { aic: point.loss[0] + 2 * form.size, cell };
+    return { cell: (size, ratio) => scatter.map((v, d) => clip(clip(boots[d].at([(ratio * size) / per], [size])[0], ...bounds) + v, ...bounds)) };
   }
 
   // ---- stats/advice.py --------------------------------------------------------------------------------------------------------------

@@ -15,15 +15,13 @@ from crossover.stats.crossovers import find_crossovers
 from crossover.study import advice_counts
 from planted import RATIOS, counts
 
-REUSED, FRESH = (300.0, 5.0), (600.0, 2.0)  # tau and R; rho and alpha
+REUSED, FRESH = (120.0, 1.5, 8.0), (600.0, 2.0, seed_size_law.FRESH)  # rho, alpha and R
 
 
 def accuracy(kind, size, cost):
     def curve(r):
-        samples = np.array([r * size / cost])
-        D, _ = seed_size_law.effective(samples, np.array([float(size)]), np.array(REUSED[1]))
-        left = np.exp(-D / REUSED[0]) if kind == "reused" else (1 + samples / FRESH[0]) ** -FRESH[1]
-        return float(0.8 - 0.7 * left[0])
+        rho, alpha, repeats = REUSED if kind == "reused" else FRESH
+        return 0.8 - 0.7 * (1 + float(seed_size_law.effective(r * size / cost, size, repeats)) / rho) ** -alpha
 
     return curve
 
@@ -43,9 +41,12 @@ def table(n, sizes=(25, 50, 100, 200), replicates=1, seed=0, exact=False):
 
 def test_exact_curves_are_recovered():
     fitted = seed_size_law.fit_seed_sizes(curves.fit_table(table(10**9, exact=True), draws=60))
-    reused, fresh = fitted["task", "answer_augmentation"], fitted["task", "new_question"]
-    assert (reused.E, reused.B, *reused.parameters) == pytest.approx((0.8, 0.7, *REUSED), rel=1e-4)
-    assert (fresh.E, fresh.B, *fresh.parameters) == pytest.approx((0.8, 0.7, *FRESH), rel=1e-3)
+    for name, truth in (("answer_augmentation", REUSED), ("new_question", FRESH)):
+        law = fitted["task", name].point
+        assert (law.power.E[0], law.power.B[0], *np.exp(law.power.theta[0])) == pytest.approx(
+            (0.8, 0.7, *truth[:2]), rel=1e-3
+        )
+        assert law.repeats[0] == truth[2]
 
 
 def test_points_that_scatter_by_more_than_their_noise_widen_what_is_expected_of_a_cell():
@@ -66,11 +67,11 @@ def test_one_size_looks_ahead_by_a_power_law():
     np.testing.assert_allclose(law.at(100, far)[0], 0.9 - 0.8 * (1 + far / 2) ** -0.5, atol=0.005)
 
 
-def test_unknown_labels_take_the_kind_that_fits():
+def test_unknown_labels_take_the_value_of_repeats_that_fits():
     renamed = table(10**6, exact=True).replace({"answer_augmentation": "mine", "new_question": "yours"})
     fits = curves.fit_table(renamed, draws=60)
     fitted = seed_size_law.fit_seed_sizes(fits)
-    assert fitted["task", "mine"].kind == "reused" and fitted["task", "yours"].kind == "fresh"
+    assert [fitted["task", name].point.repeats[0] for name in ("mine", "yours")] == [REUSED[2], FRESH[2]]
 
 
 def true_crossover(size):

@@ -14,7 +14,7 @@ from crossover.stats.advice import CLEAR, LEAST_PILOT, PILOT_SHARE
 from crossover.stats.counts import COLUMNS
 from crossover.stats.curves import STATUSES
 from crossover.stats.noise import t_quantile
-from crossover.stats.seed_size_law import KINDS
+from crossover.stats.seed_size_law import FRESH, KINDS, REPEATS
 from crossover.study import advice_counts
 
 SPARE = ("a", "b", "c", "d")  # labels of a reader's own, to which styles are lent
@@ -34,7 +34,8 @@ def scripts(results: Path) -> dict[str, bytes]:
         "statuses": STATUSES,
         "per_sample": QUERIES_PER_SAMPLE,
         "order": list(STRATEGIES),
-        "kinds": KINDS,
+        "repeats": KINDS | {"": (*REPEATS, FRESH)},
+        "fresh": FRESH,
         "generators": {"redraw": _state(0), "flexible": _state([0, 1])},
         "spare": [drawn.pop(name) for name in SPARE],
         "strategies": drawn,

@@ -22,18 +22,16 @@ from crossover.figures.learning_curves import decided_runs, gains_over_seeds, le
 from crossover.figures.style import Picture
 from crossover.labels import display_name, in_order
 from crossover.params.budget_ratio import BudgetRatio
-from crossover.params.profiles import resolve
-from crossover.paths import CONFIRMATION, results_folder
+from crossover.paths import repository, results_folder
 from crossover.stats import crossovers
 from crossover.stats.advice import CLEAR, DRAWS, advise, advise_map
 from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import Fits, fit_table
 from crossover.stats.formatting import points, probability
 from crossover.stats.lead import find_leads
-from crossover.stats.seed_size_law import held_out, predict_crossovers
+from crossover.stats.seed_size_law import held_out
 from crossover.study.advice_counts import counts, crossovers_by_likelihood
 from crossover.study.confirmation import shown
-from crossover.study.grids import cells_of
 from crossover.study.paired import item_outcomes, outcome_table, paired_row
 from crossover.study.run import run_grid
 from crossover.study.select import MissingRows, settings_table
@@ -151,32 +149,30 @@ class Chapter(ChapterBase):
         return self.figure("worth", partial(gains_over_seeds, found), found, gains_in_words(found), caption)
 
     def new_sizes(self) -> Styler | Markdown:
-        """Return what one law over seed-set sizes predicts: of three sizes the largest, else those planned next."""
+        """Return crossovers predicted before their sizes were run; in other runs, of the largest of three sizes."""
         sizes = sorted(self.runs["seed_size"].unique())
-        largest = {frozenset((c.first, c.second)): c for c in self.crossovers if c.seed_size == sizes[-1]}
-        if common.has_curves(self.fits) and len(sizes) > 2:
-            found = held_out(self.fits, sizes[-1])
-        elif common.has_curves(self.fits) and self.source != self.folder:
-            planned = {cell.seed_size for cell in cells_of(resolve(self.notebook, CONFIRMATION, {}))}
-            sizes = sorted(planned - set(sizes))
-            found = pd.concat([predict_crossovers(self.fits, size, [*largest.values()]) for size in sizes])
+        if self.source != self.folder:
+            found = pd.read_csv(repository() / "notebooks" / "predictions.csv")
+        elif common.has_curves(self.fits) and len(sizes) > 2:
+            found = held_out(self.fits, sizes[-1]).assign(by="")
         else:
             return Markdown(f"Nothing to show: a prediction needs three seed-set sizes, and this run has {len(sizes)}.")
         found.to_csv(self.folder / "new_sizes.csv", index=False, float_format="%.6g")
+        measured = {(c.seed_size, frozenset((c.first, c.second))): c for c in self.crossovers}
         rows = []
         for r in found.itertuples():
             predicted = (r.predicted, r.predicted_low, r.predicted_high)
-            lead = f"{display_name(r.first).lower()} → {display_name(r.second).lower()}"
-            row = {
+            c = measured.get((r.seed_size, frozenset((r.first, r.second))))
+            rows.append({
+                "predicted by": r.by,
                 "seeds": f"{r.seed_size:,.0f}",
-                "lead": lead,
+                "lead": f"{display_name(r.first).lower()} → {display_name(r.second).lower()}",
                 "predicted": common.ratio(predicted[0], predicted[1:]) or "none",
-            }
-            if "measured" in found:
-                c = largest[frozenset((r.first, r.second))]
-                row |= {"measured": common.ratio(c.ratio, c.interval) or "none", "agreement": agreement(*predicted, c)}
-            rows.append(row)
-        return common.table(pd.DataFrame(rows), "new-sizes")
+                "measured": (common.ratio(c.ratio, c.interval) or "none") if c else "not run yet",
+                "agreement": agreement(*predicted, c) if c else "",
+            })  # fmt: skip
+        table = pd.DataFrame(rows)
+        return common.table(table.loc[:, (table != "").any()], "new-sizes")
 
     def samples(self) -> Styler | Markdown:
         """Return one seed question and what a call of each strategy made of it."""

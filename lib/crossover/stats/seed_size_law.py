@@ -1,14 +1,14 @@
 """One law per strategy over its seed-set sizes: predicts sizes that were not run, and budgets outside those that were.
 
-Repeats of a seed question lose value as in data-constrained scaling (:func:`effective`; Muennighoff et al. 2023), with
-``A = E - B exp(-D / tau)``. New questions are fresh: ``A = E - B (1 + n / rho)^-alpha`` (arXiv 2402.02314, 2607.01727).
-A strategy run at one seed-set size takes the power law, which misses held-out points of published curves least.
+``A = E - B (1 + D / rho)^-alpha`` (arXiv 2402.02314, 2607.01727) of ``D`` effective samples, in which repeats of a seed
+question lose value as in data-constrained scaling (:func:`effective`; Muennighoff et al. 2023). New questions repeat
+nothing. Neither is it known of a strategy that was run at one seed-set size, whose samples count in full.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pandas as pd
@@ -20,40 +20,49 @@ from crossover.stats import noise
 from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import MIN_BUDGETS, Fits, FittedCurve
 from crossover.stats.flexible import BEYOND
-from crossover.stats.forms import FORMS, Form
+from crossover.stats.forms import FORMS
 from crossover.stats.sign_changes import open_region, sign_changes
 from crossover.stats.variable_projection import Solution, solve
 
-KINDS = {"answer_augmentation": "reused", "question_rephrase": "reused", "new_question": "fresh"}
+LAW = FORMS["power_law"]
+#: What repeats are worth, ``R`` of :func:`effective`: values that are tried, and that of samples which repeat nothing.
+REPEATS, FRESH = (1 / 32, 1 / 8, 1 / 2, 2.0, 8.0, 32.0), 1e9
+KINDS = {"answer_augmentation": REPEATS, "question_rephrase": REPEATS, "new_question": (FRESH,)}
 HELD_OUT = (
     "task first second seed_size predicted predicted_low predicted_high measured measured_low measured_high status"
 )
 
 
 @dataclass(frozen=True)
-class SeedSizeCurve:
-    """One strategy's law.
+class LawFits:
+    """Fits of the law to data vectors: the power laws, and ``repeats`` (D,) of each."""
 
-    ``parameters`` are tau (in distinct samples) and R of reused, rho and alpha of fresh questions; ``scatter`` (D,) is
-    how far a cell lies from the law beyond the noise of its mean, for each draw.
+    power: Solution
+    repeats: np.ndarray
+
+    def predict(self, samples: np.ndarray, sizes: np.ndarray | float) -> np.ndarray:
+        """Outcomes at samples (n,) and seed-set sizes: (D, n)."""
+        return self.power.predict(LAW, effective(samples, sizes, self.repeats[:, None]))
+
+
+@dataclass(frozen=True)
+class SeedSizeCurve:
+    """One strategy's law: its fit, and fits to redrawn data.
+
+    ``scatter`` (D,) is how far a cell lies from the law beyond the noise of its mean, for each draw.
     """
 
-    kind: str
-    E: float
-    B: float
-    parameters: tuple[float, float]
-    aic: float
     per_sample: float
-    point: Solution
-    draws: Solution
+    point: LawFits
+    draws: LawFits
     scatter: np.ndarray
     bounds: tuple[float, float]
 
     def at(self, seed_size: float, ratios: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Outcome at budget ratios for any seed-set size: point (n,) and draws (D, n)."""
-        ratios = np.asarray(ratios, float)
-        form, x = _form(self.kind, ratios * seed_size / self.per_sample, np.full(len(ratios), float(seed_size)))
-        return np.clip(self.point.predict(form, x)[0], *self.bounds), np.clip(self.draws.predict(form, x), *self.bounds)
+        samples = np.asarray(ratios, float) * seed_size / self.per_sample
+        point, draws = (np.clip(fits.predict(samples, seed_size), *self.bounds) for fits in (self.point, self.draws))
+        return point[0], draws
 
     def cell(self, seed_size: float, ratio: float) -> np.ndarray:
         """Draws of the outcome of one cell that was not run, its scatter round the law included (D,)."""
@@ -63,8 +72,8 @@ class SeedSizeCurve:
 def fit_seed_sizes(fits: Fits) -> dict[tuple[str, str], SeedSizeCurve]:
     """Fit one law per (task, strategy) to all its seed-set sizes, on the same budget means and errors as ``fits``.
 
-    Strategies without a known kind take the one that fits better; those with fewer cells than a curve needs are left
-    out.
+    Strategies that are not known take the value of repeats that fits best; those with fewer cells than a curve needs
+    are left out.
     """
     draws = next((len(c.draws.E) for c in fits if c.draws is not None), 1000)
     rng = np.random.default_rng(fits.seed)
@@ -75,11 +84,9 @@ def fit_seed_sizes(fits: Fits) -> dict[tuple[str, str], SeedSizeCurve]:
             members.setdefault((c.task, c.strategy), []).append((c, e))
     out = {}
     for key, group in members.items():
-        kinds = [KINDS[key[1]]] if key[1] in KINDS else ["reused", "fresh"]
-        kinds = kinds if len(group) > 1 else ["fresh"]
         if sum(len(c.noise.means) for c, _ in group) >= MIN_BUDGETS:
-            found = (_fit(kind, group, QUERIES_PER_SAMPLE.get(key[1], 1.0), rng) for kind in kinds)
-            out[key] = min(found, key=lambda law: law.aic)
+            repeats = KINDS.get(key[1], (*REPEATS, FRESH)) if len(group) > 1 else (FRESH,)
+            out[key] = _fit(repeats, group, QUERIES_PER_SAMPLE.get(key[1], 1.0), rng)
     return out
 
 
@@ -135,56 +142,42 @@ def _predicted(
     return float(np.exp(root)), *open_region(logs, positive, root, (1 - level) / 2)
 
 
-def effective(samples: np.ndarray, sizes: np.ndarray, repeats: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Effective samples ``D = u (1 + R (1 - exp(-(n/u - 1)/R)))`` of n samples, u distinct, and ``dD/dlog R``.
+def effective(samples: np.ndarray, sizes: np.ndarray | float, repeats: np.ndarray | float) -> np.ndarray:
+    """Effective samples ``D = u (1 + R (1 - exp(-(n/u - 1)/R)))`` of n samples, u distinct.
 
-    >>> D, _ = effective(np.array([50.0, 100.0, 1e9]), np.array([100.0] * 3), np.array(4.0))
-    >>> D.round(6).tolist()
-    [50.0, 100.0, 500.0]
+    >>> effective(np.array([50.0, 100.0, 200.0, 1e9]), 100.0, 4.0).round(1).tolist()
+    [50.0, 100.0, 188.5, 500.0]
+    >>> effective(np.array([50.0, 100.0, 200.0]), 100.0, FRESH).round(1).tolist()
+    [50.0, 100.0, 200.0]
     """
     distinct = np.minimum(samples, sizes)
-    extra = samples / distinct - 1
-    left = np.exp(-extra / repeats)
-    return distinct * (1 + repeats * (1 - left)), distinct * (repeats * (1 - left) - extra * left)
+    return distinct * (1 - repeats * np.expm1((1 - samples / distinct) / repeats))
 
 
-def _form(kind: str, samples: np.ndarray, sizes: np.ndarray) -> tuple[Form, np.ndarray]:
-    """The law's form and its ``x``: the samples, or for reused seeds the position in ``samples`` and ``sizes``."""
-    if kind == "fresh":
-        return FORMS["power_law"], samples
-
-    def basis(x: np.ndarray, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        D, slope = effective(samples, sizes, np.exp(theta[..., 1:2]))
-        z = D * np.exp(-theta[..., :1])
-        e = np.exp(-z)
-        return e, np.stack([z * e, -e * slope * np.exp(-theta[..., :1])], -1)
-
-    def grid(x: np.ndarray) -> np.ndarray:
-        tau = np.linspace(np.log(samples.min() / 5), np.log(samples.max() * 5), 40)
-        repeats = np.linspace(np.log(0.1), np.log(1000), 16)
-        return np.stack(np.meshgrid(tau, repeats, indexing="ij"), -1).reshape(-1, 2)
-
-    return Form("reused", ("tau", "repeats"), 4, False, basis, grid), np.arange(len(samples), dtype=float)
+def _solve(
+    repeats: Sequence[float], samples: np.ndarray, sizes: np.ndarray, data: np.ndarray, **how: object
+) -> LawFits:
+    """The fit to each row of ``data`` with the best of the values of repeats."""
+    tried = [solve(LAW, effective(samples, sizes, R), data, **how) for R in repeats]
+    best = np.argmin([some.loss for some in tried], axis=0)
+    picked = (np.choose(best, [getattr(some, f.name).T for some in tried]).T for f in fields(Solution))
+    return LawFits(Solution(*picked), np.asarray(repeats)[best])
 
 
 def _fit(
-    kind: str, group: list[tuple[FittedCurve, np.ndarray]], per_sample: float, rng: np.random.Generator
+    repeats: Sequence[float], group: list[tuple[FittedCurve, np.ndarray]], per_sample: float, rng: np.random.Generator
 ) -> SeedSizeCurve:
     """The fit and its draws; where points scatter by more than their noise, the draws do too."""
     curves = [c for c, _ in group]
     sizes = np.concatenate([np.full(len(c.noise.means), c.seed_size) for c in curves])
-    form, x = _form(kind, np.concatenate([c.counts.ratios for c in curves]) * sizes / per_sample, sizes)
-    whitener = block_diag(*[c.noise.whitener for c in curves])
+    samples = np.concatenate([c.counts.ratios for c in curves]) * sizes / per_sample
     bounds = curves[0].counts.bounds
-    bounded = bounds == (0.0, 1.0)
-    point = solve(form, x, np.concatenate([c.noise.means for c in curves]), whitener, bounded=bounded)
-    df = max(len(x) - form.n_parameters, 1)
-    dispersion = max(1.0, float(point.loss[0]) / df)
+    how = {"whiten": block_diag(*[c.noise.whitener for c in curves]), "bounded": bounds == (0.0, 1.0)}
+    point = _solve(repeats, samples, sizes, np.concatenate([c.noise.means for c in curves]), **how)
+    df = max(len(samples) - LAW.n_parameters - (len(repeats) > 1), 1)
+    dispersion = max(1.0, float(point.power.loss[0]) / df)
     errors = np.sqrt(dispersion) * np.concatenate([e for _, e in group], 1)
-    draws = solve(form, x, point.predict(form, x) + errors, whitener, bounded=bounded, tolerance=1e-6, steps=12)
-    misfit = np.sqrt((dispersion - 1) * len(x) / (whitener**2).sum())
-    return SeedSizeCurve(
-        kind, float(point.E[0]), float(point.B[0]), tuple(np.exp(point.theta[0]).tolist()),
-        float(point.loss[0]) + 2 * form.n_parameters, per_sample, point, draws,
-        misfit * rng.standard_t(df, len(errors)), bounds,
-    )  # fmt: skip
+    data = point.predict(samples, sizes) + errors
+    draws = _solve(repeats, samples, sizes, data, tolerance=1e-6, steps=12, **how)
+    misfit = np.sqrt((dispersion - 1) * len(samples) / (how["whiten"] ** 2).sum())
+    return SeedSizeCurve(per_sample, point, draws, misfit * rng.standard_t(df, len(errors)), bounds)
