@@ -350,7 +350,9 @@ def test_a_server_that_only_streams_is_read(tmp_path, streams):
                 "error": {"message": "This model only support stream mode, please enable the stream parameter."}
             }
         pieces = [{"content": ANSWER[:9]}, {"reasoning_content": "#### 16"}, {"content": ANSWER[9:]}, {}]
-        events = [{"choices": [{"delta": piece, "finish_reason": None if piece else "stop"}]} for piece in pieces]
+        events = [
+            {"id": "c", "choices": [{"delta": piece, "finish_reason": None if piece else "stop"}]} for piece in pieces
+        ]
         events = events[:2] if streams == "breaks off" else [*events, {"choices": [], "usage": USAGE}]
         said = ": a remark\n\n" + "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
         return 200, said.encode(), {"content-type": "text/plain" if streams == "always" else "text/event-stream"}
@@ -409,6 +411,7 @@ def test_a_structure_is_given_up_only_where_an_error_that_may_pass_does_not(tmp_
         ({"choices": [{"message": ANSWER}], "usage": USAGE}, f" {ANSWER}", ""),
         ({"choices": {"0": ANSWER}, "usage": USAGE}, None, "empty"),
         ([completion(ANSWER)], f" {ANSWER}", ""),
+        (b": PROCESSING\n\n: PROCESSING\n\n" + json.dumps(completion(ANSWER)).encode(), f" {ANSWER}", ""),
         (json.dumps(completion(f"Zoë\n{ANSWER}"), ensure_ascii=False).encode("latin-1"), f" Zoë\n{ANSWER}", ""),
     ],
 )  # fmt: skip

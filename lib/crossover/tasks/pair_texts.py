@@ -199,11 +199,7 @@ def ends_open(turns: Any) -> bool:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Return names as messages list them, twenty at most.
-
-    >>> listed([*"abcdefghijklmnopqrstuvwxyz"])[-20:]
-    'q, r, s, t, 6 others'
-    """
+    """Return names as messages list them, twenty at most."""
     return ", ".join([*names[:20], *([f"{len(names) - 20:,} others"] if len(names) > 20 else [])])
 
 

@@ -7,6 +7,7 @@ text.
 from __future__ import annotations
 
 import ast
+import html
 import json
 import re
 from collections.abc import Callable, Iterable
@@ -23,11 +24,13 @@ if TYPE_CHECKING:
 CUT, THOUGHT = "cut at the token limit", "a thought without an answer"
 #: How servers and templates write thoughts into a reply; everything up to the last end is a thought.
 _THOUGHT_ENDS = re.compile(
-    r"</(?:think|thinking|thought|reasoning|seed:think)>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>|<\|channel\|>final<\|message\|>",
+    r"</(?:think|thinking|thought|reasoning|seed:think)>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>|"
+    r"<\|channel\|>final<\|message\|>|<channel\|>",
     re.IGNORECASE,
 )
 _THOUGHT_STARTS = re.compile(
-    r"^\s*(?:<(?:think|thinking|thought|reasoning|seed:think)>|\[THINK\]|◁think▷|<\|begin_of_thought\|>|<\|channel\|>analysis)",
+    r"^\s*(?:<(?:think|thinking|thought|reasoning|seed:think)>|\[THINK\]|◁think▷|<\|begin_of_thought\|>|<\|channel\|>analysis|"
+    r"<\|channel>)",
     re.IGNORECASE,
 )
 _CONTROL = re.compile(r"<\|(?:im_end|im_start|endoftext|eot_id|end|return|channel|message|start)\|>|</s>")
@@ -51,6 +54,13 @@ _OPENINGS = (
 _INTRODUCTION = re.compile(
     rf"\A\W*(?=[^\n:]{{0,200}}\b(?:{_ABOUT})\b|rephras)(?:{_OPENINGS})\b[^\n:?]{{0,200}}"
     r"(?::\W*?(?:\n+|(?=\s\S))|[.*_]*\n\s*\n)",
+    re.IGNORECASE,
+)
+#: The same in other languages, on a line of its own, and labels in them.
+_FOREIGN = re.compile(
+    r"\A\W*(?:(?:hier (?:ist|sind)|voici|aquí (?:está|tienes)|aqui está|ecco|вот|以下是|这是|改写|重写|umformul)"
+    r"[^\n:：?？]{0,60}[:：]\W*\n\s*|"
+    r"(?:frage|antwort|pregunta|respuesta|réponse|вопрос|ответ|问题|問題|質問|答案|答え|질문|답)\s*[*_]*[:：][*_]*\s*)",
     re.IGNORECASE,
 )
 _HEADING = re.compile(r"\A#{1,3} [^\n?:]{0,40}\n+")
@@ -92,7 +102,8 @@ _QUOTES = {'"': '"', "“": "”", "«": "»", "„": "“", "'": "'", "**": "**
 
 def json_of(response: httpx2.Response) -> dict[str, Any]:
     """A response's JSON object, whatever it is declared as, or what a stream adds up to; empty where it is neither."""
-    for content in (response.content, response.text):  # as Unicode, or as the server says
+    remarks = re.compile(r"(?:\s*:.*\n)*")  # that keep a connection open
+    for content in (response.content, remarks.sub("", response.text, 1)):  # as Unicode, or as the server says
         with suppress(ValueError, RecursionError):
             body = json.loads(content, strict=False)
             body = body[0] if isinstance(body, list) and len(body) == 1 else body
@@ -149,21 +160,14 @@ def clean(text: str) -> str:
 
 
 def streamed(events: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Return the chat completion that the events of a stream add up to; empty where the stream breaks off.
-
-    >>> events = [{"choices": [{"delta": {"content": "Fo"}}]}, {"choices": [{"delta": {}, "finish_reason": "stop"}]}]
-    >>> message_of(streamed(events))
-    ('Fo', False, '')
-    >>> streamed(events[:1])
-    {}
-    """
+    """Return the chat completion that the events of a stream add up to; empty where the stream breaks off."""
     whole: dict[str, Any] = {}
     text, ended = "", None
     for event in events:
-        whole |= {name: value for name, value in event.items() if value}
-        choice: dict[str, Any] = next(iter(event.get("choices") or ()), {})
-        text += message_of({"choices": [{"message": choice.get("delta")}]})[0]
-        ended = choice.get("finish_reason") or ended
+        whole |= {name: value for name, value in event.items() if value and name != "choices"}
+        for choice in event.get("choices") or ():
+            text += message_of({"choices": [{"message": choice.get("delta")}]})[0]
+            ended = choice.get("finish_reason") or ended
     choices = [{"message": {"content": text}, "finish_reason": ended}]
     return whole | {"choices": choices} if ended else {"error": whole["error"]} if "error" in whole else {}
 
@@ -211,6 +215,7 @@ def structured_reply(text: str, field: str) -> str | None:
         if not isinstance(value, dict | list):
             bare = clean(_UNESCAPED.sub(lambda match: _ESCAPES[match[0]], "" if value is None else str(value))).strip()
             return "" if bare.lower() == f"the whole {field}" else structured_reply(bare, field) or bare
+    bare = html.unescape(bare) if f"&lt;{field}&gt;" in bare else bare
     tagged = re.findall(rf"<{field}>(.*?)</{field}>", bare, re.DOTALL | re.IGNORECASE)
     return tagged[-1].strip() if tagged else None
 
@@ -238,7 +243,7 @@ def plain_question(text: str) -> str:
     >>> plain_question("Question: Which is a metal?\nA) iron\nB) wood\nAnswer: A")
     'Which is a metal?\nA) iron\nB) wood'
     """
-    text = _without_start(text, _COURTESY, _INTRODUCTION, _HEADING)
+    text = _without_start(text, _COURTESY, _INTRODUCTION, _FOREIGN, _HEADING)
     labelled = _LABEL.match(text)
     text = plain_answer(text)
     for end in (_SOLUTION, _REMARK, _NEXT):
@@ -261,7 +266,7 @@ def plain_answer(text: str) -> str:
     >>> plain_answer("Sure! Here is the answer:\n\nThey make 17.\n#### 17")
     'They make 17.\n#### 17'
     """
-    return _unwrapped(_without_start(text, _COURTESY, _INTRODUCTION, _LABEL))
+    return _unwrapped(_without_start(text, _COURTESY, _INTRODUCTION, _FOREIGN, _LABEL))
 
 
 def _without_start(text: str, *starts: re.Pattern[str]) -> str:
