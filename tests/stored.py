@@ -1,5 +1,6 @@
 """A results table with rows of one's own, as the store would have written it."""
 
+import gzip
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -16,6 +17,13 @@ SETTINGS = {
     "teacher_settings": {"answer_error": 0.0, "coverage": 1.0, "invalid_rate": 0.0, "rephrase_drift": 0.0},
     "verify": False,
 }
+
+
+def write_lines(path: Path, rows: Iterable[object] | str) -> None:
+    """Write rows as packed JSON lines, or a text in their place, into a folder that is made if need be."""
+    text = rows if isinstance(rows, str) else "".join(json.dumps(row) + "\n" for row in rows)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(text.encode()))
 
 
 def write_runs(folder: Path, table: pd.DataFrame) -> None:

