@@ -60,13 +60,13 @@
 
   // ---- The answer: a sentence, the table of strategies, and accuracy against the budget
   function sentence(found, { seeds, queries, price, dollars }) {
-    const { best, second, nearest, why, trend, choose, missing } = found, unit = price === 1 ? "teacher calls" : "answers";
+    const { best, second, nearest, why, trend, choose, missing, idle } = found, unit = price === 1 ? "teacher calls" : "answers";
     const lead = second ? `${label(best)} lead ${label(second)} by ${found.lead}` : `${label(best)} are the only strategy with a curve`;
     const parts = nearest
       ? [`Not tested: ${why}. No recommendation. At the nearest tested point, ${count(nearest[0])} seed questions and ${count(nearest[1])} ${unit}, ${lead}.`,
         trend ? `By extrapolation, ${label(trend.first)} lead ${label(trend.second)} by ${trend.lead} at your numbers.` : "",
         price === 1 ? `To measure it on your task: crossover pilot PAIRS --queries ${Math.max(leastPilot, Math.ceil(queries / pilotShare))} --budget ${Math.round(queries)}.` : ""]
-      : [choose ? `Buy ${label(best)}: ${second ? lead.replace(label(best), "they") : lead}.` : `No clear winner: ${lead}.`];
+      : [choose ? `Buy ${best === idle ? "nothing" : label(best)}: ${second && best !== idle ? lead.replace(label(best), "they") : lead}.` : `No clear winner: ${lead}.`];
     if (missing.length) parts.push(`No curve for ${missing.map(label).join(", ")}: too few budgets.`);
     if (dollars) parts.push(`${count(queries)} ${unit} cost $${count(queries * dollars)}.`);
     return parts.filter(Boolean).join(" ");

@@ -732,7 +732,8 @@ function crossoverStats(settings) {
     }
     const missing = distinct(curves.map((c) => c.strategy)).filter((name) => !fitted.has(name)).sort();
     const clearly = !nearest && (choices[0].pBest >= clear || choices.length === 1);
-    return { task, choices, nearest, trend, why, choose: clearly ? choices[0].strategy : null, missing, chart: chart(fitted, seeds, queries, price, at, nearest) };
+    return { task, choices, nearest, trend, why, choose: clearly ? choices[0].strategy : null, missing,
+      idle: choices.find((c) => fitted.get(c.strategy).some((curve) => curve.buysNothing))?.strategy, chart: chart(fitted, seeds, queries, price, at, nearest) };
   }
 
   function choicesAt(fitted, seeds, queries, price) {
@@ -744,9 +745,16 @@ function crossoverStats(settings) {
       const others = found.filter((other) => other !== f), rival = others.length ? others.reduce((x, z) => (z.accuracy > x.accuracy ? z : x)) : f;
       const gap = f.values.map((v, d) => v - rival.values[d]), ends = (values) => [tail, 1 - tail].map((q) => quantile(ascending(values), q));
       Object.assign(f, { interval: ends(f.values), lead: mean(gap), leadInterval: ends(gap), rival: rival.strategy,
-        pBest: mean(f.values.map((v, d) => (v === best[d] ? 1 / ties[d] : 0))), regret: mean(f.values.map((v, d) => best[d] - v)) });
+        gain: null, pBest: mean(f.values.map((v, d) => (v === best[d] ? 1 / ties[d] : 0))), regret: mean(f.values.map((v, d) => best[d] - v)) });
     }
-    return found.sort((a, b) => b.accuracy - a.accuracy || (a.strategy < b.strategy ? -1 : 1));
+    found.sort((a, b) => b.accuracy - a.accuracy || (a.strategy < b.strategy ? -1 : 1));
+    const idle = found.find((f) => fitted.get(f.strategy).some((c) => c.buysNothing));
+    if (idle)
+      for (const f of found.filter((other) => other !== idle)) {
+        const gains = f.values.map((v, d) => v - idle.values[d]), sorted = ascending(gains);
+        f.gain = [mean(gains), ...[tail, 1 - tail].map((q) => quantile(sorted, q))];
+      }
+    return found;
   }
 
   function readAt(curves, seeds, ratio) {
@@ -833,7 +841,8 @@ function crossoverStats(settings) {
   function printedAdvice(found) {
     const rows = found.choices.map((c) => ({ strategy: c.strategy,
       "expected outcome": `${fixed(c.accuracy, 3)} (${c.interval.map((v) => fixed(v, 3)).join(" to ")})`,
-      "lead over the best other, points": points(c.lead, ...c.leadInterval), "P(best)": probability(c.pBest), "expected regret, points": fixed(100 * c.regret, 1) }));
+      "lead over the best other, points": points(c.lead, ...c.leadInterval),
+      ...(found.idle && { "lead over buying nothing, points": c.gain ? points(...c.gain) : "-" }), "P(best)": probability(c.pBest), "expected regret, points": fixed(100 * c.regret, 1) }));
     const [best, second] = found.choices, said = ({ lead, interval }) => { // in the sentence: tenths below ten points only
       const [value, ...ends] = [lead, ...interval].map((v) => fixed(100 * v, Math.abs(lead) < 0.1 ? 1 : 0));
       return `${value} points (${ends.join(" to ")})`;

@@ -46,12 +46,25 @@ def test_a_strategy_that_some_seed_sizes_lack_is_left_out(tmp_path):
     assert set(advice_counts.counts(tmp_path)["strategy"]) == {"answer_augmentation", "new_question"}
 
 
+def test_students_of_the_seeds_alone_are_added_where_they_are_asked_for(tmp_path):
+    rows = grid()
+    idle = rows[(rows["strategy"] == "new_question") & (rows["budget"] == rows["seed_size"])]
+    idle = idle.assign(strategy="seeds_only", budget=0)
+    settings = [{k: v for k, v in with_dials(teacher="none").items() if k != "teacher_settings"}]
+    other = [{**settings[0], "skip_test": 9}]
+    twice = pd.concat([rows, idle.assign(settings=settings * len(idle)), idle.assign(settings=other * len(idle))])
+    write_runs(tmp_path, twice.reset_index(drop=True))
+    found = advice_counts.counts(tmp_path, alone=True)
+    assert len(found) == len(rows) + len(idle) and set(found.query("budget == 0")["strategy"]) == {"seeds_only"}
+    assert len(advice_counts.counts(tmp_path)) == len(rows)
+
+
 def test_without_rows_it_says_what_to_run(tmp_path):
     with pytest.raises(CrossoverError, match="no budget-ratio results yet"):
         advice_counts.counts(tmp_path)
 
 
-@pytest.mark.parametrize(("seeds", "queries", "price"), [(48, 60, 1), (40, 100, 2)])
+@pytest.mark.parametrize(("seeds", "queries", "price"), [(32, 8, 1), (40, 100, 2)])
 def test_the_page_prints_what_advise_prints(browser, published_book, seeds, queries, price):
     costs = [
         f"--cost={name}={1 + (calls - 1) * price}" for name, calls in QUERIES_PER_SAMPLE.items() if name != "mixed"
@@ -59,7 +72,8 @@ def test_the_page_prints_what_advise_prints(browser, published_book, seeds, quer
     said = printed("advise", "--seeds", seeds, "--queries", queries, "--task", "math_words", *costs)
     visit(browser, published_book / "advisor.html", 1280)
     rows, sentence, errors = ask(browser, seeds=seeds, queries=queries, price=price)
-    assert len(rows) == 3 and not errors
+    assert len(rows) == 4 and rows["seeds_only"][2] == "-" and not errors
+    assert len(browser.find_elements("css selector", "#advice figure g.strategy")) == 4
     assert all(" ".join([name, *cells]) in said for name, cells in rows.items())
     assert ("Buy" in sentence) == ("no clear winner" not in said)
 

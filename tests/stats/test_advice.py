@@ -100,9 +100,23 @@ def test_a_strategy_that_buys_nothing_is_a_level_line():
     a = advice.advise(fits, 200, 2000)
     level = {c.strategy: c for c in a.choices}["seeds_only"]
     assert level.accuracy == pytest.approx(0.154, abs=0.005) and level.inside and level.p_best == 0
+    gains = {c.strategy: c.gain for c in a.choices if c.strategy != "seeds_only"}
+    assert gains == pytest.approx({c.strategy: c.accuracy - level.accuracy for c in a.choices if c is not level})
+    assert level.gain is None and a.idle == "seeds_only"
+    low, high = a.best.gain_interval
+    assert low < a.best.gain < high
+    assert advice.advise(fits, 200, 2000, costs=dict.fromkeys(gains, 1.0)).idle == "seeds_only", "it costs nothing"
     assert {"seeds_only"}.isdisjoint({c.first for c in find_crossovers(fits, checks=False)})
     low, high = map_of_fits(fits).axes[0].get_ylim()
     assert 0 < low < 50 and 12_800 < high < 20_000, "its budget of 0 has no place on the map"
+
+
+def test_where_every_purchase_does_harm_the_advice_is_to_buy_nothing():
+    seeds = planted.counts(lambda r: 0.9, ratios=[0], strategy="seeds_only", size=100, n=10**4)
+    fits = curves.fit_table(pd.concat([noisy(EARLY, LATE), seeds], ignore_index=True), draws=60)
+    a = advice.advise(fits, 100, 800)
+    assert a.choose == a.idle == "seeds_only" and " buy nothing: " in a.message
+    assert all(c.gain < 0 and c.gain_interval[1] < 0 for c in a.choices[1:])
 
 
 def test_one_strategy_has_no_lead_whose_trend_could_be_told():

@@ -22,7 +22,7 @@ SPARE = ("a", "b", "c", "d")  # labels of a reader's own, to which styles are le
 
 def scripts(results: Path) -> dict[str, bytes]:
     """Return the page's one script by path."""
-    table = advice_counts.counts(results)
+    table = advice_counts.counts(results, alone=True)
     looks = styles({*table["strategy"], "seeds_only", *SPARE})
     drawn = {name: _drawn(look) for name, look in looks.items()}
     about = {

@@ -214,7 +214,7 @@ class Chapter(ChapterBase):
 
     def example(self, seeds: int, queries: int) -> str:
         """Answer one reader's question as ``crossover advise`` does, outside the tested range by the nearest point."""
-        table = counts(self.folder)
+        table = counts(self.folder, alone=True)
         fits = fit_table(table[table["task"] == self.parameters.task], LEVEL, DRAWS)
         if len({c.strategy for c in fits if c.is_fitted}) < 2:
             return "These runs give no advice."

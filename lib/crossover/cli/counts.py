@@ -14,6 +14,7 @@ from crossover.errors import CrossoverError
 if TYPE_CHECKING:  # pandas and scipy load when a command runs, not for --help
     import pandas as pd
 
+    from crossover.stats.advice import Choice
     from crossover.stats.crossovers import Crossover
 
 
@@ -154,7 +155,7 @@ def advise(
     from crossover.stats.curves import fit_table
     from crossover.stats.formatting import probability
 
-    table = _table(source)
+    table = _table(source, alone=True)
     tasks = list(table["task"].value_counts().index)
     fits = fit_table(_only(table, task or tasks[0]), level, draws)
     advice = ask(fits, seeds, queries, costs=dict(cost or []), unit=unit)
@@ -173,9 +174,10 @@ def advise(
         {
             "strategy": c.strategy,
             "expected outcome": f"{c.accuracy:.3f} ({c.interval[0]:.3f} to {c.interval[1]:.3f})",
-            "lead over the best other, points": _points(c.lead, *c.lead_interval),
+            "lead over the\nbest other, points": _points(c.lead, *c.lead_interval),
+            **({} if advice.idle is None else {"lead over\nbuying nothing, points": _gain(c)}),
             "P(best)": probability(c.p_best),
-            "expected regret, points": f"{100 * c.regret:.1f}",
+            "expected\nregret, points": f"{100 * c.regret:.1f}",
         }
         for c in advice.choices
     ]
@@ -245,8 +247,8 @@ def compare(
         out.print("No two strategies share a seed-set size and a budget: there is nothing to compare.")
 
 
-def _table(source: Path | None, outcome: Outcome = "correct") -> pd.DataFrame:
-    """The user's counts, or those of a results folder, by default of the published study."""
+def _table(source: Path | None, outcome: Outcome = "correct", alone: bool = False) -> pd.DataFrame:
+    """The user's counts, or those of a results folder (with the seeds ``alone``), by default of the published study."""
     if source and not (source / "runs.csv").exists():
         from crossover.stats.counts import read_counts
 
@@ -256,12 +258,16 @@ def _table(source: Path | None, outcome: Outcome = "correct") -> pd.DataFrame:
     from crossover.paths import PUBLISHED, results_folder
     from crossover.study.advice_counts import counts
 
-    return counts(source or results_folder(PUBLISHED), outcome)
+    return counts(source or results_folder(PUBLISHED), outcome, alone)
 
 
 def _points(lead: float, low: float, high: float) -> str:
     # Means of counts end on a 5 in their second digit often: rounding noise must not decide which way that goes.
     return f"{round(100 * lead, 9):+.1f} ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def _gain(c: Choice) -> str:
+    return "-" if c.gain is None or c.gain_interval is None else _points(c.gain, *c.gain_interval)
 
 
 def plan(

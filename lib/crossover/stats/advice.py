@@ -30,7 +30,10 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Choice:
-    """One strategy at (S, Q); ``inside`` says whether its curve was tested on both sides, ``why`` what lies outside."""
+    """One strategy at (S, Q); ``inside`` says whether its curve was tested on both sides, ``why`` what lies outside.
+
+    ``gain`` is its lead over buying nothing, ``None`` where that was not tested and for what buys nothing itself.
+    """
 
     strategy: str
     accuracy: float
@@ -39,6 +42,8 @@ class Choice:
     regret: float
     lead: float
     lead_interval: Interval
+    gain: float | None
+    gain_interval: Interval | None
     inside: bool
     why: str
 
@@ -57,8 +62,9 @@ class Trend:
 class Advice:
     """Strategies of one task, best expected outcome first.
 
-    ``nearest`` is the tested (S, Q) that the choices describe where the question lies outside the tested range, else
-    ``None``; ``trend`` is then extrapolated to the question asked, where another strategy may lead.
+    ``idle`` is the strategy that buys nothing, if one was tested. ``nearest`` is the tested (S, Q) that the choices
+    describe where the question lies outside the tested range, else ``None``; ``trend`` is then extrapolated to the
+    question asked, where another strategy may lead.
     """
 
     task: str
@@ -69,6 +75,7 @@ class Advice:
     choices: tuple[Choice, ...]
     nearest: tuple[float, float] | None
     trend: Trend | None
+    idle: str | None
     doubts: tuple[str, ...]
 
     @property
@@ -115,7 +122,8 @@ class Advice:
                 at = f"--queries {max(math.ceil(self.queries / PILOT_SHARE), LEAST_PILOT)} --budget {self.queries:.0f}"
                 lines.append(f"to measure it on your task: crossover pilot PAIRS {at}")
         elif self.choose:
-            lines = [f"with {point} buy {best.strategy}: {said}"]
+            what = "nothing" if self.choose == self.idle else best.strategy
+            lines = [f"with {point} buy {what}: {said}"]
         else:
             lines = [f"with {point} there is no clear winner: {said}"]
         return "; ".join([f"{self.task}: {lines[0]}", *lines[1:], *self.doubts])
@@ -172,7 +180,8 @@ def advise(
         trend = _trend(fits, task, fitted, nearest[0], (seeds, queries), price)
     missing = sorted({c.strategy for c in fits if c.task == task} - {c.strategy for c in choices})
     doubts = (f"no curve for {', '.join(missing)}: too few budgets",) if missing else ()
-    return Advice(task, seeds, queries, unit, fits.level, choices, nearest, trend, doubts)
+    idle = next((c.strategy for c in choices if _buys_nothing(fitted[c.strategy])), None)
+    return Advice(task, seeds, queries, unit, fits.level, choices, nearest, trend, idle, doubts)
 
 
 def advise_map(
@@ -193,7 +202,7 @@ def _rows(task: str, seeds: float, queries: float, choices: Iterable[Choice]) ->
     return [
         {"task": task, "seeds": seeds, "queries": queries, "strategy": c.strategy, "accuracy": c.accuracy,
          "low": c.interval[0], "high": c.interval[1], "p_best": c.p_best, "regret": c.regret, "lead": c.lead,
-         "inside": c.inside, "why": c.why}
+         "gain": c.gain, "inside": c.inside, "why": c.why}
         for c in choices
     ]  # fmt: skip
 
@@ -228,14 +237,24 @@ def _choices(
     p_best = (top / top.sum(1, keepdims=True)).mean(0)  # a tie is shared
     regret = (a.max(1, keepdims=True) - a).mean(0)
     mean = a.mean(0)
+    nothing = [k for k, curves in enumerate(fitted.values()) if _buys_nothing(curves)]
+    idle = max(nothing, key=lambda k: mean[k], default=None)
     out = []
     for k, (name, (_, outside)) in enumerate(zip(fitted, read, strict=True)):
         rival = max((j for j in range(len(mean)) if j != k), key=lambda j: mean[j], default=k)
         lead = a[:, k] - a[:, rival]
         ends, lead_ends = (tuple(map(float, np.quantile(z, tails))) for z in (a[:, k], lead))
         numbers = float(mean[k]), ends, float(p_best[k]), float(regret[k]), float(lead.mean()), lead_ends
-        out.append(Choice(name, *numbers, not outside, outside))
+        gain, gain_ends = None, None
+        if idle not in (None, k):
+            gains = a[:, k] - a[:, idle]
+            gain, gain_ends = float(gains.mean()), tuple(map(float, np.quantile(gains, tails)))
+        out.append(Choice(name, *numbers, gain, gain_ends, not outside, outside))
     return tuple(sorted(out, key=lambda c: (-c.accuracy, c.strategy)))
+
+
+def _buys_nothing(curves: Mapping[float, FittedCurve]) -> bool:
+    return any(c.counts.buys_nothing for c in curves.values())
 
 
 def _read(fitted: dict[float, FittedCurve], seeds: float, ratio: float) -> tuple[np.ndarray, str]:
@@ -257,7 +276,7 @@ def _nearest(
     fitted: dict[str, dict[float, FittedCurve]], seeds: float, queries: float, price: Mapping[str, float]
 ) -> tuple[float, float]:
     """The tested (S, Q) nearest to a question, by log seed-set size first and then by log ratio."""
-    bought = {name: c for name, c in fitted.items() if not any(z.counts.buys_nothing for z in c.values())}
+    bought = {name: c for name, c in fitted.items() if not _buys_nothing(c)}
     sizes = set.intersection(*map(set, bought.values())) or set.union(*map(set, bought.values()))
     size = min(sizes, key=lambda s: abs(np.log(s / seeds)))
     there = {name: c[size] for name, c in bought.items() if size in c}

@@ -189,6 +189,7 @@ def show(crossovers: list[Crossover]) -> pd.DataFrame:
 def scales(fits: Fits, costs: Mapping[str, float] | None) -> dict[str, float]:
     """What a query costs by strategy, in the unit of ``costs`` (see :func:`find_crossovers`); 1 each without any."""
     strategies = sorted({c.strategy for c in fits})
+    free = {c.strategy for c in fits if c.counts.buys_nothing}
     for name, value in (costs or {}).items():
         if name not in strategies:
             raise CrossoverError(f"cost of {name!r}: no such strategy; known: {', '.join(strategies)}")
@@ -196,10 +197,10 @@ def scales(fits: Fits, costs: Mapping[str, float] | None) -> dict[str, float]:
             raise CrossoverError(f"cost of {name!r} is {value}: a cost is a positive number")
     if not costs:
         return dict.fromkeys(strategies, 1.0)
-    missing = [s for s in strategies if s not in costs]
+    missing = [s for s in strategies if s not in costs and s not in free]
     if missing:
         raise CrossoverError(f"no cost for {', '.join(missing)}: give every strategy one, in the same unit")
-    return {s: costs[s] / QUERIES_PER_SAMPLE.get(s, 1.0) for s in strategies}
+    return {s: 1.0 if s in free else costs[s] / QUERIES_PER_SAMPLE.get(s, 1.0) for s in strategies}
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -19,17 +21,20 @@ from crossover.study.store import read_runs
 DRAWS, LEVEL, SEED = 500, 0.9, 0
 #: What differs between the cells of one grid.
 AXES = ("strategy", "seed_size", "budget", "replicate", "n_test")
+#: What a student of the seeds alone has none of.
+BOUGHT = ("teacher", "teacher_settings", "augmenter_settings", "verify")
 
 
-def common(settings: str) -> str:
+def common(settings: str, without: Sequence[str] = AXES) -> str:
     """Return a cell's settings, as stored, without what differs between the cells of one grid."""
-    return json.dumps({k: v for k, v in json.loads(settings).items() if k not in AXES}, sort_keys=True)
+    return json.dumps({k: v for k, v in json.loads(settings).items() if k not in without}, sort_keys=True)
 
 
-def counts(folder: Path, outcome: Outcome = "correct") -> pd.DataFrame:
+def counts(folder: Path, outcome: Outcome = "correct", alone: bool = False) -> pd.DataFrame:
     """Return the checked counts, or scores of another ``outcome``, that advice rests on: each task's largest grid.
 
     A strategy that was not run at all of a grid's seed-set sizes is left out: advice would extrapolate it at most.
+    ``alone`` adds the students of the seeds alone, with budget 0, where the grid has them.
     The published word problems are the confirmation study's.
     """
     runs = read_runs(folder, "budget_ratio")
@@ -40,11 +45,14 @@ def counts(folder: Path, outcome: Outcome = "correct") -> pd.DataFrame:
     if folder.resolve() == results_folder(PUBLISHED).resolve() and outcome == "correct":
         fresh = confirmed("03_budget_ratio")
         runs = pd.concat([runs[~runs["task"].isin(fresh["task"])], fresh])
-    runs = runs[runs["budget"] > 0]  # the seeds alone are no point of a curve
-    runs = runs.assign(grid=runs["settings"].map(common), task=runs["task"].astype(str))
+    bare = runs["settings"].map(partial(common, without=(*AXES, *BOUGHT)))
+    runs = runs.assign(grid=runs["settings"].map(common), bare=bare, task=runs["task"].astype(str))
     parts = []
     for _, rows in runs.groupby("task", sort=True):
-        grid = rows[rows["grid"] == rows["grid"].value_counts(sort=True).index[0]]
+        bought = rows[rows["budget"] > 0]
+        grid = bought[bought["grid"] == bought["grid"].value_counts(sort=True).index[0]]
+        if alone:
+            grid = pd.concat([grid, rows[(rows["budget"] == 0) & (rows["bare"] == grid["bare"].iloc[0])]])
         sizes = grid.groupby("strategy")["seed_size"].nunique()
         parts.append(grid[grid["strategy"].isin(sizes[sizes == grid["seed_size"].nunique()].index)])
     table = pd.concat(parts, ignore_index=True)
