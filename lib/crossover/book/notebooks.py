@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING
 import crossover
 from crossover.digests import digest
 from crossover.errors import CrossoverError
-from crossover.params.fields import Parameters
+from crossover.params.fields import Parameters, TrainingParameters
 from crossover.params.profiles import resolve
-from crossover.paths import repository, results_folder, written
+from crossover.paths import CONFIRMATION, repository, results_folder, written
 from crossover.study import provenance
+from crossover.study.confirmation import shown
 from crossover.study.grids import cells_of
 from crossover.study.store import read_runs, worker_hours
 
@@ -198,11 +199,18 @@ def _changes(path: Path, now: Mapping[str, str]) -> tuple[str, ...]:
 
 def _record(notebook: str, parameters: Parameters, folder: Path, seconds: float) -> dict[str, object]:
     """Return what the banner of the rendered page says: origin, machine, cost."""
-    values, rows = parameters.model_dump(), _own_rows(parameters, folder)
+    profile, rows = parameters.profile, _own_rows(parameters, folder)
+    if (
+        isinstance(parameters, TrainingParameters)
+        and rows is not None
+        and f"../{CONFIRMATION}/runs.csv" in parameters.reads
+    ):
+        parameters, rows, _ = shown(notebook, parameters, rows)
+    values = parameters.model_dump()
     origin = provenance.record(values.get("device", "cpu"), {})
     return {
         "notebook": notebook,
-        "profile": parameters.profile,
+        "profile": profile,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "seconds": round(seconds if rows is None else 3600 * float(worker_hours(rows).sum()), 1),
         "queries": 0 if rows is None else int(rows["queries"].sum()),

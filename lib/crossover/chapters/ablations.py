@@ -206,7 +206,7 @@ class Chapter(ChapterBase):
         rows, share = self._two, self._two["teacher.coverage"]
         shares = sorted({*self.parameters.coverages, self.parameters.coverage})
         found = {f"{s:g}": _crossings(rows[(rows["strategy"] == ANSWERS) | (share == s)]) for s in shares}
-        return common.crossover_table(found, "coverage", "coverage")
+        return common.crossover_table(found, "coverage", "coverage", self._rules(rows))
 
     def costs(self) -> Styler | Markdown:
         """Return where new questions overtake new answers at each cost of writing a question, and in tokens."""
@@ -217,7 +217,7 @@ class Chapter(ChapterBase):
         each = (spent["tokens_in"] + spent["tokens_out"]) / spent["queries"]
         prices["in tokens"] = {s: float(each.get(s, 1.0)) * QUERIES_PER_SAMPLE[s] for s in PAIR}
         found = {unit: find_crossovers(fits, price, checks=False) for unit, price in prices.items()}
-        return common.crossover_table(found, "costs", "a question costs")
+        return common.crossover_table(found, "costs", "a question costs", self._rules(rows))
 
     def recipes(self) -> Styler | Markdown:
         """Return where new questions overtake new answers under each rule for the number of updates."""
@@ -225,7 +225,11 @@ class Chapter(ChapterBase):
         if rows.empty:
             return NOT_RUN
         rules = rows[rows["strategy"].isin(PAIR)].groupby("recipe.updates")
-        return common.crossover_table({rule: _crossings(some) for rule, some in rules}, "recipes", "updates")
+        found = {common.UPDATES[rule]: _crossings(some) for rule, some in rules}
+        return common.crossover_table(found, "recipes", "students trained")
+
+    def _rules(self, rows: pd.DataFrame) -> str:
+        return common.update_rules(rows, self.runs["recipe.updates"])
 
     def advice(self, task: str) -> Styler | Markdown:
         """Return what ``crossover advise`` says at each tested budget of another task."""
@@ -253,7 +257,9 @@ class Chapter(ChapterBase):
     def task_table(self, task: str) -> Styler | Markdown:
         """Return where strategies overtake one another on another task."""
         rows = self.of(task)
-        return NOT_RUN if rows.empty else common.crossover_table({"": _crossings(rows)}, f"crossovers-{task}")
+        if rows.empty:
+            return NOT_RUN
+        return common.crossover_table({"": _crossings(rows)}, f"crossovers-{task}", "", self._rules(rows))
 
     def mixed_regret(self) -> Styler | Markdown:
         """Return what always buying one strategy is expected to lose, a split budget among them."""

@@ -35,6 +35,7 @@ from crossover.study.confirmation import shown
 from crossover.study.paired import item_outcomes, outcome_table, paired_row
 from crossover.study.run import run_grid
 from crossover.study.select import MissingRows, settings_table
+from crossover.study.store import read_runs
 from crossover.tasks import load_task
 
 
@@ -125,7 +126,14 @@ class Chapter(ChapterBase):
         found = {"accuracy": self.crossovers}
         with contextlib.suppress(MissingRows):
             found["gold log-likelihood"] = crossovers_by_likelihood(self.runs, self.source)
-        return common.crossover_table(found, "crossovers", "outcome")
+        return common.crossover_table(found, "crossovers", "outcome", self.rules)
+
+    @cached_property
+    def rules(self) -> str:
+        """Under which update rules these students, and others of the task, were trained."""
+        others = pd.concat([read_runs(folder, "budget_ratio") for folder in {self.folder, self.source}])
+        there = settings_table(others[others["task"] == self.parameters.task])
+        return common.update_rules(self.runs, there["recipe.updates"])
 
     def form_table(self) -> Styler | Markdown:
         """Return the same crossovers under the exponential form and under each other one."""
@@ -214,7 +222,7 @@ class Chapter(ChapterBase):
 
     def example(self, seeds: int, queries: int) -> str:
         """Answer one reader's question as ``crossover advise`` does, outside the tested range by the nearest point."""
-        table = counts(self.folder, alone=True)
+        table = counts(self.folder)
         fits = fit_table(table[table["task"] == self.parameters.task], LEVEL, DRAWS)
         if len({c.strategy for c in fits if c.is_fitted}) < 2:
             return "These runs give no advice."
@@ -246,6 +254,7 @@ class Chapter(ChapterBase):
             n_students=counts["students"],
             n_test=f"{self.runs['n_test'].max():,}",
             n_replicates=counts["replicates"],
+            update_rules=self.rules,
         )
 
 

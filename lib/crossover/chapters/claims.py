@@ -16,7 +16,7 @@ import pandas as pd
 from IPython.display import HTML, Markdown
 from pandas.io.formats.style import Styler
 
-from crossover.chapters.common import table
+from crossover.chapters.common import UPDATES, table, update_rules
 from crossover.claims.findings import NOT_RUN, Finding, under_settings, whole
 from crossover.claims.publish import publish, rows_of
 from crossover.claims.register import Register, load_register
@@ -82,15 +82,17 @@ class Chapter:
         return HTML("\n".join(self._card(name) for name in names))
 
     def settings(self) -> Styler:
-        """Return who teaches whom, on what, at which sizes: the papers' settings, and those of the rows here."""
-        rows = settings_table(self.runs)
-        out = []
+        """Return who teaches whom, on what, at which sizes: the papers' settings, and what decides here, by study."""
+        rows, out = settings_table(self.runs), []
         for number, paper in self.register.papers.items():
-            experiments = {
-                self.register.base_of(n).get("experiment") for n, c in self.register.claims.items() if c.paper == number
-            }
-            here = rows[rows["experiment"].isin(experiments)]
-            out.append({"paper": f"arXiv {number}", "there": paper.setting, "here": _here(here)})
+            row = {"paper": f"arXiv {number}", "there": paper.setting}
+            for profile in sorted({f.profile for f in self.findings}, key=[*STUDIES, self.folder.name].index):
+                own = [f for f in self.findings if f.profile == profile and not f.under and f.evidence]
+                own = [f for f in own if self.register.claims[f.claim].paper == number]
+                keys = frozenset().union(*(f.evidence.keys for f in own if f.evidence))
+                said = f"{', '.join(dict.fromkeys(f.claim for f in own))}: {_here(rows[rows['key'].isin(keys)])}"
+                row[f"here, {STUDIES.get(profile, profile)}"] = said if keys else "decides none"
+            out.append(row)
         return table(pd.DataFrame(out), "settings")
 
     @cached_property
@@ -140,15 +142,19 @@ class Chapter:
 
     def _card(self, name: str) -> str:
         claim, own = self.register.claims[name], [f for f in self.findings if f.claim == name and not f.under]
-        units = dict.fromkeys(f.part.scale[1] for f in own)
-        asked = [(u.rpartition(".")[2], v) for (of, u), v in under_settings(self.findings).items() if of == name]
+        verdict, units = whole(self.findings)[name], dict.fromkeys(f.part.scale[1] for f in own)
+        deciding = [f for f in own if f.verdict == verdict]
+        margins = " and ".join(dict.fromkeys(f.margin for f in deciding))
         keys = frozenset().union(*(f.evidence.keys for f in own if f.evidence))
+        rows = self.runs[self.runs["key"].isin(keys)]
+        asked = {u.rpartition(" ")[2]: v for (of, u), v in under_settings(self.findings).items() if of == name}
+        others = [(UPDATES[rule], v) for rule, v in asked.items() if v != NOT_RUN]
+        rules = update_rules(rows, [rule for rule, v in asked.items() if v != NOT_RUN]) if asked and len(rows) else ""
         settle = list(self.plan[self.plan["claim"] == name].itertuples())
         history = self.log[self.log["claim"] == name].rename(columns={"is": "now"}) if len(self.log) else self.log
         return _render(
-            "card", name, claim, whole(self.findings)[name],
-            [Forest.of([f for f in own if f.part.scale[1] == unit]) for unit in units],
-            [(u, v) for u, v in asked if v != NOT_RUN], _behind(self.runs[self.runs["key"].isin(keys)]),
+            "card", name, claim, verdict, margins, deciding[0],
+            [Forest.of([f for f in own if f.part.scale[1] == unit]) for unit in units], rules, others, _behind(rows),
             settle, list(history.itertuples()), own[0].profile, STUDIES.get(own[0].profile, own[0].profile),
             f"crossover claims {name} --check --profile {self.folder.name}",
         )  # fmt: skip

@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -19,12 +19,13 @@ from crossover.figures.learning_curves import check_rows, curve_points, learning
 from crossover.figures.style import Picture, publish
 from crossover.labels import display_name, in_order
 from crossover.params.fields import Parameters
-from crossover.paths import results_folder
+from crossover.paths import CONFIRMATION, PUBLISHED, results_folder
 from crossover.stats.advice import advise_map, regret_table
 from crossover.stats.contrasts import benjamini_hochberg
 from crossover.stats.crossovers import Crossover
 from crossover.stats.curves import Fits, fit_table
 from crossover.study.cell import Cell
+from crossover.study.select import settings_table
 from crossover.study.store import save_numbers, worker_hours
 
 LEVEL = 0.9
@@ -36,6 +37,8 @@ NO_CURVES = Markdown("Nothing to show: a curve needs at least four budgets.")
 NATS = "difference in the gold answer's log-likelihood, 0.01 nats per token"
 #: Of a forest's rows.
 COLUMNS = ["comparison", "value", "estimate", "low", "high", "replicates", "items", "p", "why"]
+#: Rules for how long a student is trained.
+UPDATES = {"epochs": "under fixed epochs", "steps": "under fixed updates", "memorised": "until memorised"}
 #: The steps of the yield funnel, in order.
 FUNNEL = ("asked", "returned", "parsed", "verified", "unique", "kept")
 
@@ -48,6 +51,13 @@ class ChapterBase:
     seeds: ClassVar[str] = "seed question"  # what a student or a teacher starts from
     parameters: Parameters
     runs: pd.DataFrame
+
+    @property
+    def profile(self) -> str:
+        """The profile of the command that draws the chapter, and whose rows it shows where these are not its own."""
+        p = self.parameters
+        of_confirmation = (p.profile, p.results) == (CONFIRMATION, PUBLISHED)
+        return f"{PUBLISHED}, with the rows of the confirmation study" if of_confirmation else p.profile
 
     @property
     def folder(self) -> Path:
@@ -72,7 +82,7 @@ class ChapterBase:
 
     def figure(self, name: str, draw: Callable[..., Picture], data: pd.DataFrame, title: str, caption: str) -> Picture:
         """Store a figure with its words: the finding as title, what the marks are as caption."""
-        note = {"title": title, "caption": f"{caption} Profile {self.parameters.profile}.", "alt": title}
+        note = {"title": title, "caption": f"{caption} Profile {self.profile}.", "alt": title}
         return publish(lambda narrow: draw(narrow=narrow), data, self.folder / "figures", figure=name, **note)
 
     def forest(
@@ -126,12 +136,12 @@ class ChapterBase:
 
     def scope(self) -> Markdown:
         """Say in one line what the chapter rests on."""
-        runs, p = self.runs, self.parameters
+        runs = self.runs
         said = [
             counted(len(runs), "student"), counted_range(runs.groupby("strategy")["replicate"].nunique(), "replicate"),
             counted_range(runs["seed_size"], self.seeds), f"{runs['queries'].sum():,} teacher calls",
             counted_range(runs["n_test"], "test item"),
-            f"{worker_hours(runs).sum():.2g} worker-hours", f"profile {p.profile}",
+            f"{worker_hours(runs).sum():.2g} worker-hours", f"profile {self.profile}",
         ]  # fmt: skip
         return Markdown(f"*Scope: {', '.join(said)}.*")
 
@@ -215,8 +225,13 @@ def table(frame: pd.DataFrame, name: str, digits: int = 2) -> Styler:
     return shown.set_table_styles(left).set_table_attributes('class="dataframe"').set_uuid(name)
 
 
-def crossover_table(found: Mapping[str, Sequence[Crossover]], name: str, setting: str = "") -> Styler | Markdown:
-    """Return crossovers in readers' words, by the value of a ``setting``, which is the first column."""
+def crossover_table(
+    found: Mapping[str, Sequence[Crossover]], name: str, setting: str = "", rules: str = ""
+) -> Styler | Markdown:
+    """Return crossovers in readers' words, by the value of a ``setting``, which is the first column.
+
+    ``rules`` says under which update rules they hold (:func:`update_rules`).
+    """
     rows = pd.DataFrame(
         {setting: value, "seeds": f"{c.seed_size:g}", "lead": _lead(c), "status": c.status.replace("_", " ")}
         | {f"calls per seed ({c.level:.0%} interval)": ratio(c.ratio, c.interval, c.tested)}
@@ -225,7 +240,10 @@ def crossover_table(found: Mapping[str, Sequence[Crossover]], name: str, setting
         for value, some in found.items()
         for c in some
     )
-    return table(rows.loc[:, (rows != "").any()], name) if len(rows) else NO_CURVES
+    if rows.empty:
+        return NO_CURVES
+    shown = table(rows.loc[:, (rows != "").any()], name)
+    return shown.set_caption(f"Crossovers {rules}.") if rules else shown
 
 
 def form_table(found: Sequence[Crossover], name: str) -> Styler | Markdown:
@@ -263,6 +281,20 @@ def ratio(value: float | None, ends: Sequence[float | None], tested: tuple[float
         open_ if end is None or pd.isna(end) else end for end, open_ in zip(ends, (-np.inf, np.inf), strict=True)
     )
     return f"{place(value, tested)} ({place(low, tested)} to {place(high, tested)})"
+
+
+def update_rules(runs: pd.DataFrame, elsewhere: Iterable[str] = ()) -> str:
+    """Say under which update rules rows were trained, and of the other rules which have rows ``elsewhere`` or nowhere.
+
+    >>> update_rules(pd.DataFrame({"settings": ['{"recipe": {}}']}), ["steps"])
+    'under fixed epochs; under fixed updates, see chapter 2; not yet run until memorised'
+    """
+    here = set(settings_table(runs)["recipe.updates"])
+    other = [said for rule, said in UPDATES.items() if rule in set(elsewhere) - here]
+    missing = [said for rule, said in UPDATES.items() if rule not in here.union(elsewhere)]
+    said = [listed([said for rule, said in UPDATES.items() if rule in here])]
+    said += [f"{listed(other)}, see chapter 2"] if other else []
+    return "; ".join(said + ([f"not yet run {' or '.join(missing)}"] if missing else []))
 
 
 def has_curves(fits: Fits) -> bool:

@@ -17,7 +17,7 @@ from crossover.stats.verdicts import LEAST_SIGNAL, LEVEL, at_the_floor, verdict,
 from crossover.study.select import MissingRows, Selector, settings_table
 from crossover.study.store import read_runs
 
-NOT_RUN, FLOOR = "not run in this profile", "at the floor"
+NOT_RUN, FLOOR, NO_DIFFERENCE = "not run in this profile", "at the floor", "no difference that matters"
 FEW = 10  #: Conditions from which the signal-to-noise ratio of a task is read.
 
 
@@ -55,6 +55,15 @@ class Finding:
         statistic = self.evidence.statistic
         said, low, high = map(self.part.amount, (statistic.estimate, *statistic.interval(LEVEL)))
         return f"{said} {self.part.scale[1]}".rstrip() + f" ({low} to {high}{self.why and f'; {self.why}'})"
+
+    @property
+    def margin(self) -> str:
+        """Of a verdict of no difference, from which value and within which margin; empty for any other verdict."""
+        if self.verdict != NO_DIFFERENCE:
+            return ""
+        scale, unit = self.part.scale
+        at = f"the threshold of {scale * self.part.threshold:g} {unit}".rstrip() if self.part.threshold else "zero"
+        return f"from {at} (margin {scale * self.part.resolution:g} {unit}".rstrip() + ")"
 
     @property
     def tasks(self) -> list[object]:

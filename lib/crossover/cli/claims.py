@@ -51,7 +51,7 @@ def claims(
     else:
         told = [
             {"": f"{f.claim}.{f.number}", "part": f"{f.part.says} {f.under}".strip(), "ours (90% interval)": f.in_words,
-             "predicted": f.part.prediction, "verdict": f.verdict}
+             "predicted": f.part.prediction, "verdict": f"{f.verdict} {f.margin}".rstrip()}
             for f in findings
             if not (f.under and f.verdict == NOT_RUN)
         ]  # fmt: skip

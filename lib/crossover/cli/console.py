@@ -18,7 +18,7 @@ def console() -> Console:
 
 
 #: Columns that hold sentences or pairs of names; on a wide console these alone are folded.
-FOLDED = ("pair", "change of lead", "part", "ours (90% interval)", "addition")
+FOLDED = ("pair", "change of lead", "part", "ours (90% interval)", "addition", "verdict")
 
 
 def print_table(out: Console, title: str, rows: Sequence[Mapping[str, str]]) -> None:
