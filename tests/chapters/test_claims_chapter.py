@@ -2,12 +2,14 @@
 
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
 from claims_rows import STUDY, fill, register
 from crossover.chapters import claims
+from crossover.claims.register import Paper
 from crossover.stats.verdicts import DECIDED, VERDICTS
 from crossover.study.store import read_numbers, read_runs
 
@@ -22,7 +24,8 @@ def chapter(tmp_path, monkeypatch):
     question = asked.claims["C"].model_copy(update={"kind": "question", "under": []})
     asked = asked.model_copy(update={"claims": asked.claims | {"Q": question}})
     monkeypatch.setattr(claims, "load_register", lambda: asked)
-    fill(tmp_path / "study", {"new_question": 0.8, "answer_augmentation": 0.2}, replicates=4)
+    shares = {"new_question": 0.8, "answer_augmentation": 0.2}
+    fill(tmp_path / "study", shares, replicates=4, recipe={"model": "tiny"})
     return claims.run("study")
 
 
@@ -33,10 +36,32 @@ def test_a_card_shows_the_evidence_and_escapes_every_word(chapter):
     row = ET.fromstring(re.search(r"<svg class=\"claim-row\".*?</svg>", card).group())
     marks = [shape.attrib.get("class") for shape in row.iter("path")]
     assert (marks.count("estimate"), marks.count("replicate"), marks.count("paper")) == (1, 4, 0)
-    assert "Under another update rule" not in card, "asked, but not run"
+    rule = "<b>Update rule:</b> under fixed epochs; not yet run under fixed updates or until memorised.</p>"
+    assert rule in card, "asked under another rule, but not run"
     keys = {row.key for row in chapter.runs.itertuples()}
     assert {*re.findall(r"<td><code>(\w+)</code></td>", card)} == keys, "the rows behind the verdict"
     assert 'id="Q"' in chapter.cards(kind="question").data
+
+
+def test_a_card_draws_the_part_that_decides_and_folds_the_others(tmp_path, monkeypatch):
+    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
+    asked = register()
+    (part,) = asked.claims["C"].parts
+    parts = [part, part.model_copy(update={"side": "below", "says": "new questions lose"})]
+    claim = asked.claims["C"].model_copy(update={"parts": parts})
+    monkeypatch.setattr(claims, "load_register", lambda: asked.model_copy(update={"claims": {"C": claim}}))
+    fill(tmp_path / "study", {"new_question": 0.8, "answer_augmentation": 0.2}, replicates=4)
+    before, _, folded = claims.run("study").cards().data.partition("1 more part: 1 supported")
+    assert "2. new questions lose" in before and "1. new questions win" not in before
+    assert "1. new questions win" in folded
+
+
+def test_the_settings_are_those_of_the_rows_that_decide_by_study(chapter):
+    papers = {"papers": {"p": Paper(title="t", setting="s")}}
+    (row,) = replace(chapter, register=chapter.register.model_copy(update=papers)).settings().data.to_dict("records")
+    assert (
+        row["here, first study"].startswith("C, Q: tiny on Word problems") and "8 students" in row["here, first study"]
+    )
 
 
 def test_the_strip_and_the_badge_count_the_papers_claims_only(chapter):

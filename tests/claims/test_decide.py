@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from claims_rows import STUDY, fill, register
 from crossover.claims import Register, decide, load_register, table, under_settings, whole
 from crossover.claims.evidence import compared
-from crossover.claims.findings import noisy_tasks
+from crossover.claims.findings import family_priors, noisy_tasks
 from crossover.claims.publish import rows_of
 from crossover.claims.settle import planned, spread_of
 from crossover.cli import app
@@ -24,6 +24,7 @@ from crossover.params.profiles import load_profile, resolve
 from crossover.paths import repository
 from crossover.study.cell import MixtureCell, QueryCell
 from crossover.study.grids import cells_of
+from crossover.study.paired import paired_row
 from crossover.study.select import MissingRows, choose, settings_table
 from crossover.study.store import COLUMNS, Store, read_runs
 
@@ -53,6 +54,15 @@ def test_below_chance_is_not_at_chance(tmp_path):
     (far,) = decide(tmp_path, asked.model_copy(update={"chance": {"math_words": 0.5}}))
     (near,) = decide(tmp_path, asked.model_copy(update={"chance": {"math_words": 0.22}}))
     assert far.verdict != "at the floor" == near.verdict
+
+
+@pytest.mark.parametrize(("threshold", "said"), [(0.0, "zero"), (-0.02, "the threshold of -2 points")])
+def test_no_difference_names_from_what_and_within_which_margin(tmp_path, threshold, said):
+    fill(tmp_path, {"new_question": 0.5, "answer_augmentation": 0.5}, items=400, replicates=6)
+    (found,) = decide(tmp_path, register(threshold=threshold, resolution=0.2))
+    assert found.verdict == "no difference that matters" and found.margin == f"from {said} (margin 20 points)"
+    (decided,) = decide(tmp_path, register(threshold=0.5, resolution=0.2))
+    assert decided.verdict == "contradicted" and decided.margin == ""
 
 
 @pytest.mark.parametrize(("apart", "noisy"), [(0.03, False), (0.0, True)])
@@ -131,6 +141,22 @@ def test_a_repetition_decides_once_it_is_whole(tmp_path, monkeypatch):
 
 
 # --- families -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_chapters_difference_has_the_interval_of_the_claims(tmp_path):
+    fill(tmp_path, {"new_question": 0.6, "answer_augmentation": 0.5, "question_rephrase": 0.4}, replicates=2)
+    asked = register({"base": {"experiment": "e", "task": "math_words", "coverage": 1.0}})
+    (part,) = asked.claims["C"].parts
+    other = part.model_copy(update={"terms": [part.terms[0], part.terms[1] | {"strategy": "question_rephrase"}]})
+    claim = asked.claims["C"].model_copy(update={"parts": [part, other]})
+    asked = asked.model_copy(update={"claims": {"C": claim}})
+    (prior,) = family_priors(tmp_path, "e", asked).values()
+    found = decide(tmp_path, asked)[0]
+    rows = settings_table(read_runs(tmp_path))
+    row = paired_row(rows, tmp_path, asked.base_of("C"), part.points, part.terms, prior=prior)
+    assert (row["low"], row["high"]) == pytest.approx(found.interval)
+    assert row["low"] != paired_row(rows, tmp_path, asked.base_of("C"), part.points, part.terms)["low"]
+    assert family_priors(tmp_path, "another", asked) == {}
 
 
 def test_replicates_of_like_contrasts_lend_each_other_their_spread(tmp_path):

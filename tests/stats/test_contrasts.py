@@ -11,11 +11,14 @@ from crossover.stats.contrasts import (
     Prior,
     benjamini_hochberg,
     components,
-    contrast,
     items_needed,
     minimum_detectable_effect,
     squeeze,
 )
+
+
+def contrast(differences, binary=True, strata=None):
+    return components(differences, strata, binary).contrast()
 
 
 def simulate(rng, replicate_sd, item_sd, replicates, items=150, effect=0.0):

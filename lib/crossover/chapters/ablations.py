@@ -16,6 +16,7 @@ from crossover.figures.style import Picture
 from crossover.labels import QUERIES_PER_SAMPLE, TASKS, display_name
 from crossover.params.budget_ratio import Ablations
 from crossover.stats.advice import advise
+from crossover.stats.contrasts import Prior
 from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import fit_table
 from crossover.study.cell import QueryCell
@@ -136,10 +137,12 @@ AXES = {
 }
 
 
-def effects(rows: pd.DataFrame, folder: Path, base: Selector, comparisons: Sequence[Comparison]) -> pd.DataFrame:
+def effects(
+    rows: pd.DataFrame, folder: Path, base: Selector, comparisons: Sequence[Comparison], prior: Prior | None = None
+) -> pd.DataFrame:
     """Return the comparisons as a results table decides them; ``base`` has the settings that they do not name."""
     named = [{"panel": c.panel, "comparison": c.comparison, "value": c.value} for c in comparisons]
-    found = [paired_row(rows, folder, base, c.points, c.terms) for c in comparisons]
+    found = [paired_row(rows, folder, base, c.points, c.terms, prior=prior) for c in comparisons]
     return pd.DataFrame(map(dict.__or__, named, found), columns=["panel", *COLUMNS])
 
 
@@ -162,7 +165,7 @@ class Chapter(ChapterBase):
         oracle = p.pick("answer_error", "rephrase_drift", "invalid_rate", "coverage")
         base = {"recipe.updates": "epochs", "seed_size": p.compared_seeds, **p.pick("task", "verify", "student_layers")}
         base |= {"teacher": "local"} if name == "local" else oracle
-        return effects(self.runs, self.folder, base, COMPARISONS[name](p))
+        return effects(self.runs, self.folder, base, COMPARISONS[name](p), self.priors.get("correct"))
 
     def compare(self, name: str) -> Picture | Markdown:
         """Draw the comparisons of one figure of :data:`COMPARISONS`."""

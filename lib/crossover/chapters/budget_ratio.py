@@ -25,6 +25,7 @@ from crossover.params.budget_ratio import BudgetRatio
 from crossover.paths import repository, results_folder
 from crossover.stats import crossovers
 from crossover.stats.advice import CLEAR, DRAWS, advise, advise_map
+from crossover.stats.contrasts import Prior
 from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import Fits, fit_table
 from crossover.stats.formatting import points, probability
@@ -32,7 +33,7 @@ from crossover.stats.lead import find_leads
 from crossover.stats.seed_size_law import held_out
 from crossover.study.advice_counts import counts, crossovers_by_likelihood
 from crossover.study.confirmation import shown
-from crossover.study.paired import item_outcomes, outcome_table, paired_row
+from crossover.study.paired import Outcome, item_outcomes, outcome_table, paired_row
 from crossover.study.run import run_grid
 from crossover.study.select import MissingRows, settings_table
 from crossover.study.store import read_runs
@@ -49,18 +50,23 @@ class Chapter(ChapterBase):
     crossovers: list[Crossover]
     source: Path  #: The results folder of the rows: the published chapter shows the confirmation study's.
 
+    @property
+    def rows_folder(self) -> Path:
+        """The results folder of the rows."""
+        return self.source
+
     @cached_property
     def leads(self) -> pd.DataFrame:
         """The lead of new questions over new answers per ratio and seed-set size; size 0 is pooled over sizes."""
         rows = self.runs[self.runs["strategy"].isin([ANSWERS, QUESTIONS])]
-        return self._leads(self.fits, outcome_table(rows, self.source, "correct")[1])
+        return self._leads(self.fits, outcome_table(rows, self.source, "correct")[1], "correct")
 
-    def _leads(self, fits: Fits, items: pd.DataFrame) -> pd.DataFrame:
+    def _leads(self, fits: Fits, items: pd.DataFrame, outcome: Outcome) -> pd.DataFrame:
         both = {ANSWERS, QUESTIONS} <= {c.strategy for c in fits}
         found = [
             lead.points.assign(seed_size=lead.seed_size or 0)
             for pooled in (True, False)
-            for lead in (find_leads(fits, ANSWERS, QUESTIONS, pooled, items) if both else ())
+            for lead in (find_leads(fits, ANSWERS, QUESTIONS, pooled, items, self.priors.get(outcome)) if both else ())
         ]
         return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["seed_size", "ratio"])
 
@@ -81,7 +87,7 @@ class Chapter(ChapterBase):
             scores, items = outcome_table(rows, self.source, "gold_loglik")
         except MissingRows:
             return NOT_RUN
-        leads = self._leads(fit_table(scores, LEVEL, draws=200), items)
+        leads = self._leads(fit_table(scores, LEVEL, draws=200), items, "gold_loglik")
         if leads.empty:
             return NOT_RUN
         counts, names = self.counts(rows), {"ratio": "value", "low": "lead_low", "high": "lead_high"}
@@ -141,7 +147,7 @@ class Chapter(ChapterBase):
 
     @cached_property
     def _gains(self) -> pd.DataFrame:
-        return gains(self.runs, self.source)
+        return gains(self.runs, self.source, self.priors.get("correct"))
 
     @property
     def _gains_scope(self) -> str:
@@ -153,8 +159,9 @@ class Chapter(ChapterBase):
         found = self._gains
         if found.empty:
             return NOT_RUN
-        caption = self.words("worth", scope=self._gains_scope)
-        return self.figure("worth", partial(gains_over_seeds, found), found, gains_in_words(found), caption)
+        title, _, rest = gains_in_words(found).partition(". ")
+        caption = f"{rest} {self.words('worth', scope=self._gains_scope)}".strip()
+        return self.figure("worth", partial(gains_over_seeds, found), found, title, caption)
 
     def new_sizes(self) -> Styler | Markdown:
         """Return crossovers predicted before their sizes were run; in other runs, of the largest of three sizes."""
@@ -222,7 +229,7 @@ class Chapter(ChapterBase):
 
     def example(self, seeds: int, queries: int) -> str:
         """Answer one reader's question as ``crossover advise`` does, outside the tested range by the nearest point."""
-        table = counts(self.folder)
+        table = counts(self.folder, alone=True)
         fits = fit_table(table[table["task"] == self.parameters.task], LEVEL, DRAWS)
         if len({c.strategy for c in fits if c.is_fitted}) < 2:
             return "These runs give no advice."
@@ -346,7 +353,7 @@ def lead_in_words(leads: pd.DataFrame, scale: float = 100.0, unit: str = "points
     return " ".join(said)
 
 
-def gains(runs: pd.DataFrame, folder: Path) -> pd.DataFrame:
+def gains(runs: pd.DataFrame, folder: Path, prior: Prior | None = None) -> pd.DataFrame:
     """Return gains over training on the seeds alone, paired by replicate and test item, fractions of 1.
 
     Columns ``seed_size, strategy, ratio, estimate, low, high`` (90%) and ``replicates``, of which there are three or
@@ -357,7 +364,7 @@ def gains(runs: pd.DataFrame, folder: Path) -> pd.DataFrame:
     found = [
         {"seed_size": size, "strategy": strategy, "ratio": budget / size}
         | paired_row(rows, folder, {"seed_size": int(size)}, [{}],
-                     [{"weight": 1, "strategy": strategy, "budget": int(budget)}, alone])
+                     [{"weight": 1, "strategy": strategy, "budget": int(budget)}, alone], prior=prior)
         for (size, strategy, budget), _ in rows[rows["budget"] > 0].groupby(["seed_size", "strategy", "budget"])
     ]  # fmt: skip
     table = pd.DataFrame(found, columns=["seed_size", "strategy", "ratio", "estimate", "low", "high", "replicates"])

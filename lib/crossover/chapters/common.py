@@ -14,6 +14,7 @@ import yaml
 from IPython.display import Markdown
 from pandas.io.formats.style import Styler
 
+from crossover.claims.findings import family_priors
 from crossover.figures.charts import forest
 from crossover.figures.learning_curves import check_rows, curve_points, learning_curves, learning_points
 from crossover.figures.style import Picture, publish
@@ -21,7 +22,7 @@ from crossover.labels import display_name, in_order
 from crossover.params.fields import Parameters
 from crossover.paths import CONFIRMATION, PUBLISHED, results_folder
 from crossover.stats.advice import advise_map, regret_table
-from crossover.stats.contrasts import benjamini_hochberg
+from crossover.stats.contrasts import Prior, benjamini_hochberg
 from crossover.stats.crossovers import Crossover
 from crossover.stats.curves import Fits, fit_table
 from crossover.study.cell import Cell
@@ -49,6 +50,7 @@ class ChapterBase:
 
     notebook: ClassVar[str]
     seeds: ClassVar[str] = "seed question"  # what a student or a teacher starts from
+    experiment: ClassVar[str] = "budget_ratio"
     parameters: Parameters
     runs: pd.DataFrame
 
@@ -63,6 +65,16 @@ class ChapterBase:
     def folder(self) -> Path:
         """The run's results folder."""
         return results_folder(self.parameters.results)
+
+    @property
+    def rows_folder(self) -> Path:
+        """The results folder of the rows."""
+        return self.folder
+
+    @cached_property
+    def priors(self) -> dict[str, Prior]:
+        """By outcome, what the claims' like contrasts say of the spread between replicates."""
+        return family_priors(self.rows_folder, self.experiment)
 
     @cached_property
     def grids(self) -> Mapping[str, Sequence[Cell]]:
@@ -93,7 +105,8 @@ class ChapterBase:
             return NOT_RUN
         rows = starred(rows)
         items, replicates = (counted_range(rows[f"{what}s"], what) for what in ("item", "replicate"))
-        said = self.words("forest", caption=caption, items=items, replicates=replicates, n=len(rows))
+        pooled = ", with the variance between replicates pooled over the claims' comparisons" * bool(self.priors)
+        said = self.words("forest", caption=caption, items=items, replicates=replicates, n=len(rows), pooled=pooled)
         return self.figure(name, partial(forest, rows, **options), rows, title or reading(rows), said)
 
     def curves(self, name: str, rows: pd.DataFrame, title: str, caption: str) -> Picture:

@@ -165,6 +165,7 @@ class Chapter(ChapterBase):
 
     notebook: ClassVar[str] = "02_finetuned_teacher"
     seeds: ClassVar[str] = "original example"
+    experiment: ClassVar[str] = "finetuned_teacher"
     parameters: FinetunedTeacher
 
     @cached_property
@@ -225,7 +226,9 @@ class Chapter(ChapterBase):
             scoring = "classify" if labelled(p, d.task) else "generate"
             base = {"experiment": "finetuned_teacher", "task": d.task, "seed_size": d.size, "scoring": scoring}
             row = {name: getattr(d, name) for name in NAMES}
-            out.append(row | paired_row(self.runs, self.folder, base, [{}], terms, outcome(p, d.task)))
+            judged = outcome(p, d.task)
+            found = paired_row(self.runs, self.folder, base, [{}], terms, judged, prior=self.priors.get(judged))
+            out.append(row | found)
         columns = [column for column in COLUMNS if column not in ("comparison", "value")]
         return pd.DataFrame(out, columns=[*NAMES, *columns])
 

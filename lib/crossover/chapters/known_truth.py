@@ -117,7 +117,7 @@ class Chapter(ChapterBase):
             wanted = last["replicates"] * (last["error"] / WITHIN * ndtri(0.95)) ** 2
             held = f"{part['held'].sum()} of {len(part)} ({part['held'].mean():.0%})"
             row = [TASKS[task], display_name(strategy), held, f"{last['held'].sum()} of {len(last)}"]
-            rows.append([*row, ", ".join(f"{v:+.0f}" for v in miss), f"{np.ceil(wanted.median()):.0f}"])
+            rows.append([*row, ", ".join(f"{round(v):+d}" for v in miss), f"{np.ceil(wanted.median()):.0f}"])
         columns = ["task", "strategy", "cells held", "largest budgets held", "largest budgets, points missed by"]
         return table(pd.DataFrame(rows, columns=[*columns, f"replicates for {100 * WITHIN:.0f} points"]), "left-out")
 

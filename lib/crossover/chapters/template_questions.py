@@ -46,9 +46,15 @@ class Chapter(ChapterBase):
 
     notebook: ClassVar[str] = "01_template_questions"
     seeds: ClassVar[str] = "real question"
+    experiment: ClassVar[str] = "template_questions"
     parameters: TemplateQuestions
     bank: QuestionBank
     source: Path  #: The results folder of the rows.
+
+    @property
+    def rows_folder(self) -> Path:
+        """The results folder of the rows."""
+        return self.source
 
     def gains(self) -> Picture | Markdown:
         """Draw what template questions gain, next to the paper's gains."""
@@ -72,7 +78,7 @@ class Chapter(ChapterBase):
         points = [{"share": share} for share in self._published_shares("real_equal")]
         for name in self.parameters.question_sets if points else ():
             found = pair(self.runs, self.source, _BASE, points, _terms("real_equal"), sets=[name])
-            c, needed = found.contrast(), items_needed(found.differences, 0.01, LEVEL)
+            c, needed = found.contrast(self.priors.get("correct")), items_needed(found.differences, 0.01, LEVEL)
             gain = f"{100 * c.estimate:+.2f} ({100 * c.low:.2f} to {100 * c.high:.2f})"
             rows.append((SET_NAMES[name], c.items, c.replicates, gain, f"{100 * c.detectable:.2f}", f"{needed:,}"))
         columns = ["set", "test items", "replicates", "gain, points"]
@@ -260,7 +266,7 @@ class Chapter(ChapterBase):
     def _effect(
         self, sets: Sequence[str], points: list[Selector], terms: list[Selector], outcome: Outcome = "correct"
     ) -> dict[str, object]:
-        return paired_row(self.runs, self.source, _BASE, points, terms, outcome, sets)
+        return paired_row(self.runs, self.source, _BASE, points, terms, outcome, sets, self.priors.get(outcome))
 
 
 _BASE: Selector = {

@@ -50,14 +50,12 @@ class PairedEvidence(Evidence):
     @property
     def between(self) -> tuple[float, float]:
         """Variance between replicates and its degrees of freedom, drawn to the family's."""
-        own = self.own_variance, float(self.replicates - 1)
-        variance, df = self.prior.moderate(*own) if self.prior else own
-        return variance * self.pairing.load, df
+        own = self.pairing.components
+        return self.prior.between(own, self.pairing.load) if self.prior else (own.between, self.replicates - 1.0)
 
     def drawn_to(self, prior: Prior) -> PairedEvidence:
         """Return the evidence with its variance between replicates drawn to its family's."""
-        drawn = replace(self, prior=prior)
-        return replace(drawn, statistic=self.pairing.components.contrast(LEVEL, *drawn.between))
+        return replace(self, prior=prior, statistic=self.pairing.contrast(prior))
 
 
 def gather(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> Evidence:

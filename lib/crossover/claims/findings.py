@@ -12,6 +12,7 @@ import pandas as pd
 
 from crossover.claims.evidence import Evidence, NotPlanned, PairedEvidence, compared, contrast, gather, priors
 from crossover.claims.register import Claim, Part, Register, load_register
+from crossover.stats.contrasts import Prior
 from crossover.stats.noise import signal_to_noise
 from crossover.stats.verdicts import LEAST_SIGNAL, LEVEL, at_the_floor, verdict, weakest
 from crossover.study.select import MissingRows, Selector, settings_table
@@ -129,6 +130,21 @@ def _decide(folder: Path, register: Register) -> list[Finding]:
             f = replace(f, evidence=evidence, verdict=said, why=few)
         findings.append(f)
     return findings
+
+
+def family_priors(folder: Path, experiment: str, register: Register | None = None) -> dict[str, Prior]:
+    """Return by outcome what an experiment's contrasts in the register say of the spread between replicates.
+
+    Chapters draw their own differences to it, so that a difference has one interval throughout the book.
+    """
+    rows = settings_table(read_runs(folder, experiment))
+    asked = [
+        f
+        for f in _questions(register or load_register(), folder.name)
+        if f.base.get("experiment") == experiment and f.part.statistic == "contrast" and not f.under
+    ]
+    found = [(f.part.outcome, _with_evidence(f, rows, folder).evidence) for f in asked if len(rows)]
+    return priors((outcome, evidence) for outcome, evidence in found if isinstance(evidence, PairedEvidence))
 
 
 def _with_evidence(f: Finding, rows: pd.DataFrame, folder: Path) -> Finding:

@@ -100,6 +100,10 @@ def components(
 
     ``strata`` (I,) name the evaluation set of each item, and each set weighs the same; ``binary`` says that outcomes
     are correct answers, not scores. The variance of correct answers is at least 1/I² (one item flipping).
+
+    >>> c = components(np.array([[1, 0, 1, 0, 0, 1], [1, 0, 0, 0, 1, 1], [1, 0, 1, 0, 1, 1]])).contrast()
+    >>> round(c.estimate, 3), round(c.low, 3), round(c.high, 3)
+    (0.556, 0.181, 0.93)
     """
     d = np.asarray(differences, float)
     sets = [d] if strata is None else [d[:, np.asarray(strata) == name] for name in dict.fromkeys(strata)]
@@ -124,18 +128,6 @@ def components(
     )
 
 
-def contrast(
-    differences: np.ndarray, level: float = 0.9, binary: bool = True, strata: Sequence[str] | np.ndarray | None = None
-) -> Contrast:
-    """Return the mean of crossed differences with an interval; :func:`components` explains the arguments.
-
-    >>> c = contrast(np.array([[1, 0, 1, 0, 0, 1], [1, 0, 0, 0, 1, 1], [1, 0, 1, 0, 1, 1]]))
-    >>> round(c.estimate, 3), round(c.low, 3), round(c.high, 3)
-    (0.556, 0.181, 0.93)
-    """
-    return components(differences, strata, binary).contrast(level)
-
-
 @dataclass(frozen=True)
 class Prior:
     """What a family of like contrasts says about the variance between replicates."""
@@ -153,6 +145,14 @@ class Prior:
         if np.isinf(self.df):
             return self.variance, self.most
         return (self.df * self.variance + df * variance) / (self.df + df), min(self.df + df, self.most)
+
+    def between(self, found: Components, load: float) -> tuple[float, float]:
+        """Return a contrast's variance between replicates, drawn to the family's, and its degrees of freedom.
+
+        ``load`` is the sum of its squared weights: members are alike in units of one student's variance.
+        """
+        variance, df = self.moderate(found.between / load, found.replicates - 1.0)
+        return variance * load, df
 
 
 def squeeze(variances: Sequence[float], df: Sequence[float]) -> Prior:

@@ -222,8 +222,9 @@ def fit_table(table: pd.DataFrame, level: float = 0.9, draws: int = 2000, seed: 
     --------
     >>> ratios = np.array([1, 2, 4, 8, 16])
     >>> correct = 1000 * (0.7 - 0.4 * np.exp(-ratios / 5))
-    >>> table = pd.DataFrame({"strategy": "a", "seed_size": 50, "budget": 50 * ratios, "n_correct": correct.round()})
-    >>> round(fit_table(table.assign(n_test=1000), draws=50)["a", 50].tau, 1)
+    >>> table = pd.DataFrame({"budget": 50 * ratios, "n_correct": correct.round()})
+    >>> table = table.assign(strategy="a", seed_size=50, n_test=1000)
+    >>> round(fit_table(table, draws=50)["a", 50].tau, 1)
     5.0
     """
     if not 0 < level < 1:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,9 @@ from crossover.errors import CrossoverError
 from crossover.labels import in_order
 from crossover.stats.curves import Fits, FittedCurve, fit_table
 from crossover.stats.noise import t_quantile
+
+if TYPE_CHECKING:
+    from crossover.stats.contrasts import Prior
 
 POINTS = 121  # ratios at which the lead of the curves is taken
 Pair = tuple[FittedCurve, FittedCurve]
@@ -81,12 +84,14 @@ def find_leads(
     second: str | None = None,
     pooled: bool = False,
     items: pd.DataFrame | None = None,
+    prior: Prior | None = None,
 ) -> list[Lead]:
     """Leads of every pair of strategies, by task and seed-set size.
 
     ``first`` and ``second`` ask for one pair alone, or for every pair with one strategy; ``pooled`` for one lead over
     all seed-set sizes of a task at which both strategies were run. ``items``, outcomes of single test items in the
-    columns :data:`ITEM_COLUMNS` (and ``task``), pair the differences by item too.
+    columns :data:`ITEM_COLUMNS` (and ``task``), pair the differences by item too; their variance between replicates is
+    then drawn to a ``prior``.
     """
     known = in_order(c.strategy for c in fits)
     for name in (first, second):
@@ -106,11 +111,11 @@ def find_leads(
             ]
             found = [pair for pair in found if None not in pair and _common(pair)]
             groups = [found] if pooled and found else [[pair] for pair in found]
-            out += [_lead(members, items, None if pooled else members[0][0].seed_size) for members in groups]
+            out += [_lead(members, items, prior, None if pooled else members[0][0].seed_size) for members in groups]
     return out
 
 
-def _lead(members: Sequence[Pair], items: pd.DataFrame | None, seed_size: float | None) -> Lead:
+def _lead(members: Sequence[Pair], items: pd.DataFrame | None, prior: Prior | None, seed_size: float | None) -> Lead:
     a, b = members[0]
     tail = (1 - a.level) / 2
     low = max(max(c.ratio_range[0] for c in pair) for pair in members)
@@ -120,7 +125,7 @@ def _lead(members: Sequence[Pair], items: pd.DataFrame | None, seed_size: float 
     ends = np.quantile(draws, [tail, 1 - tail], axis=0)
     curve = pd.DataFrame({"ratio": ratios, "lead": draws.mean(0), "low": ends[0], "high": ends[1]})
     at = {r: [pair for pair in members if r in _common(pair)] for pair in members for r in _common(pair)}
-    points = pd.DataFrame([_paired(at[r], r, items) for r in sorted(at)])
+    points = pd.DataFrame([_paired(at[r], r, items, prior) for r in sorted(at)])
     whole = points[points["sizes"] == len(members)]
     brackets = _sign_changes(list(whole["ratio"]), whole["lead"])
     undecided = _bands(ratios, (ends[0] <= 0) & (ends[1] >= 0))
@@ -145,7 +150,7 @@ def _common(pair: Pair) -> list[float]:
     return [r for r in tested if set(_cells(pair[0], r)[0]) & set(_cells(pair[1], r)[0])]
 
 
-def _paired(members: Sequence[Pair], ratio: float, items: pd.DataFrame | None) -> dict[str, float]:
+def _paired(members: Sequence[Pair], ratio: float, items: pd.DataFrame | None, prior: Prior | None) -> dict[str, float]:
     """Mean paired difference at one ratio with its t interval; sizes weigh the same, and share their replicates."""
     level = members[0][0].level
     if items is None:
@@ -153,10 +158,11 @@ def _paired(members: Sequence[Pair], ratio: float, items: pd.DataFrame | None) -
         half = t_quantile((1 + level) / 2, df) * error
         low, high = mean - half, mean + half
     else:
-        from crossover.stats.contrasts import contrast  # loads scipy.stats
+        from crossover.stats.contrasts import components  # loads scipy.stats
 
         d = sum(_by_item(pair, ratio, items) for pair in members).dropna(how="all").dropna(axis=1) / len(members)
-        found = contrast(d.to_numpy(float), level, binary=members[0][0].counts.item_variance is None)
+        parts = components(d.to_numpy(float), binary=members[0][0].counts.item_variance is None)
+        found = parts.contrast(level, *(prior.between(parts, 2 / len(members)) if prior else ()))
         mean, low, high, replicates = found.estimate, found.low, found.high, len(d)
     return {"ratio": ratio, "lead": mean, "low": low, "high": high, "replicates": replicates, "sizes": len(members)}
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from crossover.errors import CrossoverError
-from crossover.stats.contrasts import Components, Contrast, components
+from crossover.stats.contrasts import Components, Contrast, Prior, components
 from crossover.study.select import MissingRows, Selector, choose
 
 LEVEL = 0.9
@@ -38,9 +38,9 @@ class Pairing:
         """The mean difference and the parts of its variance."""
         return components(self.differences, self.strata, self.binary)
 
-    def contrast(self) -> Contrast:
-        """Return the mean difference with its 90% interval."""
-        return self.components.contrast(LEVEL)
+    def contrast(self, prior: Prior | None = None) -> Contrast:
+        """Return the mean difference with its 90% interval; its variance between replicates is drawn to a ``prior``."""
+        return self.components.contrast(LEVEL, *(prior.between(self.components, self.load) if prior else ()))
 
 
 def pair(
@@ -88,11 +88,12 @@ def paired_row(
     terms: Sequence[Selector],
     outcome: Outcome = "correct",
     sets: Sequence[str] = (),
+    prior: Prior | None = None,
 ) -> dict[str, object]:
     """Return the contrast of what :func:`pair` finds as columns; where rows are missing, ``why`` names them."""
     names = ("estimate", "low", "high", "p")
     try:
-        c = pair(rows, folder, base, points, terms, outcome, sets).contrast()
+        c = pair(rows, folder, base, points, terms, outcome, sets).contrast(prior)
     except MissingRows as missing:
         return dict.fromkeys(names, np.nan) | {"replicates": 0, "items": 0, "why": str(missing)}
     return {name: getattr(c, name) for name in (*names, "replicates", "items")} | {"why": ""}
