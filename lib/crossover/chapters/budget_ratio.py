@@ -255,13 +255,12 @@ class Chapter(ChapterBase):
             rule=self.headline,
             example=f"**You have 200 seed questions and 5,000 teacher calls?** {self.example(200, 5000)}",
             samples=common.as_html(self._samples()),
-            worth="" if self._gains.empty else f"{gains_in_words(self._gains)} ({self._gains_scope}.)",
+            worth="" if self._gains.empty else f"{gains_in_words(self._gains)} ({self._gains_scope}, {self.rules}.)",
             tested_seeds=counts["sizes"],
             most_queries=f"{self.runs['budget'].max():,}",
             n_students=counts["students"],
             n_test=f"{self.runs['n_test'].max():,}",
             n_replicates=counts["replicates"],
-            update_rules=self.rules,
         )
 
 
