@@ -380,14 +380,14 @@ class Pilot:
     def accepted(self, strategy: str, n: int) -> tuple[list[Sample], int]:
         """Buy ``n`` usable samples of one strategy; return them with the calls that they took, at most ``queries``."""
         samples: list[Sample] = []
-        calls, store = 0, self.store
+        calls, made, store = 0, 0, self.store
         with store.lock():
             while len(samples) < n and calls < self.queries:
                 calls = min(self.queries, calls + (n - len(samples)) * (2 if strategy in KINDS else 1))
                 (cell,) = self._grid([strategy], [calls])
                 bought, ledger = buy(cell, store, self.parameters.device)
-                samples, calls = bought.samples, max(calls, ledger.spent)
-        return samples[:n], calls
+                samples, made = bought.samples, ledger.spent
+        return samples[:n], made
 
 
 def values_of(task: UserPairs, given: Mapping[str, Any]) -> dict[str, object]:
