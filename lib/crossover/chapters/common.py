@@ -150,8 +150,9 @@ class ChapterBase:
     def scope(self) -> Markdown:
         """Say in one line what the chapter rests on."""
         runs = self.runs
+        trained = runs[runs["seed_size"] > 0].groupby(["task", "strategy", "seed_size"])
         said = [
-            counted(len(runs), "student"), counted_range(runs.groupby("strategy")["replicate"].nunique(), "replicate"),
+            counted(len(runs), "student"), counted_range(trained["replicate"].nunique(), "replicate"),
             counted_range(runs["seed_size"], self.seeds), f"{runs['queries'].sum():,} teacher calls",
             counted_range(runs["n_test"], "test item"),
             f"{worker_hours(runs).sum():.2g} worker-hours", f"profile {self.profile}",
