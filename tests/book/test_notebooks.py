@@ -40,7 +40,7 @@ def test_a_changed_room_reruns_only_the_notebooks_that_import_it(tmp_path, monke
         return {name: notebooks._stamp(name, resolve(name, "smoke", {}), tmp_path) for name in load_profile("smoke")}
 
     before, digest = stamps(), notebooks._digest
-    rooms = (("chapters/template_questions.py", "01_template_questions", "03_budget_ratio"), ("stats", "03_budget_ratio", None), ("cli", None, "03_budget_ratio"))  # fmt: skip
+    rooms = (("chapters/template_questions.py", "01_template_questions", "03_budget_ratio"), ("stats", "03_budget_ratio", None), ("cli", None, "03_budget_ratio"), (paths.repository() / "notebooks" / "claims.yaml", "03_budget_ratio", None))  # fmt: skip
     for room, rerun, left in rooms:
         new = LIBRARY / room
         monkeypatch.setattr(notebooks, "_digest", lambda p, new=new: "new" if p.is_relative_to(new) else digest(p))

@@ -128,6 +128,10 @@ def clean(notebook: NotebookNode) -> NotebookNode:
     return notebook
 
 
+#: What was written before rows: chapters read it.
+COMMITTED = ("notebooks/claims.yaml", "notebooks/predictions.csv")
+
+
 def _stamp(notebook: str, parameters: Parameters, folder: Path) -> dict[str, str]:
     """Return digests of everything that an executed notebook depends on, by what it is."""
     root = repository()
@@ -142,6 +146,7 @@ def _stamp(notebook: str, parameters: Parameters, folder: Path) -> dict[str, str
     for name in parameters.reads:
         own = rows is not None and name == "runs.csv"
         stamp[name] = _rows_digest(rows) if own else _digest(folder / name)
+    stamp |= {name: _digest(root / name) for name in COMMITTED}
     return stamp | {path.relative_to(root).as_posix(): _digest(path) for path in library_files(source)}
 
 
