@@ -154,7 +154,11 @@ def leads(*ends):
                 "undecided",
             ],
         ),
-        ([(-0.2, 0.1), (0.1, 0.2), (-0.1, 0.2), (0.1, 0.3)], [(1, [2]), (1, [8])], ["from 8 ", "at 2 (at 2: +15"]),
+        (
+            [(-0.2, 0.1), (0.1, 0.2), (-0.1, 0.2), (0.1, 0.3)],
+            [(1, [2]), (1, [8])],
+            ["at 2 teacher calls per seed question and from 8 on (at 8: +20"],
+        ),
         ([(-0.1, 0.1), (-0.3, -0.1), (-0.2, -0.1), (0.1, 0.3)], [(-1, [2, 4]), (1, [8])], ["from 2 to 4 (at 4: +15"]),
         ([(-0.2, -0.1)], [(-1, [1])], ["New answers beat new questions at all tested ratios"]),
         ([(-0.2, 0.1), (-0.1, 0.2)], [], ["These runs decide nothing between"]),

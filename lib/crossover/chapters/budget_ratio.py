@@ -317,14 +317,17 @@ def _where(ratios: Sequence[float], run: Sequence[float], calls: str) -> str:
 
 
 def _sides(leads: pd.DataFrame) -> list[tuple[int, str, str, float, str]]:
-    """Who leads whom, at which ratio next to the others, and where: the larger ratios first."""
+    """Who leads whom, at which ratio of its largest run of them, and where: who leads at larger ratios first."""
     pooled = sorted(leads.loc[leads["seed_size"] == 0, "ratio"])
-    names = ("new questions", "new answers")
-    found: list[tuple[int, str, str, float, str]] = []
+    runs: dict[int, list[list[float]]] = {}
     for side, run in reversed(decided_runs(leads)):
-        one, other = names[::side]
-        where = _where(pooled, run, "" if found else "teacher call")
-        found.append((side, one, other, run[0] if run[-1] == pooled[-1] else run[-1], where))
+        runs.setdefault(side, []).insert(0, run)
+    found: list[tuple[int, str, str, float, str]] = []
+    for side, own in runs.items():
+        one, other = ("new questions", "new answers")[::side]
+        units = ["teacher call" if not found and i == 0 else "" for i in range(len(own))]
+        where = common.listed([_where(pooled, run, unit) for run, unit in zip(own, units, strict=True)])
+        found.append((side, one, other, own[-1][0] if own[-1][-1] == pooled[-1] else own[-1][-1], where))
     return found
 
 
