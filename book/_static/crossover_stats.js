@@ -685,8 +685,9 @@ function crossoverStats(settings) {
     const errors = redraw(curves.map((c) => c.noise), draws, generator), laws = new Map();
     for (const name of distinct(curves.filter((c) => !c.buysNothing).map((c) => c.strategy))) {
       const members = range(curves.length, (i) => i).filter((i) => curves[i].strategy === name && !curves[i].buysNothing), group = members.map((i) => curves[i]);
-      if (sum(group.map((c) => c.ratios.length)) < 4) continue;
-      const repeats = members.length === 1 ? [fresh] : worth[name] ?? worth[""];
+      const cells = sum(group.map((c) => c.ratios.length));
+      if (cells < 4) continue;
+      const repeats = members.length === 1 || cells <= FORMS.power_law.size + 1 ? [fresh] : worth[name] ?? worth[""];
       laws.set(name, fitLaw(repeats, group, members.map((i) => errors[i]), perSample[name] ?? 1, generator));
     }
     return laws;
@@ -696,8 +697,9 @@ function crossoverStats(settings) {
   function solveLaw(repeats, samples, sizes, data, ...how) {
     const form = FORMS.power_law, effectives = (R, n, s) => n.map((v, i) => effective(v, s[i], R));
     const tried = repeats.map((R) => solve(form, effectives(R, samples, sizes), data, ...how));
+    const known = samples.some((v, i) => v > sizes[i]);
     return data.map((_, d) => {
-      const losses = tried.map((fit) => fit.loss[d]), best = losses.indexOf(Math.min(...losses));
+      const losses = tried.map((fit) => fit.loss[d]), best = known ? losses.indexOf(Math.min(...losses)) : (d + Math.floor(repeats.length / 2)) % repeats.length;
       return { loss: losses[best], at: (n, s) => predict(form, tried[best], d, effectives(repeats[best], n, s)) };
     });
   }

@@ -79,6 +79,9 @@ TABLES = {
     "one replicate": lambda: noisy(EARLY, LATE, seed=5, n=400, replicates=1),
     "unequal replicates": unequal,
     "several sizes": lambda: pd.concat(noisy(EARLY, LATE, seed=s, size=s, n=250) for s in (30, 70, 150)),
+    "nothing repeated": lambda: pd.concat(
+        noisy(EARLY, LATE, seed=s, size=s, n=250, ratios=np.array([0.125, 0.25, 0.5, 1.0])) for s in (48, 160)
+    ),
     "two tasks": two_tasks,
     "four strategies": with_seeds_only,
     "near the ends": near_the_ends,

@@ -13,7 +13,7 @@ from crossover.chapters.budget_ratio import Chapter, gains, gains_in_words
 from crossover.cli import app
 from crossover.params.profiles import check
 from crossover.paths import repository, results_folder
-from crossover.stats.crossovers import find_crossovers
+from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import fit_table
 from crossover.study import confirmation
 from crossover.study.advice_counts import counts
@@ -103,7 +103,7 @@ def test_a_gain_at_one_size_alone_is_none_at_every_size():
     rows += [(size, "question_rephrase", 8, 0.1, -0.1, 0.3) for size in (16, 64)]
     assert "Rephrasings beat the seeds alone at no tested ratio." in gains_in_words(pd.DataFrame(rows, columns=columns))
     rows = [(size, "new_question", 8, 0.2, 0.1, 0.3) for size in (16, 64)]
-    assert "alone at both sizes at all tested ratios" in gains_in_words(pd.DataFrame(rows, columns=columns))
+    assert "alone with 16 and 64 seeds at all tested ratios" in gains_in_words(pd.DataFrame(rows, columns=columns))
     assert "New questions beat" in gains_in_words(pd.DataFrame(rows[:1], columns=columns))
 
 
@@ -127,3 +127,16 @@ def test_the_landing_page_answers_as_the_command_does(chapter):
     trend = json.loads(asked.stdout)["trend"]
     low, high = (100 * end for end in trend["interval"])
     assert f" by {100 * trend['lead']:.0f} points ({low:.0f} to {high:.0f})." in chapter.example(32, 2000)
+
+
+def test_committed_predictions_stand_beside_what_was_measured(chapter, tmp_path):
+    ratios = {"ratio": 2.0, "interval": (1.5, 3.0), "tested": (0.0625, 16.0), "searched": (0.01, 256.0)}
+    crossing = Crossover(
+        "math_words", "answer_augmentation", "new_question", 256.0, "found", unit="queries", level=0.9, **ratios
+    )
+    confirmed = replace(chapter, crossovers=[crossing], source=tmp_path / "confirm")
+    shown = confirmed.new_sizes().data
+    ours = shown[(shown["seeds"] == "256") & (shown["lead"] == "new answers → new questions")]
+    assert ours["predicted"].tolist() == ["0.57 (0.48 to 0.68)"] and ours["measured"].tolist() == ["2 (1.5 to 3)"]
+    assert "do not overlap" in ours["agreement"].iloc[0]
+    assert (shown.loc[shown["seeds"] == "1,024", "measured"] == "not run yet").all()

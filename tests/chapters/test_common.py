@@ -84,11 +84,11 @@ def test_the_rule_is_the_widest_span_of_the_intervals(crossing):
 
 def test_an_open_interval_is_not_said_to_overlap(crossing):
     c = dataclasses.replace(crossing, ratio=2.0, interval=(1.0, 3.0))
-    assert agreement(1.0, 0.5, np.nan, c) == "off by a factor of 2; an interval is open"
-    assert agreement(1.0, 0.5, 1.5, c).endswith("intervals overlap") and agreement(0.5, 0.4, 0.6, c).endswith(
-        "do not overlap"
-    )
-    assert agreement(np.nan, np.nan, np.nan, c) == "nothing to compare"
+    assert agreement(1.0, 0.5, np.nan, c, c.first) == "off by a factor of 2; an interval is open"
+    assert agreement(1.0, 0.5, 1.5, c, c.first).endswith("intervals overlap")
+    assert agreement(0.5, 0.4, 0.6, c, c.first).endswith("do not overlap")
+    assert agreement(np.nan, np.nan, np.nan, c, c.first) == "nothing to compare"
+    assert "reversed" in agreement(2.0, 1.0, 3.0, c, c.second)
 
 
 def test_crossovers_are_shown_in_readers_words(crossing):

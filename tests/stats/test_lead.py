@@ -62,6 +62,14 @@ def test_pooling_weighs_sizes_alike():
     assert width[0] < min(width[1:])
 
 
+def test_a_size_of_few_replicates_does_not_set_those_of_all():
+    parts = [noisy(EARLY, LATE, seed=s, size=s, n=500, replicates=n) for s, n in ((20, 6), (40, 6), (80, 2))]
+    fits = fit_table(pd.concat(parts), draws=200)
+    (pooled,) = find_leads(fits, pooled=True, **PAIR)
+    assert pooled.sizes == (20, 40) and (pooled.points["replicates"] == 6).all()
+    assert [lead.sizes for lead in find_leads(fits, **PAIR)] == [(20,), (40,), (80,)]
+
+
 def test_the_lead_over_seeds_alone():
     seeds = pd.DataFrame({"strategy": "seeds_only", "seed_size": 100, "budget": 0, "replicate": [0, 1, 2]})
     table = pd.concat([noisy(EARLY, LATE, n=2000), seeds.assign(n_correct=300, n_test=2000)], ignore_index=True)

@@ -80,6 +80,19 @@ def true_crossover(size):
     return grid[np.argmax([b(r) > a(r) for r in grid])]
 
 
+def test_what_repeats_are_worth_stays_open_where_nothing_was_repeated():
+    """Below one sample per seed question every value of repeats fits the same; the draws must not settle on one."""
+    ratios = np.array([0.125, 0.25, 0.5, 1.0])
+    few = pd.concat(
+        counts(accuracy("reused", s, 1), n=10**6, size=s, strategy="answer_augmentation", ratios=ratios, seed=s)
+        for s in (50, 200)
+    )
+    law = seed_size_law.fit_seed_sizes(curves.fit_table(few, draws=60))["task", "answer_augmentation"]
+    assert {*law.draws.repeats} == {*seed_size_law.REPEATS}
+    truth = accuracy("reused", 200, 1)(16)
+    assert law.cell(200, 16.0).min() < truth < law.cell(200, 16.0).max()
+
+
 def test_a_held_out_size_is_predicted():
     fits = curves.fit_table(table(4000, replicates=3), draws=200)
     (row,) = seed_size_law.held_out(fits, 100).itertuples()

@@ -10,7 +10,7 @@ from crossover.study.confirmation import confirmed
 @pytest.fixture
 def without(tmp_path, monkeypatch):
     """Return a function that takes rows out of the confirmation study."""
-    rows = pd.read_csv(results_folder("confirm") / "runs.csv")
+    rows = pd.read_csv(results_folder("confirm") / "runs.csv", dtype=str, keep_default_na=False)
     (tmp_path / "confirm").mkdir()
     monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
 
@@ -37,6 +37,7 @@ def test_a_seed_set_size_counts_by_whole_replicates_of_all_strategies(without):
 
 def test_a_mixture_of_questions_counts_by_itself(without):
     rows = confirmed("01_template_questions")
+    assert (rows["strategy"] == "untouched").sum() == 1, "one is planned, and there are never two"
     alone = rows[rows["strategy"] == "tokens_equal"]
     mixture = alone[alone["budget"] == alone["budget"].max()]
     assert mixture["replicate"].is_unique and len(mixture) > 2

@@ -64,11 +64,19 @@ class Chapter(ChapterBase):
     def _leads(self, fits: Fits, items: pd.DataFrame, outcome: Outcome) -> pd.DataFrame:
         both = {ANSWERS, QUESTIONS} <= {c.strategy for c in fits}
         found = [
-            lead.points.assign(seed_size=lead.seed_size or 0)
+            lead.points.assign(seed_size=lead.seed_size or 0, over=" ".join(f"{size:g}" for size in lead.sizes))
             for pooled in (True, False)
             for lead in (find_leads(fits, ANSWERS, QUESTIONS, pooled, items, self.priors.get(outcome)) if both else ())
         ]
-        return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["seed_size", "ratio"])
+        if not found:
+            return pd.DataFrame(columns=["seed_size", "ratio"])
+        leads = pd.concat(found, ignore_index=True)
+        return leads[leads["sizes"] == leads["over"].str.split().str.len()]  # a pooled lead, where all sizes have it
+
+    def _pooled(self, leads: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of the sizes that a lead is pooled over."""
+        sizes = leads.loc[leads["seed_size"] == 0, "over"].iloc[0].split()
+        return self.runs[self.runs["seed_size"].isin([float(size) for size in sizes])]
 
     def lead(self) -> Picture | Markdown:
         """Draw the lead of new questions over new answers, next to the loss from always buying one strategy."""
@@ -76,7 +84,7 @@ class Chapter(ChapterBase):
             return NOT_RUN
         losses, several = common.regret(self.fits, self.runs), self.runs["seed_size"].nunique() > 1
         how = {"pooled": "pooled over" if several else "from", "thin": "; thin lines are single sizes" * several}
-        caption = self.words("lead", cells=losses["cells"].iloc[0], **how, **self.counts(self.runs))
+        caption = self.words("lead", cells=losses["cells"].iloc[0], **how, **self.counts(self._pooled(self.leads)))
         draw = partial(lead_and_regret, self.leads, losses)
         return self.figure("lead", draw, self.leads, lead_in_short(self.leads), caption)
 
@@ -184,7 +192,7 @@ class Chapter(ChapterBase):
                 "lead": f"{display_name(r.first).lower()} → {display_name(r.second).lower()}",
                 "predicted": common.ratio(predicted[0], predicted[1:]) or "none",
                 "measured": (common.ratio(c.ratio, c.interval) or "none") if c else "not run yet",
-                "agreement": agreement(*predicted, c) if c else "",
+                "agreement": agreement(*predicted, c, r.first) if c else "",
             })  # fmt: skip
         table = pd.DataFrame(rows)
         return common.table(table.loc[:, (table != "").any()], "new-sizes")
@@ -383,7 +391,8 @@ def gains_in_words(table: pd.DataFrame) -> str:
     """
     better, never = [], []
     worse: list[str] = []
-    sizes = _everywhere(table["seed_size"].nunique())
+    there = table["seed_size"].unique()
+    sizes = f" with {common.listed([f'{size:,.0f}' for size in there])} seeds" if len(there) > 1 else ""
     for strategy in in_order(table["strategy"].unique()):
         ratios, name = table[table["strategy"] == strategy].groupby("ratio"), display_name(strategy)
         gain, lose = (ratios["low"].min() > 0)[::-1].cummin()[::-1], (ratios["high"].max() < 0).cummin()
@@ -395,21 +404,26 @@ def gains_in_words(table: pd.DataFrame) -> str:
             never.append(name.lower())
         if lose.any():
             worse.append(f"{name.lower()} up to {'' if worse else 'a ratio of '}{lose[lose].index[-1]:g}")
-    said = better or ["No strategy beats training on the seed questions alone at its largest budget."]
+    said = better or [f"No strategy beats training on the seed questions alone{sizes} at its largest budget."]
     if never:
         said.append(f"{common.listed(never).capitalize()} beat the seeds alone at no tested ratio.")
     if worse:
-        said.append(f"The seeds alone beat {common.listed(worse)}{sizes}.")
+        said.append(f"The seeds alone beat {common.listed(worse)}.")
     return " ".join(said)
 
 
-def agreement(predicted: float, low: float, high: float, c: Crossover) -> str:
-    """Say how a predicted crossover compares with the one measured: an open interval overlaps with nearly anything."""
+def agreement(predicted: float, low: float, high: float, c: Crossover, first: str) -> str:
+    """Say how a predicted crossover, below which ``first`` leads, compares with the one measured.
+
+    An open interval overlaps with nearly anything.
+    """
     if pd.isna(predicted) or c.ratio is None:
         return "nothing to compare"
+    if c.first != first:
+        return "the order is reversed"
     factor = max(predicted / c.ratio, c.ratio / predicted)
     said = f"off by a factor of {factor:.2g}"
-    first, last = c.interval
-    if pd.isna(low) or pd.isna(high) or first is None or last is None:
+    start, end = c.interval
+    if pd.isna(low) or pd.isna(high) or start is None or end is None:
         return f"{said}; an interval is open"
-    return f"{said}; intervals {'overlap' if low <= last and first <= high else 'do not overlap'}"
+    return f"{said}; intervals {'overlap' if low <= end and start <= high else 'do not overlap'}"

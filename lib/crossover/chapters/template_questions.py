@@ -12,7 +12,7 @@ import pandas as pd
 from IPython.display import Markdown
 from pandas.io.formats.style import Styler
 
-from crossover.chapters.common import COLUMNS, LEVEL, NATS, ChapterBase, counted, reading, table
+from crossover.chapters.common import COLUMNS, LEVEL, NATS, ChapterBase, counted, counted_range, reading, starred, table
 from crossover.data.closed_book import near_tests, pool, question_sets
 from crossover.figures.charts import sweep
 from crossover.figures.style import Picture
@@ -28,7 +28,7 @@ from crossover.study.confirmation import shown
 from crossover.study.experiments.template_mixture import distributions
 from crossover.study.paired import Outcome, pair, paired_row
 from crossover.study.run import run_grid
-from crossover.study.select import Selector, settings_table
+from crossover.study.select import Selector, select, settings_table
 
 SET_NAMES = {
     "nq_open": "NQ-open", "web_questions": "WebQuestions", "trivia_qa": "TriviaQA", "all": "all question sets",
@@ -227,10 +227,15 @@ class Chapter(ChapterBase):
     @cached_property
     def headline(self) -> str:
         """How many questions there are, how good they are, and whether they help."""
-        held_out, gains = self.precise("held_out"), self._gains[self._gains["estimate"].notna()]
-        found = int(((gains["low"] > 0) | (gains["high"] < 0)).sum())
-        values = {"precise": held_out, "floor": self._floor, "found": found or "none", "gains": len(gains)}
-        return self.words("template_headline", n=f"{len(self.bank.questions):,}", **values)
+        held_out, gains = self.precise("held_out"), starred(self._gains[self._gains["estimate"].notna()])
+        sides = gains.loc[gains["significant"], "estimate"] > 0
+        values = {
+            "precise": held_out,
+            "floor": self._floor,
+            "up": sides.sum() or "none",
+            "down": (~sides).sum() or "none",
+        }
+        return self.words("template_headline", n=f"{len(self.bank.questions):,}", gains=len(gains), **values)
 
     @cached_property
     def _floor(self) -> float:
@@ -246,7 +251,8 @@ class Chapter(ChapterBase):
 
     def _with_items(self, items: int) -> str:
         """Say on how many items of each set, with which student, a figure rests."""
-        replicates = counted(self.parameters.replicates, "replicate")
+        trained = self.runs[self.runs["seed_size"] > 0].groupby(["strategy", *_MIXTURE])
+        replicates = counted_range(trained["replicate"].nunique(), "replicate")
         return self.words("template_setting", items=counted(items, "test item"), replicates=replicates)
 
     @property
@@ -269,6 +275,8 @@ class Chapter(ChapterBase):
         return paired_row(self.runs, self.source, _BASE, points, terms, outcome, sets, self.priors.get(outcome))
 
 
+#: What tells the mixtures of a strategy apart.
+_MIXTURE = ["task.share", "task.spoilt", "task.spoilt_by", "task.selection", "recipe.student_layers"]
 _BASE: Selector = {
     "experiment": "template_questions", "task": "closed_book_qa", "student_layers": 0, "task.spoilt": 0.0,
     "task.selection": "natural",
@@ -285,7 +293,7 @@ def run(parameters: TemplateQuestions) -> Chapter:
 
 def _trained(p: TemplateQuestions, runs: pd.DataFrame) -> TemplateQuestions:
     """Return the parameters without the mixtures that have no rows yet."""
-    shares = {strategy: {*some} for strategy, some in runs.groupby("strategy")["task.share"]}
+    shares = {strategy: {*some} for strategy, some in select(runs, _BASE, _BASE).groupby("strategy")["task.share"]}
     spoilt, selected = {*zip(runs["task.spoilt"], runs["task.spoilt_by"], strict=True)}, {*runs["task.selection"]}
     there = {name: [s for s in getattr(p, name) if s in shares.get(name, ())] for name in MIXTURES}
     there["spoilt"] = [s for s in p.spoilt if {(s, by) for by in SPOILT_BY} <= spoilt]

@@ -47,8 +47,8 @@ def forest(rows: pd.DataFrame, xlabel: str = "difference in test accuracy, point
                   zorder=5)  # fmt: skip
         marks.append(mark("the paper's value", MUTED, "D", PAPER))
     for y, row in zip(places, rows.itertuples(), strict=True):
-        ends = "" if narrow else f" ({100 * row.low:.1f} to {100 * row.high:.1f})"
-        said = "not run" if row.why else f"{100 * row.estimate:+.1f}{ends}{' *' * row.significant}"
+        ends = "" if narrow else f" ({100 * row.low:z.1f} to {100 * row.high:z.1f})"
+        said = "not run" if row.why else f"{100 * row.estimate:+z.1f}{ends}{' *' * row.significant}"
         up = _ROW if narrow else 0
         axes.annotate(said, (1, y + up), xycoords=("axes fraction", "data"), xytext=(0 if narrow else 10, 0),
                       textcoords="offset points",

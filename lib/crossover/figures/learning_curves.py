@@ -203,21 +203,25 @@ def lead_and_regret(leads: pd.DataFrame, losses: pd.DataFrame, narrow: bool = Fa
             axes.axvspan(*gap, color=SHADE, zorder=0)
     single = leads[leads["seed_size"] > 0].sort_values("ratio")
     sizes = sorted(single["seed_size"].unique())
+    ends = []
     for size in sizes if len(sizes) > 1 else ():
         some = single[single["seed_size"] == size]
-        axes.plot(some["ratio"], 100 * some["lead"], color=MUTED, linewidth=0.8)
+        with series(axes, f"{size:g} seeds"):
+            axes.plot(some["ratio"], 100 * some["lead"], color=MUTED, linewidth=0.8)
         ratio, end = some[["ratio", "lead"]].iloc[-1]
-        # Right of the line's end at the last ratio, else on the side where the other lines are not.
+        if ratio == single["ratio"].max():
+            ends.append((f"{size:g} seeds", 100 * end, MUTED))
+            continue
+        # Of a line that ends before, on the side where the other lines are not.
         up = end >= leads.loc[leads["ratio"] == ratio, "lead"].mean() - 1e-9
         where, va, ha = ((0, 5), "bottom", "right") if up else ((0, -5), "top", "left")
-        if ratio == pooled["ratio"].max():
-            where, va, ha = (6, 0), "center", "left"
         axes.annotate(f"{size:g} seeds", (ratio, 100 * end), where, textcoords="offset points", color=MUTED,
                       va=va, ha=ha)  # fmt: skip
     axes.errorbar(pooled["ratio"], 100 * pooled["lead"], 100 * bars(pooled, "lead"), color=INK, marker="o",
                   linewidth=1.6, elinewidth=1.1, capsize=2, zorder=4)  # fmt: skip
-    ratio_axis(axes, pooled["ratio"])
+    ratio_axis(axes, leads["ratio"])
     axes.set(xlabel="teacher calls per seed question", ylabel="lead of new questions, points")
+    style.label_ends(axes, ends)
     axes.grid(axis="y")
     looks = style.styles(losses["strategy"])
     for y, row in enumerate(losses[::-1].itertuples()):

@@ -34,6 +34,8 @@ class Lead:
     ----------
     seed_size : float or None
         ``None`` where seed-set sizes are pooled, each with the same weight.
+    sizes : tuple of float
+        The seed-set sizes that it is of.
     curve, points : DataFrame
         ``ratio, lead, low, high`` of the flexible curves, over the ratios tested at every size; and, with
         ``replicates`` and ``sizes``, of paired differences at the tested ratios, over the sizes tested there.
@@ -46,6 +48,7 @@ class Lead:
     first: str
     second: str
     seed_size: float | None
+    sizes: tuple[float, ...]
     level: float
     curve: pd.DataFrame
     points: pd.DataFrame
@@ -89,7 +92,8 @@ def find_leads(
     """Leads of every pair of strategies, by task and seed-set size.
 
     ``first`` and ``second`` ask for one pair alone, or for every pair with one strategy; ``pooled`` for one lead over
-    all seed-set sizes of a task at which both strategies were run. ``items``, outcomes of single test items in the
+    the seed-set sizes of a task at which both strategies were run, but for those with less than half of the most
+    replicates: sizes are pooled within replicates that all have. ``items``, outcomes of single test items in the
     columns :data:`ITEM_COLUMNS` (and ``task``), pair the differences by item too; their variance between replicates is
     then drawn to a ``prior``.
     """
@@ -110,9 +114,15 @@ def find_leads(
                 if of == task
             ]
             found = [pair for pair in found if None not in pair and _common(pair)]
-            groups = [found] if pooled and found else [[pair] for pair in found]
+            groups = [_replicated(found)] if pooled and found else [[pair] for pair in found]
             out += [_lead(members, items, prior, None if pooled else members[0][0].seed_size) for members in groups]
     return out
+
+
+def _replicated(members: list[Pair]) -> list[Pair]:
+    """The sizes with at least half as many replicates as the size with most."""
+    counts = [min(len(c.counts.replicates) for c in pair) for pair in members]
+    return [pair for pair, n in zip(members, counts, strict=True) if 2 * n >= max(counts)]
 
 
 def _lead(members: Sequence[Pair], items: pd.DataFrame | None, prior: Prior | None, seed_size: float | None) -> Lead:
@@ -129,7 +139,8 @@ def _lead(members: Sequence[Pair], items: pd.DataFrame | None, prior: Prior | No
     whole = points[points["sizes"] == len(members)]
     brackets = _sign_changes(list(whole["ratio"]), whole["lead"])
     undecided = _bands(ratios, (ends[0] <= 0) & (ends[1] >= 0))
-    return Lead(a.task, a.strategy, b.strategy, seed_size, a.level, curve, points, undecided, brackets)
+    sizes = tuple(p.seed_size for p, _ in members)
+    return Lead(a.task, a.strategy, b.strategy, seed_size, sizes, a.level, curve, points, undecided, brackets)
 
 
 def model_free(pair: Pair) -> tuple[tuple[float, float], ...]:

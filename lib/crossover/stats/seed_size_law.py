@@ -2,7 +2,7 @@
 
 ``A = E - B (1 + D / rho)^-alpha`` (arXiv 2402.02314, 2607.01727) of ``D`` effective samples, in which repeats of a seed
 question lose value as in data-constrained scaling (:func:`effective`; Muennighoff et al. 2023). New questions repeat
-nothing. Neither is it known of a strategy that was run at one seed-set size, whose samples count in full.
+nothing; a strategy run at one seed-set size, or in fewer than six cells, cannot tell, and its samples count in full.
 """
 
 from __future__ import annotations
@@ -84,8 +84,9 @@ def fit_seed_sizes(fits: Fits) -> dict[tuple[str, str], SeedSizeCurve]:
             members.setdefault((c.task, c.strategy), []).append((c, e))
     out = {}
     for key, group in members.items():
-        if sum(len(c.noise.means) for c, _ in group) >= MIN_BUDGETS:
-            repeats = KINDS.get(key[1], (*REPEATS, FRESH)) if len(group) > 1 else (FRESH,)
+        if (cells := sum(len(c.noise.means) for c, _ in group)) >= MIN_BUDGETS:
+            told = len(group) > 1 and cells > LAW.n_parameters + 1
+            repeats = KINDS.get(key[1], (*REPEATS, FRESH)) if told else (FRESH,)
             out[key] = _fit(repeats, group, QUERIES_PER_SAMPLE.get(key[1], 1.0), rng)
     return out
 
@@ -157,9 +158,11 @@ def effective(samples: np.ndarray, sizes: np.ndarray | float, repeats: np.ndarra
 def _solve(
     repeats: Sequence[float], samples: np.ndarray, sizes: np.ndarray, data: np.ndarray, **how: object
 ) -> LawFits:
-    """The fit to each row of ``data`` with the best of the values of repeats."""
+    """The fit to each row of ``data`` with the best value of repeats; where nothing repeats, with all in turn."""
     tried = [solve(LAW, effective(samples, sizes, R), data, **how) for R in repeats]
     best = np.argmin([some.loss for some in tried], axis=0)
+    if (samples <= sizes).all():
+        best = (np.arange(len(best)) + len(repeats) // 2) % len(repeats)
     picked = (np.choose(best, [getattr(some, f.name).T for some in tried]).T for f in fields(Solution))
     return LawFits(Solution(*picked), np.asarray(repeats)[best])
 
