@@ -28,8 +28,13 @@ _SCALE |= {"dozen": 12, "lakh": 10**5, "crore": 10**7, "M": 10**6, "B": 10**9}
 #: and feet before inches.
 _BEFORE = re.compile(
     r"[\d∞]\s?[,;]\s?\Z|\d\s?[–—±]\s?\Z|\d[,.:/-]\Z|\d\Z|\d\s(?:to|and|or|(?:out )?of)\s\Z|\bbetween\s\S+\sand\s\Z|"
-    r"\b[a-z]\s?=\s?\d+(?:,|\sand)\s[a-z]\s?=\s?\Z|"
+    r"\b[A-Za-z]_?\d?\s?=\s?[-+$]*[\d.,/]*\d(?:[,;] ?| and |, and )[A-Za-z]_?\d?\s?=\s?\Z|"
     r"\d\s?(?:(?:h|hrs?|hours?|min|minutes?|ft|feet|foot|lbs?|pounds?)(?:\sand)?|(?:days?|dollars|euros)\sand|')\s?\Z"
+)
+#: A unit before a number, here ``#``, whose own unit is a part of that one.
+_PART = re.compile(
+    r"\d\s?(?:years?|months?|weeks?|days?|dollars?|euros?),?\s(?:and\s)?"
+    r"#\s?(?:months?|weeks?|days?|hours?|hrs?|h|min|minutes?|cents?)\b"
 )
 #: What stands behind such a number, and behind a decade.
 _BEHIND = re.compile(r"\s?[,;]\s?[\d∞]|\s?[–—±]\s?\d|[,.:/_-]\d|[A-Za-z]*\d|s\b")
@@ -225,7 +230,7 @@ def _tokens(text: str, point: str) -> list[re.Match[str]]:
         if re.search(r"[A-Za-z_]\Z|[A-Za-z)]\^\Z|\bnot\s\Z", before):
             continue
         dashed = match["sign"] and match[0][1].isdigit() and before[-1:].isdigit()  # a range, a date
-        if dashed or _BEFORE.search(before) or _BEHIND.match(after):
+        if dashed or _BEFORE.search(before) or _BEHIND.match(after) or _PART.search(f"{before[-20:]}#{after[:20]}"):
             found.append(None)
             continue
         found.append(match)
