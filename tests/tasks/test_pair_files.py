@@ -473,9 +473,10 @@ def test_what_is_left_out_is_counted(tmp_path):
         {"question": "Who\u2028are you?", "answer": ""},
         {"question": "Why?", "answer": []},
         {"question": "Where?", "answer": {"text": [], "answer_start": []}},
+        *({"question": f"Whose {i}?", "answer": blank} for i, blank in enumerate(([""], [None], {"text": [""]}))),
     ]
     read = read_pairs(lines(tmp_path / "a.jsonl", rows))
-    assert (len(read.pairs), read.empty, read.repeated) == (3, 1, 1) and "2 without an answer" in str(read)
+    assert (len(read.pairs), read.empty, read.repeated) == (6, 1, 1) and "5 without an answer" in str(read)
     assert read.unanswerable == 2 and "2 rows whose list of answers is empty left out" in str(read)
     assert read.left_out == ("source",) and "columns not used: source" in str(read)
     assert read.pairs[2].question == "Who\u2028are you?"

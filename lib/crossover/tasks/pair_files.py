@@ -24,7 +24,7 @@ import pyarrow.parquet
 
 from crossover.errors import CrossoverError, nearest
 from crossover.tasks import pair_layouts
-from crossover.tasks.pair_texts import Row, is_id, label_of, listed, plain, shown, structure
+from crossover.tasks.pair_texts import Row, is_id, is_unanswerable, label_of, listed, plain, shown, structure
 
 #: How packed files begin, and files that hold no pairs, with what to do about them.
 _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4"}
@@ -124,8 +124,8 @@ def _read(file: str, question: str, answer: str, written: int) -> Pairs:
         first, *also = dict.fromkeys(answers) or [""]
         if not asked:
             empty += 1
-        elif not first and layout.answer and isinstance(structure(row.get(layout.answer)), dict | list):
-            unanswerable += 1  # as SQuAD 2.0 has them, other than a row without a label
+        elif not first and layout.answer and is_unanswerable(structure(row.get(layout.answer))):
+            unanswerable += 1
         elif (asked, (first, *also)) in pairs:
             repeated += 1
         else:

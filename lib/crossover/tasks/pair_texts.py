@@ -76,6 +76,14 @@ def texts_of(value: object) -> list[str]:
     return [text] if text and text.lower() not in _NOTHING else []
 
 
+def is_unanswerable(value: object) -> bool:
+    """Whether a value is a list of no answers, as SQuAD 2.0 has them, rather than of one left blank."""
+    if isinstance(value, dict):
+        by_name = {plain(name): part for name, part in value.items()}
+        value = next((by_name[name] for name in (*_TEXT, *_ALIASES) if name in by_name), None)
+    return isinstance(value, list) and all(map(is_unanswerable, value))
+
+
 def text_of(value: object) -> str:
     """Return the first of :func:`texts_of`, empty where there is none."""
     return next(iter(texts_of(value)), "")
