@@ -71,3 +71,10 @@ def test_a_run_stops_after_its_hours_and_goes_on_later(tmp_path, in_process):
     assert not Store(tmp_path).rows()
     run_cells(cells[:1], Store(tmp_path), 1, hours=1)
     assert set(Store(tmp_path).rows()) == {cells[0].key}
+
+
+def test_calls_whose_replies_nobody_can_read_are_paid_and_leave_a_student_without_samples(tmp_path, in_process):
+    cells = grid(teacher="local", teacher_model="tiny-random", strategies=["new_question"])
+    run_cells(cells, Store(tmp_path), 1)
+    (row,) = Store(tmp_path).rows().values()
+    assert [row[name] for name in ("queries", "kept", "n_train", "n_test")] == ["4", "0", "0", "4"]

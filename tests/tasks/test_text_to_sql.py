@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 import re
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crossover.tasks.sql import is_ordered, run, same_result, schema
-from crossover.tasks.text_to_sql.plan import database
+from crossover.tasks.text_to_sql.plan import LEXICON, QueryPlan, database, ops, outlines, valued, write_english
 from crossover.tasks.text_to_sql.task import TextToSql
 
 TASK = TextToSql()
@@ -95,3 +96,34 @@ def test_english_holds_the_querys_values(seed):
         assert text[0].isupper() and text[-1] in ".?"
         ends = re.findall(r"[.?](?= |$)", text)
         assert len(ends) <= 2 and (ends[0] == "?") == bool(re.match(r"(What|Which|How|Among.*which|Of.*which)\b", text))
+
+
+#: How English says each comparison and aggregate; what says none of them asks for equality.
+SAID = {
+    "above": r"(above|more than|greater than|exceeds|after) \d", "below": r"(below|less than|before) \d",
+    "between": r"(between \S+( \S+)* and|from \S+( \S+)* to) \d", "missing": r"no recorded|not recorded",
+    "known": r"a recorded|is recorded", "either": r"'x' or 'x'", "starts": r"(starts|begins) with",
+    "ends": r"ends (in|with)", "contains": "contains", "yes": r"(?<!non-)(?<!not )radioactive", "no": r"(non-|not )radioactive",
+    "max": "highest|maximum|largest|latest", "min": "lowest|minimum|smallest|earliest", "avg": r"average|mean\b", "sum": "total",
+}  # fmt: skip
+SAID |= {"desc": SAID["max"], "asc": SAID["min"]}
+
+
+def asked_in(plan):
+    """What many wordings of a plan ask for."""
+    texts = [re.sub(r"'[^']*'", "'x'", write_english(plan, random.Random(seed))) for seed in range(24)]
+    return [{op for op, words in SAID.items() if re.search(words, text)} for text in texts]
+
+
+@pytest.mark.parametrize("column", LEXICON["columns"])
+def test_english_says_the_comparison_that_sql_makes(column):
+    for op in ops(column):
+        plan = QueryPlan("count", (), (valued(column, op, random.Random(1)),))
+        assert asked_in(plan) == [{op} - {"equals"}] * 24, op
+
+
+@pytest.mark.parametrize("shape", ["aggregate", "superlative"])
+def test_english_says_the_aggregate_that_sql_takes(shape):
+    for columns, how in outlines(shape):
+        asked = {op for op in SAID if SAID[op] == SAID[how]}
+        assert asked_in(QueryPlan(shape, columns, (), how)) == [asked] * 24, (columns, how)

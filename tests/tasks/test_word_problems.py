@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossover.tasks.word_problems import story as plot
-from crossover.tasks.word_problems.story import WORDS
+from crossover.tasks.word_problems.story import WORDS, past, plural
 from crossover.tasks.word_problems.task import MathWords
 
 TASK = MathWords()
@@ -109,6 +109,18 @@ def test_grammar_and_pronouns(seed):
     if len(people) > 1 and (set(people) <= he or set(people) <= she):
         compared = re.search(rf"{people[1]}.*", problem.question)
         assert compared and not re.search(r"\b([Hh]e|[Ss]he)\b", compared[0]), problem.question
+
+
+def test_words_are_inflected():
+    verbs = {"bakes": "baked", "carries": "carried", "finishes": "finished", "leaves": "left"}
+    nouns = {
+        "box": "boxes",
+        "bench": "benches",
+        "puppy": "puppies",
+        "toy boat": "toy boats",
+        "slice of pizza": "slices of pizza",
+    }
+    assert {verb: past(verb) for verb in verbs} == verbs and {noun: plural(noun) for noun in nouns} == nouns
 
 
 def test_a_tenth_of_all_plans_is_tested():
