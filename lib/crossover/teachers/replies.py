@@ -57,8 +57,13 @@ _INTRODUCTION = re.compile(
     re.IGNORECASE,
 )
 #: The same in other languages, on a line of its own, and labels in them.
+_ABOUT_FOREIGN = (
+    r"\b(?:frage|antwort|version|variante|question|réponse|pregunta|respuesta|versión|domanda|risposta|versione|pergunta|"
+    r"resposta|versão|вопрос|ответ|(?:(?:re|ri|um)formul|перефраз)\w*)\b|问题|問題|答案|回答|改写|重写"
+)
 _FOREIGN = re.compile(
-    r"\A\W*(?:(?:hier (?:ist|sind)|voici|aquí (?:está|tienes)|aqui está|ecco|вот|以下是|这是|改写|重写|umformul)"
+    rf"\A\W*(?:(?=[^\n:：]{{0,80}}?(?:{_ABOUT_FOREIGN}))"
+    r"(?:hier (?:ist|sind)|voici|aquí (?:está|tienes)|aqui está|ecco|вот|以下是|这是|(?:改写|重写)[后版]|umformulierte)"
     r"[^\n:：?？]{0,60}[:：]\W*\n\s*|"
     r"(?:frage|antwort|pregunta|respuesta|réponse|вопрос|ответ|问题|問題|質問|答案|答え|질문|답)\s*[*_]*[:：][*_]*\s*)",
     re.IGNORECASE,
@@ -94,7 +99,7 @@ _BLOCKED = re.compile("content_?filter|safety|recitation|prohibited|blocklist|sp
 _INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f\u200b\u202a-\u202e\u2066-\u2069\ufeff]")
 #: Begins the name of a field that repeats what the model was given.
 _GIVEN = re.compile("(?:original|seed|old|source|given|input|previous)[_ ]")
-_OTHER_FIELDS = ("response", "text", "content", "output", "result", "reply", "completion", "solution", "problem")
+_OTHER_FIELDS = ("response", "text", "content", "output", "result", "reply", "completion")
 _SMART = str.maketrans(dict.fromkeys("“”", '"'))
 _NEXT = re.compile(r"\n\s*\n?\W{0,4}(?:question|instruction)\s*\d*\W{0,3}:", re.IGNORECASE)
 _QUOTES = {'"': '"', "“": "”", "«": "»", "„": "“", "'": "'", "**": "**", "__": "__", "*": "*", "`": "`"}
@@ -140,8 +145,7 @@ def message_of(completion: dict[str, Any]) -> tuple[str, bool, str]:
     choice = next((c for c in choices if isinstance(c, dict)), {}) if isinstance(choices, list) else {}
     message = choice.get("message") or choice.get("text")
     message = message if isinstance(message, dict) else {"content": message}
-    parts = message.get("content")
-    content = "".join(map(_part, parts if isinstance(parts, list) else [parts]))
+    content = _text(message.get("content"))
     ended, failed = str(choice.get("finish_reason") or "").lower(), ""
     if _BLOCKED.search(ended) or message.get("refusal"):
         failed = "refused by the model or a filter"
@@ -156,26 +160,36 @@ def message_of(completion: dict[str, Any]) -> tuple[str, bool, str]:
 
 def clean(text: str) -> str:
     """Return a text without what nobody sees, and without halves of characters."""
-    return _INVISIBLE.sub("", text).encode("utf-8", "replace").decode()
+    joined = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")  # halves side by side
+    return _INVISIBLE.sub("", joined).encode("utf-8", "replace").decode()
 
 
 def streamed(events: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """Return the chat completion that the events of a stream add up to; empty where the stream breaks off."""
     whole: dict[str, Any] = {}
-    text, ended = "", None
+    message: dict[str, Any] = {"content": ""}
+    ended = None
     for event in events:
         whole |= {name: value for name, value in event.items() if value and name != "choices"}
-        for choice in event.get("choices") or ():
-            text += message_of({"choices": [{"message": choice.get("delta")}]})[0]
-            ended = choice.get("finish_reason") or ended
-    choices = [{"message": {"content": text}, "finish_reason": ended}]
+        choices = event.get("choices")
+        for choice in choices if isinstance(choices, list) else ():
+            if isinstance(choice, dict):
+                delta = choice.get("delta")
+                delta = delta if isinstance(delta, dict) else {"content": delta}
+                text = message["content"] + _text(delta.get("content"))
+                message |= {name: part for name, part in delta.items() if part} | {"content": text}
+                ended = choice.get("finish_reason") or ended
+    choices = [{"message": message, "finish_reason": ended}]
     return whole | {"choices": choices} if ended else {"error": whole["error"]} if "error" in whole else {}
 
 
-def _part(part: object) -> str:
-    if isinstance(part, dict):
-        part = part.get("text") if part.get("type", "text") in ("text", "output_text") else None
-    return "" if part is None else str(part)
+def _text(content: object) -> str:
+    parts = [
+        part if isinstance(part, dict) else {"text": part}
+        for part in (content if isinstance(content, list) else [content])
+    ]
+    texts = [part.get("text") for part in parts if part.get("type", "text") in ("text", "output_text")]
+    return "".join(str(text) for text in texts if isinstance(text, str | int | float))
 
 
 def without_thoughts(text: str) -> str:
@@ -200,11 +214,12 @@ def structured_reply(text: str, field: str) -> str | None:
     >>> structured_reply("How many?", "question")
     """
     bare = _FENCE.sub(r"\1", text.strip())
-    with suppress(ValueError):
+    with suppress(ValueError, RecursionError):
         if isinstance(whole := json.loads(bare, strict=False), str):
-            return clean(whole).strip()
+            return _inside(whole, field)
     found = _object(bare[start:]) if (start := bare.find("{")) >= 0 else {}
-    names = [name for name in found if len(found) == 1 and name in _OTHER_FIELDS]
+    others = (*_OTHER_FIELDS, "solution" if field == "answer" else "problem")
+    names = [name for name in found if len(found) == 1 and name in others]
     names += [name for name in found if re.fullmatch(rf"\w+[_ ]{field}", name) and not _GIVEN.match(name)]
     if field in found or names:
         value = found[field if field in found else names[-1]]
@@ -213,11 +228,18 @@ def structured_reply(text: str, field: str) -> str | None:
         if field == "answer" and isinstance(value, list) and all(isinstance(part, str) for part in value):
             value = "\n".join(value)
         if not isinstance(value, dict | list):
-            bare = clean(_UNESCAPED.sub(lambda match: _ESCAPES[match[0]], "" if value is None else str(value))).strip()
-            return "" if bare.lower() == f"the whole {field}" else structured_reply(bare, field) or bare
+            bare = _UNESCAPED.sub(lambda match: _ESCAPES[match[0]], "" if value is None else str(value))
+            return "" if bare.strip().lower() == f"the whole {field}" else _inside(bare, field)
     bare = html.unescape(bare) if f"&lt;{field}&gt;" in bare else bare
     tagged = re.findall(rf"<{field}>(.*?)</{field}>", bare, re.DOTALL | re.IGNORECASE)
     return tagged[-1].strip() if tagged else None
+
+
+def _inside(text: str, field: str) -> str:
+    """What a structured reply's string holds: that of a structure within it, if any."""
+    text = clean(text).strip()
+    found = structured_reply(text, field)
+    return text if found is None else found
 
 
 def _object(text: str) -> dict[str, object]:
