@@ -50,6 +50,7 @@ ANSWER = "They make 17.\n#### 17"
 @pytest.fixture(autouse=True)
 def no_key_and_short_pauses(monkeypatch):
     monkeypatch.delenv(KEY_VARIABLE, raising=False)
+    dialect_of.cache_clear()  # another test's server may have had the same port
     monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.02)  # which the client doubles at each attempt
 
 
@@ -81,6 +82,13 @@ def stored(folder):
 def number(entry_or_reply):
     """The number that a reply of the test server gives."""
     return int(TASK.extract(entry_or_reply["reply"] if isinstance(entry_or_reply, dict) else entry_or_reply.text))
+
+
+def events(*deltas):
+    """A stream, with choices that are none before and after its deltas."""
+    sent = [{"choices": [{"delta": delta}]} for delta in deltas]
+    sent = [{"choices": [None]}, *sent, {"choices": [{"finish_reason": "stop"}]}, {"choices": {}, "usage": USAGE}]
+    return "".join(f"data: {json.dumps(event)}\n\n" for event in sent).encode()
 
 
 def met(server, model="alpha"):
@@ -148,6 +156,23 @@ def test_a_requested_pause_is_kept(tmp_path):
     assert second >= first + 0.9
 
 
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (429, "You have exceeded your daily token limit"),
+        (429, "token limit of 6000 exceeded, retry in 3 s"),
+        (503, "Token limit exceeded for this minute"),
+        (503, "token limit of 6000 tokens per minute exceeded"),
+        (429, "max_tokens is not supported at this rate"),
+    ],
+)
+def test_a_limit_of_tokens_per_time_is_waited_for(tmp_path, status, message):
+    said = status, {"error": {"message": message}}
+    with Scripted(lambda *_: said if len(server.asked) == 1 else (200, completion(ANSWER))) as server:
+        assert [reply.text for reply in teacher(server, tmp_path).reply(ask(2))] == [f" {ANSWER}"] * 2
+        assert all("max_tokens" in asked for asked in server.asked)
+
+
 def test_a_call_that_takes_too_long_is_charged_and_sent_again(tmp_path):
     with Running(faults={"slow": 0.5}, slow=30, seed=1) as server:
         asked = teacher(server, tmp_path, timeout=0.3, max_new_tokens=40)
@@ -173,6 +198,14 @@ def test_a_call_that_takes_too_long_is_charged_and_sent_again(tmp_path):
         (200, {"model": "alpha", "message": {"role": "assistant", "content": "17"}, "done": True}, "refuses the request"),
         (200, {"detail": "Not Found"}, "Not Found"),
         (400, {"error": {"message": "top_k must be positive"}}, "top_k must be positive"),
+        (400, {"error": {"message": "temperature must be between 0 and 1"}}, "temperature must be"),
+        (400, {"error": {"message": "temperature must be <= 1, got max_tokens=256"}}, "temperature must be"),
+        (400, {"error": {"message": "top_p is not supported, max_tokens: 96"}}, "top_p is not"),
+        (400, {"error": {"message": "max_tokens must be less than or equal to 4096"}}, "max_tokens must be"),
+        (400, {"error": {"message": "Invalid max_tokens value, the valid range of max_tokens is [1, 8192]"}}, "valid range"),
+        (422, {"detail": "top_k: not allowed", "body": {"temperature": 0.7, "max_tokens": 96}}, "top_k"),
+        (422, {"detail": "top_k: too large", "body": "A shop gets 300 requests per day."}, "refuses the request"),
+        (400, {"error": {"message": "A stream flows. Invalid top_k"}}, "Invalid top_k"),
         (400, {"error": None, "detail": "no"}, "status 400: no"),
         (400, [{"error": {"message": "API key not valid"}}], "API key not valid"),
         (200, b'"hello"', "status 200: hello"),
@@ -180,7 +213,8 @@ def test_a_call_that_takes_too_long_is_charged_and_sent_again(tmp_path):
         (403, {"error": {"message": "Your organization has been flagged for violating our usage policies"}}, "flagged"),
         (403, b"<title>Just a moment</title>", "titled 'Just a moment'", {"content-type": "text/html"}),
         (200, b"<html>Welcome</html>", "a web page", {"content-type": "text/html"}),
-        (429, {"error": {"message": "Daily limit"}}, "asks to wait 86400 s", {"retry-after": "86400"}),
+        (429, {"error": {"message": "Limit of 300 requests per day"}}, "quota or credit is spent"),
+        (429, {"error": {"message": "Limit of 300 requests per day"}}, "asks to wait 86400 s", {"retry-after": "86400"}),
         (302, b"", "sends calls on to http://127.0.0.1.*/login", {"location": "/login"}),
     ],
 )  # fmt: skip
@@ -279,13 +313,14 @@ def test_any_number_of_filtered_prompts_costs_their_samples_alone(tmp_path):
         assert sum(reply.text is None for reply in replies) == 58 and len(server.asked) == 60
 
 
-@pytest.mark.parametrize("batch", [60, 4])
+@pytest.mark.parametrize("batch", [60, 4, 5])
 @pytest.mark.parametrize("concurrency", [1, 4])
 def test_a_context_that_is_too_short_for_most_ends_the_run_and_is_asked_again(tmp_path, concurrency, batch):
-    """One prompt of eight fits: most are too long from the start."""
-    with Scripted(lambda *_: (200, completion(ANSWER)) if len(server.asked) % 8 == 1 else LONG) as server:
+    """One prompt of eight fits: most are too long from the start. A filter may have the last word."""
+    said = {1: (200, completion(ANSWER)), 5: FILTER if batch == 5 else LONG}
+    with Scripted(lambda asked, number, path: said.get(number % 8, LONG)) as server:
         served = recorded(server, tmp_path, concurrency=concurrency)
-        n = min(batch, 20)
+        n = 20 if batch == 60 else 4
         with pytest.raises(CrossoverError, match=f"of the last {n} prompts, the last one as longer than the context"):
             for first in range(0, 60, batch):
                 served.reply(ask(batch, first=first))
@@ -324,6 +359,9 @@ def test_an_account_that_is_refused_in_words_about_prompts_ends_the_run(tmp_path
         ("response_format", "Bad Request", ""),
         ("response_format", "'response_format.type' must be 'json_object' or 'text'", ""),
         ("response_format", "grammar not implemented", ""),
+        ("max_tokens", '{"type": "extra_forbidden", "loc": ["body", "max_tokens"]}', "max_completion_tokens"),
+        ("max_tokens", "`max_tokens` cannot be used here, use `max_completion_tokens`", "max_completion_tokens"),
+        ("temperature", "invalid temperature: only 1 is allowed for this model", ""),
         ("max_tokens", "Invalid JSON payload received. Unknown name \"max_tokens\": Cannot find field.", "max_completion_tokens"),
         ("response_format", "1 validation error: ('body', 'response_format', 'type'): Input should be 'text' or 'json_object'", ""),
     ],
@@ -340,12 +378,14 @@ def test_what_a_server_refuses_is_left_out_once_and_for_all(tmp_path, refused, m
         assert not then or then in server.asked[-1]
 
 
-@pytest.mark.parametrize("streams", ["always", "when asked", "breaks off"])
+@pytest.mark.parametrize("streams", ["always", "when asked", "when asked, without a bill", "breaks off"])
 def test_a_server_that_only_streams_is_read(tmp_path, streams):
     """Its reply comes in pieces, asked for so or not; one that breaks off is no reply."""
 
     def answer(asked, *_):
-        if streams == "when asked" and not asked.get("stream"):
+        if "without" in streams and "stream_options" in asked:
+            return 400, {"error": {"message": "Unrecognized request argument supplied: stream_options"}}
+        if "when asked" in streams and not asked.get("stream"):
             return 400, {
                 "error": {"message": "This model only support stream mode, please enable the stream parameter."}
             }
@@ -365,7 +405,7 @@ def test_a_server_that_only_streams_is_read(tmp_path, streams):
             return
         replies = served.reply(ask(3))
         assert [(r.text, r.tokens_in, r.tokens_out) for r in replies] == [(f" {ANSWER}", IN, OUT)] * 3
-        assert len(server.asked) == 3 + (streams == "when asked")
+        assert len(server.asked) == 3 + ("when asked" in streams) + ("without" in streams)
 
 
 @pytest.mark.parametrize("failures", [1, 99])
@@ -411,6 +451,11 @@ def test_a_structure_is_given_up_only_where_an_error_that_may_pass_does_not(tmp_
         ({"choices": [{"message": ANSWER}], "usage": USAGE}, f" {ANSWER}", ""),
         ({"choices": {"0": ANSWER}, "usage": USAGE}, None, "empty"),
         ([completion(ANSWER)], f" {ANSWER}", ""),
+        (events({"content": "\ud83d"}, {"content": "\ude00"}, {"content": f"\n{ANSWER}"}), f" 😀\n{ANSWER}", ""),
+        (events({"refusal": "I cannot."}), None, "refused"),
+        (events({"tool_calls": [{"id": "1"}]}), None, "a call of a tool"),
+        (events({"reasoning": "8 plus 9"}), None, "thought"),
+        (events({"content": [{"type": "text", "text": ANSWER}]}, ANSWER[:0]), f" {ANSWER}", ""),
         (b": PROCESSING\n\n: PROCESSING\n\n" + json.dumps(completion(ANSWER)).encode(), f" {ANSWER}", ""),
         (json.dumps(completion(f"Zoë\n{ANSWER}"), ensure_ascii=False).encode("latin-1"), f" Zoë\n{ANSWER}", ""),
     ],

@@ -49,12 +49,16 @@ def chat_prompt(request: Request, task: Task, examples: Sequence[Problem], struc
 
 # What servers say, whatever their status. Of a prompt or reply that they will not handle: the sample is lost, the run
 # goes on.
-TOO_LONG = re.compile(
+_TOO_LONG = re.compile(
     r"context.(?:length|window|size)|(?:prompt|input|messages?|text|sequence|content|request|string|payload|entity)\S*"
     r" (?:is |are )?too (?:long|large)|string_above_max|maximum (?:\w+ )?length|max_length|reduce the length|"
     r"too many tokens|max_model_len|\bn_ctx|token (?:count|limit)\b.{0,40}exceed|exceed\w* .{0,20}token limit|"
     r"input tokens?\b.{0,30}exceed|inputs\W+(?:tokens \+|must have less)|input length should be|"
     r"max_tokens must be at least 1, got -|longer than the (?:maximum|model)"
+)
+_RATE = re.compile(
+    r"\b(?:daily|hourly|monthly|weekly)\W(?:\w+\W){0,2}limit|"
+    r"\btoken limit\b.{0,60}?\b(?:(?:per|this|each|a)\W(?:min|hour|day|week|month)|(?:re)?try (?:in|after|again))"
 )
 FILTERED = re.compile(
     r"content.(?:filter|polic|management)|inspection|inappropriate|moderation|flagged|safety|usage polic|prohibited"
@@ -62,19 +66,35 @@ FILTERED = re.compile(
 #: Statuses and words by which an account is refused, whatever the prompt.
 NO_ACCESS = (401, 403)
 _ACCOUNT = re.compile(r"\b(?:organi[sz]ation|account|workspace|project|key|access)\b.{0,30}\b(?:been|is|was)\b")
-SPENT = re.compile(
+_SPENT = re.compile(
     r"insufficient.(?:quota|balance|credit|funds)|exceeded your current quota|billing_hard_limit|billing hard limit|"
-    r"out of credits|no credits|not enough credits?|credit balance|payment required|spending limit|"
-    r"(?:requests|tokens|models)\Wper.day"
+    r"out of credits|no credits|not enough credits?|credit balance|payment required|spending limit"
 )
+_PER_DAY = re.compile(r"(?:requests|tokens|models)\Wper.day")
 GATED = re.compile(r"gated|licen[cs]e|request access|accept the (?:terms|condition)|must be granted access")
 _UNSUPPORTED = re.compile(
     r"unsupported|not support|only support|not compatible|unknown|unrecogni[sz]ed|not permitted|extra_forbidden|"
     r"instead|only the default|invalid|not allowed|failed|validation error|should be|must be|not.implemented"
 )
 _NO_SCHEMA = re.compile(r"response_format|json.?schema|structured.outputs?|guided|grammar")
-_NO_LIMIT = re.compile(r"max_tokens|max_completion_tokens")
-_STREAM = re.compile(r"\bstream(?:ing)?\b")
+#: That a parameter itself, not its value, is not taken; what may stand between this and its name.
+_UNKNOWN = (
+    r"(?:unsupported|(?:not|n't) support\w*|unknown|unrecogni[sz]ed|unexpected|deprecated|extra_forbidden|not"
+    r" permitted|not allowed|not a (?:valid|supported)|only (?:the default|\S+ is (?:allowed|supported)))"
+)
+_BETWEEN = (
+    r"(?:[^\w{;,]|(?<=[\"']),|\b(?:is|are|does|do|been|has|no|longer|currently|the|parameters?|params?|arguments?|supplied|fields?|name|keys?|"
+    r"property|keyword|request|option|extra|inputs?|body|loc|msg|message|type)\b)*"
+)
+_NO_LIMIT, _NO_TEMPERATURE, _NO_BILL = (
+    re.compile(rf"{_UNKNOWN}{_BETWEEN}\b(?:{name})\b|\b(?:{name})\b{_BETWEEN}{_UNKNOWN}")
+    for name in ("max_tokens", "temperature", "stream_options|include_usage")
+)
+_INSTEAD = re.compile("use .?max_completion_tokens")
+_STREAM = re.compile(
+    r"only (?:\w+ ){0,2}stream|\bnon.?stream|(?:enable|requires?|use) (?:the )?\W?stream|"
+    r"\bstream(?:ing)?\b.{0,12} (?:required|(?:must|should|needs? to) be|only)|\bstream\W+(?:to )?(?:true|false)\b"
+)
 #: Refusals that name nothing.
 _TERSE_STATUS = (400, 422, 501)
 _TERSE = re.compile(
@@ -91,6 +111,21 @@ def filtered(said: str, status: int) -> bool:
     return bool(FILTERED.search(said)) and not (status in NO_ACCESS and _ACCOUNT.search(said))
 
 
+def too_long(said: str, status: int) -> bool:
+    """Whether an error refuses a prompt for its length, not an account for how many tokens it has had of late.
+
+    >>> too_long("exceeded model token limit: 8192", 400), too_long("exceeded your daily token limit", 400)
+    (True, False)
+    """
+    return status not in (402, 429) and bool(_TOO_LONG.search(_RATE.sub("", said)))
+
+
+def spent(said: str, status: int, passing: bool) -> bool:
+    """Whether an error says that the account's credit is spent, or all of today's where waiting is not asked for."""
+    today = status in (403, 429) and not passing and _PER_DAY.search(said)
+    return status == 402 or bool(today or _SPENT.search(said))
+
+
 @dataclass
 class Dialect:
     """What a server takes of the protocol, learnt from its refusals.
@@ -102,14 +137,16 @@ class Dialect:
     limit: str = "max_tokens"
     temperature: bool = True
     stream: bool = False
+    stream_bill: bool = True
     answered: bool = False
-    #: Whether each of the last prompts that were answered or too long was too long.
+    #: Whether each of the last prompts that were answered or too long was too long, and what was said of the last one.
     too_long: deque[bool] = field(default_factory=lambda: deque(maxlen=20))
+    too_long_as: str = ""
 
     @property
     def spoken(self) -> tuple[object, ...]:
         """All that refusals change."""
-        return self.structure, self.limit, self.temperature, self.stream
+        return self.structure, self.limit, self.temperature, self.stream, self.stream_bill
 
     def mostly_too_long(self) -> bool:
         return 2 * sum(self.too_long) > len(self.too_long)
@@ -131,17 +168,20 @@ class Dialect:
 
     def refused(self, said: str, status: int) -> dict[str, object]:
         """Return what an error refuses of what is sent now, with what to send instead."""
+        if status in (401, 402, 403, 429):  # of the account
+            return {}
         if not self.answered and self.structure == "schema" and status in _TERSE_STATUS and _TERSE.fullmatch(said):
             return {"structure": "tags"}  # the least common of what is sent
-        if not _UNSUPPORTED.search(said):
-            return {}
-        if self.structure == "schema" and _NO_SCHEMA.search(said):
-            return {"structure": "tags"}
-        if self.limit == "max_tokens" and _NO_LIMIT.search(said):
+        if self.limit == "max_tokens" and (_INSTEAD.search(said) or _NO_LIMIT.search(said)):
             return {"limit": "max_completion_tokens"}
+        if self.temperature and _NO_TEMPERATURE.search(said):
+            return {"temperature": False}
+        if self.stream and self.stream_bill and _NO_BILL.search(said):
+            return {"stream_bill": False}
         if not self.stream and status < 500 and _STREAM.search(said):
             return {"stream": True}
-        return {"temperature": False} if self.temperature and "temperature" in said else {}
+        refused = self.structure == "schema" and _UNSUPPORTED.search(said) and _NO_SCHEMA.search(said)
+        return {"structure": "tags"} if refused else {}
 
     def settings(self, request: Request, temperature: float, max_new_tokens: int) -> dict[str, Any]:
         """Return what is sent beside model and messages."""
@@ -151,7 +191,7 @@ class Dialect:
         if self.structure == "schema":
             sent["response_format"] = schema(request.kind)
         if self.stream:
-            sent |= {"stream": True, "stream_options": {"include_usage": True}}
+            sent |= {"stream": True} | ({"stream_options": {"include_usage": True}} if self.stream_bill else {})
         return sent
 
 

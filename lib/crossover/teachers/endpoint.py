@@ -28,7 +28,7 @@ import openai
 from crossover.errors import CrossoverError
 from crossover.tasks.base import Problem, Task
 from crossover.teachers.base import Reply, Request
-from crossover.teachers.dialects import GATED, NO_ACCESS, SPENT, TOO_LONG, chat_prompt, dialect_of, field_of, filtered
+from crossover.teachers.dialects import GATED, NO_ACCESS, chat_prompt, dialect_of, field_of, filtered, spent, too_long
 from crossover.teachers.replies import billed, json_of, message_of, read_reply, structured_reply
 from crossover.teachers.server import KEY_VARIABLE, api_key, on_this_machine, proxies
 from crossover.teachers.spending import Account, BudgetExceeded
@@ -199,15 +199,19 @@ class _Connection(openai.DefaultAsyncHttpxClient):
                 code = error.get("code") if isinstance(error, dict) else None
                 response.status_code = int(str(code)) if re.fullmatch("[45][0-9][0-9]", str(code)) else 404
         said = calls.safe(response.text).lower()
-        passing = response.headers.get("retry-after") or "retrydelay" in said
-        status = response.status_code
-        refused = TOO_LONG.search(said) or filtered(said, status) or calls.dialect.refused(said, status)
-        if refused or (SPENT.search(said) and not passing):
+        passing, status = _passing(response), response.status_code
+        refused = too_long(said, status) or filtered(said, status) or calls.dialect.refused(said, status)
+        if refused or (spent(said, status, passing) and not passing):
             response.headers["x-should-retry"] = "false"  # as a server tells the client that waiting does not help
         elif not calls.warned and status >= 429:
             calls.warned = True
             print(f"{teacher.server}: {calls.words(response)}. Such calls are sent again.", file=sys.stderr)
         return response
+
+
+def _passing(response: httpx2.Response) -> bool:
+    """Whether a refusal asks to wait."""
+    return bool(response.headers.get("retry-after")) or "retrydelay" in response.text.lower()
 
 
 class _Calls:
@@ -260,7 +264,7 @@ class _Calls:
         if self.refusals and not self.stopped.is_set():
             self._end_if_nothing_is_answered()
             if sum(self.dialect.too_long) >= MOST_TOO_LONG:
-                self._end_if_most_are_too_long(self.refusals[-1][1].failed)
+                self._end_if_most_are_too_long()
             self._keep_refusals()
 
     async def _work(self, client: openai.AsyncOpenAI, alone: bool = False) -> None:
@@ -325,7 +329,7 @@ class _Calls:
                 raise self._given_up(f"{type(cause).__name__} {self.safe(cause)}".strip(" .") + hint) from None
             except openai.APIStatusError as problem:
                 said = self.safe(problem.response.text).lower()
-                if (harmful := filtered(said, problem.status_code)) or TOO_LONG.search(said):
+                if (harmful := filtered(said, problem.status_code)) or too_long(said, problem.status_code):
                     why = "refused by a filter" if harmful else "longer than the context"
                     why = f"{why}: {self.words(problem.response)}"
                     self.denied += problem.status_code in NO_ACCESS
@@ -335,11 +339,11 @@ class _Calls:
                         ) from None
                     if not harmful:
                         dialect.too_long.append(True)
+                        dialect.too_long_as = why
                         if len(dialect.too_long) == dialect.too_long.maxlen:
-                            self._end_if_most_are_too_long(why)
+                            self._end_if_most_are_too_long()
                     return Reply(None, failed=why), None
-                learnt = problem.status_code not in (401, 403, 429) and dialect.learn(said, problem.status_code)
-                if learnt or spoken != dialect.spoken:
+                if dialect.learn(said, problem.status_code) or spoken != dialect.spoken:
                     continue
                 raise await self._refusal(client, problem.response) from None
             dialect.answered, self.denied = True, 0
@@ -347,8 +351,8 @@ class _Calls:
             entry, used = response.http_response.extensions["paid"]
             return self._read(json_of(response.http_response), request, used), entry
 
-    def _end_if_most_are_too_long(self, why: str) -> None:
-        recent, server = self.dialect.too_long, self.teacher.server
+    def _end_if_most_are_too_long(self) -> None:
+        recent, why, server = self.dialect.too_long, self.dialect.too_long_as, self.teacher.server
         if self.dialect.mostly_too_long():
             said = f"{server} refused {sum(recent)} of the last {len(recent)} prompts, the last one as {why}."
             recent.clear()
@@ -381,7 +385,7 @@ class _Calls:
         """Return what an error status means for the run: its end."""
         server, model, status = self.teacher.server, self.teacher.model, response.status_code
         words, said = self.words(response), self.safe(response.text).lower()
-        if SPENT.search(said) or status == 402:
+        if spent(said, status, _passing(response)):
             return CrossoverError(f"{server} says that the account's quota or credit is spent: {words}")
         if GATED.search(said) and status < 500:
             return CrossoverError(
