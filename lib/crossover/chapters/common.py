@@ -213,20 +213,23 @@ def starred(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(significant=benjamini_hochberg(rows["p"]) & ((rows["low"] > 0) | (rows["high"] < 0)))
 
 
-def reading(rows: pd.DataFrame) -> str:
-    """Say in one line which differences of a forest, or of some rows of a starred one, have a star, and the largest."""
+def reading(rows: pd.DataFrame, unit: str = "points") -> str:
+    """Say in one line which differences of a forest, or of some rows of a starred one, have a star, and the largest.
+
+    Estimates are in hundredths as ``unit``.
+    """
     rows = rows[rows["estimate"].notna()]
     rows = rows if "significant" in rows else starred(rows)
     if rows.empty:
         return "Not run in this profile"
     found, alone = rows[rows["significant"]], rows[(rows["low"] > 0) | (rows["high"] < 0)]
     if found.empty:
-        before = ", ".join(f"{r.comparison} {100 * r.estimate:+.1f} points" for r in alone[:2].itertuples())
+        before = ", ".join(f"{r.comparison} {100 * r.estimate:+.1f} {unit}" for r in alone[:2].itertuples())
         said = f" (before correction: {before})" if before else ""
         return f"No significant difference in {counted(len(rows), 'comparison')}{said}"
     largest = found.reindex(found["estimate"].abs().sort_values(ascending=False, kind="stable").index)[:2]
     names = [", ".join(filter(None, (getattr(r, "panel", ""), r.comparison))) for r in largest.itertuples()]
-    each = [f"{name} {100 * estimate:+.1f} points" for name, estimate in zip(names, largest["estimate"], strict=True)]
+    each = [f"{name} {100 * estimate:+.1f} {unit}" for name, estimate in zip(names, largest["estimate"], strict=True)]
     few = f"{len(found)} of {len(rows)} differences {'is' if len(found) == 1 else 'are'} significant"
     return f"{few}{'. The largest' if len(found) > 2 else ''}: {'; '.join(each)}"
 
@@ -300,7 +303,8 @@ def ratio(value: float | None, ends: Sequence[float | None], tested: tuple[float
 def update_rules(runs: pd.DataFrame, elsewhere: Iterable[str] = ()) -> str:
     """Say under which update rules rows were trained, and of the other rules which have rows ``elsewhere`` or nowhere.
 
-    >>> update_rules(pd.DataFrame({"settings": ['{"recipe": {}}']}), ["steps"])
+    >>> runs = pd.DataFrame({"settings": ['{"version": 1}'], "budget": 8, "seed_size": 4})
+    >>> update_rules(runs, ["steps"])
     'under fixed epochs; under fixed updates, see chapter 2; not yet run until memorised'
     """
     here = set(settings_table(runs)["recipe.updates"])

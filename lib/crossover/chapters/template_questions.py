@@ -149,7 +149,8 @@ class Chapter(ChapterBase):
             for panel, name, change in changes
         ]
         rows = pd.DataFrame(rows, columns=["panel", *COLUMNS])
-        return self.forest("template_data", rows, self._setting, xlabel=NATS)
+        title = f"Likelihood of gold answers: {reading(rows, 'hundredths of a nat')}"
+        return self.forest("template_data", rows, self._setting, title, xlabel=NATS)
 
     def bias(self) -> Styler:
         """Return the variety of each mixture and its distances from the evaluation sets, means over replicates."""

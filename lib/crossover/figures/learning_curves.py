@@ -233,8 +233,8 @@ def lead_and_regret(leads: pd.DataFrame, losses: pd.DataFrame, narrow: bool = Fa
         side.annotate(said, (row.mean, y), (0, 8), textcoords="offset points", ha="left")
     side.set(xlabel="loss from always buying it, points", yticks=[], xlim=(0, None), ylim=(-0.6, len(losses) - 0.3))
     side.spines["left"].set_visible(False)
-    over = " over all sizes" * (len(sizes) > 1)
-    entries = [mark(f"lead{over}, 90% interval", INK, linestyle="-"), mark("undecided", SHADE, "s", markersize=10)]
+    pooled_lead = "pooled lead" if len(sizes) > 1 else "lead"
+    entries = [mark(f"{pooled_lead}, 90% interval", INK, linestyle="-"), mark("undecided", SHADE, "s", markersize=10)]
     loss = f"{'below' if narrow else 'right'}: mean to largest loss"
     legend(figure, [*entries, mark(loss, MUTED, "", linestyle="-")])
     return figure
