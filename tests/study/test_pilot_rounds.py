@@ -71,13 +71,14 @@ def test_a_promised_lead_is_told_and_a_third_of_it_is_not(n_test, replicates):
 
 
 def test_replicates_of_the_published_study_spread_as_pilots_are_planned_with():
-    """Variance of the differences between strategies over replicates, less that of their answers."""
+    """Variance of the differences between strategies over replicates, less that of their answers; cells by their df."""
     counts = advice_counts.counts(results_folder(PUBLISHED)).query("task == 'math_words'")
     cells = ["seed_size", "budget", "strategy"]
     share = (counts["n_correct"] / counts["n_test"]).groupby([counts[c] for c in (*cells, "replicate")]).mean()
     table = share.unstack("strategy")
+    df = table.groupby(cells[:2]).size() - 1
     spread = [
-        (table[a] - table[b]).groupby(cells[:2]).var().mean()
+        np.average((table[a] - table[b]).groupby(cells[:2]).var(), weights=df)
         - 2 * (share * (1 - share)).mean() / counts["n_test"].max()
         for a, b in combinations(table, 2)
     ]

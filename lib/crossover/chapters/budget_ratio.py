@@ -98,7 +98,9 @@ class Chapter(ChapterBase):
         leads = self._leads(fit_table(scores, LEVEL, draws=200), items, "gold_loglik")
         if leads.empty:
             return NOT_RUN
-        counts, names = self.counts(rows), {"ratio": "value", "low": "lead_low", "high": "lead_high"}
+        over = self._pooled(leads)
+        counts = self.counts(over[over["key"].isin(rows["key"])])
+        names = {"ratio": "value", "low": "lead_low", "high": "lead_high"}
         points = leads[leads["seed_size"] == 0].rename(columns=names).assign(task=counts["sizes"], series="")
         draw = partial(sweep, points, {"lead": "lead, nats per token"}, "teacher calls per seed question", log=True)
         caption = self.words("likelihood", said=lead_in_words(leads, 1.0, "nats per token"), **counts)
