@@ -150,6 +150,10 @@ def test_the_lead_shades_what_is_undecided():
     left, right = lead_and_regret(leads, pd.DataFrame(losses)).axes
     (band,) = left.patches
     assert (band.get_x(), band.get_x() + band.get_width()) == (1.0, 4.0)
+    assert [t.get_text() for t in left.get_xticklabels()] == ["1", "4"], "a ratio has one tick, however many sizes"
+    both = pd.concat([leads, leads[leads["seed_size"] > 0].assign(seed_size=64)])
+    names = [t for t in lead_and_regret(both, pd.DataFrame(losses)).axes[0].texts if t.get_text().endswith("seeds")]
+    assert len(names) == 2 and abs(names[0].xy[1] - names[1].xy[1]) > 0.02, "equal ends have their names apart"
     decided = leads.assign(low=leads["low"].abs(), high=leads["high"].abs() + 0.3)
     assert not lead_and_regret(decided, pd.DataFrame(losses)).axes[0].patches
     assert [t.get_text() for t in right.texts] == ["new questions: 3.0", "new answers: 6.0"]

@@ -167,11 +167,11 @@ def label_ends(axes: Axes, ends: Sequence[tuple[str, float, str]]) -> None:
 
 def ratio_axis(axes: Axes, ratios: Iterable[float]) -> None:
     """Give an axis of budget ratios, in powers of two, ticks at those that were run, every other one if many."""
-    ticks = sorted(ratios)
+    ticks = sorted({*ratios})
     while len(ticks) > 8:
         ticks = ticks[::-1][::2][::-1]
     axes.set_xscale("log", base=2)
-    axes.set_xticks(ticks, [f"{round(tick, 3):g}" for tick in ticks])
+    axes.set_xticks(ticks, [f"{round(tick, 4):g}" for tick in ticks])
     axes.minorticks_off()
 
 
