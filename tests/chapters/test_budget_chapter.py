@@ -140,3 +140,18 @@ def test_committed_predictions_stand_beside_what_was_measured(chapter, tmp_path)
     assert ours["predicted"].tolist() == ["0.57 (0.48 to 0.68)"] and ours["measured"].tolist() == ["2 (1.5 to 3)"]
     assert "do not overlap" in ours["agreement"].iloc[0]
     assert (shown.loc[shown["seeds"] == "1,024", "measured"] == "not run yet").all()
+
+
+def test_a_pooled_lead_says_which_sizes_and_replicates_it_rests_on(tmp_path, monkeypatch):
+    """Of 64 seeds there are two replicates of five, and a ratio that 16 seeds lack."""
+    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
+    given = {"seed_sizes": [16, 64], "budgets": [16, 64, 128, 256, 1024], "replicates": 5, "n_test": 60}
+    p = check("03_budget_ratio", {"profile": "laptop", "results": "planted", **given})
+    planned = [c for c in cells_of(p) if c.seed_size == 16 or c.replicate < 2]
+    plant(tmp_path / "planted", planned, lambda cell: first_right(30, 60))
+    runs = read_runs(tmp_path / "planted")
+    shown = Chapter(p, runs, fit_table(runs[runs["budget"] > 0], draws=50), [], results_folder(p.results))
+    caption = shown.lead().note["caption"]
+    assert "16 seed questions" in caption and "5 replicates" in caption and "2 and 5" not in caption
+    assert "2 and 5 replicates" in shown.scope().data, "the chapter has both"
+    assert set(shown.leads.loc[shown.leads["seed_size"] == 0, "over"]) == {"16"}

@@ -4,12 +4,13 @@ import pandas as pd
 import pytest
 
 from crossover.chapters import template_questions
+from crossover.chapters.common import starred
 from crossover.chapters.template_questions import SET_NAMES, Chapter
 from crossover.data.closed_book import test_rows as rows_of
 from crossover.evaluation.answers import Outcome
 from crossover.params.profiles import check
 from crossover.questions.generate import QuestionBank, QuestionFunnel
-from crossover.questions.quality import question_type
+from crossover.questions.quality import Precision, question_type
 from crossover.study.grids import cells_of
 from stored import plant
 
@@ -146,3 +147,12 @@ def test_the_published_chapter_shows_the_mixtures_of_the_confirmation_study_that
     found.data_quality()
     rows = pd.read_csv(found.folder / "figures" / "template_data.csv")
     assert rows["comparison"].tolist() == ["50% by answer", "50% by grammar", "balanced"]
+
+
+def test_the_headline_counts_significant_rises_and_falls_and_titles_name_their_unit(chapter, monkeypatch):
+    monkeypatch.setattr(Chapter, "precise", lambda self, part: Precision(98, 100, 0.98, 0.95, 0.99))
+    rows = chapter._gains
+    rises = int((starred(rows)["significant"] & (rows["estimate"] > 0)).sum())
+    assert rises > 0 and f"rises significantly in {rises} of {len(rows)} comparisons" in chapter.headline
+    assert chapter.gains().note["caption"].count("2 replicates") == 2, "of the setting and of the forest"
+    assert "points" not in chapter.data_quality().note["title"]

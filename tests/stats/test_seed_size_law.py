@@ -93,6 +93,14 @@ def test_what_repeats_are_worth_stays_open_where_nothing_was_repeated():
     assert law.cell(200, 16.0).min() < truth < law.cell(200, 16.0).max()
 
 
+def test_too_few_cells_cannot_tell_what_repeats_are_worth():
+    few = table(10**4, sizes=(50, 100))
+    few = few[few["budget"] / few["seed_size"] <= 2]
+    assert seed_size_law.fit_seed_sizes(curves.fit_table(few, draws=50))[
+        "task", "answer_augmentation"
+    ].point.repeats == [seed_size_law.FRESH]
+
+
 def test_a_held_out_size_is_predicted():
     fits = curves.fit_table(table(4000, replicates=3), draws=200)
     (row,) = seed_size_law.held_out(fits, 100).itertuples()
