@@ -128,7 +128,7 @@ def test_missing_cells_are_named_and_nothing_is_said_of_them(tmp_path, parameter
         ({("a", "b"): "found", ("a", "c"): "none", ("b", "c"): "none"}, "from a to b at 2 calls"),
     ],
 )
-def test_a_leader_is_named_only_if_decided_against_every_other(monkeypatch, parameters, statuses, said):
+def test_a_leader_is_named_only_if_decided_against_every_other(monkeypatch, tmp_path, parameters, statuses, said):
     found = [
         SimpleNamespace(status=s, leader=pair[0] if s == "none" else None, first=pair[0], second=pair[1], ratio=2.0)
         for pair, s in statuses.items()
@@ -136,7 +136,30 @@ def test_a_leader_is_named_only_if_decided_against_every_other(monkeypatch, para
     monkeypatch.setattr(ablations, "find_crossovers", lambda *_, **__: found)
     monkeypatch.setattr(ablations, "fit_table", lambda *_: None)
     rows = pd.DataFrame({"strategy": ["a", "b", "c"], "budget": 1})
-    assert said in ablations.Chapter(parameters, rows)._leads(rows)
+    assert said in ablations.Chapter(parameters, rows, tmp_path)._leads(rows)
+
+
+def test_a_section_shows_the_confirmation_study_once_its_students_are_trained(tmp_path, monkeypatch):
+    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
+    published, planned = (resolve("04_ablations", profile, {"results": "study"}) for profile in ("study", "confirm"))
+    cells, few = ablations_grids.grids(planned), (100, 101)
+    rules = [c for c in cells["recipes"] if c.strategy in ablations.PAIR and c.recipe["updates"] == "steps"]
+    trained = [c for c in cells["base"] + cells["student"] + rules if c.replicate in few]
+    trained += [c for c in cells["verification"] if c.replicate == few[0]]
+    plant(tmp_path / "confirm", {c.key: c for c in trained}.values(), lambda _: first_right(5, 10))
+    rows = plant(tmp_path / "study", cells_of(published)[:1], lambda _: first_right(5, 10))
+    chapter = ablations.Chapter(published, rows, tmp_path / "study")
+
+    there = chapter.over("base", "recipes", strategies=ablations.PAIR)
+    assert there.source == tmp_path / "confirm" and there.folder == tmp_path / "study"
+    found = there.of("base", "recipes").groupby("recipe.updates")
+    assert found["replicate"].unique().map(set).to_dict() == {"epochs": {*few}, "steps": {*few}}
+    assert found["strategy"].unique().map(set).to_dict() == {"epochs": {*ablations.PAIR}, "steps": {*ablations.PAIR}}
+    assert chapter.over("student").source == tmp_path / "confirm"
+    for unfinished in (("recipes",), ("verification",), ("student", "verification")):
+        assert chapter.over(*unfinished) is chapter
+    other = ablations.Chapter(published.model_copy(update={"results": "mine"}), rows, tmp_path / "mine")
+    assert other.over("student") is other
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from crossover.digests import digest
 from crossover.errors import CrossoverError
 from crossover.params.fields import Parameters, TrainingParameters
 from crossover.params.profiles import resolve
-from crossover.paths import CONFIRMATION, repository, results_folder, written
+from crossover.paths import repository, results_folder, written
 from crossover.study import provenance
 from crossover.study.confirmation import shown
 from crossover.study.grids import cells_of
@@ -205,11 +205,7 @@ def _changes(path: Path, now: Mapping[str, str]) -> tuple[str, ...]:
 def _record(notebook: str, parameters: Parameters, folder: Path, seconds: float) -> dict[str, object]:
     """Return what the banner of the rendered page says: origin, machine, cost."""
     profile, rows = parameters.profile, _own_rows(parameters, folder)
-    if (
-        isinstance(parameters, TrainingParameters)
-        and rows is not None
-        and f"../{CONFIRMATION}/runs.csv" in parameters.reads
-    ):
+    if isinstance(parameters, TrainingParameters) and rows is not None:
         parameters, rows, _ = shown(notebook, parameters, rows)
     values = parameters.model_dump()
     origin = provenance.record(values.get("device", "cpu"), {})

@@ -15,11 +15,14 @@ from crossover.chapters.common import ANSWERS, COLUMNS, LEVEL, NOT_RUN, ORACLE, 
 from crossover.figures.style import Picture
 from crossover.labels import QUERIES_PER_SAMPLE, TASKS, display_name
 from crossover.params.budget_ratio import Ablations
+from crossover.params.profiles import resolve
+from crossover.paths import CONFIRMATION, PUBLISHED, results_folder
 from crossover.stats.advice import advise
 from crossover.stats.contrasts import Prior
 from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import fit_table
 from crossover.study.cell import QueryCell
+from crossover.study.confirmation import whole
 from crossover.study.grids import ablations as grids
 from crossover.study.paired import paired_row
 from crossover.study.run import run_grid
@@ -130,6 +133,8 @@ def local(p: Ablations) -> list[Comparison]:
 COMPARISONS: dict[str, Callable[[Ablations], list[Comparison]]] = {
     "overview": overview, "augmenter": augmenter, "verification": verification, "student": student, "local": local,
 }  # fmt: skip
+#: The grids behind a figure, where these are not of its name.
+GRIDS = {"overview": ("base", "coverage", "augmenter", "verification", "student")}
 #: What the axes of some figures show, in place of a difference in accuracy.
 AXES = {
     "overview": {"xlabel": "lead of new questions over new answers, points"},
@@ -152,11 +157,36 @@ class Chapter(ChapterBase):
 
     notebook: ClassVar[str] = "04_ablations"
     parameters: Ablations
+    source: Path  #: The results folder of the rows.
+
+    @property
+    def rows_folder(self) -> Path:
+        """The results folder of the rows."""
+        return self.source
 
     @cached_property
     def grids(self) -> dict[str, list[QueryCell]]:
         """The cells of each ablation, those of the base that it is compared with included."""
         return grids.grids(self.parameters)
+
+    def over(self, *names: str, strategies: Sequence[str] = ()) -> "Chapter":
+        """Return the chapter over the confirmation study's rows of some grids, where it has them all; else this one.
+
+        ``strategies`` are those that a section shows, where not all.
+        """
+        p = self.parameters
+        if p.results != PUBLISHED:
+            return self
+        planned = resolve(self.notebook, CONFIRMATION, {"results": PUBLISHED})
+        assert isinstance(planned, Ablations)
+        parts = [
+            whole([cell for cell in grids.grids(planned)[name] if not strategies or cell.strategy in strategies])
+            for name in names
+        ]
+        if any(rows.empty for rows in parts):
+            return self
+        rows = pd.concat(parts).drop_duplicates("key", ignore_index=True)
+        return Chapter(planned, settings_table(rows), results_folder(CONFIRMATION))
 
     def effects(self, name: str) -> pd.DataFrame:
         """Return the paired comparisons of one figure of :data:`COMPARISONS`."""
@@ -165,12 +195,13 @@ class Chapter(ChapterBase):
         oracle = p.pick("answer_error", "rephrase_drift", "invalid_rate", "coverage")
         base = {"recipe.updates": "epochs", "seed_size": p.compared_seeds, **p.pick("task", "verify", "student_layers")}
         base |= {"teacher": "local"} if name == "local" else oracle
-        return effects(self.runs, self.folder, base, COMPARISONS[name](p), self.priors.get("correct"))
+        return effects(self.runs, self.source, base, COMPARISONS[name](p), self.priors.get("correct"))
 
     def compare(self, name: str) -> Picture | Markdown:
         """Draw the comparisons of one figure of :data:`COMPARISONS`."""
-        title = f"{self._cell}, {self._settings}" if name == "overview" else ""
-        return self.forest(name, self.effects(name), self.words(name), title, **AXES.get(name, {}))
+        there = self.over(*GRIDS.get(name, (name,)))
+        title = f"{there._cell}, {there._settings}" if name == "overview" else ""
+        return there.forest(name, there.effects(name), there.words(name), title, **AXES.get(name, {}))
 
     def samples(self) -> Styler | Markdown:
         """Return a seed question, what a clean augmenter makes of it, and how a weak one spoils that."""
@@ -181,7 +212,7 @@ class Chapter(ChapterBase):
             common.Wanted("drifted rephrasing", rows[0].files, "rephrase", weak, unlike="rephrasing"),
             common.Wanted("spoilt question", rows[1].files, "new_question", weak, unlike="new question"),
         ]
-        found = common.samples(self.folder, rows)
+        found = common.samples(self.source, rows)
         return common.table(found, "samples") if len(found) else NOT_RUN
 
     def local_funnel(self) -> Styler | Markdown:
@@ -197,7 +228,8 @@ class Chapter(ChapterBase):
 
     def coverage(self) -> Picture | Markdown:
         """Draw new answers, and new questions of every coverage."""
-        return self.curves("coverage", _by_coverage(self._two), self.headline[:-1], self.words("resampling"))
+        there = self.over("base", "coverage")
+        return there.curves("coverage", _by_coverage(there._two), there.headline[:-1], there.words("resampling"))
 
     @property
     def _two(self) -> pd.DataFrame:
@@ -206,37 +238,44 @@ class Chapter(ChapterBase):
 
     def coverage_table(self) -> Styler | Markdown:
         """Return where new questions overtake new answers at each coverage."""
-        rows, share = self._two, self._two["teacher.coverage"]
-        shares = sorted({*self.parameters.coverages, self.parameters.coverage})
+        there = self.over("base", "coverage")
+        rows, share, p = there._two, there._two["teacher.coverage"], there.parameters
+        shares = sorted({*p.coverages, p.coverage})
         found = {f"{s:g}": _crossings(rows[(rows["strategy"] == ANSWERS) | (share == s)]) for s in shares}
-        return common.crossover_table(found, "coverage", "coverage", self._rules(rows))
+        return common.crossover_table(found, "coverage", "coverage", there._rules(rows))
 
     def costs(self) -> Styler | Markdown:
         """Return where new questions overtake new answers at each cost of writing a question, and in tokens."""
-        rows = self.of("base")
+        there = self.over("base")
+        rows = there.of("base")
         rows = rows[rows["strategy"].isin(PAIR)]
         fits, spent = fit_table(rows, LEVEL), rows.groupby("strategy")[["tokens_in", "tokens_out", "queries"]].sum()
         prices = {f"{c:g} answers": {ANSWERS: 1.0, QUESTIONS: 1.0 + c} for c in QUESTION_COSTS}
         each = (spent["tokens_in"] + spent["tokens_out"]) / spent["queries"]
         prices["in tokens"] = {s: float(each.get(s, 1.0)) * QUERIES_PER_SAMPLE[s] for s in PAIR}
         found = {unit: find_crossovers(fits, price, checks=False) for unit, price in prices.items()}
-        return common.crossover_table(found, "costs", "a question costs", self._rules(rows))
+        return common.crossover_table(found, "costs", "a question costs", there._rules(rows))
 
     def recipes(self) -> Styler | Markdown:
         """Return where new questions overtake new answers under each rule for the number of updates."""
-        rows = self.of("recipes")
-        if rows.empty:
+        there = self.over("base", "recipes", strategies=PAIR)
+        if there.of("recipes").empty:
             return NOT_RUN
-        rules = rows[rows["strategy"].isin(PAIR)].groupby("recipe.updates")
-        found = {common.UPDATES[rule]: _crossings(some) for rule, some in rules}
-        return common.crossover_table(found, "recipes", "students trained")
+        rows = there.of("base", "recipes")
+        rows = rows[rows["strategy"].isin(PAIR) & rows["seed_size"].isin(there.parameters.recipe_seeds)]
+        found = {
+            f"{common.UPDATES[rule]}, {there.counts(some)['replicates']}": _crossings(some)
+            for rule, some in rows.groupby("recipe.updates")
+        }
+        return common.crossover_table(found, "recipes", "students trained", f"of profile {there.profile}")
 
     def _rules(self, rows: pd.DataFrame) -> str:
-        return common.update_rules(rows, self.runs["recipe.updates"])
+        elsewhere = self.over("base", "recipes", strategies=PAIR).runs["recipe.updates"]
+        return f"{common.update_rules(rows['recipe.updates'], elsewhere)}; profile {self.profile}"
 
     def advice(self, task: str) -> Styler | Markdown:
         """Return what ``crossover advise`` says at each tested budget of another task."""
-        rows = self.of(task)
+        rows = self.over(task).of(task)
         rows = rows[rows["budget"] > 0]
         if rows.empty:
             return NOT_RUN
@@ -250,23 +289,25 @@ class Chapter(ChapterBase):
 
     def grid_curves(self, grid: str) -> Picture | Markdown:
         """Draw the strategies of one grid: another task, or the split budget next to the pure strategies."""
-        rows = self.of(grid)
+        there = self.over(grid)
+        rows = there.of(grid)
         if rows.empty:
             return NOT_RUN
         task = rows["task"].iloc[0]
-        caption = f"Task: {TASKS.get(task, task)}. {self.words('direction')}"
-        return self.curves(grid, rows, self._leads(rows), caption)
+        caption = f"Task: {TASKS.get(task, task)}. {there.words('direction')}"
+        return there.curves(grid, rows, there._leads(rows), caption)
 
     def task_table(self, task: str) -> Styler | Markdown:
         """Return where strategies overtake one another on another task."""
-        rows = self.of(task)
+        there = self.over(task)
+        rows = there.of(task)
         if rows.empty:
             return NOT_RUN
-        return common.crossover_table({"": _crossings(rows)}, f"crossovers-{task}", "", self._rules(rows))
+        return common.crossover_table({"": _crossings(rows)}, f"crossovers-{task}", "", there._rules(rows))
 
     def mixed_regret(self) -> Styler | Markdown:
         """Return what always buying one strategy is expected to lose, a split budget among them."""
-        rows = self.of("mixed")
+        rows = self.over("mixed").of("mixed")
         if rows.empty:
             return NOT_RUN
         losses = common.regret(fit_table(rows[rows["budget"] > 0], LEVEL), rows).drop(columns="cells")
@@ -316,7 +357,7 @@ class Chapter(ChapterBase):
 
 def run(parameters: Ablations) -> Chapter:
     """Run the grids and return what there is to show."""
-    return Chapter(parameters, settings_table(run_grid(parameters)))
+    return Chapter(parameters, settings_table(run_grid(parameters)), results_folder(parameters.results))
 
 
 def _crossings(rows: pd.DataFrame) -> list[Crossover]:

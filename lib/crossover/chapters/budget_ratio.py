@@ -148,8 +148,8 @@ class Chapter(ChapterBase):
     def rules(self) -> str:
         """Under which update rules these students, and others of the task, were trained."""
         others = pd.concat([read_runs(folder, "budget_ratio") for folder in {self.folder, self.source}])
-        there = settings_table(others[others["task"] == self.parameters.task])
-        return common.update_rules(self.runs, there["recipe.updates"])
+        here, there = map(settings_table, (self.runs, others[others["task"] == self.parameters.task]))
+        return common.update_rules(here["recipe.updates"], there["recipe.updates"])
 
     def form_table(self) -> Styler | Markdown:
         """Return the same crossovers under the exponential form and under each other one."""

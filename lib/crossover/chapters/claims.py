@@ -149,7 +149,8 @@ class Chapter:
         rows = self.runs[self.runs["key"].isin(keys)]
         asked = {u.rpartition(" ")[2]: v for (of, u), v in under_settings(self.findings).items() if of == name}
         others = [(UPDATES[rule], v) for rule, v in asked.items() if v != NOT_RUN]
-        rules = update_rules(rows, [rule for rule, v in asked.items() if v != NOT_RUN]) if asked and len(rows) else ""
+        here, there = settings_table(rows)["recipe.updates"], [rule for rule, v in asked.items() if v != NOT_RUN]
+        rules = update_rules(here, there) if asked and len(rows) else ""
         settle = list(self.plan[self.plan["claim"] == name].itertuples())
         history = self.log[self.log["claim"] == name].rename(columns={"is": "now"}) if len(self.log) else self.log
         return _render(

@@ -26,7 +26,6 @@ from crossover.stats.contrasts import Prior, benjamini_hochberg
 from crossover.stats.crossovers import Crossover
 from crossover.stats.curves import Fits, fit_table
 from crossover.study.cell import Cell
-from crossover.study.select import settings_table
 from crossover.study.store import save_numbers, worker_hours
 
 LEVEL = 0.9
@@ -300,18 +299,17 @@ def ratio(value: float | None, ends: Sequence[float | None], tested: tuple[float
     return f"{place(value, tested)} ({place(low, tested)} to {place(high, tested)})"
 
 
-def update_rules(runs: pd.DataFrame, elsewhere: Iterable[str] = ()) -> str:
-    """Say under which update rules rows were trained, and of the other rules which have rows ``elsewhere`` or nowhere.
+def update_rules(here: Iterable[str], elsewhere: Iterable[str] = ()) -> str:
+    """Say under which update rules students were trained, and which of the others were run ``elsewhere`` or nowhere.
 
-    >>> runs = pd.DataFrame({"settings": ['{"version": 1}'], "budget": 8, "seed_size": 4})
-    >>> update_rules(runs, ["steps"])
-    'under fixed epochs; under fixed updates, see chapter 2; not yet run until memorised'
+    >>> update_rules(["epochs"], ["steps"])
+    'under fixed epochs; under fixed updates in "What moves the crossover"; not yet run until memorised'
     """
-    here = set(settings_table(runs)["recipe.updates"])
+    here = set(here)
     other = [said for rule, said in UPDATES.items() if rule in set(elsewhere) - here]
     missing = [said for rule, said in UPDATES.items() if rule not in here.union(elsewhere)]
     said = [listed([said for rule, said in UPDATES.items() if rule in here])]
-    said += [f"{listed(other)}, see chapter 2"] if other else []
+    said += [f'{listed(other)} in "What moves the crossover"'] if other else []
     return "; ".join(said + ([f"not yet run {' or '.join(missing)}"] if missing else []))
 
 

@@ -16,6 +16,7 @@ class BudgetRatio(TrainingParameters):
     """Parameters of ``03_budget_ratio`` (arXiv 2409.19759)."""
 
     reads: ClassVar[tuple[str, ...]] = ("runs.csv", f"../{CONFIRMATION}/runs.csv")
+    confirmed = True
     connection = ("base_url", "concurrency")
     spending = ("price_in", "price_out", "max_cost", "max_total_tokens")
 
@@ -123,7 +124,7 @@ class BudgetRatio(TrainingParameters):
 class Ablations(BudgetRatio):
     """Parameters of ``04_ablations`` (arXiv 2409.19759, section 5.3): a base grid, and one thing changed at a time."""
 
-    reads = ("runs.csv",)
+    confirmed = False  # some of its sections
 
     coverages: list[Share] = value([0.0], "coverages of new questions beside the base grid's")
     weak_augmenter: float = value(0.5, "share of questions that a weak augmenter spoils", gt=0, le=1)
@@ -159,6 +160,7 @@ class RecipePilot(BudgetRatio):
     """Parameters of ``06_recipe_pilot``: the recipe that the other parameters give, and changes of it."""
 
     reads = ("runs.csv",)
+    confirmed = False
 
     profile: str = value("recipe", "size of the run", pattern=NAME)
     results: str = value("recipe", "folder under results/ that the run fills", pattern=NAME)

@@ -45,6 +45,9 @@ class Parameters(BaseModel):
 class TrainingParameters(Parameters):
     """What every notebook that trains students has."""
 
+    #: Whether the published chapter shows the confirmation study's rows in place of its own.
+    confirmed: ClassVar[bool] = False
+
     first_replicate: int = value(0, "number of the first draw; other numbers are other seeds", ge=0)
     skip_test: int = value(0, "test items that are passed over: those of an earlier study", ge=0)
     workers: Workers = 0

@@ -54,6 +54,7 @@ class TemplateQuestions(TrainingParameters):
     """Parameters of ``01_template_questions`` (arXiv 2310.07830)."""
 
     reads = ("runs.csv", f"../{CONFIRMATION}/runs.csv")
+    confirmed = True
 
     text: Annotated[str, AfterValidator(pinned)] = value(
         "boolq", "wikipedia, boolq, folder:<path> or hub:<name>@<commit>"

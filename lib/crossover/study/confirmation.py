@@ -1,5 +1,7 @@
 """What published pages show of the confirmation study while its students are trained."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -19,26 +21,33 @@ P = TypeVar("P", bound=TrainingParameters)
 
 
 def confirmed(notebook: str) -> pd.DataFrame:
-    """Return the confirmation study's rows of a notebook's grid that count.
+    """Return the confirmation study's rows of a notebook's grid that count, see :func:`whole`."""
+    return whole(cells_of(resolve(notebook, CONFIRMATION, {})))
 
-    Students of a seed-set size, or of a mixture of questions, count by whole replicates, so that no half of one favours
-    a strategy, and from two on (as many as are planned): one says nothing of how replicates spread.
+
+def whole(cells: Sequence[Cell]) -> pd.DataFrame:
+    """Return the rows of the confirmation study's cells that count.
+
+    Students of a seed-set size and recipe, or of a mixture of questions, count by whole replicates, so that no half of
+    one favours a strategy, and from two on (as many as are planned): one says nothing of how replicates spread.
     """
     planned: dict[object, dict[int, set[str]]] = {}
-    for cell in cells_of(resolve(notebook, CONFIRMATION, {})):
+    for cell in cells:
         planned.setdefault(_together(cell), {}).setdefault(cell.replicate, set()).add(cell.key)
     rows = read_runs(results_folder(CONFIRMATION))
     done, count = set(rows["key"]), set[str]()
     for replicates in planned.values():
-        whole = [keys for keys in replicates.values() if keys <= done]
-        if len(whole) >= min(MIN_REPLICATES, len(replicates)):
-            count.update(*whole)
+        finished = [keys for keys in replicates.values() if keys <= done]
+        if len(finished) >= min(MIN_REPLICATES, len(replicates)):
+            count.update(*finished)
     return rows[rows["key"].isin(count)]
 
 
 def _together(cell: Cell) -> object:
     """Name the cells of the grid that are shown together or not at all."""
-    return cell.seed_size if isinstance(cell, QueryCell) else replace(cell, replicate=0).key
+    if isinstance(cell, QueryCell):
+        return cell.seed_size, json.dumps(cell.recipe)
+    return replace(cell, replicate=0).key
 
 
 def shown(notebook: str, parameters: P, runs: pd.DataFrame) -> tuple[P, pd.DataFrame, Path]:
@@ -46,7 +55,7 @@ def shown(notebook: str, parameters: P, runs: pd.DataFrame) -> tuple[P, pd.DataF
 
     The published chapter shows the confirmation study; what is made from its rows goes to the published results.
     """
-    if parameters.results == PUBLISHED and len(fresh := confirmed(notebook)):
+    if parameters.confirmed and parameters.results == PUBLISHED and len(fresh := confirmed(notebook)):
         planned = resolve(notebook, CONFIRMATION, {"results": PUBLISHED})
         assert isinstance(planned, type(parameters))
         return planned, fresh, results_folder(CONFIRMATION)
