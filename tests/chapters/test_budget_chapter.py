@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from crossover.chapters import budget_ratio
+from crossover.chapters import budget_ratio, common
 from crossover.chapters.budget_ratio import Chapter, gains, gains_in_words
 from crossover.cli import app
+from crossover.figures.crossover_map import map_of_fits
 from crossover.params.profiles import check
 from crossover.paths import repository, results_folder
 from crossover.stats.crossovers import Crossover, find_crossovers
@@ -93,6 +94,34 @@ def test_gains_over_the_seeds_alone_come_back(tmp_path, monkeypatch):
     assert (at["replicates"] == 3).all() and (at["high"] < 0).sum() == (at["low"] > 0).sum() == 2
     fewer = rows[(rows["replicate"] < 2) | (rows["strategy"] != "seeds_only")]
     assert gains(fewer, folder).empty, "two replicates show nothing"
+
+
+def test_buying_nothing_is_a_choice_of_the_map_and_of_the_regret(tmp_path, monkeypatch):
+    """The seeds alone answer half; bought data answer fewer at small ratios, and new questions most at large ones."""
+    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
+    given = {"seed_sizes": [16, 32], "budget_ratios": [0.25, 0.5, 1, 4, 8, 16], "replicates": 2, "n_test": 60}
+    p = check("03_budget_ratio", {"profile": "laptop", "results": "planted", **given})
+    grow = {"new_question": (12, 48), "answer_augmentation": (24, 36), "question_rephrase": (12, 24)}
+    plant(
+        tmp_path / "planted",
+        cells_of(p),
+        lambda cell: first_right(30 if not cell.budget else grow[cell.strategy][cell.budget > 2 * cell.seed_size], 60),
+    )
+    runs = read_runs(tmp_path / "planted")
+    fits = fit_table(runs[runs["budget"] > 0])
+    chapter = Chapter(p, runs, fits, find_crossovers(fits), results_folder(p.results))
+    losses = common.regret(chapter.choices, runs).set_index("strategy")
+    assert losses.loc["seeds_only", "mean"] == pytest.approx(15, abs=2)  # 30 points at three ratios of six
+    assert losses.loc["seeds_only", "largest"] == pytest.approx(30, abs=3)
+    assert losses.loc["answer_augmentation", "mean"] == pytest.approx(15, abs=2)  # 10 points, then 20
+    assert "seeds only in 6" in chapter._decided and "new questions in 6" in chapter._decided
+    line, *_ = map_of_fits(chapter.choices).axes[0].containers
+    between = {
+        c.seed_size: c.queries
+        for c in chapter.crossovers
+        if {c.first, c.second} == {"answer_augmentation", "new_question"}
+    }
+    assert dict(zip(*line[0].get_data(), strict=True)) == pytest.approx(between, rel=0.01)
 
 
 def test_a_gain_at_one_size_alone_is_none_at_every_size():

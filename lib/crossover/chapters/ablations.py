@@ -310,7 +310,7 @@ class Chapter(ChapterBase):
         rows = self.over("mixed").of("mixed")
         if rows.empty:
             return NOT_RUN
-        losses = common.regret(fit_table(rows[rows["budget"] > 0], LEVEL), rows).drop(columns="cells")
+        losses = common.regret(fit_table(rows, LEVEL), rows).drop(columns="cells")
         names = {"mean": "mean loss, points", "largest": "largest loss, points"}
         shown = losses.rename(columns=names).assign(strategy=losses["strategy"].map(display_name))
         return common.table(shown, "mixed-regret", digits=1)

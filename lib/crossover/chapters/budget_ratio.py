@@ -56,6 +56,11 @@ class Chapter(ChapterBase):
         return self.source
 
     @cached_property
+    def choices(self) -> Fits:
+        """What a budget can buy, nothing included: the fits, and the students of the seed questions alone."""
+        return fit_table(self.runs, LEVEL)
+
+    @cached_property
     def leads(self) -> pd.DataFrame:
         """The lead of new questions over new answers per ratio and seed-set size; size 0 is pooled over sizes."""
         rows = self.runs[self.runs["strategy"].isin([ANSWERS, QUESTIONS])]
@@ -82,7 +87,7 @@ class Chapter(ChapterBase):
         """Draw the lead of new questions over new answers, next to the loss from always buying one strategy."""
         if self.leads.empty or not common.has_curves(self.fits):
             return NOT_RUN
-        losses, several = common.regret(self.fits, self.runs), self.runs["seed_size"].nunique() > 1
+        losses, several = common.regret(self.choices, self.runs), self.runs["seed_size"].nunique() > 1
         how = {"pooled": "pooled over" if several else "from", "thin": "; thin lines are single sizes" * several}
         caption = self.words("lead", cells=losses["cells"].iloc[0], **how, **self.counts(self._pooled(self.leads)))
         draw = partial(lead_and_regret, self.leads, losses)
@@ -111,9 +116,11 @@ class Chapter(ChapterBase):
         """Where new questions lead, and what always buying one strategy costs."""
         if self.leads.empty or not common.has_curves(self.fits):
             return "These runs do not compare new answers with new questions."
-        loss = common.regret(self.fits, self.runs).set_index("strategy")["mean"]
-        said = [f"always buying {display_name(s).lower()} loses {loss[s]:.1f} points" for s in (QUESTIONS, ANSWERS)]
-        return f"{lead_in_words(self.leads)} Against the best choice, {' and '.join(said)} on average."
+        loss = common.regret(self.choices, self.runs).set_index("strategy")["mean"]
+        names = {s: f"always buying {display_name(s).lower()}" for s in (QUESTIONS, ANSWERS)}
+        names["seeds_only"] = "buying nothing"
+        said = common.listed([f"{name} loses {loss[s]:.1f} points" for s, name in names.items() if s in loss])
+        return f"{lead_in_words(self.leads)} Against the best choice, {said} on average."
 
     def learning_curves(self) -> Picture:
         """Draw accuracy against budget ratio with the fitted curves."""
@@ -125,14 +132,14 @@ class Chapter(ChapterBase):
         if not common.has_curves(self.fits):
             return NO_CURVES
         caption = self.words("crossover_map", **self.counts(self.runs))
-        draw, data = partial(map_of_fits, self.fits), crossovers.table(self.crossovers)
+        draw, data = partial(map_of_fits, self.choices), crossovers.table(self.crossovers)
         return self.figure("crossover_map", draw, data, self._decided, caption)
 
     @property
     def _decided(self) -> str:
         """In how many tested cells one strategy is best in four draws of five, and which."""
         cells = sorted({*self.fits.points_table()[["seed_size", "budget"]].itertuples(index=False, name=None)})
-        best = pd.concat([advise_map(self.fits, [seeds], [calls]) for seeds, calls in cells])
+        best = pd.concat([advise_map(self.choices, [seeds], [calls]) for seeds, calls in cells])
         counts = best[best["p_best"] >= CLEAR]["strategy"].value_counts()
         said = common.listed([f"{display_name(s).lower()} in {n}" for s, n in counts.items()]) or "none"
         return self.words("decided_title", clear=CLEAR, decided=counts.sum(), cells=len(cells), said=said)

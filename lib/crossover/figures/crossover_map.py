@@ -25,22 +25,23 @@ def map_of_fits(
     """Draw the map of fitted curves over the tested range, one panel per task.
 
     Colour and hatching name the strategy that is best in four draws of five; where there is none, there is no colour.
-    Grey is outside the tested range. The line is the crossover of the two strategies that lead most of the map, bars
-    its interval; dots are tested cells, a star the point ``at`` (S, Q).
+    Grey is outside the tested range. The line is the crossover of the two strategies that lead most of the map, of
+    those that buy something, and bars are its interval; dots are tested cells, a star the point ``at`` (S, Q).
     """
     from matplotlib.ticker import LogLocator
 
     tasks = [task] if task else sorted({c.task for c in fits})
     grid = pd.concat([advise_map(fits, *_grid(fits, name, at), name) for name in tasks], ignore_index=True)
+    bought = {c.strategy for c in fits if not c.counts.buys_nothing}
     found, cells = find_crossovers(fits, checks=False), fits.points_table()
     looks = styles(set(grid["strategy"]))
     hatches = dict(zip(looks, _HATCHES, strict=False))
     figure, axes_of = panels(len(tasks), 4.2, narrow, above=0.4)
     for axes, name in zip(axes_of, tasks, strict=True):
-        here, run = grid[grid["task"] == name], cells[cells["task"] == name]
+        here, run = grid[grid["task"] == name], cells[(cells["task"] == name) & (cells["budget"] > 0)]
         _shade(axes, here, looks, hatches)
         axes.scatter(run["seed_size"], run["budget"], s=12, color=INK, zorder=6)
-        _line(axes, [c for c in found if c.task == name], here)
+        _line(axes, [c for c in found if c.task == name], here[here["strategy"].isin(bought)])
         if at is not None:
             axes.plot(*at, "*", markersize=14, color=PAPER, markeredgecolor=INK, zorder=8)
         axes.set(xscale="log", yscale="log", xlabel="seed questions", ylabel="teacher calls")
@@ -92,7 +93,8 @@ def _shade(axes: Axes, here: pd.DataFrame, looks: Mapping[str, Style], hatches: 
 
 def _line(axes: Axes, found: list[Crossover], here: pd.DataFrame) -> None:
     """Draw the crossover of the two strategies that lead most of the map, over seed-set sizes."""
-    leading = set(here[here["best"]]["strategy"].value_counts().index[:2])
+    best = here.loc[here.groupby(["seeds", "queries"])["accuracy"].idxmax(), "strategy"]
+    leading = set(best.value_counts().index[:2])
     pair = [c for c in found if {c.first, c.second} == leading and c.ratio is not None]
     pair.sort(key=lambda c: c.seed_size)
     if not pair:

@@ -82,7 +82,7 @@ _STYLES: dict[str, tuple[str, str, Dash]] = {
     "question_rephrase": ("#3b9fb0", "s", (0, (5, 2))),
     "new_question": ("#b5451b", "^", (0, (7, 1.5, 1.5, 1.5))),
     "mixed": ("#5b3a90", "D", (0, (1.5, 1.5))),
-    "seeds_only": (MUTED, "_", (0, (3, 3))),
+    "seeds_only": (MUTED, "p", (0, (3, 3))),
 }
 _SPARE: list[tuple[str, str, Dash]] = [
     ("#8a6d00", "v", (0, (4, 1.5))), ("#4c7a34", "P", (0, (2, 1))), ("#9c3d6b", "X", (0, (6, 1, 2, 1))),
