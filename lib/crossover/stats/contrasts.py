@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import special
 
 from crossover.errors import CrossoverError
 
@@ -33,7 +33,7 @@ class Contrast:
 
     def interval(self, level: float) -> tuple[float, float]:
         """Return the ends of the interval at a level between 0 and 1."""
-        half = float(stats.t.ppf((1 + level) / 2, self.df)) * self.error if self.error else 0.0
+        half = float(special.stdtrit(self.df, (1 + level) / 2)) * self.error if self.error else 0.0
         return self.estimate - half, self.estimate + half
 
     @property
@@ -49,7 +49,7 @@ class Contrast:
         """The smallest true difference that an interval of this level excludes 0 for, with probability 0.8."""
         if not self.error:
             return self.least
-        units = stats.t.ppf((1 + self.level) / 2, self.df) + stats.t.ppf(POWER, self.df)
+        units = special.stdtrit(self.df, (1 + self.level) / 2) + special.stdtrit(self.df, POWER)
         return max(float(units) * self.error, self.least)
 
     @property
@@ -57,7 +57,7 @@ class Contrast:
         """Two-sided p-value of no difference."""
         if not self.error:
             return float(self.estimate == 0)
-        return 2 * float(stats.t.sf(abs(self.estimate) / self.error, self.df))
+        return 2 * float(special.stdtr(self.df, -abs(self.estimate) / self.error))
 
 
 @dataclass(frozen=True)
@@ -184,6 +184,8 @@ def benjamini_hochberg(p: Sequence[float]) -> np.ndarray:
     >>> benjamini_hochberg([0.001, 0.04, 0.03, 0.6]).tolist(), benjamini_hochberg([0.04, 0.3, 0.6]).tolist()
     ([True, True, True, False], [False, False, False])
     """
+    from scipy import stats  # slow to load, and no part of advice
+
     values = np.asarray(p, float)
     there = ~np.isnan(values)
     called = np.zeros(len(values), bool)
@@ -215,7 +217,7 @@ def minimum_detectable_effect(replicates: int, items: int, level: float = 0.9) -
 
 def _units(level: float) -> float:
     """Standard errors between no difference and one that is detected."""
-    return float(stats.norm.ppf((1 + level) / 2) + stats.norm.ppf(POWER))
+    return float(special.ndtri((1 + level) / 2) + special.ndtri(POWER))
 
 
 def _sum(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
@@ -226,4 +228,6 @@ def _sum(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
 
 def _inverse_trigamma(value: float) -> float:
     """Solve ``trigamma(x) = value`` for ``x``; ``log(trigamma)`` falls nearly linearly in ``log(x)``."""
+    from scipy import optimize  # slow to load, and no part of advice
+
     return float(np.exp(optimize.brentq(lambda t: np.log(special.polygamma(1, np.exp(t)) / value), -20, 20)))

@@ -15,6 +15,7 @@ import pandas as pd
 
 from crossover.errors import CrossoverError
 from crossover.labels import in_order
+from crossover.stats.contrasts import components
 from crossover.stats.curves import Fits, FittedCurve, fit_table
 from crossover.stats.noise import t_quantile
 
@@ -169,8 +170,6 @@ def _paired(members: Sequence[Pair], ratio: float, items: pd.DataFrame | None, p
         half = t_quantile((1 + level) / 2, df) * error
         low, high = mean - half, mean + half
     else:
-        from crossover.stats.contrasts import components  # loads scipy.stats
-
         d = sum(_by_item(pair, ratio, items) for pair in members).dropna(how="all").dropna(axis=1) / len(members)
         parts = components(d.to_numpy(float), binary=members[0][0].counts.item_variance is None)
         found = parts.contrast(level, *(prior.between(parts, 2 / len(members)) if prior else ()))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scipy import optimize, stats
+from scipy import optimize
+from scipy.special import gammainc
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Misfit:
 
         def excess(noncentrality: float) -> float:
             mean, variance = self.df + noncentrality, 2 * self.df + 4 * noncentrality + noise
-            return float(stats.gamma.cdf(self.loss, mean**2 / variance, scale=variance / mean)) - probability
+            return float(gammainc(mean**2 / variance, self.loss * mean / variance)) - probability
 
         if excess(0.0) <= 0:
             return 0.0

@@ -6,8 +6,6 @@ from typing import Any
 
 from crossover.params.finetuned_teacher import FinetunedTeacher
 from crossover.study.cell import TeacherCell
-from crossover.tasks import load_task
-from crossover.tasks.instructed.base import ClassificationTask
 
 #: Strategy, teacher, and what a grid changes.
 Condition = tuple[str, str, dict[str, Any]]
@@ -31,7 +29,7 @@ def grids(p: FinetunedTeacher) -> dict[str, list[TeacherCell]]:
     one = _ONE_STUDENT | {"replicates": 1}
     dialled, first = p.model_copy(update=_ONE_STUDENT | {"replicates": p.dial_replicates}), p.model_copy(update=one)
     every, pure, start = [*p.tasks, *p.side_tasks], _pure(p), p.originals[0]
-    labelled = [name for name in p.dial_tasks if isinstance(_task(p, name), ClassificationTask)]
+    labelled = [name for name in p.dial_tasks if _task(p, name)[1]]
     amounts = [max(1, round(amount * p.dial_size)) for amount in p.amounts]
     annotators = (("original", "none"), ("annotate", "tuned"), ("annotate", "encoder"))
     # Smaller teachers that are fine-tuned, and the whole one that is prompted.
@@ -96,8 +94,8 @@ def grid(
     ``family`` is of the student of a task with labels, ``layers`` are the teacher's lowest that are kept (0: all),
     ``further`` its settings; ``changed`` are queries and temperatures.
     """
-    task = _task(p, name)
-    encoder = isinstance(task, ClassificationTask) and family == "encoder"
+    task, labelled = _task(p, name)
+    encoder = labelled and family == "encoder"
     alone = strategy == "original"
     varied = p.model_copy(update=changed)
     return [
@@ -111,7 +109,7 @@ def grid(
             replicate=replicate,
             teacher="none" if alone else teacher,
             teacher_settings={} if alone else _teacher_settings(varied, teacher, strategy, layers) | (further or {}),
-            n_test=p.n_test if isinstance(task, ClassificationTask) else p.n_test_texts,
+            n_test=p.n_test if labelled else p.n_test_texts,
             max_new_tokens=task.output_tokens,
             recipe=_recipe(p, "classifier" if encoder else "writer"),
             scoring="classify" if encoder else "generate",
@@ -136,8 +134,14 @@ def _base(p: FinetunedTeacher, name: Any) -> list[TeacherCell]:
     ]
 
 
-def _task(p: FinetunedTeacher, name: str) -> Any:
-    return load_task(name, **p.task_settings(name))
+def _task(p: FinetunedTeacher, name: str) -> tuple[Any, bool]:
+    """Return a task, and whether its outputs are labels."""
+    # All tasks are slow to load, and the other chapters' grids do without them.
+    from crossover.tasks import load_task
+    from crossover.tasks.instructed.base import ClassificationTask
+
+    task = load_task(name, **p.task_settings(name))
+    return task, isinstance(task, ClassificationTask)
 
 
 def _pure(p: FinetunedTeacher) -> list[str]:
