@@ -137,10 +137,10 @@ def test_the_published_effects_follow_from_the_published_rows():
     runs = read_runs(STUDY)
     assert {cell.key for cell in cells_of(parameters)} <= set(runs["key"]), "every cell of the profile is published"
     runs = runs[runs["key"].isin({cell.key for cell in cells_of(parameters)})]
-    chapter = ablations.Chapter(parameters, settings_table(runs))
+    chapter = ablations.Chapter(parameters, settings_table(runs), STUDY)
     for name in ("overview", "augmenter", "verification", "student"):
         stored = pd.read_csv(STUDY / "figures" / f"{name}.csv")
-        ours = chapter.effects(name)
+        ours = chapter.over(*ablations.GRIDS.get(name, (name,))).effects(name)
         assert (ours["panel"] + ours["comparison"]).tolist() == (
             stored["panel"].astype(object).fillna("") + stored["comparison"]
         ).tolist()
