@@ -79,6 +79,12 @@ LAYOUTS = {
     "question and answer: inputs_pretokenized": ({"inputs": [1, 2], "inputs_pretokenized": "Sum {i}?", "targets": [3], "targets_pretokenized": "{i}"}, "Sum {i}?", "{i}"),
     "question and answer: document": ({"document": {"id": "x", "summary": {"text": "Text."}}, "question": {"text": "Who, {i}?"}, "answers": [{"text": "Bob"}, {"text": "Bo"}]}, "Text.\n\nWho, {i}?", "Bob"),
     "chat turns: text": ({"text": "### Human: Sum {i}?### Assistant: {i}"}, "Sum {i}?", "{i}"),
+    "chat turns: text -> ChatML": ({"text": "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nSum {i}?<|im_end|>\n<|im_start|>assistant\n{i}<|im_end|>\n"}, "Be brief.\n\nSum {i}?", "{i}"),
+    "chat turns: text -> Llama 2": ({"text": "<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nSum {i}? [/INST] {i} </s>"}, "Be brief.\n\nSum {i}?", "{i}"),
+    "chat turns: text -> Llama 3": ({"text": "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nSum {i}?<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n{i}<|eot_id|>"}, "Sum {i}?", "{i}"),
+    "chat turns: text -> Gemma": ({"text": "<bos><start_of_turn>user\nSum {i}?<end_of_turn>\n<start_of_turn>model\n{i}<end_of_turn>\n"}, "Sum {i}?", "{i}"),
+    "chat turns: text -> Alpaca": ({"text": "Below is an instruction.\n\n### Instruction:\nSum {i}?\n\n### Response:\n{i}"}, "Below is an instruction.\n\nSum {i}?", "{i}"),
+    "chat turns: text -> Vicuna": ({"text": "A chat. USER: Hi {i} ASSISTANT: Ho</s>USER: So? ASSISTANT: {i}</s>"}, "A chat.\n\nUser: Hi {i}\n\nAssistant: Ho\n\nUser: So?", "{i}"),
     "choices: premise + question": ({"premise": "He ran {i}.", "question": "effect", "choice1": "tired", "choice2": "rich", "label": "choice1"}, "He ran {i}.\neffect\nA) tired\nB) rich", "A"),
     "Alpaca: instruction + input": ({"instruction": "Sum {i}?", "input": "<noinput>", "output": "{i}"}, "Sum {i}?", "{i}"),
 }  # fmt: skip
@@ -100,7 +106,7 @@ def test_a_layout_is_recognised_and_said_back(tmp_path, layout):
         assert [(p.question, p.answer) for p in read.pairs] == [
             (question.replace("{i}", str(i)), answer.replace("{i}", str(i))) for i in range(5)
         ]
-        assert read.layout.startswith(layout.rstrip(",")) and "5 pairs" in str(read)
+        assert read.layout.startswith(re.sub(",$| -> [A-Z].*", "", layout)) and "5 pairs" in str(read)
 
 
 def test_classes_that_are_stored_as_numbers_are_read_by_their_names(tmp_path):
@@ -190,6 +196,15 @@ ROWS = [dict(zip(("question", "answer"), pair, strict=True)) for pair in PAIRS]
 FRAME = pd.DataFrame(ROWS)
 LINES = "".join(json.dumps(row) + "\n" for row in ROWS)
 TABLE = FRAME.to_csv(index=False)
+
+
+def _arrow(new):
+    sink, table = pyarrow.BufferOutputStream(), pyarrow.Table.from_pylist(ROWS)
+    with new(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue().to_pybytes()
+
+
 FILES = {
     "numbered.json": FRAME.to_json(),
     "lists.json": json.dumps(FRAME.to_dict("list")),
@@ -212,6 +227,9 @@ FILES = {
     "crlf.csv": TABLE.replace("\n", "\r\n"),
     "cr.csv": TABLE.replace("\n", "\r"),
     "index.csv": FRAME.to_csv(),
+    "table.md": "| Question | Answer |\n|:---|---:|\n" + "".join(f"| {q} | {a} |\n" for q, a in PAIRS),
+    "file.arrow": _arrow(pyarrow.ipc.new_file),
+    "stream.arrow": _arrow(pyarrow.ipc.new_stream),
     "bytes.parquet": FRAME.map(str.encode).to_parquet(),
     "names.csv": TABLE.replace("question", "\u200bQuestion ").replace("answer", "Correct Answer"),
 }
@@ -283,6 +301,7 @@ def test_lists_and_objects_in_a_table_are_answers_but_those_of_numbers(tmp_path,
         (("A", "B"), ["B", "a"], "BA"),
         (("opa", "opb", "opc"), [0, 1], "AB"),
         (("opa", "opb", "opc"), [1, 3], "AC"),  # 3 of three: they count from 1
+        (("answer0", "answer1", "answer2", "answer3"), [0, 3], "AD"),
         (("choice1", "choice2"), [0, 1], "AB"),  # one is 0: they count from 0, whatever the columns are called
         (("option1", "option2"), ["1", "2"], "AB"),
     ],
@@ -559,8 +578,10 @@ REFUSED = [
     ("a.csv", "question,answer\n", {}, "names of columns .question, answer. and no row"),
     ("a.csv", "question;lang,answer\nWho?;en,Bob\n", {}, "columns question;lang, answer are no known layout"),
     ("a.csv", "question,answers\nWho?,\"['Bob' 'Al']\"\n", {}, "row 2, column answers: a list as numpy prints it"),
-    ("a.csv", "question,answer\nWho?,Zoë\n".encode("cp1252"), {}, "at 'Who.,Zo.*CSV UTF-8"),
+    ("a.csv", "question,answer\nWho?,Zoë\n".encode("cp1252"), {}, "CSV UTF-8.*iconv.*'Who.,Zoë'"),
     ("a.csv", "<!DOCTYPE html><p>404</p>", {}, "a web page"),
+    ("a.npy", b"\x93NUMPY\0\0", {}, "is not text: save the pairs as"),
+    ("a.db", b"SQLite format 3\0", {}, "a database"),
     ("a.xlsx", b"PK\x03\x04rest", {}, "save the sheet as CSV"),
     ("b.parquet", pd.DataFrame({"question": [b"\xff\xfe"], "answer": ["b"]}).to_parquet(), {}, "row 1: not a row of"),
     ("a.parquet", b"no", {}, "cannot be read"),

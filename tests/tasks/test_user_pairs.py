@@ -95,6 +95,12 @@ def test_statements_are_run_on_a_database(tmp_path):
     assert task.correct(" SELECT 2\n####", problem) and not task.correct(" SELECT 3\n####", problem)
     with pytest.raises(CrossoverError, match="Name the database"):
         UserPairs("a", "b", "sql")
+    (tmp_path / "dump.sqlite").write_text("CREATE TABLE t (a);")
+    with pytest.raises(CrossoverError, match=r"dump.sqlite cannot be read as an SQLite database"):
+        task_of(tmp_path, "SELECT 1", f"sql:{tmp_path / 'dump.sqlite'}").check()
+    rows = [{"question": f"Which {i}?", "query": f"SELECT {'b' if i == 3 else i} FROM t"} for i in range(5)]
+    with pytest.raises(CrossoverError, match="'SELECT b FROM t' does not run"):
+        UserPairs(pairs(tmp_path / "c.jsonl", rows), compare=task.compare).check()
 
 
 def test_a_function_of_ones_own_judges_and_is_tried_first(tmp_path, files):
@@ -111,6 +117,7 @@ def test_a_function_of_ones_own_judges_and_is_tried_first(tmp_path, files):
         "nothing": ("x = 1", "no function 'nothing'"),
         "load": ("import not_installed_anywhere", "ModuleNotFoundError"),
         "syntax": ("def (", "SyntaxError"),
+        "exits": ("raise SystemExit(2)", "exits.py cannot be loaded: SystemExit"),
         "fails": ("def fails(a, b): return a.missing", "fails on the answer"),
         "never": ("def never(a, b): return False", "reference answer"),
     }

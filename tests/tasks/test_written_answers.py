@@ -106,6 +106,23 @@ NUMBERS = {
     "3\\pi": "3*pi",
     "2\\frac{1}{2}": "2.5",
     "$1.5M": "1500000",
+    "$10K": "10000",
+    "1.5M": None,
+    "300K": None,
+    "10!": None,
+    "\\boxed{10!}": None,
+    "He has 10!": "10",
+    "The answer is 10!": "10",
+    "12万人": "120000",
+    "1万2千": None,
+    "5 hundred": "500",
+    "2 Thousand": "2000",
+    "3 Millionen": "3000000",
+    "Nora has 12 dollars.[1][2]": "12",
+    "\\boxed{2x+3}": None,
+    "\\boxed{(3,\\infty)}": None,
+    "So $x > 5$.": None,
+    "y = n - 1": None,
 }
 LETTERS = {
     "B": "B",
@@ -157,6 +174,11 @@ LETTERS = {
     "C) x\n\nNeither A nor B fits.": "C",
     "A, B": None,
     "Vitamin C": None,
+    "정답은 C입니다.": "C",
+    "答えはCです。": "C",
+    "I'd go with C.": "C",
+    "Thus, C.": "C",
+    "C is the answer.": "C",
 }
 
 
@@ -220,6 +242,14 @@ def test_values_are_the_same_up_to_rounding():
         ("a*b", "a_b", False),
         ("f(x)", "fx", False),
         ("[1, 2]", "[12]", False),
+        ("10%", "10", False),
+        ("10 %", "10%.", True),
+        ("vitamin A", "vitamin", False),
+        ("A vitamin", "vitamin", True),
+        ("x - 3", "x + 3", False),
+        ("3 * 4", "3 / 4", False),
+        ("-x", "x", False),
+        ("Paris - the capital", "Paris, the capital", True),
     ],
 )
 def test_texts_are_the_same_but_for_form(first, second, same):

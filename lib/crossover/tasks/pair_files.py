@@ -32,6 +32,7 @@ _OTHER = {
     b"PK\x03\x04": "a spreadsheet or an archive: save the sheet as CSV, or unpack it",
     b"\xd0\xcf\x11\xe0": "a spreadsheet: save the sheet as CSV",
     b"\xfd7zXZ": "packed by xz: unpack it",
+    b"SQLite format 3": "a database: export the table as CSV",
     b"version https://git-lfs": "a pointer of Git LFS: get the file by git lfs pull",
     b"<!doctype html": "a web page: get the file itself",
     b"<html": "a web page: get the file itself",
@@ -158,8 +159,14 @@ def read_rows(file: str) -> tuple[str, list[tuple[str, Row]]]:
     except FileNotFoundError:
         raise CrossoverError(f"{file} cannot be read: there is no such file.") from None
     except UnicodeDecodeError as problem:
-        near = problem.object[max(0, problem.start - 20) : problem.end].decode("ascii", "replace").split("\n")[-1]
-        raise CrossoverError(f"{file} is not text in UTF-8, at {near!r}; save it so (Excel: CSV UTF-8).") from None
+        if b"\0" in problem.object:
+            raise CrossoverError(f"{file} is not text: save the pairs as CSV, JSON lines or Parquet.") from None
+        before, after = problem.object[: problem.start], problem.object[problem.start :]
+        near = (before.rpartition(b"\n")[2][-20:] + after.partition(b"\n")[0][:20]).decode("cp1252", "replace")
+        raise CrossoverError(
+            f"{file} is not text in UTF-8: save it so (Excel: CSV UTF-8), or convert it, as by iconv -f WINDOWS-1252 -t"
+            f" UTF-8, if {near!r} is right."
+        ) from None
     except (OSError, ValueError) as problem:  # pyarrow's own errors are ValueErrors
         raise CrossoverError(f"{file} cannot be read: {str(problem).strip().splitlines()[0].rstrip('.')}.") from None
     if not rows:
@@ -177,6 +184,9 @@ def _file(file: str, path: Path) -> list[tuple[str, Row]]:
         raise CrossoverError(f"{file} is {other}.")
     if data.startswith(b"PAR1") or ".parquet" in path.suffixes:
         return _table(pyarrow.parquet.read_table(pyarrow.BufferReader(data)))
+    if data.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
+        opened = pyarrow.ipc.open_file if data.startswith(b"ARROW1") else pyarrow.ipc.open_stream
+        return _table(opened(data).read_all())
     text = data.decode(json.detect_encoding(data))
     named = {suffix.lower() for suffix in path.suffixes}
     is_json = not named & {".csv", ".tsv"} and (named & {".json", ".jsonl"} or text.lstrip()[:1] in ("{", "["))
@@ -239,7 +249,7 @@ def _csv(file: str, text: str) -> list[tuple[str, Row]]:
     def cut(delimiter: str, strict: bool = False) -> list[tuple[int, list[str]]]:
         found = csv.reader(io.StringIO(text, newline=None), delimiter=delimiter, strict=strict)
         try:
-            return [(i, row) for i, row in enumerate(found, 1) if any(row)]
+            return [(i, row) for i, row in enumerate(found, 1) if any(field.strip(" :-") for field in row)]
         except csv.Error as problem:
             raise CrossoverError(
                 f"{file}, line {found.line_num}: {problem}. Close each quote, and write one in a quoted text twice."

@@ -47,7 +47,7 @@ VERDICTS = {word: True for word in ("true", "correct", "right", "yes", "1")}
 VERDICTS |= {word: False for word in ("false", "incorrect", "wrong", "no", "0")}
 _PAIRS = {tuple(pair.split()): name for name, pairs in _NAMES["pairs"].items() for pair in pairs}
 _ORIGINS = {"user", "source"}  # which more often say where a row is from
-_OPTION = re.compile(r"(?:option|choice|answer|sol|opt?)?([a-j]|[1-9])")  # a column of one choice
+_OPTION = re.compile(r"(?:option|choice|answer|sol|opt?)?([a-j]|[0-9])")  # a column of one choice
 #: Whose labels are classes, of which a number says nothing, and where labels stand.
 _CLASSIFIED = {"hypothesis", "sentence", "sentence1", "sentence2", "text"}
 _LABELS = ("label", "goldlabel")
@@ -222,7 +222,8 @@ def _recognised(columns: Sequence[str], rows: Sequence[Row]) -> Layout | None:
 
     key = first(_NAMES["keys"], asked, choices)
     lettered = {match[1].upper(): name for name in columns if (match := _OPTION.fullmatch(plain(name)))}
-    runs = [[*takewhile(lettered.__contains__, marks)] for marks in (string.ascii_uppercase, string.digits[1:])]
+    marks = string.ascii_uppercase, string.digits[1:], string.digits
+    runs = [[*takewhile(lettered.__contains__, some)] for some in marks]
     single = {mark: lettered[mark] for mark in max(runs, key=len)}
     options = [choices] if choices else list(single.values()) if len(single) > 1 else []
 

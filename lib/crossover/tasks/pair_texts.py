@@ -19,7 +19,14 @@ _ALIASES = ("aliases", "normalizedaliases")
 _NOTHING = ("<noinput>", "nooutput")  # what Alpaca's files write for an empty text
 #: A list as numpy prints it, which Python would read as something else.
 _NUMPY = re.compile(r"\barray\(|['\"]\s+['\"]")
-#: Who speaks in a conversation that is one text, at the start of a line.
+#: How templates of models mark who speaks in a conversation that is one text: at the start, in pairs, and at the end.
+_TURN = re.compile(
+    r"(?:<\|im_start\|>|<\|start_header_id\|>|<start_of_turn>|<\|(?=(?:system|user|assistant)\|>))\s*(\w+)"
+    r"(?:<\|end_header_id\|>|\|>)?"
+)
+_MARKED = (("[INST]", "[/INST]"), ("### Instruction:", "### Response:"), ("USER:", "ASSISTANT:"))
+_ENDED = re.compile(r"<\|(?:im_end|eot_id|end|begin_of_text|end_of_text|endoftext)\|>|<end_of_turn>|</?s>|<bos>")
+#: Who speaks elsewhere, at the start of a line.
 _SPEAKER = re.compile(r"^(### ?)?(Human|User|Assistant):", re.MULTILINE)
 Row = dict[str, Any]
 
@@ -149,7 +156,11 @@ def turns_of(turns: Any, system: Any = None) -> list[tuple[str, str]]:
 
 def _spoken(text: str) -> list[Row]:
     """The turns of a conversation that is one text, each marked as the first two are; what precedes them is context."""
-    text = text.replace("\r\n", "\n")
+    text = _with_turns(text.replace("\r\n", "\n"))
+    if len(parts := _TURN.split(_ENDED.sub("", text))) > 1:
+        before, *marked = parts
+        turns = [{"role": "system", "content": before}] if before.strip() else []
+        return turns + [{"role": r, "content": s} for r, s in zip(marked[::2], marked[1::2], strict=True) if s.strip()]
     if not (first := _SPEAKER.search(text)):
         return []
     user = "Human|User" if first[2] == "Assistant" else first[2]
@@ -160,6 +171,14 @@ def _spoken(text: str) -> list[Row]:
     turns = [{"role": role, "content": said} for role, said in zip(parts[::2], parts[1::2], strict=True)]
     before = text[: first.start()].strip()
     return [{"role": "system", "content": before}, *turns] if before else turns
+
+
+def _with_turns(text: str) -> str:
+    """A text in which pairs of marks, where both are there, are those of turns."""
+    for user, assistant in _MARKED:
+        if user in text and assistant in text:
+            text = text.replace(user, "<|user|>").replace(assistant, "<|assistant|>")
+    return text.replace("<<SYS>>", "<|system|>").replace("<</SYS>>", "<|user|>")
 
 
 def _role(turn: Row) -> str:
@@ -197,8 +216,8 @@ def conversation(said: Sequence[tuple[str, str]]) -> tuple[str, list[str]]:
 
 
 def is_transcript(text: Any) -> bool:
-    """Whether a text begins with what a human says, under that name."""
-    return isinstance(text, str) and bool(_SPEAKER.match(text.lstrip()))
+    """Whether a text begins with what a human says, under that name, or has the marks of a model's template."""
+    return isinstance(text, str) and bool(_SPEAKER.match(text.lstrip()) or _TURN.search(_with_turns(text)))
 
 
 def ends_open(turns: Any) -> bool:

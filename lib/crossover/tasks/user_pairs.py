@@ -222,13 +222,15 @@ class UserPairs(QuestionAnswer, Pooled):
         for pair in self.split()[0]:
             if pair.answer:
                 self._problem(self.seeds_file, pair)
-        references = [self.extract(problem.answer) or "" for problem in tests[:2]]
+        references = [self.extract(problem.answer) or "" for problem in tests]
+        references = references if self.compare.startswith("sql:") else references[:2]
         if not any(self.same(reference, reference) for reference in references):
             raise CrossoverError(
                 f"compare={self.compare!r} rejects {references[0][:60]!r}, although it is the reference answer."
                 " Correct the comparison, or compare another way."
             )
-        self.same(references[0], references[-1])
+        for reference in references:
+            self.same(references[0], reference)
 
 
 def digest(task: UserPairs) -> str:
@@ -284,7 +286,7 @@ def _function(named: str) -> Callable[[str, str], bool]:
     path, _, name = named.rpartition(":")
     try:
         defined = run_path(str(Path(path).expanduser()))
-    except Exception as problem:  # noqa: BLE001 - whatever a user's file raises
+    except (Exception, SystemExit) as problem:  # noqa: BLE001 - whatever a user's file raises
         raise CrossoverError(
             f"compare={named!r}: {path} cannot be loaded: {type(problem).__name__}: {problem}."
         ) from None

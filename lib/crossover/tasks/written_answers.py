@@ -20,24 +20,33 @@ _SIGNS = str.maketrans(
     dict.fromkeys("−﹣－‒", "-") | dict.fromkeys(_SPACES, " ") | {"’": "'", "⁄": "/", "٫": ".", "٬": ","}
 )
 #: What makes another answer of a text: signs and marks between digits, of a language (C++), of a formula or a name.
-_SYMBOLS = re.compile(r"(?<=\w)[+#]+|[<>≤≥=~^|]|(?<=\w)[*_](?=\w)|(?<=\d)[-./:](?=\d)|(?<![^\s(\[])-(?=[\d.])")
+_SYMBOLS = re.compile(
+    r"(?<=\w)[+#]+|[<>≤≥=~^|]|(?<=\w)[*_](?=\w)|(?<=\d)[-./:](?=\d)|(?<![^\s(\[])-(?=[\d.]|\w\b)|"
+    r"(?:(?<=\d )|(?<=\b\w ))[-+*/](?= [\d(]| \w\b)|(?<=\d)%|(?<=\d )%|(?<=\w )a(?=\W*\Z)"  # x - 3, 10 %, vitamin A
+)
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
-_SCALE = {"k": 10**3, "thousand": 10**3, "million": 10**6, "billion": 10**9, "bn": 10**9, "trillion": 10**12}
-_SCALE |= {"dozen": 12, "lakh": 10**5, "crore": 10**7, "M": 10**6, "B": 10**9}
+_SCALE = {"hundred": 100, "dozen": 12, "lakh": 10**5, "crore": 10**7, "trillion": 10**12}
+_SCALE |= dict.fromkeys(("k", "thousand", "tausend", "mille"), 10**3)
+_SCALE |= dict.fromkeys(("m", "million", "millionen", "mio", "millone"), 10**6)
+_SCALE |= dict.fromkeys(("b", "bn", "billion", "milliard", "milliarde", "milliarden", "mrd"), 10**9)
+_SCALE |= dict.fromkeys("万萬만", 10**4) | dict.fromkeys("亿億억", 10**8)
 #: What stands before a number that is not the only one: a list, a range, an interval, a choice, a share, two values,
 #: and feet before inches.
 _BEFORE = re.compile(
+    r"[万萬만亿億억]\Z|(?<![A-Za-z])[inx-z]\s?[<>≤≥]=?\s?\Z|"
     r"[\d∞]\s?[,;]\s?\Z|\d\s?[–—±]\s?\Z|\d[,.:/-]\Z|\d\Z|\d\s(?:to|and|or|(?:out )?of)\s\Z|\bbetween\s\S+\sand\s\Z|"
     r"\b[A-Za-z]_?\d?\s?=\s?[-+$]*[\d.,/]*\d(?:[,;] ?| and |, and )[A-Za-z]_?\d?\s?=\s?\Z|"
     r"\d\s?(?:(?:h|hrs?|hours?|min|minutes?|ft|feet|foot|lbs?|pounds?)(?:\sand)?|(?:days?|dollars|euros)\sand|')\s?\Z"
 )
+#: A sign between two numbers, of a range or a date, or between a variable and a number.
+_JOINED = re.compile(r"(?:\d[-+]|(?<![A-Za-z])[inx-z]\s?[-+]\s?)\Z")
 #: A unit before a number, here ``#``, whose own unit is a part of that one.
 _PART = re.compile(
     r"\d\s?(?:years?|months?|weeks?|days?|dollars?|euros?),?\s(?:and\s)?"
     r"#\s?(?:months?|weeks?|days?|hours?|hrs?|h|min|minutes?|cents?)\b"
 )
 #: What stands behind such a number, and behind a decade.
-_BEHIND = re.compile(r"\s?[,;]\s?[\d∞]|\s?[–—±]\s?\d|[,.:/_-]\d|[A-Za-z]*\d|s\b")
+_BEHIND = re.compile(r"\s?[,;]\s?[\d∞]|\s?[–—±]\s?\d|[,.:/_-]\d|[A-Za-z]*\d|s\b|[KMB]\b")
 #: What people write before a final answer. The last one counts.
 _ANNOUNCED = re.compile(
     r"(?:answer|result|total)\s*(?:is|are|was|equals|=|:)+\s*[*_]*(?=\W{0,4}[\d.])|\bANSWER:\}?\s*", re.IGNORECASE
@@ -69,8 +78,9 @@ _NUMBER = r"""
     (?: [eE](?P<exponent>[-+]?\d+)
       | \s?[x×·*]\s?10(?:\^|\*\*)[({]?(?P<times>[-+]?\d+)[)}]?
       | (?:\^|\*\*)[({]?(?P<power>[-+]?\d{1,3})[)}]? )?
-    (?:\s?(?P<scale>(?<=\d)k|(?(money)(?<=\d)[MB]|(?!))|(?<=\s)(?:thousand|million|billion|bn|trillion|dozen|lakh|crore))s?\b)?
+    (?:\s?(?P<scale>(?<=\d)k\b|(?(money)(?<=\d)[KMB]\b|(?!))|[CJK]|(?<=\s)(?i:(?:WORDS)s?)\b))?
 """
+_NUMBER = _NUMBER.replace("CJK", "万萬만亿億억").replace("WORDS", "|".join(word for word in _SCALE if len(word) > 1))
 _PATTERNS = {
     point: re.compile(_NUMBER.replace("COMMA", comma).replace("POINT", re.escape(point)), re.VERBOSE)
     for point, comma in ((".", ","), (",", r"\."))
@@ -100,7 +110,7 @@ def read_number(text: str, point: str = ".") -> str | None:
     elif last.lstrip().startswith(MARK):
         text = last.lstrip().removeprefix(MARK)
     elif announced := list(_ANNOUNCED.finditer(text)):
-        rest = text[announced[-1].end() :]
+        rest = text[announced[-1].end() :].replace("!", ".")
         first = _PATTERNS[point].search(rest)
         # The first number after it counts, but a calculation that goes on is read to its end.
         line = rest.split("\n", 1)[0]
@@ -162,13 +172,13 @@ def read_letter(text: str) -> str | None:
     if announced:
         return announced[-1].upper()
     for pattern in (
-        r"(?<![A-Za-z])([A-J])\)? (?:is|would be) (?:the )?(?:correct|right|best)",
-        r"(?:\A|\n)[^\n]*\b(?:so|pick|choose)\s+\(?([B-HJ]|A(?=\W*\Z))\b",
+        r"(?<![A-Za-z])([A-J])\)? (?:is|would be) (?:the )?(?:correct|right|best|answer)",
+        r"(?:\A|\n)[^\n]*\b(?i:so|pick|choose|go with|thus,|hence,|therefore,)\s+\(?([B-HJ]|A(?=\W*\Z))\b",
         r"\A[\s*_(\[]*([A-Za-z])[)\].:]",  # "B) steam"
         r"\A([A-J])(?:\s+[-–]|\s*\n|,?\s+(?:because|since|as)\b)",
         r"\*\*\(?([A-J])[).:]?(?:\*\*|\s)",  # "**B**"
         r"\(([A-Ja-j])\)",  # "(B)"
-        r"(?:\b(?:is|be|es|est|ist|but)\s+|'s\s+|[:=]\s*|[^\x00-\x7f])([A-J])\W*\Z",  # "it is B."
+        r"(?:\b(?:is|be|es|est|ist|but)\s+|'s\s+|[:=]\s*|[^\x00-\x7f]\s?)([A-J])(?:\W|[^\x00-\x7f])*\Z",  # "it is B."
     ):
         if found := re.findall(pattern, text):
             return found[-1].upper()
@@ -203,6 +213,7 @@ def _plain(text: str) -> str:
     text = re.sub(r"[⁰¹²³⁴⁵⁶⁷⁸⁹₀-₉]", "", text)
     text = re.sub(r"\b(?:minus|negative)\s(?=[\d.$€£])", "-", text)
     text = re.sub(r"(?<![\d\w])–(?=[\d.$€£])", "-", text)
+    text = re.sub(r"(?<=[\w.%)])(?:\[\d{1,2}\])+", "", text).replace(r"\infty", "∞")  # marks of sources
     return re.sub(r"\\[dt]frac\b", r"\\frac", unicodedata.normalize("NFKC", text).replace("⁄", "/"))
 
 
@@ -227,13 +238,12 @@ def _tokens(text: str, point: str) -> list[re.Match[str]]:
     found: list[re.Match[str] | None] = []
     for match in _PATTERNS[point].finditer(text):
         before, after = text[: match.start()], text[match.end() :]
-        if re.search(r"[A-Za-z_]\Z|[A-Za-z)]\^\Z|\bnot\s\Z", before):
+        joined = _JOINED.search(before + (match["sign"] or ""))
+        if not joined and re.search(r"[A-Za-z_]\Z|[A-Za-z)]\^\Z|\bnot\s\Z", before):
             continue
-        dashed = match["sign"] and match[0][1].isdigit() and before[-1:].isdigit()  # a range, a date
-        if dashed or _BEFORE.search(before) or _BEHIND.match(after) or _PART.search(f"{before[-20:]}#{after[:20]}"):
-            found.append(None)
-            continue
-        found.append(match)
+        factorial = re.match(r"!\W*\Z", after) and not re.search("[A-Za-z]", before)
+        part = _BEFORE.search(before) or _BEHIND.match(after) or _PART.search(f"{before[-20:]}#{after[:20]}")
+        found.append(None if joined or factorial or part else match)
     return [] if found and found[-1] is None else [match for match in found if match]
 
 
@@ -257,7 +267,7 @@ def _value(match: re.Match[str], point: str) -> str | None:
         if not value and int(match["power"]) < 0:
             return None
         value **= int(match["power"])
-    value *= _SCALE[match["scale"]] if match["scale"] else 1
+    value *= _SCALE[match["scale"].lower().removesuffix("s")] if match["scale"] else 1
     if "-" in inner or ("-" in sign and not spaced):
         value = -value
     return _normal(value)
