@@ -215,6 +215,8 @@ def test_a_call_that_takes_too_long_is_charged_and_sent_again(tmp_path):
         (200, b"<html>Welcome</html>", "a web page", {"content-type": "text/html"}),
         (429, {"error": {"message": "Limit of 300 requests per day"}}, "quota or credit is spent"),
         (429, {"error": {"message": "Limit of 300 requests per day"}}, "asks to wait 86400 s", {"retry-after": "86400"}),
+        (429, {"error": {"message": "slow down"}}, r"asks to wait \d{9,} s", {"retry-after": "Fri, 01 Jan 2100 00:00:00 GMT"}),
+        (200, {"choices": None, "base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}}, "insufficient balance"),
         (302, b"", "sends calls on to http://127.0.0.1.*/login", {"location": "/login"}),
     ],
 )  # fmt: skip
@@ -263,6 +265,10 @@ def test_a_server_on_this_machine_is_reached_whatever_the_proxy(tmp_path, steady
         (413, {"error": {"message": "Prompt is too long"}}),
         (413, {"error": {"message": "Request too large for model", "code": "rate_limit_exceeded"}}),
         (403, {"error": {"message": "Your input was flagged by moderation", "code": 403}}),
+        (400, {"error": {"message": "系统检测到输入或生成内容可能包含不安全或敏感内容"}}),
+        (400, {"error": {"message": "The input text may contain sensitive information."}}),
+        (400, {"error": {"message": "Prompt tokens too long"}}),
+        (400, {"error": {"message": "Prompt exceeds max length"}}),
         (403, {"error": {"message": "Your input was flagged", "metadata": {"flagged_input": "Rob an account"}}}),
         (200, {"error": {"message": "context_length_exceeded", "code": "context_length_exceeded"}}),
         (422, {"error": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 512. Given: 500 `inputs` tokens"}),
@@ -313,14 +319,14 @@ def test_any_number_of_filtered_prompts_costs_their_samples_alone(tmp_path):
         assert sum(reply.text is None for reply in replies) == 58 and len(server.asked) == 60
 
 
-@pytest.mark.parametrize("batch", [60, 4, 5])
+@pytest.mark.parametrize("batch", [60, 3, 4, 5])
 @pytest.mark.parametrize("concurrency", [1, 4])
 def test_a_context_that_is_too_short_for_most_ends_the_run_and_is_asked_again(tmp_path, concurrency, batch):
     """One prompt of eight fits: most are too long from the start. A filter may have the last word."""
     said = {1: (200, completion(ANSWER)), 5: FILTER if batch == 5 else LONG}
     with Scripted(lambda asked, number, path: said.get(number % 8, LONG)) as server:
         served = recorded(server, tmp_path, concurrency=concurrency)
-        n = 20 if batch == 60 else 4
+        n = {60: 20, 3: 3}.get(batch, 4)
         with pytest.raises(CrossoverError, match=f"of the last {n} prompts, the last one as longer than the context"):
             for first in range(0, 60, batch):
                 served.reply(ask(batch, first=first))
@@ -357,6 +363,8 @@ def test_an_account_that_is_refused_in_words_about_prompts_ends_the_run(tmp_path
         ("temperature", "Unsupported value: 'temperature' does not support 0.7 with this model.", ""),
         ("response_format", "response_format json_schema is not supported", ""),
         ("response_format", "Bad Request", ""),
+        ("response_format", "Failed to generate JSON. See 'failed_generation'.", ""),
+        ("temperature", "`temperature` may only be set to 1 when thinking is enabled.", ""),
         ("response_format", "'response_format.type' must be 'json_object' or 'text'", ""),
         ("response_format", "grammar not implemented", ""),
         ("max_tokens", '{"type": "extra_forbidden", "loc": ["body", "max_tokens"]}', "max_completion_tokens"),
@@ -447,6 +455,7 @@ def test_a_structure_is_given_up_only_where_an_error_that_may_pass_does_not(tmp_
         (completion("\0\x1b"), None, "empty"),
         (completion(f"Half a \ud800.\n{ANSWER}"), f" Half a ?.\n{ANSWER}", ""),
         (completion({"text": ANSWER}), f" {ANSWER}", ""),
+        (completion({"answer": ANSWER}), f" {ANSWER}", ""),
         (completion([ANSWER[:5], ANSWER[5:]]), f" {ANSWER}", ""),
         ({"choices": [{"message": ANSWER}], "usage": USAGE}, f" {ANSWER}", ""),
         ({"choices": {"0": ANSWER}, "usage": USAGE}, None, "empty"),
@@ -524,6 +533,14 @@ def test_prompts_and_settings_are_sent_as_given(tmp_path):
     assert seeds[0].answer in server.asked[0]["messages"][0]["content"]
 
 
+def test_a_version_of_the_protocol_in_the_address_is_sent_on(tmp_path):
+    paths = []
+    with Scripted(lambda asked, n, path: paths.append(path) or (200, completion(ANSWER))) as server:
+        url = f"{server.address}/openai/deployments/alpha?api-version=2024-10-21"
+        assert teacher(server, tmp_path, base_url=url).reply(ask(1))[0].text == f" {ANSWER}"
+    assert paths == ["/openai/deployments/alpha/chat/completions?api-version=2024-10-21"]
+
+
 # --- caps --------------------------------------------------------------------------------------------------------------
 
 
@@ -586,7 +603,14 @@ def test_a_proxy_or_certificates_that_cannot_be_used_are_reported_by_calls_alone
 
 
 @pytest.mark.parametrize(
-    "url", ["http://[::1]:8000/v1", "https://h", "http://127.0.0.1:8000/v1", "https://a-b.c_d.org/x/v1"]
+    "url",
+    [
+        "https://h/deployments/d?api-version=2024-10-21",
+        "http://[::1]:8000/v1",
+        "https://h",
+        "http://127.0.0.1:8000/v1",
+        "https://a-b.c_d.org/x/v1",
+    ],
 )
 def test_an_address_that_can_work_is_taken_with_the_parameters(url):
     assert check("03_budget_ratio", {"base_url": url}).base_url == url

@@ -69,6 +69,14 @@ QUESTION = "How much do 8 and 9 make?"
         f"Aquí tienes una versión reformulada:\n{QUESTION}",
         f"以下是改写后的问题：\n{QUESTION}",
         f"<|channel>thought\nMaybe <question>Why?</question>\n<channel|>{QUESTION}",
+        f"<|START_THINKING|>Maybe <question>Why?</question><|END_THINKING|><|START_RESPONSE|>{QUESTION}<|END_RESPONSE|>",
+        f"Here is my thought process:\nWhy? #### 7\n\nHere is my response:\n\n{QUESTION}",
+        f"Here are my reasoning steps:\nWhy?\n[BEGIN FINAL RESPONSE]\n{QUESTION}\n[END FINAL RESPONSE]",
+        f"Original question: Who is it, then?\n\n**Rephrased question:** {QUESTION}",
+        f"Got it! {QUESTION}\n\nWould you like me to make it harder?",
+        f"Sure! Here is a new question:\n\n---\n\n**{QUESTION}**\n\n---",
+        f"<rephrased_question>{QUESTION}</rephrased_question>",
+        f"{QUESTION}\n\n8 + 9 = 17\n#### 17",
         f"<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>{QUESTION}<|return|>",
     ],
 )
@@ -101,6 +109,8 @@ def test_a_question_is_found_in_what_surrounds_it(reply):
         "Context: A pool of 3 m by 4 m.\n\nQuestion: Compute its area.",
         "A pool is 3 m long.\nThe answer should be in metres. How wide is it?",
         "Use this.\nNote: x is 3.\nWhat is x?",
+        "Read the text.\n#### Text\nThe Nile.\nHow long is it?",
+        "Original title: Nile\nHow long is it?",
     ],
 )
 def test_a_question_that_only_looks_surrounded_is_kept_whole(question):

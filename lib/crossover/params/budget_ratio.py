@@ -95,16 +95,7 @@ class BudgetRatio(TrainingParameters):
                 f"teacher_gold is {self.teacher_gold} and augmenter_gold {self.augmenter_gold}: the {self.teacher} is"
                 " not fine-tuned; set teacher='local', or both to 0"
             )
-        try:
-            url = urlsplit(self.base_url)
-            usable = re.fullmatch(r"https?://[^\s@?#]+", self.base_url) and url.hostname and url.port != 0
-        except ValueError:
-            usable = False
-        if not usable:
-            # Not shown: it may hold a password or a key, and so would every record of the run.
-            raise ValueError(
-                "base_url is http(s)://host:port/path without user, query or key; a key is in CROSSOVER_API_KEY"
-            )
+        check_address(self.base_url)
         if (self.max_steps > 0) != (self.updates != "epochs"):
             raise ValueError(
                 f"max_steps must be 0 under updates='epochs' and at least 1 under the other rules, got {self.max_steps}"
@@ -177,3 +168,17 @@ class RecipePilot(BudgetRatio):
                     raise ValueError(f"factors[{factor!r}] changes {unknown[0]!r}; a recipe has {', '.join(RECIPE)}")
                 BudgetRatio.model_validate(self.model_dump(exclude={"factors"}) | change)
         return self
+
+
+def check_address(base_url: str) -> None:
+    """Refuse what is no server's address, without showing it: it may hold a password or a key."""
+    try:
+        url, written = urlsplit(base_url), re.fullmatch(r"https?://[^\s@?#]+(\?api-version=[\w.-]+)?", base_url)
+        usable = written and url.hostname and url.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError(
+            "base_url is http(s)://host:port/path, at most with Azure's ?api-version=, without user or key; a key is in"
+            " CROSSOVER_API_KEY"
+        )

@@ -51,7 +51,8 @@ def chat_prompt(request: Request, task: Task, examples: Sequence[Problem], struc
 # goes on.
 _TOO_LONG = re.compile(
     r"context.(?:length|window|size)|(?:prompt|input|messages?|text|sequence|content|request|string|payload|entity)\S*"
-    r" (?:is |are )?too (?:long|large)|string_above_max|maximum (?:\w+ )?length|max_length|reduce the length|"
+    r" (?:tokens? )?(?:is |are )?too (?:long|large)|string_above_max|max(?:imum)?.(?:\w+ )?length|"
+    r"reduce the length|过长|"
     r"too many tokens|max_model_len|\bn_ctx|token (?:count|limit)\b.{0,40}exceed|exceed\w* .{0,20}token limit|"
     r"input tokens?\b.{0,30}exceed|inputs\W+(?:tokens \+|must have less)|input length should be|"
     r"max_tokens must be at least 1, got -|longer than the (?:maximum|model)"
@@ -61,7 +62,8 @@ _RATE = re.compile(
     r"\btoken limit\b.{0,60}?\b(?:(?:per|this|each|a)\W(?:min|hour|day|week|month)|(?:re)?try (?:in|after|again))"
 )
 FILTERED = re.compile(
-    r"content.(?:filter|polic|management)|inspection|inappropriate|moderation|flagged|safety|usage polic|prohibited"
+    r"content.?(?:filter|polic|management)|inspection|inappropriate|moderation|flagged|safety|usage polic|prohibited|"
+    r"sensitive.?(?:content|information|word)|high.risk|敏感|违规"
 )
 #: Statuses and words by which an account is refused, whatever the prompt.
 NO_ACCESS = (401, 403)
@@ -76,11 +78,11 @@ _UNSUPPORTED = re.compile(
     r"unsupported|not support|only support|not compatible|unknown|unrecogni[sz]ed|not permitted|extra_forbidden|"
     r"instead|only the default|invalid|not allowed|failed|validation error|should be|must be|not.implemented"
 )
-_NO_SCHEMA = re.compile(r"response_format|json.?schema|structured.outputs?|guided|grammar")
+_NO_SCHEMA = re.compile(r"response_format|json.?schema|structured.outputs?|guided|grammar|(?:generate|validate).json")
 #: That a parameter itself, not its value, is not taken; what may stand between this and its name.
 _UNKNOWN = (
     r"(?:unsupported|(?:not|n't) support\w*|unknown|unrecogni[sz]ed|unexpected|deprecated|extra_forbidden|not"
-    r" permitted|not allowed|not a (?:valid|supported)|only (?:the default|\S+ is (?:allowed|supported)))"
+    r" permitted|not allowed|not a (?:valid|supported)|may only be|only (?:the default|\S+ is (?:allowed|supported)))"
 )
 _BETWEEN = (
     r"(?:[^\w{;,]|(?<=[\"']),|\b(?:is|are|does|do|been|has|no|longer|currently|the|parameters?|params?|arguments?|supplied|fields?|name|keys?|"

@@ -10,22 +10,27 @@ meant for one host is sent to another.
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import signal
 import ssl
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any
 
 import httpx2
 import openai
 
 from crossover.errors import CrossoverError
+from crossover.params.budget_ratio import check_address
 from crossover.tasks.base import Problem, Task
 from crossover.teachers.base import Reply, Request
 from crossover.teachers.dialects import GATED, NO_ACCESS, chat_prompt, dialect_of, field_of, filtered, spent, too_long
@@ -37,7 +42,6 @@ TEMPLATE_TOKENS = 256  # a chat template's own tokens, at most
 TOKEN_CHARACTERS = 64  # characters of a token, at most: what a server sends beyond its limit is cut there
 LONGEST = 10  # times ``timeout`` that a reply may come in pieces
 ALL_REFUSED = 20  # prompts that end a run: refused one after the other by 401 or 403, or before any is answered
-MOST_TOO_LONG = 3  # prompts too long for the context that end a run after a batch, where they are most of the last ones
 _KIND = re.compile(r"html|event-stream|ndjson")  # contents that are no chat completion, unless they are whole
 
 
@@ -72,12 +76,9 @@ class Endpoint:
             if getattr(self, name) <= 0:
                 raise CrossoverError(f"{name} is {getattr(self, name)}; it must be above 0.")
         try:
-            url = httpx2.URL(self.base_url)
-            usable = url.scheme in ("http", "https") and url.host and (url.port or 1) < 2**16
-        except httpx2.InvalidURL:
-            usable = False
-        if not usable:
-            raise CrossoverError(f"base_url is {self.server!r}; it is http:// or https://, a host, and mostly /v1.")
+            check_address(self.base_url)
+        except ValueError as problem:
+            raise CrossoverError(f"{problem}.") from None
 
     @property
     def id(self) -> str:
@@ -86,8 +87,8 @@ class Endpoint:
 
     @property
     def server(self) -> str:
-        """The server's address as messages show it: without user, password and query."""
-        return re.sub(r"//[^/]*@|[?#].*", lambda part: "//" if part[0][0] == "/" else "", self.base_url)
+        """The server's address without a query."""
+        return self.base_url.partition("?")[0]
 
     def reply(self, requests: Sequence[Request]) -> list[Reply]:
         """Return one reply per request, in order."""
@@ -186,7 +187,7 @@ class _Connection(openai.DefaultAsyncHttpxClient):
             raise CrossoverError(f"{teacher.server} sends calls on to {at}: give the address there as base_url.")
         body = json_of(response)
         error = body.get("error")
-        if response.is_success and "choices" in body and not error:
+        if response.is_success and "choices" in body and (body["choices"] or body.get("usage")) and not error:
             response.extensions["paid"] = entry, billed(body.get("usage"), most)
             return response
         response.extensions["status"] = response.status_code  # as it was sent
@@ -198,7 +199,7 @@ class _Connection(openai.DefaultAsyncHttpxClient):
             if response.is_success:
                 code = error.get("code") if isinstance(error, dict) else None
                 response.status_code = int(str(code)) if re.fullmatch("[45][0-9][0-9]", str(code)) else 404
-        said = calls.safe(response.text).lower()
+        said = calls.said(response)
         passing, status = _passing(response), response.status_code
         refused = too_long(said, status) or filtered(said, status) or calls.dialect.refused(said, status)
         if refused or (spent(said, status, passing) and not passing):
@@ -212,6 +213,16 @@ class _Connection(openai.DefaultAsyncHttpxClient):
 def _passing(response: httpx2.Response) -> bool:
     """Whether a refusal asks to wait."""
     return bool(response.headers.get("retry-after")) or "retrydelay" in response.text.lower()
+
+
+def _pause(response: httpx2.Response) -> float:
+    """The seconds that a refusal asks to wait, as a number or a date; 0 where it does not say."""
+    after = response.headers.get("retry-after", "")
+    with suppress(ValueError):
+        return float(after)
+    with suppress(ValueError):
+        return parsedate_to_datetime(after).timestamp() - time.time()
+    return 0
 
 
 class _Calls:
@@ -249,8 +260,10 @@ class _Calls:
             raise CrossoverError(f"The proxy cannot be used: {self.safe(problem)}{proxies()}") from None
         except OSError as problem:
             raise CrossoverError(f"The certificates of SSL_CERT_FILE cannot be read: {self.safe(problem)}.") from None
-        client = openai.AsyncOpenAI(
-            base_url=teacher.base_url,
+        version = teacher.base_url.partition("?api-version=")[2]
+        make = partial(openai.AsyncAzureOpenAI, api_version=version) if version else openai.AsyncOpenAI
+        client = make(
+            base_url=teacher.server,
             api_key=self.key or "none",
             max_retries=teacher.attempts - 1,
             http_client=connection,
@@ -263,7 +276,7 @@ class _Calls:
             raise self.failure
         if self.refusals and not self.stopped.is_set():
             self._end_if_nothing_is_answered()
-            if sum(self.dialect.too_long) >= MOST_TOO_LONG:
+            if sum(self.dialect.too_long) > self.teacher.account.answered:
                 self._end_if_most_are_too_long()
             self._keep_refusals()
 
@@ -328,7 +341,7 @@ class _Calls:
                 hint = "" if dialect.answered else ", before any reply (is base_url right, http or https?)"
                 raise self._given_up(f"{type(cause).__name__} {self.safe(cause)}".strip(" .") + hint) from None
             except openai.APIStatusError as problem:
-                said = self.safe(problem.response.text).lower()
+                said = self.said(problem.response)
                 if (harmful := filtered(said, problem.status_code)) or too_long(said, problem.status_code):
                     why = "refused by a filter" if harmful else "longer than the context"
                     why = f"{why}: {self.words(problem.response)}"
@@ -384,7 +397,7 @@ class _Calls:
     async def _refusal(self, client: openai.AsyncOpenAI, response: httpx2.Response) -> CrossoverError:
         """Return what an error status means for the run: its end."""
         server, model, status = self.teacher.server, self.teacher.model, response.status_code
-        words, said = self.words(response), self.safe(response.text).lower()
+        words, said = self.words(response), self.said(response)
         if spent(said, status, _passing(response)):
             return CrossoverError(f"{server} says that the account's quota or credit is spent: {words}")
         if GATED.search(said) and status < 500:
@@ -393,8 +406,8 @@ class _Calls:
             )
         if status in (401, 403):
             return CrossoverError(f"{server} refuses the key ({words}). Set {KEY_VARIABLE} to one that it accepts.")
-        if (after := response.headers.get("retry-after", "")).isdigit() and int(after) > 60:
-            return CrossoverError(f"{server} asks to wait {after} s ({words}). Run again then, to resume.")
+        if (after := _pause(response)) > 60:
+            return CrossoverError(f"{server} asks to wait {after:.0f} s ({words}). Run again then, to resume.")
         if status in (408, 409, 429) or status >= 500:
             return self._given_up(words)
         known = await self._known(client)
@@ -422,6 +435,11 @@ class _Calls:
             said = f"a web page{title and f' titled {title[1]!r}' or ''}" if kind[0] == "html" else "a stream of events"
         status = response.extensions.get("status", response.status_code)
         return f"status {status}: {self.safe(' '.join(str(said).split()))[:300]}"
+
+    def said(self, response: httpx2.Response) -> str:
+        """Return all that a response says, in lower case, its letters as they are read."""
+        body = json_of(response)
+        return self.safe(json.dumps(body, ensure_ascii=False) if body else response.text).lower()
 
     def safe(self, text: object) -> str:
         """Return a text without the key, should the server send it back, and without unpaired surrogates."""

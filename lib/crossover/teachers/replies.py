@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 CUT, THOUGHT = "cut at the token limit", "a thought without an answer"
 #: How servers and templates write thoughts into a reply; everything up to the last end is a thought.
 _THOUGHT_ENDS = re.compile(
-    r"</(?:think|thinking|thought|reasoning|seed:think)>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>|"
-    r"<\|channel\|>final<\|message\|>|<channel\|>",
-    re.IGNORECASE,
+    r"</(?:think|thinking|thought|reasoning|seed:think)>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>|<\|END_THINKING\|>|"
+    r"<\|channel\|>final<\|message\|>|<channel\|>|\[BEGIN FINAL RESPONSE\]|^Here is my response:",
+    re.IGNORECASE | re.MULTILINE,
 )
 _THOUGHT_STARTS = re.compile(
     r"^\s*(?:<(?:think|thinking|thought|reasoning|seed:think)>|\[THINK\]|◁think▷|<\|begin_of_thought\|>|<\|channel\|>analysis|"
-    r"<\|channel>)",
+    r"<\|channel>|<\|START_THINKING\|>|Here (?:is my thought process|are my reasoning steps):)",
     re.IGNORECASE,
 )
-_CONTROL = re.compile(r"<\|(?:im_end|im_start|endoftext|eot_id|end|return|channel|message|start)\|>|</s>")
+_CONTROL = re.compile(r"<\|\w+\|>|</s>|\[END FINAL RESPONSE\]")
 _FENCE = re.compile(r"\A```[\w-]*\n(.*?)\n?```\s*\Z", re.DOTALL)
 #: A LaTeX command that JSON has taken for an escape: ``\frac`` becomes a form feed and ``rac``.
 _UNESCAPED = re.compile(
@@ -69,7 +69,14 @@ _FOREIGN = re.compile(
     re.IGNORECASE,
 )
 _HEADING = re.compile(r"\A#{1,3} [^\n?:]{0,40}\n+")
-_COURTESY = re.compile(r"\A(?:sure|certainly|of course|absolutely|okay|great)\b[^\n.!?:]{0,60}[.!]\s+", re.IGNORECASE)
+_COURTESY = re.compile(
+    r"\A(?:sure|certainly|of course|absolutely|okay|great|got it|alright|understood)\b[^\n.!?:]{0,60}[.!]\s+",
+    re.IGNORECASE,
+)
+_ORIGINAL = re.compile(
+    r"\A\W*(?:original|given|seed)\b[^\n:]*:.*?\n\W*(?:rephras|reword|paraphras|rewrit|revis|new)\w*\b[^\n:]{0,30}:\W*",
+    re.IGNORECASE | re.DOTALL,
+)
 _LABEL = re.compile(
     r"\A[\s*_#>\"“`-]*(?:\d+[.)]\s+)?(?:(?:new|rephrased|reworded|paraphrased|revised|rewritten|similar|the)[ -]+)*"
     r"(question|problem|version|rephrasing|paraphrase|instruction|answer|response|solution|q|a)"
@@ -79,13 +86,14 @@ _LABEL = re.compile(
 )
 _REMARK = re.compile(
     r"\n\s*(?:[*_(\[]*(?:note|explanation|this (?:question|version|rephras\w+)|i hope|let me know|feel free|hope this|"
+    r"would you like|do you want|is there anything|"
     r"the (?:rephrased|new|above) question|the (?:correct )?answer\b|i (?:have |'ve )?(?:kept|rephrased|changed))\b)",
     re.IGNORECASE,
 )
 _SOLUTION = re.compile(
     r"\n\s*[*_#>]*\s*(?:answer|solution|correct answer|explanation|response|a(?![\s\S]*\n\W*b\s*[:.)]))"
-    r"\s*\d*\s*[*_]*\s*:",
-    re.IGNORECASE,
+    r"\s*\d*\s*[*_]*\s*:|\n(?=[^?]*^####[^\n?]*\Z)",  # or is worked out up to a final answer
+    re.IGNORECASE | re.MULTILINE,
 )
 _LIST = re.compile(r"\A1[.)][^\n]*\?\s*\n+\s*2[.)][^\n]*\?")  # several questions, the first of which was asked for
 _REFUSAL = re.compile(
@@ -102,7 +110,7 @@ _GIVEN = re.compile("(?:original|seed|old|source|given|input|previous)[_ ]")
 _OTHER_FIELDS = ("response", "text", "content", "output", "result", "reply", "completion")
 _SMART = str.maketrans(dict.fromkeys("“”", '"'))
 _NEXT = re.compile(r"\n\s*\n?\W{0,4}(?:question|instruction)\s*\d*\W{0,3}:", re.IGNORECASE)
-_QUOTES = {'"': '"', "“": "”", "«": "»", "„": "“", "'": "'", "**": "**", "__": "__", "*": "*", "`": "`"}
+_QUOTES = {"---": "---", '"': '"', "“": "”", "«": "»", "„": "“", "'": "'", "**": "**", "__": "__", "*": "*", "`": "`"}
 
 
 def json_of(response: httpx2.Response) -> dict[str, Any]:
@@ -184,6 +192,8 @@ def streamed(events: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _text(content: object) -> str:
+    if isinstance(content, dict) and not {"text", "type"} & content.keys():  # a structure that the server has read
+        return json.dumps(content, ensure_ascii=False)
     parts = [
         part if isinstance(part, dict) else {"text": part}
         for part in (content if isinstance(content, list) else [content])
@@ -265,7 +275,7 @@ def plain_question(text: str) -> str:
     >>> plain_question("Question: Which is a metal?\nA) iron\nB) wood\nAnswer: A")
     'Which is a metal?\nA) iron\nB) wood'
     """
-    text = _without_start(text, _COURTESY, _INTRODUCTION, _FOREIGN, _HEADING)
+    text = _without_start(text, _COURTESY, _INTRODUCTION, _FOREIGN, _HEADING, _ORIGINAL)
     labelled = _LABEL.match(text)
     text = plain_answer(text)
     for end in (_SOLUTION, _REMARK, _NEXT):
@@ -278,6 +288,7 @@ def plain_question(text: str) -> str:
     text = "\n".join(line.removeprefix("> ") for line in text.strip().split("\n"))
     if _LIST.match(text) or not re.search(r"^\W*2[.)]", text, re.MULTILINE):
         text = re.sub(r"\A1[.)]\s+", "", text.split("\n2", 1)[0])
+    text = re.sub(r"\A<(\w+)>(.*)</\1>\Z", r"\2", text, flags=re.DOTALL)
     text = re.sub(r"\A</?question>|\s*\((?:rephrased|reworded|paraphrased)\)\Z", "", text, flags=re.IGNORECASE)
     return _unwrapped(text)
 
@@ -310,7 +321,7 @@ def _unwrapped(text: str) -> str:
             and opening not in inner
             and closing not in inner
         ):
-            return inner.strip()
+            return _unwrapped(inner.strip())
     return text
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from contextlib import suppress
 from urllib.parse import urlsplit
 
@@ -49,7 +50,8 @@ def context_of(base_url: str, model: str) -> int:
         httpx2.HTTPError, httpx2.InvalidURL, ValueError, KeyError, TypeError, AttributeError, ImportError, OSError
     ):
         trusted = not on_this_machine(base_url)
-        listed = httpx2.get(f"{base_url.rstrip('/')}/models", headers=headers, timeout=5, trust_env=trusted).json()
+        url = re.sub(r"/?(\?|\Z)", r"/models\1", base_url, count=1)
+        listed = httpx2.get(url, headers=headers, timeout=5, trust_env=trusted).json()
         (about,) = [entry for entry in listed["data"] if entry["id"] == model]
         about = (about.get("meta") or {}) | about
         return next((int(about[name]) for name in _CONTEXT if about.get(name)), 0)

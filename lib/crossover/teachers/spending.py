@@ -57,9 +57,9 @@ class Account:
         return self._cost(self.tokens_in, self.tokens_out)
 
     @property
-    def answered(self) -> bool:
-        """Whether a server has ever answered."""
-        return any(out for attempt, (_, out) in self.entries.items() if attempt not in self.unsettled)
+    def answered(self) -> int:
+        """How many attempts a server has answered."""
+        return sum(out > 0 for attempt, (_, out) in self.entries.items() if attempt not in self.unsettled)
 
     def reserve(self, tokens_in: int, tokens_out: int) -> int:
         """Enter an attempt at the most it can cost, before it is made, and return its number.
