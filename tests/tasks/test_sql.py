@@ -136,11 +136,11 @@ def test_the_present_time_is_refused(ask):
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path):
-    with pytest.raises(sqlite3.Error):
+    with pytest.raises(CrossoverError, match="cannot be read as an SQLite database"):
         run(tmp_path / "missing.sqlite", "SELECT 1")
     assert not list(tmp_path.iterdir())
     (tmp_path / "text.sqlite").write_text("not a database, and longer than its header would be " * 20)
-    with pytest.raises(sqlite3.Error):
+    with pytest.raises(CrossoverError, match="cannot be read as an SQLite database"):
         schema(tmp_path / "text.sqlite")
 
 

@@ -94,14 +94,13 @@ def _connect(path: Path | str) -> sqlite3.Connection:
 def schema(path: Path | str) -> dict[str, tuple[str, ...]]:
     """Return a database's tables and views, in the order of their making, each with its columns."""
     kinds = "type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
-    with contextlib.closing(_connect(path)) as connection:
-        try:
-            connection.execute("SELECT 1 FROM sqlite_master")
-        except sqlite3.DatabaseError as problem:
-            raise CrossoverError(f"{path} cannot be read as an SQLite database: {problem}.") from None
-        names = [name for (name,) in connection.execute(f"SELECT name FROM sqlite_master WHERE {kinds} ORDER BY rowid")]
-        columns = "SELECT name FROM pragma_table_info(?)"
-        return {name: tuple(c for (c,) in connection.execute(columns, (name,))) for name in names}
+    columns = "SELECT name FROM pragma_table_info(?)"
+    try:
+        with contextlib.closing(_connect(path)) as connection:
+            found = connection.execute(f"SELECT name FROM sqlite_master WHERE {kinds} ORDER BY rowid").fetchall()
+            return {name: tuple(c for (c,) in connection.execute(columns, (name,))) for (name,) in found}
+    except sqlite3.Error as problem:
+        raise CrossoverError(f"{path} cannot be read as an SQLite database ({problem}).") from None
 
 
 def _of_stored_dates(connection: sqlite3.Connection, watch: _Watch) -> None:
