@@ -4,9 +4,9 @@
 
 function countsTable({ general, matrix, distinct }) {
   // ---- stats/counts.py --------------------------------------------------------------------------------------------------------------
-  const NUMBERS = ["seed_size", "budget", "n_test", "n_correct", "accuracy", "score", "score_sd", "seconds"];
+  const NUMBERS = ["seed_size", "budget", "n_test", "n_correct", "accuracy", "score", "score_sd"];
   const REQUIRED = ["strategy", "seed_size", "budget", "n_test"], KNOWN = ["strategy", ...NUMBERS, "replicate", "task"];
-  const WANTED = `Expected columns: ${REQUIRED.join(", ")} and n_correct, accuracy or score; optional: replicate, task, seconds.`;
+  const WANTED = `Expected columns: ${REQUIRED.join(", ")} and n_correct, accuracy or score; optional: replicate, task.`;
   class Refused extends Error {}
 
   // Records of a CSV file: fields may be quoted, with quotes doubled.
@@ -57,7 +57,7 @@ function countsTable({ general, matrix, distinct }) {
       const thousand = new RegExp(`^[+-]?\\d{1,3}${point}\\d{3}$`), uniform = new Set(plain).size > 1 && plain.every((v) => new RegExp(`^[+-]?\\d+${point}000$`).test(v));
       const values = plain.map((text, row) => {
         if (["", "na", "nan", "none", "null", "<na>"].includes(text.toLowerCase())) fail(row, name, "missing");
-        if (!["accuracy", "score", "score_sd", "seconds"].includes(name) && thousand.test(text) && !uniform)
+        if (!["accuracy", "score", "score_sd"].includes(name) && thousand.test(text) && !uniform)
           fail(row, name, `'${texts[row]}' can be read in two ways: write whole numbers without separators`);
         let digits = text;
         if (decimalCommas) {
@@ -78,11 +78,10 @@ function countsTable({ general, matrix, distinct }) {
       if (out[name].includes("")) fail(out[name].indexOf(""), name, "missing");
     }
     for (const [name, least, rule] of [["seed_size", 1, "a seed set has at least 1 question"], ["budget", 0, "a budget is positive, in queries"],
-      ["n_test", 1, "an accuracy needs at least 1 test item"], ["seconds", 0, "a time is not negative"]])
-      if (has(name)) {
-        out[name] = number(name, name === "n_test");
-        refuse(out[name].map((v) => v < least), out[name], name, rule);
-      }
+      ["n_test", 1, "an accuracy needs at least 1 test item"]]) {
+      out[name] = number(name, name === "n_test");
+      refuse(out[name].map((v) => v < least), out[name], name, rule);
+    }
     const bought = new Set(lines.map((_, i) => i).filter((i) => out.budget[i]).map((i) => `${out.strategy[i]}\0${out.task[i]}`));
     refuse(out.budget.map((b, i) => b === 0 && bought.has(`${out.strategy[i]}\0${out.task[i]}`)), out.budget, "budget",
       "a budget is positive; only a strategy that buys nothing has 0 throughout");

@@ -40,7 +40,6 @@ ONE_ROW = {
     "percentage": ("strategy,seed_size,budget,accuracy,n_test", "a,1,1,85,100", ["'accuracy'", "percent"]),
     "negative accuracy": ("strategy,seed_size,budget,accuracy,n_test", "a,1,1,-.1,100", ["row 1", "'accuracy'"]),
     "accuracy against counts": (HEADER + ",accuracy", "a,1,1,0,10,100,0.9", ["row 1", "'accuracy'", "agree"]),
-    "negative seconds": (HEADER + ",seconds", "a,1,1,0,1,5,-3", ["'seconds'"]),
 }
 # What is wrong: the fourth row of a good table, and what the message must hold beside its place.
 FOURTH_ROW = {

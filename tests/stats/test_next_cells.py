@@ -21,8 +21,8 @@ def fits():
     return curves.fit_table(noisy(EARLY, LATE, seed=5, offset=0.02), draws=400)
 
 
-def one(fits, spend, **kw):
-    (p,) = next_cells(fits, spend, **kw)
+def one(fits, spend):
+    (p,) = next_cells(fits, spend)
     return p
 
 
@@ -73,25 +73,16 @@ def test_no_crossover_nothing_to_plan():
     assert p.crossover.status == "none" and not p.steps
 
 
-def test_time_instead_of_queries():
-    table = noisy(EARLY, LATE, seed=5, offset=0.02)
-    table["seconds"] = 10 + table["budget"] / 100
-    fits = curves.fit_table(table, draws=200)
-    checked = table.assign(task="task")
-    p = one(fits, 2000, unit="seconds", table=checked)
-    assert p.steps and p.steps[-1].total <= 2000
-    assert all(s.cost == pytest.approx(10 + s.budget / 100) for s in p.steps)
-    with pytest.raises(CrossoverError, match="seconds"):
-        one(fits, 2000, unit="seconds", table=checked.drop(columns="seconds"))
+@pytest.mark.parametrize("spend", [0, -3, np.inf])
+def test_no_money_and_no_end_of_it_are_refused(fits, spend):
+    with pytest.raises(CrossoverError, match="--spend"):
+        next_cells(fits, spend)
 
 
-BAD = [{"spend": 0}, {"spend": np.inf}, {"spend": 9, "unit": "days"}, {"spend": 9, "first": "x"}]
-
-
-@pytest.mark.parametrize("bad", [*BAD, {"spend": 9, "seed_size": 7}])
-def test_bad_questions_are_refused(fits, bad):
-    with pytest.raises(CrossoverError):
-        next_cells(fits, **bad)
+def test_one_strategy_has_no_crossover_to_plan_for():
+    alone = noisy(EARLY, LATE).query("strategy == 'new_question'").reset_index(drop=True)
+    with pytest.raises(CrossoverError, match="no pair of strategies"):
+        next_cells(curves.fit_table(alone, draws=60), 1000)
 
 
 def test_command(command):

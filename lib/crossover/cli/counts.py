@@ -274,7 +274,7 @@ def plan(
     table: Annotated[
         Path | None, typer.Argument(metavar="[PILOT.CSV]", help="A table of counts, as for `crossover fit`.")
     ] = None,
-    spend: Annotated[float | None, typer.Option(help="What you can still spend, in --unit.")] = None,
+    spend: Annotated[float | None, typer.Option(help="Queries that you can still pay for.")] = None,
     profile: Annotated[
         str | None, typer.Option(help="In place of a table: what running a whole profile will take.")
     ] = None,
@@ -282,7 +282,6 @@ def plan(
         float, typer.Option(min=0, help="With --profile: money for a million tokens of a served teacher's prompts.")
     ] = 0.0,
     price_out: Annotated[float, typer.Option(min=0, help="The same for its replies.")] = 0.0,
-    unit: Annotated[str, typer.Option(help="queries, or seconds (needs a column seconds).")] = "queries",
     task: Task = None,
     level: Level = 0.9,
     draws: Draws = 2000,
@@ -295,7 +294,6 @@ def plan(
 
     \b
     crossover plan pilot.csv --spend 20000
-    crossover plan pilot.csv --spend 3600 --unit seconds
     crossover plan --profile paper --price-in 0.9 --price-out 0.9
     """
     if profile:
@@ -310,9 +308,7 @@ def plan(
     from crossover.stats.curves import fit_table
     from crossover.stats.next_cells import next_cells
 
-    data = _only(_table(table), task)
-    fits = fit_table(data, level, draws)
-    plans = next_cells(fits, spend, unit=unit, table=data)
+    plans = next_cells(fit_table(_only(_table(table), task), level, draws), spend)
     if as_json:
         print_json({"level": level, "plans": [asdict(p) | {"width_after": p.width_after} for p in plans]})
         return

@@ -18,14 +18,12 @@ import pandas as pd
 from crossover.errors import CrossoverError, nearest
 
 REQUIRED = ("strategy", "seed_size", "budget", "n_test")
-NUMBERS = ("seed_size", "budget", "n_test", "n_correct", "accuracy", "score", "score_sd", "seconds")
+NUMBERS = ("seed_size", "budget", "n_test", "n_correct", "accuracy", "score", "score_sd")
 KNOWN = ("strategy", *NUMBERS, "replicate", "task")
 LABELS = ("task", "strategy", "replicate")
 KEY = ["task", "strategy", "seed_size", "budget", "replicate"]
 COLUMNS = [*KEY, "n_correct", "n_test"]
-WANTED = (
-    f"Expected columns: {', '.join(REQUIRED)} and n_correct, accuracy or score; optional: replicate, task, seconds."
-)
+WANTED = f"Expected columns: {', '.join(REQUIRED)} and n_correct, accuracy or score; optional: replicate, task."
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def read_counts(source: str | Path) -> pd.DataFrame:
 
     The delimiter (comma, semicolon, tab or bar) is that of the header line; with another one than the comma, decimal
     commas and points between thousands are read. Returns ``task, strategy, seed_size, budget, replicate, n_correct,
-    n_test`` (and ``score, score_sd, seconds`` where given). A :class:`CrossoverError` names file, row, column and the
+    n_test`` (and ``score, score_sd`` where given). A :class:`CrossoverError` names file, row, column and the
     fix.
 
     Examples
@@ -129,11 +127,9 @@ def validate_counts(
         ("seed_size", 1, "a seed set has at least 1 question"),
         ("budget", 0, "a budget is positive, in queries"),
         ("n_test", 1, "an accuracy needs at least 1 test item"),
-        ("seconds", 0, "a time is not negative"),
     ):
-        if name in table:
-            out[name] = check.number(table[name], name, whole=name == "n_test")
-            check.refuse(out[name] < least, out[name], name, rule)
+        out[name] = check.number(table[name], name, whole=name == "n_test")
+        check.refuse(out[name] < least, out[name], name, rule)
     zero = out["budget"] == 0
     mixed = zero & ~zero.groupby([out["strategy"], out["task"]]).transform("all")
     check.refuse(
@@ -155,7 +151,7 @@ def validate_counts(
         known = "replicate" in table
         fix = "give each its own replicate" if known else "number the repeats in a column 'replicate'"
         check.fail(row, "replicate", f"the same cell as {check.name(first)} ({what}): {fix}, or keep one of the two")
-    return out[COLUMNS + [name for name in ("score", "score_sd", "seconds") if name in out]]
+    return out[COLUMNS + [name for name in ("score", "score_sd") if name in out]]
 
 
 def curve_counts(table: pd.DataFrame) -> list[CurveCounts]:
@@ -259,7 +255,7 @@ class _Check:
             row = int(np.argmax(codes == k))
             if text.lower() in ("", "na", "nan", "none", "null", "<na>"):
                 self.fail(row, name, "missing")
-            if name not in ("accuracy", "score", "score_sd", "seconds") and thousand.fullmatch(text) and not uniform:
+            if name not in ("accuracy", "score", "score_sd") and thousand.fullmatch(text) and not uniform:
                 self.fail(row, name, f"{texts[k]!r} can be read in two ways: write whole numbers without separators")
             if self.point == "," and re.fullmatch(rf"[+-]?\d{{1,3}}({group}\d{{3}})+({point}\d+)?", text):
                 text = text.replace(self.group, "")

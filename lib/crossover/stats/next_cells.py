@@ -17,14 +17,13 @@ from crossover.stats.curves import MIN_BUDGETS, Fits, FittedCurve
 from crossover.stats.noise import t_quantile, welch_df
 
 MAX_REPLICATES = 40
-UNITS = ("queries", "seconds")
 
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One cell to buy.
+    """One cell to buy: its cost in queries, and the interval's high end over its low end once it is run.
 
-    Its cost, and the interval's high end over its low end once it is run, ``None`` for an open one.
+    A smaller budget of a replicate is part of its largest one and costs nothing more (nested data).
     """
 
     strategy: str
@@ -32,7 +31,7 @@ class PlannedRun:
     replicate: str
     cost: float
     total: float
-    width: float | None
+    width: float | None  #: ``None`` for an open interval.
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,6 @@ class Plan:
     """Cells to buy for one crossover, in order, with the interval's width now and as expected after each."""
 
     crossover: Crossover
-    unit: str
     spend: float
     width_now: float | None
     steps: tuple[PlannedRun, ...]
@@ -67,7 +65,7 @@ class Plan:
                 "strategy": strategy,
                 "replicate": replicate,
                 "budgets": "  ".join(f"{b:,.0f}" for b in sorted(part["budget"])),
-                f"{self.unit}, total": f"{part['total'].iloc[-1]:,.0f}",
+                "queries, total": f"{part['total'].iloc[-1]:,.0f}",
                 "expected high/low": "-" if pd.isna(part["width"].iloc[-1]) else f"{part['width'].iloc[-1]:.2f}",
             }
             for (strategy, replicate), part in self.table().groupby(["strategy", "replicate"], sort=False)
@@ -77,115 +75,67 @@ class Plan:
         return f"<p>{self.message}</p>" + self.table().to_html(index=False, border=0, float_format="%.3g")
 
 
-def next_cells(
-    fits: Fits,
-    spend: float,
-    unit: str = "queries",
-    table: pd.DataFrame | None = None,
-    first: str | None = None,
-    second: str | None = None,
-    seed_size: float | None = None,
-) -> list[Plan]:
-    """Plan the next cells for each crossover (or for those of the named strategies and seed-set size).
-
-    Parameters
-    ----------
-    fits : Fits
-    spend : float
-        What can still be spent, for each crossover.
-    unit : str
-        ``queries``: smaller budgets of a replicate are part of its largest one and cost nothing more (nested data).
-        ``seconds``: each cell costs its usual time, from the column ``seconds`` of ``table``.
-    table : DataFrame, optional
-    first, second, seed_size : optional
+def next_cells(fits: Fits, spend: float) -> list[Plan]:
+    """Plan the next cells for each crossover, with ``spend`` queries left for each.
 
     Examples
     --------
     >>> from crossover import example_counts, fit_table
     >>> plan = next_cells(fit_table(example_counts(), draws=200), spend=2000)[0]
-    >>> plan.unit, plan.spend
-    ('queries', 2000)
+    >>> len(plan.steps), plan.width_after < plan.width_now
+    (16, True)
     """
     if not (np.isfinite(spend) and spend > 0):
-        raise CrossoverError(f"--spend must be a positive amount of {unit}, got {spend:g}")
-    if unit not in UNITS:
-        raise CrossoverError(f"--unit must be queries or seconds, got {unit!r}")
-    if unit == "seconds" and (table is None or "seconds" not in table):
-        raise CrossoverError("--unit seconds: the table needs a column 'seconds', the time of each cell")
-    known = sorted({c.strategy for c in fits})
-    for name in (first, second):
-        if name is not None and name not in known:
-            raise CrossoverError(f"no strategy {name!r}; known: {', '.join(known)}")
-    wanted = [
-        c
-        for c in find_crossovers(fits, checks=False)
-        if {first, second} - {None} <= {c.first, c.second} and seed_size in (None, c.seed_size)
-    ]
-    if not wanted:
-        raise CrossoverError("no such pair of strategies at that seed-set size: there is no crossover to plan for")
-    return [_plan(fits, c, spend, unit, table if unit == "seconds" else None) for c in wanted]
+        raise CrossoverError(f"--spend must be a positive number of queries, got {spend:g}")
+    found = find_crossovers(fits, checks=False)
+    if not found:
+        raise CrossoverError("there is no pair of strategies at one seed-set size, and no crossover to plan for")
+    return [_plan(fits, c, spend) for c in found]
 
 
-def _plan(fits: Fits, c: Crossover, spend: float, unit: str, times: pd.DataFrame | None) -> Plan:
+def _plan(fits: Fits, c: Crossover, spend: float) -> Plan:
     pair = [fits[c.task, name, c.seed_size] for name in (c.first, c.second)]
     about = f"{c.first} / {c.second}, S = {c.seed_size:g}"
     low, high = c.interval
     now = None if c.ratio is None or low is None or high is None else high / low
     if c.status == "none" or not all(curve.is_fitted for curve in pair):
         hint = "there is nothing to narrow down" if c.status == "none" else "run more budgets of both first"
-        return Plan(c, unit, spend, now, (), f"{about}: {c.message}; {hint}")
+        return Plan(c, spend, now, (), f"{about}: {c.message}; {hint}")
     if c.side or (now is None and c.status != "undetermined"):
         upwards = c.side == "above" if c.side else high is None
-        steps, now = _beyond(pair, upwards, spend, times), None
+        steps, now = _beyond(pair, upwards, spend), None
         where = "above" if upwards else "below"
         said = f"the crossover may lie {where} the tested budgets; run both strategies {where} them"
-        said += "" if steps else f": {spend:g} {unit} do not pay it"
+        said += "" if steps else f": {spend:g} queries do not pay it"
     else:
-        steps = _replicates(pair, max(high or 0, c.ratio or 0), now, spend, times)
+        steps = _replicates(pair, max(high or 0, c.ratio or 0), now, spend)
         said = "no ratio is decided" if now is None else f"the interval's ends are a factor {now:.2f} apart"
         if steps:
             width = steps[-1].width
-            said += f"; buy {len(steps)} cells ({steps[-1].total:,.0f} {unit})"
+            said += f"; buy {len(steps)} cells ({steps[-1].total:,.0f} queries)"
             said += "" if width is None else f", expected width {width:.2f}"
         else:
-            said += f"; {spend:,.0f} {unit} do not buy a further replicate"
-    return Plan(c, unit, spend, now, steps, f"{about}: {said}")
+            said += f"; {spend:,.0f} queries do not buy a further replicate"
+    return Plan(c, spend, now, steps, f"{about}: {said}")
 
 
-def _prices(curve: FittedCurve, ratios: list[float], times: pd.DataFrame | None, spent: float = 0.0) -> list[float]:
-    """Cost of each cell of one strategy in one replicate, in the seconds of ``times``, else in queries.
-
-    In queries the first ratio pays, being the largest, less the ratio already ``spent``.
-    """
-    size = curve.seed_size
-    if times is None:
-        return [max(ratios[0] - spent, 0.0) * size] + [0.0] * (len(ratios) - 1)
-    own = times[(times["seed_size"] == size) & (times["strategy"] == curve.strategy) & (times["task"] == curve.task)]
-    usual = own.groupby("budget")["seconds"].median()
-    x, y = usual.index.to_numpy(float) / size, usual.to_numpy(float)
-    # time grows with the data: beyond the tested range, in proportion to the budget
-    return [float(np.interp(r, x, y)) if r <= x[-1] else float(y[-1] * r / x[-1]) for r in ratios]
-
-
-def _replicates(
-    pair: list[FittedCurve], past: float, width: float | None, spend: float, times: pd.DataFrame | None
-) -> tuple[PlannedRun, ...]:
-    """Whole replicates of both strategies, at the budgets up to the first that lies past the interval."""
+def _replicates(pair: list[FittedCurve], past: float, width: float | None, spend: float) -> tuple[PlannedRun, ...]:
+    """Whole replicates of both strategies, the largest budget first, up to the first that lies past the interval."""
     J = min(c.noise.replicates for c in pair)
     bought = []
     for c in pair:
         last = max(int(np.searchsorted(c.counts.ratios, past * (1 + 1e-9))) + 1, MIN_BUDGETS)
-        ratios = [float(r) for r in c.counts.ratios[:last][::-1]]
-        bought += [(c, r, price) for r, price in zip(ratios, _prices(c, ratios, times), strict=True)]
+        largest, *smaller = (float(r) * c.seed_size for r in c.counts.ratios[:last][::-1])
+        bought += [(c, largest, largest), *((c, budget, 0.0) for budget in smaller)]
     each = sum(price for _, _, price in bought)
     steps, total = [], 0.0
     for more in range(1, MAX_REPLICATES + 1):
         if total + each > spend * (1 + 1e-9):
             break
         after = None if width is None or J < 2 else _shrunk(pair, J, more, width)
-        for c, r, price in bought:
+        for c, budget, price in bought:
             total += price
-            steps.append(PlannedRun(c.strategy, r * c.seed_size, f"new {J + more}", price, total, after))
+            steps.append(PlannedRun(c.strategy, budget, f"new {J + more}", price, total, after))
     return tuple(steps)
 
 
@@ -198,7 +148,7 @@ def _shrunk(pair: list[FittedCurve], J: int, more: int, width: float) -> float:
     return float(width ** (np.sqrt(J / (J + more)) * then / now))
 
 
-def _beyond(pair: list[FittedCurve], upwards: bool, spend: float, times: pd.DataFrame | None) -> tuple[PlannedRun, ...]:
+def _beyond(pair: list[FittedCurve], upwards: bool, spend: float) -> tuple[PlannedRun, ...]:
     """One budget beyond the tested range in every replicate of both strategies."""
     steps, total = [], 0.0
     for c in pair:
@@ -206,7 +156,7 @@ def _beyond(pair: list[FittedCurve], upwards: bool, spend: float, times: pd.Data
         factor = (ratios[-1] / ratios[0]) ** (1 / (len(ratios) - 1))
         new = float(ratios[-1] * factor if upwards else ratios[0] / factor)
         for row, replicate in enumerate(c.counts.replicates):
-            (price,) = _prices(c, [new], times, spent=float(ratios[c.counts.tested[row] > 0].max()))
+            price = max(new - float(ratios[c.counts.tested[row] > 0].max()), 0.0) * c.seed_size
             total += price
             steps.append(PlannedRun(c.strategy, new * c.seed_size, replicate, price, total, None))
     return tuple(steps) if total <= spend * (1 + 1e-9) else ()
