@@ -144,8 +144,10 @@ def _stamp(notebook: str, parameters: Parameters, folder: Path) -> dict[str, str
     }
     rows = _own_rows(parameters, folder)
     for name in parameters.reads:
-        own = rows is not None and name == "runs.csv"
-        stamp[name] = _rows_digest(rows) if own else _digest(folder / name)
+        if rows is not None and name == "runs.csv":
+            stamp[name] = digest(rows.sort_values("key").to_csv(index=False)) if len(rows) else "absent"
+        else:
+            stamp[name] = _digest(folder / name)
     stamp |= {name: _digest(root / name) for name in COMMITTED}
     return stamp | {path.relative_to(root).as_posix(): _digest(path) for path in library_files(source)}
 
@@ -187,10 +189,6 @@ def _own_rows(parameters: Parameters, folder: Path) -> pd.DataFrame | None:
     """Return the rows of a chapter's own cells; ``None`` for a chapter without cells."""
     keys, runs = {cell.key for cell in cells_of(parameters)}, read_runs(folder)
     return runs[runs["key"].isin(keys)] if keys else None
-
-
-def _rows_digest(rows: pd.DataFrame) -> str:
-    return digest(rows.sort_values("key").to_csv(index=False)) if len(rows) else "absent"
 
 
 def _changes(path: Path, now: Mapping[str, str]) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from crossover.claims.register import Part, Register
 from crossover.errors import CrossoverError, nearest
 from crossover.params.profiles import load_profile, resolve
 from crossover.stats.contrasts import Contrast, Prior, squeeze
-from crossover.stats.misfit import Misfit
+from crossover.stats.curves import Misfit, chi_square, fit_table
 from crossover.study.cell import Cell
 from crossover.study.grids import cells_of
 from crossover.study.paired import LEVEL, Pairing, pair
@@ -41,11 +41,6 @@ class PairedEvidence(Evidence):
     statistic: Contrast
     pairing: Pairing = field(kw_only=True)
     prior: Prior | None = field(default=None, kw_only=True)
-
-    @property
-    def own_variance(self) -> float:
-        """Variance between replicates in units of one student's, in which contrasts of a family are alike."""
-        return self.pairing.components.between / self.pairing.load
 
     @property
     def between(self) -> tuple[float, float]:
@@ -78,7 +73,8 @@ def priors(members: Iterable[tuple[str, PairedEvidence]]) -> dict[str, Prior]:
     families: dict[str, list[tuple[float, int]]] = {}
     for family, found in members:
         if found.replicates > 1:
-            families.setdefault(family, []).append((found.own_variance, found.replicates - 1))
+            variance = found.pairing.components.between / found.pairing.load  # in units of one student's
+            families.setdefault(family, []).append((variance, found.replicates - 1))
     return {
         family: squeeze(*zip(*known, strict=True))
         for family, known in families.items()
@@ -108,9 +104,6 @@ def on_curves(part: Part, base: Selector, rows: pd.DataFrame) -> pd.DataFrame:
 
 def misfit(part: Part, base: Selector, rows: pd.DataFrame) -> Evidence:
     """Return the evidence on fitted exponential curves: their root mean square misfit, all of ``base`` together."""
-    from crossover.stats.curves import fit_table
-    from crossover.stats.curves import misfit as chi_square
-
     found = on_curves(part, base, rows)
     if found.empty:
         raise MissingRows(f"no cells with {', '.join(f'{name} {value}' for name, value in base.items())}")

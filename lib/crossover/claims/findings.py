@@ -125,7 +125,10 @@ def _decide(folder: Path, register: Register) -> list[Finding]:
             evidence = f.evidence
             if isinstance(evidence, PairedEvidence) and f.family in known:
                 evidence = evidence.drawn_to(known[f.family])
-            said = FLOOR if _at_the_floor(f, evidence, register, pilot, noisy) else _verdict(f, evidence)
+            said, p = FLOOR, f.part
+            if not _at_the_floor(f, evidence, register, pilot, noisy):
+                rule = {"parts": f.together, "replicates": evidence.replicates}
+                said = verdict(evidence.statistic.interval, p.side, p.threshold, p.resolution, **rule)
             few = {1: "one replicate", 2: "two replicates"}.get(evidence.replicates, "")
             f = replace(f, evidence=evidence, verdict=said, why=few)
         findings.append(f)
@@ -251,8 +254,3 @@ def _at_the_floor(
     chance = sum(register.chance.get(str(name), 0.0) for name in named) / len(named)
     lost = any((f.base.get("experiment"), task) in noisy for task in f.tasks)
     return lost or at_the_floor(sides, chance, evidence.statistic.detectable)
-
-
-def _verdict(f: Finding, evidence: Evidence) -> str:
-    p, rule = f.part, {"parts": f.together, "replicates": evidence.replicates}
-    return verdict(evidence.statistic.interval, p.side, p.threshold, p.resolution, **rule)

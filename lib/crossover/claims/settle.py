@@ -8,7 +8,7 @@ from crossover.claims.evidence import Evidence, PairedEvidence
 from crossover.claims.findings import FLOOR, Finding
 from crossover.claims.register import Planned, Register
 from crossover.stats.contrasts import Contrast
-from crossover.stats.misfit import Misfit
+from crossover.stats.curves import Misfit
 from crossover.stats.verdicts import DECIDED, Spread, cheapest, spread
 from crossover.study.store import worker_hours
 

@@ -1,7 +1,7 @@
 """The recipe by which students and teachers are trained: settings, steps and learning rates. Imports no torch."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 from crossover.errors import CrossoverError
@@ -37,10 +37,14 @@ class Recipe:
                 f"got {self.max_steps} under {self.updates}."
             )
 
+    @property
+    def settings(self) -> dict[str, object]:
+        """The fields, without those at their default: keys of cells cover them, and a later field changes no key."""
+        return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) != f.default}
+
     def as_dict(self) -> dict[str, object]:
-        """Return the settings that keys cover; those newer than the first study only where they differ."""
-        late = {"updates": "epochs", "max_steps": 0, "weight_decay": 0.0, "averaged": 0.0}
-        return {name: value for name, value in asdict(self).items() if name not in late or value != late[name]}
+        """Return the settings that a teacher's digest covers."""
+        return {"student_layers": self.student_layers} | self.settings
 
     def steps(self, n: int) -> int:
         """Return the optimiser steps for ``n`` training examples; the most there can be under ``"memorised"``."""

@@ -96,11 +96,6 @@ class BudgetRatio(TrainingParameters):
                 " not fine-tuned; set teacher='local', or both to 0"
             )
         check_address(self.base_url)
-        if (self.max_steps > 0) != (self.updates != "epochs"):
-            raise ValueError(
-                f"max_steps must be 0 under updates='epochs' and at least 1 under the other rules, got {self.max_steps}"
-                f" under {self.updates!r}"
-            )
         if self.max_cost and not (self.price_in or self.price_out):
             raise ValueError(f"max_cost is {self.max_cost:g} but nothing has a price; set price_in and price_out")
         return self

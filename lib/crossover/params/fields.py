@@ -11,9 +11,6 @@ Positive = Annotated[float, Field(gt=0)]
 OpenShare = Annotated[float, Field(gt=0, lt=1)]
 MixtureShare = Annotated[float, Field(gt=0, le=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Workers = Annotated[int, Field(ge=0, description="parallel students; 0 for one a core as memory allows")]
-Device = Annotated[Literal["cpu", "cuda"], Field(description="where models run")]
-Cluster = Annotated[str, Field(description="Ray cluster: its address, or 'local'; empty for processes of this machine")]
 
 
 def value(default: Any, description: str, **limits: Any) -> Any:
@@ -50,6 +47,6 @@ class TrainingParameters(Parameters):
 
     first_replicate: int = value(0, "number of the first draw; other numbers are other seeds", ge=0)
     skip_test: int = value(0, "test items that are passed over: those of an earlier study", ge=0)
-    workers: Workers = 0
-    device: Device = "cpu"
-    cluster: Cluster = ""
+    workers: int = value(0, "parallel students; 0 for one a core as memory allows", ge=0)
+    device: Literal["cpu", "cuda"] = value("cpu", "where models run")
+    cluster: str = value("", "Ray cluster: its address, or 'local'; empty for processes of this machine")

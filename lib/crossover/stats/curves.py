@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import fdtrc
+from scipy.special import fdtrc, gammainc
 
 from crossover.errors import CrossoverError, nearest
 from crossover.stats import counts, noise
@@ -346,7 +346,7 @@ def _status(n: VarianceComponents, point: Solution, taus: np.ndarray, open_high:
         notes.append("what rise there is, is over by the first budget: add smaller budgets to see B and tau")
     if n.replicates == 1:
         notes.append("one replicate: the effect of the seed set cannot be seen, and the intervals leave it out")
-    df, (loss, free) = n.cell_df or 10**6, misfit(n, point)
+    df, (loss, free) = n.cell_df or 10**6, chi_square(n, point)
     one, m = n.whitener.sum(1), n.whitener @ n.means
     gain = float(m @ m - (one @ m) ** 2 / (one @ one)) - loss  # of the curve's two further parameters over a constant
     largest = float(n.counts.ratios[-1])
@@ -364,10 +364,52 @@ def _status(n: VarianceComponents, point: Solution, taus: np.ndarray, open_high:
     return status, "; ".join([STATUSES[status]] * bool(STATUSES[status]) + notes)
 
 
-def misfit(n: VarianceComponents, point: Solution) -> tuple[float, int]:
+def chi_square(n: VarianceComponents, point: Solution) -> tuple[float, int]:
     """Chi-square of the means round the exponential, and its degrees of freedom; without gain it is a constant."""
     used = 1 if point.B[0] == 0 else EXPONENTIAL.n_parameters
     return float(point.loss[0]), len(n.means) - used
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """How far points lie from fitted curves, in root mean square accuracy, with the noise of the points taken off.
+
+    The loss of curves with ``V`` as covariance of their ``N`` points is a noncentral chi-square, here a scaled
+    chi-square of the same mean and variance (Patnaik 1949). Its noncentrality lambda is the misfit,
+    ``sqrt(lambda N / (df tr V^-1))``.
+    """
+
+    loss: float  #: Chi-square of the points round all curves.
+    df: int
+    noise_df: int  #: Of the variance estimate behind the points' covariance.
+    precision: float  #: Sum of the points' precisions.
+    points: int
+
+    @property
+    def estimate(self) -> float:
+        """Median unbiased."""
+        return self._at(0.5)
+
+    def interval(self, level: float) -> tuple[float, float]:
+        """Return the ends of the interval at a level; the lower one is 0 where no misfit is detectable."""
+        return self._at((1 + level) / 2), self._at((1 - level) / 2)
+
+    def _at(self, probability: float) -> float:
+        """The misfit under which a loss as small as this one has the given probability."""
+        from scipy.optimize import brentq  # loads slowly, and fits do without
+
+        noise = 2 * self.df**2 / max(self.noise_df, 1)
+
+        def excess(noncentrality: float) -> float:
+            mean, variance = self.df + noncentrality, 2 * self.df + 4 * noncentrality + noise
+            return float(gammainc(mean**2 / variance, self.loss / (variance / mean))) - probability
+
+        if excess(0.0) <= 0:
+            return 0.0
+        top = 1.0 + self.loss
+        while excess(top) > 0:
+            top *= 2
+        return float((brentq(excess, 0.0, top) * self.points / self.df / self.precision) ** 0.5)
 
 
 def left_out_error(n: VarianceComponents) -> float | None:

@@ -55,17 +55,17 @@ def _rectified(x: np.ndarray, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return e, np.stack([slope * beta, -slope * u], -1)
 
 
-def _log_range(x: np.ndarray, below: float, above: float, n: int) -> np.ndarray:
-    return np.linspace(np.log(x.min() / below), np.log(x.max() * above), n)
+def _log_range(x: np.ndarray, n: int) -> np.ndarray:
+    return np.linspace(np.log(x.min() / 5), np.log(x.max() * 20), n)
 
 
 def _grid_1d(x: np.ndarray) -> np.ndarray:
-    return _log_range(x, 5, 20, GRID)[:, None]
+    return _log_range(x, GRID)[:, None]
 
 
 def _grid_2d(low: float, high: float) -> Callable[[np.ndarray], np.ndarray]:
     def grid(x: np.ndarray) -> np.ndarray:
-        first, second = _log_range(x, 5, 20, 22), np.linspace(np.log(low), np.log(high), 14)
+        first, second = _log_range(x, 22), np.linspace(np.log(low), np.log(high), 14)
         return np.stack(np.meshgrid(first, second, indexing="ij"), -1).reshape(-1, 2)
 
     return grid

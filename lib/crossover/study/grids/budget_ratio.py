@@ -1,8 +1,10 @@
 """The grid of the chapter on the budget ratio: strategy, seed-set size, budget, replicate."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from typing import Any
 
+from crossover.models.recipe import Recipe
 from crossover.params.budget_ratio import BudgetRatio, RecipePilot
 from crossover.study.cell import QueryCell
 
@@ -58,12 +60,8 @@ def grid(p: BudgetRatio, **changes: object) -> list[QueryCell]:
 
 
 def recipe(p: BudgetRatio) -> dict[str, object]:
-    """Return the recipe of the students; later fields are left out at their defaults, which keeps keys."""
-    later = {"student_layers": 0, "updates": "epochs", "max_steps": 0, "weight_decay": 0.0, "averaged": 0.0}
-    changed = {name: value for name, value in p.pick(*later).items() if value != later[name]}
-    return (
-        {"model": p.student} | p.pick("trained_layers", "epochs", "min_steps", "batch_size", "learning_rate") | changed
-    )
+    """Return the recipe of the students."""
+    return Recipe(p.student, **p.pick(*(f.name for f in fields(Recipe) if f.name != "model"))).settings
 
 
 def _teacher_settings(p: BudgetRatio, gold: int) -> dict[str, object]:
