@@ -1,13 +1,14 @@
 """A register of one claim, and rows that decide it."""
 
+from dataclasses import replace
+
 import numpy as np
-import pandas as pd
 
 from crossover.claims import Register
 from crossover.evaluation.answers import Outcome
 from crossover.paths import repository
 from crossover.study.cell import QueryCell
-from crossover.study.store import COLUMNS, Store
+from stored import plant
 
 STUDY = repository() / "results" / "study"
 
@@ -25,24 +26,23 @@ def register(claim=None, **changes):
 
 def fill(folder, right, replicates=3, items=100, coverage=1.0, likelihood=None, **cell):
     """A results folder in which each strategy answers its own share of the items, with a log-likelihood where one is given."""
-    store, rng = Store(folder), np.random.default_rng(0)
-    for strategy, share in right.items():
-        for replicate in range(replicates):
-            made = QueryCell(
-                version=2, task="math_words", strategy=strategy, seed_size=16, budget=64, replicate=replicate,
-                teacher="oracle", n_test=items, max_new_tokens=8, teacher_settings={"coverage": coverage}, **cell,
-            )  # fmt: skip
-            correct = rng.random(items) < share
-            outcomes = [Outcome(f"test-{i:05d}", "1", bool(c)) for i, c in enumerate(correct)]
-            blank = {name: 0 if kind is not str else "-" for name, kind in COLUMNS.items()}
-            row = blank | {
-                "key": made.key, "experiment": "e", "task": "math_words", "strategy": strategy, "seed_size": 16, "budget": 64,
-                "replicate": replicate, "n_test": items, "n_correct": int(correct.sum()), "settings": made.settings,
-                "seconds_train": 60.0, "seconds_eval": 30.0,
-            }  # fmt: skip
-            store.append(row, outcomes)
-            if likelihood:
-                path = folder / "items" / f"{made.key}.parquet"
-                nats = -4 * (likelihood[strategy] + rng.normal(0, 0.1, items))
-                pd.read_parquet(path).assign(gold_nats=nats, gold_tokens=4).to_parquet(path)
+    rng = np.random.default_rng(0)
+
+    def outcomes(made):
+        answered = [
+            Outcome(f"test-{i:05d}", "1", bool(c)) for i, c in enumerate(rng.random(items) < right[made.strategy])
+        ]
+        if not likelihood:
+            return answered
+        nats = -4 * (likelihood[made.strategy] + rng.normal(0, 0.1, items))
+        return [replace(o, gold_nats=float(n), gold_tokens=4) for o, n in zip(answered, nats, strict=True)]
+
+    cells = [
+        QueryCell(
+            version=2, task="math_words", strategy=strategy, seed_size=16, budget=64, replicate=replicate,
+            teacher="oracle", n_test=items, max_new_tokens=8, teacher_settings={"coverage": coverage}, **cell,
+        )
+        for strategy in right for replicate in range(replicates)
+    ]  # fmt: skip
+    plant(folder, cells, outcomes, seconds_train=60.0, seconds_eval=30.0)
     return folder

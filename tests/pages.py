@@ -2,27 +2,19 @@
 
 import functools
 import importlib.util
-from html.parser import HTMLParser
 from pathlib import Path
 
+from bs4 import BeautifulSoup
 
-class Links(HTMLParser):
-    """Collects what a page loads and where it leads."""
 
-    def __init__(self, page: Path):
-        super().__init__()
-        self.loads: list[str] = []
-        self.leads: list[str] = []
-        self.feed(page.read_text(encoding="utf-8"))
-
-    def handle_starttag(self, tag, attrs):
-        found = dict(attrs)
-        if tag in {"script", "img", "iframe", "source", "audio", "video", "object", "embed"}:
-            self.loads += [found[a] for a in ("src", "data") if found.get(a)]
-        elif tag == "link" and found.get("rel") not in ("search", "next", "prev", "index", "canonical"):
-            self.loads.append(found["href"])
-        elif tag == "a" and found.get("href"):
-            self.leads.append(found["href"])
+def links(page: Path) -> tuple[list[str], list[str]]:
+    """Return the addresses that a page loads, and those that it leads to."""
+    soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+    media = soup(["script", "img", "iframe", "source", "audio", "video", "object", "embed"])
+    loads = [tag[name] for tag in media for name in ("src", "data") if tag.get(name)]
+    aside = {"search", "next", "prev", "index", "canonical"}
+    loads += [tag["href"] for tag in soup("link") if aside.isdisjoint(tag.get("rel", ()))]
+    return loads, [tag["href"] for tag in soup("a") if tag.get("href")]
 
 
 def visit(browser, page: Path, width: int) -> None:

@@ -44,8 +44,9 @@ def plant(
     cells: Iterable[Cell],
     outcomes: Callable[[Cell], list[Outcome]],
     measures: Callable[[Cell], dict] = lambda _: {},
+    **values: object,
 ):
-    """Fill a results folder with cells whose outcomes and measures are set, and return the rows with their settings."""
+    """Fill a results folder with cells whose outcomes, measures and further ``values`` are set, and return their rows."""
     filled = store.Store(folder)
     zeros = {name: kind() for name, kind in store.COLUMNS.items()}
     for cell in cells:
@@ -55,7 +56,7 @@ def plant(
             "budget": cell.budget, "replicate": cell.replicate, "n_test": len(found), "n_correct": sum(o.correct for o in found),
             "queries": cell.budget, "tokens_in": 10 * cell.budget, "tokens_out": 5 * cell.budget, "settings": cell.settings,
             "measures": json.dumps(measures(cell)),
-        }  # fmt: skip
+        } | values  # fmt: skip
         filled.append(row, found)
     return settings_table(store.read_runs(folder))
 

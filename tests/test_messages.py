@@ -59,7 +59,7 @@ REFUSED: dict[str, Callable[[], object]] = {
     "gold problems of an oracle": wrong("03_budget_ratio", teacher_gold=64),
     "a dial that text-to-SQL lacks": wrong("03_budget_ratio", task="text_to_sql", answer_error=0.3),
     "a results folder elsewhere": wrong("03_budget_ratio", results="../elsewhere"),
-    "steps under epochs": wrong("03_budget_ratio", max_steps=5),
+    "steps under epochs": lambda: cells_of(resolve("03_budget_ratio", "laptop", {"max_steps": 5})),
     "no commit of a task": wrong("02_finetuned_teacher", source="hub", tasks=["rte", "boolq"], revisions={"rte": "0" * 40}),
     "a commit without the hub": wrong("02_finetuned_teacher", revisions={"rte": "0" * 40}),
     "a branch for a commit": wrong("02_finetuned_teacher", source="hub", tasks=["rte"], revisions={"rte": "main"}),

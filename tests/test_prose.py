@@ -3,9 +3,9 @@
 import ast
 import json
 import re
-from html.parser import HTMLParser
 
 import pytest
+from bs4 import BeautifulSoup
 
 from crossover.paths import repository
 
@@ -33,26 +33,12 @@ REPLACED = {
 }
 
 
-class Text(HTMLParser):
+def article(page: str) -> str:
     """The text of a page's article, without code."""
-
-    def __init__(self, page: str):
-        super().__init__()
-        self.parts: list[str] = []
-        self.inside, self.skipped = 0, 0
-        self.feed(page)
-
-    def handle_starttag(self, tag, attrs):
-        self.inside += tag == "article"
-        self.skipped += tag in ("pre", "code", "script", "style")
-
-    def handle_endtag(self, tag):
-        self.inside -= tag == "article"
-        self.skipped -= tag in ("pre", "code", "script", "style")
-
-    def handle_data(self, data):
-        if self.inside and not self.skipped:
-            self.parts.append(data)
+    body = BeautifulSoup(page, "html.parser").article
+    for part in body(["pre", "code", "script", "style"]):
+        part.decompose()
+    return body.get_text(" ")
 
 
 def found(text: str) -> list[str]:
@@ -100,7 +86,7 @@ def test_messages_and_help_are_written_plainly():
 def test_the_published_pages_are_written_plainly(published_book):
     """Of chapters their notebooks and messages are read: a published chapter is as old as its run."""
     pages = [published_book / path.with_suffix(".html").name for path in (ROOT / "book").glob("*.md")]
-    faults = {page.name: found(" ".join(Text(page.read_text(encoding="utf-8")).parts)) for page in pages}
+    faults = {page.name: found(article(page.read_text(encoding="utf-8"))) for page in pages}
     assert {name: hits for name, hits in faults.items() if hits} == {}
 
 

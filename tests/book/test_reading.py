@@ -10,7 +10,7 @@ import pytest
 
 from crossover.book.sphinx_extension import ICONS
 from crossover.paths import repository
-from pages import Links, broken_rules, faults, visit
+from pages import broken_rules, faults, links, visit
 
 ROOT = repository()
 PAGES = sorted(p.stem for pattern in ("book/*.md", "results/study/notebooks/*.ipynb") for p in ROOT.glob(pattern))
@@ -22,8 +22,8 @@ HEAVIEST, HEAVIEST_ON_DISK = 1_000_000, 1_500_000
 
 @pytest.mark.parametrize("page", [*PAGES, "search"])
 def test_a_page_loads_nothing_from_elsewhere_and_lacks_nothing(published_book, page):
-    links = Links(published_book / f"{page}.html")
-    for address in links.loads + [a for a in links.leads if not urlsplit(a).scheme]:
+    loads, leads = links(published_book / f"{page}.html")
+    for address in loads + [a for a in leads if not urlsplit(a).scheme]:
         parts = urlsplit(address)
         if parts.path and parts.scheme != "data":
             assert not parts.scheme and not parts.netloc, f"loads {address}"
@@ -53,10 +53,8 @@ def test_a_page_reads_without_complaint_fits_a_phone_and_breaks_no_accessibility
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_is_light(published_book, page):
-    links = Links(published_book / f"{page}.html")
-    paths = {
-        published_book / unquote(urlsplit(address).path) for address in links.loads if not urlsplit(address).scheme
-    }
+    loads, _ = links(published_book / f"{page}.html")
+    paths = {published_book / unquote(urlsplit(address).path) for address in loads if not urlsplit(address).scheme}
     files = {published_book / f"{page}.html", *paths}
     sent = {p.name: _sent(p) for p in files}
     assert sum(sent.values()) < HEAVIEST, sent

@@ -26,7 +26,8 @@ from crossover.study.cell import MixtureCell, QueryCell
 from crossover.study.grids import cells_of
 from crossover.study.paired import paired_row
 from crossover.study.select import MissingRows, choose, settings_table
-from crossover.study.store import COLUMNS, Store, read_runs
+from crossover.study.store import read_runs
+from stored import plant
 
 
 @pytest.mark.parametrize(
@@ -145,12 +146,12 @@ def test_a_repetition_decides_once_it_is_whole(tmp_path, monkeypatch):
 
 def test_a_chapters_difference_has_the_interval_of_the_claims(tmp_path):
     fill(tmp_path, {"new_question": 0.6, "answer_augmentation": 0.5, "question_rephrase": 0.4}, replicates=2)
-    asked = register({"base": {"experiment": "e", "task": "math_words", "coverage": 1.0}})
+    asked = register({"base": {"experiment": "budget_ratio", "task": "math_words", "coverage": 1.0}})
     (part,) = asked.claims["C"].parts
     other = part.model_copy(update={"terms": [part.terms[0], part.terms[1] | {"strategy": "question_rephrase"}]})
     claim = asked.claims["C"].model_copy(update={"parts": [part, other]})
     asked = asked.model_copy(update={"claims": {"C": claim}})
-    (prior,) = family_priors(tmp_path, "e", asked).values()
+    (prior,) = family_priors(tmp_path, "budget_ratio", asked).values()
     found = decide(tmp_path, asked)[0]
     rows = settings_table(read_runs(tmp_path))
     row = paired_row(rows, tmp_path, asked.base_of("C"), part.points, part.terms, prior=prior)
@@ -193,7 +194,7 @@ def test_rows_that_are_missing_leave_a_claim_open(tmp_path, rows, base, points):
 
 def test_selectors_that_name_nothing_or_too_much_are_refused(tmp_path):
     fill(tmp_path, BOTH)
-    for point in ({"covrage": 1.0}, {"experiment": "e", "covrage": 1.0}):
+    for point in ({"covrage": 1.0}, {"experiment": "budget_ratio", "covrage": 1.0}):
         with pytest.raises(CrossoverError, match="'covrage' is a setting of no cell. Did you mean 'coverage'"):
             decide(tmp_path, register(points=[point]))
     fill(tmp_path, BOTH, items=90)
@@ -210,24 +211,20 @@ def test_a_claims_own_base_takes_the_registers_place(tmp_path):
 
 
 def test_students_on_the_same_data_are_averaged_and_scores_are_fractions(tmp_path):
-    store, right = (
-        Store(tmp_path),
-        {("new_question", 0): 1.0, ("new_question", 1): 0.0, ("answer_augmentation", 0): 0.25},
-    )
-    for (strategy, seed), share in right.items():
-        for replicate in range(2):
-            cell = QueryCell(
-                version=2, task="math_words", strategy=strategy, seed_size=16, budget=64, replicate=replicate,
-                teacher="oracle", n_test=20, max_new_tokens=8,
-            )  # fmt: skip
-            settings = json.dumps(json.loads(cell.settings) | {"student_seed": seed})
-            outcomes = [Outcome(f"test-{i:05d}", "x", i < share * 20, score=100 * share + i % 2) for i in range(20)]
-            blank = {name: 0 if kind is not str else "-" for name, kind in COLUMNS.items()}
-            row = blank | {
-                "key": f"{cell.key}-{seed}", "experiment": "e", "task": "math_words", "strategy": strategy, "seed_size": 16, "budget": 64,
-                "replicate": replicate, "n_test": 20, "settings": settings,
-            }  # fmt: skip
-            store.append(row, outcomes)
+    right = {("new_question", 0): 1.0, ("new_question", 1): 0.0, ("answer_augmentation", 0): 0.25}
+    cells = [
+        QueryCell(
+            version=2, task="math_words", strategy=strategy, seed_size=16, budget=64, replicate=replicate,
+            teacher="oracle", n_test=20, max_new_tokens=8, student_seed=seed,
+        )
+        for strategy, seed in right for replicate in range(2)
+    ]  # fmt: skip
+
+    def outcomes(cell):
+        share = right[cell.strategy, cell.student_seed]
+        return [Outcome(f"test-{i:05d}", "x", i < share * 20, score=100 * share + i % 2) for i in range(20)]
+
+    plant(tmp_path, cells, outcomes)
     asked = register().model_copy(update={"base": {"task": "math_words"}})
     (finding,) = decide(tmp_path, asked)
     assert (finding.estimate, finding.evidence.replicates, len(finding.evidence.keys)) == (pytest.approx(0.25), 2, 6)
@@ -326,19 +323,22 @@ def test_chance_is_the_commonest_label_of_the_test_items():
 @pytest.fixture
 def mixtures(tmp_path):
     """Two replicates of students with and without template questions: better on one set, worse on another, more varied."""
-    store, zeros = Store(tmp_path), {name: kind() for name, kind in COLUMNS.items()}
-    for replicate, strategy in ((r, s) for r in (0, 1) for s in ("real", "real_equal")):
-        with_ = strategy == "real_equal"
-        cell = MixtureCell(
+    cells = [
+        MixtureCell(
             version=1, task="closed_book_qa", strategy=strategy, seed_size=8, budget=4, replicate=replicate,
-            n_test=80, max_new_tokens=32, task_settings={"share": 0.3 if with_ else 0.0},
-        )  # fmt: skip
-        right = {"nq_open": 20 if with_ else 8, "trivia_qa": 4 if with_ else 10}
-        outcomes = [Outcome(f"{name}/{i:05d}", None, i < n) for name, n in right.items() for i in range(40)]
-        measures = json.dumps({"type_entropy": 2.0 + 0.5 * with_ + 0.1 * replicate * with_})
-        row = zeros | {"key": cell.key, "experiment": cell.experiment, "task": cell.task, "strategy": strategy, "replicate": replicate,
-                       "settings": cell.settings, "measures": measures, "n_test": 80}  # fmt: skip
-        store.append(row, outcomes)
+            n_test=80, max_new_tokens=32, task_settings={"share": 0.3 * (strategy == "real_equal")},
+        )
+        for replicate in (0, 1) for strategy in ("real", "real_equal")
+    ]  # fmt: skip
+    right = {"real": {"nq_open": 8, "trivia_qa": 10}, "real_equal": {"nq_open": 20, "trivia_qa": 4}}
+
+    def outcomes(cell):
+        return [Outcome(f"{name}/{i:05d}", None, i < n) for name, n in right[cell.strategy].items() for i in range(40)]
+
+    def measures(cell):
+        return {"type_entropy": 2.0 + (cell.strategy == "real_equal") * (0.5 + 0.1 * cell.replicate)}
+
+    plant(tmp_path, cells, outcomes, measures)
     return tmp_path
 
 

@@ -71,7 +71,7 @@ def test_what_would_settle_an_open_part_is_priced_from_the_rows(tmp_path):
 def test_a_part_that_was_not_run_is_priced_at_the_planned_size(tmp_path):
     filled(tmp_path, (0.9, 0.2))
     asked = register(points=[{"seed_size": 99, "budget": 64}])
-    base = asked.base | {"experiment": "e"}
+    base = asked.base | {"experiment": "budget_ratio"}
     asked = asked.model_copy(update={"base": base, "planned": {"math_words": load_register().planned["math_words"]}})
     (row,) = plan(decide(tmp_path, asked), read_runs(tmp_path), asked).itertuples()
     assert (row.cells, row.hours) == (16, pytest.approx(16 * 90 / 3600))

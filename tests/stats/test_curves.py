@@ -115,48 +115,6 @@ def test_unit_of_the_budget_scales_tau_alone(seed, factor):
         assert b.tau_interval == pytest.approx(tuple(factor * t for t in a.tau_interval), rel=1e-4)
 
 
-SEVEN = {"min_size": 7, "max_size": 7}
-
-
-@settings(max_examples=50, deadline=None)
-@given(y=st.lists(st.floats(0.05, 0.95), **SEVEN), copies=st.lists(st.integers(1, 5), **SEVEN))
-def test_repeated_points_are_weights(y, copies):
-    y, copies = np.array(y), np.array(copies)
-    form = forms.FORMS["exponential"]
-    once = solve(form, RATIOS, y, np.sqrt(copies))
-    many = solve(form, np.repeat(RATIOS, copies), np.repeat(y, copies))
-    assert once.loss[0] == pytest.approx(many.loss[0], rel=1e-9, abs=1e-14)
-
-
-@settings(max_examples=25, deadline=None)
-@given(k=st.lists(st.integers(0, 200), **SEVEN))
-def test_a_row_is_the_sum_of_its_items(k):
-    """An accuracy with its count is the count itself, and doubling both leaves the point fit where it was."""
-    base = pd.DataFrame({"strategy": "a", "seed_size": 100, "budget": RATIOS * 100, "n_test": 200})
-    by_count = curves.fit_table(base.assign(n_correct=k), draws=60).curves[0]
-    by_accuracy = curves.fit_table(base.assign(accuracy=np.array(k) / 200), draws=60).curves[0]
-    assert by_count.E == pytest.approx(by_accuracy.E, rel=1e-9)
-    assert by_count.B == (None if by_accuracy.B is None else pytest.approx(by_accuracy.B, rel=1e-9))
-
-
-@settings(max_examples=15, deadline=None)
-@given(seed=st.integers(0, 10**6))
-def test_four_times_the_test_items_halve_the_error(seed):
-    table = counts(rising(), n=400, replicates=1, seed=seed)
-    more = table.assign(n_correct=table["n_correct"] * 4, n_test=1600)
-    parts = [noise.variance_components(curve_counts(validate_counts(t))[0]).from_sampling for t in (table, more)]
-    few, many = (float(np.sqrt(np.diag(covariance)).mean()) for covariance in parts)
-    assert few / many == pytest.approx(2, rel=0.02)
-
-
-def test_replicates_shrink_the_interval():
-    widths = []
-    for J in (3, 6, 24):
-        low, high = curves.fit_table(counts(rising(), replicates=J, offset=0.03, seed=1)).curves[0].E_interval
-        widths.append(high - low)
-    assert widths[0] > widths[1] > widths[2]
-
-
 def test_variance_components_are_recovered():
     table = counts(rising(), replicates=400, n=2000, offset=0.03, training=0.02, seed=5)
     n = noise.variance_components(curve_counts(validate_counts(table))[0])

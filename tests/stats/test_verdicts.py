@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from benchmarks.committed_tables import verdict_rates
 from crossover.paths import repository
 from crossover.stats.contrasts import Contrast, components
-from crossover.stats.misfit import Misfit
+from crossover.stats.curves import Misfit
 from crossover.stats.verdicts import (
     DECIDED,
     VERDICTS,
