@@ -146,7 +146,13 @@ def test_a_section_shows_the_confirmation_study_once_its_students_are_trained(tm
     rules = [c for c in cells["recipes"] if c.strategy in ablations.PAIR and c.recipe["updates"] == "steps"]
     trained = [c for c in cells["base"] + cells["student"] + rules if c.replicate in few]
     trained += [c for c in cells["verification"] if c.replicate == few[0]]
-    plant(tmp_path / "confirm", {c.key: c for c in trained}.values(), lambda _: first_right(5, 10))
+
+    def crossing(cell):
+        """New questions overtake new answers between 1 and 2 calls per seed question, under fixed updates from 4 to 8."""
+        ahead = cell.budget / cell.seed_size > (4 if cell.recipe.get("updates") else 1)
+        return first_right(30 if cell.strategy == "answer_augmentation" else 50 if ahead else 10, 60)
+
+    plant(tmp_path / "confirm", {c.key: c for c in trained}.values(), crossing)
     rows = plant(tmp_path / "study", cells_of(published)[:1], lambda _: first_right(5, 10))
     chapter = ablations.Chapter(published, rows, tmp_path / "study")
 
@@ -155,6 +161,11 @@ def test_a_section_shows_the_confirmation_study_once_its_students_are_trained(tm
     found = there.of("base", "recipes").groupby("recipe.updates")
     assert found["replicate"].unique().map(set).to_dict() == {"epochs": {*few}, "steps": {*few}}
     assert found["strategy"].unique().map(set).to_dict() == {"epochs": {*ablations.PAIR}, "steps": {*ablations.PAIR}}
+    at = {rule: [c.ratio for c in some] for rule, some in chapter._by_rule.items()}
+    assert {rule: len(ratios) for rule, ratios in at.items()} == dict.fromkeys(at, 2) and len(at) == 2
+    for rule, (low, high) in {"under fixed epochs": (1, 2), "under fixed updates": (4, 8)}.items():
+        assert all(low < ratio < high for ratio in at[f"{rule}, 2 replicates"])
+        assert all(f"{ratio:.2g} (" in chapter.updates for ratio in at[f"{rule}, 2 replicates"])
     assert chapter.over("student").source == tmp_path / "confirm"
     for unfinished in (("recipes",), ("verification",), ("student", "verification")):
         assert chapter.over(*unfinished) is chapter

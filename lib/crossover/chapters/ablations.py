@@ -256,18 +256,41 @@ class Chapter(ChapterBase):
         found = {unit: find_crossovers(fits, price, checks=False) for unit, price in prices.items()}
         return common.crossover_table(found, "costs", "a question costs", there._rules(rows))
 
-    def recipes(self) -> Styler | Markdown:
-        """Return where new questions overtake new answers under each rule for the number of updates."""
+    @cached_property
+    def _by_rule(self) -> dict[str, list[Crossover]]:
+        """Where new questions overtake new answers, by the rule for the number of updates and its replicates."""
         there = self.over("base", "recipes", strategies=PAIR)
         if there.of("recipes").empty:
-            return NOT_RUN
+            return {}
         rows = there.of("base", "recipes")
         rows = rows[rows["strategy"].isin(PAIR) & rows["seed_size"].isin(there.parameters.recipe_seeds)]
-        found = {
+        return {
             f"{common.UPDATES[rule]}, {there.counts(some)['replicates']}": _crossings(some)
             for rule, some in rows.groupby("recipe.updates")
         }
-        return common.crossover_table(found, "recipes", "students trained", f"of profile {there.profile}")
+
+    def recipes(self) -> Styler | Markdown:
+        """Return where new questions overtake new answers under each rule for the number of updates."""
+        if not self._by_rule:
+            return NOT_RUN
+        profile = self.over("base", "recipes", strategies=PAIR).profile
+        return common.crossover_table(self._by_rule, "recipes", "students trained", f"of profile {profile}")
+
+    @property
+    def updates(self) -> str:
+        """Where new questions overtake new answers under each rule, in one sentence."""
+        found = [(c.seed_size, rule.partition(",")[0], c) for rule, some in self._by_rule.items() for c in some]
+        said = [
+            f"with {size:g} seed questions at "
+            + common.listed([f"{common.ratio(c.ratio, c.interval, c.tested)} {r}" for s, r, c in found if s == size])
+            for size in sorted({size for size, _, c in found if c.status == "found"})
+        ]
+        calls = "New questions overtake new answers, in calls per seed question,"
+        return f"{calls} {'; '.join(said)}." if said else "No rule for the number of updates was compared with another."
+
+    def numbers(self) -> None:
+        """Store what pages of the book quote."""
+        self.quote(updates=self.updates)
 
     def _rules(self, rows: pd.DataFrame) -> str:
         elsewhere = self.over("base", "recipes", strategies=PAIR).runs["recipe.updates"]
