@@ -167,7 +167,7 @@ def test_a_section_shows_the_confirmation_study_once_its_students_are_trained(tm
         assert all(low < ratio < high for ratio in at[f"{rule}, 2 replicates"])
         assert all(f"{ratio:.2g} (" in chapter.updates for ratio in at[f"{rule}, 2 replicates"])
     assert chapter.over("student").source == tmp_path / "confirm"
-    for unfinished in (("recipes",), ("verification",), ("student", "verification")):
+    for unfinished in (("recipes",), ("verification",), ("student", "verification"), ("gsm_symbolic",)):
         assert chapter.over(*unfinished) is chapter
     other = ablations.Chapter(published.model_copy(update={"results": "mine"}), rows, tmp_path / "mine")
     assert other.over("student") is other

@@ -180,7 +180,9 @@ class Chapter(ChapterBase):
         planned = resolve(self.notebook, CONFIRMATION, {"results": PUBLISHED})
         assert isinstance(planned, Ablations)
         parts = [
-            whole([cell for cell in grids.grids(planned)[name] if not strategies or cell.strategy in strategies])
+            whole(
+                [cell for cell in grids.grids(planned).get(name, []) if not strategies or cell.strategy in strategies]
+            )
             for name in names
         ]
         if any(rows.empty for rows in parts):
