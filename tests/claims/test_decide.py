@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +12,7 @@ from typer.testing import CliRunner
 
 from claims_rows import STUDY, fill, register
 from crossover.claims import Register, decide, load_register, table, under_settings, whole
-from crossover.claims.evidence import compared
+from crossover.claims.evidence import compared, planned_keys
 from crossover.claims.findings import family_priors, noisy_tasks
 from crossover.claims.publish import rows_of
 from crossover.claims.settle import planned, spread_of
@@ -130,15 +129,32 @@ def test_a_repetition_decides_once_it_is_whole(tmp_path, monkeypatch):
     fill(tmp_path / "study", {"new_question": 0.2, "answer_augmentation": 0.8})
     fill(tmp_path / "confirm", {"new_question": 0.8, "answer_augmentation": 0.2})
     keys = [*read_runs(tmp_path / "confirm")["key"], "not trained yet"]
-    monkeypatch.setattr(
-        "crossover.claims.findings.compared", lambda *_, **__: [SimpleNamespace(key=key) for key in keys]
-    )
+    monkeypatch.setattr("crossover.claims.findings.planned_keys", lambda *_: set(keys))
     (early,) = decide(tmp_path / "study", asked)
     assert (early.verdict, early.profile) == ("contradicted", "study")
     keys.pop()
     (late,) = decide(tmp_path / "study", asked)
     assert (late.verdict, late.profile) == ("supported", "confirm")
     assert set(rows_of([late], tmp_path / "study")["key"]) >= late.evidence.keys
+
+
+def test_a_repetition_decides_under_one_update_rule_at_a_time(tmp_path, monkeypatch):
+    rules = [{"recipe.updates": "steps"}, {"recipe.updates": "memorised"}]
+    asked = register({"under": rules}).model_copy(update={"pilots": {"confirm": "study"}})
+    asked = asked.model_copy(update={"base": asked.base | {"recipe.updates": "epochs"}})
+    for folder, right in (("study", (0.2, 0.8)), ("confirm", (0.8, 0.2))):
+        for recipe in ({}, *({"updates": rule["recipe.updates"]} for rule in rules)):
+            fill(
+                tmp_path / folder, dict(zip(("new_question", "answer_augmentation"), right, strict=True)), recipe=recipe
+            )
+    done = set(read_runs(tmp_path / "confirm")["key"])
+    monkeypatch.setattr(
+        "crossover.claims.findings.planned_keys",
+        lambda _, setting, *__: done if setting == rules[0] else done | {"not trained yet"},
+    )
+    found = {f.under: (f.profile, f.verdict) for f in decide(tmp_path / "study", asked)}
+    assert [*found] == ["", "recipe.updates steps", "recipe.updates memorised"]
+    assert [*found.values()] == [("study", "contradicted"), ("confirm", "supported"), ("study", "contradicted")]
 
 
 # --- families -----------------------------------------------------------------------------------------------------------
@@ -283,7 +299,7 @@ def test_what_a_claim_is_decided_from_is_what_is_trained_for_it(published, name)
     found = [f for f in published if f.claim == name and not f.under]
     (profile,) = {f.profile for f in found}
     done = set(read_runs(STUDY.parent / profile)["key"])
-    wanted = {cell.key for cell in compared([name], profile, load_register(), under=False)}
+    wanted = planned_keys(name, {}, profile, load_register())
     assert set().union(*(f.evidence.keys for f in found if f.evidence)) == wanted & done
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -123,28 +122,36 @@ class NotPlanned(CrossoverError):
     """A profile does not run the cells that a claim compares."""
 
 
-def compared(names: Sequence[str], profile: str, register: Register, under: bool = True) -> list[Cell]:
+def compared(names: Sequence[str], profile: str, register: Register) -> list[Cell]:
     """Return the cells of a profile that claims or questions compare, replicate by replicate, each once.
 
-    With ``under``, those of settings that a claim is also asked under come last, as far as the profile has them.
+    Those of settings that a claim is also asked under come last, as far as the profile has them.
     Raises :class:`NotPlanned` where no notebook of the profile runs the cells of a part.
     """
-    grid, table = _grid(profile)
     own: set[str] = set()
     also: set[str] = set()
     for name in names:
         if name not in register.claims:
             raise CrossoverError(f"There is no claim {name!r}.{nearest(name, register.claims)}")
-        claim = register.claims[name]
-        parts = [part.at(profile) for part in (*claim.parts, *claim.at_the_floor)]
-        for part, setting in itertools.product(parts, ({}, *(claim.under if under else []))):
-            try:
-                (also if setting else own).update(_keys(table, register.base_of(name) | setting, part))
-            except MissingRows as problem:
-                if not setting:
-                    raise NotPlanned(f"{name} cannot be decided from the profile {profile!r}: {problem}.") from None
-    found = (cell for key, cell in grid.items() if key in own | also)
+        own |= planned_keys(name, {}, profile, register)
+        also = also.union(*(planned_keys(name, s, profile, register) for s in register.claims[name].under))
+    found = (cell for key, cell in _grid(profile)[0].items() if key in own | also)
     return sorted(found, key=lambda cell: (cell.key not in own, cell.replicate))
+
+
+def planned_keys(name: str, setting: Selector, profile: str, register: Register) -> set[str]:
+    """Return the keys of a profile's cells that a claim compares under a setting, of the parts that the profile has.
+
+    Raises :class:`NotPlanned` where a part under the claim's own base has none.
+    """
+    claim, found, table = register.claims[name], set[str](), _grid(profile)[1]
+    for part in (*claim.parts, *claim.at_the_floor):
+        try:
+            found.update(_keys(table, register.base_of(name) | setting, part.at(profile)))
+        except MissingRows as problem:
+            if not setting:
+                raise NotPlanned(f"{name} cannot be decided from the profile {profile!r}: {problem}.") from None
+    return found
 
 
 @lru_cache(maxsize=4)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from crossover.claims.evidence import Evidence, NotPlanned, PairedEvidence, compared, contrast, gather, priors
+from crossover.claims.evidence import Evidence, NotPlanned, PairedEvidence, contrast, gather, planned_keys, priors
 from crossover.claims.register import Claim, Part, Register, load_register
 from crossover.stats.contrasts import Prior
 from crossover.stats.noise import signal_to_noise
@@ -88,17 +88,17 @@ def decide(folder: Path, register: Register | None = None) -> list[Finding]:
     for fresh in (name for name, pilot in register.pilots.items() if pilot == folder.name):
         done = set(read_runs(folder.parent / fresh)["key"])
         repeated = {
-            (name, under)
-            for name in register.claims
-            for under in (False, True)
-            if done and _is_whole(name, under, fresh, done, register)
+            (name, _named(setting))
+            for name, claim in register.claims.items()
+            for setting in ({}, *claim.under)
+            if done and _is_whole(name, setting, fresh, done, register)
         }
         if repeated:
             again = _decide(folder.parent / fresh, register)
-            found = [f for f in found if (f.claim, bool(f.under)) not in repeated]
-            found += [f for f in again if (f.claim, bool(f.under)) in repeated]
-    order = list(register.claims)
-    return sorted(found, key=lambda f: (order.index(f.claim), f.under != ""))
+            found = [f for f in found if (f.claim, f.under) not in repeated]
+            found += [f for f in again if (f.claim, f.under) in repeated]
+    order = [(name, _named(setting)) for name, claim in register.claims.items() for setting in ({}, *claim.under)]
+    return sorted(found, key=lambda f: order.index((f.claim, f.under)))
 
 
 def _questions(register: Register, profile: str) -> Iterator[Finding]:
@@ -106,11 +106,14 @@ def _questions(register: Register, profile: str) -> Iterator[Finding]:
     for name, claim in register.claims.items():
         for setting in ({}, *claim.under):
             base = register.base_of(name) | setting
-            under = ", ".join(f"{key} {value}" for key, value in setting.items())
             for number, part in enumerate([*claim.parts, *claim.at_the_floor], 1):
                 stands_in = number > len(claim.parts)
                 together = len(claim.at_the_floor if stands_in else claim.parts)
-                yield Finding(name, number, part.at(profile), base, under, stands_in, together, profile)
+                yield Finding(name, number, part.at(profile), base, _named(setting), stands_in, together, profile)
+
+
+def _named(setting: Selector) -> str:
+    return ", ".join(f"{key} {value}" for key, value in setting.items())
 
 
 def _decide(folder: Path, register: Register) -> list[Finding]:
@@ -157,11 +160,12 @@ def _with_evidence(f: Finding, rows: pd.DataFrame, folder: Path) -> Finding:
         return replace(f, why=str(problem))
 
 
-def _is_whole(name: str, under: bool, profile: str, done: set[str], register: Register) -> bool:
+def _is_whole(name: str, setting: Selector, profile: str, done: set[str], register: Register) -> bool:
     try:
-        return {cell.key for cell in compared([name], profile, register, under)} <= done
+        wanted = planned_keys(name, setting, profile, register)
     except NotPlanned:
         return False
+    return bool(wanted) and wanted <= done
 
 
 def whole(findings: Sequence[Finding]) -> dict[str, str]:
