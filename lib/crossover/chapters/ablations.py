@@ -295,8 +295,10 @@ class Chapter(ChapterBase):
         self.quote(updates=self.updates)
 
     def _rules(self, rows: pd.DataFrame) -> str:
-        elsewhere = self.over("base", "recipes", strategies=PAIR).runs["recipe.updates"]
-        return f"{common.update_rules(rows['recipe.updates'], elsewhere)}; profile {self.profile}"
+        there = self.over("base", "recipes", strategies=PAIR).runs
+        elsewhere = there.loc[there["task"].isin(rows["task"]), "recipe.updates"]
+        said = common.update_rules(rows["recipe.updates"], elsewhere, "in the section on the number of updates")
+        return f"{said}; profile {self.profile}"
 
     def advice(self, task: str) -> Styler | Markdown:
         """Return what ``crossover advise`` says at each tested budget of another task."""

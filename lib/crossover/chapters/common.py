@@ -299,7 +299,9 @@ def ratio(value: float | None, ends: Sequence[float | None], tested: tuple[float
     return f"{place(value, tested)} ({place(low, tested)} to {place(high, tested)})"
 
 
-def update_rules(here: Iterable[str], elsewhere: Iterable[str] = ()) -> str:
+def update_rules(
+    here: Iterable[str], elsewhere: Iterable[str] = (), where: str = 'in "What moves the crossover"'
+) -> str:
     """Say under which update rules students were trained, and which of the others were run ``elsewhere`` or nowhere.
 
     >>> update_rules(["epochs"], ["steps"])
@@ -309,7 +311,7 @@ def update_rules(here: Iterable[str], elsewhere: Iterable[str] = ()) -> str:
     other = [said for rule, said in UPDATES.items() if rule in set(elsewhere) - here]
     missing = [said for rule, said in UPDATES.items() if rule not in here.union(elsewhere)]
     said = [listed([said for rule, said in UPDATES.items() if rule in here])]
-    said += [f'{listed(other)} in "What moves the crossover"'] if other else []
+    said += [f"{listed(other)} {where}"] if other else []
     return "; ".join(said + ([f"not yet run {' or '.join(missing)}"] if missing else []))
 
 
