@@ -17,6 +17,7 @@ from crossover.params.profiles import resolve
 from crossover.paths import repository
 from crossover.strategies import Ledger
 from crossover.study.cell import read_cell
+from crossover.study.confirmation import confirmed
 from crossover.study.experiments.query_budget import buy
 from crossover.study.grids import cells_of
 from crossover.study.grids.budget_ratio import recipe, recipes
@@ -149,6 +150,12 @@ def test_the_published_effects_follow_from_the_published_rows():
             ours[columns].astype(float), stored[columns], atol=1e-4, err_msg=f"{name}: run the study's 04 again"
         )
     assert json.loads((STUDY / "provenance" / "04_ablations.json").read_text())["cells"] == len(runs)
+
+
+@pytest.mark.parametrize("name", ["01_template_questions", "03_budget_ratio"])
+def test_the_record_of_a_page_counts_the_confirmed_rows(name):
+    record = json.loads((STUDY / "provenance" / f"{name}.json").read_text())
+    assert record["cells"] == len(confirmed(name)) > 0
 
 
 def test_the_fine_tuned_teachers_rows_are_their_grid_and_their_counts_agree(monkeypatch):
