@@ -46,19 +46,22 @@ def forest(rows: pd.DataFrame, xlabel: str = "difference in test accuracy, point
         axes.plot(100 * rows["value"].astype(float), places, "D", color=MUTED, markersize=7, markerfacecolor=PAPER,
                   zorder=5)  # fmt: skip
         marks.append(mark("the paper's value", MUTED, "D", PAPER))
+    # On a phone texts stand on the lines of the axes, which they hide.
+    box = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.5} if narrow else None
     for y, row in zip(places, rows.itertuples(), strict=True):
         ends = "" if narrow else f" ({100 * row.low:z.1f} to {100 * row.high:z.1f})"
         said = "not run" if row.why else f"{100 * row.estimate:+z.1f}{ends}{' *' * row.significant}"
         up = _ROW if narrow else 0
         axes.annotate(said, (1, y + up), xycoords=("axes fraction", "data"), xytext=(0 if narrow else 10, 0),
                       textcoords="offset points",
-                      ha="right" if narrow else "left", va="center", annotation_clip=False)  # fmt: skip
+                      ha="right" if narrow else "left", va="center", annotation_clip=False, bbox=box)  # fmt: skip
         if narrow:
-            axes.annotate(row.comparison, (0, y + up), xycoords=("axes fraction", "data"), va="center")
+            axes.annotate(row.comparison, (0, y + up), xycoords=("axes fraction", "data"), va="center", bbox=box)
     for panel, y in heads.items():
         axes.annotate(panel, (0, y), xycoords=("axes fraction", "data"), xytext=(0 if narrow else -10, 0),
                       textcoords="offset points",
-                      ha="left" if narrow else "right", va="center", weight="bold", annotation_clip=False)  # fmt: skip
+                      ha="left" if narrow else "right", va="center", weight="bold", annotation_clip=False,
+                      bbox=box)  # fmt: skip
     axes.set_yticks([] if narrow else places, None if narrow else rows["comparison"])
     axes.tick_params(axis="y", length=0, pad=10)  # arrow heads stand between
     axes.set(xlim=(-limit, limit), ylim=(height - _ROW, 0.1), xlabel=fill(xlabel, 38) if narrow else xlabel)
