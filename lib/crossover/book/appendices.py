@@ -21,9 +21,11 @@ def tables(results: Path) -> dict[str, object]:
     further = [CONFIRMATION] if results.name == PUBLISHED else []
     bench = {path.stem: pd.read_csv(path, keep_default_na=False, dtype=str) for path in sorted(folder.glob("*.csv"))}
     measured = pd.concat([pd.Series(dtype=str), *(rows["provenance"] for rows in bench.values())])
+    trained = {name: read_runs(results.parent / name) for name in (results.name, *further)}
+    machines = (_machines(results.parent / name, rows["provenance"]) for name, rows in trained.items())
     return {
-        "costs": costs({name: read_runs(results.parent / name) for name in (results.name, *further)}),
-        "machines": _machines(results, runs["provenance"]),
+        "costs": costs(trained),
+        "machines": sorted(set().union(*machines)),
         "bench": bench,
         "bench_machines": _machines(folder, measured, commit=True),
         "grid": confirmed("03_budget_ratio")
