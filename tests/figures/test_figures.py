@@ -60,6 +60,16 @@ def test_several_replicates_take_the_wider_interval():
     assert (restless.low, restless.high) == pytest.approx((max(0, 0.3 - half), 0.3 + half))
 
 
+def test_points_share_the_variance_between_replicates():
+    """Two replicates take the variance that many have, with as many degrees of freedom as there are further draws."""
+    many = make_runs(("new_question",), sizes=(16,), budgets=(128,), replicates=8).assign(n_correct=[40, 80] * 4)
+    few = make_runs(("new_question",), sizes=(64,), budgets=(128,), replicates=2).assign(n_correct=60)
+    found = learning_points(pd.concat([many, few])).set_index("seed_size")
+    variance = 8 * 0.1**2 / (7 + 1)
+    half = student.ppf(0.95, 7 + 1) * np.sqrt(variance / 2)
+    assert (found.loc[64, "low"], found.loc[64, "high"]) == pytest.approx((0.3 - half, 0.3 + half))
+
+
 def test_unequal_test_sets_weigh_replicates_equally():
     runs = make_runs(("new_question",), budgets=(128,), replicates=2).assign(n_correct=[10, 90], n_test=[10, 100])
     assert learning_points(runs).accuracy[0] == pytest.approx(0.95)

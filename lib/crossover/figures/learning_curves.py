@@ -38,18 +38,25 @@ def learning_points(runs: pd.DataFrame, level: float = 0.9) -> pd.DataFrame:
 
     With one replicate the interval is Wilson's and shows the test set's size only. With several it is the wider of
     Wilson's on the pooled counts and the t interval over replicates, which share neither seeds nor training noise.
+    Their variance is pooled over all points. Points of one draw move together, so that its degrees of freedom are the
+    draws' in all sizes.
     """
     from scipy.stats import binomtest, t
 
     check_rows(runs)
+    runs = runs[runs["budget"] > 0]
+    runs = runs.assign(accuracy=runs["n_correct"] / runs["n_test"])
+    points = runs.groupby(["strategy", "seed_size", "budget"])
+    spread, more = points["accuracy"].var().fillna(0.0), points.size() - 1
+    variance = float(np.average(spread, weights=more)) if more.any() else 0.0
+    df = int((runs.groupby("seed_size")["replicate"].nunique() - 1).sum())
     rows = []
-    for (strategy, seed_size, budget), cell in runs[runs["budget"] > 0].groupby(["strategy", "seed_size", "budget"]):
-        accuracies = (cell["n_correct"] / cell["n_test"]).to_numpy()
+    for (strategy, seed_size, budget), cell in points:
         k, n = int(cell["n_correct"].sum()), int(cell["n_test"].sum())
-        mean, how = float(accuracies.mean()), "Wilson"
+        mean, how = float(cell["accuracy"].mean()), "Wilson"
         low, high = binomtest(k, n).proportion_ci(level, "wilson")
-        if len(accuracies) > 1:
-            half = t.ppf(0.5 + level / 2, len(accuracies) - 1) * accuracies.std(ddof=1) / np.sqrt(len(accuracies))
+        if len(cell) > 1:
+            half = t.ppf(0.5 + level / 2, df) * np.sqrt(variance / len(cell))
             if 2 * half > high - low:
                 low, high, how = max(0.0, mean - half), min(1.0, mean + half), "t over replicates"
         rows.append((strategy, seed_size, budget, budget / seed_size, len(cell), k, n, mean, low, high, how))
