@@ -15,7 +15,7 @@ from crossover.claims import Register, decide, load_register, table, under_setti
 from crossover.claims.evidence import compared, planned_keys
 from crossover.claims.findings import family_priors, noisy_tasks
 from crossover.claims.publish import rows_of
-from crossover.claims.settle import planned, spread_of
+from crossover.claims.settle import spread_of
 from crossover.cli import app
 from crossover.errors import CrossoverError
 from crossover.evaluation.answers import Outcome
@@ -184,7 +184,7 @@ def test_replicates_of_like_contrasts_lend_each_other_their_spread(tmp_path):
     two = one.model_copy(update={"claims": {"C": one.claims["C"].model_copy(update={"parts": [first, second]})}})
     alone, pooled = decide(tmp_path, one)[0].evidence, decide(tmp_path, two)[0].evidence
     assert pooled.prior.most == 2 and alone.prior.most == 1
-    assert pooled.between[1] == 2 and pooled.statistic.df != alone.statistic.df
+    assert pooled.pairing.between(pooled.prior)[1] == 2 and pooled.statistic.df != alone.statistic.df
 
 
 NEW, OLD = "new_question", "answer_augmentation"
@@ -271,9 +271,11 @@ def test_the_published_verdicts_follow_from_the_published_rows(published):
     np.testing.assert_allclose(ours["estimate"], theirs["estimate"], rtol=1e-3, atol=1e-9)
     asked = load_register()
     for f in published:  # a resolution that the planned study could not reach would leave a part open for ever
-        size = planned(f, asked)
+        size = asked.planned.get(str(f.tasks[0]))
         if f.verdict == "inconclusive" and f.evidence and size and f.part.statistic == "contrast":
-            error, df = spread_of(f.evidence).error(size.replicates, size.items * len(set(f.evidence.pairing.strata)))
+            error, df = spread_of(f.evidence.pairing, f.evidence.prior).error(
+                size.replicates, size.items * len(set(f.evidence.pairing.strata))
+            )
             assert error * stats.t.ppf(0.95, df) <= f.part.resolution, (f.claim, f.number)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -31,25 +31,8 @@ class Evidence:
     replicates: int
     keys: frozenset[str]
     by_replicate: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True)
-class PairedEvidence(Evidence):
-    """Evidence of a contrast, with the outcomes behind it and what its family says of the spread between replicates."""
-
-    statistic: Contrast
-    pairing: Pairing = field(kw_only=True)
-    prior: Prior | None = field(default=None, kw_only=True)
-
-    @property
-    def between(self) -> tuple[float, float]:
-        """Variance between replicates and its degrees of freedom, drawn to the family's."""
-        own = self.pairing.components
-        return self.prior.between(own, self.pairing.load) if self.prior else (own.between, self.replicates - 1.0)
-
-    def drawn_to(self, prior: Prior) -> PairedEvidence:
-        """Return the evidence with its variance between replicates drawn to its family's."""
-        return replace(self, prior=prior, statistic=self.pairing.contrast(prior))
+    pairing: Pairing | None = None  #: Of a contrast, the outcomes behind it.
+    prior: Prior | None = None  #: What the contrast's family says of the spread between replicates.
 
 
 def gather(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> Evidence:
@@ -59,19 +42,19 @@ def gather(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> Evid
     return (measured if part.statistic == "measure" else misfit)(part, base, rows)
 
 
-def contrast(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> PairedEvidence:
+def contrast(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> Evidence:
     """Return the evidence of a contrast on its own."""
     found = pair(rows, folder, base, part.points, part.terms, part.outcome, part.sets)
     sets = [found.differences[:, found.strata == name].mean(1) for name in dict.fromkeys(found.strata)]
     by_replicate = tuple(np.mean(sets, axis=0))
-    return PairedEvidence(found.contrast(), len(found.replicates), found.keys, by_replicate, pairing=found)
+    return Evidence(found.contrast(), len(found.replicates), found.keys, by_replicate, found)
 
 
-def priors(members: Iterable[tuple[str, PairedEvidence]]) -> dict[str, Prior]:
+def priors(members: Iterable[tuple[str, Evidence | None]]) -> dict[str, Prior]:
     """Return the prior of each family of like contrasts in which at least two replicates of some member differ."""
     families: dict[str, list[tuple[float, int]]] = {}
     for family, found in members:
-        if found.replicates > 1:
+        if found and found.pairing and found.replicates > 1:
             variance = found.pairing.components.between / found.pairing.load  # in units of one student's
             families.setdefault(family, []).append((variance, found.replicates - 1))
     return {

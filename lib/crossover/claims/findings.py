@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from crossover.claims.evidence import Evidence, NotPlanned, PairedEvidence, contrast, gather, planned_keys, priors
+from crossover.claims.evidence import Evidence, NotPlanned, gather, planned_keys, priors
 from crossover.claims.register import Claim, Part, Register, load_register
 from crossover.stats.contrasts import Prior
 from crossover.stats.noise import signal_to_noise
 from crossover.stats.verdicts import LEAST_SIGNAL, LEVEL, at_the_floor, verdict, weakest
+from crossover.study.paired import pair
 from crossover.study.select import MissingRows, Selector, settings_table
 from crossover.study.store import read_runs
 
@@ -119,15 +120,14 @@ def _named(setting: Selector) -> str:
 def _decide(folder: Path, register: Register) -> list[Finding]:
     rows = settings_table(read_runs(folder))
     asked = [_with_evidence(f, rows, folder) for f in _questions(register, folder.name)]
-    own = [(f.family, f.evidence) for f in asked if not f.under]
-    known = priors((family, found) for family, found in own if isinstance(found, PairedEvidence))
+    known = priors((f.family, f.evidence) for f in asked if not f.under)
     noisy, pilot = noisy_tasks(rows), _pilot(register, folder)
     findings = []
     for f in asked:
         if f.evidence is not None:
             evidence = f.evidence
-            if isinstance(evidence, PairedEvidence) and f.family in known:
-                evidence = evidence.drawn_to(known[f.family])
+            if evidence.pairing and (prior := known.get(f.family)):
+                evidence = replace(evidence, prior=prior, statistic=evidence.pairing.contrast(prior))
             said, p = FLOOR, f.part
             if not _at_the_floor(f, evidence, register, pilot, noisy):
                 rule = {"parts": f.together, "replicates": evidence.replicates}
@@ -149,8 +149,7 @@ def family_priors(folder: Path, experiment: str, register: Register | None = Non
         for f in _questions(register or load_register(), folder.name)
         if f.base.get("experiment") == experiment and f.part.statistic == "contrast" and not f.under
     ]
-    found = [(f.part.outcome, _with_evidence(f, rows, folder).evidence) for f in asked if len(rows)]
-    return priors((outcome, evidence) for outcome, evidence in found if isinstance(evidence, PairedEvidence))
+    return priors((f.part.outcome, _with_evidence(f, rows, folder).evidence) for f in asked if len(rows))
 
 
 def _with_evidence(f: Finding, rows: pd.DataFrame, folder: Path) -> Finding:
@@ -249,12 +248,13 @@ def _at_the_floor(
     noisy: Collection[tuple[str, str]],
 ) -> bool:
     """Whether correct answers can show no difference: near 0 or chance on both sides, or lost in the noise."""
-    if not isinstance(evidence, PairedEvidence) or not evidence.pairing.binary:
+    pairing, part = evidence.pairing, f.part
+    if pairing is None or not pairing.binary:
         return False
-    sides, named = evidence.pairing.sides, f.part.sets or f.tasks
+    sides, named = pairing.sides, part.sets or f.tasks
     if pilot is not None:
         with contextlib.suppress(MissingRows):
-            sides = contrast(f.part, f.base, *pilot).pairing.sides
+            sides = pair(*pilot, f.base, part.points, part.terms, part.outcome, part.sets).sides
     chance = sum(register.chance.get(str(name), 0.0) for name in named) / len(named)
     lost = any((f.base.get("experiment"), task) in noisy for task in f.tasks)
-    return lost or at_the_floor(sides, chance, evidence.statistic.detectable)
+    return lost or at_the_floor(sides, chance, pairing.contrast(evidence.prior).detectable)

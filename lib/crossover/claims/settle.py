@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from crossover.claims.evidence import Evidence, PairedEvidence
+from crossover.claims.evidence import Evidence
 from crossover.claims.findings import FLOOR, Finding
-from crossover.claims.register import Planned, Register
-from crossover.stats.contrasts import Contrast
+from crossover.claims.register import Register
+from crossover.stats.contrasts import Contrast, Prior
 from crossover.stats.curves import Misfit
 from crossover.stats.verdicts import DECIDED, Spread, cheapest, spread
+from crossover.study.paired import Pairing
 from crossover.study.store import worker_hours
 
 #: Worker-hours beyond which an addition is out of reach.
@@ -50,22 +51,17 @@ def plan(findings: Sequence[Finding], runs: pd.DataFrame, register: Register, re
     return table
 
 
-def planned(finding: Finding, register: Register) -> Planned | None:
-    """Return the size of study that a part's resolution is set for."""
-    return register.planned.get(str(finding.tasks[0]))
-
-
-def spread_of(evidence: PairedEvidence) -> Spread:
+def spread_of(pairing: Pairing, prior: Prior | None) -> Spread:
     """Return the variance components behind a contrast."""
-    pairing, (between, df) = evidence.pairing, evidence.between
+    between, df = pairing.between(prior)
     return spread(pairing.components, between, df, pairing.student_variance * pairing.load, pairing.students)
 
 
 def _addition(f: Finding, evidence: Evidence, seconds: pd.DataFrame) -> dict[str, object]:
     statistic, part, R = evidence.statistic, f.part, evidence.replicates
     assert isinstance(statistic, Contrast)  # nothing is bought for a misfit
-    if isinstance(evidence, PairedEvidence):
-        known, items, students = spread_of(evidence), statistic.items, evidence.pairing.students
+    if pairing := evidence.pairing:
+        known, items, students = spread_of(pairing, evidence.prior), statistic.items, pairing.students
     else:  # a measure of the training data, which varies between draws only
         known, items, students = Spread(statistic.error**2 * R, 0.0, 0.0, 0.0), 0, 1
     cells = len(evidence.keys) / R / students
@@ -89,7 +85,7 @@ def _addition(f: Finding, evidence: Evidence, seconds: pd.DataFrame) -> dict[str
 
 def _first_rows(f: Finding, runs: pd.DataFrame, register: Register) -> dict[str, object]:
     """The cells of a part that was not run, at the planned size, at the rate of the same task's cells."""
-    size = planned(f, register)
+    size = register.planned.get(str(f.tasks[0]))
     like = runs[(runs["experiment"] == f.base.get("experiment")) & (runs["task"] == f.tasks[0])]
     cells = len(f.part.points) * max(len(f.part.terms), 1)
     if size is None or like.empty:

@@ -38,9 +38,14 @@ class Pairing:
         """The mean difference and the parts of its variance."""
         return components(self.differences, self.strata, self.binary)
 
+    def between(self, prior: Prior | None = None) -> tuple[float, float]:
+        """Return the variance between replicates, drawn to a ``prior`` where given, and its degrees of freedom."""
+        own = self.components
+        return prior.between(own, self.load) if prior else (own.between, own.replicates - 1.0)
+
     def contrast(self, prior: Prior | None = None) -> Contrast:
-        """Return the mean difference with its 90% interval; its variance between replicates is drawn to a ``prior``."""
-        return self.components.contrast(LEVEL, *(prior.between(self.components, self.load) if prior else ()))
+        """Return the mean difference with its 90% interval, by the variance of :meth:`between`."""
+        return self.components.contrast(LEVEL, *self.between(prior))
 
 
 def pair(
