@@ -195,10 +195,7 @@ class Chapter(ChapterBase):
         """Return what can be measured of generated and of real questions alike."""
         p = self.parameters
         sets = question_sets(p.question_sources)
-        pairs = [
-            [(q.question, q.answer) for q in self.bank.questions],
-            [(r.question, r.answers[0]) for r in pool(sets)],
-        ]
+        pairs = [[(q.question, q.answer) for q in self.bank.questions], pool(sets)]
         repeats = [quality.repetition(some) for some in pairs]
         near = near_tests(sets).holds([word_set(question) for question, _ in pairs[0]])
         shuffled = [np.random.default_rng(0).permutation(len(some))[: p.n_quality] for some in pairs]

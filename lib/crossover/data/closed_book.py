@@ -35,14 +35,6 @@ SETS: dict[str, EvaluationSet] = {
 Sources = tuple[tuple[str, str], ...]  #: names of sets, each with its source
 
 
-@dataclass(frozen=True)
-class RealQuestion:
-    """A real question with the answers that count as right, the first of them the one to train on."""
-
-    question: str
-    answers: tuple[str, ...]
-
-
 def with_question_mark(question: str) -> str:
     """Return a question with a capital letter and a question mark, which NQ-open and WebQuestions lack at times."""
     text = " ".join(question.split())
@@ -69,10 +61,10 @@ def question_sets(sources: Mapping[str, str]) -> Sources:
 
 
 @cache
-def pool(sources: Sources) -> tuple[RealQuestion, ...]:
-    """Return real questions to train on, none near a test question of any of the sets."""
+def pool(sources: Sources) -> tuple[tuple[str, str], ...]:
+    """Return real questions with an answer to train on, none near a test question of any of the sets."""
     tested = near_tests(sources)
-    found: list[RealQuestion] = []
+    found: list[tuple[str, str]] = []
     for name, source in sources:
         if _halved(name, source):
             ordered = _ordered(name, source)
@@ -81,7 +73,7 @@ def pool(sources: Sources) -> tuple[RealQuestion, ...]:
             rows = _rows(name, "train", source)
         near = tested.holds([word_set(row["question"]) for row in rows])
         kept = [row for row, leaks in zip(rows, near, strict=True) if not leaks]
-        found += [RealQuestion(with_question_mark(row["question"]), answers(name, row)) for row in kept]
+        found += [(with_question_mark(row["question"]), answers(name, row)[0]) for row in kept]
     return tuple(found)
 
 

@@ -74,7 +74,8 @@ def mixture(cell: MixtureCell, folder: Path) -> list[Example]:
     if cell.strategy == "untouched":
         return []
     share, model = cell.task_settings["share"], cell.recipe["model"]
-    real = real_examples(cell)
+    found = pool(question_sets(cell.task_settings["sources"]))
+    real = _shuffled([Example(question, answer, "real") for question, answer in found], cell)
     if len(real) < cell.seed_size:
         raise CrossoverError(f"There are {len(real)} real questions to train on, not {cell.seed_size}; lower n_real.")
     base = real[: cell.seed_size]
@@ -85,12 +86,6 @@ def mixture(cell: MixtureCell, folder: Path) -> list[Example]:
     if cell.strategy == "real_equal":
         return base + _filled(made, whole * share / (1 - share), model)
     return _filled(base, whole * (1 - share), model) + _filled(made, whole * share, model)
-
-
-def real_examples(cell: MixtureCell) -> list[Example]:
-    """Return all real questions that a cell's replicate draws from, in its order."""
-    found = pool(question_sets(cell.task_settings["sources"]))
-    return _shuffled([Example(real.question, real.answers[0], "real") for real in found], cell)
 
 
 def synthetic(cell: MixtureCell, folder: Path) -> list[Example]:
