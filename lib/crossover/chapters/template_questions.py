@@ -194,7 +194,7 @@ class Chapter(ChapterBase):
     def measures(self) -> Styler:
         """Return what can be measured of generated and of real questions alike."""
         p = self.parameters
-        sets = question_sets(p.question_sources)
+        sets = question_sets({name: p.sources.get(name, "pypi") for name in p.question_sets})
         pairs = [[(q.question, q.answer) for q in self.bank.questions], pool(sets)]
         repeats = [quality.repetition(some) for some in pairs]
         near = near_tests(sets).holds([word_set(question) for question, _ in pairs[0]])

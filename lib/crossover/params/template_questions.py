@@ -102,8 +102,3 @@ class TemplateQuestions(TrainingParameters):
                 " commit"
             )
         return self
-
-    @property
-    def question_sources(self) -> dict[str, str]:
-        """Where each closed-book set is read."""
-        return {name: self.sources.get(name, "pypi") for name in self.question_sets}

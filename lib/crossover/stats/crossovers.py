@@ -103,7 +103,7 @@ class Crossover:
         return pd.DataFrame([self.row()]).to_html(index=False, border=0)
 
     def row(self) -> dict[str, str]:
-        """Cells of a printed table."""
+        """Cells of a printed table; ``*`` marks an extrapolated value."""
         open_everywhere = self.status == "none" or self.p_exists is None
         extrapolated = "*" if self.ratio is not None and not self.tested[0] <= self.ratio <= self.tested[1] else ""
         return {
@@ -179,11 +179,6 @@ def show_brackets(brackets: tuple[tuple[float, float], ...]) -> str:
 def _nearest(roots: list[float], ratio: float | None) -> float | None:
     """The one of a form's crossovers nearest to the reported ratio; the first where none is reported."""
     return min(roots, key=lambda root: abs(np.log(root / ratio)) if ratio else 0.0, default=None)
-
-
-def show(crossovers: list[Crossover]) -> pd.DataFrame:
-    """The printed table of several crossovers; ``*`` marks an extrapolated value."""
-    return pd.DataFrame([c.row() for c in crossovers])
 
 
 def scales(fits: Fits, costs: Mapping[str, float] | None) -> dict[str, float]:

@@ -39,7 +39,6 @@ class Plan:
     """Cells to buy for one crossover, in order, with the interval's width now and as expected after each."""
 
     crossover: Crossover
-    spend: float
     width_now: float | None
     steps: tuple[PlannedRun, ...]
     message: str
@@ -100,7 +99,7 @@ def _plan(fits: Fits, c: Crossover, spend: float) -> Plan:
     now = None if c.ratio is None or low is None or high is None else high / low
     if c.status == "none" or not all(curve.is_fitted for curve in pair):
         hint = "there is nothing to narrow down" if c.status == "none" else "run more budgets of both first"
-        return Plan(c, spend, now, (), f"{about}: {c.message}; {hint}")
+        return Plan(c, now, (), f"{about}: {c.message}; {hint}")
     if c.side or (now is None and c.status != "undetermined"):
         upwards = c.side == "above" if c.side else high is None
         steps, now = _beyond(pair, upwards, spend), None
@@ -116,7 +115,7 @@ def _plan(fits: Fits, c: Crossover, spend: float) -> Plan:
             said += "" if width is None else f", expected width {width:.2f}"
         else:
             said += f"; {spend:,.0f} queries do not buy a further replicate"
-    return Plan(c, spend, now, steps, f"{about}: {said}")
+    return Plan(c, now, steps, f"{about}: {said}")
 
 
 def _replicates(pair: list[FittedCurve], past: float, width: float | None, spend: float) -> tuple[PlannedRun, ...]:

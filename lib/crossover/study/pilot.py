@@ -24,7 +24,7 @@ from crossover.params.budget_ratio import BudgetRatio
 from crossover.params.profiles import check
 from crossover.paths import results_folder
 from crossover.stats.advice import Advice, advise
-from crossover.stats.crossovers import find_crossovers, show
+from crossover.stats.crossovers import find_crossovers
 from crossover.stats.curves import MIN_BUDGETS, Fits, fit_table
 from crossover.stats.verdicts import MOST_REPLICATES, detectable_lead, replicates_needed
 from crossover.strategies import Sample
@@ -315,7 +315,8 @@ class Pilot:
 
     def crossovers(self) -> str:
         """Return the table of crossovers."""
-        return show(find_crossovers(self.fits)).drop(columns="message").to_string(index=False)
+        rows = [c.row() for c in find_crossovers(self.fits)]
+        return pd.DataFrame(rows).drop(columns="message").to_string(index=False)
 
     def alone(self) -> str:
         """Say how good the seeds alone are, and what the best budget adds."""
