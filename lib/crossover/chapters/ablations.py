@@ -281,11 +281,14 @@ class Chapter(ChapterBase):
     @property
     def updates(self) -> str:
         """Where new questions overtake new answers under each rule, in one sentence."""
-        found = [(c.seed_size, rule.partition(",")[0], c) for rule, some in self._by_rule.items() for c in some]
+        found = [
+            (c.seed_size, f"{common.ratio(c.ratio, c.interval, c.tested) or 'no ratio'} {rule.partition(',')[0]}")
+            for rule, some in self._by_rule.items()
+            for c in some
+        ]
         said = [
-            f"with {size:g} seed questions at "
-            + common.listed([f"{common.ratio(c.ratio, c.interval, c.tested)} {r}" for s, r, c in found if s == size])
-            for size in sorted({size for size, _, c in found if c.status == "found"})
+            f"with {size:g} seed questions at {common.listed([each for s, each in found if s == size])}"
+            for size in dict.fromkeys(size for size, _ in found)
         ]
         calls = "New questions overtake new answers, in calls per seed question,"
         return f"{calls} {'; '.join(said)}." if said else "No rule for the number of updates was compared with another."
