@@ -129,7 +129,9 @@ def test_a_pilot_runs_advises_reports_and_has_nothing_left_to_do(command, tmp_pa
     (rows,) = (tmp_path / "results").rglob("pilot.csv")
     table = pd.read_csv(rows)
     assert re.search(r"student hours: \S+ \(expected \S+, by the first\)", done.stdout)
-    assert set(table["budget"]) == {2, 4, 8, 16} and table["strategy"].nunique() == 3 and len(table) == 12
+    bought, alone = table[table["budget"] > 0], table[table["budget"] == 0]
+    assert set(bought["budget"]) == {2, 4, 8, 16} and bought["strategy"].nunique() == 3 and len(bought) == 12
+    assert alone["strategy"].tolist() == ["seeds_only"], "to buy nothing is a choice of what reads the counts"
     assert (
         "The seeds alone" in done.stdout
         and "One replicate cannot show" in done.stdout
@@ -190,3 +192,8 @@ def test_advice_leaves_out_what_was_given_up():
     pilot = SimpleNamespace(counts=lambda: table, fits=fit_table(table, draws=200), n_seeds=50, budget=400)
     (_, all_three), (_, two) = (Pilot.advice(pilot, names) for names in ((), ("answer_augmentation", "new_question")))
     assert all_three.choose is None and two.choose == "answer_augmentation"
+    alone = table[table["budget"] == table["budget"].min()].drop_duplicates("replicate")
+    alone = alone.assign(strategy="seeds_only", budget=0, n_correct=alone["n_test"])  # always right
+    pilot.fits = fit_table(pd.concat([table, alone], ignore_index=True), draws=200)
+    idle = Pilot.advice(pilot, ("answer_augmentation", "new_question"))[1]
+    assert idle.choose == idle.idle == "seeds_only" and idle.purchase.strategy == "answer_augmentation"

@@ -109,7 +109,7 @@ def pilot(
         said += [f"{name}: {value}" for name, value in made.spent().items()]
         said += [f"report: {write(made, stop)}", f"counts, for `crossover fit` and `plan`: {made.folder / 'pilot.csv'}"]
         console.print("\n".join(filter(None, said)))
-        samples = made.purchases()[advice[0].best.strategy] if export else []
+        samples = made.purchases()[advice[0].purchase.strategy] if export else []
     if export:
         Path(export).expanduser().write_text(_training_data(samples), encoding="utf-8")
         console.print(f"The training data: {export}, {len(samples):,} samples.")

@@ -50,7 +50,7 @@ def contents(pilot: Pilot, stop: Stop) -> dict[str, object]:
         "funnel": _funnel(pilot),
         "bought": _samples(pilot),
         "failures": pilot.failures() or "No call failed.",
-        "next": NEXT[stop.status].format(advice[0].best.strategy),
+        "next": NEXT[stop.status].format(advice[0].purchase.strategy),
         "crossovers": pilot.crossovers(),
     }
 

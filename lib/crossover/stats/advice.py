@@ -83,6 +83,11 @@ class Advice:
         return self.choices[0]
 
     @property
+    def purchase(self) -> Choice:
+        """The best of the strategies that buy something."""
+        return next(c for c in self.choices if c.strategy != self.idle)
+
+    @property
     def choose(self) -> str | None:
         """The strategy to buy; ``None`` outside the tested range and where no strategy is clearly best."""
         clear = self.nearest is None and (self.best.p_best >= CLEAR or len(self.choices) == 1)

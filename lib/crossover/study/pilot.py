@@ -297,19 +297,21 @@ class Pilot:
 
     @cached_property
     def fits(self) -> Fits:
-        """The learning curves; their counts are written to ``pilot.csv``."""
-        table = self.counts()
+        """The learning curves and the level of the seeds alone; their counts are written to ``pilot.csv``."""
+        table = advice_counts.counts(self.folder, alone=True)
         table.to_csv(self.folder / "pilot.csv", index=False)
         return fit_table(table, advice_counts.LEVEL, advice_counts.DRAWS, advice_counts.SEED)
 
     def advice(self, names: Sequence[str] = ()) -> list[Advice]:
         """Return the advice at the largest budget that every strategy has, and at the one that is meant.
 
-        ``names`` are the strategies that are asked about, all by default: what was given up ends at smaller budgets.
+        ``names`` are the strategies that are asked about, all by default: what was given up ends at smaller budgets. To
+        buy nothing is always one of the choices.
         """
         counts = self.counts()
         counts = counts[counts["strategy"].isin(names or counts["strategy"])]
-        fits = replace(self.fits, curves=tuple(c for c in self.fits if c.strategy in set(counts["strategy"])))
+        asked = {*counts["strategy"], "seeds_only"}
+        fits = replace(self.fits, curves=tuple(c for c in self.fits if c.strategy in asked))
         amounts = dict.fromkeys((float(counts.groupby("strategy")["budget"].max().min()), self.budget))
         return [advise(fits, self.n_seeds, amount) for amount in amounts if amount]
 
