@@ -267,8 +267,9 @@ class Chapter(ChapterBase):
         rows = there.of("base", "recipes")
         rows = rows[rows["strategy"].isin(PAIR) & rows["seed_size"].isin(there.parameters.recipe_seeds)]
         return {
-            f"{common.UPDATES[rule]}, {there.counts(some)['replicates']}": _crossings(some)
-            for rule, some in rows.groupby("recipe.updates")
+            f"{said}, {there.counts(some)['replicates']}": _crossings(some)
+            for rule, said in common.UPDATES.items()
+            if len(some := rows[rows["recipe.updates"] == rule])
         }
 
     def recipes(self) -> Styler | Markdown:
