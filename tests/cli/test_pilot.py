@@ -102,9 +102,10 @@ def test_three_replicates_show_what_luck_does(tmp_path):
     assert replicates_for(task, given) == 3 < replicates_for(task, given | {"lead": 10.0})
 
 
-def test_a_folder_that_is_missing_is_refused_before_anything_is_bought(command, tmp_path):
-    done = run(command("--yes", "--export", "nowhere/bought.jsonl"))
-    assert "there is no folder nowhere" in str(done.exception) + done.output
+@pytest.mark.parametrize("export", ["nowhere/bought.jsonl", "."])
+def test_training_data_that_cannot_be_written_are_refused_before_anything_is_bought(command, tmp_path, export):
+    done = run(command("--yes", "--export", export))
+    assert done.exit_code == 2 and f"--export must be a file in a folder that is there, got '{export}'" in done.stderr
     assert not (tmp_path / "results").exists()
 
 
@@ -149,6 +150,7 @@ def test_a_pilot_runs_advises_reports_and_has_nothing_left_to_do(command, tmp_pa
     }
     (report,) = (tmp_path / "results").rglob("report.html")
     text = report.read_text()
+    assert not re.search(r"_augmentation (?!--)|_rephrase|new_question", text) and " lead " in text
     assert "&lt;script&gt;alert(1)&lt;/script&gt; **b** $x$" in text and "&lt;b&gt;refused" in text
     assert not re.search(r"<(?:script|img|b)\b|src=\"http|href=\"http|@import", text), (
         "it opens offline and runs nothing"

@@ -11,6 +11,7 @@ import typer
 from typer import Argument, Option
 
 from crossover.errors import CrossoverError
+from crossover.paths import written
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -76,8 +77,9 @@ def pilot(
     console = Console(soft_wrap=True, highlight=False, markup=False)
     if accepted and strategy not in STRATEGIES:
         raise CrossoverError(f"--accepted takes --strategy, one of {', '.join(STRATEGIES)}; got {strategy!r}.")
-    if export and not (folder := Path(export).expanduser().parent).is_dir():
-        raise CrossoverError(f"--export {export}: there is no folder {folder}. Make it first, or give another.")
+    target = Path(export).expanduser()
+    if export and (target.is_dir() or not target.parent.is_dir()):
+        raise CrossoverError(f"--export must be a file in a folder that is there, got {export!r}.")
     task = _task(given)
     task.check()
     console.print(task.said())
@@ -111,7 +113,8 @@ def pilot(
         console.print("\n".join(filter(None, said)))
         samples = made.purchases()[advice[0].purchase.strategy] if export else []
     if export:
-        Path(export).expanduser().write_text(_training_data(samples), encoding="utf-8")
+        with written(target.parent):
+            target.write_text(_training_data(samples), encoding="utf-8")
         console.print(f"The training data: {export}, {len(samples):,} samples.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 from crossover.errors import CrossoverError
@@ -10,7 +11,7 @@ from crossover.figures.learning_curves import lead_and_regret
 from crossover.labels import display_name
 from crossover.stats.advice import advise_map, regret_table
 from crossover.stats.lead import find_leads
-from crossover.study.pilot import Pilot
+from crossover.study.pilot import STRATEGIES, Pilot
 from crossover.study.pilot_rounds import Stop
 from crossover.templates import render
 
@@ -35,7 +36,8 @@ def write(pilot: Pilot, stop: Stop) -> Path:
 def contents(pilot: Pilot, stop: Stop) -> dict[str, object]:
     """Return what the report holds: recommendation, figure, spending, funnel, samples, and what to do next."""
     advice, p = pilot.advice(stop.names), pilot.parameters
-    said = [*(found.message for found in advice), pilot.alone(), pilot.told()]
+    said = [*(readable(found.message) for found in advice), pilot.alone(), pilot.told()]
+    ended = readable(stop.message)
     asked = {
         "pairs": pilot.task.said(),
         "teacher": f"{p.teacher}: {p.teacher_model}",
@@ -43,7 +45,7 @@ def contents(pilot: Pilot, stop: Stop) -> dict[str, object]:
         "design": f"{pilot.n_seeds:,} seeds, {p.n_test:,} tests, {p.replicates} replicates or more, {stop.looks} looks",
     } | pilot.spent()
     return {
-        "said": [stop.message, *said] if stop.status == "hopeless" else [*said, stop.message],
+        "said": [ended, *said] if stop.status == "hopeless" else [*said, ended],
         "figures": _figures(pilot),
         "asked": asked.items(),
         "stages": ("strategy", *STAGES),
@@ -51,8 +53,14 @@ def contents(pilot: Pilot, stop: Stop) -> dict[str, object]:
         "bought": _samples(pilot),
         "failures": pilot.failures() or "No call failed.",
         "next": NEXT[stop.status].format(advice[0].purchase.strategy),
-        "crossovers": pilot.crossovers(),
+        "crossovers": readable(pilot.crossovers()),
     }
+
+
+def readable(text: str) -> str:
+    """Return a text with the strategies' names as readers see them, which are plural."""
+    named = re.sub("|".join((*STRATEGIES, "seeds_only")), lambda match: display_name(match[0]).lower(), text)
+    return named.replace(" leads ", " lead ")
 
 
 def _figures(pilot: Pilot) -> list[tuple[str, str]]:
