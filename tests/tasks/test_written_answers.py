@@ -107,6 +107,12 @@ NUMBERS = {
     "2\\frac{1}{2}": "2.5",
     "$1.5M": "1500000",
     "$10K": "10000",
+    "The values are 3, 4, and 5.": None,
+    "x = 7 or x = -7": None,
+    "\\$1{,}200": "1200",
+    "\\boxed{3 \\text{ and } 4}": None,
+    "\\boxed{0.\\overline{3}}": None,
+    "\\boxed{5\\text{ cm}}": "5",
     "1.5M": None,
     "300K": None,
     "10!": None,
@@ -178,6 +184,11 @@ LETTERS = {
     "答えはCです。": "C",
     "I'd go with C.": "C",
     "Thus, C.": "C",
+    "\\text{B}": "B",
+    "B (steam)": "B",
+    "B = steam": "B",
+    "Answer - B": "B",
+    "I would say A": "A",
     "C is the answer.": "C",
 }
 
@@ -196,6 +207,7 @@ def test_a_number_is_read_or_refused(text):
         ("12.800", "12800"),
         ("0,75", "0.75"),
         ("3/4", "0.75"),
+        ("\\boxed{1{,}5}", "1.5"),
     ],
 )
 def test_decimal_commas_are_read_where_they_are_asked_for(text, number):
@@ -249,6 +261,10 @@ def test_values_are_the_same_up_to_rounding():
         ("x - 3", "x + 3", False),
         ("3 * 4", "3 / 4", False),
         ("-x", "x", False),
+        ("!x", "x", False),
+        ("x>3", "x > 3", True),
+        ("a = 1", "a=1", True),
+        ("B-", "B", False),
         ("Paris - the capital", "Paris, the capital", True),
     ],
 )

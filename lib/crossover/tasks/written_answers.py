@@ -21,7 +21,7 @@ _SIGNS = str.maketrans(
 )
 #: What makes another answer of a text: signs and marks between digits, of a language (C++), of a formula or a name.
 _SYMBOLS = re.compile(
-    r"(?<=\w)[+#]+|[<>≤≥=~^|]|(?<=\w)[*_](?=\w)|(?<=\d)[-./:](?=\d)|(?<![^\s(\[])-(?=[\d.]|\w\b)|"
+    r"(?<=\w)[+#]+|(?<=\b\w)-(?=\W*\Z)|!(?=\w)|[<>≤≥=~^|]|(?<=\w)[*_](?=\w)|(?<=\d)[-./:](?=\d)|(?<![^\s(\[])-(?=[\d.]|\w\b)|"
     r"(?:(?<=\d )|(?<=\b\w ))[-+*/](?= [\d(]| \w\b)|(?<=\d)%|(?<=\d )%|(?<=\w )a(?=\W*\Z)"  # x - 3, 10 %, vitamin A
 )
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
@@ -34,8 +34,8 @@ _SCALE |= dict.fromkeys("万萬만", 10**4) | dict.fromkeys("亿億억", 10**8)
 #: and feet before inches.
 _BEFORE = re.compile(
     r"[万萬만亿億억]\Z|(?<![A-Za-z])[inx-z]\s?[<>≤≥]=?\s?\Z|"
-    r"[\d∞]\s?[,;]\s?\Z|\d\s?[–—±]\s?\Z|\d[,.:/-]\Z|\d\Z|\d\s(?:to|and|or|(?:out )?of)\s\Z|\bbetween\s\S+\sand\s\Z|"
-    r"\b[A-Za-z]_?\d?\s?=\s?[-+$]*[\d.,/]*\d(?:[,;] ?| and |, and )[A-Za-z]_?\d?\s?=\s?\Z|"
+    r"[\d∞]\s?[,;]\s?\Z|\d\s?[–—±]\s?\Z|\d[,.:/-]\Z|\d\Z|\d[,;]?\s+(?:to|and|or|(?:out )?of)\s+\Z|"
+    r"\bbetween\s\S+\sand\s\Z|\b[A-Za-z]_?\d?\s?=\s?[-+$]*[\d.,/]*\d(?:[,;] ?|,? (?:and|or) )[A-Za-z]_?\d?\s?=\s?\Z|"
     r"\d\s?(?:(?:h|hrs?|hours?|min|minutes?|ft|feet|foot|lbs?|pounds?)(?:\sand)?|(?:days?|dollars|euros)\sand|')\s?\Z"
 )
 #: A sign between two numbers, of a range or a date, or between a variable and a number.
@@ -117,9 +117,11 @@ def read_number(text: str, point: str = ".") -> str | None:
         text = line if "=" in line or not first else re.split(r"(?<=[\w)])[.;!?](?:\s|$)", line, maxsplit=1)[0]
         if "=" not in text and not _FORMULA.search(text) and (found := _tokens(text, point)):
             return _value(found[0], point)
-    if _FORMULA.search(text) and ((value := _formula(text)) is not None or re.search(r"\\(?:frac|sqrt)", text)):
+    if _FORMULA.search(text) and (
+        (value := _formula(text)) is not None or re.search(r"\\(?:frac|sqrt|overline)", text)
+    ):
         return value
-    found = _tokens(text.replace("\\$", "$"), point)
+    found = _tokens(re.sub(r"\\text\w*\{([^{}]*)\}|\\(?=\$)", r"\1", text), point)
     return _value(found[-1], point) if found else None
 
 
@@ -154,17 +156,17 @@ def read_letter(text: str) -> str | None:
     >>> [read_letter(text) for text in ("B) steam", "Steam, so B.", "The answer is **(c)** because", "A dog")]
     ['B', 'B', 'C', None]
     """
-    text = _DENIED.sub("", re.sub(r"<[^<>]*>", "", _plain(text))).strip()
+    text = re.sub(r"\\(?:text|math)\w*\{([^{}]*)\}", r"\1", re.sub(r"<[^<>]*>", "", _plain(text)))
+    text = _DENIED.sub("", text).strip()
     if re.search(r"(?<![A-Za-z])[A-J]\)?(?:\s+(?:and|or|&)\s+|\s?[,/]\s?)\(?[A-J]\W*\Z", text, re.IGNORECASE):
         return None
     *_, last = text.rpartition("\n")
-    boxed = re.sub(r"\\(?:text|math)\w*\{(.*)\}", r"\1", _boxed(text))
-    for part in filter(None, (boxed, last.lstrip().removeprefix(MARK), text)):
+    for part in filter(None, (_boxed(text), last.lstrip().removeprefix(MARK), text)):
         if alone := re.fullmatch(r"[\W_]*([A-Za-z])[\W_]*", part):
             return alone[1].upper()
     announced = re.findall(
         r"(?:answer|choice|option)(?:\s+(?:is|are|would be|should be|must"
-        r" be))?\s*[:=]?\s*(?:option|choice)?\s*[\s*_(\[\"']*"
+        r" be))?\s*[:=-]?\s*(?:option|choice)?\s*[\s*_(\[\"']*"
         r"([A-Ja-j])(?=[)\].:,;*_\"']|\s*$|\s+(?:because|since|as|is|and|\W))",
         text,
         re.IGNORECASE,
@@ -173,9 +175,9 @@ def read_letter(text: str) -> str | None:
         return announced[-1].upper()
     for pattern in (
         r"(?<![A-Za-z])([A-J])\)? (?:is|would be) (?:the )?(?:correct|right|best|answer)",
-        r"(?:\A|\n)[^\n]*\b(?i:so|pick|choose|go with|thus,|hence,|therefore,)\s+\(?([B-HJ]|A(?=\W*\Z))\b",
+        r"(?:\A|\n)[^\n]*\b(?i:so|pick|choose|say|go with|thus,|hence,|therefore,)\s+\(?([B-HJ]|A(?=\W*\Z))\b",
         r"\A[\s*_(\[]*([A-Za-z])[)\].:]",  # "B) steam"
-        r"\A([A-J])(?:\s+[-–]|\s*\n|,?\s+(?:because|since|as)\b)",
+        r"\A([A-J])(?:\s+[-–=(]|\s*\n|,?\s+(?:because|since|as)\b)",
         r"\*\*\(?([A-J])[).:]?(?:\*\*|\s)",  # "**B**"
         r"\(([A-Ja-j])\)",  # "(B)"
         r"(?:\b(?:is|be|es|est|ist|but)\s+|'s\s+|[:=]\s*|[^\x00-\x7f]\s?)([A-J])(?:\W|[^\x00-\x7f])*\Z",  # "it is B."
@@ -201,7 +203,7 @@ def same_text(first: str, second: str) -> bool:
 def _comparable(text: str) -> str:
     """A text in one Unicode form, without case, marks of thousands, invisible characters and foreign punctuation."""
     text = unicodedata.normalize("NFKC", text.casefold()).translate(_SIGNS | dict.fromkeys(map(ord, "–—"), "-"))
-    text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
+    text = re.sub(r"\s*([<>≤≥=~^|]+)\s*", r" \1 ", re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text))
     text = re.sub(r",(?=\S)|(?<=\w)(?=[(\[])|(?<=[)\]])(?=\w)", " ", text)
     return "".join(c for c in text if c.isascii() or unicodedata.category(c)[0] not in "PC")
 
@@ -214,7 +216,7 @@ def _plain(text: str) -> str:
     text = re.sub(r"\b(?:minus|negative)\s(?=[\d.$€£])", "-", text)
     text = re.sub(r"(?<![\d\w])–(?=[\d.$€£])", "-", text)
     text = re.sub(r"(?<=[\w.%)])(?:\[\d{1,2}\])+", "", text).replace(r"\infty", "∞")  # marks of sources
-    return re.sub(r"\\[dt]frac\b", r"\\frac", unicodedata.normalize("NFKC", text).replace("⁄", "/"))
+    return re.sub(r"\\[dt]frac\b", r"\\frac", unicodedata.normalize("NFKC", text).replace("⁄", "/").replace("{,}", ","))
 
 
 def _boxed(text: str) -> str:
@@ -226,7 +228,7 @@ def _boxed(text: str) -> str:
     for end in range(start + len("\\boxed"), len(text)):
         depth += {"{": 1, "}": -1}.get(text[end], 0)
         if depth == 0:
-            return text[start + len("\\boxed{") : end].replace("{,}", "").replace("\\$", "").replace("\\%", "")
+            return text[start + len("\\boxed{") : end].replace("\\$", "").replace("\\%", "")
     return ""
 
 
