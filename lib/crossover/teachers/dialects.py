@@ -1,17 +1,22 @@
-"""What a chat model is asked, what servers say of it, whatever their status, and what they take of the protocol."""
+"""How servers are reached, what a chat model is asked, what they say of it, and what they take of the protocol."""
 
 from __future__ import annotations
 
 import functools
+import ipaddress
+import os
 import re
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
+from crossover.errors import CrossoverError
 from crossover.tasks.base import Problem, Task
 from crossover.teachers.base import Kind, Request, prompt
 
+KEY_VARIABLE = "CROSSOVER_API_KEY"
 CHAT = {
     "answer": "Answer the last question in the manner and the form of the answers before it.",
     "new_question": "Write one more question like the following ones. Write the question only.",
@@ -21,6 +26,31 @@ STRUCTURES = {
     "schema": 'Reply in JSON, as {{"{field}": "the whole {field}"}}.',
     "tags": "Write <{field}> before the whole {field} and </{field}> after it.",
 }
+
+
+def api_key() -> str:
+    """Return the key in :data:`KEY_VARIABLE`, empty where there is none."""
+    key = os.environ.get(KEY_VARIABLE, "").strip()
+    # Refused here, because the error of the HTTP library would show it.
+    if not key.isascii() or not key.isprintable():
+        raise CrossoverError(f"{KEY_VARIABLE} holds a character that a header cannot carry. Set it again.")
+    return key
+
+
+def on_this_machine(url: str) -> bool:
+    """Whether an address is of this machine, which no proxy can reach."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def proxies() -> str:
+    """The proxy variables that are set, for a message."""
+    known = ("all_proxy", "https_proxy", "http_proxy", "ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY")
+    names = [name for name in known if os.environ.get(name)]
+    return f" {', '.join(names)} names a proxy: unset it, or list the server's host in NO_PROXY." if names else ""
 
 
 def field_of(kind: Kind) -> str:
@@ -53,7 +83,7 @@ _TOO_LONG = re.compile(
     r"context.(?:length|window|size)|(?:prompt|input|messages?|text|sequence|content|request|string|payload|entity)\S*"
     r" (?:tokens? )?(?:is |are )?too (?:long|large)|string_above_max|max(?:imum)?.(?:\w+ )?length|"
     r"reduce the length|过长|"
-    r"too many tokens|max_model_len|\bn_ctx|token (?:count|limit)\b.{0,40}exceed|exceed\w* .{0,20}token limit|"
+    r"too many tokens|max_model_len|\bn(?:um)?_ctx|token (?:count|limit)\b.{0,40}exceed|exceed\w* .{0,20}token limit|"
     r"input tokens?\b.{0,30}exceed|inputs\W+(?:tokens \+|must have less)|input length should be|"
     r"max_tokens must be at least 1, got -|longer than the (?:maximum|model)"
 )
@@ -63,26 +93,31 @@ _RATE = re.compile(
 )
 FILTERED = re.compile(
     r"content.?(?:filter|polic|management)|inspection|inappropriate|moderation|flagged|safety|usage polic|prohibited|"
-    r"sensitive.?(?:content|information|word)|high.risk|敏感|违规"
+    r"sensitive.?(?:content|information|word)|high.risk|guardrail|jailbreak|敏感|违规"
 )
 #: Statuses and words by which an account is refused, whatever the prompt.
 NO_ACCESS = (401, 403)
 _ACCOUNT = re.compile(r"\b(?:organi[sz]ation|account|workspace|project|key|access)\b.{0,30}\b(?:been|is|was)\b")
 _SPENT = re.compile(
     r"insufficient.(?:quota|balance|credit|funds)|exceeded your current quota|billing_hard_limit|billing hard limit|"
-    r"out of credits|no credits|not enough credits?|credit balance|payment required|spending limit"
+    r"out of credits|no credits|not enough credits?|credit balance|payment required|spending limit|arrear|free trial|"
+    r"balance is (?:too low|insufficient|not enough)|余额不足|欠费"
 )
 _PER_DAY = re.compile(r"(?:requests|tokens|models)\Wper.day")
 GATED = re.compile(r"gated|licen[cs]e|request access|accept the (?:terms|condition)|must be granted access")
 _UNSUPPORTED = re.compile(
     r"unsupported|not support|only support|not compatible|unknown|unrecogni[sz]ed|not permitted|extra_forbidden|"
-    r"instead|only the default|invalid|not allowed|failed|validation error|should be|must be|not.implemented"
+    r"instead|only the default|invalid|not allowed|failed|validation error|should be|must be|not.implemented|"
+    r"unavailable|not installed"
 )
-_NO_SCHEMA = re.compile(r"response_format|json.?schema|structured.outputs?|guided|grammar|(?:generate|validate).json")
+_NO_SCHEMA = re.compile(
+    r"response_format|json.?(?:schema|mode)|structured.outputs?|guided|grammar|(?:generate|validate).json"
+)
 #: That a parameter itself, not its value, is not taken; what may stand between this and its name.
 _UNKNOWN = (
     r"(?:unsupported|(?:not|n't) support\w*|unknown|unrecogni[sz]ed|unexpected|deprecated|extra_forbidden|not"
-    r" permitted|not allowed|not a (?:valid|supported)|may only be|only (?:the default|\S+ is (?:allowed|supported)))"
+    r" permitted|not allowed|not a (?:valid|supported)|may only be|must be 1(?!\d)|"
+    r"not available|only (?:the default|\S+ is (?:allowed|supported)))"
 )
 _BETWEEN = (
     r"(?:[^\w{;,]|(?<=[\"']),|\b(?:is|are|does|do|been|has|no|longer|currently|the|parameters?|params?|arguments?|supplied|fields?|name|keys?|"

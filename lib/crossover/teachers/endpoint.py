@@ -33,9 +33,21 @@ from crossover.errors import CrossoverError
 from crossover.params.budget_ratio import check_address
 from crossover.tasks.base import Problem, Task
 from crossover.teachers.base import Reply, Request
-from crossover.teachers.dialects import GATED, NO_ACCESS, chat_prompt, dialect_of, field_of, filtered, spent, too_long
+from crossover.teachers.dialects import (
+    GATED,
+    KEY_VARIABLE,
+    NO_ACCESS,
+    api_key,
+    chat_prompt,
+    dialect_of,
+    field_of,
+    filtered,
+    on_this_machine,
+    proxies,
+    spent,
+    too_long,
+)
 from crossover.teachers.replies import billed, json_of, message_of, read_reply, structured_reply
-from crossover.teachers.server import KEY_VARIABLE, api_key, on_this_machine, proxies
 from crossover.teachers.spending import Account, BudgetExceeded
 
 TEMPLATE_TOKENS = 256  # a chat template's own tokens, at most

@@ -56,7 +56,11 @@ class Recorded:
                 self.teacher.ask(asked, lambda place, reply: arrived({wanted[place]: reply}))
             else:
                 arrived(dict(zip(wanted, self.teacher.reply(asked), strict=True)))
-        return [fresh[i] if i in fresh else _reply(self._stored[key]) for i, key in enumerate(keys)]
+        stored = [self._stored[key] for key in keys]
+        return [
+            fresh.get(i) or Reply(e["reply"], e["tokens_in"], e["tokens_out"], failed=e.get("failed", ""))
+            for i, e in enumerate(stored)
+        ]
 
     def _check_space(self) -> None:
         """Make the folder, and refuse calls whose replies a full disk would lose."""
@@ -97,10 +101,6 @@ class Recorded:
             "tokens_in": reply.tokens_in,
             "tokens_out": reply.tokens_out,
         } | ({"failed": reply.failed} if reply.failed else {})
-
-
-def _reply(entry: Entry) -> Reply:
-    return Reply(entry["reply"], entry["tokens_in"], entry["tokens_out"], failed=entry.get("failed", ""))
 
 
 def _read(path: Path) -> dict[str, Entry]:

@@ -33,7 +33,8 @@ _THOUGHT_STARTS = re.compile(
     r"<\|channel>|<\|START_THINKING\|>|Here (?:is my thought process|are my reasoning steps):)",
     re.IGNORECASE,
 )
-_CONTROL = re.compile(r"<\|\w+\|>|</s>|\[END FINAL RESPONSE\]")
+_CONTROL = re.compile(r"<\|\w+\|>|\[END FINAL RESPONSE\]")
+_TURN_ENDS = re.compile(r"</s>|<\|(?:im_end|eot_id|endoftext|end_of_text)\|>")  # what follows is another turn
 _FENCE = re.compile(r"\A```[\w-]*\n(.*?)\n?```\s*\Z", re.DOTALL)
 #: A LaTeX command that JSON has taken for an escape: ``\frac`` becomes a form feed and ``rac``.
 _UNESCAPED = re.compile(
@@ -68,9 +69,10 @@ _FOREIGN = re.compile(
     r"(?:frage|antwort|pregunta|respuesta|réponse|вопрос|ответ|问题|問題|質問|答案|答え|질문|답)\s*[*_]*[:：][*_]*\s*)",
     re.IGNORECASE,
 )
-_HEADING = re.compile(r"\A#{1,3} [^\n?:]{0,40}\n+")
+_HEADING = re.compile(r"\A(?:#{1,3} [^\n?:]{0,40}|\W*(?:\w+ )?question\s*\d*\W*)\n+", re.IGNORECASE)
 _COURTESY = re.compile(
-    r"\A(?:sure|certainly|of course|absolutely|okay|great|got it|alright|understood)\b[^\n.!?:]{0,60}[.!]\s+",
+    r"\A(?:(?:(?:sure|certainly|of course|absolutely|okay|great|got it|alright|understood|no problem|yes(?=!))\b"
+    r"[^\n.!?:]{0,60}[.!]|(?:okay, )?(?:here (?:goes|you go)|how about this(?: one)?|try this(?: one)?)[:.!?])\s+)+",
     re.IGNORECASE,
 )
 _ORIGINAL = re.compile(
@@ -78,20 +80,20 @@ _ORIGINAL = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _LABEL = re.compile(
-    r"\A[\s*_#>\"“`-]*(?:\d+[.)]\s+)?(?:(?:new|rephrased|reworded|paraphrased|revised|rewritten|similar|the)[ -]+)*"
-    r"(question|problem|version|rephrasing|paraphrase|instruction|answer|response|solution|q|a)"
-    r"\s*(?:#?\d+)?[*_`]*\s*:[*_`]*\s*|"
-    r"\A#{1,3} (?:final )?(?:answer|solution|response)[*_]*\n+",
+    r"\A[\s*_#>\"“`-]*(?:\d+[.)]\s+)?(?:(?:new|alternative|re(?:phrased|worded|vised|written)|paraphrased|similar|sample|the)"
+    r"[ -]+)*(?:(?:question|problem|version|varia(?:tion|nt)|(?:re)?phrasing|paraphrase|instruction|answer|response|"
+    r"output|solution|assistant)\s*(?:#?\d+\.?)?[*_`]*\s*(?:(?<=\d\.)|:|[-–—](?=\s))|[qa]\s*(?:#?\d+)?[*_`]*\s*:|q\))"
+    r"[*_`]*\s*|\A#{1,3} (?:final )?(?:answer|solution|response)[*_]*\n+",
     re.IGNORECASE,
 )
 _REMARK = re.compile(
-    r"\n\s*(?:[*_(\[]*(?:note|explanation|this (?:question|version|rephras\w+)|i hope|let me know|feel free|hope this|"
-    r"would you like|do you want|is there anything|"
+    r"\n\s*(?:[*_(\[-]*\s*(?:note|explanation|this (?:question|version|rephras\w+|keeps)|i hope|let me know|feel free|"
+    r"hope this|would you like|do you want|is there anything|let['’]s |to solve |"
     r"the (?:rephrased|new|above) question|the (?:correct )?answer\b|i (?:have |'ve )?(?:kept|rephrased|changed))\b)",
     re.IGNORECASE,
 )
 _SOLUTION = re.compile(
-    r"\n\s*[*_#>]*\s*(?:answer|solution|correct answer|explanation|response|a(?![\s\S]*\n\W*b\s*[:.)]))"
+    r"\n\s*[*_#>(\[]*\s*(?:(?:correct |possible )?answer|solution|explanation|response|a(?![\s\S]*\n\W*b\s*[:.)]))"
     r"\s*\d*\s*[*_]*\s*:|\n(?=[^?]*^####[^\n?]*\Z)",  # or is worked out up to a final answer
     re.IGNORECASE | re.MULTILINE,
 )
@@ -110,6 +112,13 @@ _GIVEN = re.compile("(?:original|seed|old|source|given|input|previous)[_ ]")
 _OTHER_FIELDS = ("response", "text", "content", "output", "result", "reply", "completion")
 _SMART = str.maketrans(dict.fromkeys("“”", '"'))
 _NEXT = re.compile(r"\n\s*\n?\W{0,4}(?:question|instruction)\s*\d*\W{0,3}:", re.IGNORECASE)
+_EMOJI = "[\u2600-\u27bf\ufe0f\U0001f300-\U0001faff]"
+#: What may stand at the start or the end of a question.
+_DECORATION = re.compile(
+    rf"\A(?:</?question>|(?:[-*•#]+|{_EMOJI}+)\s+(?=[A-Z])(?!.*\n))|"
+    rf"\s*\((?:a new|rephrased|reworded|paraphrased)[^()]*\)\Z|(?<=[.?!])\s*{_EMOJI}+\Z",
+    re.IGNORECASE,
+)
 _QUOTES = {"---": "---", '"': '"', "“": "”", "«": "»", "„": "“", "'": "'", "**": "**", "__": "__", "*": "*", "`": "`"}
 
 
@@ -211,23 +220,21 @@ def without_thoughts(text: str) -> str:
     *thoughts, last = _THOUGHT_ENDS.split(text)
     if not thoughts and _THOUGHT_STARTS.match(text):
         return ""
-    return _CONTROL.sub("", last).strip()
+    turns = (_CONTROL.sub("", turn).strip() for turn in _TURN_ENDS.split(last))
+    return next(filter(None, turns), "")
 
 
 def structured_reply(text: str, field: str) -> str | None:
     r"""Return what stands in a field of a JSON object or between its tags; ``None`` where neither is whole.
 
-    >>> structured_reply('```json\n{"question": "How many?"}\n```', "question")
-    'How many?'
     >>> structured_reply("Sure!\n<question>\nHow many?\n</question> Done.", "question")
     'How many?'
-    >>> structured_reply("How many?", "question")
     """
     bare = _FENCE.sub(r"\1", text.strip())
     with suppress(ValueError, RecursionError):
         if isinstance(whole := json.loads(bare, strict=False), str):
             return _inside(whole, field)
-    found = _object(bare[start:]) if (start := bare.find("{")) >= 0 else {}
+    found = _object(bare[start:] if (start := bare.find("{")) >= 0 else f"{{{bare}}}")
     others = (*_OTHER_FIELDS, "solution" if field == "answer" else "problem")
     names = [name for name in found if len(found) == 1 and name in others]
     names += [name for name in found if re.fullmatch(rf"\w+[_ ]{field}", name) and not _GIVEN.match(name)]
@@ -241,7 +248,7 @@ def structured_reply(text: str, field: str) -> str | None:
             bare = _UNESCAPED.sub(lambda match: _ESCAPES[match[0]], "" if value is None else str(value))
             return "" if bare.strip().lower() == f"the whole {field}" else _inside(bare, field)
     bare = html.unescape(bare) if f"&lt;{field}&gt;" in bare else bare
-    tagged = re.findall(rf"<{field}>(.*?)</{field}>", bare, re.DOTALL | re.IGNORECASE)
+    tagged = re.findall(rf"[<\[]{field}[>\]](.*?)[<\[]/?{field}\b", bare, re.DOTALL | re.IGNORECASE)
     return tagged[-1].strip() if tagged else None
 
 
@@ -259,6 +266,8 @@ def _object(text: str) -> dict[str, object]:
         lambda: decode(text)[0],
         lambda: ast.literal_eval(text[: text.rfind("}") + 1]),
         lambda: decode(text.translate(_SMART))[0],
+        lambda: decode(re.sub(r"([{,]\s*)(\w+)\s*:", r'\1"\2":', text))[0],
+        lambda: decode(text.rstrip() + "}")[0],
     )
     for attempt in attempts:
         with suppress(ValueError, SyntaxError, RecursionError, MemoryError):
@@ -270,8 +279,6 @@ def _object(text: str) -> dict[str, object]:
 def plain_question(text: str) -> str:
     r"""Return the question in a reply that has no structure, options on lines of their own included.
 
-    >>> plain_question("Here is a rephrased version of the question:\n\n**How many?**\n\nI hope this helps!")
-    'How many?'
     >>> plain_question("Question: Which is a metal?\nA) iron\nB) wood\nAnswer: A")
     'Which is a metal?\nA) iron\nB) wood'
     """
@@ -287,10 +294,9 @@ def plain_question(text: str) -> str:
             text = before
     text = "\n".join(line.removeprefix("> ") for line in text.strip().split("\n"))
     if _LIST.match(text) or not re.search(r"^\W*2[.)]", text, re.MULTILINE):
-        text = re.sub(r"\A1[.)]\s+", "", text.split("\n2", 1)[0])
+        text = re.sub(r"\A\(?1[.)]\s+", "", text.split("\n2", 1)[0])
     text = re.sub(r"\A<(\w+)>(.*)</\1>\Z", r"\2", text, flags=re.DOTALL)
-    text = re.sub(r"\A</?question>|\s*\((?:rephrased|reworded|paraphrased)\)\Z", "", text, flags=re.IGNORECASE)
-    return _unwrapped(text)
+    return _unwrapped(_DECORATION.sub("", text))
 
 
 def plain_answer(text: str) -> str:
@@ -326,17 +332,10 @@ def _unwrapped(text: str) -> str:
 
 
 def read_reply(content: str, kind: Kind, task: Task, cut: bool = False) -> tuple[str | None, str]:
-    r"""Return what a reply's content gives to train on, or ``None``, and why it failed, or nothing.
+    """Return what a reply's content gives to train on, or ``None``, and why it failed, or nothing.
 
     A completion starts with a space and ends with the line in which its final answer can first be read. Of a reply that
     is ``cut`` at the token limit, a part that is whole all the same is used.
-
-    >>> from crossover.tasks import load_task
-    >>> task = load_task("math_words", steps=1)
-    >>> read_reply("3 + 4 = 7\n#### 7\n\nQuestion: And", "answer", task, cut=True)
-    (' 3 + 4 = 7\n#### 7', '')
-    >>> read_reply("3 + 4 = 7, and then", "answer", task, cut=True)
-    (None, 'cut at the token limit')
     """
     text = without_thoughts(content)
     if not text:
