@@ -417,7 +417,7 @@ def test_numbers_of_classes_are_refused_though_a_row_has_none(tmp_path, table, r
 def test_what_is_not_called_right_is_left_out_and_counted(tmp_path, row, column, labels):
     rows = [part | {column: label} for part, label in zip(rows_of(row), labels, strict=False)]
     read = read_pairs(lines(tmp_path / "a.jsonl", rows))
-    assert [pair.where for pair in read.pairs] == ["line 1", "line 4"] and read.rejected == 2
+    assert [pair.where for pair in read.pairs] == ["line 1", "line 4"] and sum(read.dropped.values()) == 2
 
 
 def test_labels_that_repeat_the_answer_and_marks_of_disagreement_judge_nothing(tmp_path):
@@ -431,7 +431,7 @@ def test_labels_that_repeat_the_answer_and_marks_of_disagreement_judge_nothing(t
 def test_labels_that_are_the_answer_reject_nothing(tmp_path, row):
     rows = [part | {"label": i > 3} for i, part in enumerate(rows_of(row))]
     read = read_pairs(lines(tmp_path / "a.jsonl", rows))
-    assert [pair.answer for pair in read.pairs] == ["false"] * 4 + ["true"] and not read.rejected
+    assert [pair.answer for pair in read.pairs] == ["false"] * 4 + ["true"] and not read.dropped
 
 
 def test_data_sets_are_read_from_disk_and_from_a_folder_as_on_the_hub(tmp_path, monkeypatch):
@@ -495,8 +495,12 @@ def test_what_is_left_out_is_counted(tmp_path):
         *({"question": f"Whose {i}?", "answer": blank} for i, blank in enumerate(([""], [None], {"text": [""]}))),
     ]
     read = read_pairs(lines(tmp_path / "a.jsonl", rows))
-    assert (len(read.pairs), read.empty, read.repeated) == (6, 1, 1) and "5 without an answer" in str(read)
-    assert read.unanswerable == 2 and "2 rows whose list of answers is empty left out" in str(read)
+    assert (len(read.pairs), read.dropped["without a question"], read.dropped["that repeat others"]) == (
+        6,
+        1,
+        1,
+    ) and "5 without an answer" in str(read)
+    assert "2 rows whose list of answers is empty left out" in str(read)
     assert read.left_out == ("source",) and "columns not used: source" in str(read)
     assert read.pairs[2].question == "Who\u2028are you?"
 

@@ -12,7 +12,8 @@ import io
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import zip_longest
@@ -55,27 +56,20 @@ class Pair:
 
 @dataclass(frozen=True)
 class Pairs:
-    """The pairs of a file, how it was read, and what was left out: columns, and rows by what is wrong with them."""
+    """The pairs of a file, how it was read, and what was left out: columns, and how many rows, by why."""
 
     file: str
     layout: str
     pairs: tuple[Pair, ...]
-    empty: int = 0
-    repeated: int = 0
-    left_out: tuple[str, ...] = ()
-    rejected: int = 0
-    unanswerable: int = 0
+    left_out: tuple[str, ...]
+    dropped: Mapping[str, int]
 
     def __str__(self) -> str:
         counts = {
             "without an answer": sum(not pair.answer for pair in self.pairs),
             "with several right answers": sum(bool(pair.also) for pair in self.pairs),
             "that ask again with another answer": len(self.pairs) - len({pair.question for pair in self.pairs}),
-            "rows without a question left out": self.empty,
-            "repeated rows left out": self.repeated,
-            "rows with a rejected or unjudged answer left out": self.rejected,
-            "rows whose list of answers is empty left out": self.unanswerable,
-        }
+        } | {f"rows {why} left out": n for why, n in self.dropped.items()}
         said = [f"{len(self.pairs):,} pairs", *(f"{n:,} {what}" for what, n in counts.items() if n)]
         unused = f"; columns not used: {listed(self.left_out)}" if self.left_out else ""
         return f"{self.file} read as {self.layout}, {', '.join(said)}{unused}"
@@ -111,10 +105,10 @@ def _read(file: str, question: str, answer: str, written: int) -> Pairs:
     columns = tuple(dict.fromkeys(name for _, row in rows for name in row))
     layout = pair_layouts.layout_of(columns, rows, file, question, answer)
     pairs: dict[tuple[str, tuple[str, ...]], Pair] = {}
-    empty = repeated = rejected = unanswerable = 0
+    dropped = Counter[str]()
     for where, row in rows:
         if layout.verdict and not pair_layouts.VERDICTS.get(label_of(row.get(layout.verdict))):
-            rejected += 1
+            dropped["with a rejected or unjudged answer"] += 1
             continue
         try:
             asked, answers = layout.read(row)
@@ -124,18 +118,16 @@ def _read(file: str, question: str, answer: str, written: int) -> Pairs:
             raise CrossoverError(f"{file}, {where}: not a row of {layout.name} ({why}). It has: {has}.") from None
         first, *also = dict.fromkeys(answers) or [""]
         if not asked:
-            empty += 1
+            dropped["without a question"] += 1
         elif not first and layout.answer and is_unanswerable(structure(row.get(layout.answer))):
-            unanswerable += 1
+            dropped["whose list of answers is empty"] += 1
         elif (asked, (first, *also)) in pairs:
-            repeated += 1
+            dropped["that repeat others"] += 1
         else:
             pairs[asked, (first, *also)] = Pair(where, asked, first, tuple(also))
     if not pairs:
-        raise CrossoverError(
-            f"{file} holds no pairs: {len(rows)} rows, {empty} of them without a question,"
-            f" {rejected} with a rejected answer, {unanswerable} with an empty list of answers."
-        )
+        why = ", ".join(f"{n} of them {why}" for why, n in dropped.items())
+        raise CrossoverError(f"{file} holds no pairs: {len(rows)} rows, {why}.")
     left_out = tuple(name for name in columns if name and name not in (*layout.columns, layout.verdict))
     others = [name for name in left_out if not is_id(name)]
     if others and not (question or answer or any(pair.answer for pair in pairs.values())):
@@ -145,7 +137,7 @@ def _read(file: str, question: str, answer: str, written: int) -> Pairs:
             f"{file} read as {layout.name}: no answers, and none of the columns {listed(others)} is known to hold"
             f" them. Name one{told} or the questions alone{asked} to have the teacher answer them."
         )
-    return Pairs(name, layout.name, tuple(pairs.values()), empty, repeated, left_out, rejected, unanswerable)
+    return Pairs(name, layout.name, tuple(pairs.values()), left_out, dropped)
 
 
 def read_rows(file: str) -> tuple[str, list[tuple[str, Row]]]:
@@ -162,7 +154,7 @@ def read_rows(file: str) -> tuple[str, list[tuple[str, Row]]]:
         if b"\0" in problem.object:
             raise CrossoverError(f"{file} is not text: save the pairs as CSV, JSON lines or Parquet.") from None
         before, after = problem.object[: problem.start], problem.object[problem.start :]
-        near = (before.rpartition(b"\n")[2][-20:] + after.partition(b"\n")[0][:20]).decode("cp1252", "replace")
+        near = (before.rpartition(b"\n")[2][-20:] + after.partition(b"\n")[0][:20]).decode("cp1252", "replace").strip()
         raise CrossoverError(
             f"{file} is not text in UTF-8: save it so (Excel: CSV UTF-8), or convert it, as by iconv -f WINDOWS-1252 -t"
             f" UTF-8, if {near!r} is right."

@@ -65,15 +65,12 @@ class Oracle:
             return _reply(problem.question, write(problem, rng))
         if request.kind == "rephrase":
             make = dials.drift if coin < self.rephrase_drift else self.task.reword
-            return _reply(problem.question, *_written(make(problem, rng)))
+            made = make(problem, rng)
+            return _reply(problem.question, made.question, made)
         fresh = self.task.sample(rng) if source < self.coverage else dials.edit(problem, rng)
         if coin < self.invalid_rate:
             fresh = dials.invalid(fresh, rng)
-        return _reply(problem.question, *_written(fresh))
-
-
-def _written(problem: Problem) -> tuple[str, Problem]:
-    return problem.question, problem
+        return _reply(problem.question, fresh.question, fresh)
 
 
 def _reply(asked: str, text: str, problem: Problem | None = None) -> Reply:
