@@ -165,7 +165,7 @@ def test_a_section_shows_the_confirmation_study_once_its_students_are_trained(tm
     assert {rule: len(ratios) for rule, ratios in at.items()} == dict.fromkeys(at, 2) and len(at) == 2
     for rule, (low, high) in {"under fixed epochs": (1, 2), "under fixed updates": (4, 8)}.items():
         assert all(low < ratio < high for ratio in at[f"{rule}, 2 replicates"])
-        assert all(f"{ratio:.2g} (" in chapter.updates for ratio in at[f"{rule}, 2 replicates"])
+        assert all(f"{ratio:.2g}" in chapter.updates for ratio in at[f"{rule}, 2 replicates"])
     assert chapter.over("student").source == tmp_path / "confirm"
     for unfinished in (("recipes",), ("verification",), ("student", "verification"), ("gsm_symbolic",)):
         assert chapter.over(*unfinished) is chapter

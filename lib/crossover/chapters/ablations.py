@@ -282,17 +282,17 @@ class Chapter(ChapterBase):
     @property
     def updates(self) -> str:
         """Where new questions overtake new answers under each rule, in one sentence."""
-        found = [
-            (c.seed_size, f"{common.ratio(c.ratio, c.interval, c.tested) or 'no ratio'} {rule.partition(',')[0]}")
+        if not self._by_rule:
+            return "No rule for the number of updates was compared with another."
+        places = {
+            rule.partition(",")[0]: {c.seed_size: common.place(c.ratio, c.tested) if c.ratio else "none" for c in some}
             for rule, some in self._by_rule.items()
-            for c in some
-        ]
-        said = [
-            f"with {size:g} seed questions at {common.listed([each for s, each in found if s == size])}"
-            for size in dict.fromkeys(size for size, _ in found)
-        ]
-        calls = "New questions overtake new answers, in calls per seed question,"
-        return f"{calls} {'; '.join(said)}." if said else "No rule for the number of updates was compared with another."
+        }
+        sizes = sorted(set().union(*places.values()))
+        at = [common.listed([there.get(size, "not run") for there in places.values()]) for size in sizes]
+        said = [f"{where} with {size:g} seed questions" for where, size in zip(at, sizes, strict=True)]
+        calls = "New questions overtake new answers, in calls per seed question, at"
+        return f"{calls} {'; at '.join(said)} ({common.listed([*places])}, in this order)."
 
     def numbers(self) -> None:
         """Store what pages of the book quote."""
