@@ -22,7 +22,7 @@ from crossover.tasks.base import Problem
 from crossover.tasks.user_pairs import UserPairs
 from crossover.teachers import Request
 from crossover.teachers.base import EXAMPLES, Kind, prompt
-from crossover.teachers.dialects import chat_prompt, field_of
+from crossover.teachers.dialects import chat_prompt, context_of, field_of
 
 KINDS: dict[str, Kind] = {"question_rephrase": "rephrase", "new_question": "new_question"}  # of every other call
 CHAT_TOKENS = 12  # of a chat template around a prompt, about
@@ -109,7 +109,7 @@ class Forecast:
         return estimate(cells, done, published, device, length)
 
     def too_long(self) -> list[str]:
-        """Warn of answers longer than the longest reply, and of questions that the student has no context for."""
+        """Warn of answers longer than the longest reply, and of prompts that student or server has no context for."""
         p, tests = self.parameters, self.task.test(self.parameters.n_test)
         said = []
         lengths = self._lengths([problem.answer for problem in tests])
@@ -128,4 +128,14 @@ class Forecast:
                 f"Warning: {over} of {len(asked)} questions and an answer are longer than the student's context of"
                 f" {reads:,} tokens, which it cannot learn. Give shorter pairs, or another student."
             )
+        if p.teacher != "endpoint":
+            return said
+        context = context_of(p.base_url, p.teacher_model) or math.inf
+        for kind, (asked, _) in self._call_tokens.items():
+            if over := sum(length + p.max_new_tokens > context for length in asked):
+                said.append(
+                    f"Warning: {over} of {len(asked)} prompts for {kind.replace('_', ' ')} and a reply are longer than"
+                    f" the server's context of {context:,} tokens: such calls buy nothing. Serve a longer context, or"
+                    " give shorter pairs."
+                )
         return said

@@ -8,15 +8,20 @@ import os
 import re
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
+
+import httpx2
 
 from crossover.errors import CrossoverError
 from crossover.tasks.base import Problem, Task
 from crossover.teachers.base import Kind, Request, prompt
 
 KEY_VARIABLE = "CROSSOVER_API_KEY"
+#: What servers call their context in the list of models: vLLM, OpenRouter, Groq, Mistral, llama.cpp.
+_CONTEXT = ("max_model_len", "context_length", "context_window", "max_context_length", "n_ctx", "n_ctx_train")
 CHAT = {
     "answer": "Answer the last question in the manner and the form of the answers before it.",
     "new_question": "Write one more question like the following ones. Write the question only.",
@@ -51,6 +56,22 @@ def proxies() -> str:
     known = ("all_proxy", "https_proxy", "http_proxy", "ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY")
     names = [name for name in known if os.environ.get(name)]
     return f" {', '.join(names)} names a proxy: unset it, or list the server's host in NO_PROXY." if names else ""
+
+
+def context_of(base_url: str, model: str) -> int:
+    """Return the tokens that a server says it takes of prompt and reply together; 0 where it does not say."""
+    headers = {"Authorization": f"Bearer {api_key() or 'none'}"}
+    # Any error is the first call's to report: of address, proxy and certificates, too.
+    with suppress(
+        httpx2.HTTPError, httpx2.InvalidURL, ValueError, KeyError, TypeError, AttributeError, ImportError, OSError
+    ):
+        trusted = not on_this_machine(base_url)
+        url = re.sub(r"/?(\?|\Z)", r"/models\1", base_url, count=1)
+        listed = httpx2.get(url, headers=headers, timeout=5, trust_env=trusted).json()
+        (about,) = [entry for entry in listed["data"] if entry["id"] == model]
+        about = (about.get("meta") or {}) | about
+        return next((int(about[name]) for name in _CONTEXT if about.get(name)), 0)
+    return 0
 
 
 def field_of(kind: Kind) -> str:
