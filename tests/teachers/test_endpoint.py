@@ -33,7 +33,7 @@ from crossover.tasks.base import Problem
 from crossover.teachers import Request
 from crossover.teachers import recorded as recorded_module
 from crossover.teachers import spending as spending_module
-from crossover.teachers.dialects import KEY_VARIABLE, dialect_of
+from crossover.teachers.dialects import KEY_VARIABLE, context_of, dialect_of
 from crossover.teachers.endpoint import ALL_REFUSED, Endpoint
 from crossover.teachers.recorded import Recorded
 from crossover.teachers.spending import Account, BudgetExceeded
@@ -594,12 +594,14 @@ def test_settings_that_cannot_work_are_named_with_the_parameters_and_by_the_teac
     ):
         with pytest.raises(CrossoverError, match=name):
             make()
+    assert context_of(wrong.get("base_url", ""), "alpha") == 0
 
 
 @pytest.mark.parametrize(("name", "value"), [("ALL_PROXY", "socks5://127.0.0.1:9"), ("SSL_CERT_FILE", "/nonexistent")])
 def test_a_proxy_or_certificates_that_cannot_be_used_are_reported_by_calls_alone(tmp_path, monkeypatch, name, value):
     monkeypatch.setenv(name, value)
     url = "https://host.invalid/v1"
+    assert context_of(url, "alpha") == 0
     with pytest.raises(CrossoverError, match=name):
         Endpoint(TASK, (), "alpha", Account(tmp_path / "s"), base_url=url).reply(ask(1))
 
