@@ -156,7 +156,7 @@ def test_a_section_shows_the_confirmation_study_once_its_students_are_trained(tm
     rows = plant(tmp_path / "study", cells_of(published)[:1], lambda _: first_right(5, 10))
     chapter = ablations.Chapter(published, rows, tmp_path / "study")
 
-    there = chapter.over("base", "recipes", strategies=ablations.PAIR)
+    there = chapter._recipes
     assert there.source == tmp_path / "confirm" and there.folder == tmp_path / "study"
     found = there.of("base", "recipes").groupby("recipe.updates")
     assert found["replicate"].unique().map(set).to_dict() == {"epochs": {*few}, "steps": {*few}}
@@ -167,6 +167,11 @@ def test_a_section_shows_the_confirmation_study_once_its_students_are_trained(tm
         assert all(low < ratio < high for ratio in at[f"{rule}, 2 replicates"])
         assert all(f"{ratio:.2g}" in chapter.updates for ratio in at[f"{rule}, 2 replicates"])
     assert chapter.over("student").source == tmp_path / "confirm"
+    rows_file = tmp_path / "confirm" / "runs.csv"
+    stored = pd.read_csv(rows_file, dtype=str, keep_default_na=False)
+    one_size = stored["settings"].map(json.loads).map(lambda s: s["recipe"].get("student_layers") == 10)
+    stored[~one_size].to_csv(rows_file, index=False)
+    assert chapter.over("student") is chapter and chapter.over("student", every=False) is not chapter
     for unfinished in (("recipes",), ("verification",), ("student", "verification"), ("gsm_symbolic",)):
         assert chapter.over(*unfinished) is chapter
     other = ablations.Chapter(published.model_copy(update={"results": "mine"}), rows, tmp_path / "mine")

@@ -138,6 +138,15 @@ def test_a_repetition_decides_once_it_is_whole(tmp_path, monkeypatch):
     assert set(rows_of([late], tmp_path / "study")["key"]) >= late.evidence.keys
 
 
+def test_a_claim_is_planned_under_another_rule_only_with_all_of_its_parts():
+    asked, steps = load_register(), {"recipe.updates": "steps"}
+    assert (
+        len(planned_keys("C1", steps, "confirm", asked)) == 48
+    )  # two parts, two sizes, two strategies, six replicates
+    with pytest.raises(CrossoverError, match="X1"):  # its first part asks for edited seeds at 64 seed questions
+        planned_keys("X1", steps, "confirm", asked)
+
+
 def test_a_repetition_decides_under_one_update_rule_at_a_time(tmp_path, monkeypatch):
     rules = [{"recipe.updates": "steps"}, {"recipe.updates": "memorised"}]
     asked = register({"under": rules}).model_copy(update={"pilots": {"confirm": "study"}})

@@ -9,12 +9,13 @@ import pytest
 from typer.testing import CliRunner
 
 from crossover.cli import app
+from crossover.cli.pilot_report import NEXT, ended, next_step
 from crossover.params.profiles import check
 from crossover.stats.advice import LEAST_PILOT
 from crossover.stats.curves import fit_table
 from crossover.strategies import Sample
 from crossover.study.pilot import STRATEGIES, Pilot, least_queries, replicates_for
-from crossover.study.pilot_rounds import REPLICATES
+from crossover.study.pilot_rounds import REPLICATES, Design, Stop
 from crossover.tasks.user_pairs import UserPairs
 from planted import EARLY, LATE, noisy
 
@@ -199,3 +200,6 @@ def test_advice_leaves_out_what_was_given_up():
     pilot.fits = fit_table(pd.concat([table, alone], ignore_index=True), draws=200)
     idle = Pilot.advice(pilot, ("answer_augmentation", "new_question"))[1]
     assert idle.choose == idle.idle == "seeds_only" and idle.purchase.strategy == "answer_augmentation"
+    decided = Stop("decided", "buy", Design(frozenset()))
+    assert next_step(idle, decided) == NEXT["nothing"] and ended(idle, decided) != "buy" == ended(two, decided)
+    assert "--strategy answer_augmentation" in next_step(two, decided)

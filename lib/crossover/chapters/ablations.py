@@ -169,26 +169,29 @@ class Chapter(ChapterBase):
         """The cells of each ablation, those of the base that it is compared with included."""
         return grids.grids(self.parameters)
 
-    def over(self, *names: str, strategies: Sequence[str] = ()) -> "Chapter":
+    def over(self, *names: str, strategies: Sequence[str] = (), every: bool = True) -> "Chapter":
         """Return the chapter over the confirmation study's rows of some grids, where it has them all; else this one.
 
-        ``strategies`` are those that a section shows, where not all.
+        ``strategies`` are those that a section shows, where not all. Without ``every``, one size or rule is enough.
         """
-        p = self.parameters
-        if p.results != PUBLISHED:
+        if self.parameters.results != PUBLISHED:
             return self
         planned = resolve(self.notebook, CONFIRMATION, {"results": PUBLISHED})
         assert isinstance(planned, Ablations)
+        cells = grids.grids(planned)
         parts = [
-            whole(
-                [cell for cell in grids.grids(planned).get(name, []) if not strategies or cell.strategy in strategies]
-            )
+            whole([cell for cell in cells.get(name, []) if not strategies or cell.strategy in strategies], every)
             for name in names
         ]
         if any(rows.empty for rows in parts):
             return self
         rows = pd.concat(parts).drop_duplicates("key", ignore_index=True)
         return Chapter(planned, settings_table(rows), results_folder(CONFIRMATION))
+
+    @property
+    def _recipes(self) -> "Chapter":
+        """The chapter over the rows of every rule for the number of updates that was run."""
+        return self.over("base", "recipes", strategies=PAIR, every=False)
 
     def effects(self, name: str) -> pd.DataFrame:
         """Return the paired comparisons of one figure of :data:`COMPARISONS`."""
@@ -261,7 +264,7 @@ class Chapter(ChapterBase):
     @cached_property
     def _by_rule(self) -> dict[str, list[Crossover]]:
         """Where new questions overtake new answers, by the rule for the number of updates and its replicates."""
-        there = self.over("base", "recipes", strategies=PAIR)
+        there = self._recipes
         if there.of("recipes").empty:
             return {}
         rows = there.of("base", "recipes")
@@ -276,37 +279,35 @@ class Chapter(ChapterBase):
         """Return where new questions overtake new answers under each rule for the number of updates."""
         if not self._by_rule:
             return NOT_RUN
-        profile = self.over("base", "recipes", strategies=PAIR).profile
+        profile = self._recipes.profile
         return common.crossover_table(self._by_rule, "recipes", "students trained", f"of profile {profile}")
 
     @property
     def updates(self) -> str:
-        """Where new questions overtake new answers under each rule, in one sentence."""
-        if not self._by_rule:
-            return "No rule for the number of updates was compared with another."
+        """Where new questions overtake new answers under each rule, in one sentence; empty where none was run."""
         places = {
-            rule.partition(",")[0]: {c.seed_size: common.place(c.ratio, c.tested) if c.ratio else "none" for c in some}
-            for rule, some in self._by_rule.items()
+            rule: {c.seed_size: _placed(c) for c in some if c.first == ANSWERS} for rule, some in self._by_rule.items()
         }
         sizes = sorted(set().union(*places.values()))
-        at = [common.listed([there.get(size, "not run") for there in places.values()]) for size in sizes]
+        at = [common.listed([there.get(size, "no crossover") for there in places.values()]) for size in sizes]
         said = [f"{where} with {size:g} seed questions" for where, size in zip(at, sizes, strict=True)]
         calls = "New questions overtake new answers, in calls per seed question, at"
-        return f"{calls} {'; at '.join(said)} ({common.listed([*places])}, in this order)."
+        return f"{calls} {'; at '.join(said)} (in this order: {'; '.join(places)})." if said else ""
 
     def numbers(self) -> None:
         """Store what pages of the book quote."""
         self.quote(updates=self.updates)
 
     def _rules(self, rows: pd.DataFrame) -> str:
-        there = self.over("base", "recipes", strategies=PAIR).runs
+        there = self._recipes.runs
         elsewhere = there.loc[there["task"].isin(rows["task"]), "recipe.updates"]
         said = common.update_rules(rows["recipe.updates"], elsewhere, "in the section on the number of updates")
         return f"{said}; profile {self.profile}"
 
     def advice(self, task: str) -> Styler | Markdown:
         """Return what ``crossover advise`` says at each tested budget of another task."""
-        rows = self.over(task).of(task)
+        there = self.over(task, every=False)
+        rows = there.of(task)
         rows = rows[rows["budget"] > 0]
         if rows.empty:
             return NOT_RUN
@@ -316,11 +317,12 @@ class Chapter(ChapterBase):
             name = display_name(advice.best.strategy).lower()
             choice = name if advice.choose else f"undecided, {name} lead"
             said.append((f"{seeds:,g}", f"{budget:,g}", choice, f"{advice.best.p_best:.1%} of draws"))
-        return common.table(pd.DataFrame(said, columns=["seeds", "calls", "advice", "best in"]), f"advice-{task}")
+        shown = common.table(pd.DataFrame(said, columns=["seeds", "calls", "advice", "best in"]), f"advice-{task}")
+        return shown.set_caption(f"Profile {there.profile}.")
 
     def grid_curves(self, grid: str) -> Picture | Markdown:
         """Draw the strategies of one grid: another task, or the split budget next to the pure strategies."""
-        there = self.over(grid)
+        there = self.over(grid, every=False)
         rows = there.of(grid)
         if rows.empty:
             return NOT_RUN
@@ -330,7 +332,7 @@ class Chapter(ChapterBase):
 
     def task_table(self, task: str) -> Styler | Markdown:
         """Return where strategies overtake one another on another task."""
-        there = self.over(task)
+        there = self.over(task, every=False)
         rows = there.of(task)
         if rows.empty:
             return NOT_RUN
@@ -338,13 +340,14 @@ class Chapter(ChapterBase):
 
     def mixed_regret(self) -> Styler | Markdown:
         """Return what always buying one strategy is expected to lose, a split budget among them."""
-        rows = self.over("mixed").of("mixed")
+        there = self.over("mixed")
+        rows = there.of("mixed")
         if rows.empty:
             return NOT_RUN
         losses = common.regret(fit_table(rows, LEVEL), rows).drop(columns="cells")
         names = {"mean": "mean loss, points", "largest": "largest loss, points"}
         shown = losses.rename(columns=names).assign(strategy=losses["strategy"].map(display_name))
-        return common.table(shown, "mixed-regret", digits=1)
+        return common.table(shown, "mixed-regret", digits=1).set_caption(f"Profile {there.profile}.")
 
     @property
     def headline(self) -> str:
@@ -394,6 +397,10 @@ def run(parameters: Ablations) -> Chapter:
 def _crossings(rows: pd.DataFrame) -> list[Crossover]:
     """Return the crossovers of some rows."""
     return find_crossovers(fit_table(rows[rows["budget"] > 0], LEVEL), checks=False)
+
+
+def _placed(c: Crossover) -> str:
+    return common.place(c.ratio, c.tested) if c.status == "found" and c.ratio else c.status.replace("_", " ")
 
 
 def _by_coverage(rows: pd.DataFrame) -> pd.DataFrame:

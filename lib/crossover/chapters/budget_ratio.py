@@ -120,7 +120,7 @@ class Chapter(ChapterBase):
         names = {s: f"always buying {display_name(s).lower()}" for s in (QUESTIONS, ANSWERS)}
         names["seeds_only"] = "buying nothing"
         said = common.listed([f"{name} loses {loss[s]:.1f} points" for s, name in names.items() if s in loss])
-        return f"{lead_in_words(self.leads)} Against the best choice, {said} on average."
+        return f"{lead_in_words(self.leads)} Against the best choice, {said} on average over the tested cells."
 
     def learning_curves(self) -> Picture:
         """Draw accuracy against budget ratio with the fitted curves."""

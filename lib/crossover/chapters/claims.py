@@ -150,7 +150,7 @@ class Chapter:
         asked = {u.rpartition(" ")[2]: v for (of, u), v in under_settings(self.findings).items() if of == name}
         others = [(UPDATES[rule], v) for rule, v in asked.items() if v != NOT_RUN]
         here, there = settings_table(rows)["recipe.updates"], [rule for rule, v in asked.items() if v != NOT_RUN]
-        rules = update_rules(here, there) if asked and len(rows) else ""
+        rules = update_rules(here, there, "below") if asked and len(rows) else ""
         settle = list(self.plan[self.plan["claim"] == name].itertuples())
         history = self.log[self.log["claim"] == name].rename(columns={"is": "now"}) if len(self.log) else self.log
         return _render(

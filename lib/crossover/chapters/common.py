@@ -121,7 +121,9 @@ class ChapterBase:
             levels=(seeds["n_correct"] / seeds["n_test"]).groupby(seeds["seed_size"]).mean(),
         )
         replicates = counted_range(points["replicates"], "replicate")
-        said = self.words("learning_curves", caption=caption, replicates=replicates, n_test=rows["n_test"].iloc[0])
+        pooled = " (variance between replicates pooled over the figure)" * bool(points["replicates"].max() > 1)
+        of = {"replicates": replicates, "n_test": rows["n_test"].iloc[0], "pooled": pooled}
+        said = self.words("learning_curves", caption=caption, **of)
         return self.figure(name, draw, points, title, said)
 
     def counts(self, rows: pd.DataFrame) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -108,7 +109,7 @@ class NotPlanned(CrossoverError):
 def compared(names: Sequence[str], profile: str, register: Register) -> list[Cell]:
     """Return the cells of a profile that claims or questions compare, replicate by replicate, each once.
 
-    Those of settings that a claim is also asked under come last, as far as the profile has them.
+    Those of settings that a claim is also asked under come last, where the profile has all of their parts.
     Raises :class:`NotPlanned` where no notebook of the profile runs the cells of a part.
     """
     own: set[str] = set()
@@ -117,23 +118,24 @@ def compared(names: Sequence[str], profile: str, register: Register) -> list[Cel
         if name not in register.claims:
             raise CrossoverError(f"There is no claim {name!r}.{nearest(name, register.claims)}")
         own |= planned_keys(name, {}, profile, register)
-        also = also.union(*(planned_keys(name, s, profile, register) for s in register.claims[name].under))
+        for setting in register.claims[name].under:
+            with contextlib.suppress(NotPlanned):
+                also |= planned_keys(name, setting, profile, register)
     found = (cell for key, cell in _grid(profile)[0].items() if key in own | also)
     return sorted(found, key=lambda cell: (cell.key not in own, cell.replicate))
 
 
 def planned_keys(name: str, setting: Selector, profile: str, register: Register) -> set[str]:
-    """Return the keys of a profile's cells that a claim compares under a setting, of the parts that the profile has.
+    """Return the keys of a profile's cells that a claim compares under a setting.
 
-    Raises :class:`NotPlanned` where a part under the claim's own base has none.
+    Raises :class:`NotPlanned` where the profile has no cells of a part.
     """
     claim, found, table = register.claims[name], set[str](), _grid(profile)[1]
     for part in (*claim.parts, *claim.at_the_floor):
         try:
             found.update(_keys(table, register.base_of(name) | setting, part.at(profile)))
         except MissingRows as problem:
-            if not setting:
-                raise NotPlanned(f"{name} cannot be decided from the profile {profile!r}: {problem}.") from None
+            raise NotPlanned(f"{name} cannot be decided from the profile {profile!r}: {problem}.") from None
     return found
 
 

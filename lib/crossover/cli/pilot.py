@@ -104,14 +104,16 @@ def pilot(
             console.print(stop.message)
             return
         advice = made.advice(stop.names)
-        from crossover.cli.pilot_report import write
+        from crossover.cli.pilot_report import buys_nothing, ended, write
 
-        said = [made.crossovers(), stop.message, *(found.message for found in advice)]
+        said = [made.crossovers(), ended(advice[0], stop), *(found.message for found in advice)]
         said += [made.alone(), made.told(), made.failures()]
         said += [f"{name}: {value}" for name, value in made.spent().items()]
         said += [f"report: {write(made, stop)}", f"counts, for `crossover fit` and `plan`: {made.folder / 'pilot.csv'}"]
         console.print("\n".join(filter(None, said)))
         samples = made.purchases()[advice[0].purchase.strategy] if export else []
+        if export and buys_nothing(advice[0]):
+            console.print("The advice is to buy nothing; the training data are those of the best purchase.")
     if export:
         with written(target.parent):
             target.write_text(_training_data(samples), encoding="utf-8")

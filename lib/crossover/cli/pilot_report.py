@@ -9,7 +9,7 @@ from pathlib import Path
 from crossover.errors import CrossoverError
 from crossover.figures.learning_curves import lead_and_regret
 from crossover.labels import display_name
-from crossover.stats.advice import advise_map, regret_table
+from crossover.stats.advice import Advice, advise_map, regret_table
 from crossover.stats.lead import find_leads
 from crossover.study.pilot import STRATEGIES, Pilot
 from crossover.study.pilot_rounds import Stop
@@ -18,6 +18,7 @@ from crossover.templates import render
 SAMPLES = 3  # of each strategy
 STAGES = ("queries", "asked", "returned", "parsed", "verified", "kept")
 NEXT = {
+    "nothing": "Buy none of this for these seeds: train on the seeds, or measure a larger --budget.",
     "hopeless": "More calls of the same kind will not help: fix the cause named above first.",
     "decided": "Buy it: crossover pilot with --accepted and --strategy {} buys samples under a cap of calls.",
     "spent": (
@@ -37,7 +38,7 @@ def contents(pilot: Pilot, stop: Stop) -> dict[str, object]:
     """Return what the report holds: recommendation, figure, spending, funnel, samples, and what to do next."""
     advice, p = pilot.advice(stop.names), pilot.parameters
     said = [*(readable(found.message) for found in advice), pilot.alone(), pilot.told()]
-    ended = readable(stop.message)
+    why = readable(ended(advice[0], stop))
     asked = {
         "pairs": pilot.task.said(),
         "teacher": f"{p.teacher}: {p.teacher_model}",
@@ -45,16 +46,31 @@ def contents(pilot: Pilot, stop: Stop) -> dict[str, object]:
         "design": f"{pilot.n_seeds:,} seeds, {p.n_test:,} tests, {p.replicates} replicates or more, {stop.looks} looks",
     } | pilot.spent()
     return {
-        "said": [ended, *said] if stop.status == "hopeless" else [*said, ended],
+        "said": [why, *said] if stop.status == "hopeless" else [*said, why],
         "figures": _figures(pilot),
         "asked": asked.items(),
         "stages": ("strategy", *STAGES),
         "funnel": _funnel(pilot),
         "bought": _samples(pilot),
         "failures": pilot.failures() or "No call failed.",
-        "next": NEXT[stop.status].format(advice[0].purchase.strategy),
+        "next": next_step(advice[0], stop),
         "crossovers": readable(pilot.crossovers()),
     }
+
+
+def buys_nothing(advice: Advice) -> bool:
+    """Say whether the advice is to buy nothing."""
+    return advice.choose is not None and advice.choose == advice.idle
+
+
+def ended(advice: Advice, stop: Stop) -> str:
+    """Say why a pilot ended; its rounds compare purchases, and the advice may be to buy nothing."""
+    return f"Of the purchases alone: {stop.message}" if buys_nothing(advice) else stop.message
+
+
+def next_step(advice: Advice, stop: Stop) -> str:
+    """Say what to do after a pilot that ended so."""
+    return NEXT["nothing" if buys_nothing(advice) else stop.status].format(advice.purchase.strategy)
 
 
 def readable(text: str) -> str:

@@ -226,7 +226,7 @@ def _curves(fits: Fits, task: str) -> dict[str, dict[float, FittedCurve]]:
     for c in fits:
         if c.task == task and c.is_fitted:
             out.setdefault(c.strategy, {})[c.seed_size] = c
-    if not out:
+    if all(map(_buys_nothing, out.values())):
         raise CrossoverError(f"task {task!r}: no strategy has enough budgets for a curve (4 distinct are needed)")
     return dict(sorted(out.items()))
 

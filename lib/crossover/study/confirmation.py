@@ -25,8 +25,8 @@ def confirmed(notebook: str) -> pd.DataFrame:
     return whole(cells_of(resolve(notebook, CONFIRMATION, {})))
 
 
-def whole(cells: Sequence[Cell]) -> pd.DataFrame:
-    """Return the rows of the confirmation study's cells that count.
+def whole(cells: Sequence[Cell], every: bool = False) -> pd.DataFrame:
+    """Return the rows of the confirmation study's cells that count; with ``every``, none unless all sizes do.
 
     Students of a seed-set size and recipe, or of a mixture of questions, count by whole replicates, so that no half of
     one favours a strategy, and from two on (as many as are planned): one says nothing of how replicates spread.
@@ -40,6 +40,8 @@ def whole(cells: Sequence[Cell]) -> pd.DataFrame:
         finished = [keys for keys in replicates.values() if keys <= done]
         if len(finished) >= min(MIN_REPLICATES, len(replicates)):
             count.update(*finished)
+        elif every:
+            return rows.iloc[:0]
     return rows[rows["key"].isin(count)]
 
 

@@ -327,13 +327,15 @@ class Pilot:
         (name, budget), top = bought.idxmax(), bought.max()
         best = f"{display_name(name).lower()}, {budget:,} queries"
         return (
-            f"The seeds alone: {level:.1%} right. The best purchase ({best}): {top:.1%}, {100 * (top - level):+.1f}"
-            " points."
+            f"The seeds alone: {level:.1%} right. The best purchase in their place ({best}): {top:.1%},"
+            f" {100 * (top - level):+.1f} points."
         )
 
     def told(self) -> str:
         """Say how well the calls tell the two best strategies apart, beside what was planned."""
-        best, p = self.advice()[0].best, self.parameters
+        p, bought = self.parameters, tuple(c for c in self.fits if not c.counts.buys_nothing)
+        advice = self.advice()[0]
+        best = advise(replace(self.fits, curves=bought), *(advice.nearest or (advice.seeds, advice.queries))).best
         half = 50 * (best.lead_interval[1] - best.lead_interval[0])
         replicates = int(self.runs().query("budget > 0").groupby("strategy")["replicate"].nunique().min())
         known = (
