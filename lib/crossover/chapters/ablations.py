@@ -255,7 +255,7 @@ class Chapter(ChapterBase):
         rows = there.of("base")
         rows = rows[rows["strategy"].isin(PAIR)]
         fits, spent = fit_table(rows, LEVEL), rows.groupby("strategy")[["tokens_in", "tokens_out", "queries"]].sum()
-        prices = {f"{c:g} answers": {ANSWERS: 1.0, QUESTIONS: 1.0 + c} for c in QUESTION_COSTS}
+        prices = {f"{c:g} answer{'s' * (c != 1)}": {ANSWERS: 1.0, QUESTIONS: 1.0 + c} for c in QUESTION_COSTS}
         each = (spent["tokens_in"] + spent["tokens_out"]) / spent["queries"]
         prices["in tokens"] = {s: float(each.get(s, 1.0)) * QUERIES_PER_SAMPLE[s] for s in PAIR}
         found = {unit: find_crossovers(fits, price, checks=False) for unit, price in prices.items()}

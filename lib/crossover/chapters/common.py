@@ -283,12 +283,12 @@ def _lead(c: Crossover) -> str:
 def place(at: float, tested: tuple[float, float] | None) -> str:
     """Return a crossover's ratio, or an end of its interval, to two digits; one outside the tested range as beyond it.
 
-    >>> place(1.234, (0.5, 8)), place(0.1, (0.5, 8)), place(float("inf"), (0.5, 8)), place(float("inf"), None)
-    ('1.2', '< 0.5', '> 8', 'open')
+    >>> place(1.234, (0.5, 8)), place(0.1, (0.5, 8)), place(99.6, None), place(float("inf"), None)
+    ('1.2', '< 0.5', '100', 'open')
     """
     if tested and not tested[0] <= at <= tested[1]:
         return f"< {tested[0]:.2g}" if at < tested[0] else f"> {tested[1]:.2g}"
-    return "open" if np.isinf(at) else f"{at:.2g}" if at < 100 else f"{at:,.0f}"
+    return "open" if np.isinf(at) else f"{at:.2g}" if at < 99.5 else f"{at:,.0f}"
 
 
 def ratio(value: float | None, ends: Sequence[float | None], tested: tuple[float, float] | None = None) -> str:
