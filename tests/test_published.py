@@ -10,12 +10,17 @@ import pandas as pd
 import pytest
 
 from crossover.chapters import ablations
+from crossover.chapters import common as chapters
 from crossover.chapters.budget_ratio import run
 from crossover.chapters.finetuned_teacher import with_measures
 from crossover.chapters.recipe_pilot import choose, compare
+from crossover.labels import display_name
 from crossover.params.profiles import resolve
 from crossover.paths import repository
+from crossover.stats.advice import advise
+from crossover.stats.curves import fit_table
 from crossover.strategies import Ledger
+from crossover.study.advice_counts import counts
 from crossover.study.cell import read_cell
 from crossover.study.confirmation import confirmed
 from crossover.study.experiments.query_budget import buy
@@ -150,6 +155,22 @@ def test_the_published_effects_follow_from_the_published_rows():
             ours[columns].astype(float), stored[columns], atol=1e-4, err_msg=f"{name}: run the study's 04 again"
         )
     assert json.loads((STUDY / "provenance" / "04_ablations.json").read_text())["cells"] == len(runs)
+
+
+def test_advice_on_another_task_is_that_of_the_command_and_may_be_to_buy_nothing():
+    parameters = resolve("04_ablations", "study", {})
+    chapter = ablations.Chapter(parameters, settings_table(read_runs(STUDY)), STUDY)
+    shown = chapter.advice("text_to_sql").data
+    table = counts(STUDY, alone=True)
+    fits = fit_table(table[table["task"] == "text_to_sql"], chapters.LEVEL)
+    for row in shown.itertuples():
+        said = advise(fits, float(row.seeds.replace(",", "")), float(row.calls.replace(",", "")))
+        nothing = said.best.strategy == said.idle
+        assert row.advice.startswith("undecided") == (said.choose is None)
+        assert ("nothing" in row.advice) == nothing and (
+            nothing or display_name(said.best.strategy).lower() in row.advice
+        )
+    assert "nothing" in set(shown["advice"]), "the seeds alone beat the smallest purchases"
 
 
 @pytest.mark.parametrize("name", ["01_template_questions", "03_budget_ratio"])

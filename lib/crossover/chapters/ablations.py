@@ -308,14 +308,14 @@ class Chapter(ChapterBase):
         """Return what ``crossover advise`` says at each tested budget of another task."""
         there = self.over(task, every=False)
         rows = there.of(task)
-        rows = rows[rows["budget"] > 0]
-        if rows.empty:
+        bought = rows[rows["budget"] > 0]
+        if bought.empty:
             return NOT_RUN
         fits, said = fit_table(rows, LEVEL), []
-        for seeds, budget in sorted({*rows[["seed_size", "budget"]].itertuples(index=False, name=None)}):
+        for seeds, budget in sorted({*bought[["seed_size", "budget"]].itertuples(index=False, name=None)}):
             advice = advise(fits, seeds, budget)
-            name = display_name(advice.best.strategy).lower()
-            choice = name if advice.choose else f"undecided, {name} lead"
+            name = "nothing" if advice.best.strategy == advice.idle else display_name(advice.best.strategy).lower()
+            choice = name if advice.choose else f"undecided, {name} first"
             said.append((f"{seeds:,g}", f"{budget:,g}", choice, f"{advice.best.p_best:.1%} of draws"))
         shown = common.table(pd.DataFrame(said, columns=["seeds", "calls", "advice", "best in"]), f"advice-{task}")
         return shown.set_caption(f"Profile {there.profile}.")

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from crossover.errors import CrossoverError
-from crossover.paths import PUBLISHED, results_folder
+from crossover.params.budget_ratio import Ablations
+from crossover.params.profiles import resolve
+from crossover.paths import CONFIRMATION, PUBLISHED, results_folder
 from crossover.stats.counts import COLUMNS, validate_counts
 from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import fit_table
-from crossover.study.confirmation import confirmed
+from crossover.study.confirmation import confirmed, whole
+from crossover.study.grids import ablations
 from crossover.study.paired import Outcome, outcome_table
 from crossover.study.store import read_runs
 
@@ -35,7 +38,7 @@ def counts(folder: Path, outcome: Outcome = "correct", alone: bool = False) -> p
 
     A strategy that was not run at all of a grid's seed-set sizes is left out: advice would extrapolate it at most.
     ``alone`` adds the students of the seeds alone, with budget 0, where the grid has them.
-    The published word problems are the confirmation study's.
+    Of the published results, tasks are the confirmation study's that it has.
     """
     runs = read_runs(folder, "budget_ratio")
     if not len(runs):
@@ -43,7 +46,7 @@ def counts(folder: Path, outcome: Outcome = "correct", alone: bool = False) -> p
             f"{folder}: no budget-ratio results yet; run `make reproduce PROFILE={folder.name}`, or use --from"
         )
     if folder.resolve() == results_folder(PUBLISHED).resolve() and outcome == "correct":
-        fresh = confirmed("03_budget_ratio")
+        fresh = pd.concat([confirmed("03_budget_ratio"), *_other_tasks()])
         runs = pd.concat([runs[~runs["task"].isin(fresh["task"])], fresh])
     bare = runs["settings"].map(partial(common, without=(*AXES, *BOUGHT)))
     runs = runs.assign(grid=runs["settings"].map(common), bare=bare, task=runs["task"].astype(str))
@@ -58,6 +61,13 @@ def counts(folder: Path, outcome: Outcome = "correct", alone: bool = False) -> p
     table = pd.concat(parts, ignore_index=True)
     table = table[COLUMNS] if outcome == "correct" else outcome_table(table, folder, outcome)[0]
     return validate_counts(table, where=str(folder / "runs.csv"))
+
+
+def _other_tasks() -> Iterator[pd.DataFrame]:
+    """The confirmation study's rows of the tasks that the chapter on ablations adds."""
+    planned = resolve("04_ablations", CONFIRMATION, {})
+    assert isinstance(planned, Ablations)
+    return (whole(ablations.grids(planned)[task]) for task in planned.other_tasks)
 
 
 def crossovers_by_likelihood(runs: pd.DataFrame, folder: Path) -> list[Crossover]:
