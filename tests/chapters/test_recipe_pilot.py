@@ -54,4 +54,4 @@ def test_one_factor_changes_at_a_time():
     assert recipes["weight_decay=0.1"] == recipes["base"] | {"weight_decay": 0.1} and len(recipes) == 4
     for factors, message in (({"x": [{"batch": 4}]}, "changes 'batch'"), ({"x": [{"updates": "steps"}]}, "max_steps")):
         with pytest.raises(CrossoverError, match=message):
-            check("06_recipe_pilot", {"factors": factors})
+            grids(check("06_recipe_pilot", {"factors": factors}))
