@@ -1,5 +1,7 @@
 """Figures: what is drawn where, what a reader can tell apart, and that storing is repeatable."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -112,6 +114,18 @@ def test_learning_curves_name_each_line_at_its_end():
     heights = [t.xy[1] for t in right.texts]
     assert min(np.diff(heights)) > 0.04, "names touch"
     assert len(learning_curves(learning_points(make_runs(sizes=(32, 128))), narrow=True).axes[0].texts) == 4
+
+
+@pytest.mark.parametrize("seeds", [16, 256, 1024])
+def test_budgets_are_marked_apart_at_every_seed_set_size(seeds):
+    budgets = [16, 32, 64, 256, 512, 1024, 2048, 4096]
+    figure = learning_curves(learning_points(make_runs(sizes=(seeds, 2 * seeds), budgets=budgets)))
+    figure.draw_without_rendering()
+    for axes, size in zip(figure.axes, (seeds, 2 * seeds), strict=True):
+        boxes = [label.get_window_extent() for label in axes.get_xticklabels()]
+        assert 3 <= len(boxes) <= 8
+        assert max(axes.get_xticks()) == max(budgets) / size
+        assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
 
 
 def test_fitted_curves_take_the_place_of_lines_and_crossovers_stand_below():

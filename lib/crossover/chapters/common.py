@@ -251,7 +251,7 @@ def crossover_table(
     ``rules`` says under which update rules they hold (:func:`update_rules`).
     """
     rows = pd.DataFrame(
-        {setting: value, "seeds": f"{c.seed_size:g}", "lead": _lead(c), "status": c.status.replace("_", " ")}
+        {setting: value, "seeds": f"{c.seed_size:,g}", "lead": _lead(c), "status": c.status.replace("_", " ")}
         | {f"calls per seed ({c.level:.0%} interval)": ratio(c.ratio, c.interval, c.tested)}
         | {"calls": f"{c.queries:,.0f}" if c.ratio and c.tested[0] <= c.ratio <= c.tested[1] else ""}
         | {"without a curve": ", ".join(f"{low:g} to {high:g}" for low, high in c.model_free)}
@@ -270,7 +270,7 @@ def form_table(found: Sequence[Crossover], name: str) -> Styler | Markdown:
     for c in found:
         forms = {form.replace("_", " "): [place(at, c.tested) for at in ratios] for form, ratios in c.by_form.items()}
         said = {form: ", ".join(dict.fromkeys(places)) for form, places in forms.items()}
-        rows.append({"seeds": f"{c.seed_size:g}", "lead": _lead(c)} | said)
+        rows.append({"seeds": f"{c.seed_size:,g}", "lead": _lead(c)} | said)
     return table(pd.DataFrame(rows), name) if found else NO_CURVES
 
 

@@ -48,7 +48,7 @@ def map_of_fits(
         axes.set(xlim=here["seeds"].agg(["min", "max"]), ylim=here["queries"].agg(["min", "max"]))
         axes.set_title(name if len(tasks) > 1 else "")
         sizes = sorted(run["seed_size"].unique())
-        axes.set_xticks(sizes, [f"{s:g}" for s in sizes])
+        axes.set_xticks(sizes, [f"{s:,g}" for s in sizes])
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.minorticks_off()

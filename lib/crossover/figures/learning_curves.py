@@ -124,7 +124,7 @@ def learning_curves(
             axes.axhline(levels[size], color=MUTED, linewidth=1.2, linestyle=(0, (3, 3)), zorder=2)
         ratio_axis(axes, here["ratio"].unique())
         axes.set(
-            title=f"{task}, {size:g} seeds" if tasks > 1 else f"{size:g} seed questions",
+            title=f"{task}, {size:,g} seeds" if tasks > 1 else f"{size:,g} seed questions",
             xlabel="teacher calls per seed question",
         )
         axes.grid(axis="y")
@@ -213,16 +213,16 @@ def lead_and_regret(leads: pd.DataFrame, losses: pd.DataFrame, narrow: bool = Fa
     ends = []
     for size in sizes if len(sizes) > 1 else ():
         some = single[single["seed_size"] == size]
-        with series(axes, f"{size:g} seeds"):
+        with series(axes, f"{size:,g} seeds"):
             axes.plot(some["ratio"], 100 * some["lead"], color=MUTED, linewidth=0.8)
         ratio, end = some[["ratio", "lead"]].iloc[-1]
         if ratio == single["ratio"].max():
-            ends.append((f"{size:g} seeds", 100 * end, MUTED))
+            ends.append((f"{size:,g} seeds", 100 * end, MUTED))
             continue
         # Of a line that ends before, on the side where the other lines are not.
         up = end >= leads.loc[leads["ratio"] == ratio, "lead"].mean() - 1e-9
         where, va, ha = ((0, 5), "bottom", "right") if up else ((0, -5), "top", "left")
-        axes.annotate(f"{size:g} seeds", (ratio, 100 * end), where, textcoords="offset points", color=MUTED,
+        axes.annotate(f"{size:,g} seeds", (ratio, 100 * end), where, textcoords="offset points", color=MUTED,
                       va=va, ha=ha)  # fmt: skip
     axes.errorbar(pooled["ratio"], 100 * pooled["lead"], 100 * bars(pooled, "lead"), color=INK, marker="o",
                   linewidth=1.6, elinewidth=1.1, capsize=2, zorder=4)  # fmt: skip
@@ -261,7 +261,7 @@ def lead_panels(leads: Sequence[Lead], narrow: bool = False) -> Picture:
         panel.errorbar(p["ratio"], 100 * p["lead"], 100 * bars(p, "lead"), color=INK, marker="o", linestyle="none",
                        capsize=2, zorder=4)  # fmt: skip
         ratio_axis(panel, p["ratio"])
-        size = "all sizes" if lead.seed_size is None else f"{lead.seed_size:g} seed questions"
+        size = "all sizes" if lead.seed_size is None else f"{lead.seed_size:,g} seed questions"
         panel.set_title(f"{display_name(lead.second)} over {display_name(lead.first).lower()}, {size}", loc="left")
         panel.set(xlabel="teacher calls per seed question", ylabel="lead, points")
     entries = [mark("curves", INK, "", linestyle="-"), mark("paired differences", INK)]
@@ -286,7 +286,7 @@ def gains_over_seeds(gains: pd.DataFrame, narrow: bool = False) -> Picture:
                                color=look.colour, marker=look.marker, linestyle=look.dash, elinewidth=1,
                                capsize=2)  # fmt: skip
         ratio_axis(panel, gains.loc[gains["seed_size"] == size, "ratio"].unique())
-        panel.set_title(f"{size:g} seed questions", loc="left")
+        panel.set_title(f"{size:,g} seed questions", loc="left")
         panel.set(xlabel="teacher calls per seed question", ylabel="gain over the seeds alone, points")
         panel.grid(axis="y")
     legend(figure, [mark(s.label.lower(), s.colour, s.marker, linestyle=s.dash) for s in looks.values()])

@@ -166,10 +166,12 @@ def label_ends(axes: Axes, ends: Sequence[tuple[str, float, str]]) -> None:
 
 
 def ratio_axis(axes: Axes, ratios: Iterable[float]) -> None:
-    """Give an axis of budget ratios, in powers of two, ticks at those that were run, every other one if many."""
-    ticks = sorted({*ratios})
-    while len(ticks) > 8:
-        ticks = ticks[::-1][::2][::-1]
+    """Give an axis of budget ratios ticks at those that were run: at most eight, none close to the next."""
+    *others, last = sorted({*ratios})
+    ticks = [last]
+    for ratio in reversed(others):
+        if np.log(ticks[0] / ratio) > np.log(last / others[0]) / 7.5:
+            ticks.insert(0, ratio)
     axes.set_xscale("log", base=2)
     axes.set_xticks(ticks, [f"{round(tick, 4):g}" for tick in ticks])
     axes.minorticks_off()
