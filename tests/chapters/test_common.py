@@ -72,7 +72,10 @@ def test_the_rule_is_the_widest_span_of_the_intervals(crossing):
         rule([one, other])
         == "By the fitted curves at both sizes, new answers lead below 0.5 teacher calls per seed question, new questions above 2"
     )
-    assert "from 1 of 2" in rule([one, dataclasses.replace(crossing, status="undetermined")])
+    for unknown in ({"status": "undetermined"}, {"interval": (1.2, None)}):
+        assert f"with {one.seed_size:.0f} seeds, new answers lead below 1 " in rule(
+            [one, dataclasses.replace(crossing, seed_size=999.0, **unknown)]
+        )
     apart = dataclasses.replace(crossing, seed_size=1024.0, ratio=0.31, interval=(0.2, 0.4))
     assert (
         rule([apart, one])

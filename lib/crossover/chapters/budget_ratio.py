@@ -120,7 +120,10 @@ class Chapter(ChapterBase):
         names = {s: f"always buying {display_name(s).lower()}" for s in (QUESTIONS, ANSWERS)}
         names["seeds_only"] = "buying nothing"
         said = common.listed([f"{name} loses {loss[s]:.1f} points" for s, name in names.items() if s in loss])
-        return f"{lead_in_words(self.leads)} Against the best choice, {said} on average over the tested cells."
+        lead, sizes = lead_in_words(self.leads), sorted(self._pooled(self.leads)["seed_size"].unique())
+        if len(sizes) < self.runs["seed_size"].nunique():
+            lead = f"With {_sizes(sizes)} seed questions, {lead[0].lower()}{lead[1:]}"
+        return f"{lead} Against the best choice, {said} on average over the tested cells."
 
     def learning_curves(self) -> Picture:
         """Draw accuracy against budget ratio with the fitted curves."""
@@ -216,14 +219,15 @@ class Chapter(ChapterBase):
         return common.samples(self.folder, common.strategy_samples(self.parameters.task, size))
 
     def problems(self) -> Picture | Markdown:
-        """Draw which kinds of test problems are solved, by budget and strategy, over all sizes and replicates."""
+        """Draw which kinds of test problems are solved, by budget and strategy, over the sizes of the pooled lead."""
         settings = json.loads(self.runs["settings"].iloc[0])
         task = load_task(self.parameters.task, **settings["task_settings"])
         tests = task.test(settings.get("skip_test", 0) + settings["n_test"])
         kinds = {problem.id: getattr(problem.structure, "kind", None) for problem in tests}
         if None in kinds.values():
             return NOT_RUN
-        rows = self.runs[self.runs["budget"] > 0]
+        rows = self.runs if self.leads.empty else self._pooled(self.leads)  # all ratios with the same sizes
+        rows = rows[rows["budget"] > 0]
         right = {
             cell: pd.concat([item_outcomes(self.source, key) for key in some["key"]]).groupby(kinds).mean()
             for cell, some in rows.assign(ratio=rows["budget"] / rows["seed_size"]).groupby(["strategy", "ratio"])
@@ -294,25 +298,30 @@ def run(parameters: BudgetRatio) -> Chapter:
 
 def rule(found: Sequence[Crossover]) -> str:
     """Say what leads at small and at large ratios; by seed-set size where the intervals do not all overlap."""
-    there = [c for c in found if c.status == "found"]
-    ends = [(low, high) for low, high in (c.interval for c in there) if low is not None and high is not None]
-    if not there or len(ends) < len(there):
-        return "These runs give no simple rule for new answers against new questions"
+    there = sorted((c for c in found if c.status == "found"), key=lambda c: c.seed_size)
     if len({(c.first, c.second) for c in there}) > 1:
         return "These runs give no simple rule: the order of new answers and new questions turns with the seed-set size"
-    lows, highs = zip(*ends, strict=True)
-    first, second = (display_name(name).lower() for name in (there[0].first, there[0].second))
-    partly = f" (from {len(there)} of {len(found)} seed-set sizes)" if len(there) < len(found) else ""
+    located = [(c, low, high) for c in there for low, high in [c.interval] if low is not None and high is not None]
+    if not located:
+        return "These runs give no simple rule for new answers against new questions"
+    sized, lows, highs = zip(*located, strict=True)
+    first, second = (display_name(name).lower() for name in (sized[0].first, sized[0].second))
     if max(lows) > min(highs):
-        start, *others = sorted(there, key=lambda c: c.seed_size)
+        start, *others = sized
         at = [f"{start.ratio:.2g} teacher calls per seed question with {start.seed_size:,.0f} seeds"]
         at += [f"{c.ratio:.2g} with {c.seed_size:,.0f}" for c in others]
-        return f"By the fitted curves{partly}, {second} overtake {first} at {common.listed(at)}"
-    where = partly or _everywhere(len(there))
+        return f"By the fitted curves, {second} overtake {first} at {common.listed(at)}"
+    where = (
+        f" with {_sizes([c.seed_size for c in sized])} seeds" if len(sized) < len(found) else _everywhere(len(sized))
+    )
     return (
         f"By the fitted curves{where}, {first} lead below {min(lows):.2g} teacher calls per seed question,"
         f" {second} above {max(highs):.2g}"
     )
+
+
+def _sizes(sizes: Sequence[float]) -> str:
+    return common.listed([f"{size:,.0f}" for size in sizes])
 
 
 def _everywhere(sizes: int) -> str:
@@ -401,7 +410,7 @@ def gains_in_words(table: pd.DataFrame) -> str:
     better, never = [], []
     worse: list[str] = []
     there = table["seed_size"].unique()
-    sizes = f" with {common.listed([f'{size:,.0f}' for size in there])} seeds" if len(there) > 1 else ""
+    sizes = f" with {_sizes(there)} seeds" if len(there) > 1 else ""
     for strategy in in_order(table["strategy"].unique()):
         ratios, name = table[table["strategy"] == strategy].groupby("ratio"), display_name(strategy)
         gain, lose = (ratios["low"].min() > 0)[::-1].cummin()[::-1], (ratios["high"].max() < 0).cummin()

@@ -254,7 +254,7 @@ def crossover_table(
         {setting: value, "seeds": f"{c.seed_size:,g}", "lead": _lead(c), "status": c.status.replace("_", " ")}
         | {f"calls per seed ({c.level:.0%} interval)": ratio(c.ratio, c.interval, c.tested)}
         | {"calls": f"{c.queries:,.0f}" if c.ratio and c.tested[0] <= c.ratio <= c.tested[1] else ""}
-        | {"without a curve": ", ".join(f"{low:g} to {high:g}" for low, high in c.model_free)}
+        | {"without a curve": ", ".join(f"{low:.3g} to {high:.3g}" for low, high in c.model_free)}
         for value, some in found.items()
         for c in some
     )
