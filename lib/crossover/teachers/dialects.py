@@ -6,10 +6,12 @@ import functools
 import ipaddress
 import os
 import re
+import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -182,6 +184,21 @@ def spent(said: str, status: int, passing: bool) -> bool:
     """Whether an error says that the account's credit is spent, or all of today's where waiting is not asked for."""
     today = status in (403, 429) and not passing and _PER_DAY.search(said)
     return status == 402 or bool(today or _SPENT.search(said))
+
+
+def asks_to_wait(response: httpx2.Response) -> bool:
+    """Whether a refusal is for now only."""
+    return bool(response.headers.get("retry-after")) or "retrydelay" in response.text.lower()
+
+
+def seconds_to_wait(response: httpx2.Response) -> float:
+    """The seconds that a refusal asks to wait, as a number or a date; 0 where it does not say."""
+    after = response.headers.get("retry-after", "")
+    with suppress(ValueError):
+        return float(after)
+    with suppress(ValueError):
+        return parsedate_to_datetime(after).timestamp() - time.time()
+    return 0
 
 
 @dataclass

@@ -16,13 +16,11 @@ import signal
 import ssl
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
 
@@ -38,12 +36,14 @@ from crossover.teachers.dialects import (
     KEY_VARIABLE,
     NO_ACCESS,
     api_key,
+    asks_to_wait,
     chat_prompt,
     dialect_of,
     field_of,
     filtered,
     on_this_machine,
     proxies,
+    seconds_to_wait,
     spent,
     too_long,
 )
@@ -212,7 +212,7 @@ class _Connection(openai.DefaultAsyncHttpxClient):
                 code = error.get("code") if isinstance(error, dict) else None
                 response.status_code = int(str(code)) if re.fullmatch("[45][0-9][0-9]", str(code)) else 404
         said = calls.said(response)
-        passing, status = _passing(response), response.status_code
+        passing, status = asks_to_wait(response), response.status_code
         refused = too_long(said, status) or filtered(said, status) or calls.dialect.refused(said, status)
         if refused or (spent(said, status, passing) and not passing):
             response.headers["x-should-retry"] = "false"  # as a server tells the client that waiting does not help
@@ -220,21 +220,6 @@ class _Connection(openai.DefaultAsyncHttpxClient):
             calls.warned = True
             print(f"{teacher.server}: {calls.words(response)}. Such calls are sent again.", file=sys.stderr)
         return response
-
-
-def _passing(response: httpx2.Response) -> bool:
-    """Whether a refusal asks to wait."""
-    return bool(response.headers.get("retry-after")) or "retrydelay" in response.text.lower()
-
-
-def _pause(response: httpx2.Response) -> float:
-    """The seconds that a refusal asks to wait, as a number or a date; 0 where it does not say."""
-    after = response.headers.get("retry-after", "")
-    with suppress(ValueError):
-        return float(after)
-    with suppress(ValueError):
-        return parsedate_to_datetime(after).timestamp() - time.time()
-    return 0
 
 
 class _Calls:
@@ -410,7 +395,7 @@ class _Calls:
         """Return what an error status means for the run: its end."""
         server, model, status = self.teacher.server, self.teacher.model, response.status_code
         words, said = self.words(response), self.said(response)
-        if spent(said, status, _passing(response)):
+        if spent(said, status, asks_to_wait(response)):
             return CrossoverError(f"{server} says that the account's quota or credit is spent: {words}")
         if GATED.search(said) and status < 500:
             return CrossoverError(
@@ -418,7 +403,7 @@ class _Calls:
             )
         if status in (401, 403):
             return CrossoverError(f"{server} refuses the key ({words}). Set {KEY_VARIABLE} to one that it accepts.")
-        if (after := _pause(response)) > 60:
+        if (after := seconds_to_wait(response)) > 60:
             return CrossoverError(f"{server} asks to wait {after:.0f} s ({words}). Run again then, to resume.")
         if status in (408, 409, 429) or status >= 500:
             return self._given_up(words)
