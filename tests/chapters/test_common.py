@@ -91,6 +91,7 @@ def test_an_open_interval_is_not_said_to_overlap(crossing):
     assert agreement(1.0, 0.5, 1.5, c, c.first).endswith("intervals overlap")
     assert agreement(0.5, 0.4, 0.6, c, c.first).endswith("do not overlap")
     assert agreement(np.nan, np.nan, np.nan, c, c.first) == "nothing to compare"
+    assert agreement(1.0, 0.5, 1.5, dataclasses.replace(c, status="undetermined"), c.first) == "nothing to compare"
     assert "reversed" in agreement(2.0, 1.0, 3.0, c, c.second)
 
 

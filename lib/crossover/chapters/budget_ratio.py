@@ -203,7 +203,7 @@ class Chapter(ChapterBase):
                 "seeds": f"{r.seed_size:,.0f}",
                 "lead": f"{display_name(r.first).lower()} → {display_name(r.second).lower()}",
                 "predicted": common.ratio(predicted[0], predicted[1:]) or "none",
-                "measured": (common.ratio(c.ratio, c.interval) or "none") if c else "not run yet",
+                "measured": _measured(c) if c else "not run yet",
                 "agreement": agreement(*predicted, c, r.first) if c else "",
             })  # fmt: skip
         table = pd.DataFrame(rows)
@@ -430,12 +430,16 @@ def gains_in_words(table: pd.DataFrame) -> str:
     return " ".join(said)
 
 
+def _measured(c: Crossover) -> str:
+    return c.status if c.status == "undetermined" else common.ratio(c.ratio, c.interval, c.tested) or "none"
+
+
 def agreement(predicted: float, low: float, high: float, c: Crossover, first: str) -> str:
     """Say how a predicted crossover, below which ``first`` leads, compares with the one measured.
 
     An open interval overlaps with nearly anything.
     """
-    if pd.isna(predicted) or c.ratio is None:
+    if pd.isna(predicted) or c.ratio is None or c.status == "undetermined":
         return "nothing to compare"
     if c.first != first:
         return "the order is reversed"
