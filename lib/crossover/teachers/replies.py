@@ -60,11 +60,12 @@ _INTRODUCTION = re.compile(
 #: The same in other languages, on a line of its own, and labels in them.
 _ABOUT_FOREIGN = (
     r"\b(?:frage|antwort|version|variante|question|réponse|pregunta|respuesta|versión|domanda|risposta|versione|pergunta|"
-    r"resposta|versão|вопрос|ответ|(?:(?:re|ri|um)formul|перефраз)\w*)\b|问题|問題|答案|回答|改写|重写"
+    r"resposta|versão|вопрос|ответ|(?:(?:re|ri|um)formul|перефраз)\w*)\b|问题|問題|質問|질문|答案|回答|改写|重写"
 )
 _FOREIGN = re.compile(
     rf"\A\W*(?:(?=[^\n:：]{{0,80}}?(?:{_ABOUT_FOREIGN}))"
-    r"(?:hier (?:ist|sind)|voici|aquí (?:está|tienes)|aqui está|ecco|вот|以下是|这是|(?:改写|重写)[后版]|umformulierte)"
+    r"(?:hier (?:ist|sind)|voici|aquí (?:está|tienes)|aqui está|ecco|вот|以下[是は]|다음은|这是|"
+    r"(?:改写|重写)[后版]|umformulierte)"
     r"[^\n:：?？]{0,60}[:：]\W*\n\s*|"
     r"(?:frage|antwort|pregunta|respuesta|réponse|вопрос|ответ|问题|問題|質問|答案|答え|질문|답)\s*[*_]*[:：][*_]*\s*)",
     re.IGNORECASE,
@@ -97,7 +98,10 @@ _SOLUTION = re.compile(
     r"\s*\d*\s*[*_]*\s*:|\n(?=[^?]*^####[^\n?]*\Z)",  # or is worked out up to a final answer
     re.IGNORECASE | re.MULTILINE,
 )
-_LIST = re.compile(r"\A1[.)][^\n]*\?\s*\n+\s*2[.)][^\n]*\?")  # several questions, the first of which was asked for
+#: Several questions, the first of which was asked for.
+_LIST = re.compile(
+    r"\A(?:option |version )?1[.:)]\s*([^\n]*\?)\s*\n+\s*(?:option |version )?2[.:)][^\n]*\?", re.IGNORECASE
+)
 _REFUSAL = re.compile(
     r"\A\W*(?:(?:i['’]?m |i am )?(?:very |so )?sorry\b[^\n!?:]{0,40}?)?"
     r"\b(?:i (?:can(?:not|['’]t)|won['’]t|must decline)|(?:i['’]m|i am) (?:unable|not able)|as an ai)\b"
@@ -113,9 +117,11 @@ _OTHER_FIELDS = ("response", "text", "content", "output", "result", "reply", "co
 _SMART = str.maketrans(dict.fromkeys("“”", '"'))
 _NEXT = re.compile(r"\n\s*\n?\W{0,4}(?:question|instruction)\s*\d*\W{0,3}:", re.IGNORECASE)
 _EMOJI = "[\u2600-\u27bf\ufe0f\U0001f300-\U0001faff]"
+#: A tag without its other half, and the name of a turn.
+_HALF = re.compile(r"\A</?(?:question|answer)>|</?(?:question|answer)>\Z|\Aassistant\n+", re.IGNORECASE)
 #: What may stand at the start or the end of a question.
 _DECORATION = re.compile(
-    rf"\A(?:</?question>|(?:[-*•#]+|{_EMOJI}+)\s+(?=[A-Z])(?!.*\n))|"
+    rf"\A(?:(?:[-*•#]+|{_EMOJI}+)\s+(?=[A-Z])(?!.*\n))|"
     rf"\s*\((?:a new|rephrased|reworded|paraphrased)[^()]*\)\Z|(?<=[.?!])\s*{_EMOJI}+\Z",
     re.IGNORECASE,
 )
@@ -248,7 +254,8 @@ def structured_reply(text: str, field: str) -> str | None:
             bare = _UNESCAPED.sub(lambda match: _ESCAPES[match[0]], "" if value is None else str(value))
             return "" if bare.strip().lower() == f"the whole {field}" else _inside(bare, field)
     bare = html.unescape(bare) if f"&lt;{field}&gt;" in bare else bare
-    tagged = re.findall(rf"[<\[]{field}[>\]](.*?)[<\[]/?{field}\b", bare, re.DOTALL | re.IGNORECASE)
+    tag = rf"[<\[]{field}(?:\s[^<>]*)?[>\]]"
+    tagged = re.findall(rf"{tag}(.*?)[<\[]/?{field}\b", bare, re.DOTALL | re.IGNORECASE)
     return tagged[-1].strip() if tagged else None
 
 
@@ -283,6 +290,7 @@ def plain_question(text: str) -> str:
     'Which is a metal?\nA) iron\nB) wood'
     """
     text = _without_start(text, _COURTESY, _INTRODUCTION, _FOREIGN, _HEADING, _ORIGINAL)
+    text = several[1] if (several := _LIST.match(text)) else text
     labelled = _LABEL.match(text)
     text = plain_answer(text)
     for end in (_SOLUTION, _REMARK, _NEXT):
@@ -293,8 +301,8 @@ def plain_question(text: str) -> str:
         if before and (sure or re.search(r"\?\W*\Z", before)):
             text = before
     text = "\n".join(line.removeprefix("> ") for line in text.strip().split("\n"))
-    if _LIST.match(text) or not re.search(r"^\W*2[.)]", text, re.MULTILINE):
-        text = re.sub(r"\A\(?1[.)]\s+", "", text.split("\n2", 1)[0])
+    if not re.search(r"^\W*2[.)]", text, re.MULTILINE):
+        text = re.sub(r"\A\(?1[.)]\s+", "", text)
     text = re.sub(r"\A<(\w+)>(.*)</\1>\Z", r"\2", text, flags=re.DOTALL)
     return _unwrapped(_DECORATION.sub("", text))
 
@@ -310,7 +318,7 @@ def plain_answer(text: str) -> str:
 
 def _without_start(text: str, *starts: re.Pattern[str]) -> str:
     """Return a text without a fence around it and without what it starts with, unless that is all of it."""
-    text = _FENCE.sub(r"\1", text.strip())
+    text = _HALF.sub("", _FENCE.sub(r"\1", text.strip())).strip()
     for start in starts:
         text = start.sub("", text, count=1).strip() or text
     return text
