@@ -59,6 +59,7 @@ LAYOUTS = {
     "chat turns: messages,": ({"system": [{"text": "Be brief."}], "messages": turns(("user", [{"text": "Sum {i}?"}]), ("assistant", [{"text": "{i}"}]))}, "Be brief.\n\nSum {i}?", "{i}"),
     "chat turns: contents,": ({"systemInstruction": {"parts": [{"text": "Be brief."}]}, "contents": [{"role": "user", "parts": [{"text": "Sum {i}?"}]}, {"role": "model", "parts": [{"text": "{i}"}]}]}, "Be brief.\n\nSum {i}?", "{i}"),
     "chat turns: messages -> preferred_output": ({"input": {"messages": turns(("user", "Hi {i}"), ("assistant", "Ho"), ("user", "So?"))}, "preferred_output": turns(("assistant", "{i}")), "non_preferred_output": turns(("assistant", "no"))}, "User: Hi {i}\n\nAssistant: Ho\n\nUser: So?", "{i}"),
+    "chat turns: input -> ideal": ({"input": turns(("system", "Be brief."), ("user", "Sum {i}?")), "ideal": ["{i}", "x"]}, "Be brief.\n\nSum {i}?", "{i}"),
     "chat turns: prompt -> completion": ({"prompt": turns(("user", "Hi {i}"), ("assistant", "Ho"), ("user", "So?")), "completion": turns(("assistant", "{i}"))}, "User: Hi {i}\n\nAssistant: Ho\n\nUser: So?", "{i}"),
     "question and answer: prompt -> canonical_solution": ({"prompt": "def f{i}(x):", "canonical_solution": "    y = {i}\n    if x:\n        y += x\n    return y\n"}, "def f{i}(x):", "y = {i}\nif x:\n    y += x\nreturn y"),
     "flash cards": ({"Front": "Capital {i}?", "Back": "Paris", "Tags": "x"}, "Capital {i}?", "Paris"),

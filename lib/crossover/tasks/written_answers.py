@@ -31,9 +31,9 @@ _SCALE |= dict.fromkeys(("m", "million", "millionen", "mio", "millone"), 10**6)
 _SCALE |= dict.fromkeys(("b", "bn", "billion", "milliard", "milliarde", "milliarden", "mrd"), 10**9)
 _SCALE |= dict.fromkeys("万萬만", 10**4) | dict.fromkeys("亿億억", 10**8)
 #: What stands before a number that is not the only one: a list, a range, an interval, a choice, a share, two values,
-#: and feet before inches.
+#: a bound, and feet before inches.
 _BEFORE = re.compile(
-    r"[万萬만亿億억]\Z|(?<![A-Za-z])[inx-z]\s?[<>≤≥]=?\s?\Z|"
+    r"[万萬만亿億억]\Z|(?<![-=/\w\"'>])[<>≤≥]=?\s?\Z|(?<![A-Za-z])[inx-z]\s?[<>≤≥]=?\s?\Z|"
     r"[\d∞]\s?[,;]\s?\Z|\d\s?[–—±]\s?\Z|\d[,.:/-]\Z|\d\Z|\d[,;]?\s+(?:to|and|or|(?:out )?of)\s+\Z|"
     r"\bbetween\s\S+\sand\s\Z|\b[A-Za-z]_?\d?\s?=\s?[-+$]*[\d.,/]*\d(?:[,;] ?|,? (?:and|or) )[A-Za-z]_?\d?\s?=\s?\Z|"
     r"\d\s?(?:(?:h|hrs?|hours?|min|minutes?|ft|feet|foot|lbs?|pounds?)(?:\sand)?|(?:days?|dollars|euros)\sand|')\s?\Z"
@@ -46,7 +46,7 @@ _PART = re.compile(
     r"#\s?(?:months?|weeks?|days?|hours?|hrs?|h|min|minutes?|cents?)\b"
 )
 #: What stands behind such a number, and behind a decade.
-_BEHIND = re.compile(r"\s?[,;]\s?[\d∞]|\s?[–—±]\s?\d|[,.:/_-]\d|[A-Za-z]*\d|s\b|[KMB]\b")
+_BEHIND = re.compile(r"\s?[,;]\s?[\d∞]|\s?[–—±]\s?\d|[,.:/_-]\d|[A-Za-z]*\d|s\b|[KMB]\b|\+(?!\s*[\d(])")
 #: What people write before a final answer. The last one counts.
 _ANNOUNCED = re.compile(
     r"(?:answer|result|total)\s*(?:is|are|was|equals|=|:)+\s*[*_]*(?=\W{0,4}[\d.])|\bANSWER:\}?\s*", re.IGNORECASE
