@@ -103,10 +103,11 @@ def test_three_replicates_show_what_luck_does(tmp_path):
     assert replicates_for(task, given) == 3 < replicates_for(task, given | {"lead": 10.0})
 
 
-@pytest.mark.parametrize("export", ["nowhere/bought.jsonl", "."])
+@pytest.mark.parametrize("export", ["nowhere/bought.jsonl", ".", "seeds.jsonl", "./test.jsonl"])
 def test_training_data_that_cannot_be_written_are_refused_before_anything_is_bought(command, tmp_path, export):
     done = run(command("--yes", "--export", export))
-    assert done.exit_code == 2 and f"--export must be a file in a folder that is there, got '{export}'" in done.stderr
+    assert done.exit_code == 2 and "--export must be a file" in done.stderr and repr(export) in done.stderr
+    assert len((tmp_path / "seeds.jsonl").read_text().splitlines()) == 8
     assert not (tmp_path / "results").exists()
 
 
@@ -203,3 +204,5 @@ def test_advice_leaves_out_what_was_given_up():
     decided = Stop("decided", "buy", Design(frozenset()))
     assert next_step(idle, decided) == NEXT["nothing"] and ended(idle, decided) != "buy" == ended(two, decided)
     assert "--strategy answer_augmentation" in next_step(two, decided)
+    assert next_step(all_three, decided) == NEXT["spent"] and ended(all_three, decided) != "buy"
+    assert ended(idle, Stop("hopeless", "none", Design(frozenset()))) == "none"

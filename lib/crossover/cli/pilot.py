@@ -81,6 +81,8 @@ def pilot(
     if export and (target.is_dir() or not target.parent.is_dir()):
         raise CrossoverError(f"--export must be a file in a folder that is there, got {export!r}.")
     task = _task(given)
+    if export and str(target.resolve()) in (task.seeds_file, task.test_file):
+        raise CrossoverError(f"--export must be a file of its own, got {export!r}, which holds the pairs.")
     task.check()
     console.print(task.said())
     given["replicates"] = replicates_for(task, given) if not accepted else replicates or 1
@@ -106,7 +108,7 @@ def pilot(
         advice = made.advice(stop.names)
         from crossover.cli.pilot_report import buys_nothing, ended, write
 
-        said = [made.crossovers(), ended(advice[0], stop), *(found.message for found in advice)]
+        said = [made.crossovers().to_string(index=False), ended(advice[0], stop), *(found.message for found in advice)]
         said += [made.alone(), made.told(), made.failures()]
         said += [f"{name}: {value}" for name, value in made.spent().items()]
         said += [f"report: {write(made, stop)}", f"counts, for `crossover fit` and `plan`: {made.folder / 'pilot.csv'}"]

@@ -54,7 +54,7 @@ def contents(pilot: Pilot, stop: Stop) -> dict[str, object]:
         "bought": _samples(pilot),
         "failures": pilot.failures() or "No call failed.",
         "next": next_step(advice[0], stop),
-        "crossovers": readable(pilot.crossovers()),
+        "crossovers": pilot.crossovers().map(readable),
     }
 
 
@@ -64,19 +64,22 @@ def buys_nothing(advice: Advice) -> bool:
 
 
 def ended(advice: Advice, stop: Stop) -> str:
-    """Say why a pilot ended; its rounds compare purchases, and the advice may be to buy nothing."""
-    return f"Of the purchases alone: {stop.message}" if buys_nothing(advice) else stop.message
+    """Say why a pilot ended; its rounds compare purchases, and to buy nothing may be as good or better."""
+    alone = stop.status == "decided" and advice.choose != advice.purchase.strategy
+    return f"Of the purchases alone: {stop.message}" if alone else stop.message
 
 
 def next_step(advice: Advice, stop: Stop) -> str:
     """Say what to do after a pilot that ended so."""
-    return NEXT["nothing" if buys_nothing(advice) else stop.status].format(advice.purchase.strategy)
+    unsure = stop.status == "decided" and advice.choose is None
+    status = "nothing" if buys_nothing(advice) else "spent" if unsure else stop.status
+    return NEXT[status].format(advice.purchase.strategy)
 
 
 def readable(text: str) -> str:
     """Return a text with the strategies' names as readers see them, which are plural."""
     named = re.sub("|".join((*STRATEGIES, "seeds_only")), lambda match: display_name(match[0]).lower(), text)
-    return named.replace(" leads ", " lead ")
+    return named.replace(" leads ", " lead ").replace(" -> ", " → ")
 
 
 def _figures(pilot: Pilot) -> list[tuple[str, str]]:

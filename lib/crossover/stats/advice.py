@@ -123,7 +123,7 @@ class Advice:
             if self.trend:
                 there, (lead, ends) = self.trend, points(self.trend.lead, self.trend.interval)
                 lines.append(f"by extrapolation {there.first} leads {there.second} by {lead} points there ({ends})")
-            if self.unit == "teacher calls":
+            if self.unit == "teacher calls" and self.task != "own":  # which has had its pilot
                 at = f"--queries {max(math.ceil(self.queries / PILOT_SHARE), LEAST_PILOT)} --budget {self.queries:.0f}"
                 lines.append(f"to measure it on your task: crossover pilot PAIRS {at}")
         elif self.choose:

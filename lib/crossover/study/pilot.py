@@ -315,10 +315,9 @@ class Pilot:
         amounts = dict.fromkeys((float(counts.groupby("strategy")["budget"].max().min()), self.budget))
         return [advise(fits, self.n_seeds, amount) for amount in amounts if amount]
 
-    def crossovers(self) -> str:
-        """Return the table of crossovers."""
-        rows = [c.row() for c in find_crossovers(self.fits)]
-        return pd.DataFrame(rows).drop(columns="message").to_string(index=False)
+    def crossovers(self) -> pd.DataFrame:
+        """Return the table of crossovers, its cells as text."""
+        return pd.DataFrame([c.row() for c in find_crossovers(self.fits)]).drop(columns="message")
 
     def alone(self) -> str:
         """Say how good the seeds alone are, and what the best budget adds."""
