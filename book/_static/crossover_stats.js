@@ -566,9 +566,9 @@ function crossoverStats(settings) {
 
   // ---- stats/crossovers.py -----------------------------------------------------------------------------------------------------
   function sensitivity(noise, form, fit, ratio) {
-    const [E, B, theta] = [fit.E[0], fit.B[0], fit.theta[0]], columns = (x) => {
+    const [E, B, theta] = [fit.E[0], fit.B[0], fit.theta[0]], [low, high] = noise.counts.bounds, columns = (x) => {
       const [e, ...slopes] = form.basis(x, theta), ones = x.map(() => 1);
-      return B > 0 ? [...(E > 0 && E < 1 ? [ones] : []), e.map((v) => -v), ...slopes.map((z) => z.map((v) => -B * v))] : [ones];
+      return B !== 0 ? [...(E > low && E < high ? [ones] : []), e.map((v) => -v), ...slopes.map((z) => z.map((v) => -B * v))] : [ones];
     };
     const { left, right, values } = svd(transpose(columns(noise.counts.ratios).map((z) => apply(noise.whitener, z)))), least = 1e-10 * Math.max(...values);
     const at = columns([ratio]).map(([v]) => v), W = transpose(noise.whitener);

@@ -169,3 +169,16 @@ def test_uncertainty_budget_follows_its_cause():
 
 def test_one_replicate_is_said():
     assert "one replicate" in one(noisy(EARLY, LATE, n=5000, replicates=1, seed=11)).message
+
+
+@pytest.mark.parametrize(("unit", "origin"), [(1.0, -3.0), (1.0, 5.0), (10.0, 0.0), (-1.0, 0.0)])
+def test_unit_origin_and_sign_of_a_score_move_no_share_of_the_uncertainty(unit, origin):
+    table = noisy(EARLY, LATE)
+    score = table.pop("n_correct") / table["n_test"]
+
+    def fitted(unit, origin):
+        fits = curves.fit_table(table.assign(score=origin + unit * score, score_sd=0.5 * abs(unit)), draws=100)
+        (found,) = crossovers.find_crossovers(fits)
+        return [*(c.left_out_error / unit for c in fits), found.ratio, *found.uncertainty.values()]
+
+    assert fitted(unit, origin) == pytest.approx(fitted(1.0, 0.0), rel=2e-3, abs=2e-3)

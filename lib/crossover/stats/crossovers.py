@@ -340,11 +340,12 @@ def _by_form(pair: _Pair, logs: np.ndarray) -> tuple[dict[str, list[float]], dic
 
 def sensitivity(noise: VarianceComponents, fit: Solution, ratio: float) -> np.ndarray:
     """Derivative of the exponential at ``ratio`` in the budget means (B,), binding bounds held fixed."""
+    low, high = noise.counts.bounds
 
     def columns(x: np.ndarray) -> np.ndarray:
         e, de = (z[0] for z in EXPONENTIAL.basis(x, fit.theta))
-        free = [np.ones_like(e)[:, None]] if 0 < fit.E[0] < 1 else []
-        return np.concatenate([*free, -e[:, None], -fit.B[0] * de], 1) if fit.B[0] > 0 else np.ones_like(e)[:, None]
+        free = [np.ones_like(e)[:, None]] if low < fit.E[0] < high else []
+        return np.concatenate([*free, -e[:, None], -fit.B[0] * de], 1) if fit.B[0] != 0 else np.ones_like(e)[:, None]
 
     design = noise.whitener @ columns(noise.counts.ratios)
     return (columns(np.array([ratio])) @ np.linalg.pinv(design, rcond=1e-10) @ noise.whitener)[0]

@@ -418,7 +418,8 @@ def left_out_error(n: VarianceComponents) -> float | None:
         return None
     others = np.linalg.inv(n.whitener.T @ n.whitener)[:-1, :-1]
     root = np.linalg.cholesky(np.linalg.inv(others))
-    short = solve(EXPONENTIAL, n.counts.ratios[:-1], n.means[:-1], root.T)
+    bounded = n.counts.item_variance is None
+    short = solve(EXPONENTIAL, n.counts.ratios[:-1], n.means[:-1], root.T, bounded=bounded)
     return float(short.predict(EXPONENTIAL, n.counts.ratios[-1:])[0, 0] - n.means[-1])
 
 
