@@ -174,14 +174,16 @@
     return { name, task };
   }
 
-  let turn = 0;
+  let turn = 0, asking = Promise.resolve(); // one question at a time: one that is typed over is never asked
   async function show() {
     const question = values(), { seeds, queries, price, dollars } = question, mine = ++turn;
     if (Object.values(question).some(Number.isNaN)) { said.textContent = ""; answer.replaceChildren(); return; }
     answer.setAttribute("aria-busy", "true");
-    said.textContent ||= "Fitting the curves …";
+    said.textContent = "Fitting the curves …";
+    await asking;
+    if (mine !== turn) return;
     const { name, task } = await chosen(), costs = Object.fromEntries(Object.entries(perSample).map(([s, calls]) => [s, 1 + (calls - 1) * price]));
-    const found = await ask("advise", name, task, seeds, queries, costs).catch((error) => error);
+    const found = await (asking = ask("advise", name, task, seeds, queries, costs).catch((error) => error));
     if (mine !== turn) return;
     answer.removeAttribute("aria-busy");
     said.textContent = found instanceof Error ? found.message : sentence(found, question);
@@ -246,7 +248,10 @@
     clearTimeout(wait);
     if (!own.contains(event.target)) wait = setTimeout(show, 400);
   });
-  form.addEventListener("change", (event) => own.contains(event.target) || show());
+  form.addEventListener("change", (event) => {
+    clearTimeout(wait);
+    if (!own.contains(event.target)) show();
+  });
   form.addEventListener("submit", (event) => event.preventDefault());
   details.addEventListener("toggle", () => chosen().then(({ name }) => showDetails(name, turn)));
   byId("advice-link").addEventListener("click", () => navigator.clipboard.writeText(location.href));

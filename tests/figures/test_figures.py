@@ -116,10 +116,11 @@ def test_learning_curves_name_each_line_at_its_end():
     assert len(learning_curves(learning_points(make_runs(sizes=(32, 128))), narrow=True).axes[0].texts) == 4
 
 
+@pytest.mark.parametrize("narrow", [False, True])
 @pytest.mark.parametrize("seeds", [16, 256, 1024])
-def test_budgets_are_marked_apart_at_every_seed_set_size(seeds):
+def test_budgets_are_marked_apart_at_every_seed_set_size(seeds, narrow):
     budgets = [16, 32, 64, 256, 512, 1024, 2048, 4096]
-    figure = learning_curves(learning_points(make_runs(sizes=(seeds, 2 * seeds), budgets=budgets)))
+    figure = learning_curves(learning_points(make_runs(sizes=(seeds, 2 * seeds), budgets=budgets)), narrow=narrow)
     figure.draw_without_rendering()
     for axes, size in zip(figure.axes, (seeds, 2 * seeds), strict=True):
         boxes = [label.get_window_extent() for label in axes.get_xticklabels()]

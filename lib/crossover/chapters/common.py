@@ -223,10 +223,10 @@ def reading(rows: pd.DataFrame, unit: str = "points") -> str:
     rows = rows if "significant" in rows else starred(rows)
     if rows.empty:
         return "Not run in this profile"
-    found, alone = rows[rows["significant"]], rows[(rows["low"] > 0) | (rows["high"] < 0)]
+    found = rows[rows["significant"]]
     if found.empty:
-        before = ", ".join(f"{r.comparison} {100 * r.estimate:+.1f} {unit}" for r in alone[:2].itertuples())
-        said = f" (before correction: {before})" if before else ""
+        alone = ((rows["low"] > 0) | (rows["high"] < 0)).sum()
+        said = f" ({alone} before correction for their number)" if alone else ""
         return f"No significant difference in {counted(len(rows), 'comparison')}{said}"
     largest = found.reindex(found["estimate"].abs().sort_values(ascending=False, kind="stable").index)[:2]
     names = [", ".join(filter(None, (getattr(r, "panel", ""), r.comparison))) for r in largest.itertuples()]

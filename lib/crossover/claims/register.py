@@ -63,7 +63,7 @@ class Part(_Strict):
         '+6.1'
         """
         scale, unit = self.scale
-        form = ".1f" if self.statistic == "misfit" else "+.1f" if unit == "points" else "+.2f"
+        form = "z.1f" if self.statistic == "misfit" else "+z.1f" if unit == "points" else "+z.2f"
         return format(scale * value, form)
 
     @property

@@ -58,8 +58,8 @@ def forest(rows: pd.DataFrame, xlabel: str = "difference in test accuracy, point
         if narrow:
             axes.annotate(row.comparison, (0, y + up), xycoords=("axes fraction", "data"), va="center", bbox=box)
     for panel, y in heads.items():
-        axes.annotate(panel, (0, y), xycoords=("axes fraction", "data"), xytext=(0 if narrow else -10, 0),
-                      textcoords="offset points",
+        axes.annotate(fill(panel, 40) if narrow else panel, (0, y), xycoords=("axes fraction", "data"),
+                      xytext=(0 if narrow else -10, 0), textcoords="offset points",
                       ha="left" if narrow else "right", va="center", weight="bold", annotation_clip=False,
                       bbox=box)  # fmt: skip
     axes.set_yticks([] if narrow else places, None if narrow else rows["comparison"])

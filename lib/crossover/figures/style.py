@@ -173,7 +173,8 @@ def ratio_axis(axes: Axes, ratios: Iterable[float]) -> None:
         if np.log(ticks[0] / ratio) > np.log(last / others[0]) / 7.5:
             ticks.insert(0, ratio)
     axes.set_xscale("log", base=2)
-    axes.set_xticks(ticks, [f"{round(tick, 4):g}" for tick in ticks])
+    said = [f"1/{1 / tick:g}" if tick < 0.1 and (1 / tick).is_integer() else f"{tick:.4g}" for tick in ticks]
+    axes.set_xticks(ticks, said)  # a phone has no room for 0.0156 beside 0.0625
     axes.minorticks_off()
 
 
