@@ -131,6 +131,10 @@ def test_a_gain_at_one_size_alone_is_none_at_every_size():
     assert "No strategy beats" in said and "at no tested ratio" not in said
     rows += [(size, "question_rephrase", 8, 0.1, -0.1, 0.3) for size in (16, 64)]
     assert "Rephrasings beat the seeds alone at no tested ratio." in gains_in_words(pd.DataFrame(rows, columns=columns))
+    lost = [(16, name, 8, -0.2, -0.3, -0.1) for name in ("answer_augmentation", "new_question")]
+    assert "beat new answers and new questions up to a ratio of 8." in gains_in_words(
+        pd.DataFrame(lost, columns=columns)
+    )
     rows = [(size, "new_question", 8, 0.2, 0.1, 0.3) for size in (16, 64)]
     assert "alone with 16 and 64 seeds at all tested ratios" in gains_in_words(pd.DataFrame(rows, columns=columns))
     assert "New questions beat" in gains_in_words(pd.DataFrame(rows[:1], columns=columns))

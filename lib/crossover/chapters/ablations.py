@@ -21,6 +21,7 @@ from crossover.stats.advice import advise
 from crossover.stats.contrasts import Prior
 from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import fit_table
+from crossover.stats.formatting import probability
 from crossover.study.cell import QueryCell
 from crossover.study.confirmation import whole
 from crossover.study.grids import ablations as grids
@@ -316,8 +317,8 @@ class Chapter(ChapterBase):
             advice = advise(fits, seeds, budget)
             name = "nothing" if advice.best.strategy == advice.idle else display_name(advice.best.strategy).lower()
             choice = name if advice.choose else f"undecided, {name} first"
-            said.append((f"{seeds:,g}", f"{budget:,g}", choice, f"{advice.best.p_best:.1%} of draws"))
-        shown = common.table(pd.DataFrame(said, columns=["seeds", "calls", "advice", "best in"]), f"advice-{task}")
+            said.append((f"{seeds:,g}", f"{budget:,g}", choice, probability(advice.best.p_best)))
+        shown = common.table(pd.DataFrame(said, columns=["seeds", "calls", "advice", "probability"]), f"advice-{task}")
         return shown.set_caption(f"Profile {there.profile}.")
 
     def grid_curves(self, grid: str) -> Picture | Markdown:

@@ -91,7 +91,7 @@ class Chapter(ChapterBase):
         how = {"pooled": "pooled over" if several else "from", "thin": "; thin lines are single sizes" * several}
         caption = self.words("lead", cells=losses["cells"].iloc[0], **how, **self.counts(self._pooled(self.leads)))
         draw = partial(lead_and_regret, self.leads, losses)
-        return self.figure("lead", draw, self.leads, lead_in_short(self.leads), caption)
+        return self.figure("lead", draw, self.leads, self._sized(lead_in_short(self.leads)), caption)
 
     def likelihood(self) -> Picture | Markdown:
         """Draw the same lead by the likelihood of the gold answers, where the items hold it."""
@@ -117,13 +117,18 @@ class Chapter(ChapterBase):
         if self.leads.empty or not common.has_curves(self.fits):
             return "These runs do not compare new answers with new questions."
         loss = common.regret(self.choices, self.runs).set_index("strategy")["mean"]
-        names = {s: f"always buying {display_name(s).lower()}" for s in (QUESTIONS, ANSWERS)}
-        names["seeds_only"] = "buying nothing"
-        said = common.listed([f"{name} loses {loss[s]:.1f} points" for s, name in names.items() if s in loss])
-        lead, sizes = lead_in_words(self.leads), sorted(self._pooled(self.leads)["seed_size"].unique())
-        if len(sizes) < self.runs["seed_size"].nunique():
-            lead = f"With {_sizes(sizes)} seed questions, {lead[0].lower()}{lead[1:]}"
+        said = common.listed(
+            [f"always buying {display_name(s).lower()} loses {loss[s]:.1f} points" for s in (QUESTIONS, ANSWERS)]
+        )
+        lead = self._sized(lead_in_words(self.leads))
         return f"{lead} Against the best choice, {said} on average over the tested cells."
+
+    def _sized(self, said: str) -> str:
+        """Name the sizes that a lead is pooled over, where others were run."""
+        sizes = sorted(self._pooled(self.leads)["seed_size"].unique())
+        if len(sizes) == self.runs["seed_size"].nunique():
+            return said
+        return f"With {_sizes(sizes)} seed questions, {said[0].lower()}{said[1:]}"
 
     def learning_curves(self) -> Picture:
         """Draw accuracy against budget ratio with the fitted curves."""
@@ -408,7 +413,7 @@ def gains_in_words(table: pd.DataFrame) -> str:
     'The seeds alone beat new questions up to a ratio of 1.'
     """
     better, never = [], []
-    worse: list[str] = []
+    worse: dict[str, float] = {}
     there = table["seed_size"].unique()
     sizes = f" with {_sizes(there)} seeds" if len(there) > 1 else ""
     for strategy in in_order(table["strategy"].unique()):
@@ -421,12 +426,15 @@ def gains_in_words(table: pd.DataFrame) -> str:
         elif (ratios["low"].max() <= 0).all():
             never.append(name.lower())
         if lose.any():
-            worse.append(f"{name.lower()} up to {'' if worse else 'a ratio of '}{lose[lose].index[-1]:g}")
+            worse[name.lower()] = lose[lose].index[-1]
     said = better or [f"No strategy beats training on the seed questions alone{sizes} at its largest budget."]
     if never:
         said.append(f"{common.listed(never).capitalize()} beat the seeds alone at no tested ratio.")
-    if worse:
-        said.append(f"The seeds alone beat {common.listed(worse)}.")
+    if len({*worse.values()}) == 1:
+        said.append(f"The seeds alone beat {common.listed([*worse])} up to a ratio of {min(worse.values()):g}.")
+    elif worse:
+        ends = [f"{name} up to {ratio:g}" for name, ratio in worse.items()]
+        said.append(f"By calls per seed question, the seeds alone beat {common.listed(ends)}.")
     return " ".join(said)
 
 

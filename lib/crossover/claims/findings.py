@@ -65,7 +65,8 @@ class Finding:
             return ""
         scale, unit = self.part.scale
         at = f"the threshold of {scale * self.part.threshold:g} {unit}".rstrip() if self.part.threshold else "zero"
-        return f"from {at} (margin {scale * self.part.resolution:g} {unit}".rstrip() + ")"
+        within = scale * self.part.resolution
+        return f"from {at} (margin {within:g} {unit.removesuffix('s') if within == 1 else unit}".rstrip() + ")"
 
     @property
     def tasks(self) -> list[object]:
