@@ -100,3 +100,18 @@ def test_impossible_values_are_refused_at_their_fields_and_the_address_carries_t
     assert rows and not errors and browser.execute_script("return document.documentElement.scrollWidth") <= 360
     browser.get(browser.current_url)
     assert ask(browser, price="1")[1] == sentence
+
+
+def test_a_question_that_is_typed_over_is_not_asked(browser, published_book):
+    """A question outside the tested range takes seconds: of three, the last is answered and the second never computed."""
+    visit(browser, published_book / "advisor.html", 1280)
+    ask(browser, seeds=64, queries=256)
+    browser.execute_script(
+        "window.asked = 0; const post = Worker.prototype.postMessage; "
+        "Worker.prototype.postMessage = function (m) { window.asked += m[1] === 'advise'; return post.call(this, m) }; "
+        "return (async () => { const f = document.getElementById('advisor'); "
+        "for (const [s, q] of [[200, 5000], [300, 6000]]) { f.seeds.value = s; f.queries.value = q; "
+        "f.dispatchEvent(new Event('change')); await new Promise((later) => setTimeout(later, 100)) } })()"
+    )
+    rows, said, _ = ask(browser, seeds=64, queries=128)
+    assert rows and "Not tested" not in said and browser.execute_script("return window.asked") == 2

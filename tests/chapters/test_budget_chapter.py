@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from crossover.chapters import budget_ratio, common
-from crossover.chapters.budget_ratio import Chapter, gains, gains_in_words
+from crossover.chapters.budget_ratio import Chapter, gains
+from crossover.chapters.sentences import gains_in_words
 from crossover.cli import app
 from crossover.figures.crossover_map import map_of_fits
 from crossover.params.profiles import check
@@ -77,6 +78,23 @@ def test_one_strategy_alone_is_shown_without_a_lead(chapter):
     alone = replace(chapter, runs=runs, fits=fit_table(runs, draws=50))
     assert "Not run" in alone.lead().data and "Not run" in alone.likelihood().data
     assert "do not compare" in alone.headline and alone.problems() is not None
+
+
+def test_a_lead_and_problems_are_of_the_sizes_that_have_the_replicates_and_name_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
+    given = {"seed_sizes": [16, 64], "budget_ratios": [0.25, 1, 4, 8], "size_replicates": {16: 3, 64: 1}, "n_test": 60}
+    parameters = check("03_budget_ratio", {"profile": "laptop", "results": "planted", **given})
+    plant(
+        tmp_path / "planted",
+        cells_of(parameters),
+        lambda cell: first_right(30 + 20 * (cell.strategy == "new_question" and cell.budget > cell.seed_size), 60),
+    )
+    runs, folder = read_runs(tmp_path / "planted"), results_folder("planted")
+    both = Chapter(parameters, runs, fit_table(runs[runs["budget"] > 0], draws=50), [], folder)
+    assert both.headline.startswith("With 16 seed questions, new ") and "16 seed q" in both.lead().note["title"]
+    assert both.problems().note["caption"].count("36 students with 16 seed questions") == 1
+    alone = replace(both, runs=(own := runs[runs["seed_size"] == 16]), fits=fit_table(own[own["budget"] > 0], draws=50))
+    assert alone.headline.startswith("New questions ")
 
 
 def test_gains_over_the_seeds_alone_come_back(tmp_path, monkeypatch):

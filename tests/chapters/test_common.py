@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crossover.chapters.budget_ratio import agreement, gains_in_words, lead_in_short, lead_in_words, rule
 from crossover.chapters.common import (
     ORACLE,
     Wanted,
@@ -25,6 +24,7 @@ from crossover.chapters.common import (
     strategy_samples,
     table,
 )
+from crossover.chapters.sentences import agreement, gains_in_words, lead_in_short, lead_in_words, rule
 from crossover.figures.learning_curves import decided_runs
 from crossover.stats.crossovers import find_crossovers
 from crossover.stats.curves import fit_table

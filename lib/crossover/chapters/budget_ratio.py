@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -16,9 +15,18 @@ from pandas.io.formats.style import Styler
 
 from crossover.chapters import common
 from crossover.chapters.common import ANSWERS, LEVEL, NO_CURVES, NOT_RUN, QUESTIONS, ChapterBase
+from crossover.chapters.sentences import (
+    agreement,
+    crossover_in_words,
+    gains_in_words,
+    lead_in_short,
+    lead_in_words,
+    listed_sizes,
+    rule,
+)
 from crossover.figures.charts import heat_map, sweep
 from crossover.figures.crossover_map import map_of_fits
-from crossover.figures.learning_curves import decided_runs, gains_over_seeds, lead_and_regret
+from crossover.figures.learning_curves import gains_over_seeds, lead_and_regret
 from crossover.figures.style import Picture
 from crossover.labels import display_name, in_order
 from crossover.params.budget_ratio import BudgetRatio
@@ -128,7 +136,7 @@ class Chapter(ChapterBase):
         sizes = sorted(self._pooled(self.leads)["seed_size"].unique())
         if len(sizes) == self.runs["seed_size"].nunique():
             return said
-        return f"With {_sizes(sizes)} seed questions, {said[0].lower()}{said[1:]}"
+        return f"With {listed_sizes(sizes)} seed questions, {said[0].lower()}{said[1:]}"
 
     def learning_curves(self) -> Picture:
         """Draw accuracy against budget ratio with the fitted curves."""
@@ -198,17 +206,17 @@ class Chapter(ChapterBase):
         else:
             return Markdown(f"Nothing to show: a prediction needs three seed-set sizes, and this run has {len(sizes)}.")
         found.to_csv(self.folder / "new_sizes.csv", index=False, float_format="%.6g")
-        measured = {(c.seed_size, frozenset((c.first, c.second))): c for c in self.crossovers}
+        found_here = {(c.seed_size, frozenset((c.first, c.second))): c for c in self.crossovers}
         rows = []
         for r in found.itertuples():
             predicted = (r.predicted, r.predicted_low, r.predicted_high)
-            c = measured.get((r.seed_size, frozenset((r.first, r.second))))
+            c = found_here.get((r.seed_size, frozenset((r.first, r.second))))
             rows.append({
                 "predicted by": r.by,
                 "seeds": f"{r.seed_size:,.0f}",
                 "lead": f"{display_name(r.first).lower()} → {display_name(r.second).lower()}",
                 "predicted": common.ratio(predicted[0], predicted[1:]) or "none",
-                "measured": _measured(c) if c else "not run yet",
+                "measured": crossover_in_words(c) if c else "not run yet",
                 "agreement": agreement(*predicted, c, r.first) if c else "",
             })  # fmt: skip
         table = pd.DataFrame(rows)
@@ -301,91 +309,6 @@ def run(parameters: BudgetRatio) -> Chapter:
     return Chapter(parameters, runs, fits, found, source)
 
 
-def rule(found: Sequence[Crossover]) -> str:
-    """Say what leads at small and at large ratios; by seed-set size where the intervals do not all overlap."""
-    there = sorted((c for c in found if c.status == "found"), key=lambda c: c.seed_size)
-    if len({(c.first, c.second) for c in there}) > 1:
-        return "These runs give no simple rule: the order of new answers and new questions turns with the seed-set size"
-    located = [(c, low, high) for c in there for low, high in [c.interval] if low is not None and high is not None]
-    if not located:
-        return "These runs give no simple rule for new answers against new questions"
-    sized, lows, highs = zip(*located, strict=True)
-    first, second = (display_name(name).lower() for name in (sized[0].first, sized[0].second))
-    if max(lows) > min(highs):
-        start, *others = sized
-        at = [f"{start.ratio:.2g} teacher calls per seed question with {start.seed_size:,.0f} seeds"]
-        at += [f"{c.ratio:.2g} with {c.seed_size:,.0f}" for c in others]
-        return f"By the fitted curves, {second} overtake {first} at {common.listed(at)}"
-    where = (
-        f" with {_sizes([c.seed_size for c in sized])} seeds" if len(sized) < len(found) else _everywhere(len(sized))
-    )
-    return (
-        f"By the fitted curves{where}, {first} lead below {min(lows):.2g} teacher calls per seed question,"
-        f" {second} above {max(highs):.2g}"
-    )
-
-
-def _sizes(sizes: Sequence[float]) -> str:
-    return common.listed([f"{size:,.0f}" for size in sizes])
-
-
-def _everywhere(sizes: int) -> str:
-    """Say that something holds at each of the seed-set sizes."""
-    return {1: "", 2: " at both sizes"}.get(sizes, " at all sizes")
-
-
-def _where(ratios: Sequence[float], run: Sequence[float], calls: str) -> str:
-    """Say at which of the tested ratios a run lies; ``calls`` names the unit."""
-    first, last = run[0], run[-1]
-    unit = f" {calls}{'s' if max(run) != 1 or len(run) > 1 else ''} per seed question" if calls else ""
-    if last == ratios[-1]:
-        return "at all tested ratios" if first == ratios[0] else f"from {first:g}{unit} on"
-    return (
-        f"up to {last:g}{unit}"
-        if first == ratios[0]
-        else f"{f'from {first:g} to' if first < last else 'at'} {last:g}{unit}"
-    )
-
-
-def _sides(leads: pd.DataFrame) -> list[tuple[int, str, str, float, str]]:
-    """Who leads whom, at which ratio of its largest run of them, and where: who leads at larger ratios first."""
-    pooled = sorted(leads.loc[leads["seed_size"] == 0, "ratio"])
-    runs: dict[int, list[list[float]]] = {}
-    for side, run in reversed(decided_runs(leads)):
-        runs.setdefault(side, []).insert(0, run)
-    found: list[tuple[int, str, str, float, str]] = []
-    for side, own in runs.items():
-        one, other = ("new questions", "new answers")[::side]
-        units = ["teacher call" if not found and i == 0 else "" for i in range(len(own))]
-        where = common.listed([_where(pooled, run, unit) for run, unit in zip(own, units, strict=True)])
-        found.append((side, one, other, own[-1][0] if own[-1][-1] == pooled[-1] else own[-1][-1], where))
-    return found
-
-
-def lead_in_short(leads: pd.DataFrame) -> str:
-    """Say which strategy leads at which ratios, for the title of a figure."""
-    said = "; ".join(f"{one} lead {where}" for _, one, _, _, where in _sides(leads))
-    return f"{said[:1].upper()}{said[1:]}" or "No tested ratio decides between new answers and new questions"
-
-
-def lead_in_words(leads: pd.DataFrame, scale: float = 100.0, unit: str = "points") -> str:
-    """Say which strategy beats the other at which ratios, by how much, and whether other ratios are undecided."""
-    if leads.empty:
-        return "These runs do not compare new answers with new questions."
-    pooled, said = leads[leads["seed_size"] == 0].set_index("ratio"), []
-    for side, one, other, ratio, where in _sides(leads):
-        lead, *ends = side * scale * pooled.loc[ratio, ["lead", "low", "high"]]
-        by = f"at {ratio:g}: {lead:+.2g} {unit}, {min(ends):.2g} to {max(ends):.2g}"
-        said.append(f"{one.capitalize()} beat {other} {where} ({by}).")
-    if not said:
-        return "These runs decide nothing between new answers and new questions."
-    if ((pooled["low"] <= 0) & (pooled["high"] >= 0)).any():
-        open_ = pooled.index[(pooled["low"] <= 0) & (pooled["high"] >= 0)]
-        others = "The other tested ratios are" if len(open_) > 1 else f"A ratio of {open_[0]:g} is"
-        said.append(f"{others} undecided.")
-    return " ".join(said)
-
-
 def gains(runs: pd.DataFrame, folder: Path, prior: Prior | None = None) -> pd.DataFrame:
     """Return gains over training on the seeds alone, paired by replicate and test item, fractions of 1.
 
@@ -402,58 +325,3 @@ def gains(runs: pd.DataFrame, folder: Path, prior: Prior | None = None) -> pd.Da
     ]  # fmt: skip
     table = pd.DataFrame(found, columns=["seed_size", "strategy", "ratio", "estimate", "low", "high", "replicates"])
     return table[table["replicates"] >= 3].reset_index(drop=True)
-
-
-def gains_in_words(table: pd.DataFrame) -> str:
-    """Say from which ratio on each strategy beats the seeds alone at every size, if at all, and up to which it loses.
-
-    >>> rows = [("new_question", 1, -0.1, -0.2, -0.05), ("new_question", 8, 0.2, 0.1, 0.3)]
-    >>> rows = pd.DataFrame(rows, columns=["strategy", "ratio", "estimate", "low", "high"]).assign(seed_size=16)
-    >>> gains_in_words(rows).split(". ")[1]
-    'The seeds alone beat new questions up to a ratio of 1.'
-    """
-    better, never = [], []
-    worse: dict[str, float] = {}
-    there = table["seed_size"].unique()
-    sizes = f" with {_sizes(there)} seeds" if len(there) > 1 else ""
-    for strategy in in_order(table["strategy"].unique()):
-        ratios, name = table[table["strategy"] == strategy].groupby("ratio"), display_name(strategy)
-        gain, lose = (ratios["low"].min() > 0)[::-1].cummin()[::-1], (ratios["high"].max() < 0).cummin()
-        if gain.any():
-            where = _where([*gain.index], [*gain.index[gain]], "teacher call")
-            top = f"{100 * ratios['estimate'].mean().iloc[-1]:+.0f} points at {gain.index[-1]:g}"
-            better.append(f"{name} beat training on the seed questions alone{sizes} {where} ({top}).")
-        elif (ratios["low"].max() <= 0).all():
-            never.append(name.lower())
-        if lose.any():
-            worse[name.lower()] = lose[lose].index[-1]
-    said = better or [f"No strategy beats training on the seed questions alone{sizes} at its largest budget."]
-    if never:
-        said.append(f"{common.listed(never).capitalize()} beat the seeds alone at no tested ratio.")
-    if len({*worse.values()}) == 1:
-        said.append(f"The seeds alone beat {common.listed([*worse])} up to a ratio of {min(worse.values()):g}.")
-    elif worse:
-        ends = [f"{name} up to {ratio:g}" for name, ratio in worse.items()]
-        said.append(f"By calls per seed question, the seeds alone beat {common.listed(ends)}.")
-    return " ".join(said)
-
-
-def _measured(c: Crossover) -> str:
-    return c.status if c.status == "undetermined" else common.ratio(c.ratio, c.interval, c.tested) or "none"
-
-
-def agreement(predicted: float, low: float, high: float, c: Crossover, first: str) -> str:
-    """Say how a predicted crossover, below which ``first`` leads, compares with the one measured.
-
-    An open interval overlaps with nearly anything.
-    """
-    if pd.isna(predicted) or c.ratio is None or c.status == "undetermined":
-        return "nothing to compare"
-    if c.first != first:
-        return "the order is reversed"
-    factor = max(predicted / c.ratio, c.ratio / predicted)
-    said = f"off by a factor of {factor:.2g}"
-    start, end = c.interval
-    if pd.isna(low) or pd.isna(high) or start is None or end is None:
-        return f"{said}; an interval is open"
-    return f"{said}; intervals {'overlap' if low <= end and start <= high else 'do not overlap'}"
