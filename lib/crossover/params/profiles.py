@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import ValidationError
 
 from crossover.digests import digest
@@ -13,7 +12,7 @@ from crossover.params.budget_ratio import Ablations, BudgetRatio, RecipePilot
 from crossover.params.fields import Parameters, value
 from crossover.params.finetuned_teacher import FinetunedTeacher
 from crossover.params.template_questions import TemplateQuestions
-from crossover.paths import CONFIRMATION, PUBLISHED, repository
+from crossover.paths import CONFIRMATION, PUBLISHED, read_yaml, repository
 
 PROFILES = ("smoke", "laptop", "study", "recipe", "confirm", "paper")
 
@@ -70,7 +69,7 @@ def load_profile(profile: str) -> dict[str, dict[str, object]]:
     if profile not in PROFILES:
         raise CrossoverError(f"Unknown profile {profile!r}.{nearest(profile, PROFILES)}")
     path = repository() / "notebooks" / "profiles" / f"{profile}.yaml"
-    return yaml.safe_load(path.read_text()) or {}
+    return read_yaml(path) or {}
 
 
 def resolve(notebook: str, profile: str, values: Mapping[str, object]) -> Parameters:

@@ -9,10 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import cast
 
-import yaml
 from spacy.language import Language
 from spacy.pipeline import Lemmatizer
 from spacy.tokens import Doc, Span, Token
+
+from crossover.paths import read_yaml
 
 #: Entity types that are names.
 NAMES = {"PERSON", "GPE", "LOC", "FAC", "ORG", "PRODUCT", "WORK_OF_ART", "EVENT", "NORP", "LAW", "LANGUAGE"}
@@ -191,7 +192,7 @@ def _uncapitalised(token: Token) -> str:
 
 # --- words ------------------------------------------------------------------------------------------------------------
 
-_DATA = yaml.safe_load(Path(__file__).with_name("word_lists.yaml").read_text(encoding="utf-8"))
+_DATA = read_yaml(Path(__file__).with_name("word_lists.yaml"))
 _PAST: dict[str, str] = _DATA.pop("past")
 LISTS = {name: frozenset(words) for name, words in _DATA.items()}
 _PREFIXES = ("under", "over", "with", "fore", "out", "mis", "par", "re", "un", "be")

@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import yaml
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 from spacy.language import Language
@@ -24,6 +23,7 @@ from spacy.language import Language
 from crossover.models.decoding import by_length, likelihoods
 from crossover.models.language_model import LanguageModel
 from crossover.normal_text import distinct
+from crossover.paths import read_yaml
 from crossover.questions.generate import Generator, Question, QuestionFunnel
 from crossover.questions.realise import BLANK
 
@@ -96,7 +96,7 @@ def read_expectations() -> list[Expected]:
     """Read the sentences by which the templates are judged."""
     read: list[Expected] = []
     file = Path(__file__).with_name("hand_checked.yaml")
-    for part, entries in yaml.safe_load(file.read_text(encoding="utf-8")).items():
+    for part, entries in read_yaml(file).items():
         for entry in entries:
             accepted = set()
             for line in entry.get("accept") or ():

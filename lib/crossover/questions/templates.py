@@ -9,9 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from crossover.paths import read_yaml
 from crossover.questions.constituents import Lemmas, Part, is_person
 from crossover.questions.frames import Frame, spells
 from crossover.questions.realise import NoForm, Realiser
@@ -143,7 +143,7 @@ def text_of(part: Part) -> str:
 
 def load_templates() -> list[Template]:
     """Read and check the file of templates."""
-    entries = yaml.safe_load(FILE.read_text(encoding="utf-8"))["templates"]
+    entries = read_yaml(FILE)["templates"]
     return [Template.model_validate(entry) for entry in entries]
 
 

@@ -1,6 +1,5 @@
 """What published pages show of the confirmation study while its students are trained."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -48,7 +47,7 @@ def whole(cells: Sequence[Cell], every: bool = False) -> pd.DataFrame:
 def _together(cell: Cell) -> object:
     """Name the cells of the grid that are shown together or not at all."""
     if isinstance(cell, QueryCell):
-        return cell.seed_size, json.dumps(cell.recipe)
+        return cell.seed_size, repr(cell.recipe)
     return replace(cell, replicate=0).key
 
 

@@ -1,7 +1,6 @@
 """What a task is: problems, a prompt, an answer format, a score; a procedural task makes its own problems."""
 
 import hashlib
-import importlib.resources
 import random
 import re
 from abc import ABC, abstractmethod
@@ -9,8 +8,6 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
-
-import yaml
 
 from crossover.data import load
 from crossover.errors import CrossoverError
@@ -105,12 +102,6 @@ def seeds_apart(task: Task, n: int, replicate: int, gold: Sequence[Problem]) -> 
         except CrossoverError as problem:
             raise CrossoverError(f"{n} seeds beside {len(gold)} gold problems; lower either. {problem}") from None
     return apart
-
-
-def packaged(package: str, name: str) -> dict[str, Any]:
-    """Read a YAML file of a package of the library."""
-    text = importlib.resources.files(package).joinpath(name).read_text(encoding="utf-8")
-    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def answer_is_complete(task: Task, decode: Callable[[list[int]], str]) -> Callable[[list[int]], bool]:

@@ -12,9 +12,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from crossover.errors import CrossoverError, nearest
+from crossover.paths import read_yaml
 from crossover.tasks.pair_texts import (
     Row,
     as_json,
@@ -34,7 +33,7 @@ from crossover.tasks.pair_texts import (
     written,
 )
 
-_NAMES = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text())
+_NAMES = read_yaml(Path(__file__).with_suffix(".yaml"))
 ASKED: list[str] = _NAMES["asked"]
 ANSWERED: list[str] = _NAMES["answered"]
 CONTEXT: list[str] = _NAMES["context"]

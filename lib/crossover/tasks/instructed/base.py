@@ -10,13 +10,15 @@ from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import ClassVar
 
 from crossover.data import load
 from crossover.data.near_duplicates import Neighbourhood
 from crossover.errors import CrossoverError
 from crossover.normal_text import word_set
-from crossover.tasks.base import Benchmark, Problem, Task, half, packaged
+from crossover.paths import read_yaml
+from crossover.tasks.base import Benchmark, Problem, Task, half
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Instructed(Benchmark, Task):
     def __init_subclass__(cls, card: str | None = None) -> None:
         super().__init_subclass__()
         if card is not None:
-            facts = packaged(__package__, "tasks.yaml")[card]
+            facts = read_yaml(Path(__file__).with_name("tasks.yaml"))[card]
             cls.name = card
             cls.instruction = Instruction(facts.pop("definition"), tuple(map(tuple, facts.pop("examples"))))
             for key, value in facts.items():

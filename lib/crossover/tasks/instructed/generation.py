@@ -14,7 +14,8 @@ from pathlib import Path
 
 from crossover.data import load
 from crossover.data.pinned import EN_CORE_WEB_SM, cached
-from crossover.tasks.base import Problem, packaged
+from crossover.paths import read_yaml
+from crossover.tasks.base import Problem
 from crossover.tasks.instructed.base import GenerationTask, first_line
 
 _VERSION = 1  # raised when the captions or the way their concepts are found change
@@ -122,7 +123,7 @@ def _forms(text: str) -> frozenset[str]:
 # --- attributes -------------------------------------------------------------------------------------------------------
 
 _SLOT = re.compile(r"\s*([A-Za-z ]+?)\[([^\[\]]+)\]\s*(?:,|$)")
-_DATA = packaged(__package__, "e2e_nlg.yaml")
+_DATA = read_yaml(Path(__file__).with_name("e2e_nlg.yaml"))
 _LEVEL_OF: dict[str, str] = _DATA["level_of"]
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from crossover.data.pinned import ELEMENTS_DB
-from crossover.tasks.base import held_out, packaged
+from crossover.paths import read_yaml
+from crossover.tasks.base import held_out
 from crossover.tasks.sql import run, schema
 
-LEXICON = packaged(__package__, "wording.yaml")
+LEXICON = read_yaml(Path(__file__).with_name("wording.yaml"))
 SHAPES = ("lookup", "list", "count", "aggregate", "superlative")
 #: Numbers of conditions that a question of each shape can have; a look-up names its element.
 _CONDITIONS = {"list": (1,), "count": (1,), "aggregate": (1,), "superlative": (0, 1)}

@@ -5,11 +5,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
-from crossover.tasks.base import held_out, packaged
+from crossover.paths import read_yaml
+from crossover.tasks.base import held_out
 
-LEXICON = packaged(__package__, "wording.yaml")
+LEXICON = read_yaml(Path(__file__).with_name("wording.yaml"))
 OPERATOR = {"gain": "+", "lose": "-", "halve": "/", "more": "+", "fewer": "-"}
 OPERATOR |= {"times": "*", "share": "/", "pack": "/", "price": "*", "groups": "*"}
 #: Operations that compare with a second person.
