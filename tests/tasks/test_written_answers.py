@@ -137,6 +137,33 @@ NUMBERS = {
     "So $x > 5$.": None,
     "y = n - 1": None,
 }
+#: Calculations whose result is not there.
+NUMBERS |= dict.fromkeys(
+    (
+        *(
+            "12 + 5",
+            "It is 12 + 5.",
+            "The answer is 12 - 5",
+            "#### 3 x 4",
+            "\\boxed{12 + 5}",
+            "(12+5) pens",
+            "2 * (3 + 4)",
+        ),
+        *(
+            "12 = 5 + 7",
+            "$12 + $5",
+            "5 apples + 7 apples",
+            "1/2 + 1/4",
+            "12 ÷ 4",
+            "2(3)",
+            "5 + x",
+            "20% of 50",
+            "half of 10",
+        ),
+        *("12 plus 5", "12 divided by 4", "2 more than 3", "twice 6", "sqrt(4)", "√16", "7 % 3"),
+    )
+)
+NUMBERS |= {"5 + 7 makes 12": "12", "17\n- 5 pens": "5", "It is 17 - we are done": "17", "10% of the pens": "10"}
 LETTERS = {
     "B": "B",
     "(b).": "B",

@@ -31,22 +31,30 @@ _SCALE |= dict.fromkeys(("m", "million", "millionen", "mio", "millone"), 10**6)
 _SCALE |= dict.fromkeys(("b", "bn", "billion", "milliard", "milliarde", "milliarden", "mrd"), 10**9)
 _SCALE |= dict.fromkeys("万萬만", 10**4) | dict.fromkeys("亿億억", 10**8)
 #: What stands before a number that is not the only one: a list, a range, an interval, a choice, a share, two values,
-#: a bound, and feet before inches.
+#: a bound, feet before inches, and what has yet to be worked out.
 _BEFORE = re.compile(
     r"[万萬만亿億억]\Z|(?<![-=/\w\"'>])[<>≤≥]=?\s?\Z|(?<![A-Za-z])[inx-z]\s?[<>≤≥]=?\s?\Z|"
-    r"[\d∞]\s?[,;]\s?\Z|\d\s?[–—±]\s?\Z|\d[,.:/-]\Z|\d\Z|\d[,;]?\s+(?:to|and|or|(?:out )?of)\s+\Z|"
+    r"[\d∞]\s?[,;]\s?\Z|\d\s?[–—±]\s?\Z|\d[,.:/-]\Z|\d\Z|\d[,;%]?\s+(?:to|and|or|(?:out )?of)\s+\Z|"
     r"\bbetween\s\S+\sand\s\Z|\b[A-Za-z]_?\d?\s?=\s?[-+$]*[\d.,/]*\d(?:[,;] ?|,? (?:and|or) )[A-Za-z]_?\d?\s?=\s?\Z|"
-    r"\d\s?(?:(?:h|hrs?|hours?|min|minutes?|ft|feet|foot|lbs?|pounds?)(?:\sand)?|(?:days?|dollars|euros)\sand|')\s?\Z"
+    r"\d\s?(?:(?:h|hrs?|hours?|min|minutes?|ft|feet|foot|lbs?|pounds?)(?:\sand)?|(?:days?|dollars|euros)\sand|')\s?\Z|"
+    r"\b(?:(?:half|root|quarter|third)\sof|twice|double|triple)\s(?:the\s)?\Z|(?:[A-Za-z\d]\(|√\s?\(?)\Z"
 )
-#: A sign between two numbers, of a range or a date, or between a variable and a number.
-_JOINED = re.compile(r"(?:\d[-+]|(?<![A-Za-z])[inx-z]\s?[-+]\s?)\Z")
+#: What joins two numbers to a range, a date or a calculation whose result is not there.
+_SIGN = (
+    r"[%)]?(?:\s[A-Za-z]+(?= ?[+×÷·]))?[ \t]*(?:\*\*|[-+*×÷·/^]|x|%(?=\s)|"
+    r"\b(?:plus|minus|times|mod|less|(?:divided|multiplied)\sby|(?:more|less|fewer)\sthan)\s)[ \t]*[($€£¥]*"
+)
+#: Such a sign between a number or a variable and a number.
+_JOINED = re.compile(rf"(?:\d{_SIGN}|(?<![A-Za-z])[inx-z]\s?[-+]\s?)\Z")
 #: A unit before a number, here ``#``, whose own unit is a part of that one.
 _PART = re.compile(
     r"\d\s?(?:years?|months?|weeks?|days?|dollars?|euros?),?\s(?:and\s)?"
     r"#\s?(?:months?|weeks?|days?|hours?|hrs?|h|min|minutes?|cents?)\b"
 )
 #: What stands behind such a number, and behind a decade.
-_BEHIND = re.compile(r"\s?[,;]\s?[\d∞]|\s?[–—±]\s?\d|[,.:/_-]\d|[A-Za-z]*\d|s\b|[KMB]\b|\+(?!\s*[\d(])")
+_BEHIND = re.compile(
+    rf"\s?[,;]\s?[\d∞]|\s?[–—±]\s?\d|[,.:/_-]\d|[A-Za-z]*\d|s\b|[KMB]\b|\+(?!\s*[\d(])|{_SIGN}(?:\d|[inx-z]\b)"
+)
 #: What people write before a final answer. The last one counts.
 _ANNOUNCED = re.compile(
     r"(?:answer|result|total)\s*(?:is|are|was|equals|=|:)+\s*[*_]*(?=\W{0,4}[\d.])|\bANSWER:\}?\s*", re.IGNORECASE
