@@ -194,7 +194,13 @@ def test_a_call_that_takes_too_long_is_charged_and_sent_again(tmp_path):
         (200, {"error": {"message": "This request requires more credits: insufficient credits", "code": 402}}, "quota or credit"),
         (401, {"error": {"message": "Incorrect API key provided"}}, f"Set {KEY_VARIABLE}"),
         (403, {"error": "Model x is gated: accept its licence first"}, "behind a licence"),
-        (404, {"error": {"message": "The model does not exist", "code": "model_not_found"}}, "refuses the request to 'alpha'"),
+        (404, {"error": {"message": "The model does not exist", "code": "model_not_found"}}, "cannot serve 'alpha'.*Load it"),
+        (404, {"error": {"message": "model 'alpha' not found, try pulling it first", "type": "api_error"}}, "cannot serve 'alpha'"),
+        (400, {"error": "No models loaded. Please load a model in the developer page or use the 'lms load' command."}, "cannot serve"),
+        (404, {"error": {"message": 'Failed to load model "alpha". Error: Model not found.', "param": "model"}}, "cannot serve"),
+        (404, b"404 page not found", r"404 page not found\)\.$", {"content-type": "text/plain"}),
+        (403, b"error code: 1010", "a firewall or proxy", {"content-type": "text/plain; charset=UTF-8"}),
+        (403, b"<title>Attention Required! | Cloudflare</title>Flagged: a prohibited prompt", "a firewall or proxy", {"content-type": "text/html"}),
         (200, {"error": "Unexpected endpoint or method. (POST /chat/completions)"}, "Unexpected endpoint"),
         (200, {"model": "alpha", "message": {"role": "assistant", "content": "17"}, "done": True}, "refuses the request"),
         (200, {"detail": "Not Found"}, "Not Found"),
@@ -243,6 +249,10 @@ def test_an_unknown_model_is_named_with_those_that_the_server_lists(tmp_path, st
         teacher(steady, tmp_path, model="alhpa").reply(ask(20))
     with pytest.raises(CrossoverError, match="As a rule it ends in /v1"):
         teacher(steady, tmp_path, base_url=steady.address).reply(ask(1))
+    with Scripted(lambda *_: (404, {"error": {"message": "model 'alpha' not found, try pulling it first"}})) as empty:
+        with pytest.raises(CrossoverError, match="cannot serve 'alpha'.*ollama pull"):  # it lists none
+            teacher(empty, tmp_path, base_url=f"{empty.address}/v2").reply(ask(20))
+        assert len(empty.asked) == 1
     assert Account(tmp_path / "spending.jsonl").tokens_in == 0
 
 

@@ -127,6 +127,12 @@ _SPENT = re.compile(
     r"balance is (?:too low|insufficient|not enough)|余额不足|欠费"
 )
 _PER_DAY = re.compile(r"(?:requests|tokens|models)\Wper.day")
+#: That a server has no such model, or has not loaded it: Ollama, LM Studio, vLLM, hosted ones.
+NO_MODEL = re.compile(
+    r"model_?not_?found|no models? (?:is |are )?(?:loaded|found|available)|(?:unknown|invalid|no such) model\b|"
+    r"try pulling|\bload (?:a|the) model|failed to load (?:the )?model|"
+    r"\bmodel\b.{0,80}?\b(?:(?:is |was )?not (?:found|exist|loaded|available|downloaded)|(?:does not|doesn't) exist)"
+)
 GATED = re.compile(r"gated|licen[cs]e|request access|accept the (?:terms|condition)|must be granted access")
 _UNSUPPORTED = re.compile(
     r"unsupported|not support|only support|not compatible|unknown|unrecogni[sz]ed|not permitted|extra_forbidden|"

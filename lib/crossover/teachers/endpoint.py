@@ -30,11 +30,13 @@ import openai
 from crossover.errors import CrossoverError
 from crossover.params.budget_ratio import check_address
 from crossover.tasks.base import Problem, Task
+from crossover.tasks.pair_texts import listed
 from crossover.teachers.base import Reply, Request
 from crossover.teachers.dialects import (
     GATED,
     KEY_VARIABLE,
     NO_ACCESS,
+    NO_MODEL,
     api_key,
     asks_to_wait,
     chat_prompt,
@@ -401,17 +403,28 @@ class _Calls:
             return CrossoverError(
                 f"{server} keeps {model!r} behind a licence: {words} Accept it there, with the account of the key."
             )
-        if status in (401, 403):
+        if status == 403 and not json_of(response) and response.text.strip():
+            return CrossoverError(
+                f"{server}: a firewall or proxy refuses the call before any model server ({words}).{proxies()} Give an"
+                " address that is open to programs, or call from a network that it admits."
+            )
+        if status in NO_ACCESS:
             return CrossoverError(f"{server} refuses the key ({words}). Set {KEY_VARIABLE} to one that it accepts.")
         if (after := seconds_to_wait(response)) > 60:
             return CrossoverError(f"{server} asks to wait {after:.0f} s ({words}). Run again then, to resume.")
         if status in (408, 409, 429) or status >= 500:
             return self._given_up(words)
         known = await self._known(client)
-        if known and model not in known:
-            return CrossoverError(f"{server} has no model {model!r}. It lists: {self.safe(', '.join(known))}.")
-        wrong = status in (404, 405) and not (known and server.rstrip("/").endswith("/v1"))
-        hint = " Is base_url right? As a rule it ends in /v1." if wrong else ""
+        lacking = NO_MODEL.search(said)
+        if known and model not in known and (lacking or status == 404):
+            return CrossoverError(f"{server} has no model {model!r}. It lists: {self.safe(listed(known))}.")
+        if lacking:
+            return CrossoverError(
+                f"{server} cannot serve {model!r} ({words}). Load it there first, as by ollama pull or lms load."
+            )
+        ends = server.rstrip("/").endswith("/v1")
+        wrong = status in (404, 405) and not (known and ends)
+        hint = " Is base_url right?" + ("" if ends else " As a rule it ends in /v1.") if wrong else ""
         return CrossoverError(f"{server} refuses the request to {model!r} ({words}).{hint}")
 
     async def _known(self, client: openai.AsyncOpenAI) -> list[str]:
@@ -434,9 +447,10 @@ class _Calls:
         return f"status {status}: {self.safe(' '.join(str(said).split()))[:300]}"
 
     def said(self, response: httpx2.Response) -> str:
-        """Return all that a response says, in lower case, its letters as they are read."""
-        body = json_of(response)
-        return self.safe(json.dumps(body, ensure_ascii=False) if body else response.text).lower()
+        """Return all that a response says, in lower case, its letters as they are read; of a web page its title."""
+        body, is_page = json_of(response), "html" in response.headers.get("content-type", "")
+        said = json.dumps(body, ensure_ascii=False) if body else self.words(response) if is_page else response.text
+        return self.safe(said).lower()
 
     def safe(self, text: object) -> str:
         """Return a text without the key, should the server send it back, and without unpaired surrogates."""
