@@ -80,14 +80,15 @@ def test_too_few_queries_are_refused_with_what_it_would_take(command):
     ("changed", "said"),
     [
         ({}, ""),
-        ({"parsed": 1}, "Only 3 of 30 answers"),
-        ({"verified": 1}, "right on 3 of 24 answers"),
+        ({"parsed": 1}, "Only 1 of the teacher's 20 answers"),
+        ({"verified": 1}, "right on 1 of 16 answers"),
         ({"n_correct": 1}, "at the floor"),
         ({"n_correct": 20}, "No strategy beats the seeds alone"),
     ],
 )
 def test_a_pilot_that_cannot_help_says_why(monkeypatch, changed, said):
-    bought = {"asked": 10, "parsed": 8, "verified": 6, "n_correct": 60, "n_test": 100} | changed
+    bought = dict.fromkeys(("queries", "returned", "kept"), 20) | {"asked": 20, "parsed": 16, "verified": 6}
+    bought |= {"n_correct": 60, "n_test": 100} | changed
     rows = [bought | {"strategy": s, "budget": b, "replicate": 0} for s in STRATEGIES for b in (2, 4, 8)]
     alone = bought | {"strategy": "seeds_only", "budget": 0, "n_correct": 1 if changed.get("n_correct") == 1 else 50}
     monkeypatch.setattr(Pilot, "runs", lambda self: pd.DataFrame([*rows, alone | {"replicate": 0}]))
@@ -164,8 +165,44 @@ def test_a_pilot_runs_advises_reports_and_has_nothing_left_to_do(command, tmp_pa
         bought.exit_code == 0
         and "samples of answer_augmentation for 9 calls. The cap of 9 calls came first." in bought.stdout
     )
-    wrong = run(command("--accepted", "3"))
-    assert wrong.exit_code == 2 and "--strategy" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--accepted", "3"), "--strategy, one of"),
+        (("--strategy", "new_question"), "takes --accepted"),
+        (("--accepted", "3", "--strategy", "new_question", "--until", "decided"), "--until is for a pilot"),
+        (("--accepted", "25", "--strategy", "new_question"), "--queries must be at least 50 for 25 samples, got 48"),
+    ],
+)
+def test_options_of_a_purchase_and_of_a_pilot_do_not_mix(command, options, said):
+    done = run(command("--yes", *options))
+    assert done.exit_code == 2 and said in done.stderr
+
+
+def test_a_purchase_says_its_price_before_it_starts(command):
+    served = (
+        "--teacher",
+        "endpoint",
+        "--base-url",
+        "http://127.0.0.1:9/v1",
+        "--price-in",
+        "1000",
+        "--price-out",
+        "1000",
+    )
+    done = run(command("--accepted", "3", "--strategy", "new_question", "--max-cost", "5", *served), input="n\n")
+    assert done.exit_code == 1 and "6 calls if all are usable, at most 48" in done.stdout
+    assert re.search(r"About \d\S* .*capped at 5\.\n", done.stdout)
+
+
+def test_a_useless_teacher_ends_a_pilot_before_most_of_it_is_bought(command, tmp_path):
+    """Its answers hold no number: the first replicate alone is bought, without its largest budget."""
+    done = run(command("--yes", "--replicates", "2", queries=240))
+    assert done.exit_code == 0, done.output
+    assert "Only 0 of the teacher's 16 answers hold one to compare" in done.stdout and NEXT["hopeless"] in done.stdout
+    assert "calls: 48 of 240" in done.stdout and list((tmp_path / "results").rglob("report.html"))
 
 
 def test_seeds_without_an_answer_are_answered_first_and_paid_once(command, tmp_path):
@@ -182,7 +219,8 @@ def test_seeds_without_an_answer_are_answered_first_and_paid_once(command, tmp_p
     assert stored.read_bytes() == before, "no call is made twice"
 
 
-def test_a_resumed_pilot_keeps_to_its_queries(command, tmp_path):
+def test_a_resumed_pilot_keeps_to_its_queries(command, monkeypatch):
+    monkeypatch.setattr(Pilot, "hopeless", lambda self: "")
     assert run(command("--yes", queries=96)).exit_code == 0
     again = run(command("--yes", "--replicates", "2", queries=96))  # two smaller grids beside the one that was bought
     assert again.exit_code == 2 and "begun before" in again.stderr

@@ -75,8 +75,16 @@ def pilot(
     from crossover.study.pilot import STRATEGIES, plan, replicates_for
 
     console = Console(soft_wrap=True, highlight=False, markup=False)
-    if accepted and strategy not in STRATEGIES:
+    if (accepted or strategy) and strategy not in STRATEGIES:
         raise CrossoverError(f"--accepted takes --strategy, one of {', '.join(STRATEGIES)}; got {strategy!r}.")
+    if strategy and not accepted:
+        raise CrossoverError(
+            f"--strategy {strategy} takes --accepted, a number of samples; a pilot tries all strategies."
+        )
+    if idle := [name for name in ("until", "budget", "max_hours") if accepted and given[name]]:
+        raise CrossoverError(
+            f"--{idle[0].replace('_', '-')} is for a pilot; --accepted only buys. Leave one of them out."
+        )
     target = Path(export).expanduser()
     if export and (target.is_dir() or not target.parent.is_dir()):
         raise CrossoverError(f"--export must be a file in a folder that is there, got {export!r}.")
@@ -91,9 +99,7 @@ def pilot(
     if not accepted:
         made.check_begun()
     console.print(_preview(made))
-    console.print(
-        made.expected() if not accepted else f"{accepted:,} samples of {strategy}, at most {queries:,} calls."
-    )
+    console.print(made.expected_purchase(strategy, accepted) if accepted else made.expected())
     if not yes and (accepted or not made.finished):
         typer.confirm("Start?", abort=True)
     if accepted:
@@ -106,9 +112,10 @@ def pilot(
             console.print(stop.message)
             return
         advice = made.advice(stop.names)
-        from crossover.cli.pilot_report import buys_nothing, ended, write
+        from crossover.cli.pilot_report import buys_nothing, ended, next_step, write
 
-        said = [made.crossovers().to_string(index=False), ended(advice[0], stop), *(found.message for found in advice)]
+        said = [made.crossovers().to_string(index=False), ended(advice[0], stop), next_step(advice[0], stop)]
+        said += [found.message for found in advice]
         said += [made.alone(), made.told(), made.failures()]
         said += [f"{name}: {value}" for name, value in made.spent().items()]
         said += [f"report: {write(made, stop)}", f"counts, for `crossover fit` and `plan`: {made.folder / 'pilot.csv'}"]

@@ -11,15 +11,17 @@ from crossover.figures.learning_curves import lead_and_regret
 from crossover.labels import display_name
 from crossover.stats.advice import Advice, advise_map, regret_table
 from crossover.stats.lead import find_leads
-from crossover.study.pilot import STRATEGIES, Pilot
+from crossover.study.pilot import STAGES, STRATEGIES, Pilot
 from crossover.study.pilot_rounds import Stop
 from crossover.templates import render
 
 SAMPLES = 3  # of each strategy
-STAGES = ("queries", "asked", "returned", "parsed", "verified", "kept")
 NEXT = {
     "nothing": "Buy none of this for these seeds: train on the seeds, or measure a larger --budget.",
-    "hopeless": "More calls of the same kind will not help: fix the cause named above first.",
+    "hopeless": (
+        "No more is bought, since more calls of this kind will not help. Fix the cause, and run the command again:"
+        " with another --teacher-model or --compare, a longer --max-new-tokens, or a larger --student."
+    ),
     "decided": "Buy it: crossover pilot with --accepted and --strategy {} buys samples under a cap of calls.",
     "spent": (
         "The same command with more --queries goes on from here; --until decided stops as soon as one strategy is best."
@@ -50,7 +52,7 @@ def contents(pilot: Pilot, stop: Stop) -> dict[str, object]:
         "figures": _figures(pilot),
         "asked": asked.items(),
         "stages": ("strategy", *STAGES),
-        "funnel": _funnel(pilot),
+        "funnel": [[display_name(name), *(f"{n:,}" for n in row)] for name, *row in pilot.funnel().itertuples()],
         "bought": _samples(pilot),
         "failures": pilot.failures() or "No call failed.",
         "next": next_step(advice[0], stop),
@@ -100,14 +102,6 @@ def _figures(pilot: Pilot) -> list[tuple[str, str]]:
         lead_and_regret(leads, losses, narrow).savefig(file, format="svg", metadata={"Date": None})
         drawn.append((name, file.getvalue()[file.getvalue().index("<svg") :]))
     return drawn
-
-
-def _funnel(pilot: Pilot) -> list[list[str]]:
-    """Counts of each stage by strategy, of the largest budget in each replicate."""
-    runs = pilot.runs()
-    largest = runs[runs["budget"] > 0].sort_values("budget").groupby(["strategy", "replicate"]).tail(1)
-    sums = largest.groupby("strategy")[list(STAGES)].sum()
-    return [[display_name(name), *(f"{n:,}" for n in row)] for name, *row in sums.itertuples()]
 
 
 def _samples(pilot: Pilot) -> list[tuple[str, list[tuple[str, str, str]]]]:

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import pandas as pd
+from scipy.stats import beta
 
 from crossover.digests import digest as digest_of
 from crossover.errors import CrossoverError
-from crossover.labels import display_name
+from crossover.labels import QUERIES_PER_SAMPLE, display_name
 from crossover.models.weights import model_folder
 from crossover.params.budget_ratio import BudgetRatio
 from crossover.params.profiles import check
@@ -33,7 +34,7 @@ from crossover.study.cell import QueryCell, read_cell
 from crossover.study.cost_estimate import span
 from crossover.study.experiments.query_budget import buy
 from crossover.study.grids.budget_ratio import grid
-from crossover.study.pilot_forecast import EARLY, KINDS, Forecast
+from crossover.study.pilot_forecast import EARLY, Forecast
 from crossover.study.pilot_rounds import (
     REPLICATES,
     SMALLEST,
@@ -51,7 +52,8 @@ from crossover.teachers.spending import Account, BudgetExceeded
 
 STRATEGIES = ("answer_augmentation", "question_rephrase", "new_question")
 MOST_TESTS = 300
-FEW = 0.2  # share of readable, or of right, answers below which a teacher is no use
+FEW, SURE = 0.2, 0.8  # share of readable, or of right, answers below which a teacher is no use; with what confidence
+STAGES = ("queries", "asked", "returned", "parsed", "verified", "kept")
 CONNECTION = ("base_url", "price_in", "price_out", "max_cost")
 
 
@@ -99,6 +101,11 @@ def replicates_for(task: UserPairs, given: Mapping[str, Any]) -> int:
             f" to {SMALLEST << (MIN_BUDGETS - 1)} queries. Give more{'' if capped else ', or more tests'}{instead}."
         )
     return REPLICATES if given["until"] and not given["replicates"] else replicates
+
+
+def _few(hits: int, of: int) -> bool:
+    """Whether a share is below :data:`FEW` by its upper confidence limit (Clopper and Pearson)."""
+    return bool(hits < of and beta.ppf(SURE, hits + 1, of - hits) < FEW)
 
 
 def _points(replicates: int, n_test: int) -> int:
@@ -179,10 +186,8 @@ class Pilot:
         said = [f"{what}{e.left} of {e.students} students to train, at most {e.calls:,} teacher calls."]
         if self.until:
             said.append(f"Then further rounds, up to {self.queries:,} calls in all, until {self.until}.")
-        if p.price_in or p.price_out:
-            cap = f", capped at {p.max_cost:g}" if p.max_cost else ""
-            calls = dict.fromkeys(STRATEGIES, (self.queries if self.until else e.calls) // len(STRATEGIES))
-            said.append(f"About {self.forecast.priced(calls, self.runs())} at the prices given{cap}.")
+        calls = (self.queries if self.until else e.calls) // len(STRATEGIES)
+        said += self.forecast.price(dict.fromkeys(STRATEGIES, calls), self.runs())
         hours = f"{span(e.hours, ',.2g')} hours of one worker besides the teacher's"
         said.append(f"{'Hours are known after the first student' if e.unknown else hours} ({'; '.join(e.basis)}).")
         smallest = replicates_needed(self.lead / 100, p.n_test) or p.replicates
@@ -193,6 +198,14 @@ class Pilot:
             f" points takes at least {least_queries(smallest):,} calls (replicates: {smallest})."
         )
         return "\n".join([*said, *self.forecast.too_long()])
+
+    def expected_purchase(self, strategy: str, n: int) -> str:
+        """Say what ``n`` usable samples of a strategy take, and what speaks against it."""
+        least = n * int(QUERIES_PER_SAMPLE[strategy])
+        if least > self.queries:
+            raise CrossoverError(f"--queries must be at least {least:,} for {n:,} samples, got {self.queries:,}.")
+        said = [f"{n:,} samples of {strategy}: {least:,} calls if all are usable, at most {self.queries:,}."]
+        return "\n".join([*said, *self.forecast.price({strategy: least}, self.runs()), *self.forecast.too_long()])
 
     @property
     def finished(self) -> bool:
@@ -220,7 +233,7 @@ class Pilot:
         return f"By what has been run, {hours} hours of one worker are left, and {tokens:,.0f} tokens in all{priced}."
 
     def run(self) -> Stop:
-        """Run the cells that have no row yet, in rounds where the pilot stops when it knows."""
+        """Run the cells that have no row yet, from the grid's beginning or in rounds; none once it is hopeless."""
         deadline = time.monotonic() + 3600 * self.max_hours
 
         def run(design: Design) -> pd.DataFrame:
@@ -239,12 +252,14 @@ class Pilot:
             return self.counts()
 
         if not self.until:
-            try:
-                run(self.design)
-            except BudgetExceeded as problem:
-                return Stop("spent", str(problem), Design(frozenset()), 0)
-            why = self.hopeless()
-            return Stop("hopeless" if why else "spent", why or "The grid is complete.", self.design)
+            for design in (self.design.beginning, self.design):
+                try:
+                    run(design)
+                except BudgetExceeded as problem:
+                    return Stop("spent", str(problem), Design(frozenset()), 0)
+                if why := self.hopeless():
+                    return Stop("hopeless", why, design)
+            return Stop("spent", "The grid is complete.", self.design)
         look = partial(look_at_target, seed_size=self.n_seeds, queries=self.budget or self.queries / len(STRATEGIES))
         if factor := parse_until(self.until):
             look = partial(look_at_crossover, factor=factor)
@@ -262,17 +277,11 @@ class Pilot:
     def hopeless(self) -> str:
         """Say why no strategy helps (wrong replies, no student above the seeds alone); nothing where one may."""
         runs, p = self.runs(), self.parameters
-        answers = runs[runs["strategy"] == "answer_augmentation"][["asked", "parsed", "verified"]].sum()
-        if answers["parsed"] < FEW * answers["asked"]:
-            return (
-                f"Only {answers['parsed']} of {answers['asked']} answers of the teacher hold one to compare."
-                f" {self.failures()}"
-            )
-        if answers["verified"] < FEW * answers["parsed"]:
-            return (
-                f"The teacher is right on {answers['verified']} of {answers['parsed']} answers to your own seeds: use a"
-                " stronger one."
-            )
+        asked, parsed, right = self.funnel().loc["answer_augmentation", ["asked", "parsed", "verified"]]
+        if _few(parsed, asked):
+            return f"Only {parsed} of the teacher's {asked} answers hold one to compare. {self.failures()}".strip()
+        if _few(right, parsed):
+            return f"The teacher is right on {right} of {parsed} answers to your own seeds: use a stronger one."
         shares = self._shares()
         level, top = shares["seeds_only", 0], shares.drop("seeds_only").max()
         if top <= 1.5 / p.n_test:
@@ -282,6 +291,12 @@ class Pilot:
                 f"No strategy beats the seeds alone: {level:.0%} right without any call, at most {top:.0%} with them."
             )
         return ""
+
+    def funnel(self) -> pd.DataFrame:
+        """Return the counts of calls, and of what became of them, by strategy: of its largest budget per replicate."""
+        runs = self.runs()
+        largest = runs[runs["budget"] > 0].sort_values("budget").groupby(["strategy", "replicate"]).tail(1)
+        return largest.groupby("strategy")[list(STAGES)].sum()
 
     def failures(self) -> str:
         """Say what went wrong with replies, most frequent first."""
@@ -387,7 +402,7 @@ class Pilot:
         calls, made, store = 0, 0, self.store
         with store.lock():
             while len(samples) < n and calls < self.queries:
-                calls = min(self.queries, calls + (n - len(samples)) * (2 if strategy in KINDS else 1))
+                calls = min(self.queries, calls + (n - len(samples)) * int(QUERIES_PER_SAMPLE[strategy]))
                 (cell,) = self._grid([strategy], [calls])
                 bought, ledger = buy(cell, store, self.parameters.device)
                 samples, made = bought.samples, ledger.spent

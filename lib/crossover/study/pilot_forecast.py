@@ -95,6 +95,12 @@ class Forecast:
             return f"{money:.2g} (by the student's tokenizer, which stands for the teacher's until the first calls)"
         return f"{money:.2g}" + (f" (before the first calls: {before:.2g})" if abs(money - before) > before / 5 else "")
 
+    def price(self, calls: Mapping[str, int], runs: pd.DataFrame) -> list[str]:
+        """Say in one line what calls cost; none where they have no price."""
+        p = self.parameters
+        cap = f", capped at {p.max_cost:g}" if p.max_cost else ""
+        return [f"About {self.priced(calls, runs)} at the prices given{cap}."] if p.price_in or p.price_out else []
+
     def students(self, cells: Sequence[Cell], done: Collection[str], runs: pd.DataFrame) -> Estimate:
         """Estimate the hours of students that are not done.
 

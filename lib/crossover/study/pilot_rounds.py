@@ -55,6 +55,14 @@ class Design:
         around = cls.grid(strategies, 1, int(len(strategies) * target / 2) << (MIN_BUDGETS - 1), MIN_BUDGETS)
         return around if 0 < target and around.queries < whole.queries else whole
 
+    @property
+    def beginning(self) -> Design:
+        """One replicate without its largest budget, where the others are enough for a curve."""
+        first = {cell for cell in self.cells if cell[2] == 0}
+        budgets = sorted({b for _, b, _ in first})
+        budgets = budgets[:-1] if len(budgets) > MIN_BUDGETS else budgets
+        return replace(self, cells=frozenset(cell for cell in first if cell[1] in budgets))
+
     @cached_property
     def largest(self) -> dict[tuple[str, int], int]:
         """The largest budget by strategy and replicate."""
