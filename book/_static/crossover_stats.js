@@ -6,7 +6,7 @@
 function crossoverStats(settings) {
   const { level, clear, statuses, per_sample: perSample, order, repeats: worth, fresh } = settings, tail = (1 - level) / 2;
   const { Generator, range, vector, matrix, sum, mean, clip, ascending, median, linspace, transpose, apply, pairs, distinct, dot, product, quantile, inverse,
-    cholesky, svd, fdtrc, tQuantile, exactLog, fixed, general, grouped, three, percent, points, probability, withError, showInterval } = numerics();
+    cholesky, svd, fdtrc, tQuantile, exactLog, fixed, general, grouped, short, percent, points, probability, withError, showInterval } = numerics();
   const { Refused, readCounts, curveCounts } = countsTable({ general, matrix, distinct });
 
   // ---- stats/noise.py ---------------------------------------------------------------------------------------------------------------
@@ -647,10 +647,10 @@ function crossoverStats(settings) {
   }
 
   function crossoverMessage(status, side, [first, second], leader, low, high, ratio, single, exists, within) {
-    const where = `${general(low)} to ${general(high)}`, end = side === "above" ? `> ${general(high)}` : `< ${general(low)}`;
+    const where = `${short(low)} to ${short(high)}`, end = side === "above" ? `> ${short(high)}` : `< ${short(low)}`;
     const text = {
       found: () => `${second} overtakes ${first}`,
-      multiple: () => `the lead changes at ${within.map((c) => three(c.ratio)).join(", ")}`,
+      multiple: () => `the lead changes at ${within.map((c) => short(c.ratio)).join(", ")}`,
       none: () => `${leader} leads at all ratios from ${where}, and no crossing is likely beyond`,
       undetermined: () => `at no ratio from ${where} do the data say which leads`,
       beyond_range: () => `${leader} leads from ${where}; ${ratio !== null ? `a crossover would lie at ${end}, by extrapolation`
@@ -760,12 +760,12 @@ function crossoverStats(settings) {
   }
 
   function readAt(curves, seeds, ratio) {
-    const sizes = distinct([curves[0].size, curves.at(-1).size]).map((v) => general(v)).join(" to ");
+    const sizes = distinct([curves[0].size, curves.at(-1).size]).map(short).join(" to ");
     const below = curves.findLast((c) => c.size <= seeds) ?? curves[0], above = curves.find((c) => c.size >= seeds) ?? curves.at(-1), why = [];
     if (seeds < curves[0].size || seeds > curves.at(-1).size) why.push(`only ${sizes} seed questions were tested`);
     const weight = above.size > below.size ? Math.log(seeds / below.size) / Math.log(above.size / below.size) : 0;
     const first = Math.max(below.range[0], above.range[0]), last = Math.min(below.range[1], above.range[1]);
-    if (!(first * (1 - 1e-9) <= ratio && ratio <= last * (1 + 1e-9))) why.push(`only ${general(first)} to ${general(last)} calls per seed question were tested`);
+    if (!(first * (1 - 1e-9) <= ratio && ratio <= last * (1 + 1e-9))) why.push(`only ${short(first)} to ${short(last)} calls per seed question were tested`);
     const [low, high] = [below.flexible.draws(ratio), above.flexible.draws(ratio)];
     return { values: low.map((v, d) => v + weight * (high[d] - v)), why: why.join("; ") };
   }
@@ -810,31 +810,31 @@ function crossoverStats(settings) {
   // ---- cli/counts.py: what the commands print ---------------------------------------------------------------------------------------
   const without = (rows, hidden) => rows.map((row) => Object.fromEntries(Object.entries(row).filter(([name]) => !hidden.includes(name))));
   const printed = (rows) => without(rows, new Set(rows.map((row) => row.task)).size === 1 ? ["task"] : []);
-  const bracketText = (found) => found.map(([a, b]) => `${general(a)} to ${general(b)}`).join(", ") || "none";
+  const bracketText = (found) => found.map(([a, b]) => `${short(a)} to ${short(b)}`).join(", ") || "none";
 
   function printedFit(curves) {
-    const found = findCrossovers(curves), pair = (x) => ({ pair: `${x.first} -> ${x.second}`, S: general(x.size) }), messages = new Map();
+    const found = findCrossovers(curves), pair = (x) => ({ pair: `${x.first} -> ${x.second}`, S: short(x.size) }), messages = new Map();
     const say = (message, about) => messages.set(message, [...(messages.get(message) ?? []), about]);
-    for (const c of curves) if (c.message) say(`${c.status}: ${c.message}`, `${c.strategy}, S = ${general(c.size)}, ${c.task}`);
-    for (const x of found) say(`${x.status}: ${x.message}`, `${x.first} / ${x.second}, S = ${general(x.size)}, ${x.task}`);
+    for (const c of curves) if (c.message) say(`${c.status}: ${c.message}`, `${c.strategy}, S = ${short(c.size)}, ${c.task}`);
+    for (const x of found) say(`${x.status}: ${x.message}`, `${x.first} / ${x.second}, S = ${short(x.size)}, ${x.task}`);
     return {
-      curves: printed(curves.map((c) => ({ task: c.task, strategy: c.strategy, S: general(c.size), E: withError(c.E, c.E_error), B: withError(c.B, c.B_error),
-        tau: withError(c.tau, c.tau_error), "90% gain": c.ratio90 === null ? "-" : three(c.ratio90), status: c.status }))),
+      curves: printed(curves.map((c) => ({ task: c.task, strategy: c.strategy, S: short(c.size), E: withError(c.E, c.E_error), B: withError(c.B, c.B_error),
+        tau: withError(c.tau, c.tau_error), "90% gain": c.ratio90 === null ? "-" : short(c.ratio90), status: c.status }))),
       crossovers: printed(found.map((x) => {
         const mark = x.ratio !== null && !(x.tested[0] <= x.ratio && x.ratio <= x.tested[1]) ? "*" : "", share = (p) => (p === null ? "-" : fixed(p, 2));
-        return { task: x.task, "change of lead": x.status === "none" ? `${x.leader} leads` : `${x.first} -> ${x.second}`, S: general(x.size), status: x.status,
-          ratio: x.ratio === null ? "-" : three(x.ratio) + mark, interval: x.status === "none" || x.exists === null ? "-" : showInterval(x.interval, x.tested),
+        return { task: x.task, "change of lead": x.status === "none" ? `${x.leader} leads` : `${x.first} -> ${x.second}`, S: short(x.size), status: x.status,
+          ratio: x.ratio === null ? "-" : short(x.ratio) + mark, interval: x.status === "none" || x.exists === null ? "-" : showInterval(x.interval, x.tested),
           queries: x.ratio === null ? "-" : grouped(fixed(x.ratio * x.size, 0)) + mark, "P(exists)": share(x.exists), "P(in range)": share(x.inRange) };
       })),
       forms: found.filter((x) => x.forms).map((x) => ({ ...pair(x),
-        ...Object.fromEntries(Object.entries(x.forms).map(([name, roots]) => [name.replace("_", " "), roots.map(three).join(", ") || "none"])),
+        ...Object.fromEntries(Object.entries(x.forms).map(([name, roots]) => [name.replace("_", " "), roots.map(short).join(", ") || "none"])),
         "no form": bracketText(x.brackets) })),
       shares: found.filter((x) => x.shares).map((x) => ({ ...pair(x), ...x.shares })),
       messages: [...messages].map(([message, about]) => [about.join("; "), message]),
       leads: findLeads(curves).map((x) => ({
-        title: `${x.second} over ${x.first}, S = ${general(x.size)}, ${x.task}`,
-        rows: x.points.map((p) => ({ ratio: general(p.ratio), "lead, points": points(p.lead, p.low, p.high), replicates: `${p.replicates}` })),
-        undecided: `${x.second} over ${x.first} (S = ${general(x.size)}, ${x.task}): undecided at ratios ${x.bands.map(([a, b]) => `${three(a)} to ${three(b)}`).join(", ") || "nowhere"}`,
+        title: `${x.second} over ${x.first}, S = ${short(x.size)}, ${x.task}`,
+        rows: x.points.map((p) => ({ ratio: short(p.ratio), "lead, points": points(p.lead, p.low, p.high), replicates: `${p.replicates}` })),
+        undecided: `${x.second} over ${x.first} (S = ${short(x.size)}, ${x.task}): undecided at ratios ${x.bands.map(([a, b]) => `${short(a)} to ${short(b)}`).join(", ") || "nowhere"}`,
         brackets: `paired difference changes sign at ratios ${bracketText(x.brackets)}`,
       })),
     };

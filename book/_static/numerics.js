@@ -278,7 +278,7 @@ function numerics() {
     return shorter(fixed(value, digits - 1 - exponent));
   }
   const grouped = (text) => text.replace(/^-?\d+/, (whole) => whole.replace(/\B(?=(\d{3})+$)/g, ","));
-  const three = (value) => general(value, 3);
+  const short = (value) => (Number.isInteger(value) || Math.abs(value) >= 999.5 ? grouped(fixed(value, 0)) : general(value, 3));
   const percent = (value) => `${fixed(100 * value, 0)}%`;
   const signed = (value) => (value < 0 || Object.is(value, -0) ? fixed(value, 1) : `+${fixed(value, 1)}`);
   const points = (lead, low, high) => `${signed(Math.round(1e11 * lead) / 1e9)} (${fixed(100 * low, 1)} to ${fixed(100 * high, 1)})`;
@@ -294,8 +294,8 @@ function numerics() {
     return `${fixed(roundEven(value / step) * step, 0)} ± ${fixed(roundEven(error / step) * step, 0)}`;
   }
   const showInterval = ([low, high], tested) =>
-    `${low === null ? `< ${three(tested[0])}` : three(low)} to ${high === null ? `> ${three(tested[1])}` : three(high)}`;
+    `${low === null ? `< ${short(tested[0])}` : short(low)} to ${high === null ? `> ${short(tested[1])}` : short(high)}`;
 
   return { Generator, range, vector, matrix, sum, mean, clip, ascending, median, linspace, transpose, apply, pairs, distinct, dot, product, quantile, inverse,
-    cholesky, svd, fdtrc, tQuantile, exactLog, fixed, general, grouped, three, percent, points, probability, withError, showInterval };
+    cholesky, svd, fdtrc, tQuantile, exactLog, fixed, general, grouped, short, percent, points, probability, withError, showInterval };
 }

@@ -201,10 +201,16 @@ def test_a_forest_keeps_a_panels_rows_together_and_prints_what_it_draws():
     assert y["A"] > y["not run"] > y["B"] > y["-1.0 (-3.0 to 1.0)"]
 
 
-def test_a_forests_interval_beyond_the_limit_ends_in_an_arrow():
-    axes = forest(rows_of({("", "wide"): 0.4}).assign(low=-0.5)).axes[0]
-    assert {"<", ">"} <= {line.get_marker() for line in axes.lines if len(line.get_xdata())}
-    assert axes.get_xlim() == (-30, 30)
+@pytest.mark.parametrize(
+    ("estimate", "low", "high", "heads"),
+    [(0.1, -0.5, 0.5, {"<", ">"}), (0.1, 0.0, 0.5, {">"}), (0.37, 0.32, 0.43, {">"}), (-0.6, -0.9, -0.2, {"<"})],
+)
+def test_a_forest_shows_every_estimate_and_an_arrow_where_its_interval_leaves(estimate, low, high, heads):
+    rows = pd.concat([rows_of({("", "wide"): estimate}).assign(low=low, high=high), rows_of({("", "other"): 0.02})])
+    axes = forest(rows).axes[0]
+    assert {line.get_marker() for line in axes.lines if len(line.get_xdata())} & {"<", ">"} == heads
+    first, last = axes.get_xlim()
+    assert first < 100 * estimate < last
 
 
 def test_a_narrow_forest_names_its_rows_above_them():

@@ -93,6 +93,7 @@ def fit(
     """
     from crossover.stats.crossovers import find_crossovers
     from crossover.stats.curves import CurveSummary, fit_table
+    from crossover.stats.formatting import short
 
     fits = fit_table(_only(_table(table, outcome), task), level, draws)
     found = find_crossovers(fits, dict(cost or []), unit)
@@ -117,9 +118,10 @@ def fit(
     said: dict[str, list[str]] = {}
     for c in fits:
         if c.message:
-            said.setdefault(f"{c.status}: {c.message}", []).append(f"{c.strategy}, S = {c.seed_size:g}, {c.task}")
+            said.setdefault(f"{c.status}: {c.message}", []).append(f"{c.strategy}, S = {short(c.seed_size)}, {c.task}")
     for x in found:
-        said.setdefault(f"{x.status}: {x.message}", []).append(f"{x.first} / {x.second}, S = {x.seed_size:g}, {x.task}")
+        pair = f"{x.first} / {x.second}, S = {short(x.seed_size)}, {x.task}"
+        said.setdefault(f"{x.status}: {x.message}", []).append(pair)
     for message, about in said.items():
         out.print(f"{'; '.join(about)}\n    {message}")
 
@@ -153,7 +155,7 @@ def advise(
     """
     from crossover.stats.advice import advise as ask
     from crossover.stats.curves import fit_table
-    from crossover.stats.formatting import probability
+    from crossover.stats.formatting import probability, short
 
     table = _table(source, alone=True)
     tasks = list(table["task"].value_counts().index)
@@ -181,7 +183,9 @@ def advise(
         }
         for c in advice.choices
     ]
-    print_table(out, f"{advice.task}: {where}S = {at[0]:g}, Q = {at[1]:g} {unit}, ratio {at[1] / at[0]:.3g}", rows)
+    print_table(
+        out, f"{advice.task}: {where}S = {short(at[0])}, Q = {short(at[1])} {unit}, ratio {short(at[1] / at[0])}", rows
+    )
     out.print(advice.message)
     if others:
         out.print(f"other tasks (--task): {'; '.join(others)}")
@@ -216,6 +220,7 @@ def compare(
     import pandas as pd
 
     from crossover.stats.crossovers import show_brackets
+    from crossover.stats.formatting import short
     from crossover.stats.lead import compare as leads_of
 
     outcomes = pd.read_csv(items, dtype={"replicate": str}) if items else None
@@ -230,10 +235,10 @@ def compare(
         return
     out = console()
     for lead in leads:
-        size = "all sizes" if lead.seed_size is None else f"S = {lead.seed_size:g}"
+        size = "all sizes" if lead.seed_size is None else f"S = {short(lead.seed_size)}"
         rows = [
             {
-                "ratio": f"{p.ratio:g}",
+                "ratio": short(p.ratio),
                 "lead, points": _points(p.lead, p.low, p.high),
                 "replicates": f"{p.replicates}",
             }
@@ -345,13 +350,16 @@ def _short(rows: list[dict[str, str]], without: tuple[str, ...] = ()) -> list[di
 
 
 def _pair(c: Crossover) -> dict[str, str]:
-    return {"pair": f"{c.first} -> {c.second}", "S": f"{c.seed_size:g}"}
+    from crossover.stats.formatting import short
+
+    return {"pair": f"{c.first} -> {c.second}", "S": short(c.seed_size)}
 
 
 def _by_form(c: Crossover) -> dict[str, str]:
     from crossover.stats.crossovers import show_brackets
+    from crossover.stats.formatting import short
 
-    forms = {_words(k): ", ".join(f"{v:.3g}" for v in values) or "none" for k, values in c.by_form.items()}
+    forms = {_words(k): ", ".join(map(short, values)) or "none" for k, values in c.by_form.items()}
     return _pair(c) | forms | {"no form": show_brackets(c.model_free)}
 
 

@@ -12,7 +12,7 @@ from crossover.figures.style import INK, MUTED, PAPER, SERIES, Picture, bars, le
 from crossover.labels import TASKS
 
 _ROW, _HEAD = 0.27, 0.27  # inches
-LIMIT = 30.0  # points either way that a forest shows at the most
+LIMIT = 30.0  # points either way that a forest shows at the most, unless an estimate lies further
 
 
 @styled
@@ -38,7 +38,8 @@ def forest(rows: pd.DataFrame, xlabel: str = "difference in test accuracy, point
     shown = ["low", "high", *(["value"] if "value" in rows else [])]
     ends = 100 * rows[shown].astype(float).to_numpy()
     widest = float(np.nanmax(np.abs(ends))) if np.isfinite(ends).any() else 1.0
-    limit = min(LIMIT, 1.1 * max(widest, 1.0))
+    furthest = float(100 * rows["estimate"].astype(float).abs().max())
+    limit = min(max(LIMIT, 1.1 * np.nan_to_num(furthest)), 1.1 * max(widest, 1.0))
     axes.axvline(0, color=MUTED, linewidth=1, zorder=1)
     marks = []
     _bars(axes, rows, np.array(places), limit)
@@ -77,8 +78,7 @@ def _bars(axes: Axes, rows: pd.DataFrame, y: np.ndarray, limit: float) -> None:
     shown = np.clip(values, -limit, limit)
     ends = np.abs(shown[:, 1:] - shown[:, :1]).T
     axes.errorbar(shown[:, 0], y, xerr=ends, color=INK, marker="o", linestyle="none", markersize=6, zorder=4)
-    for column, side, head in ((1, -limit, "<"), (2, limit, ">")):
-        beyond = np.abs(values[:, column] - shown[:, column]) > 0
+    for side, head, beyond in ((-limit, "<", values[:, 1] < -limit), (limit, ">", values[:, 2] > limit)):
         if beyond.any():  # an empty line counts as a point at the figure's corner, and the layout makes room for it
             axes.plot(np.full(beyond.sum(), side), y[beyond], head, color=INK, markersize=6, zorder=4, clip_on=False)
 

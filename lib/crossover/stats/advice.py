@@ -17,7 +17,7 @@ import pandas as pd
 from crossover.errors import CrossoverError
 from crossover.stats.crossovers import scales
 from crossover.stats.curves import Fits, FittedCurve
-from crossover.stats.formatting import points, probability
+from crossover.stats.formatting import points, probability, short
 from crossover.stats.seed_size_law import fit_seed_sizes
 
 #: The least probability of being best at which a strategy is recommended rather than merely named.
@@ -107,7 +107,7 @@ class Advice:
         """One sentence, and one per doubt."""
         best = self.best
         seeds, queries = self.nearest or (self.seeds, self.queries)
-        point = f"{seeds:,.4g} seed questions and {queries:,.6g} {self.unit}"
+        point = f"{short(seeds)} seed questions and {short(queries)} {self.unit}"
         sure = f"best with probability {probability(best.p_best)}, expected regret {100 * best.regret:.1f} points"
         if len(self.choices) == 1:
             said = f"{best.strategy} is the only strategy with a curve"
@@ -116,7 +116,7 @@ class Advice:
             said = f"{best.strategy} leads {self.choices[1].strategy} by {lead} points ({ends}; {sure})"
         if self.nearest:
             lines = [
-                f"{self.seeds:,.4g} seed questions and {self.queries:,.6g} {self.unit}: outside the tested range",
+                f"{short(self.seeds)} seed questions and {short(self.queries)} {self.unit}: outside the tested range",
                 f"no recommendation ({best.why})",
                 f"at the nearest tested point, {point}, {said}",
             ]
@@ -265,14 +265,15 @@ def _buys_nothing(curves: Mapping[float, FittedCurve]) -> bool:
 def _read(fitted: dict[float, FittedCurve], seeds: float, ratio: float) -> tuple[np.ndarray, str]:
     """Draws of one strategy at (S, ratio), and what lies outside of the tested range ('' if nothing)."""
     sizes = sorted(fitted)
-    why = [] if sizes[0] <= seeds <= sizes[-1] else [f"S = {seeds:g} is outside {sizes[0]:g} to {sizes[-1]:g}"]
+    ends = f"{short(sizes[0])} to {short(sizes[-1])}"
+    why = [] if sizes[0] <= seeds <= sizes[-1] else [f"S = {short(seeds)} is outside {ends}"]
     below = max((s for s in sizes if s <= seeds), default=sizes[0])
     above = min((s for s in sizes if s >= seeds), default=sizes[-1])
     weight = np.log(seeds / below) / np.log(above / below) if above > below else 0.0
     first = max(fitted[s].ratio_range[0] for s in (below, above))
     last = min(fitted[s].ratio_range[1] for s in (below, above))
     if not first * (1 - 1e-9) <= ratio <= last * (1 + 1e-9):
-        why.append(f"ratio {ratio:.3g} is outside {first:g} to {last:g}")
+        why.append(f"ratio {short(ratio)} is outside {short(first)} to {short(last)}")
     low, high = (fitted[s].at(np.array([ratio]))[1][:, 0] for s in (below, above))
     return low + weight * (high - low), "; ".join(why)
 

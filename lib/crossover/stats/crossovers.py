@@ -18,6 +18,7 @@ from crossover.labels import QUERIES_PER_SAMPLE
 from crossover.stats.curves import Fits, FittedCurve, akaike, point_fit
 from crossover.stats.flexible import BEYOND
 from crossover.stats.formatting import interval as show_interval
+from crossover.stats.formatting import short
 from crossover.stats.forms import EXPONENTIAL, FORMS, Form
 from crossover.stats.lead import model_free
 from crossover.stats.noise import VarianceComponents
@@ -94,10 +95,9 @@ class Crossover:
     uncertainty: dict[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        value = "" if self.ratio is None else f" at {self.ratio:.3g} ({show_interval(*self.interval, self.tested)})"
-        return (
-            f"{self.first} -> {self.second} (S = {self.seed_size:g}, {self.task}): {self.status}{value}; {self.message}"
-        )
+        value = "" if self.ratio is None else f" at {short(self.ratio)} ({show_interval(*self.interval, self.tested)})"
+        about = f"{self.first} -> {self.second} (S = {short(self.seed_size)}, {self.task})"
+        return f"{about}: {self.status}{value}; {self.message}"
 
     def _repr_html_(self) -> str:
         return pd.DataFrame([self.row()]).to_html(index=False, border=0)
@@ -109,9 +109,9 @@ class Crossover:
         return {
             "task": self.task,
             "change of lead": f"{self.first} -> {self.second}" if self.status != "none" else f"{self.leader} leads",
-            "S": f"{self.seed_size:g}",
+            "S": short(self.seed_size),
             "status": self.status,
-            "ratio": "-" if self.ratio is None else f"{self.ratio:.3g}{extrapolated}",
+            "ratio": "-" if self.ratio is None else f"{short(self.ratio)}{extrapolated}",
             "interval": "-" if open_everywhere else show_interval(*self.interval, self.tested),
             self.unit: "-" if self.queries is None else f"{self.queries:,.0f}{extrapolated}",
             "P(exists)": "-" if self.p_exists is None else f"{self.p_exists:.2f}",
@@ -173,7 +173,7 @@ def table(crossovers: list[Crossover]) -> pd.DataFrame:
 
 def show_brackets(brackets: tuple[tuple[float, float], ...]) -> str:
     """Print the ratios between which a paired difference changes sign."""
-    return ", ".join(f"{a:g} to {b:g}" for a, b in brackets) or "none"
+    return ", ".join(f"{short(a)} to {short(b)}" for a, b in brackets) or "none"
 
 
 def _nearest(roots: list[float], ratio: float | None) -> float | None:
@@ -308,14 +308,14 @@ def _status(
 
 
 def _message(c: Crossover, single: bool) -> str:
-    where = f"{c.tested[0]:g} to {c.tested[1]:g}"
-    end = f"> {c.tested[1]:g}" if c.side == "above" else f"< {c.tested[0]:g}"
+    where = f"{short(c.tested[0])} to {short(c.tested[1])}"
+    end = f"> {short(c.tested[1])}" if c.side == "above" else f"< {short(c.tested[0])}"
     beyond = f"a crossover would lie at {end}, by extrapolation"
     if c.ratio is None:
         beyond = f"a crossover, if any (probability {c.p_exists or 0:.2f}), lies at {end}"
     text = {
         "found": f"{c.second} overtakes {c.first}",
-        "multiple": "the lead changes at " + ", ".join(f"{x.ratio:.3g}" for x in c.crossings if x.inside),
+        "multiple": "the lead changes at " + ", ".join(short(x.ratio) for x in c.crossings if x.inside),
         "none": f"{c.leader} leads at all ratios from {where}, and no crossing is likely beyond",
         "undetermined": f"at no ratio from {where} do the data say which leads",
         "beyond_range": f"{c.leader} leads from {where}; {beyond}",

@@ -18,7 +18,7 @@ from crossover.errors import CrossoverError, nearest
 from crossover.stats import counts, noise
 from crossover.stats.counts import CurveCounts
 from crossover.stats.flexible import FlexibleCurve, LevelLine, fit_flexible
-from crossover.stats.formatting import interval, with_error
+from crossover.stats.formatting import interval, short, with_error
 from crossover.stats.forms import EXPONENTIAL, Form
 from crossover.stats.noise import VarianceComponents
 from crossover.stats.variable_projection import Solution, solve
@@ -76,7 +76,7 @@ class CurveSummary:
 
     def __str__(self) -> str:
         return (
-            f"{self.strategy} (S = {self.seed_size:g}, {self.task}): "
+            f"{self.strategy} (S = {short(self.seed_size)}, {self.task}): "
             + ", ".join(f"{name} = {self.row()[name]}" for name in ("E", "B", "tau"))
             + f"; {self.status}"
         )
@@ -89,11 +89,11 @@ class CurveSummary:
         return {
             "task": self.task,
             "strategy": self.strategy,
-            "S": f"{self.seed_size:g}",
+            "S": short(self.seed_size),
             **{name: with_error(getattr(self, name), getattr(self, f"{name}_error")) for name in ("E", "B", "tau")},
             "E interval": interval(*self.E_interval) if self.E is not None else "-",
             "tau interval": interval(*self.tau_interval) if self.tau is not None else "-",
-            "90% gain": "-" if self.ratio_90 is None else f"{self.ratio_90:.3g}",
+            "90% gain": "-" if self.ratio_90 is None else short(self.ratio_90),
             "status": self.status,
             "message": self.message,
         }

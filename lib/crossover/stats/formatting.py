@@ -25,14 +25,24 @@ def with_error(value: float | None, error: float | None) -> str:
     return f"{round(value / step) * step:.0f} ± {round(error / step) * step:.0f}"
 
 
+def short(value: float) -> str:
+    """Print a count or a ratio: whole numbers in full, others with three digits.
+
+    >>> short(1024), short(100000.0), short(1 / 64), short(2.5), short(1365.33)
+    ('1,024', '100,000', '0.0156', '2.5', '1,365')
+    """
+    whole = float(value).is_integer() or abs(value) >= 999.5
+    return f"{value:,.0f}" if whole else f"{value:.3g}"
+
+
 def interval(low: float | None, high: float | None, tested: tuple[float, float] | None = None) -> str:
     """Print an interval; an open end is printed as lying beyond the tested range, never as a number.
 
     >>> interval(12.31, 18.77), interval(40.2, None, (1, 64)), interval(None, None, (1, 64))
     ('12.3 to 18.8', '40.2 to > 64', '< 1 to > 64')
     """
-    first = f"{low:.3g}" if low is not None else (f"< {tested[0]:.3g}" if tested else "open")
-    last = f"{high:.3g}" if high is not None else (f"> {tested[1]:.3g}" if tested else "open")
+    first = short(low) if low is not None else (f"< {short(tested[0])}" if tested else "open")
+    last = short(high) if high is not None else (f"> {short(tested[1])}" if tested else "open")
     return f"{first} to {last}"
 
 

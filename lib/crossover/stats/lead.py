@@ -17,6 +17,7 @@ from crossover.errors import CrossoverError
 from crossover.labels import in_order
 from crossover.stats.contrasts import components
 from crossover.stats.curves import Fits, FittedCurve, fit_table
+from crossover.stats.formatting import short
 from crossover.stats.noise import t_quantile
 
 if TYPE_CHECKING:
@@ -61,8 +62,8 @@ class Lead:
         return {k: v.to_dict("records") if isinstance(v, pd.DataFrame) else v for k, v in vars(self).items()}
 
     def __str__(self) -> str:
-        size = "pooled" if self.seed_size is None else f"S = {self.seed_size:g}"
-        bands = ", ".join(f"{a:.3g} to {b:.3g}" for a, b in self.undecided) or "nowhere"
+        size = "pooled" if self.seed_size is None else f"S = {short(self.seed_size)}"
+        bands = ", ".join(f"{short(a)} to {short(b)}" for a, b in self.undecided) or "nowhere"
         return f"{self.second} over {self.first} ({size}, {self.task}): undecided at ratios {bands}"
 
     def _repr_html_(self) -> str:

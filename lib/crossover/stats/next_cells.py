@@ -14,6 +14,7 @@ import pandas as pd
 from crossover.errors import CrossoverError
 from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import MIN_BUDGETS, Fits, FittedCurve
+from crossover.stats.formatting import short
 from crossover.stats.noise import t_quantile, welch_df
 
 MAX_REPLICATES = 40
@@ -46,7 +47,7 @@ class Plan:
     @property
     def title(self) -> str:
         c = self.crossover
-        return f"{c.first} -> {c.second}, S = {c.seed_size:g}, {c.task}: what to run next"
+        return f"{c.first} -> {c.second}, S = {short(c.seed_size)}, {c.task}: what to run next"
 
     @property
     def width_after(self) -> float | None:
@@ -94,7 +95,7 @@ def next_cells(fits: Fits, spend: float) -> list[Plan]:
 
 def _plan(fits: Fits, c: Crossover, spend: float) -> Plan:
     pair = [fits[c.task, name, c.seed_size] for name in (c.first, c.second)]
-    about = f"{c.first} / {c.second}, S = {c.seed_size:g}"
+    about = f"{c.first} / {c.second}, S = {short(c.seed_size)}"
     low, high = c.interval
     now = None if c.ratio is None or low is None or high is None else high / low
     if c.status == "none" or not all(curve.is_fitted for curve in pair):
@@ -105,7 +106,7 @@ def _plan(fits: Fits, c: Crossover, spend: float) -> Plan:
         steps, now = _beyond(pair, upwards, spend), None
         where = "above" if upwards else "below"
         said = f"the crossover may lie {where} the tested budgets; run both strategies {where} them"
-        said += "" if steps else f": {spend:g} queries do not pay it"
+        said += "" if steps else f": {short(spend)} queries do not pay it"
     else:
         steps = _replicates(pair, max(high or 0, c.ratio or 0), now, spend)
         said = "no ratio is decided" if now is None else f"the interval's ends are a factor {now:.2f} apart"
