@@ -51,3 +51,12 @@ def in_order(strategies: Iterable[str]) -> list[str]:
     """
     present = set(strategies)
     return [s for s in STRATEGIES if s in present] + sorted(present - set(STRATEGIES))
+
+
+def counted(n: float, what: str) -> str:
+    """Return a count with its noun.
+
+    >>> counted(1, "replicate"), counted(1200, "item")
+    ('one replicate', '1,200 items')
+    """
+    return f"one {what}" if n == 1 else f"{n:,.0f} {what}s"

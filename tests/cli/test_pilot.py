@@ -49,7 +49,7 @@ def test_the_plan_is_shown_before_anything_starts(command, tmp_path):
     done = run(command("--max-new-tokens", "4"), input="n\n")
     assert done.exit_code == 1
     for said in ("instruction and response: instruction -> response, 8 pairs", "Question: What is", "(read as '", "Start?",
-                 "13 of 13 students", "A lead of 90 points takes at least 48 calls (replicates: 1)", "at most 48 teacher calls", "longer than --max-new-tokens 4"):  # fmt: skip
+                 "13 of 13 students", "A lead of 90 points takes at least 48 calls (replicates: 1)", "at most 48 teacher calls", "--max-new-tokens 4 is too short for 6 of 6"):  # fmt: skip
         assert said in done.stdout
     assert not list((tmp_path / "results").rglob("runs.csv"))
 
@@ -154,6 +154,9 @@ def test_a_pilot_runs_advises_reports_and_has_nothing_left_to_do(command, tmp_pa
     (report,) = (tmp_path / "results").rglob("report.html")
     text = report.read_text()
     assert not re.search(r"_augmentation (?!--)|_rephrase|new_question", text) and " lead " in text
+    assert not re.search(r"\b1 \w+s\b|[.;:,][.]", re.sub(r"<svg.*?</svg>", "", text, flags=re.DOTALL)), (
+        "counts and points"
+    )
     assert "&lt;script&gt;alert(1)&lt;/script&gt; **b** $x$" in text and "&lt;b&gt;refused" in text
     assert not re.search(r"<(?:script|img|b)\b|src=\"http|href=\"http|@import", text), (
         "it opens offline and runs nothing"
@@ -193,7 +196,7 @@ def test_a_purchase_says_its_price_before_it_starts(command):
         "1000",
     )
     done = run(command("--accepted", "3", "--strategy", "new_question", "--max-cost", "5", *served), input="n\n")
-    assert done.exit_code == 1 and "6 calls if all are usable, at most 48" in done.stdout
+    assert done.exit_code == 1 and "at least 6 calls, at most 48" in done.stdout
     assert re.search(r"About \d\S* .*capped at 5\.\n", done.stdout)
 
 
@@ -212,7 +215,7 @@ def test_seeds_without_an_answer_are_answered_first_and_paid_once(command, tmp_p
     assert short.exit_code == 2 and "at least 50, got 49: 2 to answer" in short.stderr
     done = run(command("--compare", "exact", "--yes", queries=50, seeds=rows))
     assert done.exit_code == 0, done.output
-    assert "2 seeds have no answer" in done.stdout and "at most 48 teacher calls" in done.stdout
+    assert "Seeds without an answer: 2" in done.stdout and "at most 48 teacher calls" in done.stdout
     (stored,) = (tmp_path / "results").rglob("labels.jsonl.gz")
     before = stored.read_bytes()
     assert run(command("--compare", "exact", "--yes", queries=50, seeds=rows)).exit_code == 0

@@ -496,12 +496,12 @@ def test_what_is_left_out_is_counted(tmp_path):
         *({"question": f"Whose {i}?", "answer": blank} for i, blank in enumerate(([""], [None], {"text": [""]}))),
     ]
     read = read_pairs(lines(tmp_path / "a.jsonl", rows))
-    assert (len(read.pairs), read.dropped["without a question"], read.dropped["that repeat others"]) == (
+    assert (len(read.pairs), read.dropped["without a question"], read.dropped["repeating others"]) == (
         6,
         1,
         1,
     ) and "5 without an answer" in str(read)
-    assert "2 rows whose list of answers is empty left out" in str(read)
+    assert "2 rows with an empty list of answers left out" in str(read)
     assert read.left_out == ("source",) and "columns not used: source" in str(read)
     assert read.pairs[2].question == "Who\u2028are you?"
 
@@ -565,7 +565,7 @@ REFUSED = [
     ("a.jsonl", '{"messages": [{"role": "user", "content": [{"type": "text", "text": "What?"}, {"type": "image_url", "image_url": "x"}]}]}', {}, "line 1.*a part of 'image_url'"),
     ("a.jsonl", '{"messages": [{"role": "user", "content": [{"image": {"format": "png"}}, {"text": "What?"}]}]}', {}, "line 1.*a part of 'image'"),
     ("a.jsonl", '{"question": "a", "choices": ["x", "y"], "answer": "z"}', {}, "line 1.*'z' is none of the choices"),
-    ("a.jsonl", '{"question": "", "answer": "b"}', {}, "holds no pairs: 1 rows, 1 of them without a question"),
+    ("a.jsonl", '{"question": "", "answer": "b"}', {}, "holds no pairs: one row, 1 of them without a question"),
     ("a.jsonl", '{"question": "a", "answer": "b"}\n{"Prompt": "c"}', {}, "line 2: not a row of .*no 'question'.*Prompt='c'"),
     ("a.jsonl", '{"question": "a \\ud83d", "answer": "b"}', {}, "line 1: not a row of .*surrogates"),
     ("a.jsonl", '{"question": "a", "gold": "b"}', {}, "none of the columns gold is known.*--answer.*--question"),

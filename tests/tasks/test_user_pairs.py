@@ -144,7 +144,7 @@ def test_seeds_near_a_test_are_set_apart_and_said(tmp_path):
     seeds, tests, near = task.split()
     assert [pair.answer for pair in seeds] == ["13", "1"] and near == 1 and len(tests) == 1
     assert task.near_test([long.format(12), long.format(99)]) == [True, False]
-    assert "1 seeds are near a test and set apart" in task.said()
+    assert "Set apart, near a test: one seed." in task.said()
     with pytest.raises(CrossoverError, match="leaves 0 seeds"):
         UserPairs(task.test_file, task.test_file, "number").split()
 
@@ -167,7 +167,7 @@ def test_without_a_test_file_a_third_is_held_out(files):
         for word in ("red", "green", "blue", "black", "white", "grey")
     ]
     Path(files[0]).write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert "all tests have one answer" in UserPairs(files[0]).said()
+    assert "All tests have one answer" in UserPairs(files[0]).said()
 
 
 class Scripted:

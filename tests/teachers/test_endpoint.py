@@ -149,7 +149,7 @@ def test_the_first_call_goes_alone_and_no_more_are_under_way_than_asked_for(tmp_
 
 def test_a_requested_pause_is_kept(tmp_path):
     with Running(faults={"429_asking": 1.0}, retry_after="0.9") as server:
-        with pytest.raises(CrossoverError, match="failed 2 times.*status 429"):
+        with pytest.raises(CrossoverError, match="failed in 2 attempts.*status 429: wait[.] Replies"):
             teacher(server, tmp_path, attempts=2).reply(ask(1))
         first, second = (entry["at"] for entry in server.log())
     assert second >= first + 0.9
@@ -302,7 +302,7 @@ def test_a_refused_prompt_costs_its_sample_alone(tmp_path, status, body):
 
 LONG = 400, {"error": {"message": "maximum context length is 10 tokens"}}
 FILTER = 400, {"error": {"code": "content_filter"}}
-FLAGGED = 403, {"error": {"message": "Your input was flagged"}}
+FLAGGED = 403, {"error": {"message": "Your input was flagged."}}
 
 
 @pytest.mark.parametrize("prompts", [ALL_REFUSED // 2, 5 * ALL_REFUSED])
@@ -311,8 +311,9 @@ def test_a_server_that_refuses_every_prompt_ends_the_run_and_is_asked_again(tmp_
     n = min(prompts, ALL_REFUSED)
     said = rf"(refused every prompt \({n}\)|refused {n} (of the last|prompts)).*the last one as .*status {refused[0]}"
     with Scripted(lambda *_: refused) as server:
-        with pytest.raises(CrossoverError, match=said):
+        with pytest.raises(CrossoverError, match=said) as ended:
             recorded(server, tmp_path).reply(ask(prompts))
+        assert ".." not in str(ended.value)
         assert len(server.asked) == n and not stored(tmp_path)
     with Scripted(lambda *_: (200, completion(ANSWER))) as server:  # with a longer context, say
         assert all(reply.text for reply in recorded(server, tmp_path).reply(ask(n)))

@@ -17,7 +17,7 @@ from crossover.claims.findings import family_priors
 from crossover.figures.charts import forest
 from crossover.figures.learning_curves import check_rows, curve_points, learning_curves, learning_points
 from crossover.figures.style import Picture, publish
-from crossover.labels import display_name, in_order
+from crossover.labels import counted, display_name, in_order
 from crossover.params.fields import Parameters
 from crossover.paths import CONFIRMATION, PUBLISHED, read_yaml, results_folder
 from crossover.stats.advice import advise_map, regret_table
@@ -163,15 +163,6 @@ class ChapterBase:
 @cache
 def _words() -> dict[str, str]:
     return read_yaml(Path(__file__).with_name("words.yaml"))
-
-
-def counted(n: float, what: str) -> str:
-    """Return a count with its noun.
-
-    >>> counted(1, "replicate"), counted(1200, "item")
-    ('one replicate', '1,200 items')
-    """
-    return f"one {what}" if n == 1 else f"{n:,.0f} {what}s"
 
 
 def listed(parts: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ from crossover.chapters import common
 from crossover.chapters.common import COLUMNS, LEVEL, NOT_RUN, ChapterBase
 from crossover.figures.charts import scatter, sweep
 from crossover.figures.style import Picture
-from crossover.labels import TASKS
+from crossover.labels import TASKS, counted
 from crossover.params.finetuned_teacher import FinetunedTeacher, Name
 from crossover.stats.curves import fit_exponential
 from crossover.study.cell import TeacherCell
@@ -350,7 +350,7 @@ def with_measures(runs: pd.DataFrame) -> pd.DataFrame:
 def _cases(points: pd.DataFrame) -> str:
     """Return how many points there are, and their task if they share one."""
     tasks = [TASKS[task] for task in points["task"].unique()]
-    return common.counted(len(points), "case") + (f", all {tasks[0]}" if len(tasks) == 1 < len(points) else "")
+    return counted(len(points), "case") + (f", all {tasks[0]}" if len(tasks) == 1 < len(points) else "")
 
 
 def enough(b: float, tau: float, most: float) -> str:

@@ -13,10 +13,10 @@ import pandas as pd
 from pandas.io.formats.style import Styler
 from scipy.special import ndtri
 
-from crossover.chapters.common import ChapterBase, counted, counted_range, listed, table
+from crossover.chapters.common import ChapterBase, counted_range, listed, table
 from crossover.figures.learning_curves import curve_points, fitted_points, learning_curves
 from crossover.figures.style import INK, MUTED, SHADE, Picture, legend, mark, panels, styled
-from crossover.labels import TASKS, display_name
+from crossover.labels import TASKS, counted, display_name
 from crossover.params.profiles import KnownTruth
 from crossover.paths import PUBLISHED, results_folder
 from crossover.stats import simulation

@@ -12,11 +12,11 @@ import pandas as pd
 from IPython.display import Markdown
 from pandas.io.formats.style import Styler
 
-from crossover.chapters.common import COLUMNS, LEVEL, NATS, ChapterBase, counted, counted_range, reading, starred, table
+from crossover.chapters.common import COLUMNS, LEVEL, NATS, ChapterBase, counted_range, reading, starred, table
 from crossover.data.closed_book import near_tests, pool, question_sets
 from crossover.figures.charts import sweep
 from crossover.figures.style import Picture
-from crossover.labels import display_name
+from crossover.labels import counted, display_name
 from crossover.models.language_model import LanguageModel
 from crossover.models.spacy_english import load_parser
 from crossover.normal_text import word_set

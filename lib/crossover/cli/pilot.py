@@ -11,6 +11,7 @@ import typer
 from typer import Argument, Option
 
 from crossover.errors import CrossoverError
+from crossover.labels import counted
 from crossover.paths import written
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def pilot(
     if accepted:
         samples, calls = made.accepted(strategy, accepted)
         short = "" if len(samples) == accepted else f" The cap of {made.queries:,} calls came first."
-        console.print(f"{len(samples):,} samples of {strategy} for {calls:,} calls.{short}")
+        console.print(f"{counted(len(samples), 'sample')} of {strategy} for {counted(calls, 'call')}.{short}")
     else:
         stop = made.run()
         if stop.status == "spent" and not made.finished:
@@ -126,7 +127,7 @@ def pilot(
     if export:
         with written(target.parent):
             target.write_text(_training_data(samples), encoding="utf-8")
-        console.print(f"The training data: {export}, {len(samples):,} samples.")
+        console.print(f"The training data: {export}, {counted(len(samples), 'sample')}.")
 
 
 def _training_data(samples: Sequence[Sample]) -> str:
@@ -193,14 +194,15 @@ def _answered(task: UserPairs, given: dict[str, Any], console: Console) -> tuple
     price = calls * given["max_new_tokens"] * given["price_out"] / 1e6
     priced = f", for {price:.2f} of replies at the most" if price else ""
     console.print(
-        f"{calls} seeds have no answer: the teacher answers them first, {calls} of the {queries:,} calls{priced}."
+        f"Seeds without an answer: {calls}. The teacher answers them first, by {calls} of the {queries:,}"
+        f" calls{priced}."
     )
     if not given["yes"]:
         typer.confirm("Start?", abort=True)
     values = values_of(task, given) | {"seed_sizes": [1], "budgets": [1], "replicates": 1}
     task, lost, cost = answer_seeds(task, cast("QueryCell", cells_of(check("03_budget_ratio", values))[0]))
     if lost:
-        console.print(f"{lost} answers could not be used, and their seeds are left out.")
+        console.print(f"Seeds left out, because their answers cannot be used: {lost}.")
     left = given["max_cost"] - cost
     if given["max_cost"] and left <= 0:
         raise CrossoverError(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from crossover.errors import CrossoverError
 from crossover.figures.learning_curves import lead_and_regret
-from crossover.labels import display_name
+from crossover.labels import counted, display_name
 from crossover.stats.advice import Advice, advise_map, regret_table
 from crossover.stats.lead import find_leads
 from crossover.study.pilot import STAGES, STRATEGIES, Pilot
@@ -41,11 +41,14 @@ def contents(pilot: Pilot, stop: Stop) -> dict[str, object]:
     advice, p = pilot.advice(stop.names), pilot.parameters
     said = [*(readable(found.message) for found in advice), pilot.alone(), pilot.told()]
     why = readable(ended(advice[0], stop))
+    sizes = {"seed": pilot.n_seeds, "test": p.n_test, "replicate": p.replicates} | (
+        {"look": stop.looks} if pilot.until else {}
+    )
     asked = {
         "pairs": pilot.task.said(),
         "teacher": f"{p.teacher}: {p.teacher_model}",
         "student": p.student,
-        "design": f"{pilot.n_seeds:,} seeds, {p.n_test:,} tests, {p.replicates} replicates or more, {stop.looks} looks",
+        "design": ", ".join(counted(n, what) for what, n in sizes.items()),
     } | pilot.spent()
     return {
         "said": [why, *said] if stop.status == "hopeless" else [*said, why],

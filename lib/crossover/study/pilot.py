@@ -19,7 +19,7 @@ from scipy.stats import beta
 
 from crossover.digests import digest as digest_of
 from crossover.errors import CrossoverError
-from crossover.labels import QUERIES_PER_SAMPLE, display_name
+from crossover.labels import QUERIES_PER_SAMPLE, counted, display_name
 from crossover.models.weights import model_folder
 from crossover.params.budget_ratio import BudgetRatio
 from crossover.params.profiles import check
@@ -73,19 +73,19 @@ def replicates_for(task: UserPairs, given: Mapping[str, Any]) -> int:
     them, are an error that says what it would take.
     """
     n_test, lead, queries = n_tests(task), given["lead"], given["queries"]
-    calls = unanswered(task)
+    calls, tests = unanswered(task), counted(n_test, "test")
     capped = n_test >= MOST_TESTS
     if not (needed := replicates_needed(lead / 100, n_test)):
         further = ", the most that a pilot takes" if capped else ""
         raise CrossoverError(
-            f"--lead must be at least {_points(MOST_REPLICATES, n_test)} points with {n_test} tests{further}, got"
+            f"--lead must be at least {_points(MOST_REPLICATES, n_test)} points with {tests}{further}, got"
             f" {lead:g}.{'' if capped else ' Give a larger lead, or more tests.'}"
         )
     replicates = given["replicates"] or max(REPLICATES, needed)
     enough = max(replicates, needed)
     if replicates < needed and not given["until"]:
         raise CrossoverError(
-            f"--replicates must be at least {needed} to detect leads of {lead:g} points on {n_test} tests, got"
+            f"--replicates must be at least {needed} to detect leads of {lead:g} points on {tests}, got"
             f" {replicates}. Give more (--queries {least_queries(needed)} or more), or"
             f" --lead {_points(replicates, n_test)}."
         )
@@ -97,8 +97,8 @@ def replicates_for(task: UserPairs, given: Mapping[str, Any]) -> int:
         first = f"{calls} to answer seeds without an answer, and " if calls else ""
         raise CrossoverError(
             f"--queries must be at least {least}, got {queries}: {first}a pilot that detects leads of {lead:g} points"
-            f" on {n_test} tests runs {enough} replicates of {len(STRATEGIES)} strategies at {MIN_BUDGETS} budgets up"
-            f" to {SMALLEST << (MIN_BUDGETS - 1)} queries. Give more{'' if capped else ', or more tests'}{instead}."
+            f" on {tests} runs {counted(enough, 'replicate')} of {len(STRATEGIES)} strategies at {MIN_BUDGETS} budgets"
+            f" up to {SMALLEST << (MIN_BUDGETS - 1)} queries. Give more{'' if capped else ', or more tests'}{instead}."
         )
     return REPLICATES if given["until"] and not given["replicates"] else replicates
 
@@ -183,7 +183,7 @@ class Pilot:
         if not e.left and not self.until:
             return f"All {e.students} cells are there already."
         what = "The first round: " if self.until else ""
-        said = [f"{what}{e.left} of {e.students} students to train, at most {e.calls:,} teacher calls."]
+        said = [f"{what}{e.left} of {e.students} students to train, at most {counted(e.calls, 'teacher call')}."]
         if self.until:
             said.append(f"Then further rounds, up to {self.queries:,} calls in all, until {self.until}.")
         calls = (self.queries if self.until else e.calls) // len(STRATEGIES)
@@ -194,7 +194,7 @@ class Pilot:
         detected = 100 * detectable_lead(p.replicates, p.n_test)
         said.append(
             f"If replicates vary as in the published word problems, a lead of {detected:.0f} points is detected in four"
-            f" of five pilots of this size ({p.n_test} tests, replicates: {p.replicates}). A lead of {self.lead:g}"
+            f" of five pilots of this size (tests: {p.n_test}, replicates: {p.replicates}). A lead of {self.lead:g}"
             f" points takes at least {least_queries(smallest):,} calls (replicates: {smallest})."
         )
         return "\n".join([*said, *self.forecast.too_long()])
@@ -203,9 +203,11 @@ class Pilot:
         """Say what ``n`` usable samples of a strategy take, and what speaks against it."""
         least = n * int(QUERIES_PER_SAMPLE[strategy])
         if least > self.queries:
-            raise CrossoverError(f"--queries must be at least {least:,} for {n:,} samples, got {self.queries:,}.")
-        said = [f"{n:,} samples of {strategy}: {least:,} calls if all are usable, at most {self.queries:,}."]
-        return "\n".join([*said, *self.forecast.price({strategy: least}, self.runs()), *self.forecast.too_long()])
+            raise CrossoverError(
+                f"--queries must be at least {least:,} for {counted(n, 'sample')}, got {self.queries:,}."
+            )
+        said = f"{counted(n, 'sample')} of {strategy}: at least {counted(least, 'call')}, at most {self.queries:,}."
+        return "\n".join([said, *self.forecast.price({strategy: least}, self.runs()), *self.forecast.too_long()])
 
     @property
     def finished(self) -> bool:
@@ -299,9 +301,10 @@ class Pilot:
         return largest.groupby("strategy")[list(STAGES)].sum()
 
     def failures(self) -> str:
-        """Say what went wrong with replies, most frequent first."""
-        counted = Counter(entry["failed"] for entry in self.replies() if entry.get("failed"))
-        return "; ".join(f"{n} replies: {why[:120]}" for why, n in counted.most_common(4))
+        """Say what went wrong with calls and how often, most frequent first; nothing where no call failed."""
+        failed = Counter(entry["failed"][:120] for entry in self.replies() if entry.get("failed"))
+        why = "; ".join(f"{why} ({n:,})" for why, n in failed.most_common(4))
+        return f"Failed calls by reason: {why}." if why else ""
 
     def replies(self) -> list[dict]:
         """Return every stored reply."""
@@ -362,8 +365,8 @@ class Pilot:
             )
         planned = 100 * detectable_lead(replicates, p.n_test)
         return (
-            f"{known} each side. {replicates} replicates on {p.n_test} tests were expected to detect leads of"
-            f" {planned:.0f}."
+            f"{known} each side. {replicates} replicates on {counted(p.n_test, 'test')} were expected to detect leads"
+            f" of {planned:.0f}."
         )
 
     def spent(self) -> dict[str, str]:
@@ -382,8 +385,8 @@ class Pilot:
         }
         if p.teacher == "endpoint":
             account = Account(self.folder / "spending.jsonl", **p.pick(*p.spending))
-            open_calls = len(account.unsettled)
-            most = f", with {open_calls} lost calls at the most they can have cost" if open_calls else ""
+            lost = len(account.unsettled)
+            most = f", with lost calls ({lost}) at the most they can have cost" if lost else ""
             said["money"] = (
                 f"{account.cost:.4g} (expected {f.money(calls):.4g}, {f.money(calls, runs):.4g} {first}{most})"
             )

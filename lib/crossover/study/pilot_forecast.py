@@ -123,16 +123,16 @@ class Forecast:
         if over > len(lengths) / 20:
             wanted = quantiles(lengths, n=20)[-1] if len(lengths) > 1 else lengths[0]
             said.append(
-                f"Warning: {over} of {len(lengths)} test answers are longer than --max-new-tokens {p.max_new_tokens}:"
-                f" they would be cut and count as wrong. About {math.ceil(1.2 * wanted / 16) * 16} tokens would do."
+                f"Warning: --max-new-tokens {p.max_new_tokens} is too short for {over} of {len(lengths)} test answers,"
+                f" which would be cut and count as wrong. About {math.ceil(1.2 * wanted / 16) * 16} tokens would do."
             )
         about = json.loads((model_folder(p.student) / "config.json").read_text())
         reads = about.get("max_position_embeddings") or about.get("n_positions") or math.inf
         asked = self._lengths([self.task.prompt(problem.question) for problem in (*tests, *self._seeds)])
         if over := sum(length + p.max_new_tokens > reads for length in asked):
             said.append(
-                f"Warning: {over} of {len(asked)} questions and an answer are longer than the student's context of"
-                f" {reads:,} tokens, which it cannot learn. Give shorter pairs, or another student."
+                f"Warning: the student's context of {reads:,} tokens is too short for {over} of {len(asked)} questions"
+                " with an answer, which it cannot learn. Give shorter pairs, or another student."
             )
         if p.teacher != "endpoint":
             return said
@@ -140,8 +140,8 @@ class Forecast:
         for kind, (asked, _) in self._call_tokens.items():
             if over := sum(length + p.max_new_tokens > context for length in asked):
                 said.append(
-                    f"Warning: {over} of {len(asked)} prompts for {kind.replace('_', ' ')} and a reply are longer than"
-                    f" the server's context of {context:,} tokens: such calls buy nothing. Serve a longer context, or"
-                    " give shorter pairs."
+                    f"Warning: the server's context of {context:,} tokens is too short for {over} of {len(asked)}"
+                    f" prompts ({kind.replace('_', ' ')}) with a reply: such calls buy nothing. Serve a longer context,"
+                    " or give shorter pairs."
                 )
         return said

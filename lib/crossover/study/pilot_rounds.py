@@ -165,7 +165,7 @@ def rounds(
         chosen = next_round(fits, design, seen, queries)
         if chosen == design:
             left = queries - design.queries
-            said = f"{design.queries:,} calls are spent, and the {left:,} left buy no further round."
+            said = f"{design.queries:,} calls are spent, and what is left ({left:,}) buys no further round."
             return Stop("spent", said, design, looks, names)
         had, design = design, chosen
 

@@ -24,6 +24,7 @@ import pandas as pd
 import pyarrow.parquet
 
 from crossover.errors import CrossoverError, nearest
+from crossover.labels import counted
 from crossover.tasks import pair_layouts
 from crossover.tasks.pair_texts import Row, is_id, is_unanswerable, label_of, listed, plain, shown, structure
 
@@ -68,9 +69,10 @@ class Pairs:
         counts = {
             "without an answer": sum(not pair.answer for pair in self.pairs),
             "with several right answers": sum(bool(pair.also) for pair in self.pairs),
-            "that ask again with another answer": len(self.pairs) - len({pair.question for pair in self.pairs}),
-        } | {f"rows {why} left out": n for why, n in self.dropped.items()}
-        said = [f"{len(self.pairs):,} pairs", *(f"{n:,} {what}" for what, n in counts.items() if n)]
+            "asked again with another answer": len(self.pairs) - len({pair.question for pair in self.pairs}),
+        }
+        said = [counted(len(self.pairs), "pair"), *(f"{n:,} {what}" for what, n in counts.items() if n)]
+        said += [f"{counted(n, 'row')} {why} left out" for why, n in self.dropped.items()]
         unused = f"; columns not used: {listed(self.left_out)}" if self.left_out else ""
         return f"{self.file} read as {self.layout}, {', '.join(said)}{unused}"
 
@@ -120,14 +122,14 @@ def _read(file: str, question: str, answer: str, written: int) -> Pairs:
         if not asked:
             dropped["without a question"] += 1
         elif not first and layout.answer and is_unanswerable(structure(row.get(layout.answer))):
-            dropped["whose list of answers is empty"] += 1
+            dropped["with an empty list of answers"] += 1
         elif (asked, (first, *also)) in pairs:
-            dropped["that repeat others"] += 1
+            dropped["repeating others"] += 1
         else:
             pairs[asked, (first, *also)] = Pair(where, asked, first, tuple(also))
     if not pairs:
         why = ", ".join(f"{n} of them {why}" for why, n in dropped.items())
-        raise CrossoverError(f"{file} holds no pairs: {len(rows)} rows, {why}.")
+        raise CrossoverError(f"{file} holds no pairs: {counted(len(rows), 'row')}, {why}.")
     left_out = tuple(name for name in columns if name and name not in (*layout.columns, layout.verdict))
     others = [name for name in left_out if not is_id(name)]
     if others and not (question or answer or any(pair.answer for pair in pairs.values())):

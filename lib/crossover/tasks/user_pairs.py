@@ -20,6 +20,7 @@ from runpy import run_path
 from crossover.data.near_duplicates import Neighbourhood
 from crossover.digests import digest as digest_of
 from crossover.errors import CrossoverError, nearest
+from crossover.labels import counted
 from crossover.normal_text import token_f1, word_set
 from crossover.tasks.base import Pooled, Problem, QuestionAnswer
 from crossover.tasks.pair_files import Pair, Pairs, read_pairs
@@ -88,10 +89,10 @@ class UserPairs(QuestionAnswer, Pooled):
                 f"{self.test_file}, {lacking.where}: found no response to {lacking.question[:60]!r}; tests need one."
             )
         if not kept or not tests:
-            asks = f" {near} of the seeds ask what a test asks." if near else ""
+            asks = f" Seeds that ask what a test asks: {near}." if near else ""
             raise CrossoverError(
-                f"{self.seeds_file} leaves {len(kept)} seeds and {len(tests)} tests.{asks} Give more pairs: without"
-                " --test, a third of those that have an answer is held out."
+                f"{self.seeds_file} leaves {counted(len(kept), 'seed')} and {counted(len(tests), 'test')}.{asks} Give"
+                " more pairs: without --test, a third of those that have an answer is held out."
             )
         return list(kept), list(tests), near
 
@@ -99,13 +100,12 @@ class UserPairs(QuestionAnswer, Pooled):
         """Say how the files were read."""
         seeds, tests, near = self.split()
         said = [str(self.pairs("seed"))]
-        said += [str(self.pairs("test"))] if self.test_file else [f"{len(tests)} of them are held out as tests"]
-        said += [f"{near} seeds are near a test and set apart"] if near else []
+        said += [str(self.pairs("test"))] if self.test_file else [f"Held out as tests: {counted(len(tests), 'pair')}"]
+        said += [f"Set apart, near a test: {counted(near, 'seed')}"] if near else []
         same = len({pair.answer for pair in tests}) == 1 < len(tests)
-        said += ["all tests have one answer: a student that always gives it would be right"] if same else []
-        return "\n".join(
-            f"{line}." for line in [*said, f"{len(seeds):,} seeds, {len(tests):,} tests, compared by {self.compare}"]
-        )
+        said += ["All tests have one answer: a student that always gives it would be right"] if same else []
+        said.append(f"Compared by {self.compare}: {counted(len(seeds), 'seed')}, {counted(len(tests), 'test')}")
+        return "\n".join(f"{line}." for line in said)
 
     def near_test(self, questions: Sequence[str]) -> list[bool]:
         """Whether each question is nearly a test question: four of five words are the same, and all numbers."""

@@ -28,6 +28,7 @@ import httpx2
 import openai
 
 from crossover.errors import CrossoverError
+from crossover.labels import counted
 from crossover.params.budget_ratio import check_address
 from crossover.tasks.base import Problem, Task
 from crossover.tasks.pair_texts import listed
@@ -389,8 +390,8 @@ class _Calls:
 
     def _given_up(self, why: str) -> CrossoverError:
         return CrossoverError(
-            f"{self.teacher.server} failed {self.teacher.attempts} times in a row at one call, the last time with:"
-            f" {why}. Replies that came are stored; run again to resume."
+            f"{self.teacher.server} failed in {counted(self.teacher.attempts, 'attempt')} at one call, the last time"
+            f" with {why}. Replies that came are stored; run again to resume."
         )
 
     async def _refusal(self, client: openai.AsyncOpenAI, response: httpx2.Response) -> CrossoverError:
@@ -398,10 +399,10 @@ class _Calls:
         server, model, status = self.teacher.server, self.teacher.model, response.status_code
         words, said = self.words(response), self.said(response)
         if spent(said, status, asks_to_wait(response)):
-            return CrossoverError(f"{server} says that the account's quota or credit is spent: {words}")
+            return CrossoverError(f"{server} says that the account's quota or credit is spent: {words}.")
         if GATED.search(said) and status < 500:
             return CrossoverError(
-                f"{server} keeps {model!r} behind a licence: {words} Accept it there, with the account of the key."
+                f"{server} keeps {model!r} behind a licence: {words}. Accept it there, with the account of the key."
             )
         if status == 403 and not json_of(response) and response.text.strip():
             return CrossoverError(
@@ -444,7 +445,7 @@ class _Calls:
             title = re.search(r"<title>(.*?)</title>", response.text, re.DOTALL | re.IGNORECASE)
             said = f"a web page{title and f' titled {title[1]!r}' or ''}" if kind[0] == "html" else "a stream of events"
         status = response.extensions.get("status", response.status_code)
-        return f"status {status}: {self.safe(' '.join(str(said).split()))[:300]}"
+        return f"status {status}: {self.safe(' '.join(str(said).split()))[:300].rstrip(' .')}"
 
     def said(self, response: httpx2.Response) -> str:
         """Return all that a response says, in lower case, its letters as they are read; of a web page its title."""
