@@ -550,6 +550,30 @@ def test_chat_turns_in_a_table_are_read_whatever_their_column(tmp_path):
     assert (pair.question, pair.answer) == ("Who?", "Bob")
 
 
+def annotated(i, answer, **about):
+    """A task as Label Studio exports it."""
+    made = {"result": [{"from_name": "tone", "to_name": "text", "value": {"choices": [answer]}}], **about}
+    return {"id": i, "data": {"text": f"Day {i}!"}, "annotations": [made], "meta": {}, "created_at": "today"}
+
+
+EXPORTS = {
+    "notes.txt": "#separator:tab\n#html:true\n#guid column:1\n#tags column:4\nab\tDay 1!\t<b>go</b>od<br>so\tx y\ncd\tDay 2!\tbad\t\n",
+    "semicolons.txt": '#separator:Semicolon\r\n#html:false\r\n"Day; 1!";"good\nso"\r\nDay 2!;bad\r\n',
+    "named.csv": "#separator:Comma\n#columns:Tags,Front,Back\n,Day 1!,good\n,Day 2!,bad\n",
+    "label_studio.json": json.dumps([annotated(1, "good"), annotated(2, "bad", was_cancelled=False)]),
+    "batch.jsonl": json.dumps({"custom_id": "r1", "method": "POST", "url": "/v1", "body": {"model": "x", "messages": turns(("user", "Day 1!"))}}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_what_other_tools_export_is_read(tmp_path, name):
+    (tmp_path / name).write_text(EXPORTS[name], newline="")
+    first, *others = read_pairs(str(tmp_path / name)).pairs
+    assert first.question.replace(";", "") == "Day 1!"
+    assert first.answer.split("\n")[0] == ("" if name == "batch.jsonl" else "good")
+    assert [pair.answer for pair in others] == ["bad"] * (name != "batch.jsonl")
+
+
 REFUSED = [
     ("a.jsonl", '{"question": "a", "answer": "b"}\n{broken', {}, "line 2: not JSON"),
     ("a.json", '[{"question": "a", "answer": "b"},\n]', {}, "line 2: not JSON"),
@@ -557,7 +581,7 @@ REFUSED = [
     ("a.jsonl", '["a", "b"]', {}, "item 1: found 'a'"),
     ("a.jsonl", '{"instruction": "a", "respone": "b"}', {}, "none of the columns respone is known.*--answer respone.*--question instruction"),
     ("a.jsonl", '{"foo": "a", "bar": "b"}', {}, "columns foo, bar are no known layout.*--question"),
-    ("a.jsonl", '{"custom_id": "r1", "method": "POST", "url": "/v1", "body": {"model": "x", "messages": [{"role": "user", "content": "So?"}]}}', {}, "Name one by --answer or the questions alone by --question"),
+    ("a.jsonl", '{"custom_id": "r1", "response": {"body": {"choices": []}}, "error": null}', {}, "an answer of a batch, without its question"),
     ("a.jsonl", '{"question": "a", "answer": "b"}', {"question": "quest"}, "no column 'quest'. Did you mean 'question'"),
     ("a.jsonl", '{"question": "a", "answer": "b"}', {"question": "{contxt} {question}"}, "no column 'contxt'"),
     ("a.jsonl", '{"messages": [{"role": "tool", "content": "x"}]}', {}, "line 1: not a row of chat turns.*'tool'"),

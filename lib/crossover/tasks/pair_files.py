@@ -39,6 +39,9 @@ _OTHER = {
     b"<!doctype html": "a web page: get the file itself",
     b"<html": "a web page: get the file itself",
 }
+#: The head of notes that Anki exports, and how it calls what is between fields.
+_ANKI = re.compile(r"(?:#[a-z ]+:[^\n]*\n)+", re.IGNORECASE)
+_BETWEEN = {"tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "colon": ":", "space": " "}
 #: How chat turns begin as a text.
 _CHAT = re.compile(
     r"""\[\s*\{\s*['"](?:role|from|content|value)['"]:.*['"](?:content|from|role|value)['"]:""", re.DOTALL
@@ -237,7 +240,9 @@ def _rows_in(whole: Row) -> list[Row]:
 def _csv(file: str, text: str) -> list[tuple[str, Row]]:
     """The rows of CSV, by the delimiter that gives most known columns, and as many fields in most rows."""
     csv.field_size_limit(max(csv.field_size_limit(), len(text) + 1))  # of the whole process: never lowered
-    said = re.match(r"sep=(.)\r?\n", text)  # Excel's own first line
+    if head := _ANKI.match(text := text.replace("\r\n", "\n")):
+        text = _notes(head[0], text[head.end() :])
+    said = re.match(r"sep=(.)\n", text)  # Excel's own first line
     text = text[said.end() :] if said else text
 
     def cut(delimiter: str, strict: bool = False) -> list[tuple[int, list[str]]]:
@@ -269,6 +274,25 @@ def _csv(file: str, text: str) -> list[tuple[str, Row]]:
     named: list[tuple[str, Row]] = [(f"row {i}", dict(zip_longest(columns, row, fillvalue=""))) for i, row in rows[1:]]
     _unpack_texts(file, named, columns)
     return named
+
+
+def _notes(head: str, text: str) -> str:
+    """The notes that Anki exports, as CSV with the names of fields above them and without HTML."""
+    from bs4 import BeautifulSoup
+
+    about = dict(line[1:].lower().split(":", 1) for line in head.splitlines())
+    between = _BETWEEN.get(about.get("separator", "tab"), about.get("separator", "\t"))
+    rows = [*csv.reader(io.StringIO(text, newline=""), delimiter=between)]
+    others = {int(at) - 1: what.removesuffix(" column") for what, at in about.items() if what.endswith(" column")}
+    fields = iter(["front", "back", *(f"field {i}" for i in range(3, 99))])
+    named = next(csv.reader([about.get("columns", "")], delimiter=between), [])
+    names = named or [others.get(i) or next(fields) for i in range(max(map(len, rows), default=0))]
+    if about.get("html") == "true":
+        breaks = re.compile(r"<(?:br|/?div|/?p)\b[^>]*>", re.IGNORECASE)
+        rows = [[BeautifulSoup(breaks.sub("\n", cell), "html.parser").get_text() for cell in row] for row in rows]
+    written = io.StringIO("")
+    csv.writer(written).writerows([names, *rows])
+    return f"sep=,\n{written.getvalue()}"
 
 
 def _dataset(file: str) -> tuple[str, list[tuple[str, Row]]]:

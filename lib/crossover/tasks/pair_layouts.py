@@ -349,6 +349,7 @@ def _multiple_choice(
 
 def lifted(row: Row) -> list[Row]:
     """A row, or the rows in its objects and lists with all that stands beside them: SQuAD's and ARC's own files."""
+    row = _exported(row)
     inside = {
         name: rows
         for name, value in row.items()
@@ -369,3 +370,31 @@ def lifted(row: Row) -> list[Row]:
     if others := [other for other in found if other != name and {*map(plain, found[other][0])} & columns]:
         raise ValueError(f"rows in each of {', '.join([name, *others])}; put those of one into a file of their own")
     return [{other: value for other, value in row.items() if other != name} | part for part in parts]
+
+
+def _exported(row: Row) -> Row:
+    """A row without what a tool writes around it: Label Studio's data and labels, the turns of an OpenAI batch."""
+    match row:
+        case {"custom_id": name, "body": {"messages": turns}}:
+            return {"custom_id": name, "messages": turns}
+        case {"custom_id": _, "response": {"body": {"choices": _}}}:
+            raise ValueError(
+                "an answer of a batch, without its question; write it as the last turn of the messages that the batch"
+                " was sent with this custom_id"
+            )
+        case {"data": {**data}, "annotations": [*made]} if all("result" in part for part in made):
+            results: list[Row] = next((part["result"] for part in made if not part.get("was_cancelled")), [])
+            told = {part["from_name"]: _labelled(part["value"]) for part in results if "from_name" in part}
+            if len(told) == 1 and "answer" not in data:
+                told = {"answer": told.popitem()[1]}
+            return {**data, **told}
+    return row
+
+
+def _labelled(value: Row) -> Any:
+    """What an annotator chose, wrote or counted."""
+    return (
+        ", ".join(value["choices"])
+        if "choices" in value
+        else value.get("text", value.get("number", value.get("rating")))
+    )

@@ -37,8 +37,9 @@ def plain(name: str) -> str:
 
 
 def is_id(name: str) -> bool:
-    """Whether a column only numbers rows, by its name."""
-    return bool(re.fullmatch(r"(?!.*(answer|label|class|correct))(.*[_ ]|[qu])?(id|idx|index)", name.lower()))
+    """Whether a column only numbers rows or says when and by whom they were made, by its name."""
+    made = r"(?:created|updated|lead)_?(?:at|on|time)|annotator|timestamp"
+    return bool(re.fullmatch(rf"(?!.*(answer|label|class|correct))(.*[_ ]|[qu])?(id|idx|index)|{made}", name.lower()))
 
 
 def texts_of(value: object) -> list[str]:
