@@ -24,6 +24,9 @@ def turns(*said, names=("role", "content")):
 
 
 LAYOUTS = {
+    "questions and SQL: question -> query": ({"db_id": "x", "question": "Sum {i}?", "query": "SELECT {i}", "sql": {"from": [1]}}, "Sum {i}?", "SELECT {i}"),
+    "question and answer: passage + question -> answer": ({"passage": "P {i}.", "question": "How many?", "answer": {"number": "", "date": {"day": "", "month": "May", "year": "{i}"}, "spans": []}}, "P {i}.\n\nHow many?", "May {i}"),
+    "question and answer: context + input -> expected_output": ({"input": "Sum {i}?", "actual_output": "9", "expected_output": "{i}", "context": ["C."]}, "C.\n\nSum {i}?", "{i}"),
     "Alpaca": ({"instruction": "Positive?", "input": "A film {i}.", "output": "yes"}, "Positive?\n\nA film {i}.", "yes"),
     "instruction and response": ({"instruction": "Sum {i}?", "response": "{i}"}, "Sum {i}?", "{i}"),
     "prompt and completion": ({"prompt": "Sum {i}?", "completion": "{i}"}, "Sum {i}?", "{i}"),
@@ -574,6 +577,30 @@ def test_what_other_tools_export_is_read(tmp_path, name):
     assert [pair.answer for pair in others] == ["bad"] * (name != "batch.jsonl")
 
 
+def test_a_row_per_message_is_read_as_conversations(tmp_path):
+    said = [
+        ("a", None, "prompter", "Hi?"),
+        ("b", "a", "assistant", "Ho."),
+        ("c", "b", "prompter", "So?"),
+        ("d", "c", "assistant", "Yes."),
+    ]
+    rows = [dict(zip(("message_id", "parent_id", "role", "text"), row, strict=True)) for row in said]
+    first, second = read_pairs(lines(tmp_path / "a.jsonl", rows)).pairs
+    assert (first.question, first.answer) == ("Hi?", "Ho.")
+    assert second.answer == "Yes." and second.question.endswith("Assistant: Ho.\n\nUser: So?")
+
+
+def test_conversations_with_tools_are_left_out_and_counted(tmp_path):
+    called = {
+        "conversations": turns(
+            ("human", "Sum?"), ("function_call", "{}"), ("observation", "3"), ("gpt", "3"), names=("from", "value")
+        )
+    }
+    plain = {"conversations": turns(("human", "Day?"), ("gpt", "good"), names=("from", "value"))}
+    read = read_pairs(lines(tmp_path / "a.jsonl", [called, plain]))
+    assert [pair.answer for pair in read.pairs] == ["good"] and read.dropped == {"with calls of tools": 1}
+
+
 REFUSED = [
     ("a.jsonl", '{"question": "a", "answer": "b"}\n{broken', {}, "line 2: not JSON"),
     ("a.json", '[{"question": "a", "answer": "b"},\n]', {}, "line 2: not JSON"),
@@ -584,8 +611,8 @@ REFUSED = [
     ("a.jsonl", '{"custom_id": "r1", "response": {"body": {"choices": []}}, "error": null}', {}, "an answer of a batch, without its question"),
     ("a.jsonl", '{"question": "a", "answer": "b"}', {"question": "quest"}, "no column 'quest'. Did you mean 'question'"),
     ("a.jsonl", '{"question": "a", "answer": "b"}', {"question": "{contxt} {question}"}, "no column 'contxt'"),
-    ("a.jsonl", '{"messages": [{"role": "tool", "content": "x"}]}', {}, "line 1: not a row of chat turns.*'tool'"),
-    ("a.jsonl", '{"messages": [{"role": "assistant", "tool_calls": [1]}]}', {}, "line 1: not a row of chat turns.*'tool'"),
+    ("a.jsonl", '{"messages": [{"role": "tool", "content": "x"}]}', {}, "holds no pairs: one row, 1 of them with calls of tools"),
+    ("a.jsonl", '{"messages": [{"role": "assistant", "tool_calls": [1]}]}', {}, "holds no pairs: one row, 1 of them with calls of tools"),
     ("a.jsonl", '{"messages": [{"role": "user", "content": [{"type": "text", "text": "What?"}, {"type": "image_url", "image_url": "x"}]}]}', {}, "line 1.*a part of 'image_url'"),
     ("a.jsonl", '{"messages": [{"role": "user", "content": [{"image": {"format": "png"}}, {"text": "What?"}]}]}', {}, "line 1.*a part of 'image'"),
     ("a.jsonl", '{"question": "a", "choices": ["x", "y"], "answer": "z"}', {}, "line 1.*'z' is none of the choices"),

@@ -157,6 +157,14 @@ def test_a_test_is_compared_with_the_questions_of_its_numbers_alone(tmp_path, mo
     assert (len(seeds), near) == (300, 100) and len(compared) == 200, "a hundred tests with a hundred seeds"
 
 
+def test_decimal_commas_are_hinted_at(files):
+    Path(files[0]).write_text(
+        '{"question": "How long?", "answer": "3,5"}\n' + '{"question": "How wide?", "answer": "2"}\n'
+    )
+    with pytest.raises(CrossoverError, match="--decimal-comma"):
+        UserPairs(files[0], files[1], compare="number").check()
+
+
 def test_without_a_test_file_a_third_is_held_out(files):
     task = UserPairs(files[0], compare="number")
     seeds, tests, _ = task.split()

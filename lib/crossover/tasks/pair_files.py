@@ -26,7 +26,7 @@ import pyarrow.parquet
 from crossover.errors import CrossoverError, nearest
 from crossover.labels import counted
 from crossover.tasks import pair_layouts
-from crossover.tasks.pair_texts import Row, is_id, is_unanswerable, label_of, listed, plain, shown, structure
+from crossover.tasks.pair_texts import Row, ToolTurn, is_id, is_unanswerable, label_of, listed, plain, shown, structure
 
 #: How packed files begin, and files that hold no pairs, with what to do about them.
 _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4"}
@@ -98,7 +98,7 @@ def _read(file: str, question: str, answer: str, written: int) -> Pairs:
     named = {part for given in (question, answer) if given for part in pair_layouts.columns_in(given)}
     whole = bool(named) and named <= {name.strip() for _, row in found for name in row}
     rows: list[tuple[str, Row]] = []
-    for where, row in found:
+    for where, row in _threads(found):
         stripped = {name.strip(): value for name, value in row.items()}
         try:
             rows += [(where, part) for part in ([stripped] if whole else pair_layouts.lifted(stripped))]
@@ -117,6 +117,9 @@ def _read(file: str, question: str, answer: str, written: int) -> Pairs:
             continue
         try:
             asked, answers = layout.read(row)
+        except ToolTurn:
+            dropped["with calls of tools"] += 1
+            continue
         except pair_layouts.UNREADABLE as problem:
             has = ", ".join(f"{name}={shown(value)}" for name, value in row.items())
             why = f"no {problem}" if isinstance(problem, KeyError) else f"{type(problem).__name__}: {problem}"
@@ -143,6 +146,19 @@ def _read(file: str, question: str, answer: str, written: int) -> Pairs:
             f" them. Name one{told} or the questions alone{asked} to have the teacher answer them."
         )
     return Pairs(name, layout.name, tuple(pairs.values()), left_out, dropped)
+
+
+def _threads(rows: list[tuple[str, Row]]) -> list[tuple[str, Row]]:
+    """The conversations up to each reply where a row is one message and names the one before it, as OASST has them."""
+    if not all({"message_id", "parent_id", "role", "text"} <= row.keys() for _, row in rows):
+        return rows
+    known = {row["message_id"]: row for _, row in rows}
+
+    def turns(row: Row | None) -> list[Row]:
+        said = [] if row is None else [{"role": row["role"], "content": row["text"]}]
+        return turns(known.get(row["parent_id"])) + said if row else said
+
+    return [(where, {"messages": turns(row)}) for where, row in rows if row["role"] == "assistant"]
 
 
 def read_rows(file: str) -> tuple[str, list[tuple[str, Row]]]:

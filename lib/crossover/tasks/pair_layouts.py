@@ -276,7 +276,9 @@ def _recognised(columns: Sequence[str], rows: Sequence[Row]) -> Layout | None:
         return Layout(
             f"choices: {' + '.join([*texts, *options])} -> {key}", chosen, (*texts, *options, key), key, verdict
         )
-    pairs = () if answered else [[by_name[name] for name in pair] for pair in _PAIRS if {*pair} <= by_name.keys()]
+    parsed = answered and all(isinstance(row.get(answered), dict) for row in rows)  # as Spider's statements
+    pairs = [[by_name[name] for name in pair] for pair in _PAIRS if {*pair} <= by_name.keys()]
+    pairs = pairs if parsed or not answered else []
     if pair := next((pair for pair in pairs if plain(pair[1]) != "query" or mostly(pair[1], _SQL)), ()):
         asked, answered = pair
     if not asked:

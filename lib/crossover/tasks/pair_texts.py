@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from datetime import datetime, time
 from typing import Any
 
-_ROLES = dict.fromkeys(("human",), "user") | dict.fromkeys(("gpt", "bot", "chatgpt", "model"), "assistant")
+_ROLES = dict.fromkeys(("human", "prompter"), "user") | dict.fromkeys(("gpt", "bot", "chatgpt", "model"), "assistant")
 _ROLES |= {"developer": "system"}
+#: Who else speaks where tools are called.
+_TOOLS = ("tool", "toolcall", "toolresponse", "function", "functioncall", "functionresponse", "observation")
 #: Where an object keeps its text, and what else counts as that text.
 _TEXT = ("text", "value", "content", "answer", "spans", "summary", "paragraphtext", "contexts")
 _ALIASES = ("aliases", "normalizedaliases")
@@ -29,6 +31,10 @@ _ENDED = re.compile(r"<\|(?:im_end|eot_id|end|begin_of_text|end_of_text|endoftex
 #: Who speaks elsewhere, at the start of a line.
 _SPEAKER = re.compile(r"^(### ?)?(Human|User|Assistant):", re.MULTILINE)
 Row = dict[str, Any]
+
+
+class ToolTurn(ValueError):
+    """A conversation in which tools are called."""
 
 
 def plain(name: str) -> str:
@@ -62,6 +68,8 @@ def texts_of(value: object) -> list[str]:
             hint = f"; a template takes one part, as {{column[{next(iter(value))}]}}" if value else ""
             raise ValueError(f"an object with {', '.join(value) or 'nothing'}{hint}")
         texts = texts_of([by_name[name] for name in named if name in (named[0], *_ALIASES)])
+        if not texts and {"number", "date"} <= by_name.keys():  # as DROP has answers that are no spans
+            return texts_of(by_name["number"]) or texts_of(" ".join(texts_of([*by_name["date"].values()])))
         if named[0] == "spans" and len({*texts}) > 1:  # as DROP has them
             raise ValueError(
                 "several spans, which are one answer together; a template takes one, as {column[spans][0]}"
@@ -150,6 +158,8 @@ def turns_of(turns: Any, system: Any = None) -> list[tuple[str, str]]:
         called = "tool" if turn.get("tool_calls") or turn.get("function_call") else ""
         content = turn.get("content", turn.get("value", turn.get("parts")))
         said.append((called or _role(turn), _content(content)))
+    if any(plain(role) in _TOOLS for role, _ in said):
+        raise ToolTurn("a turn of a tool")
     if unknown := [role for role, _ in said if role not in ("system", "user", "assistant")]:
         raise ValueError(f"a turn of {unknown[0]!r}; turns are of system, user and assistant")
     return said

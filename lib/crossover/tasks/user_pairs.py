@@ -121,9 +121,10 @@ class UserPairs(QuestionAnswer, Pooled):
             raise CrossoverError(f"{file}, {pair.where}: found no response to {pair.question[:60]!r}.")
         if self.final(pair.answer) is None:
             wanted = {"number": "single number", "choice": "letter of a choice"}.get(self.compare, "answer")
+            comma = self.compare == "number" and self.point == "." and read_number(pair.answer, ",")
             raise CrossoverError(
                 f"{file}, {pair.where}: no {wanted} can be read in the answer {pair.answer[-80:]!r}. Correct the"
-                " row, or compare another way."
+                f" row, or compare another way.{' Decimal commas take --decimal-comma.' if comma else ''}"
             )
         also = tuple(map(self.completion, pair.also))
         completion = self.completion(pair.answer)
