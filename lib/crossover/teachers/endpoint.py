@@ -12,14 +12,13 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import signal
 import ssl
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -50,6 +49,7 @@ from crossover.teachers.dialects import (
     spent,
     too_long,
 )
+from crossover.teachers.interrupts import interruptible
 from crossover.teachers.replies import billed, json_of, message_of, read_reply, structured_reply
 from crossover.teachers.spending import Account, BudgetExceeded
 
@@ -119,7 +119,7 @@ class Endpoint:
         """
         calls = _Calls(self, requests, arrived)
         # A thread of its own for the event loop: a notebook's main thread has one running already.
-        with _interruptible(calls), ThreadPoolExecutor(1) as thread:
+        with interruptible(calls.interrupt), ThreadPoolExecutor(1) as thread:
             running = thread.submit(lambda: asyncio.run(calls.run()))
             try:
                 wait([running])
@@ -128,35 +128,6 @@ class Endpoint:
         if calls.interrupted:
             raise KeyboardInterrupt
         running.result()
-
-
-@contextmanager
-def _interruptible(calls: _Calls) -> Iterator[None]:
-    """Make an interrupt or a request to end, wherever it strikes, stop further calls only.
-
-    A second one works as ever.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    usual = {number: signal.getsignal(number) or signal.SIG_DFL for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def restore() -> None:
-        for number, handler in usual.items():
-            signal.signal(number, handler)
-
-    def stop(*_: object) -> None:
-        restore()
-        calls.interrupted = True
-        calls.stopped.set()
-        print("Waiting for replies under way, which are paid for. Interrupt again to give them up.", file=sys.stderr)
-
-    for number in usual:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        restore()
 
 
 class _Stopped(Exception):
@@ -239,6 +210,11 @@ class _Calls:
         self.failure: Exception | None = None
         self.task: asyncio.Task[Any] | None = None
         self.key = api_key()
+
+    def interrupt(self) -> None:
+        """Make no further call; those under way are waited for."""
+        self.interrupted = True
+        self.stopped.set()
 
     def abandon(self) -> None:
         """Drop the calls under way; from another thread."""
