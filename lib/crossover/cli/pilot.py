@@ -115,9 +115,8 @@ def pilot(
         advice = made.advice(stop.names)
         from crossover.cli.pilot_report import buys_nothing, ended, next_step, write
 
-        said = [made.crossovers().to_string(index=False), ended(advice[0], stop), next_step(advice[0], stop)]
-        said += [found.message for found in advice]
-        said += [made.alone(), made.told(), made.failures()]
+        said = [ended(advice[0], stop), *(found.message for found in advice), made.alone(), made.told()]
+        said += [made.failures(), next_step(advice[0], stop), made.crossovers().to_string(index=False)]
         said += [f"{name}: {value}" for name, value in made.spent().items()]
         said += [f"report: {write(made, stop)}", f"counts, for `crossover fit` and `plan`: {made.folder / 'pilot.csv'}"]
         console.print("\n".join(filter(None, said)))

@@ -281,7 +281,7 @@ class Pilot:
         runs, p = self.runs(), self.parameters
         asked, parsed, right = self.funnel().loc["answer_augmentation", ["asked", "parsed", "verified"]]
         if _few(parsed, asked):
-            return f"Only {parsed} of the teacher's {asked} answers hold one to compare. {self.failures()}".strip()
+            return f"Only {parsed} of the teacher's {asked} answers hold one to compare."
         if _few(right, parsed):
             return f"The teacher is right on {right} of {parsed} answers to your own seeds: use a stronger one."
         shares = self._shares()
