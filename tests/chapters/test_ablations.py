@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from crossover.chapters import ablations
-from crossover.chapters.ablations import COMPARISONS, effects
+from crossover.chapters.ablations import COMPARISONS, Chapter
 from crossover.chapters.common import starred
 from crossover.errors import CrossoverError
 from crossover.figures.charts import forest
@@ -94,13 +94,9 @@ def test_as_many_samples_are_kept_as_the_smaller_budget_buys(parameters):
     assert budgets == {key: {64, 128} for key in [(0.25, True), (0.5, False), (0.5, True)]}
 
 
-BASE = dict.fromkeys(("answer_error", "rephrase_drift", "invalid_rate"), 0.0)
-BASE |= {"verify": False, "coverage": 1.0, "student_layers": 0, "seed_size": 16}
-
-
 def test_planted_effects_come_back(tmp_path, parameters):
-    rows = plant(tmp_path, cells_of(parameters), planted)
-    found = {name: effects(rows, tmp_path, BASE, compare(parameters)) for name, compare in COMPARISONS.items()}
+    chapter = Chapter(parameters, plant(tmp_path, cells_of(parameters), planted), tmp_path)
+    found = {name: chapter.effects(name) for name in COMPARISONS}
     assert found["augmenter"]["estimate"].tolist() == pytest.approx([-0.05, -0.2])
     assert found["verification"]["estimate"].tolist() == pytest.approx([0.3, 0.4, -0.3] * 4)
     assert found["student"]["estimate"].tolist() == pytest.approx([0.1, 0.1])
@@ -113,7 +109,7 @@ def test_planted_effects_come_back(tmp_path, parameters):
 
 def test_missing_cells_are_named_and_nothing_is_said_of_them(tmp_path, parameters):
     rows = plant(tmp_path, [c for c in cells_of(parameters) if not c.verify], planted)
-    found = effects(rows, tmp_path, BASE, COMPARISONS["verification"](parameters))
+    found = Chapter(parameters, rows, tmp_path).effects("verification")
     assert found["estimate"].isna().all()
     assert found["why"].str.contains("no cells with .*verify True").all()
     drawn = forest(starred(found)).axes[0].texts

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from crossover.chapters import budget_ratio, common
-from crossover.chapters.budget_ratio import Chapter, gains
+from crossover.chapters.budget_ratio import Chapter
 from crossover.chapters.sentences import gains_in_words
 from crossover.cli import app
 from crossover.figures.crossover_map import map_of_fits
@@ -35,14 +35,13 @@ def chapter(tmp_path, monkeypatch):
         return cell.strategy == "new_question" and cell.budget >= 64
 
     cells = cells_of(parameters)
-    plant(tmp_path / "planted", cells, lambda cell: first_right(30 + 20 * ahead(cell), 60))
+    runs = plant(tmp_path / "planted", cells, lambda cell: first_right(30 + 20 * ahead(cell), 60))
     for cell in cells:
         path = tmp_path / "planted" / "items" / f"{cell.key}.parquet"
         items = pd.read_parquet(path)
         items.assign(gold_nats=3.0 if ahead(cell) else 6.0, gold_tokens=3).to_parquet(path)
-    runs = read_runs(tmp_path / "planted")
     return Chapter(
-        parameters, runs, fit_table(runs[runs["budget"] > 0], draws=50), [], results_folder(parameters.results)
+        parameters, runs, results_folder(parameters.results), fit_table(runs[runs["budget"] > 0], draws=50), []
     )
 
 
@@ -84,13 +83,13 @@ def test_a_lead_and_problems_are_of_the_sizes_that_have_the_replicates_and_name_
     monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
     given = {"seed_sizes": [16, 64], "budget_ratios": [0.25, 1, 4, 8], "size_replicates": {16: 3, 64: 1}, "n_test": 60}
     parameters = check("03_budget_ratio", {"profile": "laptop", "results": "planted", **given})
-    plant(
+    runs = plant(
         tmp_path / "planted",
         cells_of(parameters),
         lambda cell: first_right(30 + 20 * (cell.strategy == "new_question" and cell.budget > cell.seed_size), 60),
     )
-    runs, folder = read_runs(tmp_path / "planted"), results_folder("planted")
-    both = Chapter(parameters, runs, fit_table(runs[runs["budget"] > 0], draws=50), [], folder)
+    folder = results_folder("planted")
+    both = Chapter(parameters, runs, folder, fit_table(runs[runs["budget"] > 0], draws=50), [])
     assert both.headline.startswith("With 16 seed questions, new ") and "16 seed q" in both.lead().note["title"]
     assert both.problems().note["caption"].count("36 students with 16 seed questions") == 1
     alone = replace(both, runs=(own := runs[runs["seed_size"] == 16]), fits=fit_table(own[own["budget"] > 0], draws=50))
@@ -101,17 +100,17 @@ def test_gains_over_the_seeds_alone_come_back(tmp_path, monkeypatch):
     """Whatever is bought answers 6 of 60 items less than the seeds alone at a ratio below 4, and 12 more from 4 on."""
     monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
     given = {"seed_sizes": [16], "budgets": [4, 16, 64, 256], "replicates": 3, "n_test": 60}
-    cells = cells_of(check("03_budget_ratio", {"profile": "laptop", "results": "planted", **given}))
+    p = check("03_budget_ratio", {"profile": "laptop", "results": "planted", **given})
     right = {0: 30, 4: 24, 16: 24, 64: 42, 256: 42}
-    plant(tmp_path / "planted", cells, lambda cell: first_right(right[cell.budget], 60))
-    rows, folder = read_runs(tmp_path / "planted"), tmp_path / "planted"
-    found = gains(rows, folder)
+    rows = plant(tmp_path / "planted", cells_of(p), lambda cell: first_right(right[cell.budget], 60))
+    shown = Chapter(p, rows, tmp_path / "planted", fit_table(rows[rows["budget"] > 0], draws=50), [])
+    found = shown.gains
     assert set(found["strategy"]) == {"answer_augmentation", "question_rephrase", "new_question"}
     at = found.groupby("ratio")[["estimate", "low", "high", "replicates"]].mean()
     assert at["estimate"].to_dict() == pytest.approx({0.25: -0.1, 1: -0.1, 4: 0.2, 16: 0.2})
     assert (at["replicates"] == 3).all() and (at["high"] < 0).sum() == (at["low"] > 0).sum() == 2
     fewer = rows[(rows["replicate"] < 2) | (rows["strategy"] != "seeds_only")]
-    assert gains(fewer, folder).empty, "two replicates show nothing"
+    assert replace(shown, runs=fewer).gains.empty, "two replicates show nothing"
 
 
 def test_buying_nothing_is_a_choice_of_the_map_and_of_the_regret(tmp_path, monkeypatch):
@@ -120,14 +119,13 @@ def test_buying_nothing_is_a_choice_of_the_map_and_of_the_regret(tmp_path, monke
     given = {"seed_sizes": [16, 32], "budget_ratios": [0.25, 0.5, 1, 4, 8, 16], "replicates": 2, "n_test": 60}
     p = check("03_budget_ratio", {"profile": "laptop", "results": "planted", **given})
     grow = {"new_question": (12, 48), "answer_augmentation": (24, 36), "question_rephrase": (12, 24)}
-    plant(
+    runs = plant(
         tmp_path / "planted",
         cells_of(p),
         lambda cell: first_right(30 if not cell.budget else grow[cell.strategy][cell.budget > 2 * cell.seed_size], 60),
     )
-    runs = read_runs(tmp_path / "planted")
     fits = fit_table(runs[runs["budget"] > 0])
-    chapter = Chapter(p, runs, fits, find_crossovers(fits), results_folder(p.results))
+    chapter = Chapter(p, runs, results_folder(p.results), fits, find_crossovers(fits))
     losses = common.regret(chapter.choices, runs).set_index("strategy")
     assert losses.loc["seeds_only", "mean"] == pytest.approx(15, abs=2)  # 30 points at three ratios of six
     assert losses.loc["seeds_only", "largest"] == pytest.approx(30, abs=3)
@@ -160,10 +158,11 @@ def test_a_gain_at_one_size_alone_is_none_at_every_size():
 
 def test_a_study_with_parameters_of_ones_own_shows_its_own_rows(chapter, monkeypatch):
     own = chapter.parameters.model_copy(update={"profile": "study"})
-    monkeypatch.setattr(budget_ratio, "run_grid", lambda parameters: chapter.runs)
-    monkeypatch.setattr(confirmation, "confirmed", lambda notebook: chapter.runs.copy())
+    rows = read_runs(chapter.folder)
+    monkeypatch.setattr(budget_ratio, "run_grid", lambda parameters: rows)
+    monkeypatch.setattr(confirmation, "confirmed", lambda notebook: rows[:1])
     shown = budget_ratio.run(own)
-    assert shown.runs is chapter.runs and shown.source == shown.folder
+    assert len(shown.runs) == len(rows) and shown.source == shown.folder
 
 
 def test_published_counts_are_the_same_by_a_relative_path(monkeypatch):
@@ -199,9 +198,8 @@ def test_a_pooled_lead_says_which_sizes_and_replicates_it_rests_on(tmp_path, mon
     given = {"seed_sizes": [16, 64], "budgets": [16, 64, 128, 256, 1024], "replicates": 5, "n_test": 60}
     p = check("03_budget_ratio", {"profile": "laptop", "results": "planted", **given})
     planned = [c for c in cells_of(p) if c.seed_size == 16 or c.replicate < 2]
-    plant(tmp_path / "planted", planned, lambda cell: first_right(30, 60))
-    runs = read_runs(tmp_path / "planted")
-    shown = Chapter(p, runs, fit_table(runs[runs["budget"] > 0], draws=50), [], results_folder(p.results))
+    runs = plant(tmp_path / "planted", planned, lambda cell: first_right(30, 60))
+    shown = Chapter(p, runs, results_folder(p.results), fit_table(runs[runs["budget"] > 0], draws=50), [])
     caption = shown.lead().note["caption"]
     assert "16 seed questions" in caption and "5 replicates" in caption and "2 and 5" not in caption
     assert "2 and 5 replicates" in shown.scope().data, "the chapter has both"

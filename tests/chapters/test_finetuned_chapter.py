@@ -44,7 +44,7 @@ def test_saturation_is_found_where_there_is_some(monkeypatch, tmp_path, curve, s
         {"task": "SST-2", "series": "annotated", "value": ratio * 50, "score": curve(ratio), "replicates": 1}
     )
     monkeypatch.setattr(finetuned_teacher.Chapter, "_points", lambda *_: points)
-    figure = finetuned_teacher.Chapter(FinetunedTeacher(dial_size=50), pd.DataFrame()).amounts()
+    figure = finetuned_teacher.Chapter(FinetunedTeacher(dial_size=50), pd.DataFrame(), None).amounts()
     assert figure.note["title"].endswith(f": {said} (SST-2, annotated)")
 
 

@@ -70,7 +70,7 @@ def chapter(tmp_path_factory, parameters, questions):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CROSSOVER_RESULTS", str(folder))
         runs = plant(folder / "planted", cells_of(parameters), outcomes, measures)
-        yield Chapter(parameters, runs, QuestionBank((), QuestionFunnel()), folder / "planted")
+        yield Chapter(parameters, runs, folder / "planted", QuestionBank((), QuestionFunnel()))
 
 
 def test_gains_are_those_planted_and_say_what_could_have_been_seen(chapter, questions):
@@ -125,7 +125,7 @@ def test_the_bias_table_holds_means_over_replicates_of_the_whole_student(chapter
 
 def test_a_profile_without_a_smaller_student_says_so(chapter, parameters):
     changed = parameters.model_copy(update={"small_layers": 0, "language_shares": [], "real_equal": [0.9]})
-    less = Chapter(changed, chapter.runs, chapter.bank, chapter.source)
+    less = Chapter(changed, chapter.runs, chapter.source, chapter.bank)
     assert "Not run" in less.size().data
     assert "Not run" in less.language().data
     assert less.detectable().data.empty, "no share of the paper's was run"

@@ -179,9 +179,9 @@ def test_a_chapters_difference_has_the_interval_of_the_claims(tmp_path):
     (prior,) = family_priors(tmp_path, "budget_ratio", asked).values()
     found = decide(tmp_path, asked)[0]
     rows = settings_table(read_runs(tmp_path))
-    row = paired_row(rows, tmp_path, asked.base_of("C"), part.points, part.terms, prior=prior)
+    row = paired_row(rows, tmp_path, asked.base_of("C"), part.compared, prior)
     assert (row["low"], row["high"]) == pytest.approx(found.interval)
-    assert row["low"] != paired_row(rows, tmp_path, asked.base_of("C"), part.points, part.terms)["low"]
+    assert row["low"] != paired_row(rows, tmp_path, asked.base_of("C"), part.compared)["low"]
     assert family_priors(tmp_path, "another", asked) == {}
 
 
@@ -414,7 +414,7 @@ def test_the_confirmation_study_has_the_cells_of_every_claim():
             assert (there.side, there.threshold, there.resolution) == (part.side, part.threshold, part.resolution)
             if part.statistic != "misfit":
                 with contextlib.suppress(MissingRows):
-                    _, found[name, number] = choose(rows, asked.base_of(name), there.points, there.terms)
+                    _, found[name, number] = choose(rows, asked.base_of(name), there.compared)
     assert {len(found[at]) for at in found if at[0][0] in "CX"} == {8}
     open_here = {
         name for name, claim in asked.claims.items() if any((name, n + 1) not in found for n in range(len(claim.parts)))

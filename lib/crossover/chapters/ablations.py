@@ -3,51 +3,35 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import pandas as pd
 from IPython.display import Markdown
 from pandas.io.formats.style import Styler
 
 from crossover.chapters import common
-from crossover.chapters.common import ANSWERS, COLUMNS, LEVEL, NOT_RUN, ORACLE, QUESTIONS, REPHRASE, ChapterBase
+from crossover.chapters.common import ANSWERS, NOT_RUN, ORACLE, QUESTIONS, REPHRASE, ChapterBase, Line
 from crossover.figures.style import Picture
 from crossover.labels import QUERIES_PER_SAMPLE, TASKS, display_name
 from crossover.params.budget_ratio import Ablations
 from crossover.params.profiles import resolve
 from crossover.paths import CONFIRMATION, PUBLISHED, results_folder
 from crossover.stats.advice import advise
-from crossover.stats.contrasts import Prior
 from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import fit_table
 from crossover.stats.formatting import probability
+from crossover.stats.verdicts import LEVEL
 from crossover.study.cell import QueryCell
 from crossover.study.confirmation import whole
 from crossover.study.grids import ablations as grids
-from crossover.study.paired import paired_row
 from crossover.study.run import run_grid
-from crossover.study.select import Selector, settings_table
+from crossover.study.select import Comparison, Selector, minus, settings_table
 
 PAIR = [ANSWERS, QUESTIONS]
 QUESTION_COSTS = (0.25, 0.5, 1, 2, 4)  # of writing a question, in answers
 
 
-class Comparison(NamedTuple):
-    """A difference in accuracy: its name, which cells (as ``notebooks/claims.yaml`` explains), the paper's number."""
-
-    comparison: str
-    points: list[Selector]
-    terms: list[Selector]
-    panel: str = ""
-    value: float | None = None
-
-
-def _minus(one: Selector, other: Selector) -> list[Selector]:
-    return [{"weight": 1, **one}, {"weight": -1, **other}]
-
-
-def overview(p: Ablations) -> list[Comparison]:
+def overview(p: Ablations) -> list[Line]:
     """Return the lead of new questions over new answers at the largest budget under each setting."""
     weak: Selector = {"invalid_rate": p.weak_augmenter, "rephrase_drift": p.weak_augmenter}
     settings: list[tuple[str, str, Selector, Selector]] = [
@@ -65,22 +49,22 @@ def overview(p: Ablations) -> list[Comparison]:
         settings.append(("student", f"lowest {size} layers", cut, cut))
     at = [{"budget": p.high_budgets[1]}]
     return [
-        Comparison(name, at, _minus({"strategy": QUESTIONS, **asked}, {"strategy": ANSWERS, **answered}), panel)
+        Line(name, Comparison(minus({"strategy": QUESTIONS, **asked}, {"strategy": ANSWERS, **answered}), at), panel)
         for panel, name, answered, asked in settings
     ]
 
 
-def augmenter(p: Ablations) -> list[Comparison]:
+def augmenter(p: Ablations) -> list[Line]:
     """Return what a weak augmenter changes for rephrasings and new questions, averaged over the two large budgets."""
     points = [{"budget": budget} for budget in p.high_budgets]
     weak = {"invalid_rate": p.weak_augmenter, "rephrase_drift": p.weak_augmenter}
     return [
-        Comparison(display_name(s), points, _minus({"strategy": s, **weak}, {"strategy": s}), value=value)
+        Line(display_name(s), Comparison(minus({"strategy": s, **weak}, {"strategy": s}), points), value=value)
         for s, value in ((REPHRASE, None), (QUESTIONS, -0.15))
     ]
 
 
-def verification(p: Ablations) -> list[Comparison]:
+def verification(p: Ablations) -> list[Line]:
     """Return what dropping wrong answers gains at equal calls and equal kept size, and what doubling the calls does."""
     middle, high = ({"budget": budget} for budget in p.high_budgets)
     out = []
@@ -94,11 +78,11 @@ def verification(p: Ablations) -> list[Comparison]:
                 f"unverified {high['budget']}, verified {middle['budget']} calls": (high, middle | checked),
             }
             panel = f"{display_name(strategy)}, {error:.0%} wrong"
-            out += [Comparison(name, at, _minus(*both), panel) for name, both in pairs.items()]
+            out += [Line(name, Comparison(minus(*both), at), panel) for name, both in pairs.items()]
     return out
 
 
-def student(p: Ablations) -> list[Comparison]:
+def student(p: Ablations) -> list[Line]:
     """Return, per student, what new questions gain on new answers from the smallest budget to the largest."""
     terms: list[Selector] = [
         {"weight": sign * turn, "strategy": strategy, "budget": budget}
@@ -106,20 +90,20 @@ def student(p: Ablations) -> list[Comparison]:
         for sign, strategy in ((1, QUESTIONS), (-1, ANSWERS))
     ]
     cut = [(f"lowest {size} layers", {"student_layers": size, "trained_layers": 0}) for size in p.student_sizes]
-    return [Comparison(name, [which], terms) for name, which in [("whole student", {}), *cut]]
+    return [Line(name, Comparison(terms, [which])) for name, which in [("whole student", {}), *cut]]
 
 
-def local(p: Ablations) -> list[Comparison]:
+def local(p: Ablations) -> list[Line]:
     """Return what fine-tuning a local teacher and augmenter gains, at the larger budget."""
 
     def tuned(teacher: int, asker: int) -> Selector:
         return {"teacher.gold": teacher, "augmenter.gold": asker}
 
+    at = [{"budget": p.high_budgets[1]}]
     return [
-        Comparison(
+        Line(
             f"{display_name(s)}: {what} tuned on {gold}",
-            [{"budget": p.high_budgets[1]}],
-            _minus({"strategy": s, **tuned(gold, gold)}, {"strategy": s, **worse}),
+            Comparison(minus({"strategy": s, **tuned(gold, gold)}, {"strategy": s, **worse}), at),
         )
         for gold in p.local_gold
         for s, what, worse in (
@@ -131,7 +115,7 @@ def local(p: Ablations) -> list[Comparison]:
 
 
 #: What the chapter compares, by figure.
-COMPARISONS: dict[str, Callable[[Ablations], list[Comparison]]] = {
+COMPARISONS: dict[str, Callable[[Ablations], list[Line]]] = {
     "overview": overview, "augmenter": augmenter, "verification": verification, "student": student, "local": local,
 }  # fmt: skip
 #: The grids behind a figure, where these are not of its name.
@@ -143,27 +127,12 @@ AXES = {
 }
 
 
-def effects(
-    rows: pd.DataFrame, folder: Path, base: Selector, comparisons: Sequence[Comparison], prior: Prior | None = None
-) -> pd.DataFrame:
-    """Return the comparisons as a results table decides them; ``base`` has the settings that they do not name."""
-    named = [{"panel": c.panel, "comparison": c.comparison, "value": c.value} for c in comparisons]
-    found = [paired_row(rows, folder, base, c.points, c.terms, prior=prior) for c in comparisons]
-    return pd.DataFrame(map(dict.__or__, named, found), columns=["panel", *COLUMNS])
-
-
 @dataclass(frozen=True)
 class Chapter(ChapterBase):
     """Everything the chapter shows."""
 
     notebook: ClassVar[str] = "04_ablations"
     parameters: Ablations
-    source: Path  #: The results folder of the rows.
-
-    @property
-    def rows_folder(self) -> Path:
-        """The results folder of the rows."""
-        return self.source
 
     @cached_property
     def grids(self) -> dict[str, list[QueryCell]]:
@@ -201,7 +170,7 @@ class Chapter(ChapterBase):
         oracle = p.pick("answer_error", "rephrase_drift", "invalid_rate", "coverage")
         base = {"recipe.updates": "epochs", "seed_size": p.compared_seeds, **p.pick("task", "verify", "student_layers")}
         base |= {"teacher": "local"} if name == "local" else oracle
-        return effects(self.runs, self.source, base, COMPARISONS[name](p), self.priors.get("correct"))
+        return self.lines(base, COMPARISONS[name](p))
 
     def compare(self, name: str) -> Picture | Markdown:
         """Draw the comparisons of one figure of :data:`COMPARISONS`."""

@@ -6,7 +6,6 @@ import contextlib
 import json
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
 from typing import ClassVar
 
 import pandas as pd
@@ -14,7 +13,7 @@ from IPython.display import Markdown
 from pandas.io.formats.style import Styler
 
 from crossover.chapters import common
-from crossover.chapters.common import ANSWERS, LEVEL, NO_CURVES, NOT_RUN, QUESTIONS, ChapterBase
+from crossover.chapters.common import ANSWERS, NO_CURVES, NOT_RUN, QUESTIONS, ChapterBase
 from crossover.chapters.sentences import (
     agreement,
     crossover_in_words,
@@ -33,17 +32,17 @@ from crossover.params.budget_ratio import BudgetRatio
 from crossover.paths import repository, results_folder
 from crossover.stats import crossovers
 from crossover.stats.advice import CLEAR, DRAWS, advise, advise_map
-from crossover.stats.contrasts import Prior
 from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import Fits, fit_table
 from crossover.stats.formatting import points, probability
 from crossover.stats.lead import find_leads
 from crossover.stats.seed_size_law import held_out
+from crossover.stats.verdicts import LEVEL
 from crossover.study.advice_counts import counts, crossovers_by_likelihood
 from crossover.study.confirmation import shown
-from crossover.study.paired import Outcome, item_outcomes, outcome_table, paired_row
+from crossover.study.paired import item_outcomes, outcome_table
 from crossover.study.run import run_grid
-from crossover.study.select import MissingRows, settings_table
+from crossover.study.select import Comparison, MissingRows, Outcome, minus, settings_table
 from crossover.study.store import read_runs
 from crossover.tasks import load_task
 
@@ -56,12 +55,6 @@ class Chapter(ChapterBase):
     parameters: BudgetRatio
     fits: Fits
     crossovers: list[Crossover]
-    source: Path  #: The results folder of the rows: the published chapter shows the confirmation study's.
-
-    @property
-    def rows_folder(self) -> Path:
-        """The results folder of the rows."""
-        return self.source
 
     @cached_property
     def choices(self) -> Fits:
@@ -171,25 +164,36 @@ class Chapter(ChapterBase):
     def rules(self) -> str:
         """Under which update rules these students, and others of the task, were trained."""
         others = pd.concat([read_runs(folder, "budget_ratio") for folder in {self.folder, self.source}])
-        here, there = map(settings_table, (self.runs, others[others["task"] == self.parameters.task]))
-        return common.update_rules(here["recipe.updates"], there["recipe.updates"])
+        there = settings_table(others[others["task"] == self.parameters.task])
+        return common.update_rules(self.runs["recipe.updates"], there["recipe.updates"])
 
     def form_table(self) -> Styler | Markdown:
         """Return the same crossovers under the exponential form and under each other one."""
         return common.form_table(self.crossovers, "forms")
 
     @cached_property
-    def _gains(self) -> pd.DataFrame:
-        return gains(self.runs, self.source, self.priors.get("correct"))
+    def gains(self) -> pd.DataFrame:
+        """Gains over training on the seeds alone, paired by replicate and test item, of which there are three or more.
+
+        Columns ``seed_size, strategy, ratio, estimate, low, high`` (90%, fractions of 1) and ``replicates``.
+        """
+        runs, alone = self.runs, {"strategy": "seeds_only", "budget": 0}
+        found = [
+            {"seed_size": size, "strategy": strategy, "ratio": budget / size}
+            | self.effect({"seed_size": size}, Comparison(minus({"strategy": strategy, "budget": budget}, alone)))
+            for (size, strategy, budget), _ in runs[runs["budget"] > 0].groupby(["seed_size", "strategy", "budget"])
+        ]
+        columns = ["seed_size", "strategy", "ratio", "estimate", "low", "high", "replicates"]
+        return pd.DataFrame(found, columns=columns).query("replicates >= 3").reset_index(drop=True)
 
     @property
     def _gains_scope(self) -> str:
-        rows = self.runs[self.runs["seed_size"].isin(self._gains["seed_size"])]
+        rows = self.runs[self.runs["seed_size"].isin(self.gains["seed_size"])]
         return "{students} students, {sizes}, {replicates}, {items}".format(**self.counts(rows))
 
     def worth(self) -> Picture | Markdown:
         """Draw what each strategy gains over training on the seed questions alone."""
-        found = self._gains
+        found = self.gains
         if found.empty:
             return NOT_RUN
         title, _, rest = gains_in_words(found).partition(". ")
@@ -289,7 +293,7 @@ class Chapter(ChapterBase):
             rule=self.headline,
             example=f"**You have 200 seed questions and 5,000 teacher calls?** {self.example(200, 5000)}",
             samples=common.as_html(self._samples()),
-            worth="" if self._gains.empty else f"{gains_in_words(self._gains)} ({self._gains_scope}, {self.rules}.)",
+            worth="" if self.gains.empty else f"{gains_in_words(self.gains)} ({self._gains_scope}, {self.rules}.)",
             tested_seeds=counts["sizes"],
             most_queries=f"{self.runs['budget'].max():,}",
             n_students=counts["students"],
@@ -302,26 +306,9 @@ def run(parameters: BudgetRatio) -> Chapter:
     """Run the grid, fit it, store the fits, and return what there is to show."""
     folder = results_folder(parameters.results)
     parameters, runs, source = shown(Chapter.notebook, parameters, run_grid(parameters))
+    runs = settings_table(runs)
     fits = fit_table(runs[runs["budget"] > 0], LEVEL)
     found = find_crossovers(fits)
     fits.table().to_csv(folder / "fits.csv", index=False, float_format="%.6g")
     crossovers.table(found).to_csv(folder / "crossovers.csv", index=False, float_format="%.6g")
-    return Chapter(parameters, runs, fits, found, source)
-
-
-def gains(runs: pd.DataFrame, folder: Path, prior: Prior | None = None) -> pd.DataFrame:
-    """Return gains over training on the seeds alone, paired by replicate and test item, fractions of 1.
-
-    Columns ``seed_size, strategy, ratio, estimate, low, high`` (90%) and ``replicates``, of which there are three or
-    more.
-    """
-    rows = settings_table(runs)
-    alone = {"weight": -1, "strategy": "seeds_only", "budget": 0}
-    found = [
-        {"seed_size": size, "strategy": strategy, "ratio": budget / size}
-        | paired_row(rows, folder, {"seed_size": int(size)}, [{}],
-                     [{"weight": 1, "strategy": strategy, "budget": int(budget)}, alone], prior=prior)
-        for (size, strategy, budget), _ in rows[rows["budget"] > 0].groupby(["seed_size", "strategy", "budget"])
-    ]  # fmt: skip
-    table = pd.DataFrame(found, columns=["seed_size", "strategy", "ratio", "estimate", "low", "high", "replicates"])
-    return table[table["replicates"] >= 3].reset_index(drop=True)
+    return Chapter(parameters, runs, source, fits, found)

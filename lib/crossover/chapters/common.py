@@ -24,10 +24,12 @@ from crossover.stats.advice import advise_map, regret_table
 from crossover.stats.contrasts import Prior, benjamini_hochberg
 from crossover.stats.crossovers import Crossover
 from crossover.stats.curves import Fits, fit_table
+from crossover.stats.verdicts import LEVEL
 from crossover.study.cell import Cell
+from crossover.study.paired import paired_row
+from crossover.study.select import Comparison, Selector
 from crossover.study.store import save_numbers, worker_hours
 
-LEVEL = 0.9
 ANSWERS, REPHRASE, QUESTIONS = "answer_augmentation", "question_rephrase", "new_question"
 #: What stands in place of a figure or table whose cells a profile leaves out.
 NOT_RUN = Markdown("Not run in this profile.")
@@ -35,11 +37,20 @@ NO_CURVES = Markdown("Nothing to show: a curve needs at least four budgets.")
 #: What a forest of log-likelihoods shows: it prints a hundred times its rows.
 NATS = "difference in the gold answer's log-likelihood, 0.01 nats per token"
 #: Of a forest's rows.
-COLUMNS = ["comparison", "value", "estimate", "low", "high", "replicates", "items", "p", "why"]
+COLUMNS = ["panel", "comparison", "value", "estimate", "low", "high", "replicates", "items", "p", "why"]
 #: Rules for how long a student is trained.
 UPDATES = {"epochs": "under fixed epochs", "steps": "under fixed updates", "memorised": "until memorised"}
 #: The steps of the yield funnel, in order.
 FUNNEL = ("asked", "returned", "parsed", "verified", "unique", "kept")
+
+
+class Line(NamedTuple):
+    """A line of a forest: its name, what it compares, its panel, and the paper's value."""
+
+    comparison: str
+    compared: Comparison
+    panel: str = ""
+    value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +62,7 @@ class ChapterBase:
     experiment: ClassVar[str] = "budget_ratio"
     parameters: Parameters
     runs: pd.DataFrame
+    source: Path  #: The results folder of the rows: a published chapter shows the confirmation study's.
 
     @property
     def profile(self) -> str:
@@ -64,15 +76,10 @@ class ChapterBase:
         """The run's results folder."""
         return results_folder(self.parameters.results)
 
-    @property
-    def rows_folder(self) -> Path:
-        """The results folder of the rows."""
-        return self.folder
-
     @cached_property
     def priors(self) -> dict[str, Prior]:
         """By outcome, what the claims' like contrasts say of the spread between replicates."""
-        return family_priors(self.rows_folder, self.experiment)
+        return family_priors(self.source, self.experiment)
 
     @cached_property
     def grids(self) -> Mapping[str, Sequence[Cell]]:
@@ -83,6 +90,18 @@ class ChapterBase:
         """Return the rows of some grids' cells, in the table's order."""
         keys = {cell.key for grid in grids for cell in self.grids.get(grid, [])}
         return self.runs[self.runs["key"].isin(keys)].reset_index(drop=True)
+
+    def effect(self, base: Selector, compared: Comparison) -> dict[str, object]:
+        """Return one difference as the columns of a forest; ``base`` has the settings that selectors do not name."""
+        return paired_row(self.runs, self.source, base, compared, self.priors.get(compared.outcome))
+
+    def lines(self, base: Selector, wanted: Iterable[Line]) -> pd.DataFrame:
+        """Return the lines of a forest as the rows decide them."""
+        found = [
+            {"panel": w.panel, "comparison": w.comparison, "value": w.value} | self.effect(base, w.compared)
+            for w in wanted
+        ]
+        return pd.DataFrame(found, columns=COLUMNS)
 
     def words(self, name: str, **values: object) -> str:
         """Return a text of ``words.yaml`` with its values."""

@@ -19,18 +19,20 @@ from pandas.io.formats.style import Styler
 from scipy.stats import binomtest
 
 from crossover.chapters import common
-from crossover.chapters.common import COLUMNS, LEVEL, NOT_RUN, ChapterBase
+from crossover.chapters.common import COLUMNS, NOT_RUN, ChapterBase
 from crossover.figures.charts import scatter, sweep
 from crossover.figures.style import Picture
 from crossover.labels import TASKS, counted
 from crossover.params.finetuned_teacher import FinetunedTeacher, Name
+from crossover.paths import results_folder
 from crossover.stats.curves import fit_exponential
+from crossover.stats.verdicts import LEVEL
 from crossover.study.cell import TeacherCell
 from crossover.study.grids import cells_of
 from crossover.study.grids import finetuned_teacher as grids
-from crossover.study.paired import Outcome, pair, paired_row
+from crossover.study.paired import pair
 from crossover.study.run import run_grid
-from crossover.study.select import Selector, settings_table
+from crossover.study.select import Comparison, Outcome, Selector, minus, settings_table
 from crossover.tasks import load_task
 from crossover.tasks.instructed.base import ClassificationTask
 
@@ -222,14 +224,12 @@ class Chapter(ChapterBase):
         """Return the names of differences, and what the rows decide, with 90% intervals paired by test item."""
         p, out = self.parameters, []
         for d in wanted:
-            terms = [{"weight": 1, **d.one}, {"weight": -1, **d.other}]
             scoring = "classify" if labelled(p, d.task) else "generate"
             base = {"experiment": "finetuned_teacher", "task": d.task, "seed_size": d.size, "scoring": scoring}
             row = {name: getattr(d, name) for name in NAMES}
-            judged = outcome(p, d.task)
-            found = paired_row(self.runs, self.folder, base, [{}], terms, judged, prior=self.priors.get(judged))
-            out.append(row | found)
-        columns = [column for column in COLUMNS if column not in ("comparison", "value")]
+            compared = Comparison(minus(d.one, d.other), outcome=outcome(p, d.task))
+            out.append(row | self.effect(base, compared))
+        columns = [column for column in COLUMNS if column not in ("panel", "comparison", "value")]
         return pd.DataFrame(out, columns=[*NAMES, *columns])
 
     def amounts(self) -> Picture | Markdown:
@@ -291,8 +291,8 @@ class Chapter(ChapterBase):
         rows = rows[(rows["teacher"] == "tuned") & (rows["strategy"] != "both")]
         out = []
         for (task, strategy, value), some in rows.groupby(["task", "strategy", dial], sort=False):
-            judged = outcome(self.parameters, task)
-            c = pair(some, self.folder, {"task": task}, [{}], [{"weight": 1}], judged).contrast()
+            mean = Comparison([{"weight": 1}], outcome=outcome(self.parameters, task))
+            c = pair(some, self.folder, {"task": task}, mean).contrast()
             row = {"task": TASKS[task], "series": KINDS[strategy], "value": value, "replicates": c.replicates}
             row |= {"score": 100 * c.estimate, "score_low": 100 * max(0.0, c.low), "score_high": 100 * min(1.0, c.high)}
             out.append(row | some.reindex(columns=MEASURES).mean().to_dict())
@@ -338,7 +338,8 @@ def run(parameters: FinetunedTeacher) -> Chapter:
     """Fill the results table with the grid's missing cells and return what there is to show."""
     runs = run_grid(parameters).set_index("key", drop=False)
     keys = [cell.key for cell in cells_of(parameters)]
-    return Chapter(parameters, with_measures(runs.loc[keys].reset_index(drop=True)))
+    shown = with_measures(runs.loc[keys].reset_index(drop=True))
+    return Chapter(parameters, shown, results_folder(parameters.results))
 
 
 def with_measures(runs: pd.DataFrame) -> pd.DataFrame:

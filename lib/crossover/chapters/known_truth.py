@@ -153,7 +153,7 @@ def run(p: KnownTruth) -> Chapter:
     published, left_out, signal = (_committed(name) for name in ("coverage", "left_out", "signal"))
     runs = tables.pop("coverage")
     published = runs if published.empty else published
-    return Chapter(p, runs, world, fits, found, published=published, left_out=left_out, signal=signal, **tables)
+    return Chapter(p, runs, folder, world, fits, found, published=published, left_out=left_out, signal=signal, **tables)
 
 
 def _committed(name: str) -> pd.DataFrame:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from crossover.chapters.common import ChapterBase
 from crossover.params.budget_ratio import RecipePilot
+from crossover.paths import results_folder
 from crossover.study.grids.budget_ratio import BASE, recipe_name, recipes
 from crossover.study.run import run_grid
 
@@ -81,4 +82,4 @@ def choose(factors: Mapping[str, Sequence[Mapping[str, object]]], table: pd.Data
 
 def run(parameters: RecipePilot) -> Chapter:
     """Train the pilot's missing students and return what it shows."""
-    return Chapter(parameters, run_grid(parameters))
+    return Chapter(parameters, run_grid(parameters), results_folder(parameters.results))

@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -12,7 +11,7 @@ import pandas as pd
 from IPython.display import Markdown
 from pandas.io.formats.style import Styler
 
-from crossover.chapters.common import COLUMNS, LEVEL, NATS, ChapterBase, counted_range, reading, starred, table
+from crossover.chapters.common import NATS, ChapterBase, Line, counted_range, reading, starred, table
 from crossover.data.closed_book import near_tests, pool, question_sets
 from crossover.figures.charts import sweep
 from crossover.figures.style import Picture
@@ -24,11 +23,12 @@ from crossover.params.template_questions import TemplateQuestions
 from crossover.questions import quality
 from crossover.questions.generate import Generator, QuestionBank, load_bank
 from crossover.stats.contrasts import items_needed
+from crossover.stats.verdicts import LEVEL
 from crossover.study.confirmation import shown
 from crossover.study.experiments.template_mixture import distributions
-from crossover.study.paired import Outcome, pair, paired_row
+from crossover.study.paired import pair
 from crossover.study.run import run_grid
-from crossover.study.select import Selector, select, settings_table
+from crossover.study.select import Comparison, Selector, minus, select, settings_table
 
 SET_NAMES = {
     "nq_open": "NQ-open", "web_questions": "WebQuestions", "trivia_qa": "TriviaQA", "all": "all question sets",
@@ -49,12 +49,6 @@ class Chapter(ChapterBase):
     experiment: ClassVar[str] = "template_questions"
     parameters: TemplateQuestions
     bank: QuestionBank
-    source: Path  #: The results folder of the rows.
-
-    @property
-    def rows_folder(self) -> Path:
-        """The results folder of the rows."""
-        return self.source
 
     def gains(self) -> Picture | Markdown:
         """Draw what template questions gain, next to the paper's gains."""
@@ -63,21 +57,20 @@ class Chapter(ChapterBase):
 
     @cached_property
     def _gains(self) -> pd.DataFrame:
-        rows = [
-            {"panel": display_name(strategy), "comparison": SET_NAMES[name], "value": PUBLISHED_GAINS[name]}
-            | self._effect([name], [{"share": s} for s in self._published_shares(strategy)], _terms(strategy))
+        lines = [
+            Line(SET_NAMES[name], _gain(strategy, shares, name), display_name(strategy), PUBLISHED_GAINS[name])
             for strategy in ("real_equal", "tokens_equal")
             for name in self.parameters.question_sets
-            if self._published_shares(strategy)
+            if (shares := self._published_shares(strategy))
         ]
-        return pd.DataFrame(rows, columns=["panel", *COLUMNS])
+        return self.lines(_BASE, lines)
 
     def detectable(self) -> Styler:
         """Return for each gain what this run could have detected, and the test items that would show one point."""
         rows = []
-        points = [{"share": share} for share in self._published_shares("real_equal")]
-        for name in self.parameters.question_sets if points else ():
-            found = pair(self.runs, self.source, _BASE, points, _terms("real_equal"), sets=[name])
+        shares = self._published_shares("real_equal")
+        for name in self.parameters.question_sets if shares else ():
+            found = pair(self.runs, self.source, _BASE, _gain("real_equal", shares, name))
             c, needed = found.contrast(self.priors.get("correct")), items_needed(found.differences, 0.01, LEVEL)
             gain = f"{100 * c.estimate:+.2f} ({100 * c.low:.2f} to {100 * c.high:.2f})"
             rows.append((SET_NAMES[name], c.items, c.replicates, gain, f"{100 * c.detectable:.2f}", f"{needed:,}"))
@@ -93,9 +86,9 @@ class Chapter(ChapterBase):
             for strategy, shares in {"untouched": [0.0], "real": [0.0], **self._shares}.items()
             for share in shares
         )
+        sets = self.parameters.question_sets
         changes = [
-            {"comparison": f"{display_name(strategy).lower()}, share {share:g}"}
-            | self._effect(self.parameters.question_sets, [{"share": share}], _terms(strategy))
+            Line(f"{display_name(strategy).lower()}, share {share:g}", _gain(strategy, [share], *sets))
             for strategy, shares in self._shares.items()
             for share in shares
         ]
@@ -103,35 +96,33 @@ class Chapter(ChapterBase):
         marks = marks.assign(task=marks["set"].map(SET_NAMES), series=marks["strategy"].map(display_name))
         marks[["score", "score_low", "score_high"]] = 100 * marks[["estimate", "low", "high"]]
         draw = partial(sweep, marks, {"score": "exact match, %"}, "synthetic share of tokens")
-        title = f"{reading(pd.DataFrame(changes))}, against real questions only"
+        title = f"{reading(self.lines(_BASE, changes))}, against real questions only"
         caption = self.words("ratio_curves", setting=self._setting)
         return self.figure("ratio_curves", draw, points, title, caption)
 
     def size(self) -> Picture | Markdown:
         """Draw the smaller student against the larger."""
         p, small = self.parameters, {"student_layers": self.parameters.small_layers}
-        mixed = {"weight": 1, "strategy": "real_equal", "share": p.size_share, **small}
-        real = {"weight": -1, "strategy": "real", "share": 0.0}
-        rows = [
-            {"panel": f"{p.small_layers} layers with template questions", "comparison": name}
-            | self._effect(p.question_sets, [{}], [mixed, real | other])
+        mixed = {"strategy": "real_equal", "share": p.size_share, **small}
+        panel = f"{p.small_layers} layers with template questions"
+        lines = [
+            Line(name, Comparison(minus(mixed, _REAL | other), sets=p.question_sets), panel)
             for name, other in (("against all layers without", {}), ("against the same without", small))
             if p.small_layers
         ]
         caption = self.words("template_size", setting=self._setting)
-        return self.forest("template_size", pd.DataFrame(rows, columns=["panel", *COLUMNS]), caption)
+        return self.forest("template_size", self.lines(_BASE, lines), caption)
 
     def language(self) -> Picture | Markdown:
         """Draw what template questions change in language modelling."""
         p = self.parameters
-        rows = [
-            {"comparison": SET_NAMES[name]}
-            | self._effect([name], [{"share": s} for s in p.language_shares], _terms("real_equal"))
+        lines = [
+            Line(SET_NAMES[name], _gain("real_equal", p.language_shares, name))
             for name in p.language_sets
             if p.language_shares
         ]
+        rows = self.lines(_BASE, lines).drop(columns="panel")
         caption = self.words("template_language", setting=self._with_items(p.n_language))
-        rows = pd.DataFrame(rows, columns=COLUMNS)
         return self.forest("template_language", rows, caption, xlabel="change in accuracy, points")
 
     def data_quality(self) -> Picture | Markdown:
@@ -143,12 +134,11 @@ class Chapter(ChapterBase):
             for by in SPOILT_BY
         ]
         changes += [("selected against natural", how, {"task.selection": how}) for how in p.selections]
-        rows = [
-            {"panel": panel, "comparison": name}
-            | self._effect(p.question_sets, [same], [{"weight": 1, **change}, {"weight": -1}], "gold_loglik")
+        lines = [
+            Line(name, Comparison(minus(change, {}), [same], "gold_loglik", p.question_sets), panel)
             for panel, name, change in changes
         ]
-        rows = pd.DataFrame(rows, columns=["panel", *COLUMNS])
+        rows = self.lines(_BASE, lines)
         title = f"Likelihood of gold answers: {reading(rows, 'hundredths of a nat')}"
         return self.forest("template_data", rows, self._setting, title, xlabel=NATS)
 
@@ -263,14 +253,9 @@ class Chapter(ChapterBase):
         return [share for share in self._shares[strategy] if share in (0.1, 0.3, 0.5)]
 
     def _level(self, sets: Sequence[str], strategy: str, share: float) -> dict[str, float]:
-        one = [{"weight": 1, "strategy": strategy, "share": share}]
-        c = pair(self.runs, self.source, _BASE, [{}], one, sets=sets).contrast()
+        one = Comparison([{"weight": 1, "strategy": strategy, "share": share}], sets=sets)
+        c = pair(self.runs, self.source, _BASE, one).contrast()
         return {"estimate": c.estimate, "low": max(c.low, 0.0), "high": c.high}
-
-    def _effect(
-        self, sets: Sequence[str], points: list[Selector], terms: list[Selector], outcome: Outcome = "correct"
-    ) -> dict[str, object]:
-        return paired_row(self.runs, self.source, _BASE, points, terms, outcome, sets, self.priors.get(outcome))
 
 
 #: What tells the mixtures of a strategy apart.
@@ -279,6 +264,7 @@ _BASE: Selector = {
     "experiment": "template_questions", "task": "closed_book_qa", "student_layers": 0, "task.spoilt": 0.0,
     "task.selection": "natural",
 }  # fmt: skip
+_REAL: Selector = {"strategy": "real", "share": 0.0}
 
 
 def run(parameters: TemplateQuestions) -> Chapter:
@@ -286,7 +272,7 @@ def run(parameters: TemplateQuestions) -> Chapter:
     parameters, runs, source = shown(Chapter.notebook, parameters, run_grid(parameters))
     bank = load_bank(source / "generations", parameters.text, parameters.texts)
     runs = settings_table(runs)
-    return Chapter(_trained(parameters, runs), runs, bank, source)
+    return Chapter(_trained(parameters, runs), runs, source, bank)
 
 
 def _trained(p: TemplateQuestions, runs: pd.DataFrame) -> TemplateQuestions:
@@ -298,5 +284,6 @@ def _trained(p: TemplateQuestions, runs: pd.DataFrame) -> TemplateQuestions:
     return p.model_copy(update=there | {"selections": [how for how in p.selections if how in selected]})
 
 
-def _terms(strategy: str) -> list[Selector]:
-    return [{"weight": 1, "strategy": strategy}, {"weight": -1, "strategy": "real", "share": 0.0}]
+def _gain(strategy: str, shares: Sequence[float], *sets: str) -> Comparison:
+    """Compare a mixture, over some shares, with real questions alone."""
+    return Comparison(minus({"strategy": strategy}, _REAL), [{"share": share} for share in shares], sets=sets)

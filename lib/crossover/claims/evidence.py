@@ -18,9 +18,10 @@ from crossover.errors import CrossoverError, nearest
 from crossover.params.profiles import load_profile, resolve
 from crossover.stats.contrasts import Contrast, Prior, squeeze
 from crossover.stats.curves import Misfit, chi_square, fit_table
+from crossover.stats.verdicts import LEVEL
 from crossover.study.cell import Cell
 from crossover.study.grids import cells_of
-from crossover.study.paired import LEVEL, Pairing, pair
+from crossover.study.paired import Pairing, pair
 from crossover.study.select import MissingRows, Selector, choose, select, settings_table
 
 
@@ -38,14 +39,9 @@ class Evidence:
 
 def gather(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> Evidence:
     """Return what rows say about a part on its own; raise :class:`MissingRows` where they say nothing."""
-    if part.statistic == "contrast":
-        return contrast(part, base, rows, folder)
-    return (measured if part.statistic == "measure" else misfit)(part, base, rows)
-
-
-def contrast(part: Part, base: Selector, rows: pd.DataFrame, folder: Path) -> Evidence:
-    """Return the evidence of a contrast on its own."""
-    found = pair(rows, folder, base, part.points, part.terms, part.outcome, part.sets)
+    if part.statistic != "contrast":
+        return (measured if part.statistic == "measure" else misfit)(part, base, rows)
+    found = pair(rows, folder, base, part.compared)
     sets = [found.differences[:, found.strata == name].mean(1) for name in dict.fromkeys(found.strata)]
     by_replicate = tuple(np.mean(sets, axis=0))
     return Evidence(found.contrast(), len(found.replicates), found.keys, by_replicate, found)
@@ -67,7 +63,7 @@ def priors(members: Iterable[tuple[str, Evidence | None]]) -> dict[str, Prior]:
 
 def measured(part: Part, base: Selector, rows: pd.DataFrame) -> Evidence:
     """Return the evidence of a measure of the training data: a t interval over replicates, as no items are tested."""
-    chosen, shared = choose(rows, base, part.points, part.terms)
+    chosen, shared = choose(rows, base, part.compared)
     values = rows.set_index("key")["measures"].map(lambda text: json.loads(text or "{}").get(part.measure, np.nan))
     total = np.array([sum(w * values[keys[r]].mean() for w, keys in chosen) for r in shared])
     if np.isnan(total).any():
@@ -155,5 +151,5 @@ def _keys(table: pd.DataFrame, base: Selector, part: Part) -> list[str]:
         if found.empty:
             raise MissingRows("no cells of the curves")
         return list(found["key"])
-    chosen, _ = choose(table, base, part.points, part.terms)
+    chosen, _ = choose(table, base, part.compared)
     return [key for _, keys in chosen for several in keys for key in several]

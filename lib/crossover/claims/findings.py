@@ -255,7 +255,7 @@ def _at_the_floor(
     sides, named = pairing.sides, part.sets or f.tasks
     if pilot is not None:
         with contextlib.suppress(MissingRows):
-            sides = pair(*pilot, f.base, part.points, part.terms, part.outcome, part.sets).sides
+            sides = pair(*pilot, f.base, part.compared).sides
     chance = sum(register.chance.get(str(name), 0.0) for name in named) / len(named)
     lost = any((f.base.get("experiment"), task) in noisy for task in f.tasks)
     return lost or at_the_floor(sides, chance, pairing.contrast(evidence.prior).detectable)

@@ -12,10 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from crossover.errors import CrossoverError
 from crossover.paths import read_yaml, repository
-from crossover.study.paired import Outcome
-
-#: A selector as the register writes it, see :mod:`crossover.study.select`.
-Selector = dict[str, bool | int | float | str]
+from crossover.study.select import Comparison, Outcome, Selector
 
 
 class _Strict(BaseModel):
@@ -47,6 +44,11 @@ class Part(_Strict):
     terms: list[Selector] = []
     least_ratio: float = Field(0.0, ge=0)
     profiles: dict[str, Elsewhere] = {}
+
+    @property
+    def compared(self) -> Comparison:
+        """The cells that a contrast or a measure compares."""
+        return Comparison(self.terms, self.points, self.outcome, self.sets)
 
     @property
     def scale(self) -> tuple[float, str]:

@@ -18,7 +18,8 @@ from crossover.stats.crossovers import Crossover, find_crossovers
 from crossover.stats.curves import fit_table
 from crossover.study.confirmation import confirmed, whole
 from crossover.study.grids import ablations
-from crossover.study.paired import Outcome, outcome_table
+from crossover.study.paired import outcome_table
+from crossover.study.select import Outcome
 from crossover.study.store import read_runs
 
 DRAWS, LEVEL, SEED = 500, 0.9, 0

@@ -4,19 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from crossover.errors import CrossoverError
 from crossover.stats.contrasts import Components, Contrast, Prior, components
-from crossover.study.select import MissingRows, Selector, choose
+from crossover.stats.verdicts import LEVEL
+from crossover.study.select import Comparison, MissingRows, Outcome, Selector, choose
 
-LEVEL = 0.9
 AXES = ("task", "strategy", "seed_size", "budget", "replicate")
-#: What a contrast is of: correct answers; scores of texts; log-likelihood of the gold answer, nats per token.
-Outcome = Literal["correct", "score", "gold_loglik"]
 
 
 @dataclass(frozen=True)
@@ -48,21 +45,14 @@ class Pairing:
         return self.components.contrast(LEVEL, *self.between(prior))
 
 
-def pair(
-    rows: pd.DataFrame,
-    folder: Path,
-    base: Selector,
-    points: Sequence[Selector],
-    terms: Sequence[Selector],
-    outcome: Outcome = "correct",
-    sets: Sequence[str] = (),
-) -> Pairing:
-    """Return what the cells that points and terms select answered, item by item; students of one draw are averaged.
+def pair(rows: pd.DataFrame, folder: Path, base: Selector, compared: Comparison) -> Pairing:
+    """Return what the cells that are compared answered, item by item; students of one draw are averaged.
 
-    ``rows`` come from :func:`crossover.study.select.settings_table`; the head of ``notebooks/claims.yaml`` explains
-    ``base``, ``points``, ``terms`` and ``sets``. Raises :class:`MissingRows` where cells or the outcome are not there.
+    ``rows`` come from :func:`crossover.study.select.settings_table`; ``base`` has the settings that selectors do not
+    name. Raises :class:`MissingRows` where cells or the outcome are not there.
     """
-    chosen, shared = choose(rows, base, points, terms)
+    outcome, sets = compared.outcome, compared.sets
+    chosen, shared = choose(rows, base, compared)
     total = pd.DataFrame()
     means: list[tuple[float, float]] = []
     within: list[float] = []
@@ -86,19 +76,12 @@ def pair(
 
 
 def paired_row(
-    rows: pd.DataFrame,
-    folder: Path,
-    base: Selector,
-    points: Sequence[Selector],
-    terms: Sequence[Selector],
-    outcome: Outcome = "correct",
-    sets: Sequence[str] = (),
-    prior: Prior | None = None,
+    rows: pd.DataFrame, folder: Path, base: Selector, compared: Comparison, prior: Prior | None = None
 ) -> dict[str, object]:
     """Return the contrast of what :func:`pair` finds as columns; where rows are missing, ``why`` names them."""
     names = ("estimate", "low", "high", "p")
     try:
-        c = pair(rows, folder, base, points, terms, outcome, sets).contrast(prior)
+        c = pair(rows, folder, base, compared).contrast(prior)
     except MissingRows as missing:
         return dict.fromkeys(names, np.nan) | {"replicates": 0, "items": 0, "why": str(missing)}
     return {name: getattr(c, name) for name in (*names, "replicates", "items")} | {"why": ""}

@@ -8,7 +8,8 @@ such a setting.
 import itertools
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,8 @@ from crossover.errors import CrossoverError, nearest
 
 #: The values of settings that pick cells: numbers, texts, true and false.
 Selector = dict[str, Any]
+#: What a contrast is of: correct answers; scores of texts; log-likelihood of the gold answer, nats per token.
+Outcome = Literal["correct", "score", "gold_loglik"]
 #: Parts of a cell whose settings may be named without their part; an augmenter's may not, as the teacher has the same
 #: ones.
 PARTS = ("task", "teacher", "recipe")
@@ -27,6 +30,24 @@ DEFAULTS = {
     "teacher.label_error": 0.0,
     "task.spoilt": 0.0, "task.spoilt_by": "nothing", "task.selection": "natural",
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Cells that are compared: weighted ``terms`` at each of ``points``; on some evaluation ``sets``, or on all.
+
+    The head of ``notebooks/claims.yaml`` explains the fields.
+    """
+
+    terms: Sequence[Selector]
+    points: Sequence[Selector] = ({},)
+    outcome: Outcome = "correct"
+    sets: Sequence[str] = ()
+
+
+def minus(one: Selector, other: Selector) -> list[Selector]:
+    """Return the terms of a difference between two conditions."""
+    return [{"weight": 1, **one}, {"weight": -1, **other}]
 
 
 class MissingRows(CrossoverError):
@@ -58,12 +79,10 @@ def settings_table(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([runs, flat], axis=1).assign(ratio=runs["budget"] / runs["seed_size"].where(runs["seed_size"] > 0))
 
 
-def choose(
-    rows: pd.DataFrame, base: Selector, points: Sequence[Selector], terms: Sequence[Selector]
-) -> tuple[list[tuple[float, pd.Series]], list[int]]:
+def choose(rows: pd.DataFrame, base: Selector, compared: Comparison) -> tuple[list[tuple[float, pd.Series]], list[int]]:
     """Return each term's weight and keys by replicate at every point, and the replicates that all of them have."""
     chosen = []
-    for point, term in itertools.product(points, terms):
+    for point, term in itertools.product(compared.points, compared.terms):
         selector = base | point | {k: v for k, v in term.items() if k != "weight"}
         found = select(rows, selector, base)
         if found.empty:
@@ -73,7 +92,7 @@ def choose(
             raise CrossoverError(
                 f"{_listed(selector)} picks several cells of one replicate: name what tells them apart."
             )
-        chosen.append((float(term["weight"]) / len(points), found.groupby("replicate")["key"].agg(list)))
+        chosen.append((float(term["weight"]) / len(compared.points), found.groupby("replicate")["key"].agg(list)))
     shared = sorted(set.intersection(*(set(keys.index) for _, keys in chosen)))
     if not shared:
         raise MissingRows("no replicate has all the cells that are compared")
