@@ -17,7 +17,7 @@ from IPython.display import HTML, Markdown
 from pandas.io.formats.style import Styler
 
 from crossover.chapters.common import UPDATES, table, update_rules
-from crossover.claims.findings import NOT_RUN, Finding, under_settings, whole
+from crossover.claims.findings import NOT_RUN, Finding, verdicts, whole
 from crossover.claims.publish import publish, rows_of
 from crossover.claims.register import Register, load_register
 from crossover.labels import TASKS, display_name
@@ -147,7 +147,7 @@ class Chapter:
         margins = " and ".join(dict.fromkeys(f.margin for f in deciding))
         keys = frozenset().union(*(f.evidence.keys for f in own if f.evidence))
         rows = self.runs[self.runs["key"].isin(keys)]
-        asked = {u.rpartition(" ")[2]: v for (of, u), v in under_settings(self.findings).items() if of == name}
+        asked = {u.rpartition(" ")[2]: v for (of, u), v in verdicts(self.findings).items() if of == name and u}
         others = [(UPDATES[rule], v) for rule, v in asked.items() if v != NOT_RUN]
         here, there = settings_table(rows)["recipe.updates"], [rule for rule, v in asked.items() if v != NOT_RUN]
         rules = update_rules(here, there, "below") if asked and len(rows) else ""

@@ -168,31 +168,24 @@ def _is_whole(name: str, setting: Selector, profile: str, done: set[str], regist
     return bool(wanted) and wanted <= done
 
 
-def whole(findings: Sequence[Finding]) -> dict[str, str]:
-    """Return the verdict of each claim under its own base: that of its weakest part.
+def verdicts(findings: Sequence[Finding]) -> dict[tuple[str, str], str]:
+    """Return the verdict of each claim by its name and the setting under which it is asked: that of its weakest part.
 
     Where some parts are at the floor, those that stand in for them decide with the others, if they were run.
     """
-    return {
-        name: _whole(list(group))
-        for name, group in itertools.groupby([f for f in findings if not f.under], lambda f: f.claim)
-    }
+    groups = itertools.groupby(findings, lambda f: (f.claim, f.under))
+    return {asked: _whole(list(group)) for asked, group in groups}
 
 
-def under_settings(findings: Sequence[Finding]) -> dict[tuple[str, str], str]:
-    """Return the verdict of each claim under each setting that it is also asked under."""
-    others = [f for f in findings if f.under]
-    groups = itertools.groupby(others, lambda f: (f.claim, f.under))
-    return {key: _whole(list(group)) for key, group in groups}
+def whole(findings: Sequence[Finding]) -> dict[str, str]:
+    """Return the verdict of each claim under its own base."""
+    return {claim: verdict for (claim, under), verdict in verdicts(findings).items() if not under}
 
 
 def table(findings: Sequence[Finding], register: Register | None = None) -> pd.DataFrame:
     """Return one row per part: claim, published value, interval, threshold, and the verdicts of part and claim."""
-    register = register or load_register()
-    verdicts, settings = whole(findings), under_settings(findings)
-    return pd.DataFrame(
-        [_row(f, register.claims[f.claim], settings.get((f.claim, f.under), verdicts[f.claim])) for f in findings]
-    )
+    register, known = register or load_register(), verdicts(findings)
+    return pd.DataFrame([_row(f, register.claims[f.claim], known[f.claim, f.under]) for f in findings])
 
 
 def _row(f: Finding, claim: Claim, verdict: str) -> dict[str, object]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from crossover.claims.findings import Finding, decide, table, under_settings
+from crossover.claims.findings import Finding, decide, table, verdicts
 from crossover.claims.register import Register, load_register
 from crossover.claims.settle import plan
 from crossover.errors import CrossoverError
@@ -107,7 +107,7 @@ def _record(
         "claim": name, "kind": claim.kind, "statement": claim.statement, "paper": f"arXiv {claim.paper}",
         "where": claim.where, "published": claim.published, "profile": profile,
         "rows": f"results/{rows['profile'].iloc[0]}", "verdict": rows["verdict"].iloc[0],
-        "under": {under: verdict for (of, under), verdict in under_settings(findings).items() if of == name},
+        "under": {under: verdict for (of, under), verdict in verdicts(findings).items() if of == name and under},
         "command": f"crossover claims {name} --check --profile {profile}", "tolerance": TOLERANCE, "minutes": minutes,
         "parts": json.loads(parts.to_json(orient="records", double_precision=12)),
     }  # fmt: skip
