@@ -47,7 +47,7 @@ def forest_rows(*ends):
 
 def test_a_reading_names_what_has_a_star_only():
     said = reading(forest_rows((0.05, 0.15), (-0.1, 0.2), (-0.3, -0.1)))
-    assert "c2 -20.0 points" in said and "c0 +10.0 points" in said and "c1" not in said and "2 of 3" in said
+    assert "c2 (-20.0 points)" in said and "c0 (+10.0 points)" in said and "c1" not in said and "2 of 3" in said
     assert reading(forest_rows((-0.1, 0.2), (-0.1, 0.1))).startswith("No significant difference in 2")
     assert reading(forest_rows((0, 0)).assign(estimate=np.nan)) == "Not run in this profile"
     some = starred(forest_rows((0.05, 0.15), (-0.1, 0.2), (-0.3, -0.1)).assign(p=[0.09, 0.5, 0.001]))[:2]

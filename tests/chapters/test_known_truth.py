@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,12 @@ def test_the_headline_is_the_least_coverage_of_the_run(tmp_path, monkeypatch):
     chapter = known_truth.run(KnownTruth(studies=4, draws=60, designs=["independent", "never"]))
     covered = chapter.runs.loc[chapter.runs["quantity"] == "crossover", "rate"]
     assert f"{covered.min():.0%}" in chapter.headline and "In 4 simulated studies" in chapter.headline
+    rows = chapter.runs[(chapter.runs["quantity"] == "lead") & (chapter.runs["design"] == "independent")]
+    for level, named in ((0.5, True), (0.99, False)):
+        fallen = chapter.runs.assign(mc_error=0.01)
+        fallen["rate"] = fallen["level"].where(fallen.index != rows.index[rows["level"] == level][0], 0.29)
+        title = replace(chapter, published=fallen).calibration().note["title"]
+        assert ("29% at 50%" in title) is named and title.startswith("90% intervals hold the truth in 90% of studies")
     written = {p.name for p in (tmp_path / "laptop" / "known_truth").glob("*.csv")}
     assert written == {"recovered.csv", "coverage.csv", "replicates.csv"}
 

@@ -335,7 +335,8 @@ class Chapter(ChapterBase):
     @property
     def _cell(self) -> str:
         p = self.parameters
-        return f"With {p.high_budgets[1]} teacher calls for {p.compared_seeds} seed questions"
+        where = f"In the {self.study}, with" if self.study else "With"
+        return f"{where} {p.high_budgets[1]} teacher calls for {p.compared_seeds} seed questions"
 
     @cached_property
     def _settings(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -21,6 +20,7 @@ from crossover.chapters.sentences import (
     lead_in_short,
     lead_in_words,
     listed_sizes,
+    predictions_in_words,
     rule,
 )
 from crossover.figures.charts import heat_map, sweep
@@ -110,7 +110,8 @@ class Chapter(ChapterBase):
         points = leads[leads["seed_size"] == 0].rename(columns=names).assign(task=counts["sizes"], series="")
         draw = partial(sweep, points, {"lead": "lead, nats per token"}, "teacher calls per seed question", log=True)
         caption = self.words("likelihood", said=lead_in_words(leads, 1.0, "nats per token"), **counts)
-        return self.figure("likelihood", draw, leads, f"By likelihood: {lead_in_short(leads)}", caption)
+        said = lead_in_short(leads)
+        return self.figure("likelihood", draw, leads, f"By likelihood, {said[0].lower()}{said[1:]}", caption)
 
     @cached_property
     def headline(self) -> str:
@@ -118,11 +119,14 @@ class Chapter(ChapterBase):
         if self.leads.empty or not common.has_curves(self.fits):
             return "These runs do not compare new answers with new questions."
         loss = common.regret(self.choices, self.runs).set_index("strategy")["mean"]
+        first, *others = [s for s in (QUESTIONS, ANSWERS, "seeds_only") if s in loss]
+        names = {s: f"always buying {display_name(s).lower()}" for s in (QUESTIONS, ANSWERS)}
+        names["seeds_only"] = "buying nothing"
         said = common.listed(
-            [f"always buying {display_name(s).lower()} loses {loss[s]:.1f} points" for s in (QUESTIONS, ANSWERS)]
+            [f"{names[first]} loses {loss[first]:.1f} points", *(f"{names[s]} {loss[s]:.1f}" for s in others)]
         )
         lead = self._sized(lead_in_words(self.leads))
-        return f"{lead} Against the best choice, {said} on average over the tested cells."
+        return f"{lead} Against the best choice, averaged over the tested sizes and budgets, {said}."
 
     def _sized(self, said: str) -> str:
         """Name the sizes that a lead is pooled over, where others were run."""
@@ -154,11 +158,16 @@ class Chapter(ChapterBase):
         return self.words("decided_title", clear=CLEAR, decided=counts.sum(), cells=len(cells), said=said)
 
     def crossover_table(self) -> Styler | Markdown:
-        """Return every pair of strategies' crossover, also by the gold answers' likelihood where the items hold it."""
-        found = {"accuracy": self.crossovers}
-        with contextlib.suppress(MissingRows):
-            found["gold log-likelihood"] = crossovers_by_likelihood(self.runs, self.source)
-        return common.crossover_table(found, "crossovers", "outcome", self.rules)
+        """Return every pair of strategies' crossover."""
+        return common.crossover_table({"": self.crossovers}, "crossovers", rules=self.rules)
+
+    def likelihood_table(self) -> Styler | Markdown:
+        """Return every pair's crossover by the gold answers' likelihood, where the items hold it."""
+        try:
+            found = crossovers_by_likelihood(self.runs, self.source)
+        except MissingRows:
+            return NOT_RUN
+        return common.crossover_table({"": found}, "likelihood-crossovers", rules=self.rules)
 
     @cached_property
     def rules(self) -> str:
@@ -202,13 +211,22 @@ class Chapter(ChapterBase):
 
     def new_sizes(self) -> Styler | Markdown:
         """Return crossovers predicted before their sizes were run; in other runs, of the largest of three sizes."""
+        rows = self._predictions
+        if rows.empty:
+            sizes = self.runs["seed_size"].nunique()
+            return Markdown(f"Nothing to show: a prediction needs three seed-set sizes, and this run has {sizes}.")
+        return common.table(rows.loc[:, (rows != "").any()], "new-sizes")
+
+    @cached_property
+    def _predictions(self) -> pd.DataFrame:
+        """Each predicted crossover next to the one measured, in words; none where there are too few sizes."""
         sizes = sorted(self.runs["seed_size"].unique())
         if self.source != self.folder:
             found = pd.read_csv(repository() / "notebooks" / "predictions.csv")
         elif common.has_curves(self.fits) and len(sizes) > 2:
             found = held_out(self.fits, sizes[-1]).assign(by="")
         else:
-            return Markdown(f"Nothing to show: a prediction needs three seed-set sizes, and this run has {len(sizes)}.")
+            return pd.DataFrame()
         found.to_csv(self.folder / "new_sizes.csv", index=False, float_format="%.6g")
         found_here = {(c.seed_size, frozenset((c.first, c.second))): c for c in self.crossovers}
         rows = []
@@ -223,8 +241,11 @@ class Chapter(ChapterBase):
                 "measured": crossover_in_words(c) if c else "not run yet",
                 "agreement": agreement(*predicted, c, r.first) if c else "",
             })  # fmt: skip
-        table = pd.DataFrame(rows)
-        return common.table(table.loc[:, (table != "").any()], "new-sizes")
+        return pd.DataFrame(rows)
+
+    def foretold(self) -> Markdown:
+        """Say how the predictions of these crossovers fared."""
+        return Markdown(predictions_in_words(self._predictions)) if len(self._predictions) else NOT_RUN
 
     def samples(self) -> Styler | Markdown:
         """Return one seed question and what a call of each strategy made of it."""

@@ -16,12 +16,12 @@ import pandas as pd
 from IPython.display import HTML, Markdown
 from pandas.io.formats.style import Styler
 
-from crossover.chapters.common import UPDATES, table, update_rules
+from crossover.chapters.common import STUDIES, UPDATES, table, update_rules
 from crossover.claims.findings import NOT_RUN, Finding, verdicts, whole
 from crossover.claims.publish import publish, rows_of
 from crossover.claims.register import Register, load_register
 from crossover.labels import TASKS, display_name
-from crossover.paths import CONFIRMATION, PUBLISHED, repository, results_folder
+from crossover.paths import PUBLISHED, repository, results_folder
 from crossover.stats.verdicts import DECIDED, FIRM, VERDICTS
 from crossover.study.select import settings_table
 from crossover.study.store import save_numbers
@@ -34,8 +34,6 @@ MARKS = {
     "contradicted": ("#c51b7d", "#ffffff", "✗"), "inconclusive": ("#ffffff", "#111111", "?"),
     "at the floor": ("#e8e8e8", "#111111", "⊥"), NOT_RUN: ("#f7f7f7", "#111111", "–"),
 }  # fmt: skip
-#: Profiles whose rows decide claims, in words.
-STUDIES = {PUBLISHED: "first study", CONFIRMATION: "confirmation study"}
 _WIDTH, _MARGIN = 680, 12  # of a forest, in pixels
 
 
@@ -185,10 +183,12 @@ class Forest(NamedTuple):
         def x(value: float) -> float:
             return _MARGIN + (_WIDTH - 2 * _MARGIN) * (value - low) / ((high - low) or 1.0)
 
-        ticks = {low, high} | ({0.0} if low < 0 < high and min(x(0.0), _WIDTH - x(0.0)) > 60 else set())
+        unit = parts[0].part.scale[1]
+        room = 60 + 12 * len(unit)  # of the last tick, which has the unit; a phone halves the axis, not its text
+        ticks = {low, high} | ({0.0} if low < 0 < high and x(0.0) > 80 and _WIDTH - x(0.0) > room else set())
         said = [(t, known[0].part.amount(t) if t else "0") for t in sorted(ticks)] if known else []
         texts = [(min(max(x(t), 24), _WIDTH - 24), text) for t, text in said]
-        return cls(parts, x, texts, parts[0].part.scale[1])
+        return cls(parts, x, texts, unit)
 
 
 def run(profile: str) -> Chapter:

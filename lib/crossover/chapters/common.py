@@ -38,6 +38,8 @@ NO_CURVES = Markdown("Nothing to show: a curve needs at least four budgets.")
 NATS = "difference in the gold answer's log-likelihood, 0.01 nats per token"
 #: Of a forest's rows.
 COLUMNS = ["panel", "comparison", "value", "estimate", "low", "high", "replicates", "items", "p", "why"]
+#: Profiles whose rows the published book shows, in words.
+STUDIES = {PUBLISHED: "first study", CONFIRMATION: "confirmation study"}
 #: Rules for how long a student is trained.
 UPDATES = {"epochs": "under fixed epochs", "steps": "under fixed updates", "memorised": "until memorised"}
 #: The steps of the yield funnel, in order.
@@ -65,11 +67,15 @@ class ChapterBase:
     source: Path  #: The results folder of the rows: a published chapter shows the confirmation study's.
 
     @property
-    def profile(self) -> str:
-        """The profile of the command that draws the chapter, and whose rows it shows where these are not its own."""
+    def study(self) -> str:
+        """Which of the published studies trained the students; empty in other runs."""
         p = self.parameters
-        of_confirmation = (p.profile, p.results) == (CONFIRMATION, PUBLISHED)
-        return f"{PUBLISHED}, with the rows of the confirmation study" if of_confirmation else p.profile
+        return STUDIES.get(p.profile, "") if self.experiment and p.results == PUBLISHED else ""
+
+    @property
+    def profile(self) -> str:
+        """The profile of the command that draws the chapter, and whose rows the published one shows."""
+        return f"{PUBLISHED}, with the rows of the {self.study}" if self.study else self.parameters.profile
 
     @property
     def folder(self) -> Path:
@@ -239,7 +245,7 @@ def reading(rows: pd.DataFrame, unit: str = "points") -> str:
         return f"No significant difference in {counted(len(rows), 'comparison')}{said}"
     largest = found.reindex(found["estimate"].abs().sort_values(ascending=False, kind="stable").index)[:2]
     names = [", ".join(filter(None, (getattr(r, "panel", ""), r.comparison))) for r in largest.itertuples()]
-    each = [f"{name} {100 * estimate:+.1f} {unit}" for name, estimate in zip(names, largest["estimate"], strict=True)]
+    each = [f"{name} ({100 * estimate:+.1f} {unit})" for name, estimate in zip(names, largest["estimate"], strict=True)]
     few = f"{len(found)} of {len(rows)} differences {'is' if len(found) == 1 else 'are'} significant"
     return f"{few}{'. The largest' if len(found) > 2 else ''}: {'; '.join(each)}"
 

@@ -39,6 +39,7 @@ class Chapter(ChapterBase):
     """A worked example (``world``), this run's ``runs`` (coverage) and ``replicates``, and three committed tables."""
 
     notebook: ClassVar[str] = "00_known_truth"
+    experiment: ClassVar[str] = ""  # its students are simulated
     parameters: KnownTruth
     world: Scenario
     fits: Fits
@@ -54,7 +55,9 @@ class Chapter(ChapterBase):
         """How often the interval covers the truth."""
         ours = self.published[self.published["quantity"] == "crossover"]
         least, most = ours["rate"].min(), ours["rate"].max()
-        return self.words("known_truth_headline", studies=f"{ours['studies'].min():,.0f}", least=least, most=most)
+        few = min(simulation.ALL[design].replicates for design in ours["design"])
+        sizes = {"studies": f"{ours['studies'].min():,.0f}", "replicates": few}
+        return self.words("known_truth_headline", least=least, most=most, **sizes)
 
     def recovery(self) -> Picture:
         """Draw the worked example: fitted curves over the true ones."""
@@ -103,8 +106,10 @@ class Chapter(ChapterBase):
         """Draw how often intervals of every level hold the truth, for exponential curves and for others."""
         t = self.published[self.published["quantity"].isin(["lead", "accuracy"])]
         at = t[t["level"] == self.fits.level]
-        worst = at.loc[at["rate"].idxmin()]
-        title = f"At {self.fits.level:.0%} the least coverage is {worst.rate:.0%} ({worst.quantity}, {worst.title})"
+        worst = t.loc[(t["level"] - t["rate"]).idxmax()]
+        falls = worst["level"] < self.fits.level and worst["level"] - worst["rate"] > 2 * worst["mc_error"]
+        short = self.words("calibration_short", worst=worst) if falls else ""
+        title = self.words("calibration_title", at=at.loc[at["rate"].idxmin()], short=short)
         draw = partial(draw_calibration, t, {w.name for w in (*MISSPECIFIED, *UNSEEN)})
         return self.figure("known_truth_calibration", draw, t, title, self.words("calibration"))
 

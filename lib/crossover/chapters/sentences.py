@@ -146,3 +146,22 @@ def agreement(predicted: float, low: float, high: float, c: Crossover, first: st
     if pd.isna(low) or pd.isna(high) or start is None or end is None:
         return f"{said}; an interval is open"
     return f"{said}; intervals {'overlap' if low <= end and start <= high else 'do not overlap'}"
+
+
+def predictions_in_words(rows: pd.DataFrame) -> str:
+    """List the predicted crossovers (``predicted by, seeds, lead, agreement``) that can be compared with measured ones.
+
+    >>> rows = [("", "256", "a → b", "off by a factor of 4.1"), ("", "256", "a → c", "nothing to compare")]
+    >>> print(predictions_in_words(pd.DataFrame(rows, columns=["predicted by", "seeds", "lead", "agreement"])))
+    Of 2 crossovers predicted for a new seed-set size, 1 can be compared with the measured one:
+    <BLANKLINE>
+    - 256 seeds, a → b: off by a factor of 4.1
+    """
+    compared = rows[rows["agreement"].str.contains("factor|reversed")]
+    each = [
+        f"- {r.seeds} seeds, {r.lead}{by and f', by the {by}'}: {r.agreement}"
+        for r, by in zip(compared.itertuples(), compared["predicted by"], strict=True)
+    ]
+    few = f"{len(each) or 'none'} can be compared with the measured one"
+    said = f"Of {len(rows)} crossovers predicted for a new seed-set size, {few}"
+    return "\n".join([f"{said}:", "", *each]) if each else f"{said}."

@@ -37,7 +37,7 @@ SET_NAMES = {
 #: The paper's gains, as fractions of 1 (arXiv 2310.07830, section 5).
 PUBLISHED_GAINS = {"nq_open": 0.0093, "web_questions": 0.0152, "trivia_qa": 0.0123}
 MIXTURES = ("tokens_equal", "real_equal")
-SPOILT_BY = ("answer", "grammar")
+SPOILT_BY = {"answer": "with wrong answers", "grammar": "with broken grammar"}
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Chapter(ChapterBase):
         marks[["score", "score_low", "score_high"]] = 100 * marks[["estimate", "low", "high"]]
         draw = partial(sweep, marks, {"score": "exact match, %"}, "synthetic share of tokens")
         title = f"{reading(self.lines(_BASE, changes))}, against real questions only"
-        caption = self.words("ratio_curves", setting=self._setting)
+        caption = self.words("ratio_curves", setting=self._setting, replicates=self._replicates)
         return self.figure("ratio_curves", draw, points, title, caption)
 
     def size(self) -> Picture | Markdown:
@@ -129,11 +129,11 @@ class Chapter(ChapterBase):
         """Draw what spoilt, balanced and skewed template questions change, by the likelihood of gold answers."""
         p, same = self.parameters, {"strategy": "real_equal", "share": self.parameters.size_share}
         changes = [
-            ("spoilt against clean", f"{share:.0%} by {by}", {"task.spoilt": share, "task.spoilt_by": by})
+            ("spoilt against clean", f"{share:.0%} {said}", {"task.spoilt": share, "task.spoilt_by": by})
             for share in p.spoilt
-            for by in SPOILT_BY
+            for by, said in SPOILT_BY.items()
         ]
-        changes += [("selected against natural", how, {"task.selection": how}) for how in p.selections]
+        changes += [("selected against the text's own mixture", how, {"task.selection": how}) for how in p.selections]
         lines = [
             Line(name, Comparison(minus(change, {}), [same], "gold_loglik", p.question_sets), panel)
             for panel, name, change in changes
@@ -160,7 +160,7 @@ class Chapter(ChapterBase):
 
     def funnel(self) -> Styler:
         """Return how many reach each stage of the pipeline, and why the others do not."""
-        return table(quality.funnel_table(self.bank.funnel), "question-funnel")
+        return table(quality.funnel_table(self.bank.funnel), "question-funnel").format("{:,}", subset=["count"])
 
     @cached_property
     def _judged(self) -> pd.DataFrame:
@@ -239,9 +239,12 @@ class Chapter(ChapterBase):
 
     def _with_items(self, items: int) -> str:
         """Say on how many items of each set, with which student, a figure rests."""
+        return self.words("template_setting", items=counted(items, "test item"))
+
+    @property
+    def _replicates(self) -> str:
         trained = self.runs[self.runs["seed_size"] > 0].groupby(["strategy", *_MIXTURE])
-        replicates = counted_range(trained["replicate"].nunique(), "replicate")
-        return self.words("template_setting", items=counted(items, "test item"), replicates=replicates)
+        return counted_range(trained["replicate"].nunique(), "replicate")
 
     @property
     def _shares(self) -> dict[str, list[float]]:
