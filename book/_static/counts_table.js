@@ -77,7 +77,7 @@ function countsTable({ general, matrix, distinct }) {
       out[name] = has(name) ? column(name) : lines.map(() => usual);
       if (out[name].includes("")) fail(out[name].indexOf(""), name, "missing");
     }
-    for (const [name, least, rule] of [["seed_size", 1, "a seed set has at least 1 question"], ["budget", 0, "a budget is positive, in queries"],
+    for (const [name, least, rule] of [["seed_size", 1, "a seed set has at least 1 question"], ["budget", 0, "a budget is positive, in teacher calls"],
       ["n_test", 1, "an accuracy needs at least 1 test item"]]) {
       out[name] = number(name, name === "n_test");
       refuse(out[name].map((v) => v < least), out[name], name, rule);

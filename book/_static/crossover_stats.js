@@ -824,7 +824,7 @@ function crossoverStats(settings) {
         const mark = x.ratio !== null && !(x.tested[0] <= x.ratio && x.ratio <= x.tested[1]) ? "*" : "", share = (p) => (p === null ? "-" : fixed(p, 2));
         return { task: x.task, "change of lead": x.status === "none" ? `${x.leader} leads` : `${x.first} -> ${x.second}`, S: short(x.size), status: x.status,
           ratio: x.ratio === null ? "-" : short(x.ratio) + mark, interval: x.status === "none" || x.exists === null ? "-" : showInterval(x.interval, x.tested),
-          queries: x.ratio === null ? "-" : grouped(fixed(x.ratio * x.size, 0)) + mark, "P(exists)": share(x.exists), "P(in range)": share(x.inRange) };
+          "teacher calls": x.ratio === null ? "-" : grouped(fixed(x.ratio * x.size, 0)) + mark, "P(exists)": share(x.exists), "P(in range)": share(x.inRange) };
       })),
       forms: found.filter((x) => x.forms).map((x) => ({ ...pair(x),
         ...Object.fromEntries(Object.entries(x.forms).map(([name, roots]) => [name.replace("_", " "), roots.map(short).join(", ") || "none"])),

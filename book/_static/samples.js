@@ -43,7 +43,7 @@
 
   function card([where, seed, question, answer, verdict, right]) {
     const made = element("article", "", "sample"), left = element("div", ""), bought = element("div", "");
-    left.append(element("h3", "Seed"), element("p", seed));
+    left.append(element("h3", "Seed question"), element("p", seed));
     bought.append(element("h3", question ? "Bought question" : "Bought answer"));
     if (question) bought.append(marked(seed, question));
     if (answer) bought.append(element("p", answer, "reply"));

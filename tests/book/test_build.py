@@ -50,3 +50,13 @@ def test_nothing_is_done_where_nothing_changed(book, monkeypatch):
     assert (index.parent / "_static" / "own.css").exists()
     monkeypatch.setattr(module, "_render", None)
     assert built(book) == index
+
+
+def test_pages_link_to_the_repository_where_its_address_is_known(book, monkeypatch, tmp_path):
+    assert "Source code" not in built(book).read_text() or module.repository_address(repository())
+    (tmp_path / "CITATION.cff").write_text("repository-code: https://example.org/us/crossover.git\n")
+    monkeypatch.setattr(module, "repository", lambda: tmp_path)
+    for page in ("index", "third"):
+        text = built(book).with_name(f"{page}.html").read_text()
+        assert 'href="https://example.org/us/crossover"' in text
+        assert 'href="https://example.org/us/crossover/issues"' in text

@@ -111,7 +111,7 @@ def test_the_title_names_the_share_that_was_planted(chapter):
     ]
     assert points["nq_open", "tokens_equal", 0.3] == 0.5 and points["nq_open", "tokens_equal", 1.0] == 0
     assert points["nq_open", "untouched", 0.0] == 0
-    assert "synthetic in place of real, share 1 -33.3 points" in figure.note["title"], "20 of 60 right, and none"
+    assert "synthetic in place of real, share 1 (-33.3 points)" in figure.note["title"], "20 of 60 right, and none"
 
 
 def test_the_bias_table_holds_means_over_replicates_of_the_whole_student(chapter):
@@ -146,7 +146,7 @@ def test_the_published_chapter_shows_the_mixtures_of_the_confirmation_study_that
     assert (p.tokens_equal, p.real_equal, p.spoilt, p.selections) == ([0.3, 1.0], [0.3, 0.6], [0.5], ["balanced"])
     found.data_quality()
     rows = pd.read_csv(found.folder / "figures" / "template_data.csv")
-    assert rows["comparison"].tolist() == ["50% by answer", "50% by grammar", "balanced"]
+    assert rows["comparison"].tolist() == ["50% with wrong answers", "50% with broken grammar", "balanced"]
 
 
 def test_the_headline_counts_significant_rises_and_falls_and_titles_name_their_unit(chapter, monkeypatch):
@@ -154,5 +154,6 @@ def test_the_headline_counts_significant_rises_and_falls_and_titles_name_their_u
     rows = chapter._gains
     rises = int((starred(rows)["significant"] & (rows["estimate"] > 0)).sum())
     assert rises > 0 and f"rises significantly in {rises} of {len(rows)} comparisons" in chapter.headline
-    assert chapter.gains().note["caption"].count("2 replicates") == 2, "of the setting and of the forest"
+    caption = chapter.gains().note["caption"]
+    assert caption.count("2 replicates") == caption.count("interval") == 1, "said of the forest, once"
     assert "points" not in chapter.data_quality().note["title"]

@@ -9,6 +9,7 @@ from crossover.data import pinned
 from crossover.data.load import DATA_SETS
 from crossover.labels import TASKS
 from crossover.paths import CONFIRMATION, PUBLISHED
+from crossover.stats.formatting import short
 from crossover.study.confirmation import confirmed
 from crossover.study.store import read_runs, worker_hours
 
@@ -20,6 +21,8 @@ def tables(results: Path) -> dict[str, object]:
     runs, fits, folder = read_runs(results), results / "fits.csv", results.parent / "bench"
     further = [CONFIRMATION] if results.name == PUBLISHED else []
     bench = {path.stem: pd.read_csv(path, keep_default_na=False, dtype=str) for path in sorted(folder.glob("*.csv"))}
+    for rows in bench.values():
+        rows["value"] = rows["value"].astype(float).map(short)
     measured = pd.concat([pd.Series(dtype=str), *(rows["provenance"] for rows in bench.values())])
     trained = {name: read_runs(results.parent / name) for name in (results.name, *further)}
     machines = (_machines(results.parent / name, rows["provenance"]) for name, rows in trained.items())

@@ -4,15 +4,17 @@ Papermill ran the notebooks before; nothing is executed and nothing is fetched h
 """
 
 import hashlib
+import html
 import importlib.metadata
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from crossover.errors import CrossoverError
-from crossover.paths import PUBLISHED, repository, results_folder
+from crossover.paths import PUBLISHED, read_yaml, repository, results_folder
 
 #: Whose version changes what a page looks like.
 RENDERERS = ("jupyter-book", "sphinx", "sphinx-book-theme", "pydata-sphinx-theme", "myst-nb", "sphinxcontrib-bibtex")
@@ -46,6 +48,29 @@ def build_book(book: Path, results: Path, out: Path, profile: str) -> Path:
     return index
 
 
+def web_address(remote: str) -> str:
+    """Return the web page of a remote of git, without a user's name or password; empty for a local folder.
+
+    >>> web_address("git@git.example.org:us/crossover.git"), web_address("https://me:key@example.org/us/crossover")
+    ('https://git.example.org/us/crossover', 'https://example.org/us/crossover')
+    >>> web_address("/srv/crossover.git"), web_address("")
+    ('', '')
+    """
+    host = r"(?:(?:https?|ssh|git)://)?(?:[^@/]+@)?([\w-]+(?:\.[\w-]+)+)(?::\d+)?"
+    found = re.fullmatch(rf"{host}[:/]([^\s]+?)(?:\.git)?/?", remote)
+    return f"https://{found[1]}/{found[2]}" if found else ""
+
+
+def repository_address(root: Path) -> str:
+    """Return where the repository is published: by CITATION.cff or the remote of the clone; else empty."""
+    cited = read_yaml(root / "CITATION.cff").get("repository-code")
+    git = ["git", "-C", str(root), "remote", "get-url", "origin"]
+    asked = (
+        None if cited or not shutil.which("git") else subprocess.run(git, capture_output=True, text=True, check=False)
+    )
+    return web_address(cited or (asked.stdout.strip() if asked else ""))
+
+
 def _render(source: Path, out: Path) -> None:
     """Write ``conf.py`` from ``_config.yml`` as Jupyter Book does, and run Sphinx with warnings as errors."""
     from jupyter_book.config import get_final_config
@@ -59,6 +84,10 @@ def _render(source: Path, out: Path) -> None:
     config["extensions"] = [e for e in config["extensions"] if e not in ONLINE_EXTENSIONS]
     # Jupyter Book puts every script below _static on every page; a page that needs one names it.
     config["html_js_files"] = []
+    if address := repository_address(repository()):
+        links = {"Source code": address, "Report a problem": f"{address}/issues"}
+        said = " · ".join(f'<a href="{html.escape(to)}">{name}</a>' for name, to in links.items())
+        config["html_theme_options"]["extra_footer"] = f"<p>{said}</p>"
     (source / "conf.py").write_text("".join(f"{name} = {value!r}\n" for name, value in sorted(config.items())))
     out.mkdir()
     warnings = out / "warnings.txt"
@@ -83,6 +112,7 @@ def _digest(book: Path, results: Path) -> str:
     paths += [results_folder(PUBLISHED) / "runs.csv", *(root / "notebooks" / "profiles").glob("*.yaml")]
     paths += [p for kind in ("*.py", "*.jinja") for p in Path(__file__).parents[1].rglob(kind)]
     parts = [f"{name} {importlib.metadata.version(name)}".encode() for name in RENDERERS]
+    parts.append(repository_address(root).encode())
     parts += [f"{name}={value}".encode() for name, value in sorted(os.environ.items()) if name.startswith("CROSSOVER_")]
     parts += [part for path in sorted(set(paths)) if path.is_file() for part in (str(path).encode(), path.read_bytes())]
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()

@@ -39,7 +39,9 @@ def shards(results: Path) -> dict[str, bytes]:
     for path in chain.from_iterable(sorted((folder / "generations").glob("*.jsonl.gz")) for folder in folders):
         entries = [json.loads(line) for line in gzip.decompress(path.read_bytes()).decode("utf-8").split("\n") if line]
         if named := re.match(r"(?P<task>\w+)-(?P<strategy>\w+)(-S(?P<seeds>\d+))?-r(?P<replicate>\d+)-", path.name):
-            where = f"replicate {named['replicate']}" + (f", {named['seeds']} seeds" if named["seeds"] else "")
+            where = f"replicate {named['replicate']}" + (
+                f", {int(named['seeds']):,} seed questions" if named["seeds"] else ""
+            )
             group = groups[named["task"], named["strategy"], _teachers(entries)]
             gold = _gold(named["task"], int(named["seeds"] or 0), int(named["replicate"]))
             group += [[where, *sample] for sample in samples(entries, named["task"], gold)]

@@ -1,4 +1,4 @@
-"""The chapter on the budget ratio (arXiv 2409.19759): what a query buys."""
+"""The chapter on the budget ratio (arXiv 2409.19759): what a teacher call buys."""
 
 from __future__ import annotations
 

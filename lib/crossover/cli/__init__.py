@@ -28,7 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Which synthetic-data strategy should a query budget buy? Reproduce the study, or fit your own numbers.",
+    help="Which synthetic data should a budget of teacher calls buy? Reproduce the study, or fit your own numbers.",
 )
 for _command in (
     study.run, study.reproduce, study.train, study.book, study.audit, claims.claims,

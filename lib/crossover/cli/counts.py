@@ -64,7 +64,7 @@ def fit(
     level: Level = 0.9,
     draws: Draws = 2000,
     cost: Cost = None,
-    unit: CostUnit = "queries",
+    unit: CostUnit = "teacher calls",
     task: Task = None,
     outcome: Annotated[
         Outcome, typer.Option(help="Of a results folder; gold_loglik is in nats per token of the gold answer.")
@@ -74,7 +74,7 @@ def fit(
 ) -> None:
     """Fit learning curves to your own numbers and find where one strategy overtakes another.
 
-    PILOT.CSV has the columns strategy, seed_size, budget (in queries), n_correct, n_test; replicate and task where
+    PILOT.CSV has the columns strategy, seed_size, budget (teacher calls), n_correct, n_test; replicate and task where
     there are several. Instead of n_correct it may have accuracy.
 
     \b
@@ -129,7 +129,7 @@ def fit(
 def advise(
     seeds: Annotated[float, typer.Option(help="Seed questions you have, S.")],
     queries: Annotated[
-        float, typer.Option(help="Teacher queries you can pay for, Q; with --cost, your budget in --unit.")
+        float, typer.Option(help="Teacher calls you can pay for, Q; with --cost, your budget in --unit.")
     ],
     source: Annotated[
         Path | None, typer.Option("--from", metavar="PILOT.CSV", help="Your own counts, or a results folder.")
@@ -279,7 +279,7 @@ def plan(
     table: Annotated[
         Path | None, typer.Argument(metavar="[PILOT.CSV]", help="A table of counts, as for `crossover fit`.")
     ] = None,
-    spend: Annotated[float | None, typer.Option(help="Queries that you can still pay for.")] = None,
+    spend: Annotated[float | None, typer.Option(help="Teacher calls that you can still pay for.")] = None,
     profile: Annotated[
         str | None, typer.Option(help="In place of a table: what running a whole profile will take.")
     ] = None,
@@ -295,7 +295,7 @@ def plan(
     """Say which cells to run next to narrow a crossover's interval most for their cost; or what a profile will take.
 
     Prints the cells in the order of buying and how wide the interval is expected to be after each (its high end over
-    its low end). Data are nested: within a replicate a smaller budget costs no queries once a larger one is bought.
+    its low end). Data are nested: within a replicate a smaller budget costs no calls once a larger one is bought.
 
     \b
     crossover plan pilot.csv --spend 20000

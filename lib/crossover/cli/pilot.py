@@ -60,7 +60,7 @@ def pilot(
     export: Annotated[str, Option(help="Write the best strategy's samples as JSON lines, as trl reads them.")] = "",
     yes: Annotated[bool, Option("--yes", help="Do not ask before starting.")] = False,
 ) -> None:
-    """Try all strategies on your own task within a query budget, and say which to buy.
+    """Try all strategies on your own task within a budget of teacher calls, and say which to buy.
 
     Shows how your pairs were read and what the pilot will take, asks, runs it, fits learning curves, advises, and
     writes a report as one HTML file. Killed or stopped, the same command resumes.

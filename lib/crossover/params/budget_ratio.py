@@ -29,14 +29,14 @@ class BudgetRatio(TrainingParameters):
     strategies: list[Literal["answer_augmentation", "question_rephrase", "new_question", "mixed", "seeds_only"]] = (
         value(
             ["answer_augmentation", "question_rephrase", "new_question", "seeds_only"],
-            "what queries are spent on; seeds_only buys nothing",
+            "what calls are spent on; seeds_only buys nothing",
             min_length=1,
         )
     )
     seed_sizes: list[Count] = value([16], "seed problems", min_length=1)
-    budget_ratios: list[Positive] = value([0.5, 1, 2, 4], "teacher queries for each seed problem", min_length=1)
-    budgets: list[Count] = value([], "teacher queries; where given, used in place of budget_ratios")
-    max_budget: int = value(512, "teacher queries; larger budgets are left out", ge=1)
+    budget_ratios: list[Positive] = value([0.5, 1, 2, 4], "teacher calls for each seed problem", min_length=1)
+    budgets: list[Count] = value([], "teacher calls; where given, used in place of budget_ratios")
+    max_budget: int = value(512, "teacher calls; larger budgets are left out", ge=1)
     further_budgets: dict[int, list[Count]] = value({}, "further budgets, by seed-set size")
     replicates: int = value(1, "draws of the seeds, each with its own students", ge=1, le=100)
     size_replicates: dict[int, Count] = value({}, "the same by seed-set size, in place of replicates")
@@ -118,8 +118,8 @@ class Ablations(BudgetRatio):
     answer_errors: list[OpenShare] = value([], "shares of wrong answers with which verification is tried")
     student_sizes: list[Count] = value([], "lowest layers kept of smaller students, all of them trained")
     compared_seeds: Count = value(16, "seed problems where single budgets are compared")
-    low_budget: Count = value(8, "teacher queries, a small budget")
-    high_budgets: list[Count] = value([32, 64], "teacher queries, two large budgets", min_length=2, max_length=2)
+    low_budget: Count = value(8, "teacher calls, a small budget")
+    high_budgets: list[Count] = value([32, 64], "teacher calls, two large budgets", min_length=2, max_length=2)
     local_gold: list[Count] = value([], "gold problems that local teachers are fine-tuned on")
     other_tasks: list[Literal["text_to_sql", "gsm_symbolic", "arc"]] = value(
         [], "other tasks, with the base strategies"

@@ -38,7 +38,7 @@ class FinetunedTeacher(TrainingParameters):
         ["annotate", "generate"], "what the teacher adds", min_length=1
     )
     teachers: list[Literal["tuned", "prompted"]] = value(["tuned", "prompted"], "fine-tuned or not", min_length=1)
-    queries: Count = value(20, "teacher queries of each condition")
+    queries: Count = value(20, "teacher calls of each condition")
     annotate_temperature: Temperature = value(0.1, "of sampling annotations")
     generate_temperature: Temperature = value(0.8, "of sampling new examples")
     full: int = value(0, "original examples of an upper line without a teacher; 0 for none", ge=0)
@@ -46,7 +46,7 @@ class FinetunedTeacher(TrainingParameters):
     dial_tasks: list[Name] = value([], "tasks on which single dials are turned")
     dial_size: Count = value(100, "original examples where amounts and temperatures are turned")
     dial_replicates: int = value(1, "draws of the original examples for single dials", ge=1, le=100)
-    amounts: list[Positive] = value([], "teacher queries per original example, in place of queries")
+    amounts: list[Positive] = value([], "teacher calls per original example, in place of queries")
     annotate_temperatures: list[Temperature] = value([], "of annotations, beside annotate_temperature")
     generate_temperatures: list[Temperature] = value([], "of new examples, beside generate_temperature")
     label_errors: list[Share] = value([], "shares of wrong labels of a teacher that knows the gold ones")

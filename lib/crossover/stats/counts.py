@@ -125,7 +125,7 @@ def validate_counts(
         out[name] = _label(table[name], check) if name in table else {"task": "task", "replicate": "0"}[name]
     for name, least, rule in (
         ("seed_size", 1, "a seed set has at least 1 question"),
-        ("budget", 0, "a budget is positive, in queries"),
+        ("budget", 0, "a budget is positive, in teacher calls"),
         ("n_test", 1, "an accuracy needs at least 1 test item"),
     ):
         out[name] = check.number(table[name], name, whole=name == "n_test")

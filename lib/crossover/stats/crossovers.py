@@ -123,7 +123,7 @@ class Crossover:
 def find_crossovers(
     fits: Fits,
     costs: Mapping[str, float] | None = None,
-    unit: str = "queries",
+    unit: str = "teacher calls",
     checks: bool = True,
 ) -> list[Crossover]:
     """Every pair of strategies of each task and seed-set size, each pair once.
@@ -133,7 +133,7 @@ def find_crossovers(
     fits : Fits
     costs : mapping, optional
         Cost of one kept sample by strategy, any positive ``unit`` (tokens, money). Budgets are then compared at equal
-        cost: a strategy whose samples took ``q`` queries each spends ``budget / q * cost``; ``q`` is 2 for rephrasings
+        cost: a strategy whose samples took ``q`` calls each spends ``budget / q * cost``; ``q`` is 2 for rephrasings
         and new questions, else 1.
     unit : str
     checks : bool

@@ -22,7 +22,7 @@ MAX_REPLICATES = 40
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One cell to buy: its cost in queries, and the interval's high end over its low end once it is run.
+    """One cell to buy: its cost in teacher calls, and the interval's high end over its low end once it is run.
 
     A smaller budget of a replicate is part of its largest one and costs nothing more (nested data).
     """
@@ -65,7 +65,7 @@ class Plan:
                 "strategy": strategy,
                 "replicate": replicate,
                 "budgets": "  ".join(f"{b:,.0f}" for b in sorted(part["budget"])),
-                "queries, total": f"{part['total'].iloc[-1]:,.0f}",
+                "calls, total": f"{part['total'].iloc[-1]:,.0f}",
                 "expected high/low": "-" if pd.isna(part["width"].iloc[-1]) else f"{part['width'].iloc[-1]:.2f}",
             }
             for (strategy, replicate), part in self.table().groupby(["strategy", "replicate"], sort=False)
@@ -76,7 +76,7 @@ class Plan:
 
 
 def next_cells(fits: Fits, spend: float) -> list[Plan]:
-    """Plan the next cells for each crossover, with ``spend`` queries left for each.
+    """Plan the next cells for each crossover, with ``spend`` teacher calls left for each.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def next_cells(fits: Fits, spend: float) -> list[Plan]:
     (16, True)
     """
     if not (np.isfinite(spend) and spend > 0):
-        raise CrossoverError(f"--spend must be a positive number of queries, got {spend:g}")
+        raise CrossoverError(f"--spend must be a positive number of teacher calls, got {spend:g}")
     found = find_crossovers(fits, checks=False)
     if not found:
         raise CrossoverError("there is no pair of strategies at one seed-set size, and no crossover to plan for")
@@ -106,16 +106,16 @@ def _plan(fits: Fits, c: Crossover, spend: float) -> Plan:
         steps, now = _beyond(pair, upwards, spend), None
         where = "above" if upwards else "below"
         said = f"the crossover may lie {where} the tested budgets; run both strategies {where} them"
-        said += "" if steps else f": {short(spend)} queries do not pay it"
+        said += "" if steps else f": {short(spend)} calls do not pay it"
     else:
         steps = _replicates(pair, max(high or 0, c.ratio or 0), now, spend)
         said = "no ratio is decided" if now is None else f"the interval's ends are a factor {now:.2f} apart"
         if steps:
             width = steps[-1].width
-            said += f"; buy {len(steps)} cells ({steps[-1].total:,.0f} queries)"
+            said += f"; buy {len(steps)} cells ({steps[-1].total:,.0f} calls)"
             said += "" if width is None else f", expected width {width:.2f}"
         else:
-            said += f"; {spend:,.0f} queries do not buy a further replicate"
+            said += f"; {spend:,.0f} calls do not buy a further replicate"
     return Plan(c, now, steps, f"{about}: {said}")
 
 

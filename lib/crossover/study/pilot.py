@@ -98,7 +98,7 @@ def replicates_for(task: UserPairs, given: Mapping[str, Any]) -> int:
         raise CrossoverError(
             f"--queries must be at least {least}, got {queries}: {first}a pilot that detects leads of {lead:g} points"
             f" on {tests} runs {counted(enough, 'replicate')} of {len(STRATEGIES)} strategies at {MIN_BUDGETS} budgets"
-            f" up to {SMALLEST << (MIN_BUDGETS - 1)} queries. Give more{'' if capped else ', or more tests'}{instead}."
+            f" up to {SMALLEST << (MIN_BUDGETS - 1)} calls. Give more{'' if capped else ', or more tests'}{instead}."
         )
     return REPLICATES if given["until"] and not given["replicates"] else replicates
 
@@ -342,7 +342,7 @@ class Pilot:
         shares = self._shares()
         level, bought = shares["seeds_only", 0], shares.drop("seeds_only")
         (name, budget), top = bought.idxmax(), bought.max()
-        best = f"{display_name(name).lower()}, {budget:,} queries"
+        best = f"{display_name(name).lower()}, {budget:,} calls"
         return (
             f"The seeds alone: {level:.1%} right. The best purchase in their place ({best}): {top:.1%},"
             f" {100 * (top - level):+.1f} points."

@@ -236,7 +236,7 @@ def look_at_crossover(fits: Fits, factor: float) -> Look:
     c = watched(fits)
     low, high = c.interval
     narrow = c.status == "found" and low and high and high / low <= factor
-    said = f"The crossover lies between {low:.3g} and {high:.3g} queries per seed question." if narrow else ""
+    said = f"The crossover lies between {low:.3g} and {high:.3g} teacher calls per seed question." if narrow else ""
     low, high = max(low or 0.0, c.tested[0] / 2), min(high or np.inf, c.tested[1] * 2)
     return Look(said, (c.first, c.second), np.geomspace(low, max(low, high), 9))
 
