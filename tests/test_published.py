@@ -13,6 +13,7 @@ from crossover.chapters import ablations
 from crossover.chapters import common as chapters
 from crossover.chapters.budget_ratio import run
 from crossover.chapters.finetuned_teacher import with_measures
+from crossover.chapters.numbers import read_numbers
 from crossover.chapters.recipe_pilot import choose, compare
 from crossover.labels import display_name
 from crossover.params.profiles import resolve
@@ -27,7 +28,7 @@ from crossover.study.experiments.query_budget import buy
 from crossover.study.grids import cells_of
 from crossover.study.grids.budget_ratio import recipe, recipes
 from crossover.study.select import settings_table
-from crossover.study.store import Store, read_numbers, read_runs
+from crossover.study.store import Store, read_runs
 from crossover.tasks import load_task
 
 STUDY = repository() / "results" / "study"

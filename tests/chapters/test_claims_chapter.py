@@ -9,9 +9,10 @@ import pytest
 
 from claims_rows import STUDY, fill, register
 from crossover.chapters import claims
+from crossover.chapters.numbers import read_numbers
 from crossover.claims.register import Paper
 from crossover.stats.verdicts import DECIDED, VERDICTS
-from crossover.study.store import read_numbers, read_runs
+from crossover.study.store import read_runs
 
 
 @pytest.fixture

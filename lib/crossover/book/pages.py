@@ -17,9 +17,9 @@ from jinja2 import Environment, StrictUndefined, TemplateSyntaxError, UndefinedE
 
 from crossover.book import advisor_page, appendices, samples
 from crossover.chapters.common import NOT_RUN
+from crossover.chapters.numbers import read_numbers
 from crossover.errors import CrossoverError, nearest
 from crossover.params.profiles import PROFILES, load_profile
-from crossover.study.store import read_numbers
 from crossover.templates import render
 
 #: The chapter whose curves the page that advises reads.

@@ -17,6 +17,7 @@ from IPython.display import HTML, Markdown
 from pandas.io.formats.style import Styler
 
 from crossover.chapters.common import STUDIES, UPDATES, table, update_rules
+from crossover.chapters.numbers import save_numbers
 from crossover.claims.findings import NOT_RUN, Finding, verdicts, whole
 from crossover.claims.publish import publish, rows_of
 from crossover.claims.register import Register, load_register
@@ -24,7 +25,6 @@ from crossover.labels import TASKS, display_name
 from crossover.paths import PUBLISHED, repository, results_folder
 from crossover.stats.verdicts import DECIDED, FIRM, VERDICTS
 from crossover.study.select import settings_table
-from crossover.study.store import save_numbers
 from crossover.templates import render
 
 #: Fill, ink and sign of each verdict; no colour is needed to tell them apart, and none is a strategy's.

@@ -13,6 +13,7 @@ import pandas as pd
 from IPython.display import Markdown
 from pandas.io.formats.style import Styler
 
+from crossover.chapters.numbers import save_numbers
 from crossover.claims.findings import family_priors
 from crossover.figures.charts import forest
 from crossover.figures.learning_curves import check_rows, curve_points, learning_curves, learning_points
@@ -28,7 +29,7 @@ from crossover.stats.verdicts import LEVEL
 from crossover.study.cell import Cell
 from crossover.study.paired import paired_row
 from crossover.study.select import Comparison, Selector
-from crossover.study.store import save_numbers, worker_hours
+from crossover.study.store import worker_hours
 
 ANSWERS, REPHRASE, QUESTIONS = "answer_augmentation", "question_rephrase", "new_question"
 #: What stands in place of a figure or table whose cells a profile leaves out.

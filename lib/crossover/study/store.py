@@ -10,7 +10,6 @@ import csv
 import dataclasses
 import fcntl
 import io
-import json
 import math
 import os
 import shutil
@@ -179,20 +178,6 @@ def read_runs(folder: Path, experiment: str | None = None) -> pd.DataFrame:
 def worker_hours(runs: pd.DataFrame) -> pd.Series:
     """Return the hours that each row's student took one worker, training and tests together."""
     return (runs["seconds_train"] + runs["seconds_eval"]) / 3600
-
-
-def save_numbers(folder: Path, chapter: str, numbers: Mapping[str, str]) -> None:
-    """Write ``numbers/<chapter>.json``: exactly what the chapter now computes for pages to quote."""
-    path = folder / "numbers" / f"{chapter}.json"
-    with written(folder):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(numbers, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def read_numbers(folder: Path) -> dict[str, str]:
-    """Return the numbers of all chapters of a results folder, by name."""
-    files = sorted((folder / "numbers").glob("*.json"))
-    return {name: text for path in files for name, text in json.loads(path.read_text(encoding="utf-8")).items()}
 
 
 def _columns(rows: Collection[Mapping[str, object]]) -> list[str]:
