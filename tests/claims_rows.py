@@ -8,20 +8,27 @@ from crossover.claims import Register
 from crossover.evaluation.answers import Outcome
 from crossover.paths import repository
 from crossover.study.cell import QueryCell
+from crossover.study.select import minus
 from stored import plant
 
 STUDY = repository() / "results" / "study"
 
 
-def register(claim=None, **changes):
+def register(claim=None, others=(), of=None, **changes):
+    """A register of one claim; ``changes`` are of its part, which ``others`` repeat changed, ``of`` is the register's own."""
     base = {"task": "math_words", "coverage": 1.0}
     part = {
         "says": "new questions win", "side": "above", "threshold": 0.0, "resolution": 0.05,
-        "points": [{"seed_size": 16, "budget": 64}],
-        "terms": [{"weight": 1, "strategy": "new_question"}, {"weight": -1, "strategy": "answer_augmentation"}],
+        "points": [{"seed_size": 16, "budget": 64}], "terms": minus({"strategy": "new_question"}, {"strategy": "answer_augmentation"}),
     } | changes  # fmt: skip
-    entry = {"paper": "p", "where": "w", "statement": "s", "published": "p", "parts": [part]} | (claim or {})
-    return Register.model_validate({"base": base, "claims": {"C": entry}})
+    entry = {
+        "paper": "p",
+        "where": "w",
+        "statement": "s",
+        "published": "p",
+        "parts": [part, *(part | other for other in others)],
+    } | (claim or {})
+    return Register.model_validate({"base": base, "claims": {"C": entry}} | (of or {}))
 
 
 def fill(folder, right, replicates=3, items=100, coverage=1.0, likelihood=None, **cell):

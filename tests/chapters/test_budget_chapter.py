@@ -15,7 +15,7 @@ from crossover.cli import app
 from crossover.figures.crossover_map import map_of_fits
 from crossover.params.profiles import check
 from crossover.paths import repository, results_folder
-from crossover.stats.crossovers import Crossover, find_crossovers
+from crossover.stats.crossovers import Crossover
 from crossover.stats.curves import fit_table
 from crossover.study import confirmation
 from crossover.study.advice_counts import counts
@@ -25,24 +25,33 @@ from stored import first_right, plant
 
 
 @pytest.fixture
-def chapter(tmp_path, monkeypatch):
-    """Students of new questions answer 20 of 60 items more than those of new answers from a ratio of 4 on, at one nat less per token."""
+def planted(tmp_path, monkeypatch):
+    """A function that returns the chapter of a grid whose students answer set numbers of 60 items; few draws are quick."""
     monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
-    given = {"seed_sizes": [16], "budgets": [4, 16, 64, 256], "replicates": 2, "n_test": 60}
-    parameters = check("03_budget_ratio", {"profile": "laptop", "results": "planted", **given})
+    monkeypatch.setattr(budget_ratio, "fit_table", lambda table, level, draws=100: fit_table(table, level, draws))
+
+    def make(right, run=lambda cell: True, **given):
+        p = check("03_budget_ratio", {"profile": "laptop", "results": "planted", "n_test": 60, **given})
+        cells = filter(run, cells_of(p))
+        return Chapter(
+            p, plant(tmp_path / "planted", cells, lambda cell: first_right(right(cell), 60)), tmp_path / "planted"
+        )
+
+    return make
+
+
+@pytest.fixture
+def chapter(planted):
+    """Students of new questions answer 20 of 60 items more than those of new answers from a ratio of 4 on, at one nat less per token."""
 
     def ahead(cell):
         return cell.strategy == "new_question" and cell.budget >= 64
 
-    cells = cells_of(parameters)
-    runs = plant(tmp_path / "planted", cells, lambda cell: first_right(30 + 20 * ahead(cell), 60))
-    for cell in cells:
-        path = tmp_path / "planted" / "items" / f"{cell.key}.parquet"
-        items = pd.read_parquet(path)
-        items.assign(gold_nats=3.0 if ahead(cell) else 6.0, gold_tokens=3).to_parquet(path)
-    return Chapter(
-        parameters, runs, results_folder(parameters.results), fit_table(runs[runs["budget"] > 0], draws=50), []
-    )
+    chapter = planted(lambda cell: 30 + 20 * ahead(cell), seed_sizes=[16], budgets=[4, 16, 64, 256], replicates=2)
+    for cell in cells_of(chapter.parameters):
+        path = chapter.source / "items" / f"{cell.key}.parquet"
+        pd.read_parquet(path).assign(gold_nats=3.0 if ahead(cell) else 6.0, gold_tokens=3).to_parquet(path)
+    return chapter
 
 
 def test_planted_leads_come_back(chapter):
@@ -65,66 +74,47 @@ def test_likelihood_is_not_run_where_items_lack_it(chapter):
 
 
 def test_crossovers_by_likelihood_have_a_table_of_their_own(chapter):
-    found = replace(chapter, crossovers=find_crossovers(chapter.fits))
-    by_accuracy, by_likelihood = found.crossover_table().data, found.likelihood_table().data
+    by_accuracy, by_likelihood = chapter.crossover_table().data, chapter.likelihood_table().data
     assert len(set(by_accuracy["lead"])) == len(set(by_likelihood["lead"])) == len(by_accuracy) == 3
 
 
 def test_one_strategy_alone_is_shown_without_a_lead(chapter):
-    runs = chapter.runs[chapter.runs["strategy"] == "answer_augmentation"]
-    alone = replace(chapter, runs=runs, fits=fit_table(runs, draws=50))
+    alone = replace(chapter, runs=chapter.runs[chapter.runs["strategy"] == "answer_augmentation"])
     assert "Not run" in alone.lead().data and "Not run" in alone.likelihood().data
     assert "do not compare" in alone.headline and alone.problems() is not None
 
 
-def test_a_lead_and_problems_are_of_the_sizes_that_have_the_replicates_and_name_them(tmp_path, monkeypatch):
-    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
-    given = {"seed_sizes": [16, 64], "budget_ratios": [0.25, 1, 4, 8], "size_replicates": {16: 3, 64: 1}, "n_test": 60}
-    parameters = check("03_budget_ratio", {"profile": "laptop", "results": "planted", **given})
-    runs = plant(
-        tmp_path / "planted",
-        cells_of(parameters),
-        lambda cell: first_right(30 + 20 * (cell.strategy == "new_question" and cell.budget > cell.seed_size), 60),
-    )
-    folder = results_folder("planted")
-    both = Chapter(parameters, runs, folder, fit_table(runs[runs["budget"] > 0], draws=50), [])
+def test_a_lead_and_problems_are_of_the_sizes_that_have_the_replicates_and_name_them(planted):
+    given = {"seed_sizes": [16, 64], "budget_ratios": [0.25, 1, 4, 8], "size_replicates": {16: 3, 64: 1}}
+    both = planted(lambda cell: 30 + 20 * (cell.strategy == "new_question" and cell.budget > cell.seed_size), **given)
     assert both.headline.startswith("With 16 seed questions, new ") and "16 seed q" in both.lead().note["title"]
     assert both.problems().note["caption"].count("36 students with 16 seed questions") == 1
-    alone = replace(both, runs=(own := runs[runs["seed_size"] == 16]), fits=fit_table(own[own["budget"] > 0], draws=50))
+    alone = replace(both, runs=both.runs[both.runs["seed_size"] == 16])
     assert alone.headline.startswith("New questions ")
 
 
-def test_gains_over_the_seeds_alone_come_back(tmp_path, monkeypatch):
+def test_gains_over_the_seeds_alone_come_back(planted):
     """Whatever is bought answers 6 of 60 items less than the seeds alone at a ratio below 4, and 12 more from 4 on."""
-    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
-    given = {"seed_sizes": [16], "budgets": [4, 16, 64, 256], "replicates": 3, "n_test": 60}
-    p = check("03_budget_ratio", {"profile": "laptop", "results": "planted", **given})
     right = {0: 30, 4: 24, 16: 24, 64: 42, 256: 42}
-    rows = plant(tmp_path / "planted", cells_of(p), lambda cell: first_right(right[cell.budget], 60))
-    shown = Chapter(p, rows, tmp_path / "planted", fit_table(rows[rows["budget"] > 0], draws=50), [])
+    shown = planted(lambda cell: right[cell.budget], seed_sizes=[16], budgets=[4, 16, 64, 256], replicates=3)
     found = shown.gains
     assert set(found["strategy"]) == {"answer_augmentation", "question_rephrase", "new_question"}
     at = found.groupby("ratio")[["estimate", "low", "high", "replicates"]].mean()
     assert at["estimate"].to_dict() == pytest.approx({0.25: -0.1, 1: -0.1, 4: 0.2, 16: 0.2})
     assert (at["replicates"] == 3).all() and (at["high"] < 0).sum() == (at["low"] > 0).sum() == 2
+    rows = shown.runs
     fewer = rows[(rows["replicate"] < 2) | (rows["strategy"] != "seeds_only")]
     assert replace(shown, runs=fewer).gains.empty, "two replicates show nothing"
 
 
-def test_buying_nothing_is_a_choice_of_the_map_and_of_the_regret(tmp_path, monkeypatch):
+def test_buying_nothing_is_a_choice_of_the_map_and_of_the_regret(planted):
     """The seeds alone answer half; bought data answer fewer at small ratios, and new questions most at large ones."""
-    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
-    given = {"seed_sizes": [16, 32], "budget_ratios": [0.25, 0.5, 1, 4, 8, 16], "replicates": 2, "n_test": 60}
-    p = check("03_budget_ratio", {"profile": "laptop", "results": "planted", **given})
     grow = {"new_question": (12, 48), "answer_augmentation": (24, 36), "question_rephrase": (12, 24)}
-    runs = plant(
-        tmp_path / "planted",
-        cells_of(p),
-        lambda cell: first_right(30 if not cell.budget else grow[cell.strategy][cell.budget > 2 * cell.seed_size], 60),
-    )
-    fits = fit_table(runs[runs["budget"] > 0])
-    chapter = Chapter(p, runs, results_folder(p.results), fits, find_crossovers(fits))
-    losses = common.regret(chapter.choices, runs).set_index("strategy")
+    chapter = planted(
+        lambda cell: grow[cell.strategy][cell.budget > 2 * cell.seed_size] if cell.budget else 30,
+        seed_sizes=[16, 32], budget_ratios=[0.25, 0.5, 1, 4, 8, 16], replicates=2,
+    )  # fmt: skip
+    losses = common.regret(chapter.choices, chapter.runs).set_index("strategy")
     assert losses.loc["seeds_only", "mean"] == pytest.approx(15, abs=2)  # 30 points at three ratios of six
     assert losses.loc["seeds_only", "largest"] == pytest.approx(30, abs=3)
     assert losses.loc["answer_augmentation", "mean"] == pytest.approx(15, abs=2)  # 10 points, then 20
@@ -182,7 +172,8 @@ def test_committed_predictions_stand_beside_what_was_measured(chapter, tmp_path)
     crossing = Crossover(
         "math_words", "answer_augmentation", "new_question", 256.0, "found", unit="queries", level=0.9, **ratios
     )
-    confirmed = replace(chapter, crossovers=[crossing], source=tmp_path / "confirm")
+    confirmed = replace(chapter, source=tmp_path / "confirm")
+    confirmed.__dict__["crossovers"] = [crossing]
     shown = confirmed.new_sizes().data
     ours = shown[(shown["seeds"] == "256") & (shown["lead"] == "new answers → new questions")]
     assert ours["predicted"].tolist() == ["0.57 (0.48 to 0.68)"] and ours["measured"].tolist() == ["2 (1.5 to 3)"]
@@ -192,14 +183,10 @@ def test_committed_predictions_stand_beside_what_was_measured(chapter, tmp_path)
     assert f"Of {len(shown)} " in said and "1 can be compared" in said and "a factor of 3.5" in said
 
 
-def test_a_pooled_lead_says_which_sizes_and_replicates_it_rests_on(tmp_path, monkeypatch):
+def test_a_pooled_lead_says_which_sizes_and_replicates_it_rests_on(planted):
     """Of 64 seeds there are two replicates of five, and a ratio that 16 seeds lack."""
-    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
-    given = {"seed_sizes": [16, 64], "budgets": [16, 64, 128, 256, 1024], "replicates": 5, "n_test": 60}
-    p = check("03_budget_ratio", {"profile": "laptop", "results": "planted", **given})
-    planned = [c for c in cells_of(p) if c.seed_size == 16 or c.replicate < 2]
-    runs = plant(tmp_path / "planted", planned, lambda cell: first_right(30, 60))
-    shown = Chapter(p, runs, results_folder(p.results), fit_table(runs[runs["budget"] > 0], draws=50), [])
+    given = {"seed_sizes": [16, 64], "budgets": [16, 64, 128, 256, 1024], "replicates": 5}
+    shown = planted(lambda cell: 30, run=lambda cell: cell.seed_size == 16 or cell.replicate < 2, **given)
     caption = shown.lead().note["caption"]
     assert "16 seed questions" in caption and "5 replicates" in caption and "2 and 5" not in caption
     assert "2 and 5 replicates" in shown.scope().data, "the chapter has both"

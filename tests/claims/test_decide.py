@@ -11,7 +11,7 @@ from scipy import stats
 from typer.testing import CliRunner
 
 from claims_rows import STUDY, fill, register
-from crossover.claims import Register, decide, load_register, table, verdicts, whole
+from crossover.claims import decide, evidence, load_register, table, verdicts, whole
 from crossover.claims.evidence import compared, planned_keys
 from crossover.claims.findings import family_priors, noisy_tasks
 from crossover.claims.publish import rows_of
@@ -19,12 +19,10 @@ from crossover.claims.settle import spread_of
 from crossover.cli import app
 from crossover.errors import CrossoverError
 from crossover.evaluation.answers import Outcome
-from crossover.params.profiles import load_profile, resolve
 from crossover.paths import repository
 from crossover.study.cell import MixtureCell, QueryCell
-from crossover.study.grids import cells_of
 from crossover.study.paired import paired_row
-from crossover.study.select import MissingRows, choose, settings_table
+from crossover.study.select import MissingRows, choose, minus, settings_table
 from crossover.study.store import read_runs
 from stored import plant
 
@@ -50,9 +48,7 @@ def test_the_verdict_turns_with_the_rows(tmp_path, shares, expected):
 
 def test_below_chance_is_not_at_chance(tmp_path):
     fill(tmp_path, {"new_question": 0.2, "answer_augmentation": 0.22}, items=400)
-    asked = register()
-    (far,) = decide(tmp_path, asked.model_copy(update={"chance": {"math_words": 0.5}}))
-    (near,) = decide(tmp_path, asked.model_copy(update={"chance": {"math_words": 0.22}}))
+    (far,), (near,) = (decide(tmp_path, register(of={"chance": {"math_words": at}})) for at in (0.5, 0.22))
     assert far.verdict != "at the floor" == near.verdict
 
 
@@ -80,12 +76,6 @@ def test_no_verdict_rests_on_a_task_whose_replicates_differ_more_than_its_condit
 # --- the gold log-likelihood --------------------------------------------------------------------------------------------
 
 
-def with_stand_in(asked):
-    part = asked.claims["C"].parts[0]
-    stand_in = part.model_copy(update={"outcome": "gold_loglik"})
-    return asked.model_copy(update={"claims": {"C": asked.claims["C"].model_copy(update={"at_the_floor": [stand_in]})}})
-
-
 @pytest.mark.parametrize(
     ("right", "likelihood", "verdict"),
     [
@@ -97,12 +87,10 @@ def with_stand_in(asked):
 )
 def test_the_likelihood_of_gold_answers_decides_at_the_floor_only(tmp_path, right, likelihood, verdict):
     names = ("new_question", "answer_augmentation")
-    fill(
-        tmp_path,
-        dict(zip(names, right, strict=True)),
-        likelihood=likelihood and dict(zip(names, likelihood, strict=True)),
-    )
-    findings = decide(tmp_path, with_stand_in(register()))
+    nats = likelihood and dict(zip(names, likelihood, strict=True))
+    fill(tmp_path, dict(zip(names, right, strict=True)), likelihood=nats)
+    (stand_in,) = register(outcome="gold_loglik").claims["C"].parts
+    findings = decide(tmp_path, register({"at_the_floor": [stand_in]}))
     assert whole(findings) == {"C": verdict}
     if likelihood is None:
         assert findings[1].verdict == "not run in this profile" and "log-likelihood" in findings[1].why
@@ -110,12 +98,15 @@ def test_the_likelihood_of_gold_answers_decides_at_the_floor_only(tmp_path, righ
         assert findings[1].estimate == pytest.approx(likelihood[0] - likelihood[1], abs=0.02)
 
 
+BASE = {"task": "math_words", "coverage": 1.0}
+RULES = [{"recipe.updates": "steps"}, {"recipe.updates": "memorised"}]
+REPEATED = {"pilots": {"confirm": "study"}}
+
 # --- update rules -------------------------------------------------------------------------------------------------------
 
 
 def test_a_claim_has_a_verdict_of_its_own_under_each_update_rule(tmp_path):
-    asked = register({"under": [{"recipe.updates": "steps"}, {"recipe.updates": "memorised"}]})
-    asked = asked.model_copy(update={"base": asked.base | {"recipe.updates": "epochs"}})
+    asked = register({"under": RULES}, of={"base": BASE | {"recipe.updates": "epochs"}})
     fill(tmp_path, {"new_question": 0.8, "answer_augmentation": 0.2})
     fill(tmp_path, {"new_question": 0.2, "answer_augmentation": 0.8}, recipe={"updates": "steps"})
     findings = decide(tmp_path, asked)
@@ -124,7 +115,7 @@ def test_a_claim_has_a_verdict_of_its_own_under_each_update_rule(tmp_path):
 
 
 def test_a_repetition_decides_once_it_is_whole(tmp_path, monkeypatch):
-    asked = register().model_copy(update={"pilots": {"confirm": "study"}})
+    asked = register(of=REPEATED)
     fill(tmp_path / "study", {"new_question": 0.2, "answer_augmentation": 0.8})
     fill(tmp_path / "confirm", {"new_question": 0.8, "answer_augmentation": 0.2})
     keys = [*read_runs(tmp_path / "confirm")["key"], "not trained yet"]
@@ -147,18 +138,14 @@ def test_a_claim_is_planned_under_another_rule_only_with_all_of_its_parts():
 
 
 def test_a_repetition_decides_under_one_update_rule_at_a_time(tmp_path, monkeypatch):
-    rules = [{"recipe.updates": "steps"}, {"recipe.updates": "memorised"}]
-    asked = register({"under": rules}).model_copy(update={"pilots": {"confirm": "study"}})
-    asked = asked.model_copy(update={"base": asked.base | {"recipe.updates": "epochs"}})
+    asked = register({"under": RULES}, of=REPEATED | {"base": BASE | {"recipe.updates": "epochs"}})
     for folder, right in (("study", (0.2, 0.8)), ("confirm", (0.8, 0.2))):
-        for recipe in ({}, *({"updates": rule["recipe.updates"]} for rule in rules)):
-            fill(
-                tmp_path / folder, dict(zip(("new_question", "answer_augmentation"), right, strict=True)), recipe=recipe
-            )
+        for recipe in ({}, *({"updates": rule["recipe.updates"]} for rule in RULES)):
+            fill(tmp_path / folder, dict(zip((NEW, OLD), right, strict=True)), recipe=recipe)
     done = set(read_runs(tmp_path / "confirm")["key"])
     monkeypatch.setattr(
         "crossover.claims.findings.planned_keys",
-        lambda _, setting, *__: done if setting == rules[0] else done | {"not trained yet"},
+        lambda _, setting, *__: done if setting == RULES[0] else done | {"not trained yet"},
     )
     found = {f.under: (f.profile, f.verdict) for f in decide(tmp_path / "study", asked)}
     assert [*found] == ["", "recipe.updates steps", "recipe.updates memorised"]
@@ -168,13 +155,14 @@ def test_a_repetition_decides_under_one_update_rule_at_a_time(tmp_path, monkeypa
 # --- families -----------------------------------------------------------------------------------------------------------
 
 
+THREE = {"new_question": 0.6, "answer_augmentation": 0.5, "question_rephrase": 0.4}
+ALIKE = {"terms": minus({"strategy": "new_question"}, {"strategy": "question_rephrase"})}
+
+
 def test_a_chapters_difference_has_the_interval_of_the_claims(tmp_path):
-    fill(tmp_path, {"new_question": 0.6, "answer_augmentation": 0.5, "question_rephrase": 0.4}, replicates=2)
-    asked = register({"base": {"experiment": "budget_ratio", "task": "math_words", "coverage": 1.0}})
-    (part,) = asked.claims["C"].parts
-    other = part.model_copy(update={"terms": [part.terms[0], part.terms[1] | {"strategy": "question_rephrase"}]})
-    claim = asked.claims["C"].model_copy(update={"parts": [part, other]})
-    asked = asked.model_copy(update={"claims": {"C": claim}})
+    fill(tmp_path, THREE, replicates=2)
+    asked = register({"base": {"experiment": "budget_ratio", **BASE}}, [ALIKE])
+    part = asked.claims["C"].parts[0]
     (prior,) = family_priors(tmp_path, "budget_ratio", asked).values()
     found = decide(tmp_path, asked)[0]
     rows = settings_table(read_runs(tmp_path))
@@ -185,12 +173,8 @@ def test_a_chapters_difference_has_the_interval_of_the_claims(tmp_path):
 
 
 def test_replicates_of_like_contrasts_lend_each_other_their_spread(tmp_path):
-    fill(tmp_path, {"new_question": 0.6, "answer_augmentation": 0.5, "question_rephrase": 0.4}, replicates=2)
-    one = register()
-    first = one.claims["C"].parts[0]
-    second = first.model_copy(update={"terms": [first.terms[0], first.terms[1] | {"strategy": "question_rephrase"}]})
-    two = one.model_copy(update={"claims": {"C": one.claims["C"].model_copy(update={"parts": [first, second]})}})
-    alone, pooled = decide(tmp_path, one)[0].evidence, decide(tmp_path, two)[0].evidence
+    fill(tmp_path, THREE, replicates=2)
+    alone, pooled = (decide(tmp_path, register(others=others))[0].evidence for others in ([], [ALIKE]))
     assert pooled.prior.most == 2 and alone.prior.most == 1
     assert pooled.pairing.between(pooled.prior)[1] == 2 and pooled.statistic.df != alone.statistic.df
 
@@ -211,8 +195,8 @@ BOTH = {NEW: 0.5, OLD: 0.5}
 )
 def test_rows_that_are_missing_leave_a_claim_open(tmp_path, rows, base, points):
     fill(tmp_path, **rows)
-    asked = register(points=points) if points else register()
-    (finding,) = decide(tmp_path, asked.model_copy(update={"base": asked.base | base}))
+    points = {"points": points} if points else {}
+    (finding,) = decide(tmp_path, register(of={"base": BASE | base}, **points))
     assert finding.verdict == "not run in this profile" and finding.why
 
 
@@ -228,9 +212,7 @@ def test_selectors_that_name_nothing_or_too_much_are_refused(tmp_path):
 
 def test_a_claims_own_base_takes_the_registers_place(tmp_path):
     fill(tmp_path, {"new_question": 0.8, "answer_augmentation": 0.2}, coverage=0.0)
-    asked = register()
-    claim = asked.claims["C"].model_copy(update={"base": {"task": "math_words", "coverage": 0.0}})
-    (finding,) = decide(tmp_path, asked.model_copy(update={"claims": {"C": claim}}))
+    (finding,) = decide(tmp_path, register({"base": BASE | {"coverage": 0.0}}))
     assert finding.verdict == "supported"
 
 
@@ -249,10 +231,10 @@ def test_students_on_the_same_data_are_averaged_and_scores_are_fractions(tmp_pat
         return [Outcome(f"test-{i:05d}", "x", i < share * 20, score=100 * share + i % 2) for i in range(20)]
 
     plant(tmp_path, cells, outcomes)
-    asked = register().model_copy(update={"base": {"task": "math_words"}})
-    (finding,) = decide(tmp_path, asked)
+    of = {"base": {"task": "math_words"}}
+    (finding,) = decide(tmp_path, register(of=of))
     assert (finding.estimate, finding.evidence.replicates, len(finding.evidence.keys)) == (pytest.approx(0.25), 2, 6)
-    (scored,) = decide(tmp_path, register(outcome="score").model_copy(update={"base": {"task": "math_words"}}))
+    (scored,) = decide(tmp_path, register(of=of, outcome="score"))
     assert scored.estimate == pytest.approx(0.25) and scored.interval[0] == pytest.approx(scored.interval[1])
 
 
@@ -373,15 +355,7 @@ def mixture_claim(**changes):
         "says": "more", "side": "above", "threshold": 0.0, "resolution": 0.05,
         "terms": [{"weight": 1, "strategy": "real_equal", "share": 0.3}, {"weight": -1, "strategy": "real", "share": 0.0}],
     } | changes  # fmt: skip
-    claim = {
-        "paper": "p",
-        "where": "w",
-        "statement": "s",
-        "published": "",
-        "parts": [part],
-        "base": {"experiment": "template_questions"},
-    }
-    return Register.model_validate({"base": {}, "claims": {"A": claim}})
+    return register({"parts": [part], "base": {"experiment": "template_questions"}})
 
 
 @pytest.mark.parametrize(("sets", "expected"), [(["nq_open"], 0.3), (["trivia_qa"], -0.15), ([], 0.075)])
@@ -401,11 +375,7 @@ def test_a_measure_has_a_t_interval_over_replicates(mixtures):
 
 def test_the_confirmation_study_has_the_cells_of_every_claim():
     """Those on the budget ratio with the planned eight replicates; what is asked elsewhere picks one cell of a replicate, or none."""
-    cells = {c.key: c for name in load_profile("confirm") for c in cells_of(resolve(name, "confirm", {}))}
-    names = ("key", "experiment", "task", "strategy", "seed_size", "budget", "replicate", "teacher", "settings")
-    rows = settings_table(
-        pd.DataFrame([{name: getattr(cell, name, "none") for name in names} for cell in cells.values()])
-    )
+    rows = evidence._grid("confirm")[1]
     asked, found = load_register(), {}
     for name, claim in asked.claims.items():
         for number, part in enumerate([*claim.parts, *claim.at_the_floor], 1):
@@ -425,10 +395,6 @@ def test_the_floor_is_judged_on_the_pilots_rows(tmp_path, monkeypatch):
     monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
     fill(tmp_path / "main", {"new_question": 0.5, "answer_augmentation": 0.5})
     fill(tmp_path / "first", {"new_question": 0.0, "answer_augmentation": 0.005})
-    asked = register()
-    assert decide(tmp_path / "main", asked)[0].verdict != "at the floor"
-    assert (
-        decide(tmp_path / "main", asked.model_copy(update={"pilots": {"main": "first"}}))[0].verdict == "at the floor"
-    )
-    (none,) = decide(tmp_path / "main", asked.model_copy(update={"pilots": {"main": "nowhere"}}))
-    assert none.verdict != "at the floor", "without such rows its own are judged"
+    pilots = ({}, {"main": "first"}, {"main": "nowhere"})  # without such rows its own are judged
+    verdicts = [decide(tmp_path / "main", register(of={"pilots": pilot}))[0].verdict for pilot in pilots]
+    assert [verdict == "at the floor" for verdict in verdicts] == [False, True, False]

@@ -29,7 +29,7 @@ from crossover.figures.learning_curves import gains_over_seeds, lead_and_regret
 from crossover.figures.style import Picture
 from crossover.labels import display_name, in_order
 from crossover.params.budget_ratio import BudgetRatio
-from crossover.paths import repository, results_folder
+from crossover.paths import repository
 from crossover.stats import crossovers
 from crossover.stats.advice import CLEAR, DRAWS, advise, advise_map
 from crossover.stats.crossovers import Crossover, find_crossovers
@@ -49,12 +49,20 @@ from crossover.tasks import load_task
 
 @dataclass(frozen=True)
 class Chapter(ChapterBase):
-    """Everything the chapter shows; ``crossovers`` has one per pair of strategies and seed-set size."""
+    """Everything the chapter shows."""
 
     notebook: ClassVar[str] = "03_budget_ratio"
     parameters: BudgetRatio
-    fits: Fits
-    crossovers: list[Crossover]
+
+    @cached_property
+    def fits(self) -> Fits:
+        """The curves of what was bought."""
+        return fit_table(self.runs[self.runs["budget"] > 0], LEVEL)
+
+    @cached_property
+    def crossovers(self) -> list[Crossover]:
+        """One crossover per pair of strategies and seed-set size."""
+        return find_crossovers(self.fits)
 
     @cached_property
     def choices(self) -> Fits:
@@ -325,11 +333,9 @@ class Chapter(ChapterBase):
 
 def run(parameters: BudgetRatio) -> Chapter:
     """Run the grid, fit it, store the fits, and return what there is to show."""
-    folder = results_folder(parameters.results)
     parameters, runs, source = shown(Chapter.notebook, parameters, run_grid(parameters))
-    runs = settings_table(runs)
-    fits = fit_table(runs[runs["budget"] > 0], LEVEL)
-    found = find_crossovers(fits)
-    fits.table().to_csv(folder / "fits.csv", index=False, float_format="%.6g")
-    crossovers.table(found).to_csv(folder / "crossovers.csv", index=False, float_format="%.6g")
-    return Chapter(parameters, runs, source, fits, found)
+    chapter = Chapter(parameters, settings_table(runs), source)
+    stored = {"fits": chapter.fits.table(), "crossovers": crossovers.table(chapter.crossovers)}
+    for name, table in stored.items():
+        table.to_csv(chapter.folder / f"{name}.csv", index=False, float_format="%.6g")
+    return chapter
