@@ -106,8 +106,11 @@ def fit(
         print_json({"level": level, "curves": curves, "crossovers": found})
         return
     out = console()
-    formula = "outcome at budget ratio r is E - B exp(-r / tau)"
-    print_table(out, f"Curves: {formula}", _short([c.row() for c in fits], ("E interval", "tau interval")))
+    print_table(
+        out,
+        "Curves: outcome at budget ratio r is E - B exp(-r / tau)",
+        _short([c.row() for c in fits], ("E interval", "tau interval")),
+    )
     if not found:
         out.print("One strategy: there is nothing to cross.")
     print_table(out, f"Crossovers, {level:.0%} intervals (* extrapolated)", _short([c.row() for c in found]))
@@ -115,13 +118,10 @@ def fit(
     print_table(out, f"Crossover under each form of curve {under}", [_by_form(c) for c in found if c.by_form])
     shares = [_pair(c) | {_words(k): f"{v:.0%}" for k, v in c.uncertainty.items()} for c in found if c.uncertainty]
     print_table(out, "Where the uncertainty of a crossover comes from", shares)
+    told = [(c.strategy, c) for c in fits if c.message] + [(f"{x.first} / {x.second}", x) for x in found]
     said: dict[str, list[str]] = {}
-    for c in fits:
-        if c.message:
-            said.setdefault(f"{c.status}: {c.message}", []).append(f"{c.strategy}, S = {short(c.seed_size)}, {c.task}")
-    for x in found:
-        pair = f"{x.first} / {x.second}, S = {short(x.seed_size)}, {x.task}"
-        said.setdefault(f"{x.status}: {x.message}", []).append(pair)
+    for name, x in told:
+        said.setdefault(f"{x.status}: {x.message}", []).append(f"{name}, S = {short(x.seed_size)}, {x.task}")
     for message, about in said.items():
         out.print(f"{'; '.join(about)}\n    {message}")
 
@@ -237,17 +237,12 @@ def compare(
     for lead in leads:
         size = "all sizes" if lead.seed_size is None else f"S = {short(lead.seed_size)}"
         rows = [
-            {
-                "ratio": short(p.ratio),
-                "lead, points": _points(p.lead, p.low, p.high),
-                "replicates": f"{p.replicates}",
-            }
+            {"ratio": short(p.ratio), "lead, points": _points(p.lead, p.low, p.high), "replicates": f"{p.replicates}"}
             for p in lead.points.itertuples()
         ]
         print_table(out, f"{lead.second} over {lead.first}, {size}, {lead.task}", rows)
         out.print(str(lead))
-        brackets = show_brackets(lead.brackets)
-        out.print(f"paired difference changes sign at ratios {brackets}")
+        out.print(f"paired difference changes sign at ratios {show_brackets(lead.brackets)}")
     if not leads:
         out.print("No two strategies share a seed-set size and a budget: there is nothing to compare.")
 
