@@ -46,11 +46,8 @@ def test_a_card_shows_the_evidence_and_escapes_every_word(chapter):
 
 def test_a_card_draws_the_part_that_decides_and_folds_the_others(tmp_path, monkeypatch):
     monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
-    asked = register()
-    (part,) = asked.claims["C"].parts
-    parts = [part, part.model_copy(update={"side": "below", "says": "new questions lose"})]
-    claim = asked.claims["C"].model_copy(update={"parts": parts})
-    monkeypatch.setattr(claims, "load_register", lambda: asked.model_copy(update={"claims": {"C": claim}}))
+    asked = register(others=[{"side": "below", "says": "new questions lose"}])
+    monkeypatch.setattr(claims, "load_register", lambda: asked)
     fill(tmp_path / "study", {"new_question": 0.8, "answer_augmentation": 0.2}, replicates=4)
     before, _, folded = claims.run("study").cards().data.partition("1 more part: 1 supported")
     assert "2. new questions lose" in before and "1. new questions win" not in before

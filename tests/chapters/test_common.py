@@ -83,6 +83,8 @@ def test_the_rule_is_the_widest_span_of_the_intervals(crossing):
     )
     for open_ in ([dataclasses.replace(one, interval=(None, 2.0))], [dataclasses.replace(one, status="none")], []):
         assert "lead" not in rule(open_)
+    turned = dataclasses.replace(crossing, first=crossing.second, second=crossing.first, seed_size=64.0)
+    assert "lead below" in rule([crossing]) and "lead below" not in rule([crossing, turned]), "one order at every size"
 
 
 def test_an_open_interval_is_not_said_to_overlap(crossing):
@@ -203,11 +205,6 @@ def test_sentences_about_gains_are_short():
         said = gains_in_words(pd.DataFrame(rows))
         assert short(said), said
         assert said.count(" beat training ") == sum(ends[-1][0] > 0 for ends in each)
-
-
-def test_a_rule_needs_one_order_at_every_size(crossing):
-    turned = dataclasses.replace(crossing, first=crossing.second, second=crossing.first, seed_size=64.0)
-    assert "lead below" in rule([crossing]) and "lead below" not in rule([crossing, turned])
 
 
 def test_samples_are_of_one_seed_and_a_spoilt_one_differs(tmp_path):

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from crossover.chapters import finetuned_teacher
-from crossover.chapters.finetuned_teacher import against_alone, choices, gains, teachers
-from crossover.claims import decide, load_register
+from crossover.chapters.finetuned_teacher import against_alone, choices, teachers
+from crossover.claims import load_register
 from crossover.params.finetuned_teacher import FinetunedTeacher
 from crossover.params.profiles import resolve
 from crossover.study.grids import cells_of
@@ -79,13 +79,6 @@ def test_the_whole_grid_runs_what_the_chapter_and_the_claims_compare():
                         assert runs(selector) == planned, (name, selector)
 
 
-def test_the_list_of_gains_has_every_teacher():
-    p = FinetunedTeacher(teachers=["tuned", "prompted"])
-    listed = gains(p)
-    assert {d.teacher for d in listed} >= {"tuned", "prompted"}
-    assert listed == [d for d in against_alone(p) if d.size == p.originals[0]], "none is left out of the count"
-
-
 def test_side_tasks_have_their_own_draws_and_sizes():
     small = {"tasks": ["sst2"], "side_tasks": ["rte"], "replicates": 2, "classifier_seeds": 3}
     side = {"side_draws": {"rte": 5}, "side_sizes": {"rte": [25]}}
@@ -99,7 +92,3 @@ def test_side_tasks_have_their_own_draws_and_sizes():
     assert [(c.task, c.strategy, c.seed_size, c.budget, c.student_seed) for c in found["whole"]] == [
         ("sst2", "original", 1200, 0, 0)
     ]
-
-
-def test_no_claim_is_decided_before_its_cells_are_run(tmp_path):
-    assert {f.verdict for f in decide(tmp_path) if f.claim.startswith("B")} == {"not run in this profile"}

@@ -1,7 +1,5 @@
 """Cells of the query budget: seeds alone, fresh items, several students, grids, and runs that stop in time."""
 
-import pytest
-
 from crossover.params.profiles import check
 from crossover.study.cell import read_cell
 from crossover.study.experiments.base import test_items as items_of
@@ -56,13 +54,6 @@ def test_students_and_draws_multiply_the_grid_small_seed_sets_first_replicate_by
     assert order == sorted(order) and set(order) == {(4, 100), (4, 101), (4, 102), (8, 100)}
     assert sorted(c.budget for c in cells if c.seed_size == 8) == [0, 0, 4, 4, 6, 6]
     assert {c.student_seed for c in cells} == {0, 1} and len({c.key for c in cells}) == len(cells)
-
-
-@pytest.mark.parametrize(("updates", "steps"), [("steps", 5), ("memorised", 6)])
-def test_update_rules_are_part_of_the_key(updates, steps):
-    (base,) = grid(strategies=["seeds_only"])
-    (cell,) = grid(strategies=["seeds_only"], updates=updates, max_steps=steps)
-    assert "updates" not in base.recipe and cell.recipe == base.recipe | {"updates": updates, "max_steps": steps}
 
 
 def test_a_run_stops_after_its_hours_and_goes_on_later(tmp_path, in_process):
