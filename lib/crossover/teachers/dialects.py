@@ -29,8 +29,9 @@ CHAT = {
     "new_question": "Write one more question like the following ones. Write the question only.",
 }
 #: How a chat model is to enclose what it writes: in JSON where the server enforces a schema, otherwise between tags.
+#: No placeholder stands between them, which weak models copy.
 STRUCTURES = {
-    "schema": 'Reply in JSON, as {{"{field}": "the whole {field}"}}.',
+    "schema": 'Reply in JSON, with all of it in the field "{field}".',
     "tags": "Write <{field}> before the whole {field} and </{field}> after it.",
 }
 

@@ -232,7 +232,7 @@ def structured_reply(text: str, field: str) -> str | None:
             value = "\n".join(value)
         if not isinstance(value, dict | list):
             bare = _UNESCAPED.sub(lambda match: _ESCAPES[match[0]], "" if value is None else str(value))
-            return "" if bare.strip().lower() == f"the whole {field}" else _inside(bare, field)
+            return _inside(bare, field)
     bare = html.unescape(bare) if f"&lt;{field}&gt;" in bare else bare
     tag = rf"[<\[]{field}(?:\s[^<>]*)?[>\]]"
     tagged = re.findall(rf"{tag}(.*?)[<\[]/?{field}\b", bare, re.DOTALL | re.IGNORECASE)
