@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 
 import numpy as np
 import pandas as pd
@@ -148,8 +149,8 @@ def test_prompts_that_the_server_has_no_context_for_are_said_before_anything_is_
     with Scripted(lambda *_: (500, {}), about=about) as server:
         said = pilot(server.base_url).forecast.too_long()
         assert len(said) == 2 and not server.asked
-        assert all(f"longer than the server's context of {about['max_model_len']} tokens" in line for line in said)
-        assert [line.split(" prompts for ")[1].split(" and ")[0] for line in said] == ["answer", "new question"]
+        assert all(f"the server's context of {about['max_model_len']:,} tokens is too short" in line for line in said)
+        assert [re.search(r"prompts \((.*?)\)", line)[1] for line in said] == ["answer", "new question"]
     with Scripted(lambda *_: (500, {}), about={"meta": {"n_ctx": 4096}}) as server:
         assert not pilot(server.base_url).forecast.too_long()
 
@@ -160,4 +161,4 @@ def test_questions_that_the_student_has_no_context_for_are_said_before_anything_
         json.dumps([row | {"question": row["question"] + " so" * 9000} for row in rows[:1]] + rows[1:])
     )
     (said,) = pilot("http://127.0.0.1:9/v1").forecast.too_long()
-    assert "Warning: 1 of" in said and "student's context" in said
+    assert "Warning: the student's context" in said and "too short for 1 of" in said
