@@ -76,6 +76,8 @@ def test_the_page_prints_what_advise_prints(browser, published_book, seeds, quer
     assert len(browser.find_elements("css selector", "#advice figure g.strategy")) == 4
     assert all(" ".join([name, *cells]) in said for name, cells in rows.items())
     assert ("Buy" in sentence) == ("no clear winner" not in said)
+    cut = "return [...document.querySelectorAll('#advice .scrolls')].filter(e => e.scrollWidth > e.clientWidth).length"
+    assert not browser.execute_script(cut), "the last column can be seen"
 
 
 def test_outside_the_tested_range_nothing_is_recommended(browser, published_book):
