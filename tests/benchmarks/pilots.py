@@ -14,13 +14,10 @@ from crossover.paths import PUBLISHED, results_folder
 from crossover.stats import simulation
 from crossover.stats.advice import advise, advise_map
 from crossover.stats.crossovers import Crossover
-from crossover.stats.curves import Fits, fit_table
 from crossover.stats.verdicts import REPLICATE_SPREAD, detectable_lead
 from crossover.study import advice_counts
+from crossover.study.advice_counts import fitted
 from crossover.study.pilot_rounds import (
-    DRAWS,
-    LEVEL,
-    SEED,
     Cell,
     Design,
     Look,
@@ -128,11 +125,6 @@ def counted(world: simulation.Scenario, seed: int) -> Callable[[Design], pd.Data
         return pd.DataFrame([drawn[cell] for cell in sorted(design.cells)])
 
     return run
-
-
-def fitted(counts: pd.DataFrame) -> Fits:
-    """Return the fits that pilots look at."""
-    return fit_table(counts, LEVEL, DRAWS, SEED)
 
 
 def simulated(world: simulation.Scenario, seed: int, factor: float = FACTOR, queries: int = QUERIES) -> Pilot:

@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from claims_rows import STUDY, fill, register
 from crossover.claims import decide, evidence, load_register, table, verdicts, whole
 from crossover.claims.evidence import compared, planned_keys
-from crossover.claims.findings import family_priors, noisy_tasks
+from crossover.claims.findings import family_priors
+from crossover.claims.floors import noisy_tasks
 from crossover.claims.publish import rows_of
 from crossover.claims.settle import spread_of
 from crossover.cli import app

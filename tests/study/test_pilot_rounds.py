@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.pilots import FACTOR, NAMES, PROMISES, QUERIES, WORLDS, counted, fitted, simulated, told
+from benchmarks.pilots import FACTOR, NAMES, PROMISES, QUERIES, WORLDS, counted, simulated, told
 from crossover.errors import CrossoverError
 from crossover.paths import PUBLISHED, results_folder
 from crossover.stats.verdicts import REPLICATE_SPREAD
 from crossover.study import advice_counts
+from crossover.study.advice_counts import fitted
 from crossover.study.pilot_rounds import Design, Look, _Curve, look_at_target, next_round, parse_until, rounds
 from crossover.teachers.spending import BudgetExceeded
 

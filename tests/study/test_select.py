@@ -10,8 +10,7 @@ from crossover.cli import app
 from crossover.errors import CrossoverError
 from crossover.paths import results_folder
 from crossover.stats.crossovers import find_crossovers
-from crossover.stats.curves import fit_table
-from crossover.study.advice_counts import DRAWS, LEVEL, SEED, common, crossovers_by_likelihood
+from crossover.study.advice_counts import common, crossovers_by_likelihood, fitted
 from crossover.study.cell import QueryCell
 from crossover.study.select import select, settings_table
 from crossover.study.store import read_runs
@@ -84,7 +83,7 @@ def test_crossovers_by_accuracy_and_by_likelihood_agree_with_the_command():
     grids = runs["settings"].map(common)
     grid = runs[(grids == grids[runs["budget"] > 0].mode()[0]) & (runs["budget"] > 0)]
     found = {
-        "correct": find_crossovers(fit_table(grid, LEVEL, DRAWS, SEED), checks=False),
+        "correct": find_crossovers(fitted(grid), checks=False),
         "gold_loglik": crossovers_by_likelihood(grid, folder),
     }
     assert len(found["correct"]) == len(found["gold_loglik"]) >= 6

@@ -15,6 +15,7 @@ from crossover.stats.counts import COLUMNS
 from crossover.stats.curves import STATUSES
 from crossover.stats.noise import t_quantile
 from crossover.stats.seed_size_law import FRESH, KINDS, REPEATS
+from crossover.stats.verdicts import LEVEL
 from crossover.study import advice_counts
 
 SPARE = ("a", "b", "c", "d")  # labels of a reader's own, to which styles are lent
@@ -26,8 +27,8 @@ def scripts(results: Path) -> dict[str, bytes]:
     looks = styles({*table["strategy"], "seeds_only", *SPARE})
     drawn = {name: _drawn(look) for name, look in looks.items()}
     about = {
-        "level": advice_counts.LEVEL,
-        "normal_quantile": t_quantile((1 + advice_counts.LEVEL) / 2, np.inf),
+        "level": LEVEL,
+        "normal_quantile": t_quantile((1 + LEVEL) / 2, np.inf),
         "clear": CLEAR,
         "least_pilot": LEAST_PILOT,
         "pilot_share": PILOT_SHARE,

@@ -1,9 +1,7 @@
 """Verdicts: what a results table decides of every part of every entry of the register."""
 
-import contextlib
 import itertools
-import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,16 +9,14 @@ import numpy as np
 import pandas as pd
 
 from crossover.claims.evidence import Evidence, NotPlanned, gather, planned_keys, priors
+from crossover.claims.floors import Floors
 from crossover.claims.register import Claim, Part, Register, load_register
 from crossover.stats.contrasts import Prior
-from crossover.stats.noise import signal_to_noise
-from crossover.stats.verdicts import LEAST_SIGNAL, LEVEL, at_the_floor, verdict, weakest
-from crossover.study.paired import pair
+from crossover.stats.verdicts import LEVEL, verdict, weakest
 from crossover.study.select import MissingRows, Selector, settings_table
 from crossover.study.store import read_runs
 
 NOT_RUN, FLOOR, NO_DIFFERENCE = "not run in this profile", "at the floor", "no difference that matters"
-FEW = 10  #: Conditions from which the signal-to-noise ratio of a task is read.
 
 
 @dataclass(frozen=True)
@@ -122,15 +118,14 @@ def _decide(folder: Path, register: Register) -> list[Finding]:
     rows = settings_table(read_runs(folder))
     asked = [_with_evidence(f, rows, folder) for f in _questions(register, folder.name)]
     known = priors((f.family, f.evidence) for f in asked if not f.under)
-    noisy, pilot = noisy_tasks(rows), _pilot(register, folder)
-    findings = []
+    floors, findings = Floors.of(rows, folder, register), []
     for f in asked:
         if f.evidence is not None:
             evidence = f.evidence
             if evidence.pairing and (prior := known.get(f.family)):
                 evidence = replace(evidence, prior=prior, statistic=evidence.pairing.contrast(prior))
             said, p = FLOOR, f.part
-            if not _at_the_floor(f, evidence, register, pilot, noisy):
+            if not floors.hold(p, f.base, f.tasks, evidence):
                 rule = {"parts": f.together, "replicates": evidence.replicates}
                 said = verdict(evidence.statistic.interval, p.side, p.threshold, p.resolution, **rule)
             few = {1: "one replicate", 2: "two replicates"}.get(evidence.replicates, "")
@@ -207,48 +202,3 @@ def _whole(parts: Sequence[Finding]) -> str:
     if FLOOR not in first or set(stand_ins) <= {NOT_RUN}:
         return weakest(first)
     return weakest([*(v for v in first if v != FLOOR), *stand_ins])
-
-
-def noisy_tasks(rows: pd.DataFrame) -> set[tuple[str, str]]:
-    """Return experiment and task where :data:`FEW` conditions or more lie closer together than replicates of one."""
-    if rows.empty:
-        return set()
-    apart = ("replicate", "student_seed")
-    settings = ({k: v for k, v in json.loads(text).items() if k not in apart} for text in rows["settings"])
-    alike = rows.assign(strategy=[json.dumps(each, sort_keys=True) for each in settings])
-    counts = alike.groupby(["experiment", "task", "strategy", "seed_size", "budget", "replicate"], as_index=False)
-    noisy = set()
-    for name, some in counts[["n_correct", "n_test"]].sum().groupby("experiment"):
-        found = signal_to_noise(some)
-        noisy |= {
-            (name, task) for task in found[(found["ratio"] < LEAST_SIGNAL) & (found["conditions"] >= FEW)]["task"]
-        }
-    return noisy
-
-
-def _pilot(register: Register, folder: Path) -> tuple[pd.DataFrame, Path] | None:
-    """The rows on which a profile's floors are judged, where they are not its own."""
-    if folder.name not in register.pilots:
-        return None
-    pilot = folder.parent / register.pilots[folder.name]
-    return settings_table(read_runs(pilot)), pilot
-
-
-def _at_the_floor(
-    f: Finding,
-    evidence: Evidence,
-    register: Register,
-    pilot: tuple[pd.DataFrame, Path] | None,
-    noisy: Collection[tuple[str, str]],
-) -> bool:
-    """Whether correct answers can show no difference: near 0 or chance on both sides, or lost in the noise."""
-    pairing, part = evidence.pairing, f.part
-    if pairing is None or not pairing.binary:
-        return False
-    sides, named = pairing.sides, part.sets or f.tasks
-    if pilot is not None:
-        with contextlib.suppress(MissingRows):
-            sides = pair(*pilot, f.base, part.compared).sides
-    chance = sum(register.chance.get(str(name), 0.0) for name in named) / len(named)
-    lost = any((f.base.get("experiment"), task) in noisy for task in f.tasks)
-    return lost or at_the_floor(sides, chance, pairing.contrast(evidence.prior).detectable)

@@ -12,10 +12,14 @@ from crossover.cli.console import console, print_json, print_table
 from crossover.errors import CrossoverError
 
 if TYPE_CHECKING:  # pandas and scipy load when a command runs, not for --help
+    from collections.abc import Sequence
+
     import pandas as pd
+    from rich.console import Console
 
     from crossover.stats.advice import Choice
     from crossover.stats.crossovers import Crossover
+    from crossover.stats.curves import Fits
 
 
 def _figure_file(name: str) -> Path:
@@ -93,7 +97,6 @@ def fit(
     """
     from crossover.stats.crossovers import find_crossovers
     from crossover.stats.curves import CurveSummary, fit_table
-    from crossover.stats.formatting import short
 
     fits = fit_table(_only(_table(table, outcome), task), level, draws)
     found = find_crossovers(fits, dict(cost or []), unit)
@@ -105,7 +108,12 @@ def fit(
         curves = [{f.name: getattr(c, f.name) for f in fields(CurveSummary)} for c in fits]
         print_json({"level": level, "curves": curves, "crossovers": found})
         return
-    out = console()
+    _show_fits(console(), fits, found, level)
+
+
+def _show_fits(out: Console, fits: Fits, found: Sequence[Crossover], level: float) -> None:
+    from crossover.stats.formatting import short
+
     print_table(
         out,
         "Curves: outcome at budget ratio r is E - B exp(-r / tau)",

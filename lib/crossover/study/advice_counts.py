@@ -15,14 +15,14 @@ from crossover.params.profiles import resolve
 from crossover.paths import CONFIRMATION, PUBLISHED, results_folder
 from crossover.stats.counts import COLUMNS, validate_counts
 from crossover.stats.crossovers import Crossover, find_crossovers
-from crossover.stats.curves import fit_table
+from crossover.stats.curves import Fits, fit_table
+from crossover.stats.verdicts import LEVEL
 from crossover.study.confirmation import confirmed, whole
 from crossover.study.grids import ablations
 from crossover.study.paired import outcome_table
 from crossover.study.select import Outcome
 from crossover.study.store import read_runs
 
-DRAWS, LEVEL, SEED = 500, 0.9, 0
 #: What differs between the cells of one grid.
 AXES = ("strategy", "seed_size", "budget", "replicate", "n_test")
 #: What a student of the seeds alone has none of.
@@ -64,6 +64,11 @@ def counts(folder: Path, outcome: Outcome = "correct", alone: bool = False) -> p
     return validate_counts(table, where=str(folder / "runs.csv"))
 
 
+def fitted(table: pd.DataFrame) -> Fits:
+    """Fit the curves that advice and rounds of a pilot rest on: enough draws for advice, quickly."""
+    return fit_table(table, LEVEL, draws=500)
+
+
 def _other_tasks() -> Iterator[pd.DataFrame]:
     """The confirmation study's rows of the tasks that the chapter on ablations adds."""
     planned = resolve("04_ablations", CONFIRMATION, {})
@@ -74,4 +79,4 @@ def _other_tasks() -> Iterator[pd.DataFrame]:
 def crossovers_by_likelihood(runs: pd.DataFrame, folder: Path) -> list[Crossover]:
     """Return a grid's crossovers by the gold answer's log-likelihood; raises :class:`MissingRows` without it."""
     scores = outcome_table(runs[runs["budget"] > 0], folder, "gold_loglik")[0]
-    return find_crossovers(fit_table(scores, LEVEL, DRAWS, SEED), checks=False)
+    return find_crossovers(fitted(scores), checks=False)

@@ -26,7 +26,7 @@ from crossover.params.profiles import check
 from crossover.paths import results_folder
 from crossover.stats.advice import Advice, advise
 from crossover.stats.crossovers import find_crossovers
-from crossover.stats.curves import MIN_BUDGETS, Fits, fit_table
+from crossover.stats.curves import MIN_BUDGETS, Fits
 from crossover.stats.verdicts import MOST_REPLICATES, detectable_lead, replicates_needed
 from crossover.strategies import Sample
 from crossover.study import advice_counts
@@ -318,7 +318,7 @@ class Pilot:
         """The learning curves and the level of the seeds alone; their counts are written to ``pilot.csv``."""
         table = advice_counts.counts(self.folder, alone=True)
         table.to_csv(self.folder / "pilot.csv", index=False)
-        return fit_table(table, advice_counts.LEVEL, advice_counts.DRAWS, advice_counts.SEED)
+        return advice_counts.fitted(table)
 
     def advice(self, names: Sequence[str] = ()) -> list[Advice]:
         """Return the advice at the largest budget that every strategy has, and at the one that is meant.

@@ -17,7 +17,8 @@ import pandas as pd
 from crossover.errors import CrossoverError
 from crossover.stats.advice import advise
 from crossover.stats.crossovers import Crossover, find_crossovers
-from crossover.stats.curves import MIN_BUDGETS, Fits, FittedCurve, fit_table
+from crossover.stats.curves import MIN_BUDGETS, Fits, FittedCurve
+from crossover.study.advice_counts import fitted
 from crossover.teachers.spending import BudgetExceeded
 
 DECIDED = 0.9  # probability of being best at which a pilot stops
@@ -29,7 +30,6 @@ REPLICATES = 3  # the fewest that show luck; of the whole grid that rounds are p
 SMALLEST = 2  # least queries of a cell: a question and its answer
 NEIGHBOURS = 3  # budgets of a further replicate
 OFFSET = 0.01  # standard deviation between replicates that counts as one observed replicate
-DRAWS, LEVEL, SEED = 500, 0.9, 0
 
 Cell = tuple[str, int, int]  # strategy, budget, replicate
 
@@ -154,7 +154,7 @@ def rounds(
         except BudgetExceeded as problem:
             return Stop("spent", str(problem), had, looks)
         # A strategy that was given up is not asked about any more: its budgets end below the others'.
-        fits = fit_table(table[table["strategy"].isin(names)], LEVEL, DRAWS, SEED)
+        fits = fitted(table[table["strategy"].isin(names)])
         looks += 1
         seen = look(fits)
         if seen.answer and min(map(design.replicates, seen.names)) >= replicates:
