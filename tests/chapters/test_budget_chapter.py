@@ -142,6 +142,10 @@ def test_a_gain_at_one_size_alone_is_none_at_every_size():
     rows = [(size, "new_question", 8, 0.2, 0.1, 0.3) for size in (16, 64)]
     assert "alone with 16 and 64 seeds at all tested ratios" in gains_in_words(pd.DataFrame(rows, columns=columns))
     assert "New questions beat" in gains_in_words(pd.DataFrame(rows[:1], columns=columns))
+    rows.append((64, "new_question", 16, 0.4, 0.3, 0.5))
+    assert "(+40 points at 16 with 64)" in gains_in_words(pd.DataFrame(rows, columns=columns)), (
+        "16 seeds lack the ratio"
+    )
 
 
 def test_a_study_with_parameters_of_ones_own_shows_its_own_rows(chapter, monkeypatch):

@@ -81,7 +81,8 @@ def lead_in_words(leads: pd.DataFrame, scale: float = 100.0, unit: str = "points
     pooled, said = leads[leads["seed_size"] == 0].set_index("ratio"), []
     for side, one, other, ratio, where in _sides(leads):
         lead, *ends = side * scale * pooled.loc[ratio, ["lead", "low", "high"]]
-        by = f"at {ratio:g}: {lead:+.2g} {unit}, {min(ends):.2g} to {max(ends):.2g}"
+        sign = "+" if lead > 0 else ""
+        by = f"at {ratio:g}: {sign}{_two(lead)} {unit}, {_two(min(ends))} to {_two(max(ends))}"
         said.append(f"{one.capitalize()} beat {other} {where} ({by}).")
     if not said:
         return "These runs decide nothing between new answers and new questions."
@@ -90,6 +91,15 @@ def lead_in_words(leads: pd.DataFrame, scale: float = 100.0, unit: str = "points
         others = "The other tested ratios are" if len(open_) > 1 else f"A ratio of {open_[0]:g} is"
         said.append(f"{others} undecided.")
     return " ".join(said)
+
+
+def _two(value: float) -> str:
+    """Print two significant digits.
+
+    >>> _two(5.0), _two(11.7), _two(0.1), _two(-120.0)
+    ('5.0', '12', '0.10', '-120')
+    """
+    return f"{value:#.2g}".rstrip(".") if abs(value) < 99.5 else f"{value:.0f}"
 
 
 def gains_in_words(table: pd.DataFrame) -> str:
@@ -109,7 +119,9 @@ def gains_in_words(table: pd.DataFrame) -> str:
         gain, lose = (ratios["low"].min() > 0)[::-1].cummin()[::-1], (ratios["high"].max() < 0).cummin()
         if gain.any():
             where = _where([*gain.index], [*gain.index[gain]], "teacher call")
-            top = f"{100 * ratios['estimate'].mean().iloc[-1]:+.0f} points at {gain.index[-1]:g}"
+            last = ratios.get_group(gain.index[-1])
+            few = f" with {listed_sizes(last['seed_size'])}" if len(last) < len(there) else ""
+            top = f"{100 * last['estimate'].mean():+.0f} points at {gain.index[-1]:g}{few}"
             better.append(f"{name} beat training on the seed questions alone{sizes} {where} ({top}).")
         elif (ratios["low"].max() <= 0).all():
             never.append(name.lower())
