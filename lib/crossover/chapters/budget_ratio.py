@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import ClassVar
@@ -39,7 +38,9 @@ from crossover.stats.lead import find_leads
 from crossover.stats.seed_size_law import held_out
 from crossover.stats.verdicts import LEVEL
 from crossover.study.advice_counts import counts, crossovers_by_likelihood
+from crossover.study.cell import read_cell
 from crossover.study.confirmation import shown
+from crossover.study.experiments.base import test_items
 from crossover.study.paired import item_outcomes, outcome_table
 from crossover.study.run import run_grid
 from crossover.study.select import Comparison, MissingRows, Outcome, minus, settings_table
@@ -266,9 +267,8 @@ class Chapter(ChapterBase):
 
     def problems(self) -> Picture | Markdown:
         """Draw which kinds of test problems are solved, by budget and strategy, over the sizes of the pooled lead."""
-        settings = json.loads(self.runs["settings"].iloc[0])
-        task = load_task(self.parameters.task, **settings["task_settings"])
-        tests = task.test(settings.get("skip_test", 0) + settings["n_test"])
+        cell = read_cell(self.runs["settings"].iloc[0])
+        tests = test_items(cell, load_task(cell.task, **cell.task_settings))
         kinds = {problem.id: getattr(problem.structure, "kind", None) for problem in tests}
         if None in kinds.values():
             return NOT_RUN

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import json
 from dataclasses import MISSING, Field, dataclass, field, fields
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from crossover.digests import digest
 from crossover.labels import QUERIES_PER_SAMPLE
+from crossover.models.recipe import Recipe
 
 if TYPE_CHECKING:
     from crossover.evaluation.answers import Outcome  # which loads torch, not needed to say which cells there are
     from crossover.strategies import Funnel
+
+
+#: Values of settings that cells leave out, by the part of the cell.
+DEFAULTS: dict[str, Any] = {
+    "recipe.updates": Recipe.updates, "recipe.weight_decay": Recipe.weight_decay, "recipe.averaged": Recipe.averaged,
+    "recipe.student_layers": Recipe.student_layers, "teacher.teacher_layers": 0, "teacher.gold": 0, "augmenter.gold": 0,
+    "teacher.tuned_on": "own", "teacher.label_error": 0.0, "task.spoilt": 0.0, "task.spoilt_by": "nothing",
+    "task.selection": "natural",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +66,11 @@ class Cell:
         """The row's name, a digest of :attr:`settings`."""
         return digest(self.settings)
 
+    def setting(self, name: str) -> Any:
+        """Return a setting of the task, teacher or augmenter, as ``task.spoilt``, that the cell may leave out."""
+        part, _, key = name.partition(".")
+        return getattr(self, f"{part}_settings").get(key, DEFAULTS[name])
+
     @property
     def examples(self) -> int:
         """The most examples that the student can be trained on."""
@@ -97,7 +112,7 @@ class QueryCell(Cell):
     @property
     def gold(self) -> int:
         """Gold problems that the teacher or the augmenter is fine-tuned on; the smaller set is part of the larger."""
-        return max(settings.get("gold", 0) for settings in (self.teacher_settings, self.augmenter_settings))
+        return max(self.setting("teacher.gold"), self.setting("augmenter.gold"))
 
     @property
     def examples(self) -> int:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from crossover.errors import CrossoverError, nearest
+from crossover.study.cell import DEFAULTS
 
 #: The values of settings that pick cells: numbers, texts, true and false.
 Selector = dict[str, Any]
@@ -23,13 +24,6 @@ Outcome = Literal["correct", "score", "gold_loglik"]
 #: Parts of a cell whose settings may be named without their part; an augmenter's may not, as the teacher has the same
 #: ones.
 PARTS = ("task", "teacher", "recipe")
-#: Values of settings that cells leave out.
-DEFAULTS = {
-    "recipe.updates": "epochs", "recipe.weight_decay": 0.0, "recipe.averaged": 0.0, "recipe.student_layers": 0,
-    "teacher.teacher_layers": 0, "teacher.gold": 0, "augmenter.gold": 0, "teacher.tuned_on": "own",
-    "teacher.label_error": 0.0,
-    "task.spoilt": 0.0, "task.spoilt_by": "nothing", "task.selection": "natural",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)

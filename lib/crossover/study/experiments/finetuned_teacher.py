@@ -96,7 +96,7 @@ def make_teacher(cell: TeacherCell, kind: str, task: Instructed, split: Split, d
     if cell.teacher == "oracle":
         assert isinstance(task, ClassificationTask), f"{cell.task} has no labels"
         return LabelOracle(task, split.gold, dials["label_error"])
-    model, layers = dials["teacher_model"], dials.get("teacher_layers", 0)
+    model, layers = dials["teacher_model"], cell.setting("teacher.teacher_layers")
     if cell.teacher == "prompted":
         return InstructedTeacher(task, model, dials[f"{kind}_temperature"], layers, device=device)
     names = ("trained_layers", "epochs", "min_steps", "batch_size", "learning_rate")

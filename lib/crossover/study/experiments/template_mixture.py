@@ -153,7 +153,7 @@ def _shuffled(examples: list[Example], cell: MixtureCell) -> list[Example]:
 
 def _selected(examples: list[Example], cell: MixtureCell) -> list[Example]:
     """Examples in the order in which a mixture takes them: natural, or by kind of question and entity."""
-    how = cell.task_settings.get("selection", "natural")
+    how = cell.setting("task.selection")
     if how == "natural":
         return examples
     kinds: dict[tuple[str, str], list[Example]] = {}
@@ -167,7 +167,7 @@ def _selected(examples: list[Example], cell: MixtureCell) -> list[Example]:
 
 def _spoilt(examples: list[Example], cell: MixtureCell) -> list[Example]:
     """Examples of which a share has words in disorder, or the answer of another question."""
-    share, by = cell.task_settings.get("spoilt", 0.0), cell.task_settings.get("spoilt_by")
+    share, by = cell.setting("task.spoilt"), cell.setting("task.spoilt_by")
     found, answers = [], [example.answer for example in examples]
     for example in examples:
         rng = random.Random(f"spoilt {cell.replicate} {example.question}")  # at every share the same ones first

@@ -19,7 +19,7 @@ def cells(p: FinetunedTeacher) -> list[TeacherCell]:
     names: list[str] = list(dict.fromkeys([*p.tasks, *p.side_tasks, *p.dial_tasks]))
 
     def order(c: TeacherCell) -> tuple:
-        return c.replicate, names.index(c.task), c.seed_size, c.teacher, c.teacher_settings.get("teacher_layers", 0)
+        return c.replicate, names.index(c.task), c.seed_size, c.teacher, c.setting("teacher.teacher_layers")
 
     return sorted(found.values(), key=order)
 
