@@ -61,7 +61,7 @@
   // ---- The answer: a sentence, the table of strategies, and accuracy against the budget
   function sentence(found, { seeds, queries, price, dollars }) {
     const { best, second, nearest, why, trend, choose, missing, idle } = found, unit = price === 1 ? "teacher calls" : "answers";
-    const lead = second ? `${label(best)} lead ${label(second)} by ${found.lead}` : `${label(best)} are the only strategy with a curve`;
+    const sure = `are best with probability ${found.rows[0]["P(best)"]}`, lead = second ? `${label(best)} lead ${label(second)} by ${found.lead} and ${sure}` : `${label(best)} are the only strategy with a curve`;
     const parts = nearest
       ? [`Not tested: ${why}. No recommendation. At the nearest tested point, ${count(nearest[0])} seed questions and ${count(nearest[1])} ${unit}, ${lead}.`,
         trend ? `By extrapolation, ${label(trend.first)} lead ${label(trend.second)} by ${trend.lead} at your numbers.` : "",
