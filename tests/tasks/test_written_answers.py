@@ -253,6 +253,11 @@ def test_a_letter_is_read_or_refused(text):
     assert read_letter(text) == LETTERS[text]
 
 
+def test_a_reply_that_never_ends_is_read_in_time():
+    assert read_number("1 " * 10_000) == "1" and read_number("9" * 5000) is None
+    assert read_number("12 + 3 = 15; " * 2000 + "so 7") == "7"
+
+
 def test_only_a_number_alone_is_whole():
     assert [whole_number(t) for t in ("42", " $1,007.00", "12%", "-5.", "3/4")] == ["42", "1007", "12", "-5", "0.75"]
     assert [whole_number(t) for t in ("1. Count", "2 boxes", "", "Step 2", "3, 4")] == [None] * 5

@@ -70,6 +70,8 @@ _DENIED = re.compile(
     r"\b(?:neither\b[^.\n]*?\bnor|(?:and |but )?(?:not|neither|nor))\s+(?:option |choice )?(?-i:\(?[A-J]\b\)?)",
     re.IGNORECASE,
 )
+_NEAR = 80  # characters before and behind a number that say what it is
+MOST_DIGITS = 300  # of a number that is read
 #: The mark of a final answer, on a line of its own.
 MARK = "####"
 
@@ -247,11 +249,12 @@ def _tokens(text: str, point: str) -> list[re.Match[str]]:
     """
     found: list[re.Match[str] | None] = []
     for match in _PATTERNS[point].finditer(text):
-        before, after = text[: match.start()], text[match.end() :]
+        start, end = match.span()
+        before, after = text[max(0, start - _NEAR) : start], text[end : end + _NEAR]
         joined = _JOINED.search(before + (match["sign"] or ""))
         if not joined and re.search(r"[A-Za-z_]\Z|[A-Za-z)]\^\Z|\bnot\s\Z", before):
             continue
-        factorial = re.match(r"!\W*\Z", after) and not re.search("[A-Za-z]", before)
+        factorial = after[:1] == "!" and not re.search(r"[A-Za-z]", text[:start]) and not re.search(r"\w", text[end:])
         part = _BEFORE.search(before) or _BEHIND.match(after) or _PART.search(f"{before[-20:]}#{after[:20]}")
         found.append(None if joined or factorial or part else match)
     return [] if found and found[-1] is None else [match for match in found if match]
@@ -264,13 +267,15 @@ def _value(match: re.Match[str], point: str) -> str | None:
     # A sign after another number is a calculation's: "16 - 3".
     spaced = sign.strip() and re.search(r"[\d)]\s*$", match.string[: match.start()]) and not money
     digits = re.sub(rf"[ '{re.escape(comma)}]", "", match["digits"]).replace(point, ".")
+    if len(digits) > MOST_DIGITS:
+        return None
     value = Fraction(digits)
     if match["below"]:
         if not int(match["below"]):
             return None
         value = value / int(match["below"]) + int(match["mixed"] or 0)
     exponent = int(match["exponent"] or match["times"] or 0)
-    if abs(exponent) > 300:
+    if abs(exponent) > MOST_DIGITS:
         return None
     value *= Fraction(10) ** exponent
     if match["power"]:
