@@ -55,7 +55,7 @@ class Ledger:
         """Charge ``n`` calls of one kind, before they are made; all, or none and :class:`BudgetExceeded`."""
         if n > self.remaining:
             raise BudgetExceeded(
-                f"{n} {kind} calls would pass the budget of {self.budget} queries: "
+                f"{n} {kind} calls would pass the budget of {self.budget} calls: "
                 f"{self.spent} are spent, {self.remaining} remains."
             )
         self.calls[kind] += n

@@ -79,7 +79,7 @@ def reproduced(tmp_path_factory):
 def test_progress_is_shown_with_a_line_for_each_cell(reproduced):
     results, done = reproduced
     finished = re.findall(
-        r"\w+, \d+ seeds, \d+ (?:queries|synthetic), replicate \d(?:, student \d)?: \d+/\d+ correct", done.stderr
+        r"\w+, \d+ seeds, \d+ (?:calls|synthetic), replicate \d(?:, student \d)?: \d+/\d+ correct", done.stderr
     )
     assert len(finished) == len(table(results / "smoke")) == len(set.union(*map(keys, NOTEBOOKS)))
     assert re.search(rf"{len(keys('03_budget_ratio'))} cells: .*\d+:\d\d<", done.stderr), "a bar with the time left"

@@ -35,7 +35,7 @@ class Cell:
 
     experiment: ClassVar[str]
     #: What a row's budget counts, in words.
-    unit: ClassVar[str] = "queries"
+    unit: ClassVar[str] = "calls"
     #: Settings that are equal in all cells of an experiment and belong to their keys.
     fixed: ClassVar[dict[str, str]] = {}
 
