@@ -256,6 +256,7 @@ def test_a_letter_is_read_or_refused(text):
 def test_a_reply_that_never_ends_is_read_in_time():
     assert read_number("1 " * 10_000) == "1" and read_number("9" * 5000) is None
     assert read_number("12 + 3 = 15; " * 2000 + "so 7") == "7"
+    assert same_text("so" + "\n" * 20_000 + "on", "so on") and read_letter("neither a " * 3000) is None
 
 
 def test_only_a_number_alone_is_whole():

@@ -67,7 +67,7 @@ _AWAITS = re.compile(
 )
 #: A choice that is named to be denied.
 _DENIED = re.compile(
-    r"\b(?:neither\b[^.\n]*?\bnor|(?:and |but )?(?:not|neither|nor))\s+(?:option |choice )?(?-i:\(?[A-J]\b\)?)",
+    r"\b(?:neither\b[^.\n]{0,200}?\bnor|(?:and |but )?(?:not|neither|nor))\s+(?:option |choice )?(?-i:\(?[A-J]\b\)?)",
     re.IGNORECASE,
 )
 _NEAR = 80  # characters before and behind a number that say what it is
@@ -212,7 +212,9 @@ def same_text(first: str, second: str) -> bool:
 
 def _comparable(text: str) -> str:
     """A text in one Unicode form, without case, marks of thousands, invisible characters and foreign punctuation."""
-    text = unicodedata.normalize("NFKC", text.casefold()).translate(_SIGNS | dict.fromkeys(map(ord, "–—"), "-"))
+    text = unicodedata.normalize("NFKC", " ".join(text.casefold().split())).translate(
+        _SIGNS | dict.fromkeys(map(ord, "–—"), "-")
+    )
     text = re.sub(r"\s*([<>≤≥=~^|]+)\s*", r" \1 ", re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text))
     text = re.sub(r",(?=\S)|(?<=\w)(?=[(\[])|(?<=[)\]])(?=\w)", " ", text)
     return "".join(c for c in text if c.isascii() or unicodedata.category(c)[0] not in "PC")
