@@ -197,13 +197,22 @@ def publish(draw: Callable[[bool], Picture], data: pd.DataFrame, folder: Path, *
     for figure, stem in ((wide, name), (draw(True), f"{name}_narrow")):
         path = folder / f"{stem}.svg"
         save(figure, path)
-        light, names = switchable(path.read_text(encoding="utf-8"))
+        light, names = switchable(rounded(path.read_text(encoding="utf-8")))
         path.write_text(light, encoding="utf-8")
         path.with_stem(f"{stem}_dark").write_text(darkened(light), encoding="utf-8")
     save(wide, folder / f"{name}.png")
     data.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
     wide.note = {**note, "series": names}
     return wide
+
+
+def rounded(svg: str) -> str:
+    """Return an SVG whose coordinates have two decimals, hundredths of a point; its texts stay.
+
+    >>> rounded('<path d="M 1.23456 -0.5"/><text x="7.123">0.0156</text>')
+    '<path d="M 1.23 -0.5"/><text x="7.12">0.0156</text>'
+    """
+    return re.sub(r'\b[dxy]="[^"]*"', lambda place: re.sub(r"(\.\d\d)\d+", r"\1", place[0]), svg)
 
 
 def switchable(svg: str) -> tuple[str, list[str]]:
