@@ -1,7 +1,6 @@
 """The whole road with tiny random models: parameters to executed notebook to rendered page, killed and resumed."""
 
 import csv
-import dataclasses
 import io
 import json
 import os
@@ -17,8 +16,9 @@ from pathlib import Path
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from typer.testing import CliRunner, Result
 
-from crossover.cli import main
+from crossover.cli import app
 from crossover.params.profiles import load_profile, resolve
 from crossover.paths import repository
 from crossover.study.grids import cells_of
@@ -29,26 +29,9 @@ NOTEBOOKS = list(load_profile("smoke"))
 COMMAND = [sys.executable, "-c", "from crossover.cli import main; main()"]
 
 
-@dataclasses.dataclass
-class Done:
-    """What a command printed, and its status."""
-
-    stdout: str
-    stderr: str
-    returncode: int
-
-
-def crossover(results: Path, *arguments: str) -> Done:
+def crossover(results: Path, *arguments: str) -> Result:
     """Run the command line in this process: a fresh one would load everything again."""
-    out, err, status = io.StringIO(), io.StringIO(), 0
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        patch.setenv("CROSSOVER_RESULTS", str(results))
-        patch.setattr(sys, "argv", ["crossover", *arguments])
-        try:
-            main()
-        except SystemExit as end:
-            status = end.code
-    return Done(out.getvalue(), err.getvalue(), status or 0)
+    return CliRunner().invoke(app, arguments, env={"CROSSOVER_RESULTS": str(results)})
 
 
 def table(folder: Path) -> list[dict[str, str]]:
@@ -72,7 +55,7 @@ def reproduced(tmp_path_factory):
     """A results root in which the smoke profile was reproduced, and what the command printed."""
     results = tmp_path_factory.mktemp("results")
     done = crossover(results, "reproduce", "--profile", "smoke")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     return results, done
 
 
@@ -165,7 +148,7 @@ def test_a_value_changed_in_jupyter_trains_the_new_cells_alone_in_a_folder_of_it
 def test_a_failing_notebook_is_named_with_cell_and_cause(tmp_path):
     given = ["-p", "student=/no/such/model", "-p", "budgets=[4]"]
     done = crossover(tmp_path, "run", "03", "--profile", "smoke", *given)
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert re.search(r"03_budget_ratio, cell \d+, failed: CrossoverError: No model '/no/such/model'", done.stderr)
     assert "Traceback" not in done.stderr
     (failed,) = tmp_path.rglob("*.failed.ipynb")
@@ -223,6 +206,6 @@ def test_an_audit_recomputes_cells_notices_a_changed_count_and_passes_over_what_
         writer.writeheader()
         writer.writerows(rows)
     done = crossover(tmp_path, "audit", "--profile", "smoke", "--cells", "3")
-    assert done.returncode == 2 and done.stdout.count("identical") == 1
+    assert done.exit_code == 2 and done.stdout.count("identical") == 1
     assert "stored 8/8, recomputed 0/8, tolerance 3: DIFFERS" in done.stdout
     assert done.stdout.count("Left out") == 1
