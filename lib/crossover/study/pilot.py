@@ -248,8 +248,11 @@ class Pilot:
             early = max(EARLY, min(budget for _, budget, _ in design.cells))
             for first in cells[:1], [cell for cell in cells if cell.replicate == 0 and cell.budget <= early]:
                 if {cell.key for cell in first} - set(self.store.rows()) and train(first) == len(first):
-                    print(self.estimated(design, cells), file=sys.stderr)
-            if train(cells) < len(cells):
+                    whole = design if self.until else self.design
+                    print(self.estimated(whole, self.cells(whole)), file=sys.stderr)
+            done = self.store.rows()
+            left = [cell for cell in cells if cell.key not in done]
+            if left and train(left) < len(left):
                 raise BudgetExceeded(f"--max-hours {self.max_hours:g} are over. The same command resumes.")
             return self.counts()
 
