@@ -205,7 +205,8 @@ def test_a_useless_teacher_ends_a_pilot_before_most_of_it_is_bought(command, tmp
     done = run(command("--yes", "--replicates", "2", queries=240))
     assert done.exit_code == 0, done.output
     assert "Only 0 of the teacher's 16 answers hold one to compare" in done.stdout and NEXT["hopeless"] in done.stdout
-    assert "calls: 48 of 240" in done.stdout and list((tmp_path / "results").rglob("report.html"))
+    (report,) = (tmp_path / "results").rglob("report.html")
+    assert "calls: 48 of 240" in done.stdout and report.read_text().count("No sample could be used") == 3
 
 
 def test_seeds_without_an_answer_are_answered_first_and_paid_once(command, tmp_path):

@@ -41,7 +41,7 @@ def contents(pilot: Pilot, stop: Stop) -> dict[str, object]:
     advice, p = pilot.advice(stop.names), pilot.parameters
     said = [*(readable(found.message) for found in advice), pilot.alone(), pilot.told()]
     why = readable(ended(advice[0], stop))
-    sizes = {"seed": pilot.n_seeds, "test": p.n_test, "replicate": p.replicates} | (
+    sizes = {"seed": pilot.n_seeds, "test": p.n_test, "replicate": pilot.runs()["replicate"].nunique()} | (
         {"look": stop.looks} if pilot.until else {}
     )
     asked = {
