@@ -268,7 +268,7 @@ function crossoverStats(settings) {
 
   // ---- stats/flexible.py ------------------------------------------------------------------------------------------------------------
   const BEYOND = 16, LENGTHS = [0.5, 2], STEEPNESS = [0.5, 1, 2, 4, 8, 16], TAKE_OFF = 0.25, NUGGET = 3e-4;
-  const SCALES = [[0, 0.3], [1 / 32, 0.2], [1 / 16, 0.2], [1 / 8, 0.15], [1 / 4, 0.1], [1 / 2, 0.05]]; // with their prior weights
+  const SCALES = [[0, 0.5], [1 / 32, 0.15], [1 / 16, 0.15], [1 / 8, 0.1], [1 / 4, 0.07], [1 / 2, 0.03]]; // with their prior weights
   const DEPARTURES = SCALES.flatMap(([scale, prior], i) => (i ? LENGTHS.map((_, k) => ({ scale, length: k, prior: prior / 2 })) : [{ scale, length: 0, prior }]));
 
   const trendAt = ({ where, steepness }, t) =>

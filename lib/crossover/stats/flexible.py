@@ -17,7 +17,7 @@ from crossover.stats.noise import VarianceComponents
 BEYOND = 16.0  # curves are drawn up to this factor outside the tested range
 #: Departures from the trend: standard deviation in units of the curves' own range, and its prior weight.
 SCALES = np.array([0, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2])
-SCALE_PRIOR = np.array([0.3, 0.2, 0.2, 0.15, 0.1, 0.05])
+SCALE_PRIOR = np.array([0.5, 0.15, 0.15, 0.1, 0.07, 0.03])
 LENGTHS = (0.5, 2.0)  # of the departure, in median steps between tested log ratios
 STEEPNESS = (0.5, 1, 2, 4, 8, 16)
 TAKE_OFF_PRIOR = 0.25
