@@ -17,13 +17,12 @@ from crossover.errors import CrossoverError
 from crossover.labels import QUERIES_PER_SAMPLE
 from crossover.stats.curves import Fits, FittedCurve, akaike, point_fit
 from crossover.stats.flexible import BEYOND
+from crossover.stats.formatting import Ends, short
 from crossover.stats.formatting import interval as show_interval
-from crossover.stats.formatting import short
 from crossover.stats.forms import EXPONENTIAL, FORMS, Form
 from crossover.stats.lead import model_free
 from crossover.stats.noise import VarianceComponents
 from crossover.stats.sign_changes import (
-    Ends,
     between_decided,
     crossing_probability,
     nearest_region,

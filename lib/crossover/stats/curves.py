@@ -18,7 +18,7 @@ from crossover.errors import CrossoverError, nearest
 from crossover.stats import counts, noise
 from crossover.stats.counts import CurveCounts
 from crossover.stats.flexible import FlexibleCurve, LevelLine, fit_flexible
-from crossover.stats.formatting import interval, short, with_error
+from crossover.stats.formatting import Ends, interval, short, with_error
 from crossover.stats.forms import EXPONENTIAL, Form
 from crossover.stats.noise import VarianceComponents
 from crossover.stats.variable_projection import Solution, solve
@@ -39,7 +39,6 @@ STATUSES = {
 }
 # Levels of the tests behind `flat` and `lack_of_fit`; the second is strict, since it runs on every curve.
 FLAT_LEVEL, LACK_LEVEL = 0.10, 0.01
-End = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +57,9 @@ class CurveSummary:
     E: float | None = None
     B: float | None = None
     tau: float | None = None
-    E_interval: End = (None, None)
-    B_interval: End = (None, None)
-    tau_interval: End = (None, None)
+    E_interval: Ends = (None, None)
+    B_interval: Ends = (None, None)
+    tau_interval: Ends = (None, None)
     E_error: float | None = None
     B_error: float | None = None
     tau_error: float | None = None

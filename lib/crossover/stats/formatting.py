@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+#: The ends of an interval; ``None`` for an open one.
+Ends = tuple[float | None, float | None]
+
 
 def with_error(value: float | None, error: float | None) -> str:
     """Print ``value ± error`` with the digits that the error allows.

@@ -11,8 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
-#: The ends of an interval of ratios; ``None`` for an open one.
-Ends = tuple[float | None, float | None]
+from crossover.stats.formatting import Ends
 
 
 def sign_changes(
