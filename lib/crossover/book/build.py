@@ -1,4 +1,4 @@
-"""Rendering the book with Jupyter Book: offline, warnings are errors, and nothing is done where nothing changed.
+"""Rendering the book with Jupyter Book: offline, warnings are errors, and only pages that changed are written again.
 
 Papermill ran the notebooks before; nothing is executed and nothing is fetched here.
 """
@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from crossover.errors import CrossoverError
@@ -28,22 +29,26 @@ def build_book(book: Path, results: Path, out: Path, profile: str) -> Path:
     With the same pages, results and versions nothing is done. A missing number, a failed notebook or any warning of
     Sphinx is an error.
     """
-    index, stamp, source, work = out / "html" / "index.html", out / "stamp", out / "source", out / "work"
+    index, stamp, work = out / "html" / "index.html", out / "stamp", out / "work"
     digest = _digest(book, results)
     if index.exists() and stamp.exists() and stamp.read_text() == digest:
         return index
     from crossover.book import pages  # which takes as long to import as all the rest of a run that has nothing to do
 
-    for folder in (source, work):
-        shutil.rmtree(folder, ignore_errors=True)
-    for name, content in pages.stage(book, results, profile).items():
-        path = source / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    _render(source, work)
+    staged = pages.stage(book, results, profile)
+    outline = _outline(staged)
+    if not (work / outline).exists():
+        shutil.rmtree(work, ignore_errors=True)
+    write_changed(out / "source", staged)
+    try:
+        _render(out / "source", work)
+    except CrossoverError:
+        shutil.rmtree(work)  # Sphinx repeats no warning of an unchanged page: the next build starts afresh.
+        raise
+    (work / outline).touch()
     # The old book stays until the new one is whole.
     shutil.rmtree(out / "html", ignore_errors=True)
-    (work / "html").replace(out / "html")
+    shutil.copytree(work / "html", out / "html")
     stamp.write_text(digest)
     return index
 
@@ -71,6 +76,28 @@ def repository_address(root: Path) -> str:
     return web_address(cited or (asked.stdout.strip() if asked else ""))
 
 
+def write_changed(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Make a folder hold exactly these files, leaving those untouched that hold the same already."""
+    for path in [p for p in folder.rglob("*") if p.is_file() and p.relative_to(folder).as_posix() not in files]:
+        path.unlink()
+    for name, content in files.items():
+        path = folder / name
+        if not path.exists() or path.read_bytes() != content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+
+
+def _outline(staged: Mapping[str, bytes]) -> str:
+    """A digest of what is on every page: contents with their titles, styles, settings, and the renderers' versions."""
+    sources = [text for name, text in sorted(staged.items()) if name.endswith((".md", ".ipynb"))]
+    titles = [title[1] for text in sources if (title := re.search(rb'(?m)(?:^|")# ([^\n"\\]+)', text))]
+    extension = Path(__file__).with_name("sphinx_extension.py").read_bytes()
+    styles = [style for name, style in sorted(staged.items()) if name.endswith(".css")]
+    parts = [staged["_toc.yml"], staged["_config.yml"], extension, *styles, *titles]
+    parts += [f"{name} {importlib.metadata.version(name)}".encode() for name in RENDERERS]
+    return hashlib.sha256(b"\n".join(parts)).hexdigest()
+
+
 def _render(source: Path, out: Path) -> None:
     """Write ``conf.py`` from ``_config.yml`` as Jupyter Book does, and run Sphinx with warnings as errors."""
     from jupyter_book.config import get_final_config
@@ -89,7 +116,7 @@ def _render(source: Path, out: Path) -> None:
         said = " · ".join(f'<a href="{html.escape(to)}">{name}</a>' for name, to in links.items())
         config["html_theme_options"]["extra_footer"] = f"<p>{said}</p>"
     (source / "conf.py").write_text("".join(f"{name} = {value!r}\n" for name, value in sorted(config.items())))
-    out.mkdir()
+    out.mkdir(parents=True, exist_ok=True)
     warnings = out / "warnings.txt"
     command = [sys.executable, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-n", "-q", "-N", "-w", warnings]
     done = subprocess.run(
@@ -100,6 +127,8 @@ def _render(source: Path, out: Path) -> None:
         said = warnings.read_text(encoding="utf-8") if warnings.exists() else ""
         told = (said or done.stderr or done.stdout).replace(f"{source}{os.sep}", "")
         raise CrossoverError(f"The book has warnings, which are errors here:\n{told.strip()}")
+    if (source / "_static").is_dir():  # Sphinx copies it only where a page has changed
+        shutil.copytree(source / "_static", out / "html" / "_static", dirs_exist_ok=True)
 
 
 def _digest(book: Path, results: Path) -> str:
