@@ -174,7 +174,7 @@ class Fits:
         for c in self:
             n = c.noise
             between = n.offset_loading.T @ n.offset_loading * (n.offsets**2).sum() / max(n.replicates - 1, 1)
-            error = np.sqrt(np.diag(n.within_replicate_cov + between))
+            error = np.sqrt(np.maximum(np.diag(n.within_replicate_cov + between), 0))
             for r, mean, e in zip(c.counts.ratios, n.means, error, strict=True):
                 rows.append((c.task, c.strategy, c.seed_size, r, r * c.seed_size, mean, e))
         return pd.DataFrame(rows, columns=["task", "strategy", "seed_size", "ratio", "budget", "accuracy", "error"])

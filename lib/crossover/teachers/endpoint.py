@@ -25,6 +25,7 @@ from typing import Any
 
 import httpx2
 import openai
+from tqdm import tqdm
 
 from crossover.errors import CrossoverError
 from crossover.labels import counted
@@ -117,9 +118,15 @@ class Endpoint:
         After an error, an interruption or a cap that is reached (:class:`BudgetExceeded`) no further call is made; the
         replies of those under way are waited for first, since they have been paid for.
         """
-        calls = _Calls(self, requests, arrived)
+        bar = tqdm(total=len(requests), desc="Asking the teacher", unit="reply", file=sys.stderr, leave=False, delay=1)
+
+        def count(place: int, reply: Reply) -> None:
+            arrived(place, reply)
+            bar.update()
+
+        calls = _Calls(self, requests, count)
         # A thread of its own for the event loop: a notebook's main thread has one running already.
-        with interruptible(calls.interrupt), ThreadPoolExecutor(1) as thread:
+        with bar, interruptible(calls.interrupt), ThreadPoolExecutor(1) as thread:
             running = thread.submit(lambda: asyncio.run(calls.run()))
             try:
                 wait([running])
