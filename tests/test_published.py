@@ -195,7 +195,6 @@ def test_the_fine_tuned_teachers_rows_are_their_grid_and_their_counts_agree(monk
     annotated = rows[(rows["strategy"] == "annotate") & (rows["parsed"] > 0)]
     assert (annotated["annotations_right"] - annotated["verified"] / annotated["parsed"]).abs().max() <= 5e-5
     for row in rows[rows["scoring"] == "classify"].itertuples():
-        assert 0 < row.macro_f1 <= 1
         assert set(pd.read_parquet(STUDY / "items" / f"{row.key}.parquet")["extracted"]) <= set(
             load_task(row.task, source="dir").labels
         )

@@ -279,9 +279,9 @@ def test_the_command_checks_plans_and_refuses(published, monkeypatch):
 
     checked = run("C2", "--check", "--json")
     assert checked.exit_code == 0 and json.loads(checked.output)["agrees"]
-    planned = json.loads(run("B2", "--plan", "--json", "--hours", "0.2").output)
+    planned = json.loads(run("B4", "--plan", "--json", "--hours", "0.2").output)
     assert any("beyond reach" in row["what"] for row in planned)
-    known = pd.read_csv(STUDY / "claims_plan.csv").query("claim == 'B2'")
+    known = pd.read_csv(STUDY / "claims_plan.csv").query("claim == 'B4'")
     assert {(row["claim"], row["number"]) for row in planned} == {*zip(known["claim"], known["number"], strict=True)}
     wrong = run("C22")
     assert wrong.exit_code == 2 and "C2" in wrong.stderr

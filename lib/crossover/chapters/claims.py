@@ -66,7 +66,7 @@ class Chapter:
         weak = sum("weakly" in verdict for verdict in self.verdicts.values())
         firm = f", {self._decided - weak} of them firmly" if weak else ""
         said = [f"{self._decided} of {len(self.verdicts)} claims are decided{firm}: {self._listed(True) or 'none'}"]
-        return ". The others are open: ".join(said + [self._listed(False)] * (self._decided < len(self.verdicts))) + "."
+        return ". Still open: ".join(said + [self._listed(False)] * (self._decided < len(self.verdicts))) + "."
 
     def strip(self) -> HTML:
         """Return the strip of squares, one per claim, each a link to its card, and what their signs mean."""

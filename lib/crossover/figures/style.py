@@ -39,7 +39,7 @@ RC = {
     "ytick.color": MUTED, "xtick.labelcolor": INK, "ytick.labelcolor": INK, "axes.facecolor": "none",
     "figure.facecolor": "none", "axes.titlelocation": "left", "axes.spines.top": False, "axes.spines.right": False,
     "grid.color": GRID, "axes.axisbelow": True, "legend.frameon": False, "svg.fonttype": "none",
-    "hatch.linewidth": 0.6, "hatch.color": MUTED,
+    "hatch.linewidth": 0.6, "hatch.color": MUTED, "font.sans-serif": ["DejaVu Sans", "Verdana"],
 }  # fmt: skip
 #: A figure function runs in these settings.
 styled = mpl.rc_context(RC)

@@ -166,7 +166,7 @@ def advise(
     >>> from crossover import example_counts, fit_table
     >>> advice = advise(fit_table(example_counts(), draws=200), seeds=50, queries=400)
     >>> advice.choose, round(advice.best.accuracy, 2)
-    ('new_question', 0.56)
+    ('new_question', 0.57)
     """
     for name, value in (("seeds", seeds), ("queries", queries)):
         if not (np.isfinite(value) and value >= 1):
