@@ -95,6 +95,20 @@ def test_a_pilot_that_cannot_help_says_why(monkeypatch, changed, said):
     monkeypatch.setattr(Pilot, "failures", lambda self: "")
     made = Pilot(None, check("03_budget_ratio", {"n_test": 100}), 100)
     assert said in made.hopeless() and bool(made.hopeless()) == bool(said)
+    assert bool(made.useless()) is bool({"parsed", "verified"} & set(changed))
+
+
+@pytest.mark.parametrize(("useless", "designs"), [("", 2), ("Wrong.", 1)])
+def test_only_a_useless_teacher_stops_a_grid_at_its_beginning(monkeypatch, tmp_path, useless, designs):
+    """No student gains in the first replicate without its largest budget, and the rest of the grid is still run."""
+    monkeypatch.setenv("CROSSOVER_RESULTS", str(tmp_path))
+    made, run = Pilot(None, check("03_budget_ratio", {"n_test": 100, "replicates": 3}), 1000), []
+    monkeypatch.setattr(Pilot, "cells", lambda self, design: run.append(design) or [])
+    monkeypatch.setattr(Pilot, "counts", lambda self: None)
+    monkeypatch.setattr(Pilot, "useless", lambda self: useless)
+    monkeypatch.setattr(Pilot, "hopeless", lambda self: "No strategy beats the seeds alone.")
+    assert made.run().status == "hopeless"
+    assert run == [made.design.beginning, made.design][:designs] and len(run[0].cells) < len(made.design.cells)
 
 
 def test_three_replicates_show_what_luck_does(tmp_path):
@@ -224,7 +238,7 @@ def test_seeds_without_an_answer_are_answered_first_and_paid_once(command, tmp_p
 
 
 def test_a_resumed_pilot_keeps_to_its_queries(command, monkeypatch):
-    monkeypatch.setattr(Pilot, "hopeless", lambda self: "")
+    monkeypatch.setattr(Pilot, "useless", lambda self: "")
     assert run(command("--yes", queries=96)).exit_code == 0
     again = run(command("--yes", "--replicates", "2", queries=96))  # two smaller grids beside the one that was bought
     assert again.exit_code == 2 and "begun before" in again.stderr

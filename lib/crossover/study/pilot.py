@@ -235,7 +235,10 @@ class Pilot:
         return f"By what has been run, {hours} hours of one worker are left, and {tokens:,.0f} tokens in all{priced}."
 
     def run(self) -> Stop:
-        """Run the cells that have no row yet, from the grid's beginning or in rounds; none once it is hopeless."""
+        """Run the cells that have no row yet, from the grid's beginning or in rounds; none once it is hopeless.
+
+        A grid's beginning shows whether the teacher is any use. Whether students gain is read off the whole grid.
+        """
         deadline = time.monotonic() + 3600 * self.max_hours
 
         def run(design: Design) -> pd.DataFrame:
@@ -257,12 +260,12 @@ class Pilot:
             return self.counts()
 
         if not self.until:
-            for design in (self.design.beginning, self.design):
+            for design, hopeless in ((self.design.beginning, self.useless), (self.design, self.hopeless)):
                 try:
                     run(design)
                 except BudgetExceeded as problem:
                     return Stop("spent", str(problem), Design(frozenset()), 0)
-                if why := self.hopeless():
+                if why := hopeless():
                     return Stop("hopeless", why, design)
             return Stop("spent", "The grid is complete.", self.design)
         look = partial(look_at_target, seed_size=self.n_seeds, queries=self.budget or self.queries / len(STRATEGIES))
@@ -279,14 +282,20 @@ class Pilot:
         sums = self.runs().groupby(["strategy", "budget"])[["n_correct", "n_test"]].sum()
         return sums["n_correct"] / sums["n_test"]
 
-    def hopeless(self) -> str:
-        """Say why no strategy helps (wrong replies, no student above the seeds alone); nothing where one may."""
-        runs, p = self.runs(), self.parameters
+    def useless(self) -> str:
+        """Say why the teacher's replies are no use; nothing where they may be."""
         asked, parsed, right = self.funnel().loc["answer_augmentation", ["asked", "parsed", "verified"]]
         if _few(parsed, asked):
             return f"Only {parsed} of the teacher's {asked} answers hold one to compare."
         if _few(right, parsed):
             return f"The teacher is right on {right} of {parsed} answers to your own seeds: use a stronger one."
+        return ""
+
+    def hopeless(self) -> str:
+        """Say why no strategy helps (useless replies, no student above the seeds alone); nothing where one may."""
+        if why := self.useless():
+            return why
+        runs, p = self.runs(), self.parameters
         shares = self._shares()
         level, top = shares["seeds_only", 0], shares.drop("seeds_only").max()
         if top <= 1.5 / p.n_test:
