@@ -561,7 +561,7 @@ def annotated(i, answer, **about):
 
 EXPORTS = {
     "notes.txt": "#separator:tab\n#html:true\n#guid column:1\n#tags column:4\nab\tDay 1!\t<b>go</b>od<br>so\tx y\ncd\tDay 2!\tbad\t\n",
-    "semicolons.txt": '#separator:Semicolon\r\n#html:false\r\n"Day; 1!";"good\nso"\r\nDay 2!;bad\r\n',
+    "semicolons.txt": '#separator: Semicolon\r\n#html:false\r\n"Day; 1!";"good\nso"\r\nDay 2!;bad\r\n',
     "named.csv": "#separator:Comma\n#columns:Tags,Front,Back\n,Day 1!,good\n,Day 2!,bad\n",
     "label_studio.json": json.dumps([annotated(1, "good"), annotated(2, "bad", was_cancelled=False)]),
     "batch.jsonl": json.dumps({"custom_id": "r1", "method": "POST", "url": "/v1", "body": {"model": "x", "messages": turns(("user", "Day 1!"))}}),
@@ -590,6 +590,28 @@ def test_a_row_per_message_is_read_as_conversations(tmp_path):
     assert second.answer == "Yes." and second.question.endswith("Assistant: Ho.\n\nUser: So?")
 
 
+@pytest.mark.parametrize(
+    ("said", "answers"),
+    [
+        ([("a", "a", "prompter", "Hi?"), ("b", "a", "assistant", "Ho.")], ["Ho."]),
+        ([("a", None, "prompter", "Hi?"), ("b", "a", "gpt", "Ho."), ("c", None, "prompter", "So?")], ["Ho.", ""]),
+        ([(i, i - 1, ("prompter", "assistant")[i % 2], f"t{i}") for i in range(1200)], [f"t{i}" for i in range(1, 1200, 2)]),
+    ],
+)  # fmt: skip
+def test_messages_in_a_circle_in_long_threads_and_without_a_reply_are_read(tmp_path, said, answers):
+    rows = [dict(zip(("message_id", "parent_id", "role", "text"), row, strict=True)) for row in said]
+    file = lines(tmp_path / "a.jsonl", rows)
+    assert [pair.answer for pair in read_pairs(file).pairs] == answers
+    assert len(read_pairs(file, question="text").pairs) == len(rows), "columns that are named are read as they are"
+
+
+@pytest.mark.parametrize(("date", "answer"), [("May 2", "May 2"), ({"month": "May", "day": 2}, "May 2"), (None, "7")])
+def test_an_answer_that_is_no_span_is_a_number_or_a_date_in_any_form(tmp_path, date, answer):
+    told = {"number": 7 if date is None else "", "date": date, "spans": []}
+    (pair,) = read_pairs(lines(tmp_path / "a.jsonl", [{"passage": "P.", "question": "When?", "answer": told}])).pairs
+    assert pair.answer == answer
+
+
 def test_conversations_with_tools_are_left_out_and_counted(tmp_path):
     called = {
         "conversations": turns(
@@ -609,6 +631,10 @@ REFUSED = [
     ("a.jsonl", '{"instruction": "a", "respone": "b"}', {}, "none of the columns respone is known.*--answer respone.*--question instruction"),
     ("a.jsonl", '{"foo": "a", "bar": "b"}', {}, "columns foo, bar are no known layout.*--question"),
     ("a.jsonl", '{"custom_id": "r1", "response": {"body": {"choices": []}}, "error": null}', {}, "an answer of a batch, without its question"),
+    ("a.txt", "#separator:||\n#html:false\nSo?||yes\n", {}, r"#separator:\|\| is no single character"),
+    ("a.json", json.dumps([annotated(1, "good") | {"data": {"tone": "So?"}}]), {}, "item 1: a label of the data's own name, 'tone'"),
+    ("a.json", json.dumps([{"data": {"text": "So?"}, "annotations": [{"result": 2 * annotated(1, "good")["annotations"][0]["result"]}]}]), {}, "item 1: several results of one label"),
+    ("a.csv", "#source: a survey\nquestion,answer\nDay?,good\n", {}, "remove what stands above it"),
     ("a.jsonl", '{"question": "a", "answer": "b"}', {"question": "quest"}, "no column 'quest'. Did you mean 'question'"),
     ("a.jsonl", '{"question": "a", "answer": "b"}', {"question": "{contxt} {question}"}, "no column 'contxt'"),
     ("a.jsonl", '{"messages": [{"role": "tool", "content": "x"}]}', {}, "holds no pairs: one row, 1 of them with calls of tools"),

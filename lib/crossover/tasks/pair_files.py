@@ -26,7 +26,18 @@ import pyarrow.parquet
 from crossover.errors import CrossoverError, nearest
 from crossover.labels import counted
 from crossover.tasks import pair_layouts
-from crossover.tasks.pair_texts import Row, ToolTurn, is_id, is_unanswerable, label_of, listed, plain, shown, structure
+from crossover.tasks.pair_texts import (
+    Row,
+    ToolTurn,
+    is_id,
+    is_unanswerable,
+    label_of,
+    listed,
+    plain,
+    role_of,
+    shown,
+    structure,
+)
 
 #: How packed files begin, and files that hold no pairs, with what to do about them.
 _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4"}
@@ -40,7 +51,9 @@ _OTHER = {
     b"<html": "a web page: get the file itself",
 }
 #: The head of notes that Anki exports, and how it calls what is between fields.
-_ANKI = re.compile(r"(?:#[a-z ]+:[^\n]*\n)+", re.IGNORECASE)
+_ANKI = re.compile(
+    r"(?:#(?:separator|html|columns|if matches|(?:tags|notetype|deck|guid)(?: column)?):[^\n]*\n)+", re.IGNORECASE
+)
 _BETWEEN = {"tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "colon": ":", "space": " "}
 #: How chat turns begin as a text.
 _CHAT = re.compile(
@@ -98,7 +111,7 @@ def _read(file: str, question: str, answer: str, written: int) -> Pairs:
     named = {part for given in (question, answer) if given for part in pair_layouts.columns_in(given)}
     whole = bool(named) and named <= {name.strip() for _, row in found for name in row}
     rows: list[tuple[str, Row]] = []
-    for where, row in _threads(found):
+    for where, row in found if whole else _threads(found):
         stripped = {name.strip(): value for name, value in row.items()}
         try:
             rows += [(where, part) for part in ([stripped] if whole else pair_layouts.lifted(stripped))]
@@ -149,16 +162,21 @@ def _read(file: str, question: str, answer: str, written: int) -> Pairs:
 
 
 def _threads(rows: list[tuple[str, Row]]) -> list[tuple[str, Row]]:
-    """The conversations up to each reply where a row is one message and names the one before it, as OASST has them."""
+    """The conversations up to each reply, or unanswered message, where rows name the message before, as in OASST."""
     if not all({"message_id", "parent_id", "role", "text"} <= row.keys() for _, row in rows):
         return rows
     known = {row["message_id"]: row for _, row in rows}
 
     def turns(row: Row | None) -> list[Row]:
-        said = [] if row is None else [{"role": row["role"], "content": row["text"]}]
-        return turns(known.get(row["parent_id"])) + said if row else said
+        said: dict[Any, Row] = {}
+        while row and row["message_id"] not in said:
+            said[row["message_id"]] = {"role": row["role"], "content": row["text"]}
+            row = known.get(row["parent_id"])
+        return [*said.values()][::-1]
 
-    return [(where, {"messages": turns(row)}) for where, row in rows if row["role"] == "assistant"]
+    answered = {row["parent_id"] for _, row in rows}
+    ends = [(where, row) for where, row in rows if role_of(row) == "assistant" or row["message_id"] not in answered]
+    return [(where, {"messages": turns(row)}) for where, row in ends]
 
 
 def read_rows(file: str) -> tuple[str, list[tuple[str, Row]]]:
@@ -297,7 +315,9 @@ def _notes(head: str, text: str) -> str:
     from bs4 import BeautifulSoup
 
     about = dict(line[1:].lower().split(":", 1) for line in head.splitlines())
-    between = _BETWEEN.get(about.get("separator", "tab"), about.get("separator", "\t"))
+    said = about.get("separator", "tab").strip(" ")
+    if len(between := _BETWEEN.get(said, said)) != 1:
+        raise ValueError(f"#separator:{said} is no single character; write one, or {', '.join(_BETWEEN)}")
     rows = [*csv.reader(io.StringIO(text, newline=""), delimiter=between)]
     others = {int(at) - 1: what.removesuffix(" column") for what, at in about.items() if what.endswith(" column")}
     fields = iter(["front", "back", *(f"field {i}" for i in range(3, 99))])

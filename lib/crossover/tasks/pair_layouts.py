@@ -384,9 +384,16 @@ def _exported(row: Row) -> Row:
                 "an answer of a batch, without its question; write it as the last turn of the messages that the batch"
                 " was sent with this custom_id"
             )
-        case {"data": {**data}, "annotations": [*made]} if all("result" in part for part in made):
+        case {"data": {**data}, "annotations": [*made]} if all(
+            isinstance(part, dict) and "result" in part for part in made
+        ):
             results: list[Row] = next((part["result"] for part in made if not part.get("was_cancelled")), [])
-            told = {part["from_name"]: _labelled(part["value"]) for part in results if "from_name" in part}
+            labels = [part for part in results if {"from_name", "value"} <= part.keys()]
+            told = {part["from_name"]: _labelled(part["value"]) for part in labels}
+            if taken := [name for name in told if name in data]:
+                raise ValueError(f"a label of the data's own name, {taken[0]!r}; rename it in the export")
+            if len(told) < len(labels):
+                raise ValueError("several results of one label; leave one of them in the export")
             if len(told) == 1 and "answer" not in data:
                 told = {"answer": told.popitem()[1]}
             return {**data, **told}

@@ -69,7 +69,9 @@ def texts_of(value: object) -> list[str]:
             raise ValueError(f"an object with {', '.join(value) or 'nothing'}{hint}")
         texts = texts_of([by_name[name] for name in named if name in (named[0], *_ALIASES)])
         if not texts and {"number", "date"} <= by_name.keys():  # as DROP has answers that are no spans
-            return texts_of(by_name["number"]) or texts_of(" ".join(texts_of([*by_name["date"].values()])))
+            date = by_name["date"]
+            parts = [*date.values()] if isinstance(date, dict) else date
+            return texts_of(by_name["number"]) or texts_of(" ".join(texts_of(parts)))
         if named[0] == "spans" and len({*texts}) > 1:  # as DROP has them
             raise ValueError(
                 "several spans, which are one answer together; a template takes one, as {column[spans][0]}"
@@ -157,7 +159,7 @@ def turns_of(turns: Any, system: Any = None) -> list[tuple[str, str]]:
             turn = {"role": ("user", "assistant")[i % 2], "content": turn}
         called = "tool" if turn.get("tool_calls") or turn.get("function_call") else ""
         content = turn.get("content", turn.get("value", turn.get("parts")))
-        said.append((called or _role(turn), _content(content)))
+        said.append((called or role_of(turn), _content(content)))
     if any(plain(role) in _TOOLS for role, _ in said):
         raise ToolTurn("a turn of a tool")
     if unknown := [role for role, _ in said if role not in ("system", "user", "assistant")]:
@@ -192,7 +194,8 @@ def _with_turns(text: str) -> str:
     return text.replace("<<SYS>>", "<|system|>").replace("<</SYS>>", "<|user|>")
 
 
-def _role(turn: Row) -> str:
+def role_of(turn: Row) -> str:
+    """Return the usual name of the speaker of a turn."""
     role = str(turn.get("role") or turn.get("from") or "").lower()
     return _ROLES.get(role, role)
 
@@ -233,7 +236,7 @@ def is_transcript(text: Any) -> bool:
 
 def ends_open(turns: Any) -> bool:
     """Whether turns end with the user's, so that their answer stands elsewhere."""
-    return isinstance(turns, list) and bool(turns) and isinstance(turns[-1], dict) and _role(turns[-1]) == "user"
+    return isinstance(turns, list) and bool(turns) and isinstance(turns[-1], dict) and role_of(turns[-1]) == "user"
 
 
 def listed(names: Sequence[str]) -> str:
