@@ -164,6 +164,7 @@ NUMBERS |= dict.fromkeys(
     )
 )
 NUMBERS |= {"5 + 7 makes 12": "12", "17\n- 5 pens": "5", "It is 17 - we are done": "17", "10% of the pens": "10"}
+NUMBERS |= {"On day 3 **17**": "17", "**Answer 1** 17": "17", "2 ** 3": None, "2 ** 3 = 8": "8"}
 LETTERS = {
     "B": "B",
     "(b).": "B",

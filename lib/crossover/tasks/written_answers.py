@@ -39,9 +39,9 @@ _BEFORE = re.compile(
     r"\d\s?(?:(?:h|hrs?|hours?|min|minutes?|ft|feet|foot|lbs?|pounds?)(?:\sand)?|(?:days?|dollars|euros)\sand|')\s?\Z|"
     r"\b(?:(?:half|root|quarter|third)\sof|twice|double|triple)\s(?:the\s)?\Z|(?:[A-Za-z\d]\(|√\s?\(?)\Z"
 )
-#: What joins two numbers to a range, a date or a calculation whose result is not there.
+#: What joins two numbers to a range, a date or a calculation whose result is not there; not the marks of bold text.
 _SIGN = (
-    r"[%)]?(?:\s[A-Za-z]+(?= ?[+×÷·]))?[ \t]*(?:\*\*|[-+*×÷·/^]|x|%(?=\s)|"
+    r"[%)]?(?:\s[A-Za-z]+(?= ?[+×÷·]))?[ \t]*(?:(?<=\S)\*\*(?=\S)|(?<=\s)\*\*(?=\s)|[-+*×÷·/^]|x|%(?=\s)|"
     r"\b(?:plus|minus|times|mod|less|(?:divided|multiplied)\sby|(?:more|less|fewer)\sthan)\s)[ \t]*[($€£¥]*"
 )
 #: Such a sign between a number or a variable and a number.
