@@ -199,6 +199,7 @@ def test_a_call_that_takes_too_long_is_charged_and_sent_again(tmp_path):
         (400, {"error": "No models loaded. Please load a model in the developer page or use the 'lms load' command."}, "cannot serve"),
         (404, {"error": {"message": 'Failed to load model "alpha". Error: Model not found.', "param": "model"}}, "cannot serve"),
         (404, b"404 page not found", r"404 page not found\)\.$", {"content-type": "text/plain"}),
+        (403, b"Forbidden: invalid API key", f"refuses the key.*Set {KEY_VARIABLE}", {"content-type": "text/plain"}),
         (403, b"error code: 1010", "a firewall or proxy", {"content-type": "text/plain; charset=UTF-8"}),
         (403, b"<title>Attention Required! | Cloudflare</title>Flagged: a prohibited prompt", "a firewall or proxy", {"content-type": "text/html"}),
         (200, {"error": "Unexpected endpoint or method. (POST /chat/completions)"}, "Unexpected endpoint"),

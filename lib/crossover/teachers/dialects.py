@@ -134,6 +134,8 @@ NO_MODEL = re.compile(
     r"try pulling|\bload (?:a|the) model|failed to load (?:the )?model|"
     r"\bmodel\b.{0,80}?\b(?:(?:is |was )?not (?:found|exist|loaded|available|downloaded)|(?:does not|doesn't) exist)"
 )
+#: That a refusal is of the key, also where it is no JSON.
+KEYS = re.compile(r"api.?key|\b(?:token|credential)s?\b|authori[sz]|authenticat")
 GATED = re.compile(r"gated|licen[cs]e|request access|accept the (?:terms|condition)|must be granted access")
 _UNSUPPORTED = re.compile(
     r"unsupported|not support|only support|not compatible|unknown|unrecogni[sz]ed|not permitted|extra_forbidden|"

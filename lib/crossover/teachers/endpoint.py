@@ -36,6 +36,7 @@ from crossover.teachers.base import Reply, Request
 from crossover.teachers.dialects import (
     GATED,
     KEY_VARIABLE,
+    KEYS,
     NO_ACCESS,
     NO_MODEL,
     api_key,
@@ -387,7 +388,7 @@ class _Calls:
             return CrossoverError(
                 f"{server} keeps {model!r} behind a licence: {words}. Accept it there, with the account of the key."
             )
-        if status == 403 and not json_of(response) and response.text.strip():
+        if status == 403 and not json_of(response) and response.text.strip() and not KEYS.search(said):
             return CrossoverError(
                 f"{server}: a firewall or proxy refuses the call before any model server ({words}).{proxies()} Give an"
                 " address that is open to programs, or call from a network that it admits."
