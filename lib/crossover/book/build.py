@@ -54,15 +54,15 @@ def build_book(book: Path, results: Path, out: Path, profile: str) -> Path:
 
 
 def web_address(remote: str) -> str:
-    """Return the web page of a remote of git, without a user's name or password; empty for a local folder.
+    """Return the web page of a remote of git, without a user's name or password; empty where it has no public name.
 
     >>> web_address("git@git.example.org:us/crossover.git"), web_address("https://me:key@example.org/us/crossover")
     ('https://git.example.org/us/crossover', 'https://example.org/us/crossover')
-    >>> web_address("/srv/crossover.git"), web_address("")
-    ('', '')
+    >>> [web_address(at) for at in ("/srv/crossover.git", "http://127.0.0.1:8080/x", "https://example.org/x?token=key")]
+    ['', '', '']
     """
-    host = r"(?:(?:https?|ssh|git)://)?(?:[^@/]+@)?([\w-]+(?:\.[\w-]+)+)(?::\d+)?"
-    found = re.fullmatch(rf"{host}[:/]([^\s]+?)(?:\.git)?/?", remote)
+    host = r"(?:(?:https?|ssh|git)://)?(?:[^@/]+@)?([\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,})(?::\d+)?"
+    found = re.fullmatch(rf"{host}[:/]([^\s?#]+?)(?:\.git)?/?", remote)
     return f"https://{found[1]}/{found[2]}" if found else ""
 
 
