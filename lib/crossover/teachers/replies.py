@@ -57,6 +57,19 @@ _INTRODUCTION = re.compile(
     r"(?::\W*?(?:\n+|(?=\s\S))|[.*_]*\n\s*\n)",
     re.IGNORECASE,
 )
+#: The same in other languages, on a line of its own, and labels in them.
+_ABOUT_FOREIGN = (
+    r"\b(?:frage|antwort|version|variante|question|réponse|pregunta|respuesta|versión|domanda|risposta|versione|pergunta|"
+    r"resposta|versão|вопрос|ответ|(?:(?:re|ri|um)formul|перефраз)\w*)\b|问题|問題|質問|질문|答案|回答|改写|重写"
+)
+_FOREIGN = re.compile(
+    rf"\A\W*(?:(?=[^\n:：]{{0,80}}?(?:{_ABOUT_FOREIGN}))"
+    r"(?:hier (?:ist|sind)|voici|aquí (?:está|tienes)|aqui está|ecco|вот|以下[是は]|다음은|这是|"
+    r"(?:改写|重写)[后版]|umformulierte)"
+    r"[^\n:：?？]{0,60}[:：]\W*\n\s*|"
+    r"(?:frage|antwort|pregunta|respuesta|réponse|вопрос|ответ|问题|問題|質問|答案|答え|질문|답)\s*[*_]*[:：][*_]*\s*)",
+    re.IGNORECASE,
+)
 _HEADING = re.compile(r"\A(?:#{1,3} [^\n?:]{0,40}|\W*(?:\w+ )?question\s*\d*\W*)\n+", re.IGNORECASE)
 _COURTESY = re.compile(
     r"\A(?:(?:(?:sure|certainly|of course|absolutely|okay|great|got it|alright|understood|no problem|yes(?=!))\b"
@@ -103,8 +116,15 @@ _GIVEN = re.compile("(?:original|seed|old|source|given|input|previous)[_ ]")
 _OTHER_FIELDS = ("response", "text", "content", "output", "result", "reply", "completion")
 _SMART = str.maketrans(dict.fromkeys("“”", '"'))
 _NEXT = re.compile(r"\n\s*\n?\W{0,4}(?:question|instruction)\s*\d*\W{0,3}:", re.IGNORECASE)
+_EMOJI = "[\u2600-\u27bf\ufe0f\U0001f300-\U0001faff]"
 #: A tag without its other half, and the name of a turn.
 _HALF = re.compile(r"\A</?(?:question|answer)>|</?(?:question|answer)>\Z|\Aassistant\n+", re.IGNORECASE)
+#: What may stand at the start or the end of a question.
+_DECORATION = re.compile(
+    rf"\A(?:(?:[-*•#]+|{_EMOJI}+)\s+(?=[A-Z])(?!.*\n))|"
+    rf"\s*\((?:a new|rephrased|reworded|paraphrased)[^()]*\)\Z|(?<=[.?!])\s*{_EMOJI}+\Z",
+    re.IGNORECASE,
+)
 _QUOTES = {"---": "---", '"': '"', "“": "”", "«": "»", "„": "“", "'": "'", "**": "**", "__": "__", "*": "*", "`": "`"}
 
 
@@ -269,7 +289,7 @@ def plain_question(text: str) -> str:
     >>> plain_question("Question: Which is a metal?\nA) iron\nB) wood\nAnswer: A")
     'Which is a metal?\nA) iron\nB) wood'
     """
-    text = _without_start(text, _COURTESY, _INTRODUCTION, _HEADING, _ORIGINAL)
+    text = _without_start(text, _COURTESY, _INTRODUCTION, _FOREIGN, _HEADING, _ORIGINAL)
     text = several[1] if (several := _LIST.match(text)) else text
     labelled = _LABEL.match(text)
     text = plain_answer(text)
@@ -284,7 +304,7 @@ def plain_question(text: str) -> str:
     if not re.search(r"^\W*2[.)]", text, re.MULTILINE):
         text = re.sub(r"\A\(?1[.)]\s+", "", text)
     text = re.sub(r"\A<(\w+)>(.*)</\1>\Z", r"\2", text, flags=re.DOTALL)
-    return _unwrapped(text)
+    return _unwrapped(_DECORATION.sub("", text))
 
 
 def plain_answer(text: str) -> str:
@@ -293,7 +313,7 @@ def plain_answer(text: str) -> str:
     >>> plain_answer("Sure! Here is the answer:\n\nThey make 17.\n#### 17")
     'They make 17.\n#### 17'
     """
-    return _unwrapped(_without_start(text, _COURTESY, _INTRODUCTION, _LABEL))
+    return _unwrapped(_without_start(text, _COURTESY, _INTRODUCTION, _FOREIGN, _LABEL))
 
 
 def _without_start(text: str, *starts: re.Pattern[str]) -> str:
