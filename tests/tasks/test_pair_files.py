@@ -65,6 +65,9 @@ LAYOUTS = {
     "chat turns: input -> ideal": ({"input": turns(("system", "Be brief."), ("user", "Sum {i}?")), "ideal": ["{i}", "x"]}, "Be brief.\n\nSum {i}?", "{i}"),
     "chat turns: prompt -> completion": ({"prompt": turns(("user", "Hi {i}"), ("assistant", "Ho"), ("user", "So?")), "completion": turns(("assistant", "{i}"))}, "User: Hi {i}\n\nAssistant: Ho\n\nUser: So?", "{i}"),
     "question and answer: prompt -> canonical_solution": ({"prompt": "def f{i}(x):", "canonical_solution": "    y = {i}\n    if x:\n        y += x\n    return y\n"}, "def f{i}(x):", "y = {i}\nif x:\n    y += x\nreturn y"),
+    "question and answer: question -> ground_truth": (
+        {"question": "Capital {i}?", "contexts": ["x"], "answer": "Lyon", "ground_truth": "Paris"}, "Capital {i}?", "Paris",
+    ),
     "flash cards": ({"Front": "Capital {i}?", "Back": "Paris", "Tags": "x"}, "Capital {i}?", "Paris"),
     "flash cards: term": ({"term": "Cell {i}", "definition": "A unit."}, "Cell {i}", "A unit."),
     "summaries: document -> summary": ({"id": "1", "document": "Text {i}.", "summary": "Short."}, "Text {i}.", "Short."),

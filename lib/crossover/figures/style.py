@@ -207,7 +207,7 @@ def publish(draw: Callable[[bool], Picture], data: pd.DataFrame, folder: Path, *
 
 
 def rounded(svg: str) -> str:
-    """Return an SVG whose coordinates have two decimals, hundredths of a point; its texts stay.
+    """Return an SVG whose coordinates are cut to two decimals, hundredths of a point; its texts stay.
 
     >>> rounded('<path d="M 1.23456 -0.5"/><text x="7.123">0.0156</text>')
     '<path d="M 1.23 -0.5"/><text x="7.12">0.0156</text>'
